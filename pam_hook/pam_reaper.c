@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pam_reaper: one record per login, for reaperd to find. See pam_reaper(8).
+ *
+ * It forks nothing, waits for nobody, keeps no state of its own and never keeps a person out: whatever goes
+ * wrong is one line to syslog and PAM_SUCCESS, not PAM_IGNORE, since Linux-PAM denies a stack in which every
+ * module says that. Only "require" makes a login without a record fail. The person is never spoken to, so
+ * PAM_SILENT changes nothing. */
+
+#include "pam_reaper.h"
+
+#include <errno.h>
+#include <security/pam_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+static const char DATA_NAME[] = "pam_reaper_record";
+
+struct options {
+        const char *directory;
+        bool debug;
+        bool require;
+        bool skip; /* this service makes no session */
+};
+
+static const char *after(const char *argument, const char *prefix)
+{
+        size_t length = strlen(prefix);
+
+        return strncmp(argument, prefix, length) == 0 ? argument + length : NULL;
+}
+
+static void options_read(struct options *options, pam_handle_t *pamh, bool report, int argc, const char **argv)
+{
+        const char *service = item_or_empty(pamh, PAM_SERVICE);
+        const char *value;
+
+        *options = (struct options){.directory = "/run/reaper/sessions", .skip = !service_makes_session(service)};
+        for (int i = 0; i < argc; i++) {
+                if (strcmp(argv[i], "debug") == 0)
+                        options->debug = true;
+                else if ((value = after(argv[i], "dir=")) != NULL)
+                        options->directory = value;
+                else if (strcmp(argv[i], "require") == 0)
+                        options->require = true;
+                else if ((value = after(argv[i], "skip=")) != NULL)
+                        options->skip = options->skip || strcmp(value, service) == 0;
+                else if (report)
+                        pam_syslog(pamh, LOG_WARNING, "unknown option %s, ignoring", argv[i]);
+        }
+        if (options->skip && options->debug && report)
+                pam_syslog(pamh, LOG_DEBUG, "service %s makes no session", service);
+}
+
+/* Runs at pam_end, in whichever process that is: a fork's (PAM_DATA_SILENT) must not undo what the leader has done. */
+static void forget(pam_handle_t *pamh, void *data, int status)
+{
+        (void)pamh;
+        (void)status;
+        free(data);
+}
+
+/* The session may be closed from another process than the leader (systemd's PAMName= does that): leave it the name. */
+static void remember(pam_handle_t *pamh, const char *name)
+{
+        char *copy = strdup(name);
+
+        if (copy != NULL && pam_set_data(pamh, DATA_NAME, copy, forget) != PAM_SUCCESS)
+                free(copy);
+}
+
+EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct options options;
+        struct leader leader;
+        char name[RECORD_NAME_SIZE], user[VALUE_SIZE];
+        const char *step;
+        int r, status = PAM_SUCCESS;
+
+        (void)flags;
+        options_read(&options, pamh, true, argc, argv);
+        if (options.skip)
+                goto out;
+
+        r = record_write(pamh, options.directory, &leader, &step);
+        if (r < 0) {
+                text_escape(user, item_or_empty(pamh, PAM_USER));
+                errno = -r;
+                pam_syslog(pamh, LOG_ERR, "cannot record the login of %s in %s, failed to %s: %m, %s", user,
+                           options.directory, step, options.require ? "refusing it" : "ignoring");
+                if (options.require)
+                        status = PAM_SESSION_ERR;
+                goto out;
+        }
+        record_name(name, &leader);
+        remember(pamh, name);
+        if (options.debug)
+                pam_syslog(pamh, LOG_DEBUG, "recorded the login as %s/%s", options.directory, name);
+out:
+        return status;
+}
+
+EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct options options;
+        struct leader leader;
+        char own[RECORD_NAME_SIZE];
+        const void *data = NULL;
+        const char *name = own;
+        int r;
+
+        (void)flags;
+        options_read(&options, pamh, false, argc, argv);
+        if (options.skip)
+                goto out;
+
+        if (pam_get_data(pamh, DATA_NAME, &data) == PAM_SUCCESS && data != NULL) {
+                name = data;
+                r = 0;
+        } else { /* opened through another handle: then it is this process's */
+                r = leader_read(&leader);
+                if (r == 0)
+                        record_name(own, &leader);
+        }
+        if (r == 0)
+                r = record_remove(options.directory, name);
+        if (r < 0) {
+                errno = -r;
+                pam_syslog(pamh, LOG_ERR, "cannot remove the record of this login from %s: %m, ignoring",
+                           options.directory);
+        } else if (options.debug) {
+                pam_syslog(pamh, LOG_DEBUG, "removed the record %s/%s", options.directory, name);
+        }
+out:
+        return PAM_SUCCESS; /* nobody is kept in either; reaperd clears the records of dead leaders */
+}
+
+/* The other four are here so that a line of the wrong type in a PAM file locks nobody out: with a function missing,
+ * Linux-PAM fails the line with PAM_MODULE_UNKNOWN. PAM_IGNORE has no say in any stack. */
+static int misplaced(pam_handle_t *pamh)
+{
+        pam_syslog(pamh, LOG_ERR, "of use in session lines only, ignoring");
+        return PAM_IGNORE;
+}
+
+EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        (void)flags, (void)argc, (void)argv;
+        return misplaced(pamh);
+}
+
+EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        (void)pamh, (void)flags, (void)argc, (void)argv;
+        return PAM_IGNORE; /* comes after pam_sm_authenticate, which has said it */
+}
+
+EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        (void)flags, (void)argc, (void)argv;
+        return misplaced(pamh);
+}
+
+EXPORT int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        (void)argc, (void)argv;
+        return (flags & PAM_PRELIM_CHECK) != 0 ? misplaced(pamh) : PAM_IGNORE;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of pam_reaper know of each other. Functions return 0 (or a descriptor) or -errno; PAM's codes are
+ * for pam_reaper.c alone. */
+#ifndef PAM_REAPER_H
+#define PAM_REAPER_H
+
+#include <security/pam_modules.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The process that opens the PAM session, as /proc names it. */
+struct leader {
+        int pid;
+        uint64_t start_ticks;
+};
+
+enum {
+        AUTH_SIZE = 512,
+        RECORD_NAME_SIZE = 40, /* two numbers, a dot and a NUL */
+        SHA256_SIZE = 32,
+        VALUE_MAX = 256,
+        VALUE_SIZE = VALUE_MAX + 1,
+};
+
+struct sha256 {
+        uint32_t state[8];
+        uint8_t block[64];
+        uint64_t length;
+};
+
+void auth_describe(char out[AUTH_SIZE], const char *info);
+int directory_open(const char *path, bool create, const char **step);
+const char *item_or_empty(pam_handle_t *pamh, int type);
+int leader_read(struct leader *leader);
+void record_name(char name[RECORD_NAME_SIZE], const struct leader *leader);
+int record_write(pam_handle_t *pamh, const char *path, struct leader *leader, const char **step);
+int record_remove(const char *path, const char *name);
+bool service_makes_session(const char *service);
+void sha256_begin(struct sha256 *hash);
+void sha256_byte(struct sha256 *hash, uint8_t byte);
+void sha256_end(struct sha256 *hash, uint8_t digest[SHA256_SIZE]);
+void text_escape(char out[VALUE_SIZE], const char *raw);
+
+#endif
