@@ -1,0 +1,61 @@
+"""What every test is held to: it leaves no process, no open file and no mount behind. And the options of the run."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--suite", action="append", metavar="SUITE", help="boot hosts of this Debian suite (repeatable)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "host: boots Debian hosts; needs root, and minutes the first time")
+
+
+def children() -> set[int]:
+    found: set[int] = set()
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{task}/children", encoding="ascii") as stream:
+            found.update(int(pid) for pid in stream.read().split())
+    return found
+
+
+def describe_process(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            words = stream.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        words = "gone by now"
+    return f"process {pid}: {words[:200] or 'a zombie'}"
+
+
+def descriptors() -> set[tuple[int, str]]:
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of this very listing
+            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))
+    return found
+
+
+def mounts() -> set[str]:
+    with open("/proc/self/mountinfo", encoding="utf-8") as stream:
+        return {line.split()[4] for line in stream}
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind() -> Iterator[None]:
+    """Fails a test that leaves something; what fixtures of a wider scope hold is theirs to end."""
+    before = children(), descriptors(), mounts()
+    yield
+    if descriptors() - before[1]:
+        gc.collect()  # what only waits for the collector is a ResourceWarning's matter
+    left = [describe_process(pid) for pid in sorted(children() - before[0])]
+    left += [f"descriptor {number}: {target}" for number, target in sorted(descriptors() - before[1])]
+    left += [f"mount {path}" for path in sorted(mounts() - before[2])]
+    assert not left, "left behind:\n" + "\n".join(left)

@@ -1,0 +1,1 @@
+"""Tests on booted hosts: what a user or an auditor would see."""

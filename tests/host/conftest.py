@@ -1,0 +1,48 @@
+"""Fixtures of the host tests: a booted host per suite with the package installed, and a new person for every test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from .lab import DEFAULT_SUITES, SUITES, Host, build_deb, require_tools
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "host" in metafunc.fixturenames or "suite" in metafunc.fixturenames:
+        suites = metafunc.config.getoption("suite") or DEFAULT_SUITES
+        metafunc.parametrize("suite", suites, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = __name__.rpartition(".")[0]
+    for item in items:
+        if item.module.__name__.startswith(here) if isinstance(item, pytest.Function) else False:
+            item.add_marker(pytest.mark.host)
+
+
+@pytest.fixture(scope="session")
+def deb(suite: str) -> str:
+    """The package, built for the suite from this checkout."""
+    assert suite in SUITES
+    require_tools()
+    return build_deb(suite)
+
+
+@pytest.fixture(scope="session")
+def host(suite: str, deb: str) -> Iterator[Host]:
+    """A host of the suite with the package installed; booted once, shared by the tests, so leave it as it was found."""
+    with Host(suite) as booted:
+        booted.install(deb)
+        yield booted
+
+
+@pytest.fixture
+def person(host: Host, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A user of the test's own, who can log in over ssh and is removed afterwards with all they run."""
+    stem = re.sub(r"[^a-z0-9]", "", request.node.name.partition("[")[0].replace("test_", "", 1))[:20]
+    name = host.add_user(f"p{len(host.output(['getent', 'passwd']).splitlines())}{stem}")
+    yield name
+    host.remove_user(name)
