@@ -37,6 +37,7 @@ class Container:
         upper: str | None = None,
         files: Sequence[tuple[str, int, str]] = (),
         options: Sequence[str] = (),
+        remove: str | None = None,
     ) -> None:
         self.name = name
         self.leader: int | None = None
@@ -50,6 +51,7 @@ class Container:
             "scratch": scratch,
             "files": list(files),
             "command": list(command),
+            "remove": remove,
             "options": list(options),
         }
         self._console = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()

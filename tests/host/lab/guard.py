@@ -6,6 +6,7 @@ Started by container.py in a mount namespace of its own: `unshare --mount python
     lower    the trees of the overlay, topmost first
     upper    a directory that keeps what is written; without it, a tmpfs that goes with the namespace
     scratch  an empty directory to mount things on
+    remove   a directory that goes with the container
     files    [path, mode, text] to write before the start
     command  the words to run; none: boot
     options  further options of systemd-nspawn
@@ -20,6 +21,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -117,7 +119,7 @@ def nspawn(spec: dict[str, Any], root: str, notify: str) -> subprocess.Popen[byt
 
 
 class Watch:
-    """The running container, as its notifications tell of it: sd_notify(3) READY=1, nspawn's own X_NSPAWN_LEADER_PID."""
+    """The running container, as its notifications tell of it: READY=1 of sd_notify(3), nspawn's X_NSPAWN_LEADER_PID."""
 
     def __init__(self, process: subprocess.Popen[bytes], inbox: socket.socket) -> None:
         self.process = process
@@ -190,6 +192,8 @@ def main() -> int:
         remove_cgroups(cgroups)
         with contextlib.suppress(OSError):
             os.rmdir(f"/run/systemd/nspawn/propagate/{spec['name']}")  # nspawn leaves it where /run is no tmpfs
+        if spec["remove"]:
+            shutil.rmtree(spec["remove"], ignore_errors=True)
         say("exit", watch.process.returncode)
     return 0
 

@@ -59,7 +59,12 @@ class Host:
                 ("/etc/hosts", 0o644, f"127.0.0.1 localhost {self.name}\n"),
             ]
             self._container = Container(
-                self.name, [tree], scratch_directory(), files=files, options=["--private-network"]
+                self.name,
+                [tree],
+                scratch_directory(),
+                files=files,
+                options=["--private-network"],
+                remove=self._directory,
             )
             self._container.wait_booted(boot_seconds)
             self._wait_for_sshd(boot_seconds)
