@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from . import DEFAULT_SUITES, SUITES, Host, LabError, build_deb, require_tools
+from .tools import TEST_TOOLS, TOOLS
 
 
 def this_suite() -> str:
@@ -54,12 +55,14 @@ def main() -> int:
     deb = commands.add_parser("deb", help="build the package and put it in a directory")
     deb.add_argument("--suite", choices=SUITES, help="by default this machine's")
     deb.add_argument("--output", default="dist", metavar="DIRECTORY")
+    tools = commands.add_parser("tools", help="install what the lab needs of this machine")
+    tools.add_argument("--tests", action="store_true", help="and what the tests need")
     boot = commands.add_parser("boot", help="boot a host with the package installed, and open a shell in it")
     boot.add_argument("suite", choices=SUITES)
     boot.add_argument("--bare", action="store_true", help="do not install the package")
     arguments = parser.parse_args()
 
-    require_tools()
+    require_tools(TEST_TOOLS if arguments.command == "tools" and arguments.tests else TOOLS)
     if arguments.command == "prepare":
         side_by_side(build_deb, arguments.suites)
     elif arguments.command == "deb":

@@ -72,7 +72,14 @@ def make_deb(names: list[str], layers: list[str], path: str) -> None:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy(os.path.join(CHECKOUT, name), target)
     shutil.copytree(os.path.join(source, "packaging", "debian"), os.path.join(source, "debian"))
-    command = ["env", "LC_ALL=C.UTF-8", "sh", "-c", "cd /build/source && exec dpkg-buildpackage -b -us -uc"]
+    command = [
+        "env",
+        "LC_ALL=C.UTF-8",
+        "DEB_BUILD_OPTIONS=noautodbgsym",
+        "sh",
+        "-c",
+        "cd /build/source && exec dpkg-buildpackage -b -us -uc",
+    ]
     run_in(layers, scratch_directory(), command, BUILD_SECONDS, options=[f"--bind={path}:/build"])
     remove_tree(source)
 

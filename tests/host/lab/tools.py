@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Mapping
 
 from .errors import LabError
@@ -20,6 +22,22 @@ TOOLS = {
     "git": "git",
 }
 
+# What the tests need besides: a command, or a file, and the package that has it.
+TEST_TOOLS = {
+    **TOOLS,
+    "cc": "gcc",
+    "clang-format": "clang-format",
+    "mandoc": "mandoc",
+    "pkg-config": "pkg-config",
+    "rpmspec": "rpm",
+    "shellcheck": "shellcheck",
+    "systemd-analyze": "systemd",
+    "valgrind": "valgrind",
+    f"{sysconfig.get_path('include')}/Python.h": "python3-dev",
+    "/usr/include/security/pam_modules.h": "libpam0g-dev",
+    "/usr/include/systemd/sd-daemon.h": "libsystemd-dev",
+}
+
 
 def require_tools(tools: Mapping[str, str] = TOOLS) -> None:
     """Installs by apt the packages whose tools are missing, and says so.
@@ -28,7 +46,7 @@ def require_tools(tools: Mapping[str, str] = TOOLS) -> None:
     """
     if os.geteuid() != 0:
         raise LabError("booting hosts needs root", "run it as root, or with sudo")
-    missing = sorted({package for tool, package in tools.items() if not found(tool)})
+    missing = sorted({package for tool, package in tools.items() if not found(tool)} | missing_venv(tools))
     if not missing:
         return
     if not shutil.which("apt-get"):
@@ -51,3 +69,10 @@ def found(tool: str) -> bool:
         return os.path.exists(tool)
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     return shutil.which(tool, path=path) is not None
+
+
+def missing_venv(tools: Mapping[str, str]) -> set[str]:
+    """Debian's python3 cannot make a virtual environment before python3-venv is there."""
+    if tools is TEST_TOOLS and importlib.util.find_spec("ensurepip") is None:
+        return {"python3-venv"}
+    return set()
