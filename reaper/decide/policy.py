@@ -30,12 +30,13 @@ from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, fo
 from reaper.decide.match import Match, Origin, Subject, mismatch
 
 __all__ = [
-    "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "Action", "Brake", "Ceiling", "Kill", "Limits",
-    "Match", "Origin", "Policy", "Rule", "Subject", "Verdict", "cap", "document", "fit_leads", "inherit", "judge",
-    "longest_lead",
+    "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Brake", "Ceiling", "Kill",
+    "Limits", "Match", "Origin", "Policy", "Rule", "Subject", "Verdict", "cap", "document", "fit_leads", "inherit",
+    "judge", "longest_lead",
 ]  # fmt: skip
 
 NEVER = "never"
+UNLIMITED = "unlimited"
 TTY_STEP_USEC = 8 * USEC_PER_SEC
 SHORTEST_LIMIT_USEC = 2 * TTY_STEP_USEC
 
@@ -221,7 +222,7 @@ def document(policy: Policy) -> dict[str, Any]:
             "except": list(policy.ceiling.exempt),
         },
         "brake": {
-            "sessions": NEVER if policy.brake.sessions is None else policy.brake.sessions,
+            "sessions": UNLIMITED if policy.brake.sessions is None else policy.brake.sessions,
             "per": format_duration(policy.brake.per_usec),
         },
         "rules": [_rule(rule) for rule in policy.rules],

@@ -1,0 +1,143 @@
+"""The policy out of the text of its files, and back into text.
+
+Pure: text in, Policy out.  Reading happens in three steps, and every mistake of every step and file is told at once:
+
+1. Each file by itself: syntax, keys and values (yamltree.py, keys.py, values.py).
+2. The files over each other, in order (draft.py, which has the rules of merging).
+3. The whole: environments and rules complete with what they inherit, names that must exist, warnings against limits.
+
+A warning must fit the limit that it stands beside or was written for: who writes both together, or the warning later,
+made a mistake where it does not fit.  A warning that is older than the limit (built in, of an earlier file, of the
+rule's environment) gives way, as policy.fit_leads() says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from reaper.decide import keys
+from reaper.decide.draft import Draft, Fields, Problems, TooManyProblems, read_file
+from reaper.decide.duration import format_duration
+from reaper.decide.policy import (
+    BUILT_IN,
+    TTY_STEP_USEC,
+    Ceiling,
+    Limits,
+    Policy,
+    Rule,
+    document,
+    inherit,
+    longest_lead,
+)
+from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, Source
+from reaper.decide.values import suggestion
+
+__all__ = ["PolicyError", "Problem", "Source", "describe", "document", "parse"]
+
+
+def parse(sources: Sequence[Source]) -> Policy:
+    """The policy that the files make together, over the built-in one.  Raises PolicyError with all mistakes."""
+    problems = Problems()
+    draft = Draft()
+    try:
+        for file, source in enumerate(sources):
+            try:
+                read_file(source, file, draft, problems)
+            except PolicyError as error:  # noqa: PERF203 - the other files have mistakes of their own
+                problems.note(error)
+        policy = _resolve(draft, tuple(source.path for source in sources), problems)
+    except TooManyProblems:
+        raise PolicyError(problems[:MOST_PROBLEMS]) from None
+    if problems:
+        raise PolicyError(sorted(problems, key=lambda problem: _rank(problem, sources)))
+    return policy
+
+
+def _rank(problem: Problem, sources: Sequence[Source]) -> tuple[int, int, int]:
+    """Mistakes are told as a person reads: file by file, from the top."""
+    paths = [source.path for source in sources]
+    return paths.index(problem.path), problem.line, problem.column
+
+
+def _resolve(draft: Draft, paths: tuple[str, ...], problems: Problems) -> Policy:
+    """The draft made whole.  With problems the result is of no use, but finds the rest of them."""
+    environments = dict(BUILT_IN.environments)
+    for title, given in draft.environments.items():
+        base = BUILT_IN.environments.get(title, BUILT_IN.environments[BUILT_IN.environment])
+        environments[title] = _complete(base, given, problems, title not in draft.unsound)
+    environment = BUILT_IN.environment
+    sound = True
+    if "environment" in draft.top:
+        wanted = draft.top["environment"]
+        if wanted.value in environments:
+            environment = wanted.value
+        else:
+            sound = False
+            hint = suggestion(wanted.value, environments)
+            problems.note(wanted.place.error(f"there is no environment {wanted.value}", hint))
+    base, sound = environments[environment], sound and environment not in draft.unsound
+    rules = tuple(
+        Rule(rule.name, rule.match, _complete(base, rule.given, problems, sound and rule.sound), _spelled(rule.given))
+        for rule in draft.rules
+    )
+    return Policy(
+        environment=environment,
+        poll_usec=draft.top["poll_usec"].value if "poll_usec" in draft.top else BUILT_IN.poll_usec,
+        environments=MappingProxyType(environments),
+        rules=rules,
+        ceiling=_ceiling(draft, problems),
+        brake=replace(BUILT_IN.brake, **_values(draft.brake)),
+        sources=paths,
+    )
+
+
+def _values(given: Fields) -> dict[str, Any]:
+    return {filled: entry.value for filled, entry in given.items()}
+
+
+def _spelled(given: Fields) -> tuple[str, ...]:
+    return tuple(key for key, (filled, _) in keys.LIMITS.items() if filled in given)
+
+
+def _ceiling(draft: Draft, problems: Problems) -> Ceiling:
+    values = _values(draft.ceiling)
+    exempt = values.pop("exempt", ())
+    for rule, place in exempt:
+        if rule not in draft.named:
+            hint = suggestion(rule, draft.named) if draft.named else "there are no rules"
+            problems.note(place.error(f"there is no rule {rule}", hint))
+    return Ceiling(**values, exempt=tuple(dict.fromkeys(rule for rule, _ in exempt)))
+
+
+def _complete(base: Limits, given: Fields, problems: Problems, sound: bool) -> Limits:
+    """`base` with what is given; checks the given warnings against the limits, where all of these are sound."""
+    values = _values(given)
+    leads = given.get("warn_usec")
+    if leads is None:
+        return inherit(base, values)
+    written = values.pop("warn_usec")
+    limits = inherit(replace(base, warn_usec=tuple(lead for lead, _ in written)), values)
+    longest = longest_lead(limits.idle_usec, limits.max_usec)
+    older = any(entry.file > leads.file for entry in (given.get("idle_usec"), given.get("max_usec")) if entry)
+    if longest is None or older or not sound:
+        return limits
+    for lead, place in written:
+        if lead > longest:
+            near = format_duration(longest + TTY_STEP_USEC)
+            hint = f"{format_duration(longest)} at most: 8s must pass between the last key and the first warning"
+            message = f"the warning {format_duration(lead)} before a limit of {near} is too early"
+            problems.note(place.error(message, hint))
+    return limits
+
+
+def describe(policy: Policy) -> str:
+    """The whole policy as one file, which parse() makes the same policy of again."""
+    import yaml
+
+    text: str = yaml.safe_dump(
+        document(policy), sort_keys=False, default_flow_style=None, allow_unicode=True, width=2**31
+    )
+    return text

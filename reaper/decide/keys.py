@@ -1,0 +1,79 @@
+"""Every key of the policy file: the field it fills and the values it takes.  Pure; tables only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reaper.decide.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_SEC
+from reaper.decide.policy import Action, Kill, Origin
+from reaper.decide.values import (
+    Value,
+    activity,
+    duration,
+    each,
+    glob,
+    leads,
+    limit,
+    message,
+    name,
+    one_of,
+    plain,
+    remote,
+    sessions,
+    terminal,
+)
+
+LIMITS: Mapping[str, tuple[str, Value]] = {
+    "idle": ("idle_usec", limit),
+    "max": ("max_usec", limit),
+    "warn": ("warn_usec", leads),
+    "message": ("message", message),
+    "action": ("action", one_of(Action, {"lock": "use terminate: the person logs in again"})),
+    "kill": ("kill", one_of(Kill, {})),
+    "grace": ("grace_usec", duration(USEC_PER_SEC, 10 * USEC_PER_MIN, "programs need a moment to save, and no more")),
+    "activity": ("activity", plain(each(activity, "without evidence every session is idle: write [input]"))),
+}
+"""Key: the field of Limits and its value.  Also the order in which describe() writes them."""
+
+MATCH: Mapping[str, tuple[str, Value]] = {
+    "user": ("user", plain(each(glob, "remove the key to match every user"))),
+    "group": ("group", plain(each(glob, "remove the key to match every group"))),
+    "origin": ("origin", plain(each(one_of(Origin, {}), "remove the key to match every origin"))),
+    "from": ("remote", plain(each(remote, "remove the key to match every host"))),
+    "terminal": ("terminal", plain(each(terminal, "remove the key, or write none"))),
+    "service": ("service", plain(each(glob, "remove the key to match every service"))),
+}
+"""Key: the field of Match and its value."""
+
+CEILING: Mapping[str, tuple[str, Value]] = {
+    "idle": ("idle_usec", limit),
+    "max": ("max_usec", limit),
+    "except": ("exempt", each(name, empty="")),
+}
+
+BRAKE: Mapping[str, tuple[str, Value]] = {
+    "sessions": ("sessions", sessions),
+    "per": ("per_usec", duration(USEC_PER_SEC, USEC_PER_DAY, "a brake works over seconds to a day")),
+}
+
+TOP: Mapping[str, tuple[str, Value]] = {
+    "environment": ("environment", name),
+    "poll": (
+        "poll_usec",
+        duration(USEC_PER_SEC, 5 * USEC_PER_MIN, "more often costs CPU for nothing, more seldom dates activity badly"),
+    ),
+}
+"""The keys that take one value."""
+
+SECTIONS = ("environments", "ceiling", "brake", "rules")
+
+LATER: Mapping[str, str] = {
+    "lock_for": "remove it: sessions are ended, not locked",
+    "busy": "remove it: give those who run long jobs a longer idle",
+    "busy_max": "remove it: give those who run long jobs a longer idle",
+    "share_activity": "remove it: each session counts for itself",
+    "hold_max": "remove it: there are no holds",
+    "elevated": "remove it: match by user, group or service",
+    "hours": "remove it: a rule is in force at all hours",
+}
+"""Keys that DESIGN has and this version not, and what to do instead: never to be accepted and ignored."""

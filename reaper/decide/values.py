@@ -1,0 +1,245 @@
+"""What the keys of the policy file take: a small function for each kind of value.
+
+Pure.  Each gets a node of the tree and returns what policy.py holds, or raises PolicyError with all that is wrong
+in it.  What needs a look at another key (a warning against its limit) is config.py's.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from reaper.decide import yamltree
+from reaper.decide.duration import USEC_PER_SEC, DurationError, format_duration, parse_duration
+from reaper.decide.match import parse_network
+from reaper.decide.policy import NEVER, SHORTEST_LIMIT_USEC, UNLIMITED
+from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem
+from reaper.decide.yamltree import Node, Place, Scalar, kind, shown
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.Enum)
+Value = Callable[[Node], Any]
+
+NOT_YET = "is not in this version of reaper"
+
+LONGEST_PATTERN = 256
+"""Characters: LOGIN_NAME_MAX and longer than any terminal or PAM service; a host name has at most 253 (RFC 1035)."""
+
+LONGEST_MESSAGE = 200
+"""Characters: two lines and a half of a terminal 80 columns wide, in a warning that must not hide the person's work."""
+
+MOST_WARNINGS = 8
+"""Each is a message over the person's work; and each wakes the daemon for every session."""
+
+MOST_SESSIONS = 100_000
+"""More logins at once than a host carries: a number beyond it is a slip of the hand."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_ADDRESS_GLOB = re.compile(r"[0-9.*?\[\]-]*[0-9][0-9.*?\[\]-]*")
+_HOST_GLOB = re.compile(r"[A-Za-z0-9._*?\[\]!-]+")
+
+
+def text(node: Node) -> str:
+    """A printable text that is not left out; it may be empty if quoted."""
+    if not isinstance(node, Scalar):
+        raise node.place.error(f"one value belongs here, not {kind(node)}", "write key: value")
+    if node.text is None:
+        raise node.place.error("the value is missing", "write one, or remove the key")
+    if not node.text.isprintable():
+        raise node.place.error(f"'{shown(node.text)}' has a character that does not print", "write it on one line")
+    return node.text
+
+
+def duration(shortest: int, longest: int | None, why: str) -> Value:
+    """Microseconds within bounds; `why` tells the person where the bounds come from."""
+
+    def value(node: Node) -> int:
+        written = text(node)
+        try:
+            usec = parse_duration(written)
+        except DurationError as error:
+            hint = "this cannot be never: it needs a length of time" if written == NEVER else error.hint
+            raise node.place.error(shown(error.message, 200), hint) from None
+        if usec < shortest:
+            raise node.place.error(f"{shown(written)} is shorter than {format_duration(shortest)}", why)
+        if longest is not None and usec > longest:
+            raise node.place.error(f"{shown(written)} is longer than {format_duration(longest)}", why)
+        return usec
+
+    return value
+
+
+def limit(node: Node) -> int | None:
+    """A limit of time in microseconds; None is never."""
+    return None if text(node) == NEVER else _limit(node)
+
+
+_limit = duration(
+    SHORTEST_LIMIT_USEC,
+    None,
+    "the kernel dates input in steps of 8 seconds, and a limit needs two of them: one to see the person, one to warn",
+)
+_lead = duration(USEC_PER_SEC, None, "nobody can react to less")
+
+
+def each(value: Callable[[Node], T], empty: str) -> Callable[[Node], tuple[tuple[T, Place], ...]]:
+    """The entries of a list, each with its place; one value stands for a list of one.
+
+    `empty` is the remedy for a list without entries; an empty text allows it.
+    """
+
+    def values(node: Node) -> tuple[tuple[T, Place], ...]:
+        items = node.items if isinstance(node, yamltree.List) else [node]
+        if not items and empty:
+            raise node.place.error("the list is empty", empty)
+        found: list[tuple[T, Place]] = []
+        problems: list[Problem] = []
+        for item in items:
+            try:
+                found.append((value(item), item.place))
+            except PolicyError as error:  # noqa: PERF203 - all mistakes at once
+                problems.extend(error.problems)
+                if len(problems) >= MOST_PROBLEMS:
+                    break
+        if problems:
+            raise PolicyError(problems)
+        return tuple(found)
+
+    return values
+
+
+def plain(values: Callable[[Node], tuple[tuple[T, Place], ...]]) -> Callable[[Node], tuple[T, ...]]:
+    """The same list without the places, for what is checked when it is read."""
+    return lambda node: tuple(value for value, _ in values(node))
+
+
+def leads(node: Node) -> tuple[tuple[int, Place], ...]:
+    """Warnings before a limit, the longest first."""
+    found = each(_lead, empty="")(node)
+    if len(found) > MOST_WARNINGS:
+        raise node.place.error(f"{len(found)} warnings are too many", f"{MOST_WARNINGS} at most: each is a message")
+    seen: set[int] = set()
+    for lead, place in found:
+        if lead in seen:
+            raise place.error(f"the warning {format_duration(lead)} before the limit is there twice", "remove one")
+        seen.add(lead)
+    return tuple(sorted(found, key=lambda entry: -entry[0]))
+
+
+def message(node: Node) -> str:
+    """The administrator's own line; empty for none."""
+    if isinstance(node, Scalar) and node.text is None:
+        raise node.place.error("the value is missing", 'write "" for no message')
+    written = text(node)
+    if len(written) > LONGEST_MESSAGE:
+        raise node.place.error(f"the message has {len(written)} characters", f"{LONGEST_MESSAGE} at most")
+    return written
+
+
+def one_of(members: type[E], not_yet: Mapping[str, str]) -> Callable[[Node], E]:
+    """A member of an enum by its value; `not_yet` has the remedies for words whose time has not come."""
+
+    def value(node: Node) -> E:
+        written = text(node)
+        if written in not_yet:
+            raise node.place.error(f"'{written}' {NOT_YET}", not_yet[written])
+        words = [str(member.value) for member in members if member.value not in not_yet]
+        if written not in words:
+            raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, words))
+        return members(written)
+
+    return value
+
+
+def activity(node: Node) -> str:
+    """A kind of evidence."""
+    written = text(node)
+    if written in ("network", "cpu", "output"):
+        raise node.place.error(f"'{written}' {NOT_YET}", "input is what counts; remove the others")
+    if written != "input":
+        raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, ["input"]))
+    return written
+
+
+def sessions(node: Node) -> int | None:
+    """A number of sessions; None is no brake."""
+    written = text(node)
+    if written == UNLIMITED:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", written) or not 1 <= int(written) <= MOST_SESSIONS:
+        hint = f"write {UNLIMITED}, or a number from 1 to {MOST_SESSIONS}; to end none, use action: observe"
+        raise node.place.error(f"'{shown(written)}' is not a number of sessions", hint)
+    return int(written)
+
+
+def name(node: Node) -> str:
+    """The name of a rule or an environment; it goes into the journal and onto command lines."""
+    written = text(node)
+    if not _NAME.fullmatch(written):
+        hint = "letters, digits and . _ @ - after a letter or digit, 64 at most"
+        raise node.place.error(f"'{shown(written)}' is not a name", hint)
+    return written
+
+
+def glob(node: Node) -> str:
+    """A pattern for names, as fnmatch(3) without the backslash."""
+    written = text(node)
+    place = node.place
+    if not written:
+        raise place.error("the pattern is empty", "write a name or a pattern, or remove the key")
+    if len(written) > LONGEST_PATTERN:
+        raise place.error(f"the pattern has {len(written)} characters", f"{LONGEST_PATTERN} at most")
+    if "," in written:
+        raise place.error(f"'{shown(written)}' has a comma", "write a list: [one, two]")
+    if written.startswith("!"):
+        raise place.error(f"'{shown(written)}' starts with !", "there is no not: put a rule for them before this")
+    if written != written.strip():
+        raise place.error(f"'{shown(written)}' has a space at an end", "remove it")
+    if "[" in re.sub(r"\[!?.[^]]*]", "", written):
+        raise place.error(f"'{shown(written)}' opens a [ that nothing closes", "write [[] for the character itself")
+    return written
+
+
+def terminal(node: Node) -> str:
+    """A glob for terminals without their /dev/, or `none`, or `any`."""
+    written = glob(node)
+    return written[len("/dev/") :] if written.startswith("/dev/") and written != "/dev/" else written
+
+
+def remote(node: Node) -> str:
+    """An address, a network, or a glob for host names; networks come out in their usual spelling."""
+    written = glob(node)
+    try:
+        network = parse_network(written)
+    except ValueError as error:
+        raise node.place.error(shown(str(error), 200), _network_hint(written)) from None
+    if network is not None:
+        single = network.prefixlen == network.max_prefixlen
+        return str(network.network_address) if single else str(network)
+    if _ADDRESS_GLOB.fullmatch(written):
+        hint = "write one address, or a network as 10.0.0.0/8"
+        raise node.place.error(f"'{shown(written)}' is not an address", hint)
+    if not _HOST_GLOB.fullmatch(written):
+        hint = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
+        raise node.place.error(f"'{shown(written)}' is neither an address nor a host name", hint)
+    return written.lower().rstrip(".") or written
+
+
+def _network_hint(written: str) -> str:
+    import ipaddress
+
+    try:
+        return f"write {ipaddress.ip_network(written, strict=False)}"
+    except ValueError:
+        return "write a network as 10.0.0.0/8 or fd00::/8"
+
+
+def suggestion(written: str, words: Iterable[str]) -> str:
+    """The remedy for a word that is not known."""
+    import difflib  # only for who made a mistake
+
+    known = sorted(words)
+    near = difflib.get_close_matches(written[:64], known, 1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
