@@ -43,7 +43,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## This list
 	@echo "reaper $(VERSION)"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 demo: ## Watch it work: a disposable host, two people, one idle and one typing
 	@$(LAB) tools
@@ -88,7 +88,7 @@ bench: test-tools ## Measure the figures in the README
 	@$(LAB) prepare bookworm trixie
 	$(PYTEST) tests/bench -s --override-ini=python_files='bench_*.py' $(ARGS)
 
-clean: ## Remove what was built here (the cache of trees is $(REAPER_TEST_CACHE))
+clean: ## Remove what was built here, but not the cache of trees
 	$(MAKE) -C pam_hook clean
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

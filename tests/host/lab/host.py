@@ -35,6 +35,15 @@ PasswordAuthentication no
 MaxStartups 200
 """
 
+WAIT_END = """\
+import os, select, sys
+try:
+    descriptor = os.pidfd_open(int(sys.argv[1]))
+except ProcessLookupError:
+    sys.exit(0)
+sys.exit(0 if select.select([descriptor], [], [], float(sys.argv[2]))[0] else 1)
+"""
+
 
 class Host:
     """A booted host of one suite. Its network is its own: a loopback interface, and sshd on port 22 of it."""
@@ -46,6 +55,7 @@ class Host:
         self._exit_on_sigterm()
         self._directory = tempfile.mkdtemp(prefix="reaper-lab-")
         self._container: Container | None = None
+        self._last_uid = 1999
         atexit.register(self.power_off)
         try:
             self.key = self._keygen("user_key")
@@ -166,6 +176,13 @@ class Host:
     def shell(self, script: str, *, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         return self.run(["sh", "-c", script], check=check, timeout=timeout)
 
+    def wait_end(self, pid: int, timeout: float = 20.0) -> None:
+        """Waits until the process with this pid (as the host numbers them) has ended."""
+        words = ["python3", "-c", WAIT_END, str(pid), str(timeout)]
+        if self.run(words, check=False, timeout=timeout + 10).returncode != 0:
+            process = self.run(["ps", "-fp", str(pid)], check=False).stdout
+            raise AssertionError(f"process {pid} still runs after {timeout:g} s:\n{process}")
+
     # Files and packages
 
     def write(self, path: str, text: str | bytes, mode: int = 0o644) -> None:
@@ -200,7 +217,8 @@ class Host:
         self, name: str, *, groups: Sequence[str] = (), shell: str = "/bin/bash", password: str | None = None
     ) -> str:
         """Makes a user who can log in over ssh with the host's key; returns the name."""
-        words = ["useradd", "--create-home", "--shell", shell]
+        self._last_uid += 1  # never one that an earlier user had: what that one left could be taken for this one's
+        words = ["useradd", "--create-home", "--shell", shell, f"--uid={self._last_uid}"]
         if groups:
             words += ["--groups", ",".join(groups)]
         script = (
@@ -215,8 +233,12 @@ class Host:
 
     def remove_user(self, name: str) -> None:
         """Ends what the user runs and removes the user."""
-        script = f"loginctl terminate-user {name}; pkill -KILL -u {name}; userdel --force --remove {name}"
-        self.shell(script, check=False)
+        slice_unit = f"user-$(id -u {name}).slice"
+        self.shell(
+            f"systemctl kill --signal=KILL {slice_unit}; systemctl stop {slice_unit}; "
+            f"systemctl reset-failed user@$(id -u {name}).service; userdel --force --remove {name}",
+            check=False,
+        )
 
     def ssh(self, user: str, **more: Any) -> SshClient:
         """Logs in over ssh; see SshClient for what can be asked for."""
