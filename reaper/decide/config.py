@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reaper.decide import keys
+from reaper.decide.describe import describe
 from reaper.decide.draft import Draft, Fields, Problems, TooManyProblems, read_file
 from reaper.decide.duration import format_duration
 from reaper.decide.policy import (
@@ -131,13 +132,3 @@ def _complete(base: Limits, given: Fields, problems: Problems, sound: bool) -> L
             message = f"the warning {format_duration(lead)} before a limit of {near} is too early"
             problems.note(place.error(message, hint))
     return limits
-
-
-def describe(policy: Policy) -> str:
-    """The whole policy as one file, which parse() makes the same policy of again."""
-    import yaml
-
-    text: str = yaml.safe_dump(
-        document(policy), sort_keys=False, default_flow_style=None, allow_unicode=True, width=2**31
-    )
-    return text
