@@ -1,0 +1,29 @@
+"""Everything that the daemon does to the host, in one place: so that a test can stand in for it."""
+
+from __future__ import annotations
+
+from reaper.act import notify, runtime, terminate
+from reaper.act.notify import Delivery
+from reaper.decide.lifecycle import Rung
+from reaper.decide.model import SessionKey, Targets
+from reaper.decide.policy import Kill
+
+
+class Actor:
+    """Acts on this host."""
+
+    def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
+        """See notify.write_message."""
+        return notify.write_message(terminal, text, uid)
+
+    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
+        """See terminate.climb."""
+        terminate.climb(targets, rung, kill, scope)
+
+    def remove_record(self, key: SessionKey) -> None:
+        """See runtime.remove_record."""
+        runtime.remove_record(key)
+
+    def write_state(self, text: str) -> None:
+        """See runtime.write_state."""
+        runtime.write_state(text)

@@ -1,0 +1,55 @@
+"""Words for a person, on the terminals of their session and on no other.
+
+A terminal that does not drain (Ctrl-S, a dead line) must not hold the daemon up, so nothing here waits: what the
+terminal does not take at once is not delivered, and the caller tries again at the next poll. The terminal belongs to
+the user, so it is opened with O_NOFOLLOW and checked to be the character device it was when it was last looked at.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+import stat
+
+DEV = "/dev"
+
+
+class Delivery(enum.Enum):
+    """What became of a message on one terminal."""
+
+    DELIVERED = "delivered"
+    BLOCKED = "blocked"
+    GONE = "gone"
+
+
+# What a terminal that is away, or being taken away, answers.
+_GONE = (errno.ENOENT, errno.ENXIO, errno.EIO, errno.ENODEV, errno.ELOOP, errno.ENOTDIR)
+
+
+def write_message(terminal: str, text: str, uid: int) -> Delivery:
+    """Writes to a terminal (named below /dev) that belongs to `uid`, all at once or not at all.
+
+    A message of less than a page goes into a pty's buffer whole or, when it is full, not at all; a part that is taken
+    counts as delivered, as the beginning says what matters.
+    """
+    try:
+        fd = os.open(f"{DEV}/{terminal}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _GONE:
+            return Delivery.GONE
+        raise
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISCHR(status.st_mode) or status.st_uid != uid:
+            return Delivery.GONE
+        os.write(fd, text.encode("utf-8", "backslashreplace"))
+    except BlockingIOError:
+        return Delivery.BLOCKED
+    except OSError as error:
+        if error.errno in _GONE:
+            return Delivery.GONE
+        raise
+    finally:
+        os.close(fd)
+    return Delivery.DELIVERED

@@ -1,0 +1,29 @@
+"""The daemon's own files in /run/reaper: its state, and records that nobody else will clear away."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from reaper.decide.model import SessionKey
+
+DIRECTORY = "/run/reaper"
+
+
+def write_state(text: str, directory: str = DIRECTORY) -> None:
+    """Replaces the state file: whole or not at all, readable by root alone. Makes the directory anew if it is gone.
+
+    Raises OSError when it cannot.
+    """
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    path = f"{directory}/state"
+    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(f"{path}.new", path)
+
+
+def remove_record(key: SessionKey, directory: str = DIRECTORY) -> None:
+    """Clears away the record of a leader that died without closing its PAM session."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{directory}/sessions/{key}")

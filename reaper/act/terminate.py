@@ -1,0 +1,93 @@
+"""Ending a session: the ladder, and signals each to a process that is certainly the one meant.
+
+The ladder is what a lost line does first, and force last:
+
+HANGUP  SIGHUP and SIGCONT to everything on the session's terminals. A shell ends, and PAM closes the session.
+TERM    SIGTERM to the leader, so that it closes the PAM session and the connection. With `kill: session`, to all.
+KILL    SIGKILL. With `kill: terminal` to the connection and to what is in front on its terminals, for what detached
+        itself (tmux, nohup) survives a lost line, too; with `kill: session` to everything that the session holds.
+
+A process is named by pid and start time; it is opened as a pidfd, checked, and signalled through that same pidfd, so
+that a pid which was reused in between is never hit.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Iterable
+
+from reaper import procfs
+from reaper.decide.lifecycle import Rung
+from reaper.decide.model import ProcessId, Targets
+from reaper.decide.policy import Kill
+
+CGROUP = "/sys/fs/cgroup"
+
+
+def climb(targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
+    """Takes one step of the ladder."""
+    attached = [each.process for each in targets.attached]
+    if rung is Rung.HANGUP:
+        send(attached, signal.SIGHUP, signal.SIGCONT)
+    elif rung is Rung.TERM:
+        send(targets.everything if kill is Kill.SESSION else targets.connection[:1], signal.SIGTERM, signal.SIGCONT)
+        # bash and its like pass SIGTERM over at their prompt; and without a leader nothing else ends them.
+        send(attached, signal.SIGHUP, signal.SIGCONT)
+    elif kill is Kill.SESSION:
+        if not kill_scope(scope):
+            send(targets.everything, signal.SIGKILL)
+        send([*targets.connection, *attached], signal.SIGKILL)
+    else:
+        in_front = [each.process for each in targets.attached if each.in_front]
+        send([*targets.connection, *in_front], signal.SIGKILL)
+
+
+def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
+    """Sends the signals in order to each process that is still the one it was; returns how many were reached.
+
+    Never to pid 1 or to the daemon itself, whatever the caller says.
+    """
+    reached = 0
+    for process in processes:
+        if process.pid in (0, 1, os.getpid()):
+            continue
+        fd = procfs.open_process(process.pid, process.start_ticks)
+        if fd is None:
+            continue
+        try:
+            for each in signals:
+                signal.pidfd_send_signal(fd, each)
+            reached += 1
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(fd)
+    return reached
+
+
+def kill_scope(scope: str) -> bool:
+    """Kills every process of a session's scope at once (cgroup.kill, Linux 5.14).
+
+    False where the kernel cannot, or the scope is gone: the caller then sends SIGKILL to each. Touches nothing but a
+    `session-ID.scope`: any other cgroup may hold other people's sessions.
+    """
+    name = scope.rpartition("/")[2]
+    if not (scope.startswith("/user.slice/") and name.startswith("session-") and name.endswith(".scope")):
+        return False
+    try:
+        fd = os.open(f"{CGROUP}{scope}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV, errno.EACCES, errno.EROFS):
+            return False
+        raise
+    try:
+        os.write(fd, b"1")
+    except OSError as error:
+        if error.errno in (errno.ENODEV, errno.EOPNOTSUPP):
+            return False
+        raise
+    finally:
+        os.close(fd)
+    return True

@@ -1,0 +1,69 @@
+"""One call to the daemon over its socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from reaper.control.server import PATH
+from reaper.errors import ReaperError
+
+# The daemon answers in milliseconds; one that takes this long hangs.
+TIMEOUT_SEC = 10
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+
+
+class DaemonAbsentError(ReaperError):
+    """Nobody listens on the socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("daemon-absent", f"reaperd does not answer on {path}", "systemctl status reaper.service")
+
+
+class DaemonRefusedError(ReaperError):
+    """The daemon answered with an error: `name` is its qualified name on the wire."""
+
+    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
+        super().__init__("refused", _say(name, parameters))
+        self.name = name
+
+
+def _say(name: str, parameters: Mapping[str, Any]) -> str:
+    if name == "io.reaper.NoSuchSession":
+        return f"no session {parameters.get('session', '')!r} that you may see; reaperctl list shows those there are"
+    if name == "io.reaper.NotAllowed":
+        return f"not allowed: {parameters.get('why', '')}"
+    return f"the daemon refused the call: {name} {dict(parameters)}"
+
+
+def call(method: str, parameters: Mapping[str, Any], path: str = PATH) -> dict[str, Any]:
+    """Calls a method and returns its reply.
+
+    Raises DaemonAbsentError where no daemon answers in time, DaemonRefusedError where it answers with an error.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIMEOUT_SEC)
+        try:
+            connection.connect(path)
+            connection.sendall(json.dumps({"method": method, "parameters": dict(parameters)}).encode() + b"\0")
+            reply = json.loads(_receive(connection))
+        except (OSError, ValueError) as error:
+            raise DaemonAbsentError(path) from error
+    if not isinstance(reply, dict):
+        raise DaemonAbsentError(path)
+    if "error" in reply:
+        raise DaemonRefusedError(str(reply["error"]), reply.get("parameters") or {})
+    answer: dict[str, Any] = reply.get("parameters") or {}
+    return answer
+
+
+def _receive(connection: socket.socket) -> bytes:
+    received = bytearray()
+    while not received.endswith(b"\0"):
+        data = connection.recv(65536)
+        if not data or len(received) > MAX_REPLY_BYTES:
+            raise ValueError("the reply is cut off")
+        received += data
+    return bytes(received[:-1])

@@ -1,0 +1,56 @@
+"""reaperctl: the administrator's tool, a subcommand a module. See reaperctl(1)."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from reaper import __version__
+from reaper.control.client import DaemonAbsentError, DaemonRefusedError
+from reaper.errors import ReaperError
+
+SUBCOMMANDS = ("list", "explain", "check")
+EXIT_FAILED, EXIT_ABSENT, EXIT_NOT_ALLOWED = 1, 3, 4
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line, complete; completions and manual are tested against it."""
+    parser = argparse.ArgumentParser(prog="reaperctl", description="See what reaper does with login sessions, and why.")
+    parser.add_argument("--version", action="version", version=f"reaperctl {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in SUBCOMMANDS:
+        module = importlib.import_module(f"reaper.ctl.{name}")
+        command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a subcommand. Exit: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 78 bad configuration."""
+    options = make_parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except DaemonAbsentError as error:
+        return _fail(error, EXIT_ABSENT)
+    except DaemonRefusedError as error:
+        return _fail(
+            error, EXIT_NOT_ALLOWED if error.name.endswith(("NotAllowed", "PermissionDenied")) else EXIT_FAILED
+        )
+    except ReaperError as error:
+        return _fail(error, EXIT_FAILED)
+    except BrokenPipeError:  # the reader of our output has had enough
+        sys.stderr.close()
+        return EXIT_FAILED
+    return status
+
+
+def _fail(error: ReaperError, status: int) -> int:
+    print(f"reaperctl: {error}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

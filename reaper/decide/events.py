@@ -1,0 +1,101 @@
+"""The events an auditor reads: their names, their message ids, and the sentence each one is told in.
+
+One row an event, and one entry in systemd/reaper.catalog for each row (tests/repo holds the two together). An Event is
+data; act/journal.py writes it. Fields carry the names of DESIGN without their prefix: ``user`` becomes REAPER_USER.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+FIELDS = frozenset(
+    [
+        "session",
+        "user",
+        "uid",
+        "origin",
+        "remote",
+        "service",
+        "terminals",
+        "leader",
+        "rule",
+        "action",
+        "reason",
+        "evidence",
+        "idle_usec",
+        "limit_usec",
+        "left_usec",
+        "policy",
+        "freed_processes",
+        "freed_rss",
+        "freed_cpu_usec",
+        "why",
+        "observed",
+    ]
+)
+
+
+class Priority(enum.IntEnum):
+    """syslog(3)."""
+
+    ALERT = 1
+    ERR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+
+
+class _Kind(NamedTuple):
+    word: str
+    message_id: str
+    priority: Priority
+
+
+class Kind(enum.Enum):
+    """What happened."""
+
+    OPENED = _Kind("opened", "3ad82131ac7246f6ad5d294cf378461b", Priority.INFO)
+    CLOSED = _Kind("closed", "66a46f89429b4ef79b9083877e7ec7aa", Priority.INFO)
+    RESUMED = _Kind("resumed", "029b48be2814458784d164c672e18344", Priority.INFO)
+    WARNED = _Kind("warned", "7eab3d14b7a247b68c03872203913e8f", Priority.NOTICE)
+    CANCELLED = _Kind("cancelled", "f9228caff8e14b0993002bc81824f00a", Priority.NOTICE)
+    ENDING = _Kind("ending", "d9f3d3cd90634bd0bf5d11a7cfa8ef33", Priority.NOTICE)
+    TERMINATED = _Kind("terminated", "d93fb3156d334cfab510762db1efe643", Priority.NOTICE)
+    TERMINATE_FAILED = _Kind("terminate-failed", "13039777304a45e989609c72235ce666", Priority.ERR)
+    OBSERVED = _Kind("observed", "b557da00e575495594720c4cbdb190d6", Priority.NOTICE)
+    TAMPERED = _Kind("tampered", "644d187004ae45069173d50545f0ea95", Priority.WARNING)
+    BRAKE = _Kind("brake", "916906fcdf01465eb5c6961812c0344b", Priority.ALERT)
+    POLICY_LOADED = _Kind("policy-loaded", "714abc0b831b436cb8dabe492645be3b", Priority.NOTICE)
+    POLICY_REJECTED = _Kind("policy-rejected", "0ba23ee813374685b518669766bb19d0", Priority.ERR)
+    STARTED = _Kind("started", "24edbdf633ea4c538e9459a788d9fc7f", Priority.INFO)
+    STOPPED = _Kind("stopped", "fb846b742f654cf2bde7b1bc4f32a69e", Priority.INFO)
+
+    @property
+    def word(self) -> str:
+        """The value of REAPER_EVENT."""
+        return self.value.word
+
+    @property
+    def message_id(self) -> str:
+        """The MESSAGE_ID that the catalog explains."""
+        return self.value.message_id
+
+    @property
+    def priority(self) -> Priority:
+        """The syslog priority of every event of the kind."""
+        return self.value.priority
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the journal: a message that reads alone, and its fields."""
+
+    kind: Kind
+    message: str
+    fields: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        assert self.fields.keys() <= FIELDS, f"not in the contract: {self.fields.keys() - FIELDS}"

@@ -1,0 +1,87 @@
+"""Which signs of life on a terminal to believe, and when they were given.
+
+The person types on a terminal that they own, so they (or a program of theirs) can set its times at will. What they
+cannot do is set them without a trace:
+
+1. The kernel moves a terminal's atime when a process reads input from it (n_tty, drivers/tty/tty_io.c:
+   tty_update_time), and never touches its ctime in doing so.
+2. utimes, chmod and chown always move ctime (inode_set_ctime_current in notify_change), even when they change nothing.
+3. ctime has the grain of the kernel's tick (4 to 10 ms; finer since 6.13). Two changes in one tick, with our look
+   between them, would leave the same ctime: so an interval that began just after ctime moved is not believed either.
+4. No reading of input gives a time yet to come.
+
+Hence: a changed atime is evidence exactly when ctime stood still during the interval, was not fresh when the interval
+began, and the new atime is not in the future. *Changed*, not *advanced*: after a forged future date, or after the wall
+clock was set back, the kernel's own next update goes backwards.
+
+The kernel moves atime in steps: only when the 8-second bucket of the clock changes (`(now ^ atime) & ~7`), so what was
+typed later in the same bucket leaves no trace. Evidence is therefore dated at the end of its bucket, the latest moment
+that it can stand for: nobody is taken for idle before they have been, at the price of at most 8 s. That moment may lie
+a few seconds ahead of the clock.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from reaper.decide.model import NS_PER_SEC, Instant, Reading
+
+BUCKET_NS = 8 * NS_PER_SEC
+# The two clocks drift apart by less than this between two polls, unless one was set.
+STEP_NS = NS_PER_SEC
+
+
+class Refusal(enum.Enum):
+    """Why a moved atime did not count."""
+
+    CTIME_MOVED = "its times were set by hand (ctime moved)"
+    CTIME_FRESH = "its times may have been set by hand while it was read (ctime was fresh)"
+    FUTURE = "its atime lies in the future"
+
+
+class Finding(NamedTuple):
+    """What one interval of a terminal says."""
+
+    input_usec: int | None  # the latest moment the input can stand for, or None where there was none to believe
+    refused: Refusal | None
+    tampered: bool  # ctime moved though neither mode nor owner did
+
+
+NOTHING = Finding(None, None, False)
+
+
+def weigh(before: Reading, after: Reading, previous: Instant, now: Instant) -> Finding:
+    """Judges what happened on one terminal between two looks at it, the first no earlier than `previous`.
+
+    Evidence is dated on the boot-time clock and never before `previous`. Where the wall clock was set in between,
+    the terminal's time says nothing of when, and the evidence is dated now: nobody active loses by it, and nobody
+    gains more than one poll.
+    """
+    if after == before:
+        return NOTHING
+    tampered = after.ctime_ns != before.ctime_ns and (after.mode, after.uid) == (before.mode, before.uid)
+    if after.atime_ns == before.atime_ns:
+        return Finding(None, None, tampered)
+    refusal = _refusal(before, after)
+    if refusal is not None:
+        return Finding(None, refusal, tampered)
+    return Finding(_latest_moment(after, previous, now), None, tampered)
+
+
+def _refusal(before: Reading, after: Reading) -> Refusal | None:
+    if after.ctime_ns != before.ctime_ns:
+        return Refusal.CTIME_MOVED
+    if before.is_fresh:
+        return Refusal.CTIME_FRESH
+    if after.is_ahead:
+        return Refusal.FUTURE
+    return None
+
+
+def _latest_moment(after: Reading, previous: Instant, now: Instant) -> int:
+    elapsed_ns = (now.boot_usec - previous.boot_usec) * 1000
+    if abs(now.wall_ns - previous.wall_ns - elapsed_ns) > STEP_NS:
+        return now.boot_usec
+    bucket_end_ns = (after.atime_ns // BUCKET_NS + 1) * BUCKET_NS
+    return max(previous.boot_usec, now.boot_usec + (bucket_end_ns - now.wall_ns) // 1000)

@@ -1,0 +1,134 @@
+"""The words of the domain: sessions, their terminals, and what was read of them.
+
+Everything here is data. Times are integers of microseconds on the boot-time clock (CLOCK_BOOTTIME), except where a
+name says `wall`; the times that the kernel keeps of a terminal are wall-clock nanoseconds, as stat(2) gives them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reaper.decide.policy import Origin
+
+NS_PER_SEC = 1_000_000_000
+
+
+class Instant(NamedTuple):
+    """One moment on both clocks, read together."""
+
+    boot_usec: int
+    wall_ns: int
+
+
+class SessionKey(NamedTuple):
+    """What tells one session from every other of this boot: its leader's pid and start time (proc_pid_stat(5))."""
+
+    pid: int
+    start_ticks: int
+
+    def __str__(self) -> str:
+        return f"{self.pid}.{self.start_ticks}"
+
+
+class ProcessId(NamedTuple):
+    """A process that a reused pid cannot be mistaken for."""
+
+    pid: int
+    start_ticks: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one login made; nothing in it changes while the session lives."""
+
+    __slots__ = (
+        "key",
+        "opened_usec",
+        "origin",
+        "remote",
+        "scope",
+        "service",
+        "session_id",
+        "source",
+        "tty",
+        "uid",
+        "user",
+    )
+
+    key: SessionKey
+    session_id: str  # logind's, or "" where logind knows nothing of it
+    user: str
+    uid: int
+    service: str
+    origin: Origin
+    remote: str  # "" for a local login
+    tty: str  # the line that `login` was started on ("tty1", "ttyS0"), "" for a connection
+    scope: str  # the session's own cgroup ("/user.slice/user-1000.slice/session-3.scope"), "" if it has none
+    opened_usec: int
+    source: str  # "pam", "logind" or "both"
+
+    @property
+    def name(self) -> str:
+        """What people call it by: logind's session id where there is one."""
+        return self.session_id or str(self.key)
+
+
+class Reading(NamedTuple):
+    """One look at a terminal (stat(2)).
+
+    What depends on the moment of the look is settled there and then, so that two looks at a terminal on which nothing
+    happened are equal.
+    """
+
+    name: str  # below /dev: "pts/3", "tty1"
+    atime_ns: int
+    ctime_ns: int
+    mode: int
+    uid: int
+    is_fresh: bool  # ctime was so young that it may move again without showing
+    is_ahead: bool  # atime lay in the future
+
+
+# Three of the coarsest kernel ticks (CONFIG_HZ=100): within one, ctime can be written twice and show it once.
+FRESH_CTIME_NS = 30_000_000
+
+
+def take_reading(name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, wall_ns: int) -> Reading:
+    """A reading out of stat's numbers and the wall clock just after it.
+
+    The future is told in whole seconds: up to Linux 6.1 a tty keeps the nanoseconds of an earlier atime.
+    """
+    is_fresh = abs(wall_ns - ctime_ns) < FRESH_CTIME_NS
+    return Reading(name, atime_ns, ctime_ns, mode, uid, is_fresh, atime_ns // NS_PER_SEC > wall_ns // NS_PER_SEC)
+
+
+class Usage(NamedTuple):
+    """What processes hold, or held: their number, resident bytes, and CPU time since they began."""
+
+    processes: int
+    rss_bytes: int
+    cpu_usec: int
+
+
+class Attached(NamedTuple):
+    """A process whose controlling terminal is one of the session's.
+
+    `in_front`: it leads the terminal's session or is in its foreground group, so that ending it is what a lost line
+    would do; a job in the background, or one that nohup(1) guards, is not.
+    """
+
+    process: ProcessId
+    in_front: bool
+
+
+class Targets(NamedTuple):
+    """Whom a termination is about, read at one moment."""
+
+    attached: tuple[Attached, ...]  # on the session's terminals, wherever they run
+    connection: tuple[ProcessId, ...]  # what carries the line, the leader first if it lives
+    everything: tuple[ProcessId, ...]  # all that the session holds: its scope, or what descends from its leader
+
+
+Holding = tuple[tuple[ProcessId, Usage], ...]
+"""What each process of a session held before its end."""

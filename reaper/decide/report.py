@@ -1,0 +1,152 @@
+"""From what happened to a session to the line that an auditor reads: an Event with its sentence and its fields."""
+
+from __future__ import annotations
+
+from reaper.decide import lifecycle
+from reaper.decide.events import Event, Kind
+from reaper.decide.lifecycle import Fact, Reason, Tell
+from reaper.decide.messages import plain, span
+from reaper.decide.model import Session, Usage
+from reaper.decide.policy import Action, Policy
+from reaper.decide.tracking import Tracked
+from reaper.errors import ReaperError
+
+
+def of_session(kind: Kind, tracked: Tracked, policy_id: str, text: str, **fields: str) -> Event:
+    """An event about one session. `text` goes on from "Session 3 of alice from 10.0.0.1 (pts/0) "."""
+    limits = tracked.limits
+    common = _identity(tracked.session)
+    common["terminals"] = " ".join(tracked.terminals)
+    common["rule"] = tracked.rule
+    common["policy"] = policy_id
+    common["evidence"] = tracked.life.evidence
+    if limits is not None:
+        common["action"] = limits.action.value
+        if limits.action is Action.OBSERVE:
+            common["observed"] = "1"
+    common.update(fields)
+    return Event(kind, f"Session {_who(tracked)} {text}.", common)
+
+
+def _identity(session: Session) -> dict[str, str]:
+    return {
+        "session": session.name,
+        "user": plain(session.user),
+        "uid": str(session.uid),
+        "origin": session.origin.value,
+        "remote": plain(session.remote),
+        "service": plain(session.service),
+        "leader": str(session.key.pid),
+    }
+
+
+def _who(tracked: Tracked) -> str:
+    session = tracked.session
+    remote = f" from {plain(session.remote)}" if session.remote else ""
+    terminals = f" on {', '.join(tracked.terminals)}" if tracked.readings else ""
+    return f"{session.name} of {plain(session.user)}{remote}{terminals}"
+
+
+def opened(tracked: Tracked, policy_id: str) -> Event:
+    """A session that was not known before."""
+    session = tracked.session
+    return of_session(Kind.OPENED, tracked, policy_id, f"opened ({plain(session.service)}, {session.origin.value})")
+
+
+def tampered(tracked: Tracked, policy_id: str, terminal: str) -> Event:
+    """A terminal's times were set by hand."""
+    text = f"had the times of {terminal} set by hand: that does not count as activity"
+    return of_session(Kind.TAMPERED, tracked, policy_id, text, why=f"ctime of {terminal} moved; mode and owner did not")
+
+
+def started(version: str) -> Event:
+    """The daemon is up."""
+    return Event(Kind.STARTED, f"reaperd {version} watches the sessions of this host.", {})
+
+
+def stopped(sessions: int) -> Event:
+    """The daemon ends, at somebody's wish."""
+    return Event(Kind.STOPPED, f"reaperd stops; {sessions} sessions are not watched until it is back.", {})
+
+
+def policy_loaded(policy: Policy) -> Event:
+    """A policy is in force."""
+    sources = ", ".join(policy.sources) or "no file: the built-in policy"
+    message = f"Policy {policy.id} is in force, environment {policy.environment} ({sources})."
+    return Event(Kind.POLICY_LOADED, message, {"policy": policy.id})
+
+
+def policy_rejected(error: ReaperError, current: Policy | None) -> Event:
+    """The policy files do not parse."""
+    stays = f"Policy {current.id} stays in force" if current else "There is no policy, and nobody is touched"
+    message = f"The policy files are not used. {stays} until they are mended and reaper.service is reloaded.\n{error}"
+    return Event(Kind.POLICY_REJECTED, message, {"policy": current.id if current else "", "why": str(error)})
+
+
+def braked(tracked: Tracked, policy: Policy) -> Event:
+    """More sessions are due than the brake lets go; told once until it lets go again."""
+    text = (
+        f"and maybe others wait: {policy.brake.sessions} sessions were ended within {span(policy.brake.per_usec)},"
+        " which is all that the brake allows"
+    )
+    return of_session(Kind.BRAKE, tracked, policy.id, text, reason="brake")
+
+
+def of_tell(
+    tell: Tell, tracked: Tracked, policy_id: str, now_usec: int, why: str = "", freed: Usage | None = None
+) -> Event:
+    """A fact of the lifecycle as an event.
+
+    `why` is what else the daemon knows of it: how a warning was delivered, what is still running.
+    """
+    kind = Kind[tell.fact.name]
+    fields = {"idle_usec": str(max(0, now_usec - tracked.life.evidence_usec)), "why": why}
+    if tell.fact in (Fact.RESUMED, Fact.CANCELLED):
+        fields["idle_usec"] = str(tell.usec)
+    if tell.fact not in (Fact.RESUMED, Fact.CANCELLED, Fact.CLOSED):
+        fields["reason"] = tell.reason.value
+        fields["limit_usec"] = str(_limit_usec(tell.reason, tracked))
+    if tell.fact is Fact.WARNED:
+        fields["left_usec"] = str(tell.usec)
+    if freed is not None:
+        fields["freed_processes"] = str(freed.processes)
+        fields["freed_rss"] = str(freed.rss_bytes)
+        fields["freed_cpu_usec"] = str(freed.cpu_usec)
+    return of_session(kind, tracked, policy_id, _sentence(tell, tracked, why, freed), **fields)
+
+
+def _limit_usec(reason: Reason, tracked: Tracked) -> int:
+    if tracked.limits is None:
+        return 0
+    return (tracked.limits.idle_usec if reason is Reason.IDLE else tracked.limits.max_usec) or 0
+
+
+def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> str:
+    limit = (
+        f"{span(_limit_usec(tell.reason, tracked))} ({tell.reason.value}, rule {tracked.rule})" if tracked.rule else ""
+    )
+    observing = tracked.limits is not None and tracked.limits.action is Action.OBSERVE
+    also = f"; {why}" if why else ""
+    if tell.fact is Fact.RESUMED:
+        return f"is in use again after {span(tell.usec)}"
+    if tell.fact is Fact.WARNED:
+        verb = "would be warned (observe)" if observing else "is warned"
+        return f"{verb}: it ends in {span(tell.usec)}, at its limit of {limit}{also}"
+    if tell.fact is Fact.CANCELLED:
+        return (
+            f"stays: its warning is withdrawn after {span(tell.usec)}"
+            if tell.usec
+            else "stays: its warning is withdrawn"
+        )
+    if tell.fact is Fact.OBSERVED:
+        return f"would end now (observe), at its limit of {limit}"
+    if tell.fact is Fact.ENDING:
+        return f"is being ended after {span(tell.usec)} without input, at its limit of {limit}"
+    if tell.fact is Fact.TERMINATED and freed is not None:
+        return (
+            f"is ended, at its limit of {limit}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"
+            f" and {span(freed.cpu_usec)} of CPU time freed{also}"
+        )
+    if tell.fact is Fact.TERMINATE_FAILED:
+        return f"could not be ended, and will be tried again in {span(lifecycle.RETRY_USEC)}{also}"
+    return "closed"

@@ -1,0 +1,142 @@
+"""The daemon's state as text, and back: what a restart must not forget.
+
+Pure. The state is of one boot and one version of this format; anything else is refused, and the daemon then begins
+anew, which can only make a session live longer.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from reaper.decide.brake import Ledger
+from reaper.decide.lifecycle import Life, Phase, Rung
+from reaper.decide.model import Instant, Reading, Session, SessionKey
+from reaper.decide.policy import Origin
+from reaper.decide.tracking import Tracked, track
+from reaper.errors import ReaperError
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that outlives the daemon within one boot.
+
+    `policy` is the last good policy as text of a policy file, "" where there has been none. `polled` is when the
+    terminals were last read.
+    """
+
+    boot_id: str
+    polled: Instant
+    policy: str
+    ledger: Ledger
+    sessions: tuple[Tracked, ...]
+
+
+def encode(snapshot: Snapshot) -> str:
+    """One line of JSON."""
+    document = {
+        "version": VERSION,
+        "boot_id": snapshot.boot_id,
+        "polled": list(snapshot.polled),
+        "policy": snapshot.policy,
+        "ended_usec": list(snapshot.ledger.began_usec),
+        "sessions": [_encode_tracked(tracked) for tracked in snapshot.sessions],
+    }
+    return json.dumps(document, separators=(",", ":")) + "\n"
+
+
+def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
+    session, life = tracked.session, tracked.life
+    return {
+        "leader": list(session.key),
+        "id": session.session_id,
+        "user": session.user,
+        "uid": session.uid,
+        "service": session.service,
+        "origin": session.origin.value,
+        "remote": session.remote,
+        "tty": session.tty,
+        "scope": session.scope,
+        "opened_usec": session.opened_usec,
+        "source": session.source,
+        "phase": life.phase.value,
+        "evidence": life.evidence,
+        "evidence_usec": life.evidence_usec,
+        "stages": life.stages,
+        "first_warned_usec": life.first_warned_usec,
+        "rung": life.rung.value,
+        "rung_until_usec": life.rung_until_usec,
+        "readings": [list(reading) for reading in tracked.readings],
+        "tampered": list(tracked.tampered),
+    }
+
+
+def decode(text: str, boot_id: str) -> Snapshot:
+    """Reads a state back. Raises ReaperError for one that is broken, of another boot, or of another version."""
+    try:
+        document = json.loads(text)
+        if document["version"] != VERSION:
+            raise _refused(f"it is of version {document['version']!r}, not {VERSION}")
+        if document["boot_id"] != boot_id:
+            raise _refused("it is of another boot")
+        polled = Instant(*map(_integer, document["polled"]))
+        ledger = Ledger(tuple(map(_integer, document["ended_usec"])))
+        sessions = tuple(map(_decode_tracked, document["sessions"]))
+        return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _refused(f"{type(error).__name__}: {error}") from error
+
+
+def _decode_tracked(value: Any) -> Tracked:
+    session = Session(
+        key=SessionKey(*map(_integer, value["leader"])),
+        session_id=_string(value["id"]),
+        user=_string(value["user"]),
+        uid=_integer(value["uid"]),
+        service=_string(value["service"]),
+        origin=Origin(value["origin"]),
+        remote=_string(value["remote"]),
+        tty=_string(value["tty"]),
+        scope=_string(value["scope"]),
+        opened_usec=_integer(value["opened_usec"]),
+        source=_string(value["source"]),
+    )
+    life = Life(
+        phase=Phase(value["phase"]),
+        evidence=_string(value["evidence"]),
+        evidence_usec=_integer(value["evidence_usec"]),
+        stages=_integer(value["stages"]),
+        first_warned_usec=_integer(value["first_warned_usec"]),
+        rung=Rung(value["rung"]),
+        rung_until_usec=_integer(value["rung_until_usec"]),
+    )
+    tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
+    return tracked.with_tampered(tuple(map(_string, value["tampered"])))
+
+
+def _decode_reading(value: Any) -> Reading:
+    name, atime, ctime, mode, uid, is_fresh, is_ahead = value
+    return Reading(
+        _string(name), _integer(atime), _integer(ctime), _integer(mode), _integer(uid), bool(is_fresh), bool(is_ahead)
+    )
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is not an integer")
+    return value
+
+
+def _string(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is not a string")
+    return value
+
+
+def _refused(why: str) -> ReaperError:
+    return ReaperError(
+        "state-refused", f"the saved state is not used: {why}", "every session counts as in use just now"
+    )

@@ -1,0 +1,168 @@
+"""A session together with all that is remembered of it, and how a look at its terminals changes that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from reaper.decide import evidence, lifecycle
+from reaper.decide.lifecycle import Act, Life, Phase, Stimulus
+from reaper.decide.model import Instant, Reading, Session
+from reaper.decide.policy import BUILT_IN, Limits, Policy, Subject, judge
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """One session, its life, and the limits that apply; `limits` is None while no policy is known."""
+
+    __slots__ = ("due_usec", "life", "limits", "readings", "refusal", "rule", "session", "tampered")
+
+    session: Session
+    life: Life
+    readings: tuple[Reading, ...]
+    rule: str
+    limits: Limits | None
+    refusal: str  # why the last sign of life that was refused was refused, for explain
+    tampered: tuple[str, ...]  # the terminals whose forgery has been reported
+    due_usec: int | None  # when time alone changes something
+
+    @property
+    def terminals(self) -> tuple[str, ...]:
+        """The names of its terminals."""
+        return tuple(reading.name for reading in self.readings)
+
+    def with_tampered(self, terminals: tuple[str, ...]) -> Tracked:
+        """The same, with those terminals' forgeries reported."""
+        return replace(self, tampered=terminals)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What came of a look: the session as it is now, what is to be done, and the terminals that were tampered with."""
+
+    tracked: Tracked
+    acts: tuple[Act, ...]
+    tampered: tuple[str, ...] = ()
+
+
+def subject_of(session: Session, terminals: tuple[str, ...], groups: frozenset[str]) -> Subject:
+    """What rules match on."""
+    return Subject(
+        user=session.user,
+        uid=session.uid,
+        groups=groups,
+        origin=session.origin,
+        remote=session.remote,
+        terminals=terminals,
+        service=session.service,
+    )
+
+
+def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracked:
+    """A session that is watched from now on, as yet without limits."""
+    return Tracked(session, life, readings, "", None, "", (), None)
+
+
+def scheduled(tracked: Tracked) -> Tracked:
+    """The same with its next moment worked out. A session without a terminal has none: nothing tells if it idles."""
+    due = None
+    if tracked.limits is not None and (tracked.readings or tracked.life.phase is Phase.ENDING):
+        due = lifecycle.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
+    return replace(tracked, due_usec=due)
+
+
+def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int) -> Change:
+    """Puts a session under a policy. Without one, nothing is due."""
+    if policy is None:
+        return Change(replace(tracked, rule="", limits=None, due_usec=None), ())
+    verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups))
+    life = tracked.life
+    acts: list[Act] = []
+    if tracked.limits is not None and tracked.limits != verdict.limits:
+        life, acts = lifecycle.step(life, Stimulus.POLICY, tracked.limits, tracked.session.opened_usec, now_usec)
+    return Change(scheduled(replace(tracked, life=life, rule=verdict.rule, limits=verdict.limits)), tuple(acts))
+
+
+class _Signs(NamedTuple):
+    """What a look at all of a session's terminals says."""
+
+    evidence: str  # "" for none
+    at_usec: int
+    refusal: str
+    forged: tuple[str, ...]
+
+
+def look(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant) -> Change:
+    """Takes in a new look at the terminals; `previous` is when the last one was taken, or earlier."""
+    if readings == tracked.readings:
+        return Change(tracked, ())
+    signs = _gather(tracked, readings, previous, now)
+    life = tracked.life
+    acts: list[Act] = []
+    if tracked.limits is not None:
+        opened = tracked.session.opened_usec
+        if signs.evidence:
+            life, acts = lifecycle.notice(life, signs.evidence, signs.at_usec, tracked.limits, opened, now.boot_usec)
+        if not readings and life.phase is not Phase.ENDING:
+            life, _ = lifecycle.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
+    elif signs.at_usec > life.evidence_usec:
+        life = replace(life, evidence=signs.evidence, evidence_usec=signs.at_usec)
+    still_there = {reading.name for reading in readings}
+    tampered = tuple(name for name in tracked.tampered if name in still_there) + signs.forged
+    tracked = replace(tracked, life=life, readings=readings, refusal=signs.refusal, tampered=tampered)
+    return Change(scheduled(tracked), tuple(acts), signs.forged)
+
+
+def _gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant) -> _Signs:
+    before = {reading.name: reading for reading in tracked.readings}
+    evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
+    for after in readings:
+        if after.name not in before:
+            evidence_usec, kind = max(evidence_usec, now.boot_usec), kind or "terminal"
+            continue
+        finding = evidence.weigh(before[after.name], after, previous, now)
+        if finding.input_usec is not None:
+            evidence_usec, kind = max(evidence_usec, finding.input_usec), "input"
+        if finding.refused is not None:
+            refusal = f"{after.name}: {finding.refused.value}"
+        if finding.tampered and after.name not in tracked.tampered:
+            forged.append(after.name)
+    return _Signs(kind, evidence_usec, refusal, tuple(forged))
+
+
+def lapse(tracked: Tracked, now_usec: int) -> Tracked:
+    """Nobody looked for much longer than a poll: a warning from before counts no more (rule 6 of the lifecycle)."""
+    if tracked.limits is None:
+        return tracked
+    opened = tracked.session.opened_usec
+    life, _ = lifecycle.step(tracked.life, Stimulus.LAPSE, tracked.limits, opened, now_usec)
+    return scheduled(replace(tracked, life=life))
+
+
+def pass_time(tracked: Tracked, now_usec: int) -> Change:
+    """Whatever has become due, short of an end."""
+    if tracked.limits is None or tracked.due_usec is None or now_usec < tracked.due_usec:
+        return Change(tracked, ())
+    life, acts = lifecycle.advance(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+
+
+def is_due(tracked: Tracked, now_usec: int) -> bool:
+    """Whether the session has reached its limit, with every warning given."""
+    if tracked.limits is None or not tracked.readings:
+        return False
+    return lifecycle.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+
+
+def finish(tracked: Tracked, now_usec: int) -> Change:
+    """Begins the end of a session that is due."""
+    assert tracked.limits is not None
+    life, acts = lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+
+
+def depart(tracked: Tracked, now_usec: int) -> Change:
+    """The session is not there any more."""
+    limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
+    life, acts = lifecycle.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec)
+    return Change(scheduled(replace(tracked, life=life)), tuple(acts))

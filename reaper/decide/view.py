@@ -1,0 +1,114 @@
+"""A session as others get to see it: the io.reaper.Session and Explanation of control/io.reaper.varlink. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reaper.decide import lifecycle
+from reaper.decide.lifecycle import Phase
+from reaper.decide.messages import plain, span
+from reaper.decide.policy import Action, Policy, Verdict, judge
+from reaper.decide.tracking import Tracked, subject_of
+
+_NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "end", Action.TERMINATE: "end"}
+
+
+def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
+    """The io.reaper.Session of a tracked session."""
+    session, life, limits = tracked.session, tracked.life, tracked.limits
+    end = None
+    if limits is not None and tracked.readings and life.phase in (Phase.ACTIVE, Phase.WARNED):
+        end = lifecycle.deadline(life, limits, session.opened_usec)
+    due = tracked.due_usec
+    return {
+        "session": session.name,
+        "user": plain(session.user),
+        "uid": session.uid,
+        "origin": session.origin.value,
+        "remote": plain(session.remote),
+        "service": plain(session.service),
+        "terminals": list(tracked.terminals),
+        "leader": session.key.pid,
+        "phase": life.phase.value,
+        "evidence": life.evidence,
+        "idle_usec": max(0, now_usec - life.evidence_usec),
+        "rule": tracked.rule,
+        "action": limits.action.value if limits else "none",
+        "next": _next(tracked),
+        "next_usec": None if due is None else max(0, due - now_usec),
+        "left_usec": None if end is None else max(0, end.usec - now_usec),
+        "limit_usec": None if end is None else end.limit_usec,
+        "reason": "none" if end is None else end.reason.value,
+    }
+
+
+def _next(tracked: Tracked) -> str:
+    if tracked.due_usec is None or tracked.limits is None:
+        return "nothing"
+    if tracked.life.phase is Phase.ENDING:
+        return "escalate"
+    if tracked.life.stages < len(tracked.limits.warn_usec):
+        return "warn"
+    return _NEXT_AT_LIMIT[tracked.limits.action]
+
+
+def explain(tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int) -> dict[str, Any]:
+    """The io.reaper.Explanation of a tracked session."""
+    verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups)) if policy else None
+    shown = of_session(tracked, now_usec)
+    return {
+        "session": shown,
+        "source": tracked.session.source,
+        "scope": tracked.session.scope,
+        "opened_usec": max(0, now_usec - tracked.session.opened_usec),
+        "policy": policy.id if policy else "",
+        "capped": list(verdict.capped) if verdict else [],
+        "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
+        "refused": tracked.refusal,
+        "text": _sentences(tracked, shown, verdict),
+    }
+
+
+_EVIDENCE = {
+    "login": "the login itself",
+    "seen": "reaperd finding the session (nothing is known of the time before)",
+    "terminal": "a terminal that was opened on its connection",
+    "input": "input on its terminal",
+}
+
+
+def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None) -> list[str]:
+    remote = f" from {shown['remote']}" if shown["remote"] else ""
+    lines = [
+        (
+            f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is"
+            f" {shown['phase']}."
+        ),
+        (
+            f"The last evidence of a person was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
+            f" {span(shown['idle_usec'])} ago."
+        ),
+    ]
+    if tracked.refusal:
+        lines.append(f"Refused as evidence: {tracked.refusal}.")
+    if verdict is None:
+        return [*lines, "No policy is in force: nothing happens to any session until one loads."]
+    capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
+    lines.append(f"Its limits are those of {verdict.rule}{capped}.")
+    lines += [f"Not {rule}: {plain(why)}." for rule, why in verdict.passed_over]
+    return [*lines, _outlook(tracked, shown)]
+
+
+def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
+    if not tracked.readings:
+        return "It has no terminal: this version limits only sessions that have one, so nothing happens to it."
+    if tracked.life.phase is Phase.ENDING:
+        return f"It is being ended; what is left of it is pressed harder in {span(shown['next_usec'] or 0)}."
+    if tracked.life.phase is Phase.OBSERVED:
+        return "It would have been ended (observe); nothing more happens until it is used again."
+    if shown["left_usec"] is None:
+        return "No limit applies to it: nothing happens to it."
+    act = "would end (observe)" if shown["action"] == "observe" else "ends"
+    warn = f" It is warned in {span(shown['next_usec'])}." if shown["next"] == "warn" else ""
+    kind = "without input" if shown["reason"] == "idle" else "of age"
+    return f"It {act} in {span(shown['left_usec'])}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"

@@ -1,0 +1,88 @@
+"""One process, read from /proc and held by a pidfd: the leaf that both sense and act stand on.
+
+A pid alone is never trusted: it may have been given to another process since. A process is named by its pid and start
+time together, and a descriptor that open_process() returns is known to be of that very process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+PROC = "/proc"
+CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Stat(NamedTuple):
+    """The fields of proc_pid_stat(5) that reaper uses, under their names there."""
+
+    pid: int
+    comm: str
+    state: str
+    ppid: int
+    pgrp: int
+    session: int
+    tty_nr: int
+    tpgid: int
+    cpu_ticks: int  # utime + stime
+    starttime: int
+    rss_pages: int
+
+
+def parse_stat(text: str) -> Stat:
+    """Parses /proc/PID/stat. comm is whatever the process chose: it may hold spaces, parentheses and newlines.
+
+    Raises ValueError on anything else than a stat line.
+    """
+    head, _, rest = text.rpartition(")")
+    pid, _, comm = head.partition(" (")
+    fields = rest.split()
+    if len(fields) < 22:
+        raise ValueError(f"not a stat line: {text[:80]!r}")
+    number = [int(field) for field in fields[1:22]]
+    return Stat(
+        pid=int(pid),
+        comm=comm,
+        state=fields[0],
+        ppid=number[0],
+        pgrp=number[1],
+        session=number[2],
+        tty_nr=number[3],
+        tpgid=number[4],
+        cpu_ticks=number[10] + number[11],
+        starttime=number[18],
+        rss_pages=number[20],
+    )
+
+
+def read_stat(pid: int) -> Stat | None:
+    """What the kernel says of a process, or None where there is none (any more), or only a zombie of it."""
+    try:
+        with open(f"{PROC}/{pid}/stat", "rb") as file:
+            stat = parse_stat(file.read().decode("utf-8", "replace"))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if stat.state in "ZX" else stat
+
+
+def open_process(pid: int, start_ticks: int) -> int | None:
+    """A pidfd of exactly that process, which the caller closes; None where it is gone or the pid is another's by now.
+
+    The descriptor is opened first and the start time read after: had the process ended in between, the pidfd would
+    be of the dead one and the read would fail or tell another start time.
+    """
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a thread, or a pid that cannot be
+            return None
+        raise
+    stat = read_stat(pid)
+    if stat is None or stat.starttime != start_ticks:
+        os.close(fd)
+        return None
+    return fd

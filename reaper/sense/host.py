@@ -1,0 +1,246 @@
+"""The host as the daemon sees it: every look that it takes goes through here.
+
+Composes the leaves beside it (records, logind, terminals, processes) into the daemon's questions: which sessions are
+there, which terminals are theirs, what do those say, who would be hit. tests/unit/fakes.py has a FakeHost with the same
+methods, held to the same contract tests.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from reaper import procfs
+from reaper.decide.model import Holding, Instant, ProcessId, Reading, Session, SessionKey, Targets, Usage
+from reaper.decide.policy import Origin
+from reaper.errors import ReaperError
+from reaper.sense import processes, terminals
+from reaper.sense.clock import read_clock
+from reaper.sense.logind import Logind, LogindSession
+from reaper.sense.records import Record, Records
+
+# A session takes less than 1 KiB in it; a host with more people than this has other troubles.
+MAX_STATE_BYTES = 64 * 1024 * 1024
+_GRAPHICAL = ("gdm", "lightdm", "sddm", "xdm", "lxdm", "greetd", "ly")
+
+
+class Discovery(NamedTuple):
+    """What a look for new sessions brought."""
+
+    sessions: list[Session]
+    dead_records: list[SessionKey]  # records whose leader is gone
+    problems: list[ReaperError]
+
+
+class Host:
+    """Reads this host. Keeps nothing but what it has asked logind once, so as not to ask again."""
+
+    def __init__(self, records: Records | None = None, logind: Logind | None = None) -> None:
+        self._records = records if records is not None else Records()
+        self._logind = logind if logind is not None else Logind()
+        self._asked: set[str] = set()
+        self._broken: set[SessionKey] = set()
+
+    def clock(self) -> Instant:
+        """Now, on both clocks."""
+        return read_clock()
+
+    def boot_id(self) -> str:
+        """This boot's id (random(4))."""
+        with open(f"{procfs.PROC}/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+
+    def read_state(self, path: str = "/run/reaper/state") -> str:
+        """What the daemon before this one remembered, or "" where there is nothing that root wrote."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return ""
+        with os.fdopen(fd, encoding="utf-8", errors="replace") as file:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                return ""
+            return file.read(MAX_STATE_BYTES)
+
+    def monitor(self) -> Logind:
+        """What to wait on for logind's news."""
+        return self._logind
+
+    def discover(self, known: Collection[SessionKey], known_ids: Collection[str]) -> Discovery:
+        """The sessions that are not among the known, each problem told once."""
+        found: dict[SessionKey, Session] = {}
+        dead, problems = [], []
+        record_keys = self._records.list_keys()
+        self._broken &= record_keys
+        for key in record_keys - set(known) - self._broken:
+            try:
+                record = self._records.read(key)
+            except ReaperError as problem:
+                self._broken.add(key)
+                problems.append(problem)
+                continue
+            if record is None:
+                continue
+            session = _from_record(record)
+            if session is None:
+                dead.append(key)
+            else:
+                found[session.key] = session
+        return Discovery(self._add_logind(found, set(known_ids), problems), dead, problems)
+
+    def _add_logind(
+        self, found: dict[SessionKey, Session], known_ids: set[str], problems: list[ReaperError]
+    ) -> list[Session]:
+        """Adds the sessions that only logind knows."""
+        ids = self._logind.list_ids()
+        self._asked &= ids
+        unknown = ids - known_ids - self._asked - {session.session_id for session in found.values()}
+        if unknown:
+            told = self._logind.read_sessions(unknown)
+            if told is None:
+                problems.append(
+                    ReaperError("logind-silent", "logind does not answer", "systemctl status systemd-logind")
+                )
+                return list(found.values())
+            self._asked |= unknown
+            for entry in told:
+                session = _from_logind(entry)
+                if session is not None and session.key not in found:
+                    found[session.key] = session
+        return list(found.values())
+
+    def clear_broken(self, key: SessionKey) -> None:
+        """Forgets that a record was broken, so that it is tried again."""
+        self._broken.discard(key)
+
+    def is_alive(self, session: Session) -> bool:
+        """Whether the session's leader runs, or, if it died without closing its PAM session, what it left behind.
+
+        A closed session has no record any more; what runs on in its scope then (a server of the user's) is no session.
+        """
+        if processes.is_alive(session.key):
+            return True
+        unclosed = session.source == "logind" or self._records.exists(session.key)
+        return unclosed and bool(processes.survivors(session.scope))
+
+    def terminal_names(self, session: Session) -> frozenset[str]:
+        """The session's outer terminals at this moment."""
+        if session.tty:
+            return frozenset([session.tty])
+        if processes.is_alive(session.key):
+            return frozenset(terminals.held_ptys(session.key.pid))
+        held = [terminals.held_ptys(process.pid) for process in processes.survivors(session.scope)]
+        return frozenset().union(*held)
+
+    def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
+        """One look at each of the terminals that are there."""
+        return terminals.read_all(names)
+
+    def list_ptys(self) -> set[str]:
+        """Every pty on the host."""
+        return terminals.list_ptys()
+
+    def targets(self, session: Session, names: Collection[str]) -> Targets:
+        """Who is on the session's terminals, who carries its connection, and all that it holds. Reads all of /proc."""
+        return Targets(
+            tuple(processes.attached(names)),
+            tuple(processes.connection_holders(session, names)),
+            tuple(self.everything(session)),
+        )
+
+    def everything(self, session: Session) -> list[ProcessId]:
+        """All that a session holds: its scope, or where it has none what descends from its leader."""
+        return processes.members(session.scope) if session.scope else processes.descendants(ProcessId(*session.key))
+
+    def holding(self, targets: Targets) -> Holding:
+        """What each process that a termination is about holds now."""
+        named = {*targets.everything, *targets.connection, *(each.process for each in targets.attached)}
+        return tuple((process, processes.usage(process)) for process in named)
+
+    def freed(self, holding: Holding) -> Usage:
+        """What those processes held that have ended since."""
+        ended = [usage for process, usage in holding if not processes.is_alive(process)]
+        return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
+
+    def user_groups(self, user: str, uid: int) -> frozenset[str]:
+        """The names of a user's groups, primary and supplementary; numbers where a group has no name.
+
+        A user that the host does not know (any more) has none.
+        """
+        import pwd  # maps name services into the daemon: only where a rule asks for groups
+
+        try:
+            primary = pwd.getpwuid(uid).pw_gid
+            ids = os.getgrouplist(user, primary)
+        except KeyError:
+            return frozenset()
+        return frozenset(map(_group_name, ids))
+
+
+def _group_name(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _from_record(record: Record) -> Session | None:
+    """A session out of its record, or None where its leader is dead and nothing of it is left."""
+    scope = processes.scope_of(record.key.pid) if processes.is_alive(record.key) else ""
+    scope = scope or processes.guess_scope(record.uid, record.session_id)
+    tty = terminals.line_name(record.tty)
+    session = Session(
+        key=record.key,
+        session_id=record.session_id,
+        user=record.user,
+        uid=record.uid,
+        service=record.service,
+        origin=_origin(record.service, tty, ""),
+        remote=record.rhost,
+        tty=tty,
+        scope=scope,
+        opened_usec=record.opened_usec,
+        source="pam",
+    )
+    if processes.is_alive(session.key) or processes.survivors(scope):
+        return session
+    return None
+
+
+def _from_logind(entry: LogindSession) -> Session | None:
+    """A session out of logind's words, or None where nothing of it is left that a person could use."""
+    ticks = processes.start_ticks(entry.leader) if entry.leader > 0 else None
+    scope = processes.scope_of(entry.leader) if ticks is not None else ""
+    scope = scope or processes.guess_scope(entry.uid, entry.session_id)
+    if ticks is None and not processes.survivors(scope):
+        return None
+    tty = terminals.line_name(entry.tty)
+    return Session(
+        key=SessionKey(entry.leader, ticks or 0),
+        session_id=entry.session_id,
+        user=entry.user,
+        uid=entry.uid,
+        service=entry.service,
+        origin=_origin(entry.service, tty, entry.kind),
+        remote=entry.remote,
+        tty=tty,
+        scope=scope,
+        opened_usec=max(0, read_clock().boot_usec - entry.age_usec),
+        source="logind",
+    )
+
+
+def _origin(service: str, tty: str, kind: str) -> Origin:
+    if service == "sshd":
+        return Origin.SSH
+    if kind in ("x11", "wayland", "mir") or service.partition("-")[0] in _GRAPHICAL:
+        return Origin.GRAPHICAL
+    if terminals.is_console(tty):
+        return Origin.CONSOLE
+    if terminals.is_serial(tty):
+        return Origin.SERIAL
+    return Origin.OTHER

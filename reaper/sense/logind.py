@@ -1,0 +1,123 @@
+"""logind's view: sessions that began before the hook, or with no hook.
+
+systemd's own libraries tell when the set of sessions changes and which there are; their properties come from
+`loginctl show-session`, whose KEY=value output is part of systemd's portability promise (the files in
+/run/systemd/sessions are not). It is run only for a session that has no record, and only once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from systemd import login  # type: ignore[attr-defined,unused-ignore]
+
+_PROPERTIES = "Id User Name TTY RemoteHost Service Leader Class Type TimestampMonotonic"
+# logind answers in milliseconds; a host where it does not must not stop the daemon for longer than it can bear.
+_TIMEOUT_SEC = 5
+_BATCH = 100
+
+
+class LogindSession(NamedTuple):
+    """One session of a person, as logind tells it."""
+
+    session_id: str
+    leader: int
+    user: str
+    uid: int
+    service: str
+    tty: str
+    remote: str
+    kind: str  # logind's Type: "tty", "x11", "wayland", "mir", "unspecified"
+    age_usec: int
+
+
+def parse_sessions(text: str, monotonic_usec: int) -> list[LogindSession]:
+    """Reads what `loginctl show-session` prints: blocks of KEY=value, an empty line between.
+
+    Passes over what is no person's session (classes greeter, manager, background) and blocks that lack a leader.
+    """
+    found = []
+    for block in text.split("\n\n"):
+        values = dict(line.partition("=")[::2] for line in block.splitlines())
+        session = _session(values, monotonic_usec)
+        if session is not None:
+            found.append(session)
+    return found
+
+
+def _session(values: Mapping[str, str], monotonic_usec: int) -> LogindSession | None:
+    if values.get("Class", "").partition("-")[0] != "user" or not values.get("Id"):
+        return None
+    try:
+        leader, uid = int(values["Leader"]), int(values["User"])
+        opened_usec = int(values["TimestampMonotonic"])
+    except (KeyError, ValueError):
+        return None
+    return LogindSession(
+        session_id=values["Id"],
+        leader=leader,
+        user=values.get("Name", ""),
+        uid=uid,
+        service=values.get("Service", ""),
+        tty=values.get("TTY", ""),
+        remote=values.get("RemoteHost", ""),
+        kind=values.get("Type", ""),
+        age_usec=max(0, monotonic_usec - opened_usec),
+    )
+
+
+class Logind:
+    """A connection to logind, or the lack of one: without logind, the records alone carry the daemon."""
+
+    def __init__(self) -> None:
+        self._monitor = None
+        try:
+            self._monitor = login.Monitor("session")
+        except OSError:  # no /run/systemd/sessions: not booted with systemd, or no logind
+            return
+
+    def fileno(self) -> int | None:
+        """The descriptor that becomes readable when sessions come or go, or None without logind."""
+        return None if self._monitor is None else int(self._monitor.fileno())
+
+    def flush(self) -> None:
+        """Takes note of a change, so that fileno() waits for the next."""
+        if self._monitor is not None:
+            self._monitor.flush()
+
+    def list_ids(self) -> set[str]:
+        """The ids of all sessions there are; none without logind."""
+        try:
+            return set(login.sessions())
+        except OSError:
+            return set()
+
+    def read_sessions(self, ids: Iterable[str]) -> list[LogindSession] | None:
+        """What logind says of these sessions; some may be gone by now. None where it does not answer."""
+        wanted = sorted(ids)
+        found = []
+        for start in range(0, len(wanted), _BATCH):
+            text = _show(wanted[start : start + _BATCH])
+            if text is None:
+                return None
+            found += parse_sessions(text, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+        return found
+
+
+def _show(ids: list[str]) -> str | None:
+    wanted = [f"--property={name}" for name in _PROPERTIES.split()]
+    command = ["loginctl", "--no-pager", *wanted, "show-session", *ids]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, timeout=_TIMEOUT_SEC, check=False, env={"PATH": os.defpath, "LC_ALL": "C"}
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    text = done.stdout.decode("utf-8", "replace")
+    if done.returncode and len(ids) > 1 and len(parse_sessions(text, 0)) < len(ids):
+        return "\n\n".join(filter(None, (_show([session_id]) for session_id in ids)))
+    return text

@@ -1,0 +1,152 @@
+"""The processes of a session: who is on its terminals, what carries its connection, what its scope holds.
+
+Nothing here runs on the regular poll but for sessions in trouble; attached() reads all of /proc and is for the moment
+before an act.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from reaper import procfs
+from reaper.decide.model import Attached, ProcessId, Session, Usage
+from reaper.sense.terminals import device_number, held_ptys
+
+CGROUP = "/sys/fs/cgroup"
+_SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope(?=/|$)", re.ASCII)
+
+
+def start_ticks(pid: int) -> int | None:
+    """A process's start time in clock ticks since boot, or None where it is gone."""
+    stat = procfs.read_stat(pid)
+    return stat.starttime if stat else None
+
+
+def is_alive(process: tuple[int, int]) -> bool:
+    """Whether exactly that process (pid, start time) still runs; a zombie does not."""
+    return start_ticks(process[0]) == process[1]
+
+
+def scope_of(pid: int) -> str:
+    """The session scope that a process is in, as a path below the cgroup mount, or "".
+
+    Only a `session-ID.scope` below user.slice is a session's own: the cgroup of a session without one (no pam_systemd)
+    is that of sshd.service, with every other session in it.
+    """
+    try:
+        with open(f"{procfs.PROC}/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    for line in lines:
+        if line.startswith("0::"):
+            match = _SCOPE.match(line[3:])
+            return match[0] if match else ""
+    return ""
+
+
+def guess_scope(uid: int, session_id: str) -> str:
+    """Where logind puts a session's scope, if one is there; for sessions whose leader is gone."""
+    if not re.fullmatch(r"[A-Za-z0-9]+", session_id):
+        return ""
+    path = f"/user.slice/user-{uid}.slice/session-{session_id}.scope"
+    return path if os.path.isdir(CGROUP + path) else ""
+
+
+def members(scope: str) -> list[ProcessId]:
+    """Every process in a scope and the groups below it. A scope that is gone, or "", has none."""
+    if not scope:
+        return []
+    found = []
+    for directory, _, _ in os.walk(CGROUP + scope):
+        try:
+            with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+                pids = [int(line) for line in file]
+        except OSError:  # removed meanwhile (ENOENT, ENODEV), or a threaded group (EOPNOTSUPP)
+            continue
+        for pid in pids:
+            ticks = start_ticks(pid)
+            if ticks is not None:
+                found.append(ProcessId(pid, ticks))
+    return found
+
+
+def attached(terminals: Iterable[str]) -> list[Attached]:
+    """Every process on the host whose controlling terminal is one of these."""
+    numbers = {number for number in map(device_number, terminals) if number is not None}
+    if not numbers:
+        return []
+    return [
+        Attached(ProcessId(stat.pid, stat.starttime), stat.session == stat.pid or stat.pgrp == stat.tpgid)
+        for stat in _all_stats()
+        if stat.tty_nr in numbers
+    ]
+
+
+def _all_stats() -> Iterator[procfs.Stat]:
+    for name in os.listdir(procfs.PROC):
+        if name.isdigit():
+            stat = procfs.read_stat(int(name))
+            if stat is not None:
+                yield stat
+
+
+def connection_holders(session: Session, terminals: Collection[str]) -> list[ProcessId]:
+    """What carries the session's line: its leader, sshd's child of it, and whoever holds masters of its terminals.
+
+    sshd's unprivileged child holds duplicates of them: were only the monitor killed, shell and connection would live
+    on. Where the leader is dead already, what is left of the connection is found in the scope alone.
+    """
+    leader = ProcessId(*session.key)
+    alive = is_alive(leader)
+    parent = leader.pid if alive else 1
+    candidates = members(session.scope) if session.scope else descendants(leader)
+    found = [leader] if alive else []
+    for process in candidates:
+        if process == leader:
+            continue
+        stat = procfs.read_stat(process.pid)
+        is_child = stat is not None and stat.ppid == parent and is_sshd(process.pid)
+        if is_child or held_ptys(process.pid) & set(terminals):
+            found.append(process)
+    return found
+
+
+def survivors(scope: str) -> list[ProcessId]:
+    """What is left of a connection whose leader died: sshd's own processes in its scope."""
+    return [process for process in members(scope) if is_sshd(process.pid)]
+
+
+def is_sshd(pid: int) -> bool:
+    """Whether a process runs sshd's binary (sshd, since 9.8 sshd-session), and that binary is root's."""
+    link = f"{procfs.PROC}/{pid}/exe"
+    try:
+        name = os.path.basename(os.readlink(link)).replace(" (deleted)", "")
+        return name in ("sshd", "sshd-session") and os.stat(link).st_uid == 0
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+
+
+def descendants(leader: ProcessId) -> list[ProcessId]:
+    """The leader and all that descends from it, for a session that has no scope of its own."""
+    if not is_alive(leader):
+        return []
+    children: dict[int, list[procfs.Stat]] = {}
+    for stat in _all_stats():
+        children.setdefault(stat.ppid, []).append(stat)
+    found, queue = [leader], [leader.pid]
+    while queue:
+        for stat in children.get(queue.pop(), ()):
+            found.append(ProcessId(stat.pid, stat.starttime))
+            queue.append(stat.pid)
+    return found
+
+
+def usage(process: ProcessId) -> Usage:
+    """What a process holds now; nothing where it is gone."""
+    stat = procfs.read_stat(process.pid)
+    if stat is None or stat.starttime != process.start_ticks:
+        return Usage(0, 0, 0)
+    return Usage(1, stat.rss_pages * procfs.PAGE_BYTES, stat.cpu_ticks * 1_000_000 // procfs.CLOCK_TICKS_PER_SEC)

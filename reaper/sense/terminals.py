@@ -1,0 +1,94 @@
+"""Terminals: which ones a session's person types on, and what the kernel wrote on them.
+
+Only *outer* terminals count: a pty whose master the session's leader (or what is left of its connection) holds, or the
+line that `login` was started on. A pty made inside the session, by tmux, screen, script or expect, is held by a process
+of the user: a robot can type there, so it is no evidence of a person.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable
+
+from reaper import procfs
+from reaper.decide.model import Reading, take_reading
+
+DEV = "/dev"
+_TTY_INDEX = re.compile(rb"^tty-index:\s*([0-9]+)$", re.MULTILINE)
+_CONSOLE = re.compile(r"tty[1-9][0-9]?|console", re.ASCII)
+_SERIAL = re.compile(r"tty[A-Z]{1,6}[0-9]{1,3}|hvc[0-9]{1,2}|ttysclp[0-9]|sclp_line[0-9]", re.ASCII)
+
+
+def line_name(pam_tty: str) -> str:
+    """The console or serial line of a PAM_TTY or logind TTY ("/dev/tty1", "ttyS0"), or "" where it is neither."""
+    name = pam_tty[len("/dev/") :] if pam_tty.startswith("/dev/") else pam_tty
+    return name if is_console(name) or is_serial(name) else ""
+
+
+def is_console(name: str) -> bool:
+    """Whether a line is a virtual console of this host (tty1 to tty63, or the console)."""
+    return _CONSOLE.fullmatch(name) is not None
+
+
+def is_serial(name: str) -> bool:
+    """Whether a line is a serial or hypervisor line."""
+    return _SERIAL.fullmatch(name) is not None
+
+
+def read_terminal(name: str) -> Reading | None:
+    """One look at a terminal; None where there is none by that name. Changes none of its times."""
+    try:
+        status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISCHR(status.st_mode):
+        return None
+    return take_reading(name, status.st_atime_ns, status.st_ctime_ns, status.st_mode, status.st_uid, time.time_ns())
+
+
+def device_number(name: str) -> int | None:
+    """A terminal's number in the coding of tty_nr, proc_pid_stat(5) (the kernel's new_encode_dev), or None."""
+    try:
+        rdev = os.stat(f"{DEV}/{name}", follow_symlinks=False).st_rdev
+    except FileNotFoundError:
+        return None
+    major, minor = os.major(rdev), os.minor(rdev)
+    return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+
+
+def list_ptys() -> set[str]:
+    """Every pty there is now, inner ones too, as "pts/N"."""
+    try:
+        return {f"pts/{name}" for name in os.listdir(f"{DEV}/pts") if name.isdigit()}
+    except FileNotFoundError:
+        return set()
+
+
+def held_ptys(pid: int) -> set[str]:
+    """The ptys whose masters a process has open (fdinfo of a master: ``tty-index:``, since Linux 4.11).
+
+    A process that is gone, or that may not be looked into, holds none.
+    """
+    directory = f"{procfs.PROC}/{pid}/fdinfo"
+    found: set[str] = set()
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return found
+    for name in names:
+        try:
+            with open(f"{directory}/{name}", "rb", buffering=0) as file:
+                match = _TTY_INDEX.search(file.read(4096))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if match:
+            found.add(f"pts/{int(match[1])}")
+    return found
+
+
+def read_all(names: Iterable[str]) -> tuple[Reading, ...]:
+    """The terminals among `names` that are there."""
+    return tuple(reading for reading in map(read_terminal, names) if reading is not None)

@@ -1,0 +1,210 @@
+"""The loop: one thread that waits for the poll, the earliest moment, logind, leaders that end, signals and the socket.
+
+Wakes for nothing else. Everything that it wakes for ends in Daemon.tick() or in an answer on the socket.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+from typing import Any, Callable
+
+from reaper import __version__, procfs
+from reaper.act.journal import Journal
+from reaper.control.methods import CallError
+from reaper.control.server import Server
+from reaper.daemon import Daemon
+from reaper.decide import config, report, snapshot, view
+from reaper.decide.events import Priority
+from reaper.decide.model import SessionKey
+from reaper.decide.policy import Policy
+from reaper.decide.tracking import Tracked
+from reaper.errors import ReaperError
+from reaper.sense.host import Host
+from systemd import daemon as systemd  # type: ignore[attr-defined,unused-ignore]
+
+# logind tells of a session before its PAM stack is through; the record is there a moment later.
+LOGIN_USEC = 1_000_000
+
+
+class Service:
+    """The daemon in its surroundings: systemd, the socket, the files."""
+
+    def __init__(self, host: Host, daemon: Daemon, journal: Journal, read_policy: Callable[[], Policy]) -> None:
+        self._host, self._daemon, self._journal, self._read_policy = host, daemon, journal, read_policy
+        self._selector = selectors.DefaultSelector()
+        self._server = Server(self._selector, self)
+        self._server_failed = False
+        self._wakeup, self._wakeup_writer = socket.socketpair()
+        self._leaders: dict[SessionKey, int] = {}
+        self._signals: set[int] = set()
+        self._rejected = ""
+        self._watchdog_usec = int(os.environ.get("WATCHDOG_USEC", "0")) // 2
+        self._petted_usec = 0
+        daemon.on_track = self._watch_leader
+        daemon.on_forget = self._unwatch_leader
+
+    def run(self) -> None:
+        """Runs until SIGTERM or SIGINT."""
+        self._catch_signals()
+        self._restore()
+        monitor = self._host.monitor().fileno()
+        if monitor is not None:
+            self._selector.register(monitor, selectors.EVENT_READ, "logind")
+        self._journal.send(report.started(__version__))
+        self.reload()
+        self._turn()
+        systemd.notify(f"READY=1\nSTATUS={self._status()}")
+        while not self._signals & {signal.SIGTERM, signal.SIGINT}:
+            self._wait()
+            if signal.SIGHUP in self._signals:
+                self._signals.discard(signal.SIGHUP)
+                self._reload_for_systemd()
+            self._turn()
+        systemd.notify("STOPPING=1")
+        self._daemon.save()
+        self._server.close()
+        self._journal.send(report.stopped(len(self._daemon.sessions)))
+
+    def _catch_signals(self) -> None:
+        self._wakeup.setblocking(False)
+        self._wakeup_writer.setblocking(False)
+        signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda number, _frame: self._signals.add(number))
+        self._selector.register(self._wakeup, selectors.EVENT_READ, "signal")
+
+    def _turn(self) -> None:
+        """One turn of the loop after waking."""
+        now = self._host.clock()
+        self._daemon.tick(now)
+        try:
+            self._server.ensure_bound()
+            self._server_failed = False
+        except OSError as error:
+            if not self._server_failed:
+                self._journal.note(
+                    Priority.ERR, f"cannot bind the control socket: {error}; reaperctl cannot ask until then"
+                )
+            self._server_failed = True
+        self._server.expire(now.boot_usec)
+        if self._watchdog_usec and now.boot_usec - self._petted_usec >= self._watchdog_usec // 2:
+            systemd.notify("WATCHDOG=1")
+            self._petted_usec = now.boot_usec
+
+    def _wait(self) -> None:
+        now_usec = self._host.clock().boot_usec
+        wake = self._daemon.next_wake()
+        if self._watchdog_usec:
+            wake = min(wake, self._petted_usec + self._watchdog_usec)
+        for key, events in self._selector.select(max(0, wake - now_usec) / 1_000_000):
+            self._handle(key.fd, key.data, events)
+
+    def _handle(self, fd: int, data: Any, events: int) -> None:
+        now = self._host.clock()
+        if data is self._server:
+            self._server.handle(fd, events, now.boot_usec)
+        elif data == "logind":
+            self._host.monitor().flush()
+            self._daemon.hasten(now.boot_usec + LOGIN_USEC)
+        elif data == "signal":
+            self._wakeup.recv(256)
+        else:
+            self._unwatch_leader(data)
+            self._daemon.leader_died(data, now)
+
+    # Leaders: a pidfd each, which becomes readable when its process ends.
+
+    def _watch_leader(self, key: SessionKey) -> bool:
+        try:
+            fd = procfs.open_process(*key)
+        except OSError:  # out of descriptors: the poll looks after this one
+            return False
+        if fd is None:
+            return False
+        self._leaders[key] = fd
+        self._selector.register(fd, selectors.EVENT_READ, key)
+        return True
+
+    def _unwatch_leader(self, key: SessionKey) -> None:
+        fd = self._leaders.pop(key, None)
+        if fd is not None:
+            self._selector.unregister(fd)
+            os.close(fd)
+
+    # Policy and state.
+
+    def _reload_for_systemd(self) -> None:
+        systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={_monotonic_usec()}")
+        self.reload()
+        systemd.notify(f"READY=1\nSTATUS={self._status()}")
+
+    def reload(self) -> None:
+        """Reads the policy files anew. What does not parse is told, and the last good policy stays in force."""
+        try:
+            policy = self._read_policy()
+        except ReaperError as error:
+            self._rejected = str(error)
+            self._journal.send(report.policy_rejected(error, self._daemon.policy))
+            return
+        self._rejected = ""
+        if self._daemon.policy is None or policy.id != self._daemon.policy.id:
+            self._daemon.adopt(policy, config.describe(policy), self._host.clock())
+        self._journal.send(report.policy_loaded(policy))
+
+    def _restore(self) -> None:
+        text = self._host.read_state()
+        if not text:
+            return
+        try:
+            state = snapshot.decode(text, self._host.boot_id())
+        except ReaperError as error:
+            self._journal.note(Priority.WARNING, f"{error}, ignoring")
+            return
+        self._daemon.restore(state)
+        if state.policy:
+            policy = config.parse([config.Source("the saved policy", state.policy)])
+            self._daemon.adopt(policy, state.policy, self._host.clock())
+
+    def _status(self) -> str:
+        policy = self._daemon.policy
+        if self._rejected and policy is None:
+            return "NO POLICY, nobody is touched: the policy files do not parse, see reaperctl check"
+        broken = (
+            "; the policy files do not parse, the last good policy stays: see reaperctl check" if self._rejected else ""
+        )
+        return f"watching {len(self._daemon.sessions)} sessions, policy {policy.id if policy else ''}{broken}"
+
+    # What the socket asks for (control.methods.Subject).
+
+    def list_sessions(self, uid: int) -> dict[str, Any]:
+        """The answer to io.reaper.List."""
+        now_usec = self._host.clock().boot_usec
+        visible = [each for each in self._daemon.sessions.values() if uid in (0, each.session.uid)]
+        return {"sessions": [view.of_session(each, now_usec) for each in visible], "policy": self._daemon.policy_id}
+
+    def explain_session(self, uid: int, name: str) -> dict[str, Any]:
+        """The answer to io.reaper.Explain."""
+        tracked = self._find(uid, name)
+        if tracked is None:
+            raise CallError("io.reaper.NoSuchSession", session=name[:200])
+        policy = self._daemon.policy
+        groups = self._daemon.groups_of(tracked.session, policy) if policy else frozenset[str]()
+        return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec)}
+
+    def _find(self, uid: int, name: str) -> Tracked | None:
+        terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
+        for tracked in self._daemon.sessions.values():
+            if uid not in (0, tracked.session.uid):
+                continue
+            if name in (tracked.session.name, str(tracked.session.key)) or terminal in tracked.terminals:
+                return tracked
+        return None
+
+
+def _monotonic_usec() -> int:
+    import time
+
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
