@@ -62,7 +62,8 @@ static void forget(pam_handle_t *pamh, void *data, int status)
         free(data);
 }
 
-/* The session may be closed from another process than the leader (systemd's PAMName= does that): leave it the name. */
+/* The session may be closed from another process than the leader (systemd's PAMName= does that): leave it the name, or
+ * none where there is no record, of which nobody then needs to hear a second time. */
 static void remember(pam_handle_t *pamh, const char *name)
 {
         char *copy = strdup(name);
@@ -92,6 +93,7 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
                            options.directory, step, options.require ? "refusing it" : "ignoring");
                 if (options.require)
                         status = PAM_SESSION_ERR;
+                remember(pamh, "");
                 goto out;
         }
         record_name(name, &leader);
@@ -109,7 +111,7 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
         char own[RECORD_NAME_SIZE];
         const void *data = NULL;
         const char *name = own;
-        int r;
+        int r = 0;
 
         (void)flags;
         options_read(&options, pamh, false, argc, argv);
@@ -118,7 +120,8 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
 
         if (pam_get_data(pamh, DATA_NAME, &data) == PAM_SUCCESS && data != NULL) {
                 name = data;
-                r = 0;
+                if (name[0] == '\0')
+                        goto out;
         } else { /* opened through another handle: then it is this process's */
                 r = leader_read(&leader);
                 if (r == 0)

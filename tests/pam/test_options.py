@@ -1,0 +1,130 @@
+"""Every option, the services that make no session, and lines of the wrong type."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+IGNORE = "of use in session lines only, ignoring"
+
+NO_SESSION = [
+    "atd",
+    "cron",
+    "crond",
+    "doas",
+    "gdm-launch-environment",
+    "greetd-greeter",
+    "lightdm-greeter",
+    "polkit-1",
+    "runuser",
+    "runuser-l",
+    "sddm-greeter",
+    "su",
+    "su-l",
+    "sudo",
+    "sudo-i",
+    "systemd-run0",
+    "systemd-user",
+]
+
+
+@pytest.mark.parametrize("service", NO_SESSION)
+def test_services_that_make_no_session(stack, service):
+    """Not even `require` has anything to say there, and the directory is not looked at."""
+    result = stack.run("open", "close", service=service, options="require", directory="/nonexistent/reaper/sessions")
+    assert (result.code("open"), result.code("close"), result.log) == (0, 0, [])
+
+
+@pytest.mark.parametrize("service", ["login", "sshd", "gdm-password", "remote", "vsftpd", "su-", "sudo2"])
+def test_all_others_do(stack, service):
+    stack.run("open", service=service)
+    assert stack.record()["SERVICE"] == service
+
+
+def test_the_table_is_sorted_and_the_man_page_has_all_of_it():
+    source = (ROOT / "pam_hook" / "services.c").read_text()
+    assert re.findall(r'^ +"([^"]+)",$', source, re.MULTILINE) == NO_SESSION
+    page = (ROOT / "packaging" / "man" / "pam_reaper.8").read_text()
+    assert not [name for name in NO_SESSION if not re.search(rf"(^|\s){re.escape(name)}(\s|$)", page)]
+
+
+def test_the_man_page_has_every_option():
+    source = (ROOT / "pam_hook" / "pam_reaper.c").read_text()
+    options = re.findall(r'argv\[i\], "(\w+)=?"\)', source)
+    assert options == sorted(options) == ["debug", "dir", "require", "skip"]
+    page = (ROOT / "packaging" / "man" / "pam_reaper.8").read_text()
+    assert not [name for name in options if f".It Cm {name}" not in page]
+
+
+def test_skip(stack):
+    options = "skip=kiosk skip=vsftpd require"
+    result = stack.run("open", "close", service="kiosk", options=options, directory="/nonexistent/reaper/sessions")
+    assert (result.code("open"), result.code("close"), result.log) == (0, 0, [])
+    stack.run("open", service="login", options=options)
+    assert len(stack.records()) == 1
+
+
+def test_skip_does_not_undo_the_table(stack):
+    stack.run("open", service="su", options="skip=login")
+    assert stack.records() == {}
+
+
+def test_debug(stack):
+    result = stack.run("open", "close", options="debug")
+    (opened, closed) = result.log
+    prefix, path = "pam_reaper(login:session): ", re.escape(str(stack.directory))
+    assert opened[0] == closed[0] == "debug"
+    assert re.fullmatch(rf"{re.escape(prefix)}recorded the login as {path}/{result.pid}\.\d+", opened[1])
+    assert re.fullmatch(rf"{re.escape(prefix)}removed the record {path}/{result.pid}\.\d+", closed[1])
+
+
+def test_debug_of_a_skipped_service(stack):
+    result = stack.run("open", "close", service="su", options="debug")
+    assert result.log == [("debug", "pam_reaper(su:session): service su makes no session")]
+
+
+def test_without_debug_a_login_is_silent(stack):
+    assert stack.run("open", "close").log == []
+
+
+@pytest.mark.parametrize("option", ["nonsense", "DEBUG", "debug=1", "required", "dir", "skip", "require="])
+def test_an_unknown_option_is_named_once_and_ignored(stack, option):
+    result = stack.run("open", "close", options=option)
+    assert (result.code("open"), result.code("close")) == (0, 0)
+    assert result.log == [("warning", f"pam_reaper(login:session): unknown option {option}, ignoring")]
+
+
+def test_the_last_directory_counts(stack):
+    stack.run("open", options=f"dir={stack.directory}", directory="/nonexistent/reaper/sessions")
+    assert len(stack.records()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "lines"), [("auth", "auth", 1), ("account", "acct", 1), ("password", "passwd", 1)]
+)
+def test_a_line_of_the_wrong_type_locks_nobody_out(stack, kind, step, lines):
+    stack.configure("login", f"{kind} required {stack.build.module}\n{kind} required pam_permit.so\n")
+    result = stack.run(step)
+    assert result.code(step) == 0
+    assert result.log == [("err", f"pam_reaper(login:{kind if kind != 'password' else 'chauthtok'}): {IGNORE}")] * lines
+
+
+def test_setcred_is_silent(stack):
+    stack.configure("login", f"auth required {stack.build.module}\nauth required pam_permit.so\n")
+    result = stack.run("auth", "setcred")
+    assert result.code("setcred") == 0
+    assert len(result.log) == 1
+
+
+def test_auth_sufficient_lets_nobody_in(stack):
+    stack.configure("login", f"auth sufficient {stack.build.module}\nauth required pam_deny.so\n")
+    assert stack.run("auth").code("auth") != 0
+
+
+def test_a_stack_of_this_module_alone_is_granted(stack):
+    """Which PAM_IGNORE would not be."""
+    assert stack.run("open", directory="/nonexistent/reaper/sessions").code("open") == 0
+    assert stack.run("open", service="su").code("open") == 0
