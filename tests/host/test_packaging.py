@@ -1,0 +1,34 @@
+"""The packaging says the same as the code, without a host to say it on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import reaper
+
+from .lab.debs import CHECKOUT
+
+SPEC = f"{CHECKOUT}/packaging/rpm/idle-reaper.spec"
+
+
+def test_debian_changelog_has_the_version_of_the_code() -> None:
+    with open(f"{CHECKOUT}/packaging/debian/changelog", encoding="utf-8") as stream:
+        assert stream.readline().startswith(f"idle-reaper ({reaper.__version__}) ")
+
+
+def test_spec_parses_and_has_the_version_of_the_code() -> None:
+    if not shutil.which("rpmspec"):
+        pytest.skip("rpmspec is not installed")
+    words = ["rpmspec", "--query", "--srpm", "--queryformat", "%{name} %{version} %{license}", SPEC]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert shown.stdout == f"idle-reaper {reaper.__version__} Apache-2.0"
+    assert shown.stderr == ""
+    parsed = subprocess.run(["rpmspec", "-P", SPEC], capture_output=True, text=True, check=True)
+    with open(SPEC, encoding="utf-8") as stream:
+        changes = re.findall(r"^\* .* - (\S+)-\d+$", stream.read(), re.MULTILINE)
+    assert changes[0] == reaper.__version__
+    assert "make" in parsed.stdout
