@@ -197,7 +197,7 @@ def glob(node: Node) -> str:
         raise place.error(f"'{shown(written)}' starts with !", "there is no not: put a rule for them before this")
     if written != written.strip():
         raise place.error(f"'{shown(written)}' has a space at an end", "remove it")
-    if "[" in re.sub(r"\[!?.[^]]*]", "", written):
+    if "[" in re.sub(r"\[(?:!.|[^!])[^]]*]", "", written):
         raise place.error(f"'{shown(written)}' opens a [ that nothing closes", "write [[] for the character itself")
     return written
 

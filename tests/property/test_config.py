@@ -1,0 +1,242 @@
+"""Laws of the policy: what a file may be, what can be written back, and that the strictest wins."""
+
+from dataclasses import fields, replace
+from types import MappingProxyType
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from reaper.decide.config import PolicyError, Source, describe, parse
+from reaper.decide.duration import LONGEST_USEC, DurationError, format_duration, parse_duration
+from reaper.decide.keys import BRAKE, CEILING, LATER, LIMITS, MATCH, SECTIONS, TOP
+from reaper.decide.policy import (
+    BUILT_IN,
+    SHORTEST_LIMIT_USEC,
+    TTY_STEP_USEC,
+    Action,
+    Brake,
+    Ceiling,
+    Kill,
+    Limits,
+    Match,
+    Origin,
+    Policy,
+    Rule,
+    Subject,
+    cap,
+    fit_leads,
+    inherit,
+    judge,
+    longest_lead,
+)
+
+SECOND = 1_000_000
+
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,20}", fullmatch=True)
+globs = st.from_regex(r"[A-Za-z0-9.*?_#:'\"{}&%@|>-]{1,10}", fullmatch=True) | st.sampled_from(
+    ["no", "~", "null", "a b"]
+)
+messages = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=60)
+limit_usecs = st.none() | st.integers(SHORTEST_LIMIT_USEC, 400 * 86400 * SECOND)
+leads = st.lists(st.integers(SECOND, 86400 * SECOND), unique=True, max_size=8).map(
+    lambda lengths: tuple(sorted(lengths, reverse=True))
+)
+limits = st.builds(
+    Limits,
+    idle_usec=limit_usecs,
+    max_usec=limit_usecs,
+    warn_usec=leads,
+    message=messages,
+    action=st.sampled_from([Action.OBSERVE, Action.TERMINATE]),
+    kill=st.sampled_from(Kill),
+    grace_usec=st.integers(SECOND, 600 * SECOND),
+    activity=st.just(("input",)),
+).map(fit_leads)
+networks = st.ip_addresses().map(str) | st.sampled_from(["10.0.0.0/8", "fd00::/8", "*.example.org", "*", "bastion"])
+matches = st.builds(
+    Match,
+    user=st.lists(globs, max_size=3).map(tuple),
+    group=st.lists(globs, max_size=3).map(tuple),
+    origin=st.lists(st.sampled_from(Origin), max_size=3).map(tuple),
+    remote=st.lists(networks.filter(lambda text: not text.startswith("::ffff:")), max_size=3).map(tuple),
+    terminal=st.lists(globs | st.sampled_from(["none", "any", "pts/*"]), max_size=3).map(tuple),
+    service=st.lists(globs, max_size=3).map(tuple),
+)
+ceilings = st.builds(Ceiling, idle_usec=limit_usecs, max_usec=limit_usecs)
+subjects = st.builds(
+    Subject,
+    user=st.sampled_from(["root", "alice"]),
+    uid=st.integers(0, 5),
+    groups=st.frozensets(st.sampled_from(["ops", "alice"])),
+    origin=st.sampled_from(Origin),
+    remote=st.sampled_from(["", "10.0.0.1", "bastion"]) | st.text(max_size=20),
+    terminals=st.sampled_from([(), ("pts/0",), ("tty1", "pts/1")]),
+    service=st.sampled_from(["sshd", "login"]),
+)
+
+
+@st.composite
+def policies(draw):
+    """Any policy that a file can express."""
+    environments = {**BUILT_IN.environments, **draw(st.dictionaries(names, limits, max_size=3))}
+    environment = draw(st.sampled_from(sorted(environments)))
+    base = environments[environment]
+    rules = []
+    for name in draw(st.lists(names, unique=True, max_size=4)):
+        own, keys = draw(limits), draw(st.sets(st.sampled_from(sorted(LIMITS))))
+        given_fields = {LIMITS[key][0]: getattr(own, LIMITS[key][0]) for key in keys}
+        made = fit_leads(inherit(base, given_fields))
+        rules.append(Rule(name, draw(matches), made, tuple(key for key in LIMITS if key in keys)))
+    exempt = draw(st.lists(st.sampled_from([rule.name for rule in rules]), unique=True)) if rules else []
+    return Policy(
+        environment=environment,
+        poll_usec=draw(st.integers(SECOND, 300 * SECOND)),
+        environments=MappingProxyType(environments),
+        rules=tuple(rules),
+        ceiling=replace(draw(ceilings), exempt=tuple(exempt)),
+        brake=Brake(draw(st.none() | st.integers(1, 1000)), draw(st.integers(SECOND, 86400 * SECOND))),
+        sources=("x",),
+    )
+
+
+@given(policies())
+def test_a_policy_can_be_written_and_read_back(policy):
+    again = parse([Source("x", describe(policy))])
+    assert again == policy
+    assert again.id == policy.id
+
+
+@given(st.text())
+@example('"\\ud800": 1')
+@example("? &a [*a]")
+@example("%YAML 1.1\n%TAG ! !\n--- !<!> x")
+@example("\u2028a: b\x85c")
+def test_any_text_makes_a_policy_or_a_policy_error(text):
+    try:
+        policy = parse([Source("x", text)])
+    except PolicyError as error:
+        assert_tellable(error)
+    else:
+        assert parse([Source("x", describe(policy))]) == policy
+
+
+words = st.sampled_from(
+    [
+        *TOP,
+        *SECTIONS,
+        *LIMITS,
+        *MATCH,
+        *CEILING,
+        *BRAKE,
+        *LATER,
+        *("name", "standard", "never", "none", "any", "15m", "1h 30min", "16s", "8s", "ssh", "root", "unlimited", "3"),
+        *("10.0.0.0/8", "10.0.0.1/8", "::1", "[", "'", '"', "*", "&a", "!!x", "", "\ud800", "input", "lock", "observe"),
+    ]
+)
+trees = st.recursive(
+    words,
+    lambda inner: st.lists(inner, max_size=4) | st.lists(st.tuples(words, inner), max_size=5),
+    max_leaves=30,
+)
+
+
+def written(tree):
+    """A tree as flow YAML; a list of pairs is a mapping, which so can have a key twice."""
+    if isinstance(tree, str):
+        return tree
+    if tree and all(isinstance(entry, tuple) for entry in tree):
+        return "{" + ", ".join(f"{key}: {written(value)}" for key, value in tree) + "}"
+    return "[" + ", ".join(written(entry) for entry in tree) + "]"
+
+
+documents = st.lists(st.tuples(words, trees), max_size=5).map(
+    lambda pairs: "\n".join(f"{key}: {written(value)}" for key, value in pairs)
+)
+
+
+@given(st.lists(documents, min_size=1, max_size=3))
+def test_any_words_of_the_language_make_a_policy_or_a_policy_error(texts):
+    try:
+        policy = parse([Source(f"{rank}", text) for rank, text in enumerate(texts)])
+    except PolicyError as error:
+        assert_tellable(error)
+    else:
+        assert parse([Source("x", describe(policy))]) == replace(policy, sources=("x",))
+
+
+def assert_tellable(error):
+    assert error.problems
+    for problem in error.problems:
+        assert problem.line >= 1
+        assert problem.column >= 1
+        assert problem.hint
+        assert str(problem).isprintable(), repr(str(problem))
+
+
+def no_longer(limit, than):
+    return than is None or (limit is not None and limit <= than)
+
+
+@given(limits, ceilings)
+def test_under_a_ceiling_the_strictest_wins(before, ceiling):
+    after, capped = cap(before, ceiling)
+    for name in ("idle", "max"):
+        was, least, now = (getattr(it, f"{name}_usec") for it in (before, ceiling, after))
+        assert no_longer(now, was)
+        assert no_longer(now, least)
+        assert now in (was, least)
+        assert (name in capped) == (now != was)
+    untouched = {field.name for field in fields(Limits)} - {"idle_usec", "max_usec", "warn_usec"}
+    assert all(getattr(before, name) == getattr(after, name) for name in untouched)
+    assert cap(after, ceiling) == (after, ())
+
+
+@given(limits, ceilings)
+def test_whoever_was_to_be_warned_still_is_and_never_too_soon(before, ceiling):
+    after, _ = cap(before, ceiling)
+    assert bool(after.warn_usec) == bool(before.warn_usec)
+    assert after.warn_usec == tuple(sorted(set(after.warn_usec), reverse=True))
+    longest = longest_lead(after.idle_usec, after.max_usec)
+    if longest is not None:
+        assert longest >= TTY_STEP_USEC
+        assert all(SECOND <= lead <= longest for lead in after.warn_usec)
+
+
+@given(policies(), subjects)
+def test_every_session_has_a_verdict(policy, subject):
+    verdict = judge(policy, subject)
+    order = [rule.name for rule in policy.rules]
+    over = [name for name, why in verdict.passed_over if why]
+    assert over == order[: len(verdict.passed_over)]
+    if verdict.rule.startswith("environment:"):
+        assert over == order
+        assert verdict.rule == f"environment:{policy.environment}"
+    else:
+        assert verdict.rule == order[len(over)]
+    if verdict.rule not in policy.ceiling.exempt:
+        assert no_longer(verdict.limits.idle_usec, policy.ceiling.idle_usec)
+        assert no_longer(verdict.limits.max_usec, policy.ceiling.max_usec)
+
+
+@given(st.integers(0, LONGEST_USEC))
+def test_durations_can_be_written_and_read_back(usec):
+    assert parse_duration(format_duration(usec)) == usec
+
+
+@given(st.text() | st.from_regex(r"[0-9. ]*(min|h|s|ms|y|M)?[0-9.]*(w|us|\u00b5s)?", fullmatch=True))
+def test_any_text_is_a_duration_or_a_duration_error(text):
+    try:
+        assert 0 <= parse_duration(text) <= LONGEST_USEC
+    except DurationError as error:
+        assert_remedy(error)
+
+
+def assert_remedy(error):
+    assert error.hint
+
+
+@pytest.mark.parametrize("text", ["{" * 65000, "- " * 30000, "[a, " * 15000, "? " * 30000, "[{a: " * 9000])
+def test_no_nesting_exhausts_the_stack(text):
+    with pytest.raises(PolicyError, match=r"nested too deeply|a key is|not YAML"):
+        parse([Source("x", text)])
