@@ -86,7 +86,7 @@ test-unit: $(VENV)/.complete ## The tests that need no host, in seconds
 
 bench: test-tools ## Measure the figures in the README
 	@$(LAB) prepare bookworm trixie
-	$(PYTEST) tests/bench -s --override-ini=python_files='bench_*.py' $(ARGS)
+	@set -e; for script in $(wildcard tests/bench/[a-z]*.py); do echo "== $$script"; $(VENV)/bin/python $$script $(ARGS); done
 
 clean: ## Remove what was built here, but not the cache of trees
 	$(MAKE) -C pam_hook clean
