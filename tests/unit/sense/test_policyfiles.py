@@ -11,13 +11,16 @@ import pytest
 
 from reaper.ctl import check
 from reaper.decide.config import parse
+from reaper.decide.keys import LIMITS, MATCH
 from reaper.decide.policy import BUILT_IN
 from reaper.decide.problems import PolicyError, Source
 from reaper.sense.policyfiles import MOST_BYTES, MOST_FILES, read_files, read_sources, untrusted
 
 MAIN = "etc/reaper/reaper.yaml"
 ETC, RUN, LIB = "etc/reaper/reaper.d", "run/reaper/reaper.d", "usr/lib/reaper/reaper.d"
-SAMPLE = Path(__file__).parents[3] / "packaging/reaper.yaml"
+PACKAGING = Path(__file__).parents[3] / "packaging"
+SAMPLE = PACKAGING / "reaper.yaml"
+MANUAL = PACKAGING / "man/reaper.yaml.5"
 
 
 class Root:
@@ -269,6 +272,22 @@ def test_the_sample_uncommented_is_a_policy_and_its_defaults_are_the_built_in_on
     assert policy.environments == BUILT_IN.environments
     assert (policy.poll_usec, policy.brake) == (BUILT_IN.poll_usec, BUILT_IN.brake)
     assert [rule.name for rule in policy.rules] == ["break-glass", "operators", "kiosk"]
+
+
+def test_every_example_of_the_manual_is_a_policy():
+    page = MANUAL.read_text().replace(r"\(dq", '"')
+    blocks = re.findall(r"^\.Bd -literal[^\n]*\n([^/].*?)^\.Ed$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 5
+    for block in blocks:
+        parse([Source("block", block)])
+    examples = dict(re.findall(r"example:\n\.Ql (\w+): (.*)", page, re.IGNORECASE))
+    assert set(examples) == {*LIMITS, *MATCH, "poll", "brake", "ceiling"} - {"activity"}
+    for key, value in examples.items():
+        line = f"{key}: {value}"
+        where = {**dict.fromkeys(MATCH, f"match: {{{line}}}"), **dict.fromkeys(LIMITS, line)}
+        parse([Source("example", f"rules: [{{name: break-glass, {where.get(key, '')}}}]")])
+        if key not in where:
+            parse([Source("example", f"{line}\nrules: [{{name: break-glass}}]")])
 
 
 def test_what_is_not_needed_is_not_loaded():
