@@ -42,7 +42,8 @@ def parse_sessions(text: str, monotonic_usec: int) -> list[LogindSession]:
     """
     found = []
     for block in text.split("\n\n"):
-        values = dict(line.partition("=")[::2] for line in block.splitlines())
+        # Not splitlines(): loginctl takes line feeds out of values, but not what else Python takes for ends of lines.
+        values = dict(line.partition("=")[::2] for line in block.split("\n"))
         session = _session(values, monotonic_usec)
         if session is not None:
             found.append(session)
