@@ -88,7 +88,8 @@ class Host:
                 dead.append(key)
             else:
                 found[session.key] = session
-        return Discovery(self._add_logind(found, set(known_ids), problems), dead, problems)
+        from_logind = self._add_logind(found, set(known_ids), problems)
+        return Discovery([session for session in from_logind if session.key not in known], dead, problems)
 
     def _add_logind(
         self, found: dict[SessionKey, Session], known_ids: set[str], problems: list[ReaperError]
