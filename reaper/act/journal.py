@@ -8,6 +8,7 @@ does not take now is kept, in order, and sent when it is back; what is lost when
 from __future__ import annotations
 
 import collections
+import errno
 import os
 import socket
 import struct
@@ -19,6 +20,8 @@ SOCKET = "/run/systemd/journal/socket"
 # An hour of a brake-limited end of sessions, with room; at about 1 KiB each, half of what one more session may cost
 # a thousand times over.
 BACKLOG = 1000
+# The kernel takes no datagram above net.core.wmem_default (208 KiB). Only the mistakes of a policy can be that long.
+MAX_VALUE_BYTES = 32 * 1024
 
 
 class Journal:
@@ -58,13 +61,15 @@ class Journal:
             self._backlog.popleft()
             if self.lost and not self._backlog:
                 lost, self.lost = self.lost, 0
-                self.note(Priority.ERR, f"journald was away for too long: {lost} lines could not be kept and are lost")
+                self.note(Priority.ERR, f"{lost} lines are lost: journald was away for too long, or did not take them")
 
     def _deliver(self, datagram: bytes) -> bool:
         try:
             self._socket.sendto(datagram, self._path)
-        except OSError:  # away (ENOENT, ECONNREFUSED) or not reading (EAGAIN): kept, and tried again
-            return False
+        except OSError as error:  # away (ENOENT, ECONNREFUSED) or not reading (EAGAIN): kept, and tried again
+            if error.errno != errno.EMSGSIZE:
+                return False
+            self.lost += 1  # it would never be taken, nor anything after it
         return True
 
     def close(self) -> None:
@@ -90,6 +95,8 @@ def _encode(fields: Mapping[str, str]) -> bytes:
     parts = []
     for name, value in fields.items():
         data = value.encode("utf-8", "backslashreplace")
+        if len(data) > MAX_VALUE_BYTES:
+            data = data[: MAX_VALUE_BYTES - 3].decode("utf-8", "ignore").encode() + b"..."
         if b"\n" in data:
             parts.append(name.encode() + b"\n" + struct.pack("<Q", len(data)) + data + b"\n")
         else:
