@@ -19,7 +19,7 @@ class Delivery(enum.Enum):
     """What became of a message on one terminal."""
 
     DELIVERED = "delivered"
-    BLOCKED = "blocked"
+    BLOCKED = "blocked"  # not now; whatever the error, the session's other terminals and the next try must not suffer
     GONE = "gone"
 
 
@@ -36,20 +36,14 @@ def write_message(terminal: str, text: str, uid: int) -> Delivery:
     try:
         fd = os.open(f"{DEV}/{terminal}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in _GONE:
-            return Delivery.GONE
-        raise
+        return Delivery.GONE if error.errno in _GONE else Delivery.BLOCKED
     try:
         status = os.fstat(fd)
         if not stat.S_ISCHR(status.st_mode) or status.st_uid != uid:
             return Delivery.GONE
         os.write(fd, text.encode("utf-8", "backslashreplace"))
-    except BlockingIOError:
-        return Delivery.BLOCKED
     except OSError as error:
-        if error.errno in _GONE:
-            return Delivery.GONE
-        raise
+        return Delivery.GONE if error.errno in _GONE else Delivery.BLOCKED
     finally:
         os.close(fd)
     return Delivery.DELIVERED
