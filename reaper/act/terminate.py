@@ -74,7 +74,8 @@ def kill_scope(scope: str) -> bool:
     `session-ID.scope`: any other cgroup may hold other people's sessions.
     """
     name = scope.rpartition("/")[2]
-    if not (scope.startswith("/user.slice/") and name.startswith("session-") and name.endswith(".scope")):
+    is_session = scope.startswith("/user.slice/") and name.startswith("session-") and name.endswith(".scope")
+    if not is_session or ".." in scope.split("/"):
         return False
     try:
         fd = os.open(f"{CGROUP}{scope}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
