@@ -160,12 +160,12 @@ class Service:
             return
         try:
             state = snapshot.decode(text, self._host.boot_id())
+            policy = config.parse([config.Source("the saved policy", state.policy)]) if state.policy else None
         except ReaperError as error:
             self._journal.note(Priority.WARNING, f"{error}, ignoring")
             return
         self._daemon.restore(state)
-        if state.policy:
-            policy = config.parse([config.Source("the saved policy", state.policy)])
+        if policy is not None:
             self._daemon.adopt(policy, state.policy, self._host.clock())
 
     def _status(self) -> str:
