@@ -10,7 +10,10 @@ from reaper.decide.policy import Kill
 
 
 class Actor:
-    """Acts on this host."""
+    """Acts on this host; its own files are in `directory`."""
+
+    def __init__(self, directory: str = runtime.DIRECTORY) -> None:
+        self._directory = directory
 
     def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
         """See notify.write_message."""
@@ -22,8 +25,8 @@ class Actor:
 
     def remove_record(self, key: SessionKey) -> None:
         """See runtime.remove_record."""
-        runtime.remove_record(key)
+        runtime.remove_record(key, self._directory)
 
     def write_state(self, text: str) -> None:
         """See runtime.write_state."""
-        runtime.write_state(text)
+        runtime.write_state(text, self._directory)
