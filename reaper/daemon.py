@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import functools
 import traceback
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Callable
 
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.notify import Delivery
-from reaper.decide import brake, lifecycle, messages, report, snapshot, tracking
+from reaper.decide import brake, messages, report, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
-from reaper.decide.lifecycle import Act, Fact, Phase, Rung, Signal, Spare, Tell, Warn
+from reaper.decide.lifecycle import Act, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
 from reaper.decide.model import Holding, Instant, ProcessId, Session, SessionKey
 from reaper.decide.policy import Kill, Policy
 from reaper.decide.snapshot import Snapshot
@@ -57,7 +58,8 @@ class Daemon:
         self._is_dirty = False
         self._save_failed = False
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
-        self._unsent: dict[SessionKey, str] = {}  # warnings that some terminal did not take
+        # Warnings that some terminals did not take, and those terminals.
+        self._unsent: dict[SessionKey, tuple[Reason, list[str]]] = {}
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
 
     # The tick.
@@ -103,6 +105,8 @@ class Daemon:
                 self._guarded(key, now, lambda key, now: self._look(key, previous, now, key in moved))
         for key in list(self._unwatched):
             self._guarded(key, now, self._check_gone)
+        for key in list(self._unsent):
+            self._guarded(key, now, self._retry)
         self._polled = now
         self._poll_at = now.boot_usec + self.poll_usec
 
@@ -130,9 +134,7 @@ class Daemon:
     def _welcome(self, session: Session, _key: SessionKey, now: Instant) -> None:
         readings = self._host.read_terminals(self._host.terminal_names(session))
         is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
-        life = lifecycle.begin("login", session.opened_usec) if is_new else lifecycle.begin("seen", now.boot_usec)
-        tracked = tracking.track(session, life, readings)
-        self.sessions[session.key] = tracked
+        self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new)
         self._apply_policy(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
         self._watch(session.key)
@@ -173,14 +175,13 @@ class Daemon:
         else:
             readings = self._host.read_terminals(tracked.terminals)
             if readings == tracked.readings:
-                if key in self._unsent:
-                    self._retry(tracked)
                 return
             if any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
                 names = self._host.terminal_names(tracked.session)
                 readings = tuple(reading for reading in readings if reading.name in names)
         self._commit(key, tracking.look(tracked, readings, previous, now), now)
-        if self.sessions[key].terminals != tracked.terminals:
+        # One that is being ended loses its terminals by that: it is ended under the rule that was its own till then.
+        if self.sessions[key].terminals != tracked.terminals and tracked.life.phase is not Phase.ENDING:
             self._apply_policy(key, now)
 
     # What is due.
@@ -261,11 +262,15 @@ class Daemon:
                 )
             self._journal.send(report.of_tell(act, tracked, self.policy_id, now.boot_usec, why, freed))
             return ""
-        if isinstance(act, Warn):
-            return self._tell_person(tracked, messages.warning_for(tracked, act, self._name))
         self._unsent.pop(key, None)
+        if isinstance(act, Warn):
+            missed = self._tell_person(tracked, messages.warning_for(tracked, act, self._name))
+            if missed:
+                self._unsent[key] = act.reason, missed
+            return f"not shown on {', '.join(missed)}, which does not take output" if missed else ""
         if isinstance(act, Spare):
-            return self._tell_person(tracked, messages.spared(), is_needed=False)
+            self._tell_person(tracked, messages.spared())
+            return ""
         self._climb(tracked, act)
         self._settling[key] = now.boot_usec + SETTLE_USEC
         return ""
@@ -275,28 +280,32 @@ class Daemon:
         assert tracked.limits is not None
         targets = self._host.targets(tracked.session, tracked.terminals)
         if act.rung is Rung.HANGUP:
-            self._tell_person(tracked, messages.farewell_for(tracked, act.reason, self._name), is_needed=False)
+            self._tell_person(tracked, messages.farewell_for(tracked, act.reason, self._name))
         self._holdings.setdefault(tracked.session.key, self._host.holding(targets))
         self._actor.climb(targets, act.rung, tracked.limits.kill, tracked.session.scope)
 
-    def _tell_person(self, tracked: Tracked, text: str, *, is_needed: bool = True) -> str:
-        """Writes to the session's terminals; says which did not take it. A warning is tried again at each poll."""
-        missed = self._missed(tracked, text)
-        if missed and is_needed:
-            self._unsent[tracked.session.key] = text
-        return f"not shown on {', '.join(missed)}, which does not take output" if missed else ""
-
-    def _retry(self, tracked: Tracked) -> None:
-        if not self._missed(tracked, self._unsent[tracked.session.key]):
-            del self._unsent[tracked.session.key]
-            self._journal.note(Priority.INFO, f"the warning of session {tracked.session.name} is on its terminal now")
-
-    def _missed(self, tracked: Tracked, text: str) -> list[str]:
+    def _tell_person(self, tracked: Tracked, text: str, only: Collection[str] | None = None) -> list[str]:
+        """Writes to the session's terminals, or only to some; returns those that did not take it."""
         return [
             reading.name
             for reading in tracked.readings
-            if self._actor.write_message(reading.name, text, reading.uid) is Delivery.BLOCKED
+            if (only is None or reading.name in only)
+            and self._actor.write_message(reading.name, text, reading.uid) is Delivery.BLOCKED
         ]
+
+    def _retry(self, key: SessionKey, now: Instant) -> None:
+        """Tries a warning again where it was not taken, with the time that is left by now."""
+        tracked = self.sessions[key]
+        reason, missed = self._unsent.pop(key)
+        end = tracking.deadline(tracked)
+        if end is None or tracked.life.phase is not Phase.WARNED:
+            return
+        text = messages.warning_for(tracked, Warn(reason, end.usec - now.boot_usec), self._name)
+        still_missed = self._tell_person(tracked, text, missed)
+        if still_missed:
+            self._unsent[key] = reason, still_missed
+        else:
+            self._journal.note(Priority.INFO, f"the warning of session {tracked.session.name} is on its terminal now")
 
     # Policy and state.
 

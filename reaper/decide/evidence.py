@@ -17,7 +17,8 @@ clock was set back, the kernel's own next update goes backwards.
 The kernel moves atime in steps: only when the 8-second bucket of the clock changes (`(now ^ atime) & ~7`), so what was
 typed later in the same bucket leaves no trace. Evidence is therefore dated at the end of its bucket, the latest moment
 that it can stand for: nobody is taken for idle before they have been, at the price of at most 8 s. That moment may lie
-a few seconds ahead of the clock.
+a few seconds ahead of the clock. The same holds of a terminal that is seen for the first time: what is typed in the
+bucket in which it was made leaves no trace.
 """
 
 from __future__ import annotations
@@ -82,6 +83,14 @@ def _refusal(before: Reading, after: Reading) -> Refusal | None:
 def _latest_moment(after: Reading, previous: Instant, now: Instant) -> int:
     elapsed_ns = (now.boot_usec - previous.boot_usec) * 1000
     if abs(now.wall_ns - previous.wall_ns - elapsed_ns) > STEP_NS:
-        return now.boot_usec
-    bucket_end_ns = (after.atime_ns // BUCKET_NS + 1) * BUCKET_NS
-    return max(previous.boot_usec, now.boot_usec + (bucket_end_ns - now.wall_ns) // 1000)
+        return max(now.boot_usec, bucket_end(after, now))
+    return max(previous.boot_usec, bucket_end(after, now))
+
+
+def bucket_end(reading: Reading, now: Instant) -> int:
+    """The latest moment that the last input on a terminal can stand for, if its atime is believed.
+
+    Never later than the end of the bucket that the clock is in, whatever the atime says.
+    """
+    end_ns = (min(reading.atime_ns, now.wall_ns) // BUCKET_NS + 1) * BUCKET_NS
+    return now.boot_usec + (end_ns - now.wall_ns) // 1000

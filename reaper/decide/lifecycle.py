@@ -285,8 +285,13 @@ def _reach_limit(scene: _Scene) -> Outcome:
 
 
 def _climb(scene: _Scene) -> Outcome:
-    """The next rung. KILL leaves nothing to wait for but the kernel, so what is there after its grace is a failure."""
+    """The next rung. KILL leaves nothing to wait for but the kernel, so what is there after its grace is a failure.
+
+    Where the policy has come to `observe` in the middle of an end, the ladder is left.
+    """
     life, limits = scene.life, scene.limits
+    if limits.action is Action.OBSERVE:
+        return _reach_limit(scene)
     if life.rung is not Rung.KILL:
         rung = Rung(life.rung + 1)
         life = replace(life, rung=rung, rung_until_usec=scene.now_usec + max(limits.grace_usec, USEC_PER_SEC))
@@ -346,7 +351,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
     ),
     **_row(
         Phase.ENDING,
-        rung=Turn((Phase.ENDING,), _climb),
+        rung=Turn((Phase.ENDING, Phase.OBSERVED), _climb),
         gone=Turn((Phase.GONE,), _terminated),
     ),
     **_row(Phase.GONE),

@@ -7,7 +7,7 @@ anew, which can only make a session live longer.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reaper.decide.brake import Ledger
@@ -62,6 +62,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "scope": session.scope,
         "opened_usec": session.opened_usec,
         "source": session.source,
+        "rule": tracked.rule,
         "phase": life.phase.value,
         "evidence": life.evidence,
         "evidence_usec": life.evidence_usec,
@@ -114,7 +115,7 @@ def _decode_tracked(value: Any) -> Tracked:
         rung_until_usec=_integer(value["rung_until_usec"]),
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
-    return tracked.with_tampered(tuple(map(_string, value["tampered"])))
+    return replace(tracked, rule=_string(value["rule"]), tampered=tuple(map(_string, value["tampered"])))
 
 
 def _decode_reading(value: Any) -> Reading:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reaper.decide import evidence, lifecycle
-from reaper.decide.lifecycle import Act, Life, Phase, Stimulus
+from reaper.decide.lifecycle import Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.model import Instant, Reading, Session
 from reaper.decide.policy import BUILT_IN, Limits, Policy, Subject, judge
 
@@ -30,10 +30,6 @@ class Tracked:
     def terminals(self) -> tuple[str, ...]:
         """The names of its terminals."""
         return tuple(reading.name for reading in self.readings)
-
-    def with_tampered(self, terminals: tuple[str, ...]) -> Tracked:
-        """The same, with those terminals' forgeries reported."""
-        return replace(self, tampered=terminals)
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,13 @@ def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracke
     return Tracked(session, life, readings, "", None, "", (), None)
 
 
+def meet(session: Session, readings: tuple[Reading, ...], now: Instant, *, is_new: bool) -> Tracked:
+    """A session at first sight: last in use at its login if that `is_new`, or just now if not, or at its last input."""
+    since = min(session.opened_usec, now.boot_usec) if is_new else now.boot_usec
+    latest = max([since, *(evidence.bucket_end(reading, now) for reading in readings)])
+    return track(session, lifecycle.begin("login" if is_new else "seen", latest), readings)
+
+
 def scheduled(tracked: Tracked) -> Tracked:
     """The same with its next moment worked out. A session without a terminal has none: nothing tells if it idles."""
     due = None
@@ -78,8 +81,14 @@ def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str]
     verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups))
     life = tracked.life
     acts: list[Act] = []
+    opened = tracked.session.opened_usec
+    if tracked.limits is None and tracked.rule not in ("", verdict.rule):
+        # Restored, and under another rule than before (the user's groups changed): what that one had announced, or only
+        # observed, counts no more, and there is nothing to take back on the terminal.
+        for stimulus in (Stimulus.LAPSE, Stimulus.POLICY):
+            life, _ = lifecycle.step(life, stimulus, verdict.limits, opened, now_usec)
     if tracked.limits is not None and tracked.limits != verdict.limits:
-        life, acts = lifecycle.step(life, Stimulus.POLICY, tracked.limits, tracked.session.opened_usec, now_usec)
+        life, acts = lifecycle.step(life, Stimulus.POLICY, tracked.limits, opened, now_usec)
     return Change(scheduled(replace(tracked, life=life, rule=verdict.rule, limits=verdict.limits)), tuple(acts))
 
 
@@ -118,7 +127,8 @@ def _gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, 
     evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
     for after in readings:
         if after.name not in before:
-            evidence_usec, kind = max(evidence_usec, now.boot_usec), kind or "terminal"
+            made_usec = max(now.boot_usec, evidence.bucket_end(after, now))
+            evidence_usec, kind = max(evidence_usec, made_usec), kind or "terminal"
             continue
         finding = evidence.weigh(before[after.name], after, previous, now)
         if finding.input_usec is not None:
@@ -152,6 +162,13 @@ def is_due(tracked: Tracked, now_usec: int) -> bool:
     if tracked.limits is None or not tracked.readings:
         return False
     return lifecycle.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+
+
+def deadline(tracked: Tracked) -> Deadline | None:
+    """When the session ends if nothing more happens, or None for never."""
+    if tracked.limits is None:
+        return None
+    return lifecycle.deadline(tracked.life, tracked.limits, tracked.session.opened_usec)
 
 
 def finish(tracked: Tracked, now_usec: int) -> Change:

@@ -90,5 +90,5 @@ def held_ptys(pid: int) -> set[str]:
 
 
 def read_all(names: Iterable[str]) -> tuple[Reading, ...]:
-    """The terminals among `names` that are there."""
-    return tuple(reading for reading in map(read_terminal, names) if reading is not None)
+    """The terminals among `names` that are there, always in the same order."""
+    return tuple(reading for reading in map(read_terminal, sorted(names)) if reading is not None)
