@@ -1,0 +1,361 @@
+"""FakeHost, FakeActor and FakeJournal: the daemon's surroundings without a host, a clock that is turned by hand.
+
+They pass the same contract tests as the real ones (test_host_contract.py, test_actor_contract.py,
+test_journal_contract.py), so what the daemon does with them it does with a host.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from reaper.act.notify import Delivery
+from reaper.daemon import Daemon
+from reaper.decide import config
+from reaper.decide.events import Event, Priority
+from reaper.decide.lifecycle import Rung
+from reaper.decide.model import (
+    Attached,
+    Holding,
+    Instant,
+    ProcessId,
+    Reading,
+    Session,
+    SessionKey,
+    Targets,
+    Usage,
+)
+from reaper.decide.policy import BUILT_IN, Kill, Limits, Origin, Policy
+from reaper.errors import ReaperError
+from reaper.sense.host import Discovery
+from tests.unit.simulated import SECOND, Clock, FakeTty
+
+HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
+ANY_END = frozenset([HUP, TERM, KILL])
+SMALL = Usage(1, 4096, 1000)
+
+
+def make_session(pid: int = 100, **fields: object) -> Session:
+    """Alice's, by ssh, with the leader `pid`."""
+    session = Session(
+        key=SessionKey(pid, 7 * pid),
+        session_id=str(pid),
+        user="alice",
+        uid=1000,
+        service="sshd",
+        origin=Origin.SSH,
+        remote="192.0.2.7",
+        tty="",
+        scope=f"/user.slice/user-1000.slice/session-{pid}.scope",
+        opened_usec=1000 * SECOND,
+        source="pam",
+    )
+    return replace(session, **fields)  # type: ignore[arg-type]
+
+
+def make_limits(**fields: object) -> Limits:
+    """Of seconds: idle 60 s, warned 20 s and 10 s before, 5 s of grace."""
+    limits = replace(
+        BUILT_IN.environments["standard"],
+        idle_usec=60 * SECOND,
+        warn_usec=(20 * SECOND, 10 * SECOND),
+        grace_usec=5 * SECOND,
+    )
+    return replace(limits, **fields)  # type: ignore[arg-type]
+
+
+def make_policy(limits: Limits | None = None, **fields: object) -> Policy:
+    """One environment with these limits, polled every 5 s."""
+    environments = {"standard": limits if limits is not None else make_limits()}
+    return replace(BUILT_IN, environments=environments, poll_usec=5 * SECOND, **fields)  # type: ignore[arg-type]
+
+
+@dataclass
+class FakeProcess:
+    """A process. Of the signals that reach it, those in `ends_on` end it."""
+
+    id: ProcessId
+    usage: Usage = SMALL
+    tty: str = ""
+    in_front: bool = True
+    ends_on: frozenset[signal.Signals] = ANY_END
+    is_alive: bool = True
+    signals: list[signal.Signals] = field(default_factory=list)
+
+    def take(self, number: signal.Signals) -> None:
+        self.signals.append(number)
+        if number in self.ends_on:
+            self.is_alive = False
+
+
+@dataclass
+class FakeLogin:
+    """A login and what hangs on it: the leader, its terminals, and the processes of its scope."""
+
+    session: Session
+    leader: FakeProcess
+    ttys: dict[str, FakeTty] = field(default_factory=dict)
+    processes: list[FakeProcess] = field(default_factory=list)
+    has_record: bool = True
+    survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
+
+    @property
+    def everything(self) -> list[FakeProcess]:
+        return [each for each in (self.leader, *self.survivors, *self.processes) if each.is_alive]
+
+
+class FakeHost:
+    """A host of as many logins as a test wants."""
+
+    def __init__(self) -> None:
+        self.time = Clock()
+        self.logins: dict[SessionKey, FakeLogin] = {}
+        self.strangers: dict[str, FakeTty] = {}  # inner ptys: tmux's, screen's
+        self.groups: dict[str, frozenset[str]] = {}
+        self.dead_records: list[SessionKey] = []
+        self.problems: list[ReaperError] = []
+        self.trouble: dict[str, Exception] = {}  # what a look at a terminal, or at a user's groups, raises
+        self.state = ""
+        self.looks = 0
+
+    # What a test does to it.
+
+    def login(self, pid: int = 100, *terminals: str, **fields: object) -> FakeLogin:
+        """Somebody logs in, now."""
+        session = make_session(pid, **{"opened_usec": self.time.boot_usec, **fields})
+        leader = FakeProcess(ProcessId(*session.key), ends_on=frozenset([TERM, KILL]))
+        login = FakeLogin(session, leader)
+        self.logins[session.key] = login
+        for number, name in enumerate(terminals):
+            login.ttys[name] = FakeTty(name, self.time, session.uid)
+            login.processes.append(FakeProcess(ProcessId(pid + 1 + number, 7 * pid + 1), tty=name))
+        return login
+
+    def leave(self, login: FakeLogin) -> None:
+        """The person logs out."""
+        for process in login.everything:
+            process.is_alive = False
+        login.ttys.clear()
+        login.has_record = False
+
+    @property
+    def ttys(self) -> dict[str, FakeTty]:
+        found = dict(self.strangers)
+        for login in self.logins.values():
+            found.update(login.ttys)
+        return found
+
+    # What the daemon asks of it: the methods of sense.host.Host.
+
+    def clock(self) -> Instant:
+        return self.time.now()
+
+    def boot_id(self) -> str:
+        return "b00t"
+
+    def read_state(self, path: str = "") -> str:
+        return self.state
+
+    def discover(self, known: Collection[SessionKey], known_ids: Collection[str]) -> Discovery:
+        sessions = [
+            login.session for key, login in self.logins.items() if key not in known and self.is_alive(login.session)
+        ]
+        problems, self.problems = self.problems, []
+        return Discovery(sessions, self.dead_records, problems)
+
+    def is_alive(self, session: Session) -> bool:
+        login = self.logins.get(session.key)
+        if login is None:
+            return False
+        unclosed = session.source == "logind" or login.has_record
+        return login.leader.is_alive or (unclosed and any(each.is_alive for each in login.survivors))
+
+    def terminal_names(self, session: Session) -> frozenset[str]:
+        login = self.logins.get(session.key)
+        if login is None or not self.is_alive(session):
+            return frozenset()
+        return frozenset(login.ttys)
+
+    def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
+        self.looks += 1
+        names = sorted(names)
+        for name in names:
+            if name in self.trouble:
+                raise self.trouble[name]
+        ttys = self.ttys
+        return tuple(ttys[name].read() for name in names if name in ttys)
+
+    def list_ptys(self) -> set[str]:
+        return {name for name in self.ttys if name.startswith("pts/")}
+
+    def targets(self, session: Session, names: Collection[str]) -> Targets:
+        login = self.logins.get(session.key)
+        if login is None:
+            return Targets((), (), ())
+        on = [process for other in self.logins.values() for process in other.everything if process.tty in set(names)]
+        line = [process for process in (login.leader, *login.survivors) if process.is_alive]
+        return Targets(
+            tuple(Attached(process.id, process.in_front) for process in on if process.tty),
+            tuple(process.id for process in line),
+            tuple(self.everything(session)),
+        )
+
+    def everything(self, session: Session) -> list[ProcessId]:
+        login = self.logins.get(session.key)
+        return [process.id for process in login.everything] if login else []
+
+    def holding(self, targets: Targets) -> Holding:
+        named = {*targets.everything, *targets.connection, *(each.process for each in targets.attached)}
+        return tuple((process, self._usage(process)) for process in named)
+
+    def _usage(self, wanted: ProcessId) -> Usage:
+        process = self.process(wanted)
+        return process.usage if process else Usage(0, 0, 0)
+
+    def process(self, wanted: ProcessId) -> FakeProcess | None:
+        """That very process, if it runs."""
+        for login in self.logins.values():
+            for process in login.everything:
+                if process.id == wanted:
+                    return process
+        return None
+
+    def freed(self, holding: Holding) -> Usage:
+        ended = [usage for process, usage in holding if self.process(process) is None]
+        return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
+
+    def user_groups(self, user: str, uid: int) -> frozenset[str]:
+        if user in self.trouble:
+            raise self.trouble[user]
+        return self.groups.get(user, frozenset())
+
+
+class FakeActor:
+    """Acts on a FakeHost, and remembers it."""
+
+    def __init__(self, host: FakeHost) -> None:
+        self._host = host
+        self.climbs: list[tuple[Rung, Kill, str]] = []
+        self.removed: list[SessionKey] = []
+        self.states: list[str] = []
+        self.state_trouble: OSError | None = None
+
+    def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
+        tty = self._host.ttys.get(terminal)
+        if tty is None or tty.uid != uid:
+            return Delivery.GONE
+        if tty.is_blocked:
+            return Delivery.BLOCKED
+        tty.shown.append(text)
+        return Delivery.DELIVERED
+
+    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
+        self.climbs.append((rung, kill, scope))
+        attached = [each.process for each in targets.attached]
+        if rung is Rung.HANGUP:
+            self._send(attached, HUP, CONT)
+        elif rung is Rung.TERM:
+            self._send(targets.everything if kill is Kill.SESSION else targets.connection[:1], TERM, CONT)
+            self._send(attached, HUP, CONT)
+        elif kill is Kill.SESSION:
+            self._send([*targets.everything, *targets.connection, *attached], KILL)
+        else:
+            self._send([*targets.connection, *(each.process for each in targets.attached if each.in_front)], KILL)
+
+    def _send(self, processes: Iterable[ProcessId], *numbers: signal.Signals) -> None:
+        for wanted in processes:
+            for number in numbers:
+                process = self._host.process(wanted)
+                if process is not None:
+                    process.take(number)
+
+    def remove_record(self, key: SessionKey) -> None:
+        self.removed.append(key)
+
+    def write_state(self, text: str) -> None:
+        if self.state_trouble is not None:
+            raise self.state_trouble
+        self.states.append(text)
+        self._host.state = text
+
+
+class FakeJournal:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.notes: list[tuple[Priority, str]] = []
+        self.lost = 0
+
+    @property
+    def waiting(self) -> int:
+        return 0
+
+    def send(self, event: Event) -> None:
+        self.events.append(event)
+
+    def note(self, priority: Priority, message: str) -> None:
+        self.notes.append((priority, message))
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Bench:
+    """A daemon among fakes, and the loop of service.py with a clock that jumps to where it is needed."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.host = FakeHost()
+        self.actor = FakeActor(self.host)
+        self.journal = FakeJournal()
+        self.daemon = self.start()
+        if policy is not None:
+            self.adopt(policy)
+
+    def start(self) -> Daemon:
+        """A daemon that knows nothing yet."""
+        return Daemon(self.host, self.actor, self.journal, "host1", "b00t")  # type: ignore[arg-type]
+
+    def adopt(self, policy: Policy) -> None:
+        self.daemon.adopt(policy, config.describe(policy), self.host.clock())
+
+    def tick(self) -> None:
+        self.daemon.tick(self.host.clock())
+
+    def run(self, seconds: float) -> None:
+        """Lets time pass, and the daemon run in it."""
+        end = self.host.time.boot_usec + round(seconds * SECOND)
+        for _ in range(100_000):
+            self.tick()
+            wake = max(self.daemon.next_wake(), self.host.time.boot_usec)
+            assert wake > self.host.time.boot_usec, "the daemon spins"
+            self.host.time.boot_usec = min(wake, end)
+            if wake >= end:
+                self.tick()
+                return
+        raise AssertionError("the daemon never sleeps")
+
+    def sleep(self, seconds: float) -> None:
+        """Lets time pass while the daemon does not run."""
+        self.host.time.boot_usec += round(seconds * SECOND)
+
+    def words(self, pid: int | None = None) -> list[str]:
+        """What the journal tells, an event a word; of one session, or of all that is about sessions."""
+        return [event.kind.word for event in self.told(pid)]
+
+    def told(self, pid: int | None = None, word: str = "") -> list[Event]:
+        return [
+            event
+            for event in self.journal.events
+            if event.fields.get("leader")
+            and (pid is None or event.fields["leader"] == str(pid))
+            and word in ("", event.kind.word)
+        ]
+
+    def warnings(self) -> list[str]:
+        """The notes that are no events."""
+        return [message for _, message in self.journal.notes]
