@@ -37,7 +37,7 @@ Fields = dict[str, Given]
 
 @dataclass
 class DraftRule:
-    """A rule before it has its environment; `given` by field of Limits."""
+    """A rule before it has its environment; `given` by field of Limits.  Not `sound`: some of it was flawed."""
 
     name: str
     match: Match
@@ -47,7 +47,11 @@ class DraftRule:
 
 @dataclass
 class Draft:
-    """What the files say so far, by field; a flawed value is left out, and its mapping's name noted as unsound."""
+    """What the files say so far, by field.  A flawed value is left out.
+
+    `unsound` names the environments that have one, so that nothing else is held against them; `named` has every rule's
+    name, those of flawed and replaced rules too.  Not `whole`: a file is no YAML, and what it names is not known.
+    """
 
     top: Fields = field(default_factory=dict)
     environments: dict[str, Fields] = field(default_factory=dict)
@@ -56,11 +60,11 @@ class Draft:
     brake: Fields = field(default_factory=dict)
     rules: list[DraftRule] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
-    """Every name that a rule has, those of flawed rules too."""
+    whole: bool = True
 
 
 class TooManyProblems(Exception):
-    pass
+    """Ends the reading; parse() tells what was found until then."""
 
 
 class Problems(list[Problem]):
@@ -73,7 +77,13 @@ class Problems(list[Problem]):
 
 
 def read_file(source: Source, file: int, draft: Draft, problems: Problems) -> None:
-    tree = read_tree(source)
+    """Lays one file, the `file`th, over the draft, and notes its problems."""
+    try:
+        tree = read_tree(source)
+    except PolicyError as error:
+        draft.whole = False
+        problems.note(error)
+        return
     if tree is None:
         return
     sections: dict[str, Node] = {}
