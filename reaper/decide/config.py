@@ -7,13 +7,13 @@ Pure: text in, Policy out.  Reading happens in three steps, and every mistake of
 3. The whole: environments and rules complete with what they inherit, names that must exist, warnings against limits.
 
 A warning must fit the limit that it stands beside or was written for: who writes both together, or the warning later,
-made a mistake where it does not fit.  A warning that is older than the limit (built in, of an earlier file, of the
-rule's environment) gives way, as policy.fit_leads() says.
+made a mistake where it does not fit.  A warning that is older than the limit (built in, of an earlier file) or that a
+rule inherits gives way, as policy.fit_leads() says: a drop-in can shorten a limit without knowing of every warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -38,6 +38,11 @@ from reaper.decide.values import suggestion
 
 __all__ = ["PolicyError", "Problem", "Source", "describe", "document", "parse"]
 
+_BUILT_IN_FILE = -1
+"""The rank of what no file says: before the first."""
+
+_TIMES = ("idle_usec", "max_usec")
+
 
 def parse(sources: Sequence[Source]) -> Policy:
     """The policy that the files make together, over the built-in one.  Raises PolicyError with all mistakes."""
@@ -45,10 +50,7 @@ def parse(sources: Sequence[Source]) -> Policy:
     draft = Draft()
     try:
         for file, source in enumerate(sources):
-            try:
-                read_file(source, file, draft, problems)
-            except PolicyError as error:  # noqa: PERF203 - the other files have mistakes of their own
-                problems.note(error)
+            read_file(source, file, draft, problems)
         policy = _resolve(draft, tuple(source.path for source in sources), problems)
     except TooManyProblems:
         raise PolicyError(problems[:MOST_PROBLEMS]) from None
@@ -68,20 +70,16 @@ def _resolve(draft: Draft, paths: tuple[str, ...], problems: Problems) -> Policy
     environments = dict(BUILT_IN.environments)
     for title, given in draft.environments.items():
         base = BUILT_IN.environments.get(title, BUILT_IN.environments[BUILT_IN.environment])
-        environments[title] = _complete(base, given, problems, title not in draft.unsound)
-    environment = BUILT_IN.environment
-    sound = True
-    if "environment" in draft.top:
-        wanted = draft.top["environment"]
-        if wanted.value in environments:
-            environment = wanted.value
-        else:
-            sound = False
-            hint = suggestion(wanted.value, environments)
-            problems.note(wanted.place.error(f"there is no environment {wanted.value}", hint))
-    base, sound = environments[environment], sound and environment not in draft.unsound
+        environments[title] = _complete(base, _BUILT_IN_FILE, given, problems if title not in draft.unsound else None)
+    environment, sound = _environment(draft, environments, problems)
+    base, file = environments[environment], _limited_by(draft, environment)
     rules = tuple(
-        Rule(rule.name, rule.match, _complete(base, rule.given, problems, sound and rule.sound), _spelled(rule.given))
+        Rule(
+            rule.name,
+            rule.match,
+            _complete(base, file, rule.given, problems if sound and rule.sound else None),
+            given=tuple(key for key, (filled, _) in keys.LIMITS.items() if filled in rule.given),
+        )
         for rule in draft.rules
     )
     return Policy(
@@ -95,26 +93,44 @@ def _resolve(draft: Draft, paths: tuple[str, ...], problems: Problems) -> Policy
     )
 
 
+def _environment(draft: Draft, environments: Collection[str], problems: Problems) -> tuple[str, bool]:
+    """The host's environment, and whether all that the files say of it is sound."""
+    wanted = draft.top.get("environment")
+    name = wanted.value if wanted else BUILT_IN.environment
+    if name in environments:
+        return name, draft.whole and name not in draft.unsound
+    if wanted and draft.whole:
+        problems.note(wanted.place.error(f"there is no environment {name}", suggestion(name, environments)))
+    return BUILT_IN.environment, False
+
+
+def _limited_by(draft: Draft, environment: str) -> int:
+    """The latest file that has a say in the limits of the host's environment."""
+    given = draft.environments.get(environment, {})
+    says = (draft.top.get("environment"), *(given.get(key) for key in _TIMES))
+    return max((entry.file for entry in says if entry), default=_BUILT_IN_FILE)
+
+
 def _values(given: Fields) -> dict[str, Any]:
     return {filled: entry.value for filled, entry in given.items()}
-
-
-def _spelled(given: Fields) -> tuple[str, ...]:
-    return tuple(key for key, (filled, _) in keys.LIMITS.items() if filled in given)
 
 
 def _ceiling(draft: Draft, problems: Problems) -> Ceiling:
     values = _values(draft.ceiling)
     exempt = values.pop("exempt", ())
     for rule, place in exempt:
-        if rule not in draft.named:
+        if rule not in draft.named and draft.whole:
             hint = suggestion(rule, draft.named) if draft.named else "there are no rules"
             problems.note(place.error(f"there is no rule {rule}", hint))
     return Ceiling(**values, exempt=tuple(dict.fromkeys(rule for rule, _ in exempt)))
 
 
-def _complete(base: Limits, given: Fields, problems: Problems, sound: bool) -> Limits:
-    """`base` with what is given; checks the given warnings against the limits, where all of these are sound."""
+def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | None) -> Limits:
+    """`base` with what is given, its warnings held against its limits.
+
+    `base_file` is the file that `base` has its limits from.  Without `problems` nothing is noted: where the limits are
+    not sound, a warning is not to blame.
+    """
     values = _values(given)
     leads = given.get("warn_usec")
     if leads is None:
@@ -122,8 +138,8 @@ def _complete(base: Limits, given: Fields, problems: Problems, sound: bool) -> L
     written = values.pop("warn_usec")
     limits = inherit(replace(base, warn_usec=tuple(lead for lead, _ in written)), values)
     longest = longest_lead(limits.idle_usec, limits.max_usec)
-    older = any(entry.file > leads.file for entry in (given.get("idle_usec"), given.get("max_usec")) if entry)
-    if longest is None or older or not sound:
+    limited = max(given[key].file if key in given else base_file for key in _TIMES)
+    if longest is None or limited > leads.file or problems is None:
         return limits
     for lead, place in written:
         if lead > longest:

@@ -150,6 +150,13 @@ def test_older_warnings_give_way_to_a_later_shorter_limit():
     assert parsed(describe(policy)) == replace(policy, sources=("0.yaml",))
 
 
+@pytest.mark.parametrize("later", ["environment: restricted", "environments: {standard: {idle: 10m}}"])
+def test_a_rules_older_warnings_give_way_to_a_later_environment(later):
+    policy = parsed("rules: [{name: a, warn: [12m, 1m]}, {name: b, idle: 1h, max: 2h, warn: 50m}]", later)
+    assert [rule.limits.warn_usec for rule in policy.rules] == [(MINUTE,), (50 * MINUTE,)]
+    assert parsed(describe(policy)) == replace(policy, sources=("0.yaml",))
+
+
 def test_later_warnings_must_fit_an_older_limit():
     with pytest.raises(PolicyError, match=r"1\.yaml:1:34: the warning 5min before a limit of 3min is too early"):
         parsed("environments: {standard: {idle: 3m}}", "environments: {standard: {warn: [5m, 1m]}}")

@@ -233,8 +233,8 @@ def test_one_mistake(text, message, remedy):
 
 
 def test_all_mistakes_at_once_in_the_order_of_the_files():
-    first = "environment: lab\npol: 5s\nrules:\n- {name: a, idle: 1s, match: {origin: [lan, wan], from: '10.*'}}"
-    second = "poll: ["
+    first = "environment: lab\npol: 5s\nrules:\n- {name: a, idle: 1s, match: {origin: [lan, wan], from: '10.*'}}\n"
+    second = "poll: 5x\nenvironments: {standard: {warn: 20m}}"
     third = "ceiling: {except: [c]}"
     assert [line.split(" (")[0] for line in said(first, second, third)] == [
         "1:14: there is no environment lab",
@@ -243,9 +243,14 @@ def test_all_mistakes_at_once_in_the_order_of_the_files():
         "4:40: 'lan' is not known here",
         "4:45: 'wan' is not known here",
         "4:57: '10.*' is not an address",
-        "1.yaml:1:8: not YAML: while parsing a flow node, expected the node content, but found '<stream end>'",
+        "1.yaml:1:7: 'x' in '5x' is not a unit of time",
+        "1.yaml:2:33: the warning 20min before a limit of 15min is too early",
         "2.yaml:1:20: there is no rule c",
     ]
+
+
+def test_what_is_missing_may_be_in_a_file_that_is_no_yaml():
+    assert len(said("poll: 5x\nenvironment: lab\nceiling: {except: [c]}", "rules: [", "poll: 6x")) == 3
 
 
 def test_a_mistake_makes_no_others():
