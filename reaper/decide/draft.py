@@ -71,6 +71,7 @@ class Problems(list[Problem]):
     """The mistakes so far; more than MOST_PROBLEMS end the reading."""
 
     def note(self, error: PolicyError) -> None:
+        """Adds the mistakes of an error. Raises TooManyProblems."""
         self.extend(error.problems)
         if len(self) >= MOST_PROBLEMS:
             raise TooManyProblems
