@@ -1,0 +1,1 @@
+"""Linters and laws: what the repository as a whole is held to."""

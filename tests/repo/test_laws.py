@@ -1,0 +1,141 @@
+"""The laws of DESIGN: who may import whom, and what the part that decides may not do."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from .tree import listed, parsed, python_files, read
+
+# What `decide` may not do: look, wait, tell the time, start something, or speak. Time enters as a parameter.
+IMPURE = {
+    "asyncio", "atexit", "curses", "datetime", "fcntl", "getpass", "glob", "grp", "io", "logging", "mmap",
+    "multiprocessing", "os", "pathlib", "platform", "psutil", "pty", "pwd", "random", "resource", "secrets", "select",
+    "selectors", "shutil", "signal", "socket", "subprocess", "sys", "syslog", "systemd", "tempfile", "termios",
+    "threading", "time", "urllib", "uuid",
+}  # fmt: skip
+EFFECTS = {"__import__", "eval", "exec", "input", "open", "print"}
+
+# Module: what it may import of reaper, as prefixes.
+LEAVES = ("reaper.errors", "reaper.procfs")
+LAYERS = {
+    "reaper.errors": (),
+    "reaper.procfs": (),
+    "reaper.decide": ("reaper.decide", "reaper.errors"),
+    "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
+    "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
+    "reaper.control": ("reaper.control", "reaper.decide", "reaper.errors", "reaper.__version__"),
+    # check reads the policy files as the daemon would, so it needs `sense`; the tool changes nothing, so never `act`.
+    "reaper.ctl": ("reaper.ctl", "reaper.control", "reaper.decide", "reaper.sense", "reaper.errors",
+                   "reaper.__version__"),
+}  # fmt: skip
+
+# Who may join `sense` and `act`, and what of `act` each may have.
+JOINERS = {
+    # The one place where what was seen leads to what is done.
+    "reaper/daemon.py": ("reaper.act",),
+    # The daemon's surroundings. It acts on no session: of `act` it has the journal, to say what became of the policy
+    # and of the daemon itself.
+    "reaper/service.py": ("reaper.act.journal",),
+    # Builds the three and hands them to each other; what they do is not its business (see the test).
+    "reaper/__main__.py": ("reaper.act.actor", "reaper.act.journal"),
+}
+
+RUNTIME_DEPENDENCIES = {"pam", "psutil", "systemd", "yaml"}
+
+
+def imports(name: str) -> Iterator[tuple[str, int]]:
+    """Everything that a module imports, wherever in it: "reaper.act.journal.Journal", with its line."""
+    package = name[: -len(".py")].split("/")[:-1]
+    for node in ast.walk(parsed(name)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def is_within(module: str, prefixes: tuple[str, ...]) -> bool:
+    return any(module == prefix or module.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def dotted(name: str) -> str:
+    return name[: -len(".py")].replace("/", ".")
+
+
+def test_every_layer_imports_only_what_is_below_it():
+    wrong = []
+    for name in python_files("reaper"):
+        layer = next((layer for layer in LAYERS if is_within(dotted(name), (layer,))), None)
+        if layer is None:
+            continue
+        for module, line in imports(name):
+            if is_within(module, ("reaper",)) and not is_within(module, LAYERS[layer]):
+                wrong.append(f"{name}:{line}: {layer} imports {module}")
+    assert not wrong, listed(wrong)
+
+
+def test_decide_is_pure():
+    wrong = []
+    for name in python_files("reaper/decide"):
+        wrong += [f"{name}:{line}: {module}" for module, line in imports(name) if module.split(".")[0] in IMPURE]
+        for node in ast.walk(parsed(name)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EFFECTS:
+                wrong.append(f"{name}:{node.lineno}: {node.func.id}()")
+    assert not wrong, listed(wrong)
+
+
+def test_decide_imports_by_name_only_what_computes():
+    """importlib would get round the law above: it is for CPython's own SHA-256 alone."""
+    decide = python_files("reaper/decide")
+    users = [name for name in decide if any(module.startswith("importlib") for module, _ in imports(name))]
+    assert users in ([], ["reaper/decide/policy.py"])
+    for name in users:
+        loops = [node for node in ast.walk(parsed(name)) if isinstance(node, ast.For)]
+        loops = [loop for loop in loops if "import_module" in ast.dump(loop)]
+        parts = [part for loop in loops for part in ast.walk(loop.iter)]
+        assert len(re.findall(r"\bimport_module\(", read(name))) == len(loops) == 1
+        assert {part.value for part in parts if isinstance(part, ast.Constant)} <= {"_sha2", "_sha256", "hashlib"}
+
+
+def test_only_the_joiners_know_both_sense_and_act():
+    wrong = []
+    for name in python_files("reaper"):
+        modules = [module for module, _ in imports(name)]
+        acts = [module for module in modules if is_within(module, ("reaper.act",))]
+        if not acts or name.startswith("reaper/act/"):
+            continue
+        if name not in JOINERS:
+            wrong.append(f"{name}: acts, by {', '.join(acts)}")
+        wrong += [f"{name}: {module}" for module in acts if not is_within(module, JOINERS.get(name, ("reaper.act",)))]
+    assert not wrong, listed(wrong)
+
+
+def test_main_only_constructs():
+    """What it imports of `sense` and `act` it calls by name, once each, and never a method of theirs but `boot_id`."""
+    tree = parsed("reaper/__main__.py")
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    built = [func.id for func in called if isinstance(func, ast.Name)]
+    for constructor in ("Host", "Journal", "Actor", "Daemon", "Service"):
+        assert built.count(constructor) == 1
+    methods = {ast.unparse(func) for func in called if isinstance(func, ast.Attribute)}
+    touched = {method for method in methods if method.split(".")[0] in ("host", "journal", "daemon", "actor")}
+    assert touched <= {"host.boot_id"}
+
+
+def test_no_dependency_but_the_stated():
+    standard = getattr(sys, "stdlib_module_names", None)
+    if standard is None:
+        pytest.skip("this Python (3.9) does not list its own modules")
+    wrong = []
+    for name in python_files("reaper"):
+        for module, line in imports(name):
+            top = module.split(".")[0]
+            if top not in standard and top not in RUNTIME_DEPENDENCIES | {"reaper", "_sha2", "_sha256"}:
+                wrong.append(f"{name}:{line}: {module}")
+    assert not wrong, listed(wrong)

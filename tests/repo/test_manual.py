@@ -1,0 +1,125 @@
+"""Whatever a user can type or write into a file is in the manual."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
+from reaper.decide import keys
+
+from .tree import listed, manual_pages, read, run
+
+PAGES = ("reaper.7", "reaper.yaml.5", "reaperctl.1", "reaperd.8", "pam_reaper.8")
+EXIT_STATUS = {"reaperctl.1": {"0", "1", "2", "3", "4", "78"}, "reaperd.8": {"0", "1", "2", "78"}}
+POLICY_KEYS = sorted(
+    {*keys.TOP, *keys.SECTIONS, *keys.LIMITS, *keys.MATCH, *keys.CEILING, *keys.BRAKE, "name", "match"}
+)
+
+
+def page(name: str) -> str:
+    return read(f"packaging/man/{name}")
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+
+
+def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    choices = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    assert len(choices) == 1
+    return dict(choices[0])
+
+
+def macro(option: str) -> str:
+    """An option as mdoc writes it: -h is `Fl h`, --json is `Fl -json`."""
+    return f"Fl {option[1:]}"
+
+
+def has(text: str, words: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(words)}(?![\w-])", text) is not None
+
+
+def part(text: str, title: str) -> str:
+    found = re.search(rf"^\.S[sh] {re.escape(title)}\n(.*?)(?=^\.S[sh] |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no part {title}"
+    return found[1]
+
+
+def test_the_pages_are_all_there():
+    assert {name.rpartition("/")[2] for name in manual_pages()} == set(PAGES)
+
+
+def test_reaperctl_options():
+    text = page("reaperctl.1")
+    assert [option for option in options(make_parser()) if not has(text, macro(option))] == []
+
+
+@pytest.mark.parametrize("command", SUBCOMMANDS)
+def test_reaperctl_subcommands(command):
+    text, parser = page("reaperctl.1"), subparsers(make_parser())[command]
+    assert has(part(text, "SYNOPSIS"), f".Cm {command}")
+    own = part(text, command)
+    missing = [option for option in options(parser) if option not in ("-h", "--help") and not has(own, macro(option))]
+    assert missing == []
+
+
+def test_reaperctl_has_no_other_subcommand():
+    assert set(subparsers(make_parser())) == set(SUBCOMMANDS)
+    assert re.findall(r"^\.Ss ([a-z]+)$", page("reaperctl.1"), re.MULTILINE) == list(SUBCOMMANDS)
+
+
+def test_reaperctl_names_no_other_option():
+    parser = make_parser()
+    known = {macro(option) for each in (parser, *subparsers(parser).values()) for option in options(each)}
+    assert set(re.findall(r"Fl -?[\w-]+", page("reaperctl.1"))) <= known
+
+
+def test_reaperd_options():
+    helped = run(sys.executable, "-m", "reaper", "--help")
+    assert helped.returncode == 0, helped.stdout
+    found = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", helped.stdout.partition("option")[2]))
+    assert "--check" in found
+    text = page("reaperd.8")
+    assert sorted(option for option in found if not has(text, macro(option))) == []
+
+
+@pytest.mark.parametrize("name", EXIT_STATUS)
+def test_exit_status(name):
+    assert set(re.findall(r"^\.It (\d+)$", part(page(name), "EXIT STATUS"), re.MULTILINE)) == EXIT_STATUS[name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_has_examples_and_leads_on(name):
+    text = page(name)
+    assert part(text, "EXAMPLES").count(".Bd -literal") >= 2
+    assert part(text, "SEE ALSO").strip()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_references_among_our_pages(name):
+    ours = {tuple(each.rsplit(".", 1)) for each in PAGES}
+    named = {title for title, _ in ours}
+    found = set(re.findall(r"Xr (reaper\S*|pam_reaper) (\d)", page(name)))
+    assert {reference for reference in found if reference[0] in named} <= ours
+
+
+@pytest.mark.parametrize("key", POLICY_KEYS)
+def test_policy_keys(key):
+    assert re.search(rf"^\.It .*\bCm {key}\b", page("reaper.yaml.5"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", POLICY_KEYS)
+def test_the_sample_shows_every_key(key):
+    assert re.search(rf"\b{key}:", read("packaging/reaper.yaml"))
+
+
+def test_the_manual_describes_nothing_of_later_versions():
+    text = page("reaper.yaml.5")
+    wrong = [key for key in keys.LATER if re.search(rf"^\.It .*\bCm {key}\b", text, re.MULTILINE)]
+    assert not wrong, listed(wrong)
