@@ -95,9 +95,11 @@ def main() -> int:
 def watch(host: Host, screen: Screen) -> tuple[dict[str, Person], list[JournalEntry]]:
     """Lets ivy walk away and theo type, until ivy's session is over."""
     events: list[JournalEntry] = []
-    with JournalFollower(host, SYSLOG_IDENTIFIER="reaperd") as journal, host.ssh("ivy") as first, host.ssh(
-        "theo"
-    ) as second:
+    with (
+        JournalFollower(host, SYSLOG_IDENTIFIER="reaperd") as journal,
+        host.ssh("ivy") as first,
+        host.ssh("theo") as second,
+    ):
         people = {"ivy": Person("ivy", first, screen), "theo": Person("theo", second, screen)}
         screen.show("host", "ivy and theo log in over ssh; ivy walks away, theo types on")
         deadline = time.monotonic() + LONGEST_SECONDS
