@@ -49,9 +49,11 @@ class Place:
     column: int
 
     def problem(self, message: str, hint: str = "") -> Problem:
+        """A mistake that is here."""
         return Problem(self.path, self.line, self.column, message, hint)
 
     def error(self, message: str, hint: str = "") -> PolicyError:
+        """The same, to be raised."""
         return PolicyError([self.problem(message, hint)])
 
 
@@ -65,6 +67,8 @@ class Scalar:
 
 @dataclass(frozen=True)
 class List:
+    """Its entries in the order of the file."""
+
     items: list[Node]
     place: Place
 
