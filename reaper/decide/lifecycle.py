@@ -151,7 +151,7 @@ def _nearest_limit(evidence_usec: int, limits: Limits, opened_usec: int) -> Dead
         candidates.append(Deadline(evidence_usec + limits.idle_usec, Reason.IDLE, limits.idle_usec))
     if limits.max_usec is not None:
         candidates.append(Deadline(opened_usec + limits.max_usec, Reason.MAX, limits.max_usec))
-    return min(candidates, default=None)
+    return min(candidates, key=lambda each: each.usec, default=None)
 
 
 def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:

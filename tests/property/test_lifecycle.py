@@ -1,0 +1,387 @@
+"""The laws of a session's life (reaper/decide/lifecycle.py, DESIGN "Decide"), over any life that can be led.
+
+A life is a list of things that befall it: time, input, other limits, a stop of the daemon, terminals that come and go,
+restarts. A small watcher drives reaper.decide.tracking through it as the daemon does, and an observer beside it, which
+knows when the person really typed, holds every act that comes back to the laws.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from reaper.decide import lifecycle, snapshot, tracking
+from reaper.decide.brake import Ledger
+from reaper.decide.lifecycle import (
+    TABLE,
+    Act,
+    Fact,
+    Life,
+    Phase,
+    Reason,
+    Rung,
+    Signal,
+    Spare,
+    Stimulus,
+    Tell,
+    Warn,
+)
+from reaper.decide.model import FRESH_CTIME_NS, Instant, Reading
+from reaper.decide.policy import Action, Limits, Policy
+from reaper.decide.snapshot import Snapshot
+from reaper.decide.tracking import Change, Tracked
+from tests.unit.fakes import make_limits, make_policy, make_session
+from tests.unit.simulated import SECOND, Clock, FakeTty
+
+POLL_USEC = 5 * SECOND
+LAPSE_USEC = 2 * POLL_USEC + 10 * SECOND
+# A look at a terminal in the very tick in which it is made spoils the next interval as evidence: test_evidence.py.
+FRESH_USEC = FRESH_CTIME_NS // 1000
+
+
+def limits_of(idle: int | None, longest: int | None, leads: list[int], action: Action) -> Limits:
+    """As the policy file lets them be: the first warning at least eight seconds after the last input."""
+    nearest = min([each for each in (idle, longest) if each is not None], default=None)
+    fitting = sorted({lead for lead in leads if nearest is None or lead <= nearest - 8}, reverse=True)
+    return make_limits(
+        idle_usec=None if idle is None else idle * SECOND,
+        max_usec=None if longest is None else longest * SECOND,
+        warn_usec=tuple(lead * SECOND for lead in fitting),
+        action=action,
+        grace_usec=3 * SECOND,
+    )
+
+
+LIMITS = st.builds(
+    limits_of,
+    st.none() | st.integers(16, 200),
+    st.none() | st.integers(16, 400),
+    st.lists(st.integers(1, 60), max_size=3),
+    st.sampled_from([Action.TERMINATE, Action.TERMINATE, Action.OBSERVE]),
+)
+STEPS = st.one_of(
+    st.tuples(st.just("wait"), st.integers(1, 90_000)),  # milliseconds
+    st.tuples(st.just("wait"), st.integers(1, 9_000)),
+    st.tuples(st.just("type"), st.integers(0, 2)),
+    st.tuples(st.just("type"), st.just(0)),
+    st.tuples(st.just("policy"), LIMITS),
+    st.tuples(st.just("stop"), st.integers(1, 300_000)),
+    st.tuples(st.just("open"), st.integers(0, 2)),
+    st.tuples(st.just("close"), st.integers(0, 2)),
+)
+LIVES = st.lists(STEPS, min_size=5, max_size=40)
+
+
+@dataclass
+class Observer:
+    """Knows what really happened, and holds the acts to the laws."""
+
+    typed_usec: int
+    limits: Limits
+    opened_usec: int
+    warned_usec: int | None = None  # since when a warning stands that counts
+    is_ending: bool = False
+    is_gone: bool = False
+    just_observing: bool = False  # the limits changed in this very moment, from ones that were no observation
+
+    def see(self, act: Act, now_usec: int) -> None:
+        assert not self.is_gone, "nothing comes after the end (GONE is final)"
+        if self.limits.action is Action.OBSERVE:
+            is_taking_back = isinstance(act, Spare) and self.just_observing
+            assert isinstance(act, Tell) or is_taking_back, "observe touches nothing"
+        if isinstance(act, Warn):
+            assert act.left_usec > 0
+            if self.warned_usec is None:
+                self.warned_usec = now_usec
+                assert not self.limits.warn_usec or act.left_usec >= self.limits.warn_usec[-1]
+        elif isinstance(act, Spare):
+            assert self.warned_usec is not None, "a warning is taken back once"
+            self.warned_usec = None
+        elif isinstance(act, Signal) and not self.is_ending:
+            self.first_signal(act, now_usec)
+        elif isinstance(act, Tell) and act.fact in (Fact.CLOSED, Fact.TERMINATED):
+            self.is_gone = True
+        elif isinstance(act, Tell) and act.fact is Fact.OBSERVED:
+            self.is_ending = False
+
+    def first_signal(self, act: Signal, now_usec: int) -> None:
+        self.is_ending = True
+        assert act.rung is Rung.HANGUP
+        if self.limits.warn_usec:
+            assert self.warned_usec is not None, "nobody is ended without a warning"
+            assert now_usec - self.warned_usec >= self.limits.warn_usec[-1], (
+                "nor sooner than the shortest lead after it"
+            )
+        if act.reason is Reason.IDLE:
+            assert self.limits.idle_usec is not None
+            assert now_usec - self.typed_usec >= self.limits.idle_usec, "nor before they have been idle"
+        else:
+            assert self.limits.max_usec is not None
+            assert now_usec - self.opened_usec >= self.limits.max_usec
+
+
+@dataclass
+class Watcher:
+    """Leads one session through a life, as the daemon does, with one poll every five seconds."""
+
+    limits: Limits
+    restarts_every: int = 0  # moments between two restarts of the daemon; 0 for never
+    clock: Clock = field(default_factory=Clock)
+    ttys: dict[int, FakeTty] = field(default_factory=dict)
+    acts: list[tuple[int, Act]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.do_open(0)
+        now = self.clock.now()
+        self.session = make_session(100, opened_usec=now.boot_usec)
+        self.observer = Observer(now.boot_usec, self.limits, now.boot_usec)
+        self.polled, self.poll_at = now, now.boot_usec
+        self.tracked = tracking.meet(self.session, self.read(), now, is_new=True)
+        self.moments = itertools.count(1)
+        self.put_in_force(self.limits)
+
+    def read(self) -> tuple[Reading, ...]:
+        return tuple(self.ttys[number].read() for number in sorted(self.ttys))
+
+    def policy(self) -> Policy:
+        return make_policy(self.limits)
+
+    def put_in_force(self, limits: Limits) -> None:
+        self.observer.just_observing = self.limits.action is not Action.OBSERVE
+        changed, self.limits, self.observer.limits = self.limits != limits, limits, limits
+        self.take(tracking.apply_policy(self.tracked, self.policy(), frozenset(), self.clock.boot_usec))
+        self.observer.just_observing = False
+        if changed:
+            self.observer.warned_usec = None
+
+    def take(self, change: Change) -> None:
+        self.tracked = change.tracked
+        for act in change.acts:
+            self.observer.see(act, self.clock.boot_usec)
+            self.acts.append((self.clock.boot_usec, act))
+
+    def moment(self) -> None:
+        """One tick of the daemon."""
+        now = self.clock.now()
+        if self.restarts_every and next(self.moments) % self.restarts_every == 0:
+            self.restart()
+        if now.boot_usec >= self.poll_at:
+            if now.boot_usec - self.polled.boot_usec > LAPSE_USEC:
+                self.tracked = tracking.lapse(self.tracked, now.boot_usec)
+                self.observer.warned_usec = None
+            self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+            self.polled, self.poll_at = now, now.boot_usec + POLL_USEC
+        if self.tracked.due_usec is not None and self.tracked.due_usec <= now.boot_usec:
+            self.due(now)
+
+    def due(self, now: Instant) -> None:
+        if self.tracked.life.phase is not Phase.ENDING:
+            self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+        self.take(tracking.pass_time(self.tracked, now.boot_usec))
+        if tracking.is_due(self.tracked, now.boot_usec):
+            self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+            if tracking.is_due(self.tracked, now.boot_usec):
+                self.take(tracking.finish(self.tracked, now.boot_usec))
+
+    def restart(self) -> None:
+        """What the next daemon knows is what the last one wrote."""
+        written = snapshot.encode(Snapshot("b00t", self.polled, "", Ledger(), (self.tracked,)))
+        read = snapshot.decode(written, "b00t")
+        (self.tracked,) = read.sessions
+        assert read.polled == self.polled
+        change = tracking.apply_policy(self.tracked, self.policy(), frozenset(), self.clock.boot_usec)
+        assert not change.acts
+        self.tracked = change.tracked
+
+    def live(self, steps: list) -> list[tuple[int, Act]]:
+        """The acts of a whole life, each with its moment."""
+        for what, argument in steps:
+            if self.tracked.life.phase is Phase.GONE:
+                break
+            getattr(self, f"do_{what}")(argument)
+        self.take(tracking.depart(self.tracked, self.clock.boot_usec))
+        assert self.tracked.life.phase is Phase.GONE
+        return self.acts
+
+    def do_wait(self, milliseconds: int) -> None:
+        end = self.clock.boot_usec + milliseconds * 1000
+        for _ in range(10_000):
+            self.moment()
+            due = self.tracked.due_usec
+            wake = min(self.poll_at, *([] if due is None else [due]), end)
+            assert wake > self.clock.boot_usec or wake == end, "the watcher spins"
+            self.clock.boot_usec = wake
+            if wake == end:
+                return
+        raise AssertionError("the watcher never sleeps")
+
+    def do_type(self, number: int) -> None:
+        if number in self.ttys:
+            self.ttys[number].type()
+            self.observer.typed_usec = self.clock.boot_usec
+
+    def do_policy(self, limits: Limits) -> None:
+        self.put_in_force(limits)
+
+    def do_stop(self, milliseconds: int) -> None:
+        """The daemon does not run, or the host sleeps."""
+        self.clock.boot_usec += milliseconds * 1000
+
+    def do_open(self, number: int) -> None:
+        if number not in self.ttys:
+            self.ttys[number] = FakeTty(f"pts/{number}", self.clock)
+            self.clock.boot_usec += 2 * FRESH_USEC
+
+    def do_close(self, number: int) -> None:
+        """Between two looks at least, so that a terminal made anew is seen to be another."""
+        if number in self.ttys:
+            del self.ttys[number]
+            self.take(tracking.look(self.tracked, self.read(), self.polled, self.clock.now()))
+            if not self.ttys:
+                self.observer.warned_usec = None
+
+
+@given(LIMITS, LIVES)
+def test_no_life_breaks_a_law(limits, steps):
+    Watcher(limits).live(steps)
+
+
+@given(LIMITS, LIVES, st.integers(1, 5))
+def test_restarts_change_no_outcome(limits, steps, every):
+    """Law 4: the same life with and without restarts, act for act and moment for moment."""
+    assert Watcher(limits, restarts_every=every).live(steps) == Watcher(limits).live(steps)
+
+
+@given(st.integers(16, 300), st.lists(st.integers(1, 40), max_size=3), st.integers(1, 60_000))
+@example(16, [8], 7_999)
+def test_who_types_once_more_is_ended_in_time(idle, leads, after):
+    """Neither early nor late: at the limit, counted from the last input, or up to eight seconds later."""
+    limits = limits_of(idle, None, leads, Action.TERMINATE)
+    watcher = Watcher(limits)
+    watcher.do_wait(after)
+    if watcher.observer.is_ending:
+        return
+    typed = watcher.clock.boot_usec
+    watcher.do_type(0)
+    watcher.do_wait((idle + 9) * 1000)
+    ((ended, _),) = [each for each in watcher.acts if isinstance(each[1], Signal) and each[1].rung is Rung.HANGUP]
+    assert idle * SECOND <= ended - typed <= (idle + 8) * SECOND
+
+
+@given(LIMITS, st.integers(0, 300))
+def test_a_warning_is_taken_back_once(limits, seconds):
+    """Law 2: input after a warning that the limit moves by is answered by one Spare, and the session stays."""
+    limits = replace(limits, action=Action.TERMINATE, max_usec=None)
+    watcher = Watcher(limits)
+    watcher.do_wait(seconds * 1000 + 1)
+    was_warned = watcher.tracked.life.phase is Phase.WARNED
+    if watcher.observer.is_ending:
+        return
+    before = len(watcher.acts)
+    watcher.clock.boot_usec += 8 * SECOND
+    watcher.do_type(0)
+    now = watcher.clock.now()
+    watcher.take(tracking.look(watcher.tracked, watcher.read(), watcher.polled, now))
+    watcher.take(tracking.look(watcher.tracked, watcher.read(), now, now))
+    fresh = [act for _, act in watcher.acts[before:]]
+    assert sum(isinstance(act, Spare) for act in fresh) == was_warned
+    assert sum(isinstance(act, Tell) and act.fact is Fact.CANCELLED for act in fresh) == was_warned
+    assert watcher.tracked.life.phase is Phase.ACTIVE
+
+
+def test_equal_limits():
+    """idle and max strike in the same moment: either is the reason, and neither is a mistake."""
+    limits = limits_of(20, 20, [], Action.TERMINATE)
+    for begun in (0, 1):
+        end = lifecycle.deadline(lifecycle.begin("login", begun), limits, 0)
+        assert end is not None
+        assert end.usec == 20 * SECOND + begun * (end.reason is Reason.IDLE)
+
+
+# The table.
+
+MOMENTS = st.integers(0, 10**12)
+ANY_LIFE = st.builds(
+    Life,
+    phase=st.sampled_from(Phase),
+    evidence=st.sampled_from(["login", "seen", "terminal", "input"]),
+    evidence_usec=MOMENTS,
+    stages=st.integers(0, 3),
+    first_warned_usec=st.just(0) | MOMENTS,
+    rung=st.sampled_from(Rung),
+    rung_until_usec=MOMENTS,
+)
+
+
+def test_every_phase_meets_every_stimulus():
+    assert set(TABLE) == set(itertools.product(Phase, Stimulus))
+
+
+@given(ANY_LIFE, st.sampled_from(Stimulus), LIMITS, MOMENTS, MOMENTS, st.integers(0, 10**9))
+def test_step_is_total(life, stimulus, limits, opened, now, gap):
+    """Whatever befalls whichever life leads to where the table says, and observe to words alone."""
+    after, acts = lifecycle.step(life, stimulus, limits, opened, now, gap)
+    assert after.phase in TABLE[life.phase, stimulus].to
+    if limits.action is Action.OBSERVE:
+        assert all(isinstance(act, Tell) for act in acts)
+    if life.phase is Phase.GONE:
+        assert (after, acts) == (life, [])
+
+
+@given(ANY_LIFE, LIMITS, MOMENTS, MOMENTS)
+def test_time_alone_ends_nothing(life, limits, opened, now):
+    """Rule 4: advance() gets as far as is_due(), and a first Signal comes from end() only."""
+    after, acts = lifecycle.advance(life, limits, opened, now)
+    if life.phase is not Phase.ENDING:
+        assert after.phase is not Phase.ENDING
+        assert not any(isinstance(act, Signal) for act in acts)
+
+
+@given(ANY_LIFE, LIMITS, MOMENTS, MOMENTS)
+def test_time_is_taken_in_once(life, limits, opened, now):
+    """What was due is not due again in the same moment, unless it is the end itself."""
+    after, _ = lifecycle.advance(life, limits, opened, now)
+    again, acts = lifecycle.advance(after, limits, opened, now)
+    if after.phase is not Phase.ENDING and after.stages >= len(limits.warn_usec):
+        assert (again, acts) == (after, []) or limits.action is Action.OBSERVE
+
+
+@pytest.mark.parametrize("action", [Action.TERMINATE, Action.OBSERVE])
+def test_a_session_without_a_terminal_is_never_due(action):
+    watcher = Watcher(limits_of(16, 20, [5], action))
+    watcher.ttys.clear()
+    watcher.do_wait(10_000_000)
+    assert not any(isinstance(act, (Warn, Signal)) for _, act in watcher.acts)
+    assert watcher.tracked.due_usec is None
+
+
+def test_the_simulated_life_is_not_trivial():
+    """The laws above are not kept by nothing happening."""
+    acts = Watcher(limits_of(30, None, [10, 5], Action.TERMINATE)).live(
+        [("wait", 30_000), ("type", 0), ("wait", 60_000)]
+    )
+    kinds = [type(act).__name__ if not isinstance(act, Tell) else act.fact.value for _, act in acts]
+    assert kinds[:4] == ["Warn", "warned", "Spare", "cancelled"]
+    assert [each for each in kinds if each in ("Signal", "ending", "terminated")][-1] == "terminated"
+
+
+def tracked_states() -> list[Tracked]:
+    """One session at every phase, for what must hold at each."""
+    found = []
+    for milliseconds in (1, 20_000, 25_000, 39_000, 42_000):
+        watcher = Watcher(limits_of(30, None, [10, 5], Action.TERMINATE))
+        watcher.do_wait(milliseconds)
+        found.append(watcher.tracked)
+    return found
+
+
+@pytest.mark.parametrize("tracked", tracked_states(), ids=lambda tracked: tracked.life.phase.value)
+def test_snapshot_round_trip(tracked):
+    state = Snapshot("b00t", Instant(5, 6), "poll: 5s\n", Ledger((1, 2)), (tracked,))
+    (back,) = snapshot.decode(snapshot.encode(state), "b00t").sessions
+    assert (back.session, back.life, back.readings) == (tracked.session, tracked.life, tracked.readings)
+    assert (back.rule, back.tampered) == (tracked.rule, tracked.tampered)
