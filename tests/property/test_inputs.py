@@ -1,0 +1,375 @@
+"""Whatever comes from outside is understood or refused with the one error that is meant for it, never with another.
+
+Login records, /proc/PID/stat, the saved state, loginctl's output, calls on the control socket; and what goes out to a
+terminal or to the journal says what was meant and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+import unicodedata
+from typing import Callable
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from reaper.act import journal
+from reaper.control.methods import CallError, Peer, reply_to
+from reaper.decide import messages, snapshot, tracking
+from reaper.decide.brake import Ledger
+from reaper.decide.events import FIELDS, Event, Kind
+from reaper.decide.lifecycle import Reason
+from reaper.decide.model import SessionKey
+from reaper.decide.snapshot import Snapshot
+from reaper.errors import ReaperError
+from reaper.procfs import Stat, parse_stat
+from reaper.sense.logind import LogindSession, parse_sessions
+from reaper.sense.records import Record, parse_name, parse_record
+from tests.unit.fakes import FakeHost, make_policy
+
+KEY = SessionKey(123, 456)
+TEXT = st.text(st.characters(codec=None), max_size=200)  # surrogates, too
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def outcome(read: Callable[[], object], problem: str) -> object:
+    """What was read, or None where it was refused with that problem."""
+    try:
+        return read()
+    except ReaperError as error:
+        if error.problem == problem and error.message and error.hint:
+            return None
+        raise
+
+
+# Login records.
+
+GOOD_RECORD = {
+    "VERSION": "1",
+    "USER": "alice",
+    "UID": "1000",
+    "SERVICE": "sshd",
+    "TTY": "ssh",
+    "RHOST": "192.0.2.7",
+    "RUSER": "",
+    "XDG_SESSION_ID": "3",
+    "LEADER": "123",
+    "START_TICKS": "456",
+    "OPENED_USEC": "1000000",
+    "AUTH": "publickey",
+}
+
+
+def as_record(values: dict[str, str]) -> bytes:
+    return "".join(f"{name}={value}\n" for name, value in values.items()).encode("utf-8", "surrogatepass")
+
+
+def escaped(text: str) -> str:
+    """As pam_reaper.so writes a string: printable ASCII but for the backslash, and all else as \\xNN."""
+    return "".join(
+        chr(byte) if 0x20 <= byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in text.encode("utf-8")
+    )
+
+
+def holds_record(data: bytes) -> None:
+    record = outcome(lambda: parse_record(KEY, data), "record-broken")
+    assert record is None or (isinstance(record, Record) and record.key == KEY)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_a_record_or_refused(data):
+    holds_record(data)
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(GOOD_RECORD)), TEXT, max_size=4),
+    st.sets(st.sampled_from(sorted(GOOD_RECORD))),
+)
+def test_any_value_of_a_record(changed, missing):
+    holds_record(as_record({**{k: v for k, v in GOOD_RECORD.items() if k not in missing}, **changed}))
+
+
+@given(st.data())
+def test_a_mutated_record(data):
+    good = bytearray(as_record(GOOD_RECORD))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(good) - 1))
+        good[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=5))
+        if not good:
+            break
+    holds_record(bytes(good))
+
+
+@given(st.text(max_size=100), st.text(max_size=100))
+def test_what_the_module_writes_is_read_back(user, rhost):
+    """Any string at all, with line feeds and equals signs and backslashes in it."""
+    values = {**GOOD_RECORD, "USER": escaped(user), "RHOST": escaped(rhost)}
+    record = parse_record(KEY, as_record(values))
+    assert (record.user, record.rhost) == (user, rhost)
+
+
+@given(st.text(max_size=40))
+@example("0.1")
+@example("1.1.new")
+@example("1.1\n")
+def test_any_file_name(name):
+    key = parse_name(name)
+    assert key is None or str(key) == name
+
+
+# /proc/PID/stat.
+
+
+@given(TEXT)
+def test_any_text_is_a_stat_line_or_refused(text):
+    with contextlib.suppress(ValueError):
+        assert isinstance(parse_stat(text), Stat)
+
+
+@given(TEXT, st.lists(st.integers(-(2**63), 2**64 - 1), min_size=49, max_size=49), st.sampled_from("RSDZTtXI"))
+@example("a) R 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", [7] * 49, "S")
+@example("sshd (", [7] * 49, "Z")
+@example(") S 1", [7] * 49, "S")
+def test_a_hostile_comm_changes_no_other_field(comm, numbers, state):
+    """A process chooses its comm: spaces, parentheses, line feeds, a whole stat line."""
+    stat = parse_stat(f"42 ({comm}) {state} {' '.join(map(str, numbers))}\n")
+    assert stat == Stat(
+        pid=42,
+        comm=comm,
+        state=state,
+        ppid=numbers[0],
+        pgrp=numbers[1],
+        session=numbers[2],
+        tty_nr=numbers[3],
+        tpgid=numbers[4],
+        cpu_ticks=numbers[10] + numbers[11],
+        starttime=numbers[18],
+        rss_pages=numbers[20],
+    )
+
+
+# The saved state.
+
+
+def good_state() -> str:
+    host = FakeHost()
+    login = host.login(100, "pts/1")
+    now = host.clock()
+    readings = host.read_terminals(["pts/1"])
+    tracked = tracking.meet(login.session, readings, now, is_new=True)
+    tracked = tracking.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
+    return snapshot.encode(Snapshot("b00t", now, "poll: 5s\n", Ledger((1, 2)), (tracked,)))
+
+
+GOOD_STATE = good_state()
+
+
+def holds_state(text: str) -> None:
+    state = outcome(lambda: snapshot.decode(text, "b00t"), "state-refused")
+    assert state is None or isinstance(state, Snapshot)
+
+
+@given(TEXT)
+@example("[" * 100_000)
+@example('{"version":1e999}')
+@example("9" * 10_000)
+def test_any_text_is_a_state_or_refused(text):
+    holds_state(text)
+
+
+@given(JSON)
+def test_any_json_is_a_state_or_refused(value):
+    holds_state(json.dumps(value))
+
+
+def paths(value: object, prefix: tuple = ()) -> list[tuple]:
+    """Every place in a JSON document."""
+    found = [prefix] if prefix else []
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        found += paths(child, (*prefix, key))
+    return found
+
+
+@given(st.sampled_from(paths(json.loads(GOOD_STATE))), JSON, st.booleans())
+def test_a_state_with_one_thing_changed(path, value, is_taken_out):
+    document = json.loads(GOOD_STATE)
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    if is_taken_out:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    holds_state(json.dumps(document))
+
+
+@given(st.integers(0, len(GOOD_STATE) - 1))
+def test_a_state_that_is_cut_off(length):
+    holds_state(GOOD_STATE[:length])
+
+
+def test_the_good_state_is_good():
+    state = snapshot.decode(GOOD_STATE, "b00t")
+    assert snapshot.encode(state) == GOOD_STATE
+
+
+# What loginctl prints.
+
+PROPERTIES = ["Id", "User", "Name", "TTY", "RemoteHost", "Service", "Leader", "Class", "Type", "TimestampMonotonic"]
+
+
+@given(TEXT, st.integers(0, 10**12))
+def test_any_text_of_loginctl(text, now):
+    assert all(isinstance(each, LogindSession) for each in parse_sessions(text, now))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([*PROPERTIES, "", "X"]), TEXT), max_size=20),
+    st.integers(0, 10**12),
+)
+def test_any_properties(properties, now):
+    found = parse_sessions("\n".join(f"{name}={value}" for name, value in properties), now)
+    for session in found:
+        assert session.session_id
+        assert session.age_usec >= 0
+
+
+# loginctl turns a line feed in a value into a space, and leaves everything else.
+VALUES = st.text(st.characters(exclude_characters="\n", codec="utf-8"), max_size=60)
+
+
+@given(VALUES, VALUES)
+@example("host\u2028Leader=1", "")
+@example("host\x0bLeader=1\x0bUser=0", "")
+@example("host\x85Leader=1", "\rLeader=1")
+def test_a_value_stays_in_its_property(remote, name):
+    """A hostile remote host names no leader."""
+    values = dict(zip(PROPERTIES, ["3", "1000", name, "", remote, "sshd", "777", "user", "tty", "5"]))
+    (session,) = parse_sessions("".join(f"{key}={value}\n" for key, value in values.items()), 9)
+    assert session == LogindSession("3", 777, name, 1000, "sshd", "", remote, "tty", 4)
+
+
+# What goes out to a terminal.
+
+
+@given(TEXT)
+def test_plain_text_is_plain(text):
+    """No control character, no bidirectional mark, no line end, nothing that a terminal obeys."""
+    shown = messages.plain(text)
+    assert all(unicodedata.category(char)[0] not in "C" and char not in "\u2028\u2029" for char in shown)
+    shown.encode("utf-8")
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_ordinary_text_is_left_alone(text):
+    assert messages.plain(text) == text
+
+
+@given(st.sampled_from(Reason), st.integers(-(10**6), 10**12), st.integers(0, 10**12), TEXT, TEXT)
+def test_messages_hold_nothing_but_lines(reason, left, limit, host, line):
+    """Whatever the host's name and the administrator's line: lines of printable characters, and the bell at first."""
+    for text in (messages.warning(reason, left, limit, host, line), messages.farewell(reason, limit, host)):
+        body = text[1:] if text.startswith("\a") else text
+        lines = body.split("\r\n")
+        assert all(each.isprintable() for each in lines)
+        assert len(lines) <= 4
+
+
+# What goes out to the journal.
+
+
+def parse_datagram(data: bytes) -> dict[str, bytes]:
+    """The native protocol of journald, as https://systemd.io/JOURNAL_NATIVE_PROTOCOL/ has it."""
+    fields = {}
+    while data:
+        line, _, data = data.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            (length,) = struct.unpack("<Q", data[:8])
+            value, end, data = data[8 : 8 + length], data[8 + length : 9 + length], data[9 + length :]
+            assert end == b"\n"
+        assert name.decode().isidentifier()
+        assert name.decode() not in fields
+        fields[name.decode()] = value
+    return fields
+
+
+@given(st.sampled_from(Kind), TEXT, st.dictionaries(st.sampled_from(sorted(FIELDS)), TEXT))
+def test_an_event_is_read_back_as_it_was(kind, message, fields):
+    told = parse_datagram(journal.encode(Event(kind, message, fields)))
+    assert told.pop("MESSAGE") == message.encode("utf-8", "backslashreplace")
+    assert told.pop("MESSAGE_ID").decode() == kind.message_id
+    assert told.pop("PRIORITY").decode() == str(int(kind.priority))
+    assert told.pop("REAPER_EVENT").decode() == kind.word
+    assert told.pop("SYSLOG_IDENTIFIER") == b"reaperd"
+    assert told.pop("SYSLOG_PID").isdigit()
+    expected = {f"REAPER_{name.upper()}": value for name, value in fields.items() if value}
+    assert told == {name: value.encode("utf-8", "backslashreplace") for name, value in expected.items()}
+
+
+@given(st.integers(0, 4), st.sampled_from(["a", "é", "\U0001f600", "\n"]), st.integers(32_000, 100_000))
+def test_a_value_that_is_too_long_is_cut_between_characters(offset, char, length):
+    told = parse_datagram(journal.encode(Event(Kind.STARTED, "x" * offset + char * length, {})))
+    assert len(told["MESSAGE"]) <= journal.MAX_VALUE_BYTES
+    told["MESSAGE"].decode("utf-8")
+
+
+# Calls on the control socket.
+
+
+class FakeSubject:
+    def list_sessions(self, uid: int) -> dict:
+        return {"sessions": [], "policy": ""}
+
+    def explain_session(self, uid: int, name: str) -> dict:
+        raise CallError("io.reaper.NoSuchSession", session=name[:200])
+
+
+METHODS = st.sampled_from(
+    [
+        "org.varlink.service.GetInfo",
+        "org.varlink.service.GetInterfaceDescription",
+        "org.varlink.service.Nothing",
+        "io.reaper.List",
+        "io.reaper.Explain",
+        "io.reaper.",
+        "",
+    ]
+)
+CALLS = st.fixed_dictionaries(
+    {"method": METHODS | TEXT | JSON},
+    optional={
+        "parameters": JSON
+        | st.fixed_dictionaries({}, optional={"session": JSON | TEXT, "interface": JSON | st.just("io.reaper")}),
+        "more": JSON,
+    },
+)
+
+
+@given(JSON | CALLS)
+def test_any_call_is_answered(message):
+    """Any JSON at all gets a reply that is JSON, either parameters or an error with a qualified name."""
+    reply = json.loads(json.dumps(reply_to(message, Peer(1, 1000), FakeSubject())))
+    assert isinstance(reply["parameters"], dict)
+    assert set(reply) <= {"parameters", "error"}
+    if "error" in reply:
+        assert reply["error"].startswith(("org.varlink.service.", "io.reaper."))
+
+
+def test_the_session_of_a_record_is_the_one_of_its_name():
+    """A record that is about another process than its file's name says is refused: it decides whom a signal reaches."""
+    good = as_record(GOOD_RECORD)
+    assert parse_record(KEY, good).key == KEY
+    for other in (SessionKey(124, 456), SessionKey(123, 457)):
+        try:
+            parse_record(other, good)
+        except ReaperError:
+            continue
+        raise AssertionError("taken for another's")
