@@ -1,7 +1,7 @@
 """FakeHost, FakeActor and FakeJournal: the daemon's surroundings without a host, a clock that is turned by hand.
 
-They pass the same contract tests as the real ones (test_host_contract.py, test_actor_contract.py,
-test_journal_contract.py), so what the daemon does with them it does with a host.
+They pass the same contract tests as the real ones (sense/test_host.py, act/test_actor.py,
+act/test_journal.py), so what the daemon does with them it does with a host.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A terminal as the kernel keeps its times, for tests that cannot wait for eight seconds to pass.
 
-What it does is written from FACTS ("Terminals and their times"), not from the code under test; test_host_contract.py
+What it does is written from FACTS ("Terminals and their times"), not from the code under test; sense/test_host.py
 holds it to a real pty. Times: microseconds since boot, nanoseconds on the wall clock.
 """
 
