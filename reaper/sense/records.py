@@ -20,6 +20,7 @@ VERSION = "1"
 MAX_BYTES = 8192  # twice what the module ever writes
 _NAME = re.compile(r"([1-9][0-9]{0,9})\.([0-9]{1,19})", re.ASCII)
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,31}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -51,16 +52,16 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
     if values.get("VERSION") != VERSION:
         raise _broken(key, f"VERSION is {values.get('VERSION', 'missing')!r}, not {VERSION}")
     try:
-        leader = SessionKey(int(values["LEADER"]), int(values["START_TICKS"]))
+        leader = SessionKey(_number(values["LEADER"]), _number(values["START_TICKS"]))
         record = Record(
             key=leader,
             user=values["USER"],
-            uid=int(values["UID"]),
+            uid=_number(values["UID"]),
             service=values["SERVICE"],
             tty=values.get("TTY", ""),
             rhost=values.get("RHOST", ""),
             session_id=values.get("XDG_SESSION_ID", ""),
-            opened_usec=int(values["OPENED_USEC"]),
+            opened_usec=_number(values["OPENED_USEC"]),
         )
     except KeyError as error:
         raise _broken(key, f"{error.args[0]} is missing") from None
@@ -69,6 +70,13 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
     if leader != key:
         raise _broken(key, f"it is about {leader}")
     return record
+
+
+def _number(text: str) -> int:
+    """As the module writes numbers; int() would take "1_000", " 5" and "-1", too."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a number")
+    return int(text)
 
 
 def _parse_lines(key: SessionKey, data: bytes) -> Mapping[str, str]:

@@ -1,0 +1,152 @@
+"""Login records: each way in which one can be wrong is told, and only what the module wrote is believed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from reaper.decide.model import SessionKey
+from reaper.errors import ReaperError
+from reaper.sense.records import MAX_BYTES, Record, Records, parse_name, parse_record
+
+KEY = SessionKey(123, 456)
+GOOD = (
+    b"VERSION=1\nUSER=alice\nUID=1000\nSERVICE=sshd\nTTY=ssh\nRHOST=192.0.2.7\nRUSER=\nXDG_SESSION_ID=3\n"
+    b"LEADER=123\nSTART_TICKS=456\nOPENED_USEC=789\nAUTH=publickey\n"
+)
+
+
+def write(directory, data: bytes = GOOD, name: str = "123.456", mode: int = 0o600) -> str:
+    path = directory / name
+    path.write_bytes(data)
+    path.chmod(mode)
+    return str(path)
+
+
+def test_a_good_record(tmp_path):
+    write(tmp_path)
+    records = Records(str(tmp_path))
+    assert records.list_keys() == {KEY}
+    assert records.exists(KEY)
+    assert records.read(KEY) == Record(KEY, "alice", 1000, "sshd", "ssh", "192.0.2.7", "3", 789)
+
+
+def test_what_is_not_needed_may_be_missing():
+    data = b"VERSION=1\nUSER=a\nUID=1\nSERVICE=login\nLEADER=123\nSTART_TICKS=456\nOPENED_USEC=7\n"
+    record = parse_record(KEY, data)
+    assert (record.tty, record.rhost, record.session_id) == ("", "", "")
+
+
+def test_keys_of_a_newer_module_are_passed_over():
+    assert parse_record(KEY, GOOD + b"COLOUR=blue\n").user == "alice"
+
+
+def test_strings_are_as_the_module_got_them():
+    data = GOOD.replace(b"USER=alice", rb"USER=a\x0aLEADER=1\xc3\xa9\x5cx41\xff")
+    assert parse_record(KEY, data).user == "a\nLEADER=1é\\x41\\xff"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "its last line is cut off"),
+        (GOOD[:-1], "its last line is cut off"),
+        (GOOD[:40] + b"\n", "LEADER is missing"),
+        (GOOD.replace(b"VERSION=1", b"VERSION=2"), "VERSION is '2', not 1"),
+        (GOOD.replace(b"VERSION=1\n", b""), "VERSION is 'missing', not 1"),
+        (GOOD.replace(b"UID=1000", b"UID=root"), "'root'"),
+        (GOOD.replace(b"UID=1000", b"UID="), "''"),
+        (GOOD.replace(b"UID=1000", b"UID=-1"), "'-1' is not a number"),
+        (GOOD.replace(b"UID=1000", b"UID=1_000"), "'1_000' is not a number"),
+        (GOOD.replace(b"UID=1000", b"UID= 1000"), "' 1000' is not a number"),
+        (GOOD.replace(b"UID=1000", b"UID=" + b"9" * 5000), "is not a number"),
+        (GOOD.replace(b"OPENED_USEC=789\n", b""), "OPENED_USEC is missing"),
+        (GOOD.replace(b"LEADER=123", b"LEADER=1"), "it is about 1.456"),
+        (GOOD.replace(b"START_TICKS=456", b"START_TICKS=457"), "it is about 123.457"),
+        (GOOD + b"no equals sign\n", "'no equals sign' is no KEY=value"),
+        (GOOD + b"key=small\n", "'key=small' is no KEY=value"),
+        (GOOD + b"\n", "'' is no KEY=value"),
+        (GOOD + b"=\n", "'=' is no KEY=value"),
+        (GOOD + b"\xff=1\n", "it is not plain ASCII"),
+        (GOOD + b"A=\xc3\xa9\n", "it is not plain ASCII"),
+        (GOOD + b"A=" + b"x" * MAX_BYTES + b"\n", f"it is longer than {MAX_BYTES} bytes"),
+        (b"\0" * 100 + b"\n", "is no KEY=value"),
+    ],
+)
+def test_a_broken_record(data, why):
+    with pytest.raises(ReaperError) as caught:
+        parse_record(KEY, data)
+    assert caught.value.problem == "record-broken"
+    assert caught.value.message.startswith("login record 123.456 cannot be read: ")
+    assert why in caught.value.message
+    assert "logind" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "1", "1.", ".1", "0.1", "01.1", "1.1.new", "1.-1", "-1.1", "1.1 ", "a.b"]
+)
+def test_foreign_file_names(tmp_path, name):
+    assert parse_name(name) is None
+    if name not in ("", ".", ".."):
+        write(tmp_path, GOOD, name)
+        assert Records(str(tmp_path)).list_keys() == set()
+
+
+def test_no_directory_is_no_records(tmp_path):
+    assert Records(str(tmp_path / "none")).list_keys() == set()
+    assert Records(str(tmp_path / "none")).read(KEY) is None
+    assert not Records(str(tmp_path / "none")).exists(KEY)
+    write(tmp_path, name="file")
+    assert Records(str(tmp_path / "file")).list_keys() == set()
+
+
+def test_a_directory_made_anew_is_found(tmp_path):
+    directory = tmp_path / "sessions"
+    records = Records(str(directory))
+    for _ in range(2):
+        directory.mkdir()
+        path = write(directory)
+        assert records.list_keys() == {KEY}
+        os.unlink(path)
+        directory.rmdir()
+        assert records.list_keys() == set()
+
+
+def refused(directory) -> str:
+    with pytest.raises(ReaperError) as caught:
+        Records(str(directory)).read(KEY)
+    assert caught.value.problem == "record-broken"
+    return caught.value.message
+
+
+def test_a_link_is_not_followed(tmp_path):
+    write(tmp_path, name="victim")
+    os.symlink(tmp_path / "victim", tmp_path / "123.456")
+    assert "Too many levels of symbolic links" in refused(tmp_path)
+
+
+def test_a_directory_and_a_fifo_are_no_records(tmp_path):
+    (tmp_path / "123.456").mkdir()
+    assert "it is not a regular file" in refused(tmp_path)
+    (tmp_path / "123.456").rmdir()
+    os.mkfifo(tmp_path / "123.456")
+    assert "it is not a regular file" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_others_could_write_it(tmp_path, mode):
+    write(tmp_path, mode=mode)
+    assert "somebody else than root could write it" in refused(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which only root can")
+def test_another_owner(tmp_path):
+    os.chown(write(tmp_path), 65534, 0)
+    assert "somebody else than root could write it" in refused(tmp_path)
+
+
+def test_a_huge_file_is_not_read_whole(tmp_path):
+    path = write(tmp_path, b"")
+    os.truncate(path, 1 << 40)
+    assert "it is longer than" in refused(tmp_path)
