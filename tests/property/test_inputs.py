@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import struct
 import unicodedata
 from typing import Callable
 
@@ -28,6 +27,7 @@ from reaper.procfs import Stat, parse_stat
 from reaper.sense.logind import LogindSession, parse_sessions
 from reaper.sense.records import Record, parse_name, parse_record
 from tests.unit.fakes import FakeHost, make_policy
+from tests.unit.native import parse_datagram
 
 KEY = SessionKey(123, 456)
 TEXT = st.text(st.characters(codec=None), max_size=200)  # surrogates, too
@@ -283,22 +283,6 @@ def test_messages_hold_nothing_but_lines(reason, left, limit, host, line):
 
 
 # What goes out to the journal.
-
-
-def parse_datagram(data: bytes) -> dict[str, bytes]:
-    """The native protocol of journald, as https://systemd.io/JOURNAL_NATIVE_PROTOCOL/ has it."""
-    fields = {}
-    while data:
-        line, _, data = data.partition(b"\n")
-        name, equals, value = line.partition(b"=")
-        if not equals:
-            (length,) = struct.unpack("<Q", data[:8])
-            value, end, data = data[8 : 8 + length], data[8 + length : 9 + length], data[9 + length :]
-            assert end == b"\n"
-        assert name.decode().isidentifier()
-        assert name.decode() not in fields
-        fields[name.decode()] = value
-    return fields
 
 
 @given(st.sampled_from(Kind), TEXT, st.dictionaries(st.sampled_from(sorted(FIELDS)), TEXT))

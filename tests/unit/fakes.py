@@ -67,7 +67,7 @@ def make_limits(**fields: object) -> Limits:
 
 def make_policy(limits: Limits | None = None, **fields: object) -> Policy:
     """One environment with these limits, polled every 5 s."""
-    environments = {"standard": limits if limits is not None else make_limits()}
+    environments = {**BUILT_IN.environments, "standard": limits if limits is not None else make_limits()}
     return replace(BUILT_IN, environments=environments, poll_usec=5 * SECOND, **fields)  # type: ignore[arg-type]
 
 

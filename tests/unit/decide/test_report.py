@@ -1,0 +1,194 @@
+"""What the auditor reads: for each fact the sentence, and the fields, which are those of the contract and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reaper.decide import report, tracking
+from reaper.decide.events import FIELDS, Event, Kind
+from reaper.decide.lifecycle import Fact, Reason, Tell
+from reaper.decide.model import Usage
+from reaper.decide.policy import Action, Brake
+from reaper.decide.tracking import Tracked
+from reaper.errors import ReaperError
+from tests.unit.fakes import FakeHost, make_limits, make_policy
+from tests.unit.simulated import MINUTE, SECOND
+
+POLICY = make_policy(make_limits(idle_usec=15 * MINUTE, max_usec=480 * MINUTE))
+ALICE = "Session 100 of alice from 192.0.2.7 on pts/1"
+LATER = 1600 * SECOND
+
+
+def tracked(action: Action = Action.TERMINATE, **fields: object) -> Tracked:
+    host = FakeHost()
+    login = host.login(100, "pts/1", **fields)
+    now = host.clock()
+    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    limits = replace(POLICY.environments["standard"], action=action)
+    return tracking.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
+
+
+def tell(fact: Fact, reason: Reason, usec: int, action: Action = Action.TERMINATE, **more: object) -> Event:
+    return report.of_tell(Tell(fact, reason, usec), tracked(action), "p0l1cy", LATER, **more)  # type: ignore[arg-type]
+
+
+COMMON = {
+    "session": "100",
+    "user": "alice",
+    "uid": "1000",
+    "origin": "ssh",
+    "remote": "192.0.2.7",
+    "service": "sshd",
+    "terminals": "pts/1",
+    "leader": "100",
+    "rule": "environment:standard",
+    "policy": "p0l1cy",
+    "evidence": "login",
+    "action": "terminate",
+}
+IDLE = {"reason": "idle", "limit_usec": str(15 * MINUTE)}
+NOW_IDLE = {"idle_usec": str(LATER - 1008 * SECOND)}  # since the end of the login's eight seconds
+
+FACTS = [
+    (Fact.RESUMED, 20 * MINUTE, "is in use again after 20min", {"idle_usec": str(20 * MINUTE)}),
+    (
+        Fact.WARNED,
+        5 * MINUTE,
+        "is warned: it ends in 5min, at its limit of 15min (idle, rule environment:standard)",
+        {**IDLE, **NOW_IDLE, "left_usec": str(5 * MINUTE)},
+    ),
+    (
+        Fact.CANCELLED,
+        12 * MINUTE,
+        "stays: its warning is withdrawn after 12min",
+        {"idle_usec": str(12 * MINUTE)},
+    ),
+    (Fact.CANCELLED, 0, "stays: its warning is withdrawn", {"idle_usec": "0"}),
+    (
+        Fact.ENDING,
+        15 * MINUTE,
+        "is being ended after 15min without input, at its limit of 15min (idle, rule environment:standard)",
+        {**IDLE, **NOW_IDLE},
+    ),
+    (Fact.CLOSED, 3 * MINUTE, "closed", NOW_IDLE),
+    (
+        Fact.TERMINATE_FAILED,
+        16 * MINUTE,
+        "could not be ended, and will be tried again in 1min",
+        {**IDLE, **NOW_IDLE},
+    ),
+]
+
+
+@pytest.mark.parametrize(("fact", "usec", "text", "fields"), FACTS, ids=lambda value: str(value)[:20])
+def test_a_fact(fact, usec, text, fields):
+    event = tell(fact, Reason.IDLE, usec)
+    assert event.message == f"{ALICE} {text}."
+    assert event.kind.word == fact.value
+    assert {name: value for name, value in event.fields.items() if value} == {**COMMON, **fields}
+
+
+def test_every_fact_has_a_kind_and_a_sentence():
+    for fact in Fact:
+        event = tell(fact, Reason.MAX, MINUTE, freed=Usage(1, 2, 3) if fact is Fact.TERMINATED else None)
+        assert event.kind is Kind[fact.name]
+        assert event.fields.keys() <= FIELDS
+        assert event.message.startswith(f"{ALICE} ")
+        assert event.message.endswith(".")
+        assert "closed" not in event.message or fact is Fact.CLOSED
+
+
+def test_what_was_freed():
+    event = tell(Fact.TERMINATED, Reason.IDLE, MINUTE, freed=Usage(3, 5 * 1024 * 1024, 61 * SECOND))
+    assert event.message == (
+        f"{ALICE} is ended, at its limit of 15min (idle, rule environment:standard):"
+        " 3 processes, 5120 KiB of memory and 1min 1s of CPU time freed."
+    )
+    assert event.fields["freed_processes"] == "3"
+    assert event.fields["freed_rss"] == "5242880"
+    assert event.fields["freed_cpu_usec"] == "61000000"
+
+
+def test_why_is_told_and_a_field():
+    event = tell(Fact.WARNED, Reason.MAX, MINUTE, why="not shown on pts/1, which does not take output")
+    assert event.message == (
+        f"{ALICE} is warned: it ends in 1min, at its limit of 8h (max, rule environment:standard);"
+        " not shown on pts/1, which does not take output."
+    )
+    assert event.fields["why"] == "not shown on pts/1, which does not take output"
+
+
+def test_observe_says_would():
+    warned = tell(Fact.WARNED, Reason.IDLE, MINUTE, Action.OBSERVE)
+    assert "would be warned (observe): it ends in 1min" in warned.message
+    observed = tell(Fact.OBSERVED, Reason.IDLE, MINUTE, Action.OBSERVE)
+    assert observed.message == (
+        f"{ALICE} would end now (observe), at its limit of 15min (idle, rule environment:standard)."
+    )
+    assert warned.fields["observed"] == observed.fields["observed"] == "1"
+    assert observed.fields["action"] == "observe"
+
+
+def test_a_session_without_a_policy_says_nothing_of_limits():
+    bare = replace(tracked(), limits=None, rule="")
+    event = report.of_tell(Tell(Fact.CLOSED, Reason.IDLE, 0), bare, "", LATER)
+    assert event.message == f"{ALICE} closed."
+    assert "action" not in event.fields
+
+
+def test_hostile_strings_are_escaped():
+    hostile = tracked(user="al\x1b[2Jice", remote="evil\nREAPER_USER=root", service="ss\x07hd")
+    event = report.opened(hostile, "p0l1cy")
+    assert event.message == (
+        "Session 100 of al\\x1b[2Jice from evil\\nREAPER_USER=root on pts/1 opened (ss\\x07hd, ssh)."
+    )
+    assert event.fields["user"] == "al\\x1b[2Jice"
+    assert event.fields["remote"] == "evil\\nREAPER_USER=root"
+
+
+def test_the_others():
+    error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
+    policy = make_policy(brake=Brake(2, MINUTE), sources=("/etc/reaper/reaper.yaml",))
+    events = {
+        Kind.OPENED: report.opened(tracked(), "p"),
+        Kind.TAMPERED: report.tampered(tracked(), "p", "pts/1"),
+        Kind.STARTED: report.started("1.2"),
+        Kind.STOPPED: report.stopped(7),
+        Kind.POLICY_LOADED: report.policy_loaded(policy),
+        Kind.POLICY_REJECTED: report.policy_rejected(error, None),
+        Kind.BRAKE: report.braked(tracked(), policy),
+    }
+    assert all(event.kind is kind and event.fields.keys() <= FIELDS for kind, event in events.items())
+    assert {kind: event.message for kind, event in events.items()} == {
+        Kind.OPENED: f"{ALICE} opened (sshd, ssh).",
+        Kind.TAMPERED: f"{ALICE} had the times of pts/1 set by hand: that does not count as activity.",
+        Kind.STARTED: "reaperd 1.2 watches the sessions of this host.",
+        Kind.STOPPED: "reaperd stops; 7 sessions are not watched until it is back.",
+        Kind.POLICY_LOADED: f"Policy {policy.id} is in force, environment standard (/etc/reaper/reaper.yaml).",
+        Kind.POLICY_REJECTED: (
+            "The policy files are not used. There is no policy, and nobody is touched until they are mended and"
+            " reaper.service is reloaded.\nreaper.yaml:3:5: no such key (remove it)"
+        ),
+        Kind.BRAKE: (
+            f"{ALICE} and maybe others wait: 2 sessions were ended within 1min, which is all that the brake allows."
+        ),
+    }
+    assert f"Policy {policy.id} stays in force" in report.policy_rejected(error, policy).message
+
+
+def test_every_kind_is_reported_by_something():
+    """No event that nobody can ever see: each comes of a fact, or of a function of its own."""
+    by_fact = {Kind[fact.name] for fact in Fact}
+    others = {
+        Kind.OPENED,
+        Kind.TAMPERED,
+        Kind.STARTED,
+        Kind.STOPPED,
+        Kind.POLICY_LOADED,
+        Kind.POLICY_REJECTED,
+        Kind.BRAKE,
+    }
+    assert by_fact | others == set(Kind)
+    assert len({kind.message_id for kind in Kind}) == len(Kind)

@@ -1,0 +1,21 @@
+"""journald's native protocol, read as its documentation has it and not as reaper writes it."""
+
+from __future__ import annotations
+
+import struct
+
+
+def parse_datagram(data: bytes) -> dict[str, bytes]:
+    """The native protocol of journald, as https://systemd.io/JOURNAL_NATIVE_PROTOCOL/ has it."""
+    fields = {}
+    while data:
+        line, _, data = data.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            (length,) = struct.unpack("<Q", data[:8])
+            value, end, data = data[8 : 8 + length], data[8 + length : 9 + length], data[9 + length :]
+            assert end == b"\n"
+        assert name.decode().isidentifier()
+        assert name.decode() not in fields
+        fields[name.decode()] = value
+    return fields

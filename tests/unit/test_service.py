@@ -1,0 +1,255 @@
+"""What the loop does around the daemon: the state of the one before, the policy files, and what the socket asks for.
+
+The loop itself is for the host tests; here it never turns.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.control.methods import CallError
+from reaper.decide import config, snapshot
+from reaper.decide.brake import Ledger
+from reaper.decide.events import Kind
+from reaper.decide.policy import Policy
+from reaper.decide.snapshot import Snapshot
+from reaper.errors import ReaperError
+from reaper.sense.host import Host
+from reaper.sense.records import Records
+from reaper.service import Service
+from tests.unit.fakes import Bench, make_limits, make_policy
+from tests.unit.simulated import SECOND
+
+
+class Files:
+    """The policy files."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.error: ReaperError | None = None
+
+    def read(self) -> Policy:
+        if self.error is not None:
+            raise self.error
+        return self.policy
+
+
+class Stand:
+    """A service around a daemon among fakes, not run."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.files = Files(make_policy())
+        self.service = Service(bench.host, bench.daemon, bench.journal, self.files.read)  # type: ignore[arg-type]
+        bench.daemon.on_track = lambda _key: False  # the fakes' pids are not this host's
+
+    def restore(self) -> None:
+        self.service._restore()
+
+    def kinds(self) -> list[Kind]:
+        return [event.kind for event in self.bench.journal.events]
+
+    def stop(self) -> None:
+        self.service._selector.close()
+        self.service._wakeup.close()
+        self.service._wakeup_writer.close()
+
+
+@pytest.fixture
+def stand() -> Iterator[Stand]:
+    stand = Stand(Bench())
+    yield stand
+    stand.stop()
+
+
+def state_of(stand: Stand, policy: str = "") -> str:
+    """What a daemon before this one has written, of one session."""
+    other = Bench(make_policy())
+    other.host.login(100, "pts/1")
+    other.run(50)
+    tracked = tuple(other.daemon.sessions.values())
+    return snapshot.encode(Snapshot("b00t", other.host.clock(), policy, Ledger(), tracked))
+
+
+# The state.
+
+
+def test_no_state_is_nothing_to_tell(stand):
+    stand.restore()
+    assert stand.bench.warnings() == []
+    assert stand.bench.daemon.sessions == {}
+
+
+def test_a_state_is_taken_over(stand):
+    policy = make_policy(make_limits(idle_usec=600 * SECOND))
+    stand.bench.host.state = state_of(stand, config.describe(policy))
+    stand.restore()
+    assert stand.bench.daemon.policy is not None
+    assert stand.bench.daemon.policy.id == policy.id
+    assert len(stand.bench.daemon.sessions) == 1
+    assert stand.bench.warnings() == []
+
+
+def with_(text: str, **changes: object) -> str:
+    return json.dumps({**json.loads(text), **changes})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda good: "garbage", "JSONDecodeError"),
+        (lambda good: good[:100], "JSONDecodeError"),
+        (lambda good: "\0" * 1000, "JSONDecodeError"),
+        (lambda good: "[]", "TypeError"),
+        (lambda good: with_(good, version=2), "it is of version 2, not 1"),
+        (lambda good: with_(good, version="1"), "it is of version '1', not 1"),
+        (lambda good: with_(good, boot_id="another"), "it is of another boot"),
+        (lambda good: with_(good, sessions=[{}]), "KeyError: 'leader'"),
+        (lambda good: with_(good, polled=[1]), "TypeError"),
+        (lambda good: with_(good, policy="bogus: [\n"), "the saved policy"),
+        (lambda good: with_(good, policy="no-such-key: 1\n"), "the saved policy"),
+    ],
+)
+def test_a_state_that_is_none_is_told_and_left(stand, spoil, why):
+    """The daemon starts anew, which can only make a session live longer."""
+    stand.bench.host.state = spoil(state_of(stand))
+    stand.restore()
+    (note,) = stand.bench.warnings()
+    assert why in note
+    assert note.endswith(", ignoring")
+    assert stand.bench.daemon.sessions == {}
+    assert stand.bench.daemon.policy is None
+
+
+class NoLogind:
+    def list_ids(self) -> set[str]:
+        return set()
+
+
+@pytest.fixture
+def host(tmp_path) -> Host:
+    return Host(Records(str(tmp_path)), NoLogind())  # type: ignore[arg-type]
+
+
+def test_the_file_of_the_state(host, tmp_path):
+    path = tmp_path / "state"
+    path.write_text("good")
+    path.chmod(0o600)
+    assert host.read_state(str(path)) == "good"
+    path.write_bytes(b"\xff\xfe")
+    assert host.read_state(str(path)) == "\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_state_that_others_can_write_is_none(host, tmp_path, mode):
+    path = tmp_path / "state"
+    path.write_text("bad")
+    path.chmod(mode)
+    assert host.read_state(str(path)) == ""
+
+
+def test_a_state_that_is_no_file_is_none(host, tmp_path):
+    (tmp_path / "victim").write_text("bad")
+    os.symlink(tmp_path / "victim", tmp_path / "link")
+    assert host.read_state(str(tmp_path / "link")) == ""
+    assert host.read_state(str(tmp_path / "none")) == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which only root can")
+def test_a_state_of_somebody_elses_is_none(host, tmp_path):
+    path = tmp_path / "state"
+    path.write_text("bad")
+    path.chmod(0o600)
+    os.chown(path, 65534, 0)
+    assert host.read_state(str(path)) == ""
+
+
+# The policy files.
+
+
+def test_the_policy_is_loaded(stand):
+    stand.service.reload()
+    assert stand.kinds() == [Kind.POLICY_LOADED]
+    assert stand.service._status().startswith("watching 0 sessions, policy ")
+
+
+def test_a_broken_policy_leaves_the_last_good_one(stand):
+    stand.service.reload()
+    good = stand.bench.daemon.policy
+    stand.files.error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
+    stand.service.reload()
+    assert stand.bench.daemon.policy is good
+    assert stand.kinds() == [Kind.POLICY_LOADED, Kind.POLICY_REJECTED]
+    assert "the last good policy stays" in stand.service._status()
+    stand.files.error = None
+    stand.service.reload()
+    assert "last good" not in stand.service._status()
+
+
+def test_a_broken_policy_from_the_start_touches_nobody(stand):
+    stand.files.error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
+    stand.service.reload()
+    login = stand.bench.host.login(100, "pts/1")
+    stand.bench.run(1000)
+    assert login.leader.is_alive
+    assert stand.service._status().startswith("NO POLICY, nobody is touched")
+    stand.files.error = None
+    stand.service.reload()
+    stand.bench.run(100)
+    assert not login.leader.is_alive
+
+
+def test_the_saved_policy_stands_in_for_a_broken_file(stand):
+    saved = make_policy(make_limits(idle_usec=600 * SECOND))
+    stand.bench.host.state = state_of(stand, config.describe(saved))
+    stand.restore()
+    stand.files.error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
+    stand.service.reload()
+    assert stand.bench.daemon.policy is not None
+    assert stand.bench.daemon.policy.id == saved.id
+
+
+def test_the_same_policy_again_changes_nothing(stand):
+    """A reload in the middle of a warning does not take the warning back."""
+    stand.service.reload()
+    login = stand.bench.host.login(100, "pts/1")
+    stand.bench.run(50)
+    stand.service.reload()
+    stand.bench.run(1)
+    assert stand.bench.words() == ["opened", "warned"]
+    assert len(login.ttys["pts/1"].shown) == 1
+
+
+# What the socket asks for.
+
+
+@pytest.fixture
+def crowd(stand) -> Stand:
+    stand.service.reload()
+    stand.bench.host.login(100, "pts/1")
+    stand.bench.host.login(200, "pts/2", user="bob", uid=1001, session_id="")
+    stand.bench.run(1)
+    return stand
+
+
+@pytest.mark.parametrize(("uid", "users"), [(0, ["alice", "bob"]), (1000, ["alice"]), (1001, ["bob"]), (1002, [])])
+def test_who_sees_whom(crowd, uid, users):
+    assert [each["user"] for each in crowd.service.list_sessions(uid)["sessions"]] == users
+
+
+@pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2"])
+def test_a_session_by_any_of_its_names(crowd, name):
+    for uid in (0, 1001):
+        assert crowd.service.explain_session(uid, name)["explanation"]["session"]["user"] == "bob"
+
+
+@pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2", "", "pts", "x" * 5000, "\ud800"])
+def test_what_one_may_not_see_is_not_there(crowd, name):
+    with pytest.raises(CallError) as caught:
+        crowd.service.explain_session(1000, name)
+    assert caught.value.name == "io.reaper.NoSuchSession"
+    assert len(caught.value.parameters["session"]) <= 200
