@@ -1,0 +1,239 @@
+"""io.reaper.varlink says what the daemon really answers: every field, every type, every word of an enum, both ways."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+
+from reaper.control import methods
+from reaper.control.methods import CallError, Peer, describe_interface, reply_to
+from reaper.decide import tracking, view
+from reaper.decide.lifecycle import Phase, Reason
+from reaper.decide.policy import Action, Match, Origin, Rule
+from reaper.decide.tracking import Tracked
+from tests.unit.fakes import FakeHost, make_limits, make_policy
+from tests.unit.simulated import MINUTE, SECOND
+
+# A small reader of the varlink interface definition language (https://varlink.org/Interface-Definition).
+
+TOKEN = re.compile(r"\s+|#[^\n]*|(?P<token>\[\]|->|[A-Za-z_][A-Za-z0-9_.]*|[():,?])")
+
+
+class Interface(NamedTuple):
+    name: str
+    types: dict[str, Any]
+    methods: dict[str, tuple[Any, Any]]
+    errors: dict[str, Any]
+
+
+class Reader:
+    def __init__(self, text: str) -> None:
+        self.tokens: list[str] = []
+        at = 0
+        while at < len(text):
+            match = TOKEN.match(text, at)
+            assert match, f"cannot read {text[at : at + 20]!r}"
+            if match["token"]:
+                self.tokens.append(match["token"])
+            at = match.end()
+
+    def take(self, expected: str = "") -> str:
+        token = self.tokens.pop(0)
+        assert not expected or token == expected, f"{token!r} where {expected!r} should be"
+        return token
+
+    def read(self) -> Interface:
+        self.take("interface")
+        found = Interface(self.take(), {}, {}, {})
+        while self.tokens:
+            kind, name = self.take(), self.take()
+            if kind == "type":
+                found.types[name] = self.read_struct()
+            elif kind == "error":
+                found.errors[name] = self.read_struct()
+            else:
+                assert kind == "method"
+                parameters = self.read_struct()
+                self.take("->")
+                found.methods[name] = parameters, self.read_struct()
+        return found
+
+    def read_struct(self) -> Any:
+        """A struct as a dict of types, or an enum as a set of words."""
+        self.take("(")
+        fields: dict[str, Any] = {}
+        while self.tokens[0] != ")":
+            name = self.take()
+            if self.tokens[0] == ":":
+                self.take(":")
+                fields[name] = self.read_type()
+            else:
+                fields[name] = None
+            if self.tokens[0] != ")":
+                self.take(",")
+        self.take(")")
+        return set(fields) if fields and None in fields.values() else fields
+
+    def read_type(self) -> Any:
+        if self.tokens[0] in ("?", "[]"):
+            return self.take(), self.read_type()
+        return self.read_struct() if self.tokens[0] == "(" else self.take()
+
+
+INTERFACE = Reader(describe_interface()).read()
+PLAIN = {"string": str, "int": int, "bool": bool, "float": float}
+
+
+def conforms(value: Any, wanted: Any, where: str) -> None:
+    """A value is of a type: no field missing, and none too many."""
+    if isinstance(wanted, tuple):
+        modifier, inner = wanted
+        if modifier == "?":
+            assert value is None or conforms(value, inner, where) is None
+            return
+        assert isinstance(value, list), where
+        for each in value:
+            conforms(each, inner, f"{where}[]")
+    elif isinstance(wanted, set):
+        assert value in wanted, f"{where}: {value!r} is not one of {wanted}"
+    elif isinstance(wanted, dict):
+        assert isinstance(value, dict), where
+        assert value.keys() == wanted.keys(), where
+        for name, inner in wanted.items():
+            conforms(value[name], inner, f"{where}.{name}")
+    elif wanted in PLAIN:
+        assert type(value) is PLAIN[wanted], f"{where}: {value!r} is no {wanted}"
+    else:
+        conforms(value, INTERFACE.types[wanted], where)
+
+
+# Sessions of every kind that there are.
+
+NOW = 1000 * SECOND
+JOBS = Rule("jobs", Match(user=("nobody-else",)), make_limits(), ())
+
+
+def make(origin: Origin, limits, seconds: int, terminals: int = 1, **life: object) -> tuple[Tracked, int]:
+    host = FakeHost()
+    names = [f"pts/{number}" for number in range(terminals)]
+    login = host.login(100, *names, origin=origin)
+    found = tracking.meet(login.session, host.read_terminals(names), host.clock(), is_new=True)
+    if limits is not None:
+        found = tracking.apply_policy(found, make_policy(limits, rules=(JOBS,)), frozenset(), NOW).tracked
+    found = replace(found, life=replace(found.life, **life))  # type: ignore[arg-type]
+    return tracking.scheduled(found), NOW + seconds * SECOND
+
+
+def every_session() -> list[tuple[Tracked, int]]:
+    found = [make(origin, make_limits(), 0) for origin in Origin]
+    found += [make(Origin.SSH, make_limits(action=action), 0, phase=phase) for action in Action for phase in Phase]
+    found += [
+        make(Origin.SSH, None, 0),
+        make(Origin.SSH, make_limits(), 0, terminals=0),
+        make(Origin.SSH, make_limits(idle_usec=None), 0),
+        make(Origin.SSH, make_limits(max_usec=20 * SECOND, idle_usec=10 * MINUTE), 5),
+        make(Origin.SSH, make_limits(warn_usec=()), 0),
+        make(Origin.SSH, make_limits(warn_usec=(), action=Action.OBSERVE), 0),
+        make(Origin.SSH, make_limits(), 10**6),
+        make(Origin.SSH, make_limits(), 55, phase=Phase.WARNED, stages=2, first_warned_usec=NOW),
+    ]
+    return found
+
+
+SESSIONS = every_session()
+
+
+def test_the_interface_is_ours():
+    assert INTERFACE.name == methods.INTERFACE
+    assert set(INTERFACE.types) == {"Session", "PassedOver", "Explanation"}
+    assert set(INTERFACE.errors) == {"NoSuchSession", "NotAllowed"}
+
+
+@pytest.mark.parametrize("number", range(len(SESSIONS)))
+def test_a_session_is_as_described(number):
+    tracked, now = SESSIONS[number]
+    conforms(view.of_session(tracked, now), "Session", "Session")
+
+
+@pytest.mark.parametrize("number", range(len(SESSIONS)))
+@pytest.mark.parametrize("policy", [None, make_policy(rules=(JOBS,))], ids=["no-policy", "policy"])
+def test_an_explanation_is_as_described(number, policy):
+    tracked, now = SESSIONS[number]
+    conforms(view.explain(tracked, policy, frozenset(), now), "Explanation", "Explanation")
+
+
+@pytest.mark.parametrize("field", ["origin", "phase", "action", "next", "reason"])
+def test_every_word_of_an_enum_can_be_answered(field):
+    """The other way round: nothing is described that no session ever shows."""
+    shown = {view.of_session(tracked, now)[field] for tracked, now in SESSIONS}
+    assert shown == INTERFACE.types["Session"][field]
+
+
+@pytest.mark.parametrize(("field", "words"), [("origin", Origin), ("phase", Phase)])
+def test_the_enums_are_those_of_the_code(field, words):
+    assert INTERFACE.types["Session"][field] == {each.value for each in words}
+
+
+def test_the_enums_that_know_nothing_as_well():
+    session = INTERFACE.types["Session"]
+    assert session["action"] == {"none", *(each.value for each in Action)}
+    assert session["reason"] == {"none", *(each.value for each in Reason)}
+
+
+NULLABLE = [name for name, kind in INTERFACE.types["Session"].items() if isinstance(kind, tuple) and kind[0] == "?"]
+
+
+@pytest.mark.parametrize("field", NULLABLE)
+def test_what_may_be_null_sometimes_is(field):
+    shown = [view.of_session(tracked, now)[field] for tracked, now in SESSIONS]
+    assert None in shown
+    assert any(each is not None for each in shown)
+
+
+class FakeSubject:
+    def list_sessions(self, uid: int) -> dict[str, Any]:
+        return {"sessions": [view.of_session(*each) for each in SESSIONS], "policy": "p0l1cy"}
+
+    def explain_session(self, uid: int, name: str) -> dict[str, Any]:
+        if name == "none":
+            raise CallError("io.reaper.NoSuchSession", session=name)
+        tracked, now = SESSIONS[0]
+        return {"explanation": view.explain(tracked, None, frozenset(), now)}
+
+
+PARAMETERS: dict[str, dict[str, Any]] = {"List": {}, "Explain": {"session": "100"}}
+
+
+def test_every_method_is_described_and_every_description_is_a_method():
+    ours = {name.rpartition(".")[2] for name in methods._METHODS if name.startswith("io.reaper.")}
+    assert ours == set(INTERFACE.methods) == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", sorted(INTERFACE.methods))
+def test_a_method_answers_as_described(name):
+    wanted, answered = INTERFACE.methods[name]
+    conforms(PARAMETERS[name], wanted, name)
+    reply = reply_to({"method": f"io.reaper.{name}", "parameters": PARAMETERS[name]}, Peer(1, 0), FakeSubject())
+    conforms(reply["parameters"], answered, name)
+
+
+def test_an_error_is_as_described():
+    reply = reply_to({"method": "io.reaper.Explain", "parameters": {"session": "none"}}, Peer(1, 0), FakeSubject())
+    assert reply["error"] == "io.reaper.NoSuchSession"
+    conforms(reply["parameters"], INTERFACE.errors["NoSuchSession"], "NoSuchSession")
+
+
+def test_the_service_describes_itself():
+    """org.varlink.service, and both interfaces on request."""
+    call = {"method": "org.varlink.service.GetInterfaceDescription"}
+    for name in ("io.reaper", "org.varlink.service"):
+        reply = reply_to({**call, "parameters": {"interface": name}}, Peer(1, 0), FakeSubject())
+        assert Reader(reply["parameters"]["description"]).read().name == name
+    reply = reply_to({**call, "parameters": {"interface": "io.other"}}, Peer(1, 0), FakeSubject())
+    assert reply["error"] == "org.varlink.service.InterfaceNotFound"
+    service = Reader(methods._SERVICE_DESCRIPTION).read()
+    info = reply_to({"method": "org.varlink.service.GetInfo"}, Peer(1, 0), FakeSubject())
+    conforms(info["parameters"], service.methods["GetInfo"][1], "GetInfo")
