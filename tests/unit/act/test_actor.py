@@ -305,6 +305,7 @@ def test_a_session_scope_is_killed_at_once(cgroup, scope):
 )
 def test_no_other_group_is_ever_killed(cgroup, scope):
     """Any other holds other people's sessions, or the system."""
+    cgroup("/user.slice")
     path = cgroup(f"/{scope}")
     assert not terminate.kill_scope(scope)
     with open(path, encoding="ascii") as file:
