@@ -23,7 +23,7 @@ from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Act, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
-from reaper.decide.model import Holding, Instant, ProcessId, Session, SessionKey
+from reaper.decide.model import Attached, Holding, Instant, ProcessId, Session, SessionKey, Targets
 from reaper.decide.policy import Kill, Policy
 from reaper.decide.snapshot import Snapshot
 from reaper.decide.tracking import Change, Tracked
@@ -49,6 +49,7 @@ class Daemon:
         self._host, self._actor, self._journal = host, actor, journal
         self._name, self._boot_id = name, boot_id
         self._holdings: dict[SessionKey, Holding] = {}  # what ending sessions held
+        self._front: dict[SessionKey, list[ProcessId]] = {}  # who was in front on their terminals as the end began
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._ledger = Ledger()
         self._polled: Instant | None = None
@@ -226,17 +227,20 @@ class Daemon:
             return
         self._commit(key, tracking.depart(tracked, now.boot_usec), now)
         self._actor.remove_record(key)
-        for memory in (self._holdings, self._unsent, self.sessions):
+        for memory in (self._holdings, self._front, self._unsent, self.sessions):
             memory.pop(key, None)
         self._unwatched.discard(key)
         self.on_forget(key)
         self._is_dirty = True
 
     def _leftovers(self, tracked: Tracked) -> list[ProcessId]:
-        """What is still running of a session that is to end as a whole (`kill: session`)."""
-        if tracked.life.phase is not Phase.ENDING or tracked.limits is None or tracked.limits.kill is not Kill.SESSION:
+        """What is still running of an ending session, of what is to end with it."""
+        if tracked.life.phase is not Phase.ENDING or tracked.limits is None:
             return []
-        return self._host.everything(tracked.session)
+        front = self._front.get(tracked.session.key, ())
+        everything = self._host.everything(tracked.session) if tracked.limits.kill is Kill.SESSION else ()
+        holding = self._host.holding(Targets((), tuple(front), tuple(everything)))
+        return [process for process, usage in holding if usage.processes]
 
     # What is done.
 
@@ -257,9 +261,8 @@ class Daemon:
         if isinstance(act, Tell):
             freed = self._host.freed(self._holdings.get(key, ())) if act.fact is Fact.TERMINATED else None
             if act.fact is Fact.TERMINATE_FAILED:
-                why = (
-                    f"still running: {' '.join(str(process.pid) for process in self._host.everything(tracked.session))}"
-                )
+                left = self._leftovers(tracked) or self._host.everything(tracked.session)
+                why = f"still running: {' '.join(str(process.pid) for process in left)}"
             self._journal.send(report.of_tell(act, tracked, self.policy_id, now.boot_usec, why, freed))
             return ""
         self._unsent.pop(key, None)
@@ -276,12 +279,18 @@ class Daemon:
         return ""
 
     def _climb(self, tracked: Tracked, act: Signal) -> None:
-        """One rung of the ladder, for whoever is there at this moment."""
+        """One rung of the ladder, for whoever is there at this moment, and for who was in front when it began."""
         assert tracked.limits is not None
+        key = tracked.session.key
         targets = self._host.targets(tracked.session, tracked.terminals)
         if act.rung is Rung.HANGUP:
             self._tell_person(tracked, messages.farewell_for(tracked, act.reason, self._name))
-        self._holdings.setdefault(tracked.session.key, self._host.holding(targets))
+        self._holdings.setdefault(key, self._host.holding(targets))
+        # A shell that ignores the loss of its line has no terminal any more, and has not detached itself either.
+        front = self._front.setdefault(key, [each.process for each in targets.attached if each.in_front])
+        present = {each.process for each in targets.attached}
+        left = tuple(Attached(process, in_front=True) for process in front if process not in present)
+        targets = targets._replace(attached=targets.attached + left)
         self._actor.climb(targets, act.rung, tracked.limits.kill, tracked.session.scope)
 
     def _tell_person(self, tracked: Tracked, text: str, only: Collection[str] | None = None) -> list[str]:

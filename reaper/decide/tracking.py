@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reaper.decide import evidence, lifecycle
 from reaper.decide.lifecycle import Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.model import Instant, Reading, Session
-from reaper.decide.policy import BUILT_IN, Limits, Policy, Subject, judge
+from reaper.decide.policy import BUILT_IN, Action, Limits, Policy, Subject, judge
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str]
     if policy is None:
         return Change(replace(tracked, rule="", limits=None, due_usec=None), ())
     verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups))
+    is_ending = tracked.life.phase is Phase.ENDING and tracked.limits is not None
+    if is_ending and verdict.limits.action is not Action.OBSERVE:
+        return Change(tracked, ())  # what was begun under a rule is brought to its end under that rule
     life = tracked.life
     acts: list[Act] = []
     opened = tracked.session.opened_usec

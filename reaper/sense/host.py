@@ -74,7 +74,7 @@ class Host:
         dead, problems = [], []
         record_keys = self._records.list_keys()
         self._broken &= record_keys
-        for key in record_keys - set(known) - self._broken:
+        for key in sorted(record_keys - set(known) - self._broken):
             try:
                 record = self._records.read(key)
             except ReaperError as problem:
@@ -127,7 +127,13 @@ class Host:
         return unclosed and bool(processes.survivors(session.scope))
 
     def terminal_names(self, session: Session) -> frozenset[str]:
-        """The session's outer terminals at this moment."""
+        """The session's outer terminals at this moment.
+
+        A graphical session has none: its person's keys go to the display server, and the times of the console that it
+        was started on do not move.
+        """
+        if session.origin is Origin.GRAPHICAL:
+            return frozenset()
         if session.tty:
             return frozenset([session.tty])
         if processes.is_alive(session.key):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -39,10 +40,13 @@ def host(suite: str, deb: str) -> Iterator[Host]:
         yield booted
 
 
+NUMBERS = itertools.count(1)  # no two people of a run share a name: the journal keeps what the first one did
+
+
 @pytest.fixture
 def person(host: Host, request: pytest.FixtureRequest) -> Iterator[str]:
     """A user of the test's own, who can log in over ssh and is removed afterwards with all they run."""
     stem = re.sub(r"[^a-z0-9]", "", request.node.name.partition("[")[0].replace("test_", "", 1))[:20]
-    name = host.add_user(f"p{len(host.output(['getent', 'passwd']).splitlines())}{stem}")
+    name = host.add_user(f"p{next(NUMBERS)}{stem}")
     yield name
     host.remove_user(name)

@@ -84,7 +84,8 @@ def only_one(name: str) -> Iterator[None]:
 
 def remove_tree(path: str) -> None:
     if os.path.lexists(path):
-        shutil.rmtree(path)
+        with contextlib.suppress(FileNotFoundError):  # another run may remove it as well
+            shutil.rmtree(path)
 
 
 def made_once(name: str, what: str, make: Callable[[str], None]) -> str:

@@ -1,0 +1,35 @@
+"""`make bench`: every figure that the README gives, measured side by side on booted hosts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from tests.bench import latency, login, poll
+from tests.host.lab import DEFAULT_SUITES, Host, LabError, build_deb, require_tools
+
+BENCHES = {"login": login, "poll": poll, "latency": latency}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description=__doc__)
+    parser.add_argument("benches", nargs="*", metavar="BENCH", default=list(BENCHES), help=", ".join(BENCHES))
+    parser.add_argument("--suite", action="append", help="of the hosts; bookworm and trixie unless given")
+    options = parser.parse_args()
+    require_tools()
+    for suite in options.suite or DEFAULT_SUITES:
+        with Host(suite) as host:
+            host.install(build_deb(suite))
+            kernel = os.uname().release
+            for name in options.benches:
+                print(f"\n== {name}: Debian {suite}, Linux {kernel}")
+                BENCHES[name].main(host)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LabError as error:
+        sys.exit(f"bench: {error}")
