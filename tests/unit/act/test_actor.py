@@ -1,62 +1,28 @@
-"""The contract of an actor, which the real one and the daemon's fake both keep; and what only a real one can show.
+"""The contract of an actor, which the real one and the daemon's fake both keep.
 
-Terminals are ptys that the test makes, processes are its own children, files are below its own directory.
+Terminals are ptys that the test makes, processes are its own children.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-import resource
 import signal
-import stat
 from collections.abc import Iterator
 
 import pytest
 
-from reaper.act import notify, runtime, terminate
 from reaper.act.actor import Actor
 from reaper.act.notify import Delivery
 from reaper.decide.lifecycle import Rung
-from reaper.decide.model import Attached, ProcessId, SessionKey, Targets
+from reaper.decide.model import Attached, ProcessId, Targets
 from reaper.decide.policy import Kill
+from tests.unit.act.ptys import Pty
 from tests.unit.fakes import CONT, HUP, KILL, TERM, FakeActor, FakeHost, FakeProcess
 from tests.unit.people import Witness
 from tests.unit.simulated import FakeTty
 
 ROLES = ("front", "background", "leader", "child", "detached")
-
-
-class Pty:
-    """A pty made by the test, which sees what is shown on it."""
-
-    def __init__(self) -> None:
-        self.master, self.slave = os.openpty()
-        self.name = os.ttyname(self.slave)[len("/dev/") :]
-        os.set_blocking(self.master, False)
-
-    def read(self) -> str:
-        shown = b""
-        try:
-            while True:
-                shown += os.read(self.master, 65536)
-        except (BlockingIOError, OSError):
-            return shown.decode()
-
-    def fill(self) -> None:
-        """Until it takes no more: nobody reads it."""
-        fd = os.open(f"/dev/{self.name}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        try:
-            while True:
-                os.write(fd, b"x" * 1000)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(fd)
-
-    def close(self) -> None:
-        os.close(self.master)
-        os.close(self.slave)
 
 
 class RealWorld:
@@ -132,21 +98,7 @@ def world(request, tmp_path) -> Iterator:
     world.stop()
 
 
-@pytest.fixture
-def pty() -> Iterator[Pty]:
-    pty = Pty()
-    yield pty
-    pty.close()
-
-
-@pytest.fixture
-def witness() -> Iterator[Witness]:
-    witness = Witness()
-    yield witness
-    witness.stop()
-
-
-# The contract: words.
+# Words.
 
 
 def test_a_message_is_shown(world):
@@ -172,7 +124,8 @@ def test_a_terminal_that_has_changed_hands(world):
     assert world.shown(name) == ""
 
 
-# The contract: signals.
+# Signals.
+
 
 BOTH = (Kill.TERMINAL, Kill.SESSION)
 LADDER = [
@@ -228,190 +181,3 @@ def test_the_fake_has_the_same_methods():
             assert list(inspect.signature(getattr(FakeActor, name)).parameters) == list(
                 inspect.signature(method).parameters
             )
-
-
-# Real signals.
-
-
-def test_never_pid_1_nor_ourselves():
-    """Whatever the caller says: the start times are right, and SIGCONT would do no harm."""
-    for pid in (1, os.getpid()):
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            start = int(file.read().rpartition(")")[2].split()[19])
-        assert terminate.send([ProcessId(pid, start)], signal.SIGCONT) == 0
-
-
-def test_never_a_whole_process_group():
-    """kill(2) would take 0 and negative numbers for many."""
-    assert terminate.send([ProcessId(0, 0)], signal.SIGCONT) == 0
-    for pid in (-1, -os.getpgrp()):
-        assert terminate.send([ProcessId(pid, 0)], signal.SIGCONT) == 0
-
-
-def test_a_process_is_reached_once_and_counted(witness):
-    assert terminate.send([witness.id, ProcessId(2**22 - 1, 1)], signal.SIGHUP, signal.SIGCONT) == 1
-    assert witness.signals() == {HUP, CONT}
-
-
-# Scopes.
-
-
-@pytest.fixture
-def cgroup(tmp_path, monkeypatch):
-    monkeypatch.setattr(terminate, "CGROUP", str(tmp_path))
-
-    def make(path: str) -> str:
-        directory = os.path.normpath(f"{tmp_path}{path}")
-        os.makedirs(directory, exist_ok=True)
-        with open(f"{directory}/cgroup.kill", "w", encoding="ascii"):
-            pass
-        return f"{directory}/cgroup.kill"
-
-    return make
-
-
-@pytest.mark.parametrize(
-    "scope",
-    ["/user.slice/user-1000.slice/session-3.scope", "/user.slice/user-0.slice/session-c12.scope"],
-)
-def test_a_session_scope_is_killed_at_once(cgroup, scope):
-    path = cgroup(scope)
-    assert terminate.kill_scope(scope)
-    with open(path, encoding="ascii") as file:
-        assert file.read() == "1"
-
-
-@pytest.mark.parametrize(
-    "scope",
-    [
-        "",
-        "/",
-        "/user.slice",
-        "/user.slice/",
-        "/user.slice/user-1000.slice",
-        "/user.slice/user-1000.slice/user@1000.service",
-        "/user.slice/user-1000.slice/session-3.scope/",
-        "/user.slice/user-1000.slice/session-3.scope/below",
-        "/user.slice/user-1000.slice/session-3.service",
-        "/user.slice/user-1000.slice/run-3.scope",
-        "/system.slice/session-3.scope",
-        "/session-3.scope",
-        "/user.slicex/session-3.scope",
-        "user.slice/user-1000.slice/session-3.scope",
-        "/user.slice/../system.slice/session-3.scope",
-        "/user.slice/../session-3.scope",
-        "/machine.slice/user.slice/session-3.scope",
-    ],
-)
-def test_no_other_group_is_ever_killed(cgroup, scope):
-    """Any other holds other people's sessions, or the system."""
-    cgroup("/user.slice")
-    path = cgroup(f"/{scope}")
-    assert not terminate.kill_scope(scope)
-    with open(path, encoding="ascii") as file:
-        assert file.read() == ""
-
-
-def test_a_scope_that_is_gone_or_cannot_be_killed(cgroup, tmp_path):
-    """Linux before 5.14 has no cgroup.kill: the caller signals each process instead."""
-    scope = "/user.slice/user-1000.slice/session-3.scope"
-    assert not terminate.kill_scope(scope)
-    os.makedirs(f"{tmp_path}{scope}")
-    assert not terminate.kill_scope(scope)
-
-
-def test_a_link_in_the_place_of_cgroup_kill_is_not_followed(cgroup, tmp_path):
-    scope = "/user.slice/user-1000.slice/session-3.scope"
-    os.makedirs(f"{tmp_path}{scope}")
-    (tmp_path / "other").write_text("")
-    os.symlink(tmp_path / "other", f"{tmp_path}{scope}/cgroup.kill")
-    with pytest.raises(OSError):
-        terminate.kill_scope(scope)
-    assert (tmp_path / "other").read_text() == ""
-
-
-# Real terminals.
-
-
-def test_a_message_changes_neither_atime_nor_ctime(pty):
-    """Our own words are no evidence."""
-    before = os.stat(f"/dev/{pty.name}")
-    notify.write_message(pty.name, "hello", os.geteuid())
-    after = os.stat(f"/dev/{pty.name}")
-    assert (after.st_atime_ns, after.st_ctime_ns) == (before.st_atime_ns, before.st_ctime_ns)
-
-
-def test_it_does_not_become_our_controlling_terminal(pty):
-    def controlling() -> str:
-        with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[4]
-
-    before = controlling()
-    notify.write_message(pty.name, "hello", os.geteuid())
-    assert controlling() == before
-
-
-def test_only_terminals_are_written_to(tmp_path, monkeypatch):
-    """No file, no link and no FIFO in the place of a terminal; and a FIFO does not hold us up."""
-    monkeypatch.setattr(notify, "DEV", str(tmp_path))
-    (tmp_path / "file").write_text("kept")
-    os.symlink(tmp_path / "file", tmp_path / "link")
-    os.mkfifo(tmp_path / "fifo")
-    for name in ("file", "link", "fifo", "file/below"):
-        assert notify.write_message(name, "x", os.geteuid()) is Delivery.GONE, name
-    assert (tmp_path / "file").read_text() == "kept"
-
-
-def test_when_descriptors_are_short_it_is_tried_again(pty):
-    """The session's other terminals are still to be written to, so this is no exception."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.dup(0)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
-    try:
-        outcome = notify.write_message(pty.name, "x", os.geteuid())
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert outcome is Delivery.BLOCKED
-
-
-# Files.
-
-
-def test_the_state_is_whole_and_roots_alone(tmp_path):
-    directory = str(tmp_path / "run")
-    actor = Actor(directory)
-    actor.write_state("one")
-    actor.write_state("two")
-    path = tmp_path / "run" / "state"
-    assert path.read_text() == "two"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(directory) == ["state"]
-
-
-def test_a_directory_that_was_taken_away_is_made_anew(tmp_path):
-    directory = str(tmp_path / "run")
-    Actor(directory).write_state("one")
-    os.unlink(f"{directory}/state")
-    os.rmdir(directory)
-    Actor(directory).write_state("two")
-    assert (tmp_path / "run" / "state").read_text() == "two"
-
-
-def test_a_link_in_the_place_of_the_new_state_is_not_followed(tmp_path):
-    (tmp_path / "victim").write_text("kept")
-    os.symlink(tmp_path / "victim", tmp_path / "state.new")
-    with pytest.raises(OSError):
-        runtime.write_state("x", str(tmp_path))
-    assert (tmp_path / "victim").read_text() == "kept"
-
-
-def test_records_are_cleared_away(tmp_path):
-    directory = tmp_path / "sessions"
-    directory.mkdir()
-    (directory / "5.7").write_text("x")
-    (directory / "5.8").write_text("x")
-    actor = Actor(str(tmp_path))
-    actor.remove_record(SessionKey(5, 7))
-    actor.remove_record(SessionKey(5, 7))
-    assert os.listdir(directory) == ["5.8"]

@@ -1,0 +1,121 @@
+"""Real signals, to the test's own children, and scopes: nothing is ever reached but the session's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.act import terminate
+from reaper.decide.model import ProcessId
+from tests.unit.fakes import CONT, HUP
+from tests.unit.people import Witness
+
+
+@pytest.fixture
+def witness() -> Iterator[Witness]:
+    witness = Witness()
+    yield witness
+    witness.stop()
+
+
+# Signals.
+
+
+def test_never_pid_1_nor_ourselves():
+    """Whatever the caller says: the start times are right, and SIGCONT would do no harm."""
+    for pid in (1, os.getpid()):
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            start = int(file.read().rpartition(")")[2].split()[19])
+        assert terminate.send([ProcessId(pid, start)], signal.SIGCONT) == 0
+
+
+def test_never_a_whole_process_group():
+    """kill(2) would take 0 and negative numbers for many."""
+    assert terminate.send([ProcessId(0, 0)], signal.SIGCONT) == 0
+    for pid in (-1, -os.getpgrp()):
+        assert terminate.send([ProcessId(pid, 0)], signal.SIGCONT) == 0
+
+
+def test_a_process_is_reached_once_and_counted(witness):
+    assert terminate.send([witness.id, ProcessId(2**22 - 1, 1)], signal.SIGHUP, signal.SIGCONT) == 1
+    assert witness.signals() == {HUP, CONT}
+
+
+# Scopes.
+
+
+@pytest.fixture
+def cgroup(tmp_path, monkeypatch):
+    monkeypatch.setattr(terminate, "CGROUP", str(tmp_path))
+
+    def make(path: str) -> str:
+        directory = os.path.normpath(f"{tmp_path}{path}")
+        os.makedirs(directory, exist_ok=True)
+        with open(f"{directory}/cgroup.kill", "w", encoding="ascii"):
+            pass
+        return f"{directory}/cgroup.kill"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["/user.slice/user-1000.slice/session-3.scope", "/user.slice/user-0.slice/session-c12.scope"],
+)
+def test_a_session_scope_is_killed_at_once(cgroup, scope):
+    path = cgroup(scope)
+    assert terminate.kill_scope(scope)
+    with open(path, encoding="ascii") as file:
+        assert file.read() == "1"
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "",
+        "/",
+        "/user.slice",
+        "/user.slice/",
+        "/user.slice/user-1000.slice",
+        "/user.slice/user-1000.slice/user@1000.service",
+        "/user.slice/user-1000.slice/session-3.scope/",
+        "/user.slice/user-1000.slice/session-3.scope/below",
+        "/user.slice/user-1000.slice/session-3.service",
+        "/user.slice/user-1000.slice/run-3.scope",
+        "/system.slice/session-3.scope",
+        "/session-3.scope",
+        "/user.slicex/session-3.scope",
+        "user.slice/user-1000.slice/session-3.scope",
+        "/user.slice/../system.slice/session-3.scope",
+        "/user.slice/../session-3.scope",
+        "/machine.slice/user.slice/session-3.scope",
+    ],
+)
+def test_no_other_group_is_ever_killed(cgroup, scope):
+    """Any other holds other people's sessions, or the system."""
+    cgroup("/user.slice")
+    path = cgroup(f"/{scope}")
+    assert not terminate.kill_scope(scope)
+    with open(path, encoding="ascii") as file:
+        assert file.read() == ""
+
+
+def test_a_scope_that_is_gone_or_cannot_be_killed(cgroup, tmp_path):
+    """Linux before 5.14 has no cgroup.kill: the caller signals each process instead."""
+    scope = "/user.slice/user-1000.slice/session-3.scope"
+    assert not terminate.kill_scope(scope)
+    os.makedirs(f"{tmp_path}{scope}")
+    assert not terminate.kill_scope(scope)
+
+
+def test_a_link_in_the_place_of_cgroup_kill_is_not_followed(cgroup, tmp_path):
+    scope = "/user.slice/user-1000.slice/session-3.scope"
+    os.makedirs(f"{tmp_path}{scope}")
+    (tmp_path / "other").write_text("")
+    os.symlink(tmp_path / "other", f"{tmp_path}{scope}/cgroup.kill")
+    with pytest.raises(OSError):
+        terminate.kill_scope(scope)
+    assert (tmp_path / "other").read_text() == ""

@@ -1,0 +1,93 @@
+"""The server on a real socket below the test's directory: one call of pump() at a time, no clock but the test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import selectors
+import socket
+from typing import Any
+
+from reaper.control.methods import CallError
+from reaper.control.server import Server
+
+LIST = b'{"method":"io.reaper.List"}\0'
+ALL = {"parameters": {"sessions": ["1", "2", "3"], "policy": ""}}
+
+
+class FakeSubject:
+    """Sessions of root and of two others, and one answer as large as a test wants."""
+
+    def __init__(self) -> None:
+        self.padding = ""
+        self.calls = 0
+
+    def list_sessions(self, uid: int) -> dict[str, Any]:
+        self.calls += 1
+        owners = {"1": 0, "2": 1000, "3": 1001}
+        visible = [name for name, owner in owners.items() if uid in (0, owner)]
+        return {"sessions": visible, "policy": self.padding}
+
+    def explain_session(self, uid: int, name: str) -> dict[str, Any]:
+        raise CallError("io.reaper.NoSuchSession", session=name[:200])
+
+
+class Stand:
+    """A server in its loop."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.selector = selectors.DefaultSelector()
+        self.subject = FakeSubject()
+        self.server = Server(self.selector, self.subject, path)
+        self.now_usec = 0
+        self.clients: list[socket.socket] = []
+        self.server.ensure_bound()
+
+    def pump(self) -> None:
+        """Turns of the loop until nothing is ready."""
+        for _ in range(10_000):
+            ready = self.selector.select(0)
+            if not ready:
+                return
+            for key, events in ready:
+                assert key.data is self.server
+                self.server.handle(key.fd, events, self.now_usec)
+        raise AssertionError("the server spins")
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.clients.append(connection)
+        connection.connect(self.path)
+        connection.setblocking(False)
+        self.pump()
+        return connection
+
+    def send(self, connection: socket.socket, data: bytes) -> None:
+        connection.sendall(data)
+        self.pump()
+
+    def read(self, connection: socket.socket) -> list[Any]:
+        """The replies that are there, whole; None at the end for a connection that was closed."""
+        data = b""
+        closed = False
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                try:
+                    more = connection.recv(1 << 20)
+                except ConnectionResetError:
+                    more = b""
+                if not more:
+                    closed = True
+                    break
+                data += more
+                self.pump()
+        assert not data or data.endswith(b"\0")
+        replies = [json.loads(each) for each in data.split(b"\0")[:-1]]
+        return [*replies, None] if closed else replies
+
+    def stop(self) -> None:
+        for connection in self.clients:
+            connection.close()
+        self.server.close()
+        self.selector.close()

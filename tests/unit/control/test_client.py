@@ -1,0 +1,45 @@
+"""The client of the control socket: an answer, an error, and nobody there."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from reaper.control import client
+from tests.unit.control.stand import ALL, Stand
+from tests.unit.people import fork
+
+
+def serve(stand: Stand, replies: int) -> int:
+    """A child that serves so many turns, as the client waits for its answer."""
+
+    def work() -> None:
+        for _ in range(replies):
+            for key, events in stand.selector.select(5):
+                stand.server.handle(key.fd, events, 0)
+
+    return fork(work)
+
+
+def test_the_client_gets_an_answer(stand):
+    pid = serve(stand, 2)
+    try:
+        assert client.call("io.reaper.List", {}, stand.path) == ALL["parameters"]
+    finally:
+        os.waitpid(pid, 0)
+
+
+def test_the_client_gets_an_error(stand):
+    pid = serve(stand, 2)
+    try:
+        with pytest.raises(client.DaemonRefusedError, match="no session 'x' that you may see") as caught:
+            client.call("io.reaper.Explain", {"session": "x"}, stand.path)
+        assert caught.value.name == "io.reaper.NoSuchSession"
+    finally:
+        os.waitpid(pid, 0)
+
+
+def test_nobody_listens(tmp_path):
+    with pytest.raises(client.DaemonAbsentError, match="reaperd does not answer"):
+        client.call("io.reaper.List", {}, str(tmp_path / "none"))

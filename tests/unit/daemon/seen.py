@@ -1,0 +1,14 @@
+"""What can be seen of a login: the words on its terminals, and whether anything of it was signalled."""
+
+from __future__ import annotations
+
+from tests.unit.fakes import FakeLogin
+
+
+def shown(login: FakeLogin, terminal: str = "pts/1") -> list[str]:
+    """What the person has read on a terminal, a message one line."""
+    return [text.strip("\a\r\n") for text in login.ttys[terminal].shown]
+
+
+def signalled(login: FakeLogin) -> bool:
+    return any(process.signals for process in (login.leader, *login.processes, *login.survivors))

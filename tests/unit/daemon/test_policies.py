@@ -1,0 +1,109 @@
+"""What the policy decides, and what happens to a session when another policy is adopted in the middle of its life."""
+
+from __future__ import annotations
+
+from reaper.decide.policy import Action, Match, Rule
+from tests.unit.daemon.seen import shown, signalled
+from tests.unit.fakes import CONT, HUP, KILL, Bench, make_limits, make_policy
+from tests.unit.simulated import SECOND
+
+
+def test_observe_touches_nothing():
+    bench = Bench(make_policy(make_limits(action=Action.OBSERVE)))
+    login = bench.host.login(100, "pts/1")
+    bench.run(300)
+    assert bench.words() == ["opened", "warned", "warned", "observed"]
+    assert all(event.fields["observed"] == "1" for event in bench.told())
+    assert shown(login) == []
+    assert not signalled(login)
+    login.ttys["pts/1"].type()
+    bench.run(300)
+    assert bench.words()[4:] == ["resumed", "warned", "warned", "observed"]
+    assert shown(login) == []
+
+
+def test_without_a_policy_nobody_is_touched():
+    bench = Bench()
+    login = bench.host.login(100, "pts/1")
+    bench.run(100_000)
+    assert bench.words() == ["opened"]
+    assert not signalled(login)
+    assert shown(login) == []
+
+
+def test_a_stricter_policy_warns_first(bench):
+    """Idle for 50 min under a limit of an hour; then the limit is one minute."""
+    bench.adopt(make_policy(make_limits(idle_usec=3600 * SECOND)))
+    login = bench.host.login(100, "pts/1")
+    bench.run(3000)
+    bench.adopt(make_policy())
+    bench.tick()
+    assert bench.words() == ["opened", "warned"]
+    assert shown(login) == ["reaper: This session on host1 is idle and ends in 10s. Press any key to stay."]
+    bench.run(9.9)
+    assert "ending" not in bench.words()
+    bench.run(0.1)
+    assert "ending" in bench.words()
+
+
+def test_a_milder_policy_takes_the_warning_back(bench):
+    login = bench.host.login(100, "pts/1")
+    bench.run(50)
+    bench.adopt(make_policy(make_limits(idle_usec=3600 * SECOND)))
+    bench.run(100)
+    assert bench.words() == ["opened", "warned", "cancelled"]
+    assert shown(login)[-1] == "reaper: Thank you, this session stays."
+
+
+def test_from_observe_to_terminate_warns_first(bench):
+    bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
+    login = bench.host.login(100, "pts/1")
+    bench.run(300)
+    bench.adopt(make_policy())
+    bench.run(9)
+    assert shown(login) == ["reaper: This session on host1 is idle and ends in 10s. Press any key to stay."]
+    assert not signalled(login)
+    bench.run(2)
+    assert signalled(login)
+
+
+def test_to_observe_in_the_middle_of_an_end_stops_it(bench):
+    login = bench.host.login(100, "pts/1")
+    login.processes[0].ends_on = frozenset([KILL])
+    bench.run(68)
+    assert login.processes[0].signals == [HUP, CONT]
+    bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
+    bench.run(100)
+    assert login.leader.signals == []
+    assert login.processes[0].signals == [HUP, CONT]
+    assert bench.words()[-1] == "observed"
+
+
+def test_a_session_on_its_way_out_keeps_its_rule():
+    """Its shell has ended, and its terminal: it is no session without a terminal now, which another rule is for."""
+    jobs = Rule("jobs", Match(terminal=("none",)), make_limits(action=Action.OBSERVE), ("action",))
+    bench = Bench(make_policy(rules=(jobs,)))
+    login = bench.host.login(100, "pts/1")
+    bench.run(68.1)
+    login.ttys.clear()
+    bench.run(30)
+    assert bench.words()[-2:] == ["ending", "terminated"]
+    assert bench.told()[-1].fields["rule"] == "environment:standard"
+
+
+def test_groups_are_asked_for_only_where_a_rule_does(bench):
+    bench.host.trouble["alice"] = OSError("the name service is slow")
+    bench.host.login(100, "pts/1")
+    bench.run(10)
+    assert bench.warnings() == []
+
+
+def test_a_rule_by_group_decides(bench):
+    ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
+    bench.adopt(make_policy(rules=(ops,)))
+    bench.host.groups["alice"] = frozenset(["ops", "users"])
+    bench.host.login(100, "pts/1")
+    bench.host.login(200, "pts/2", user="bob", uid=1001)
+    bench.run(100)
+    assert bench.words(100) == ["opened"]
+    assert "terminated" in bench.words(200)

@@ -1,0 +1,102 @@
+"""A session's terminals: those that do not take a warning, that come and go, that are another's, and forged times."""
+
+from __future__ import annotations
+
+from tests.unit.daemon.seen import shown, signalled
+from tests.unit.fakes import FakeTty
+
+
+def test_a_terminal_that_does_not_take_the_warning(bench):
+    """Ctrl-S: the record says so, the warning is tried again at each poll, and the end comes at the limit as ever."""
+    login = bench.host.login(100, "pts/1")
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(49)
+    (warned,) = bench.told(word="warned")
+    assert warned.fields["why"] == "not shown on pts/1, which does not take output"
+    assert shown(login) == []
+    login.ttys["pts/1"].is_blocked = False
+    bench.run(5)
+    assert shown(login) == ["reaper: This session on host1 is idle and ends in 18s. Press any key to stay."]
+    assert bench.warnings() == ["the warning of session 100 is on its terminal now"]
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(14)
+    assert bench.words()[-1] == "ending"
+
+
+def test_a_blocked_terminal_makes_neither_silence_nor_repetition_on_the_others(bench):
+    login = bench.host.login(100, "pts/1", "pts/2")
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(57)
+    assert len(shown(login, "pts/2")) == 1
+    login.ttys["pts/2"].type()
+    bench.run(5)
+    login.ttys["pts/1"].is_blocked = False
+    bench.run(20)
+    assert shown(login, "pts/1") == []
+
+
+def test_a_warning_that_the_next_one_overtakes_is_not_repeated(bench):
+    login = bench.host.login(100, "pts/1")
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(57.9)
+    login.ttys["pts/1"].is_blocked = False
+    bench.run(9)
+    assert shown(login) == ["reaper: This session on host1 is idle and ends in 10s. Press any key to stay."]
+
+
+def test_terminals_come_and_go_on_one_session(bench):
+    """ControlMaster: input on any of them keeps the session, and a warning is shown on all."""
+    login = bench.host.login(100, "pts/1")
+    bench.run(20)
+    login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
+    bench.run(6)
+    tracked = bench.daemon.sessions[login.session.key]
+    assert tracked.terminals == ("pts/1", "pts/2")
+    bench.run(24)
+    login.ttys["pts/2"].type()
+    bench.run(20)
+    assert bench.words() == ["opened"]
+    del login.ttys["pts/1"]
+    bench.run(40)
+    assert len(shown(login, "pts/2")) == 2
+    assert bench.words() == ["opened", "warned", "warned"]
+    login.ttys.clear()
+    bench.run(200)
+    assert bench.words() == ["opened", "warned", "warned"]
+
+
+def test_inner_terminals_are_nobodys(bench):
+    """tmux's pty, owned by the same user: typing there is no evidence, and it is looked up only when it changes."""
+    login = bench.host.login(100, "pts/1")
+    bench.host.strangers["pts/9"] = FakeTty("pts/9", bench.host.time)
+    for _ in range(8):
+        bench.run(8)
+        bench.host.strangers["pts/9"].type()
+    bench.run(5)
+    assert "ending" in bench.words()
+    assert bench.host.strangers["pts/9"].shown == []
+    assert signalled(login)
+
+
+def test_a_session_without_a_terminal_is_left_alone(bench):
+    login = bench.host.login(100)
+    bench.run(10_000)
+    assert bench.words() == ["opened"]
+    assert not signalled(login)
+
+
+def test_forged_times_are_told_once_and_do_not_count(bench):
+    login = bench.host.login(100, "pts/1")
+    for _ in range(20):
+        bench.run(3)
+        login.ttys["pts/1"].touch(bench.host.time.wall_ns)
+    bench.run(9)
+    assert bench.words() == ["opened", "tampered", "warned", "warned", "ending"]
+
+
+def test_mesg_is_no_forgery(bench):
+    login = bench.host.login(100, "pts/1")
+    bench.run(10)
+    login.ttys["pts/1"].chmod(0o600)
+    bench.run(10)
+    assert bench.words() == ["opened"]

@@ -1,0 +1,23 @@
+"""The hosts under test: both for the contract that they share, the real one alone for what only it can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.sense.worlds import FakeWorld, RealWorld
+
+
+@pytest.fixture(params=["fake", "real"])
+def world(request, tmp_path) -> Iterator:
+    world = FakeWorld() if request.param == "fake" else RealWorld(str(tmp_path))
+    yield world
+    world.stop()
+
+
+@pytest.fixture
+def real(tmp_path) -> Iterator[RealWorld]:
+    world = RealWorld(str(tmp_path))
+    yield world
+    world.stop()

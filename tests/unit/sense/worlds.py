@@ -1,0 +1,127 @@
+"""A host with one login, for the tests of both: the real host among the test's own children, and the daemon's fake.
+
+The logins of the real one are made by the test, on real ptys (tests/unit/people.py).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from reaper.decide.model import NS_PER_SEC, ProcessId, Session
+from reaper.sense import processes
+from reaper.sense.host import Host
+from reaper.sense.logind import LogindSession
+from reaper.sense.records import Records
+from tests.unit.fakes import FakeHost, FakeProcess
+from tests.unit.people import Line, RealLogin
+from tests.unit.simulated import SECOND, FakeTty
+
+
+class FakeLogind:
+    """logind as the host asks it."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, LogindSession] = {}
+        self.is_silent = False
+        self.asked: list[str] = []
+
+    def list_ids(self) -> set[str]:
+        return set(self.known)
+
+    def read_sessions(self, ids):
+        self.asked += sorted(ids)
+        return None if self.is_silent else [self.known[each] for each in sorted(ids) if each in self.known]
+
+
+class RealWorld:
+    """The host under the test, with one login of its making."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.logind = FakeLogind()
+        self.host = Host(Records(directory), self.logind)  # type: ignore[arg-type]
+        self.login = RealLogin()
+        self.session: Session = self.login.session
+        self.leader = ProcessId(*self.session.key)
+
+    def open(self) -> Line:
+        return self.login.lines[self.login.open()]
+
+    def close(self, name: str) -> None:
+        shell = self.login.lines[name].shell
+        self.login.close(name)
+        wait_until(lambda: not processes.is_alive(shell))
+
+    def type(self, name: str) -> None:
+        self.login.type(name)
+
+    def touch(self, name: str, seconds_ago: int) -> None:
+        at = time.time_ns() - seconds_ago * NS_PER_SEC
+        os.utime(f"/dev/{name}", ns=(at, at))
+
+    def chmod(self, name: str) -> None:
+        os.chmod(f"/dev/{name}", os.stat(f"/dev/{name}").st_mode & 0o7777)
+
+    def settle(self, name: str) -> None:
+        """Until ctime is no longer fresh."""
+        wait_until(lambda: not self.host.read_terminals([name])[0].is_fresh)
+
+    def end(self) -> None:
+        lines = list(self.login.lines.values())
+        self.login.stop()
+        wait_until(lambda: not any(processes.is_alive(each) for line in lines for each in (line.shell, line.job)))
+
+    def stop(self) -> None:
+        self.login.stop()
+
+
+class FakeWorld:
+    """The daemon's fake, with the same login."""
+
+    def __init__(self) -> None:
+        self.host = FakeHost()
+        self.made = self.host.login(100)
+        self.session = self.made.session
+        self.leader = self.made.leader.id
+        self.lines: dict[str, Line] = {}
+
+    def open(self) -> Line:
+        name = f"pts/{len(self.lines)}"
+        self.made.ttys[name] = FakeTty(name, self.host.time)
+        shell = FakeProcess(ProcessId(200 + len(self.lines), 9), tty=name)
+        job = FakeProcess(ProcessId(300 + len(self.lines), 9), tty=name, in_front=False)
+        self.made.processes += [shell, job]
+        self.lines[name] = Line(name, shell.id, job.id)
+        return self.lines[name]
+
+    def close(self, name: str) -> None:
+        del self.made.ttys[name]
+        for process in self.made.processes:
+            if process.tty == name:
+                process.is_alive = False
+
+    def type(self, name: str) -> None:
+        self.made.ttys[name].type()
+
+    def touch(self, name: str, seconds_ago: int) -> None:
+        self.made.ttys[name].touch(self.host.time.wall_ns - seconds_ago * NS_PER_SEC)
+
+    def chmod(self, name: str) -> None:
+        self.made.ttys[name].chmod(0o620)
+
+    def settle(self, name: str) -> None:
+        self.host.time.boot_usec += SECOND
+
+    def end(self) -> None:
+        self.host.leave(self.made)
+
+    def stop(self) -> None:
+        pass
+
+
+def wait_until(condition, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        os.sched_yield()
