@@ -1,8 +1,8 @@
-"""`make demo`: two people log in to a disposable host, one types and one walks away, and everybody can watch.
+"""`make demo`: two people log in to a disposable host, one types and one walks away, and you can watch.
 
-Nothing is staged: the package is built and installed as a user would, ssh is the real client, the daemon is the packaged
-one, and only the limits are of seconds. What each person sees and what the journal says is shown as it happens; the
-summary at the end is checked against both, and the exit status is that of the check.
+Nothing is staged: the package is built and installed as a user would, ssh is the real client, the daemon is the
+packaged one, and only the limits are of seconds. What each person sees and what the journal says is shown as it
+happens; the summary at the end is checked against both, and the exit status is that of the check.
 """
 
 from __future__ import annotations
