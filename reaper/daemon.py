@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Callable
 
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
-from reaper.act.notify import Delivery
+from reaper.act.messenger import Messenger
 from reaper.decide import brake, messages, report, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
-from reaper.decide.lifecycle import Act, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
-from reaper.decide.model import Attached, Holding, Instant, ProcessId, Session, SessionKey, Targets
+from reaper.decide.lifecycle import Act, Fact, Phase, Rung, Signal, Spare, Tell, Warn
+from reaper.decide.model import Attached, Ending, Instant, ProcessId, Session, SessionKey, Targets
 from reaper.decide.policy import Kill, Policy
 from reaper.decide.snapshot import Snapshot
 from reaper.decide.tracking import Change, Tracked
@@ -31,10 +30,18 @@ from reaper.sense.host import Host
 
 # How long the processes of a session get to die after its leader has, before what was freed is counted.
 SETTLE_USEC = 200_000
+# How long a connection gets to close by itself once nobody is on its terminals any more: sshd and PAM take a moment.
+# What is left then (a master that persists) should not take in a person who comes back to what is ending.
+CLOSING_USEC = 2 * USEC_PER_SEC
+# How often to look again at a session that is due and could not be warned.
+UNTOLD_USEC = 60 * USEC_PER_SEC
 # Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.
 SAVE_USEC = 60 * USEC_PER_SEC
 # A record older than this at first sight began before the daemon: its login says nothing of now.
 NEW_LOGIN_USEC = 60 * USEC_PER_SEC
+# A tick that comes this late was kept from coming: by a stop of the daemon, a suspended host. It is more than a busy
+# host's scheduler takes and less than the shortest lead that a person can answer to.
+LAPSE_USEC = 5 * USEC_PER_SEC
 DEFAULT_POLL_USEC = 15 * USEC_PER_SEC
 
 
@@ -47,26 +54,30 @@ class Daemon:
         self.on_track: Callable[[SessionKey], bool] = lambda _key: False
         self.on_forget: Callable[[SessionKey], None] = lambda _key: None
         self._host, self._actor, self._journal = host, actor, journal
-        self._name, self._boot_id = name, boot_id
-        self._holdings: dict[SessionKey, Holding] = {}  # what ending sessions held
-        self._front: dict[SessionKey, list[ProcessId]] = {}  # who was in front on their terminals as the end began
+        self._boot_id = boot_id
+        self._messenger = Messenger(actor, journal, name)
+        self._endings: dict[SessionKey, Ending] = {}
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._ledger = Ledger()
         self._polled: Instant | None = None
         self._poll_at = 0
+        self._expected_usec = 0  # when the next tick was to come at the latest
         self._policy_text = ""
         self._saved_usec = 0
         self._is_dirty = False
         self._save_failed = False
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
-        # Warnings that some terminals did not take, and those terminals.
-        self._unsent: dict[SessionKey, tuple[Reason, list[str]]] = {}
+        self._unjudged: set[SessionKey] = set()  # sessions that await a name service's word on their user
+        self._groups: dict[str, frozenset[str]] = {}  # of users, where a rule asks for them
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
 
     # The tick.
 
     def tick(self, now: Instant) -> None:
         """Does whatever is due at this moment."""
+        if self._expected_usec and now.boot_usec - self._expected_usec > LAPSE_USEC:
+            for key, tracked in self.sessions.items():
+                self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
         if now.boot_usec >= self._poll_at:
             self._poll(now)
         for key, at in list(self._settling.items()):
@@ -78,6 +89,7 @@ class Daemon:
                 self._guarded(key, now, self._turn)
         if self._is_dirty or now.boot_usec - self._saved_usec >= SAVE_USEC:
             self.save()
+        self._expected_usec = self.next_wake()
 
     def next_wake(self) -> int:
         """When tick() has something to do again."""
@@ -94,20 +106,20 @@ class Daemon:
         return self.policy.poll_usec if self.policy else DEFAULT_POLL_USEC
 
     def _poll(self, now: Instant) -> None:
-        if self._polled is not None and now.boot_usec - self._polled.boot_usec > 2 * self.poll_usec + 10 * USEC_PER_SEC:
-            for key, tracked in self.sessions.items():
-                self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
         self._journal.flush()
         self._discover(now)
         previous = self._polled or now
-        moved = self._sessions_of_new_ptys()
-        for key in list(self.sessions):
-            if key in self.sessions:
-                self._guarded(key, now, lambda key, now: self._look(key, previous, now, key in moved))
+        # Whether a console counts can change without a trace on it: a display server takes it over and gives it back.
+        moved = self._sessions_of_new_ptys() | {key for key, each in self.sessions.items() if each.session.tty}
+        stirred = [key for key, each in self.sessions.items() if key in moved or not self._is_quiet(each)]
+        for key in stirred:
+            self._guarded(key, now, lambda key, now: self._look(key, previous, now, key in moved))
         for key in list(self._unwatched):
             self._guarded(key, now, self._check_gone)
-        for key in list(self._unsent):
-            self._guarded(key, now, self._retry)
+        for key in self._messenger.waiting:
+            self._guarded(key, now, lambda key, now: self._messenger.retry(self.sessions[key], now.boot_usec))
+        for key in list(self._unjudged):
+            self._guarded(key, now, self._apply_policy)
         self._polled = now
         self._poll_at = now.boot_usec + self.poll_usec
 
@@ -136,9 +148,10 @@ class Daemon:
         readings = self._host.read_terminals(self._host.terminal_names(session))
         is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
         self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new)
+        self._watch(session.key)
+        self._groups.pop(session.user, None)
         self._apply_policy(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
-        self._watch(session.key)
         self._is_dirty = True
 
     def _watch(self, key: SessionKey) -> None:
@@ -171,6 +184,8 @@ class Daemon:
     def _look(self, key: SessionKey, previous: Instant, now: Instant, is_moved: bool = False) -> None:
         """Looks at a session's terminals, and at which they are if that may have changed."""
         tracked = self.sessions[key]
+        if tracked.life.phase is Phase.ENDING:
+            return  # it loses its terminals by that; its rule, and what is told of it, are of those that it had
         if is_moved:
             readings = self._host.read_terminals(self._host.terminal_names(tracked.session))
         else:
@@ -181,16 +196,21 @@ class Daemon:
                 names = self._host.terminal_names(tracked.session)
                 readings = tuple(reading for reading in readings if reading.name in names)
         self._commit(key, tracking.look(tracked, readings, previous, now), now)
-        # One that is being ended loses its terminals by that: it is ended under the rule that was its own till then.
-        if self.sessions[key].terminals != tracked.terminals and tracked.life.phase is not Phase.ENDING:
+        if self.sessions[key].terminals != tracked.terminals:
             self._apply_policy(key, now)
+
+    def _is_quiet(self, tracked: Tracked) -> bool:
+        """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
+        try:
+            return all(map(self._host.is_unchanged, tracked.readings))
+        except OSError:  # whatever it is, the look itself tells, behind its barrier
+            return False
 
     # What is due.
 
     def _turn(self, key: SessionKey, now: Instant) -> None:
         """The moment of a session has come: a warning, its end, or the next rung of its end."""
-        if self.sessions[key].life.phase is not Phase.ENDING:
-            self._look(key, self._polled or now, now)
+        self._look(key, self._polled or now, now)
         self._commit(key, tracking.pass_time(self.sessions[key], now.boot_usec), now)
         if tracking.is_due(self.sessions[key], now.boot_usec):
             self._end(key, now)
@@ -204,10 +224,16 @@ class Daemon:
         self._look(key, self._polled or now, now, is_moved=True)
         if not tracking.is_due(self.sessions[key], now.boot_usec):
             return
+        if self._messenger.is_untold(key):
+            self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + UNTOLD_USEC)
+            return
         was_engaged = self._ledger.is_engaged
         is_admitted, self._ledger = brake.admit(self._ledger, self.policy.brake, now.boot_usec)
         if is_admitted:
-            self._commit(key, tracking.finish(self.sessions[key], now.boot_usec), now)
+            change = tracking.finish(self.sessions[key], now.boot_usec)
+            self.sessions[key] = change.tracked
+            self.save()  # before the act: were it our last, the next daemon and its brake would know of it
+            self._commit(key, change, now)
             return
         release = brake.release_usec(self._ledger, self.policy.brake)
         self.sessions[key] = replace(self.sessions[key], due_usec=max(release, now.boot_usec + 1))
@@ -223,13 +249,21 @@ class Daemon:
     def _check_gone(self, key: SessionKey, now: Instant) -> None:
         """Takes leave of a session that is not there any more."""
         tracked = self.sessions.get(key)
-        if tracked is None or self._host.is_alive(tracked.session) or self._leftovers(tracked):
+        if tracked is None:
+            return
+        left = self._leftovers(tracked)
+        if self._host.is_alive(tracked.session) or left:
+            is_hung_up = tracked.life.phase is Phase.ENDING and not left
+            if is_hung_up and not self._host.terminal_names(tracked.session):
+                self.sessions[key] = tracking.hurry(tracked, now.boot_usec + CLOSING_USEC)
             return
         self._commit(key, tracking.depart(tracked, now.boot_usec), now)
         self._actor.remove_record(key)
-        for memory in (self._holdings, self._front, self._unsent, self.sessions):
-            memory.pop(key, None)
+        self._messenger.forget(key)
+        self._endings.pop(key, None)
         self._unwatched.discard(key)
+        self._unjudged.discard(key)
+        del self.sessions[key]
         self.on_forget(key)
         self._is_dirty = True
 
@@ -237,9 +271,10 @@ class Daemon:
         """What is still running of an ending session, of what is to end with it."""
         if tracked.life.phase is not Phase.ENDING or tracked.limits is None:
             return []
-        front = self._front.get(tracked.session.key, ())
+        ending = self._endings.get(tracked.session.key)
+        front = ending.front if ending else ()
         everything = self._host.everything(tracked.session) if tracked.limits.kill is Kill.SESSION else ()
-        holding = self._host.holding(Targets((), tuple(front), tuple(everything)))
+        holding = self._host.holding(Targets((), front, tuple(everything)))
         return [process for process, usage in holding if usage.processes]
 
     # What is done.
@@ -259,20 +294,17 @@ class Daemon:
         assert tracked.limits is not None or isinstance(act, Tell)
         key = tracked.session.key
         if isinstance(act, Tell):
-            freed = self._host.freed(self._holdings.get(key, ())) if act.fact is Fact.TERMINATED else None
+            ending = self._endings.get(key)
+            freed = self._host.freed(ending.holding if ending else ()) if act.fact is Fact.TERMINATED else None
             if act.fact is Fact.TERMINATE_FAILED:
                 left = self._leftovers(tracked) or self._host.everything(tracked.session)
                 why = f"still running: {' '.join(str(process.pid) for process in left)}"
             self._journal.send(report.of_tell(act, tracked, self.policy_id, now.boot_usec, why, freed))
             return ""
-        self._unsent.pop(key, None)
         if isinstance(act, Warn):
-            missed = self._tell_person(tracked, messages.warning_for(tracked, act, self._name))
-            if missed:
-                self._unsent[key] = act.reason, missed
-            return f"not shown on {', '.join(missed)}, which does not take output" if missed else ""
+            return self._messenger.warn(tracked, act)
         if isinstance(act, Spare):
-            self._tell_person(tracked, messages.spared())
+            self._messenger.spare(tracked)
             return ""
         self._climb(tracked, act)
         self._settling[key] = now.boot_usec + SETTLE_USEC
@@ -282,45 +314,29 @@ class Daemon:
         """One rung of the ladder, for whoever is there at this moment, and for who was in front when it began."""
         assert tracked.limits is not None
         key = tracked.session.key
-        targets = self._host.targets(tracked.session, tracked.terminals)
+        ending = None if act.rung is Rung.HANGUP else self._endings.get(key)  # not of an end that a lapse broke off
+        # Of the terminals that it had as its end began, those that are still its own: a number is soon given to others.
+        names = (ending.terminals if ending else frozenset(tracked.terminals)) & self._host.terminal_names(
+            tracked.session
+        )
+        targets = self._host.targets(tracked.session, names)
         if act.rung is Rung.HANGUP:
-            self._tell_person(tracked, messages.farewell_for(tracked, act.reason, self._name))
-        self._holdings.setdefault(key, self._host.holding(targets))
-        # A shell that ignores the loss of its line has no terminal any more, and has not detached itself either.
-        front = self._front.setdefault(key, [each.process for each in targets.attached if each.in_front])
-        present = {each.process for each in targets.attached}
-        left = tuple(Attached(process, in_front=True) for process in front if process not in present)
-        targets = targets._replace(attached=targets.attached + left)
+            self._messenger.part(tracked, act.reason)
+            front = tuple(each.process for each in targets.attached if each.in_front)
+            self._endings[key] = Ending(self._host.holding(targets), front, names)
+        elif ending is not None:
+            # A shell that ignores the loss of its line has no terminal any more, and has not detached itself either.
+            present = {each.process for each in targets.attached}
+            left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
+            targets = targets._replace(attached=targets.attached + left)
         self._actor.climb(targets, act.rung, tracked.limits.kill, tracked.session.scope)
-
-    def _tell_person(self, tracked: Tracked, text: str, only: Collection[str] | None = None) -> list[str]:
-        """Writes to the session's terminals, or only to some; returns those that did not take it."""
-        return [
-            reading.name
-            for reading in tracked.readings
-            if (only is None or reading.name in only)
-            and self._actor.write_message(reading.name, text, reading.uid) is Delivery.BLOCKED
-        ]
-
-    def _retry(self, key: SessionKey, now: Instant) -> None:
-        """Tries a warning again where it was not taken, with the time that is left by now."""
-        tracked = self.sessions[key]
-        reason, missed = self._unsent.pop(key)
-        end = tracking.deadline(tracked)
-        if end is None or tracked.life.phase is not Phase.WARNED:
-            return
-        text = messages.warning_for(tracked, Warn(reason, end.usec - now.boot_usec), self._name)
-        still_missed = self._tell_person(tracked, text, missed)
-        if still_missed:
-            self._unsent[key] = reason, still_missed
-        else:
-            self._journal.note(Priority.INFO, f"the warning of session {tracked.session.name} is on its terminal now")
 
     # Policy and state.
 
     def adopt(self, policy: Policy, text: str, now: Instant) -> None:
         """Puts a policy in force for every session; `text` is the policy as a policy file would say it."""
         self.policy, self._policy_text = policy, text
+        self._groups.clear()
         for key in list(self.sessions):
             self._guarded(key, now, self._apply_policy)
         self.hasten(now.boot_usec + policy.poll_usec)
@@ -329,20 +345,42 @@ class Daemon:
     def _apply_policy(self, key: SessionKey, now: Instant) -> None:
         tracked = self.sessions[key]
         groups = frozenset[str]() if self.policy is None else self.groups_of(tracked.session, self.policy)
+        if groups is None:
+            if key not in self._unjudged:
+                message = (
+                    f"the groups of {messages.plain(tracked.session.user)} cannot be told, so no rule is applied anew"
+                )
+                self._journal.note(Priority.WARNING, f"{message} to session {messages.plain(tracked.session.name)} yet")
+            self._unjudged.add(key)
+            if tracked.limits is None:  # restored: nobody watches over what had been announced
+                self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
+            return
+        self._unjudged.discard(key)
         self._commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec), now)
 
-    def groups_of(self, session: Session, policy: Policy) -> frozenset[str]:
-        """A user's groups, asked for only where a rule does: name services may be slow."""
-        if any(rule.match.group for rule in policy.rules):
-            return self._host.user_groups(session.user, session.uid)
-        return frozenset()
+    def groups_of(self, session: Session, policy: Policy) -> frozenset[str] | None:
+        """A user's groups as of their last login or of the last reload; None where no name service tells.
 
-    def restore(self, state: Snapshot) -> None:
+        Asked for only where a rule does: name services may be slow.
+        """
+        if not any(rule.match.group for rule in policy.rules):
+            return frozenset()
+        if session.user not in self._groups:
+            groups = self._host.user_groups(session.user, session.uid)
+            if groups is None:
+                return None
+            self._groups[session.user] = groups
+        return self._groups[session.user]
+
+    def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
         self._polled, self._ledger = state.polled, state.ledger
+        self._expected_usec = state.polled.boot_usec + self.poll_usec
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
             self._watch(tracked.session.key)
+            if self.policy is not None:
+                self._guarded(tracked.session.key, now, self._apply_policy)
 
     def save(self) -> None:
         """Writes the state, so that a restart changes no outcome. Says so once if it cannot, and goes on."""
@@ -350,7 +388,7 @@ class Daemon:
             return
         state = Snapshot(self._boot_id, self._polled, self._policy_text, self._ledger, tuple(self.sessions.values()))
         try:
-            self._actor.write_state(snapshot.encode(state))
+            self._actor.write_state(snapshot.encode_lines(state))
         except OSError as error:
             if not self._save_failed:
                 self._journal.note(Priority.ERR, f"cannot save the state: {error}; a restart would begin anew")

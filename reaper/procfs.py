@@ -81,7 +81,11 @@ def open_process(pid: int, start_ticks: int) -> int | None:
         if error.errno == errno.EINVAL:  # a thread, or a pid that cannot be
             return None
         raise
-    stat = read_stat(pid)
+    try:
+        stat = read_stat(pid)
+    except BaseException:
+        os.close(fd)
+        raise
     if stat is None or stat.starttime != start_ticks:
         os.close(fd)
         return None

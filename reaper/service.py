@@ -5,24 +5,25 @@ Wakes for nothing else. Everything that it wakes for ends in Daemon.tick() or in
 
 from __future__ import annotations
 
+import functools
 import os
 import selectors
 import signal
 import socket
 from typing import Any, Callable
 
-from reaper import __version__, procfs
+from reaper import __version__
 from reaper.act.journal import Journal
 from reaper.control.methods import CallError
 from reaper.control.server import Server
 from reaper.daemon import Daemon
 from reaper.decide import config, report, snapshot, view
 from reaper.decide.events import Priority
-from reaper.decide.model import SessionKey
 from reaper.decide.policy import Policy
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
+from reaper.sense.leaders import Leaders
 from systemd import daemon as systemd  # type: ignore[attr-defined,unused-ignore]
 
 # logind tells of a session before its PAM stack is through; the record is there a moment later.
@@ -35,16 +36,17 @@ class Service:
     def __init__(self, host: Host, daemon: Daemon, journal: Journal, read_policy: Callable[[], Policy]) -> None:
         self._host, self._daemon, self._journal, self._read_policy = host, daemon, journal, read_policy
         self._selector = selectors.DefaultSelector()
-        self._server = Server(self._selector, self)
+        self._server = Server(self._selector, self, on_error=functools.partial(journal.note, Priority.ERR))
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
-        self._leaders: dict[SessionKey, int] = {}
+        self._leaders = Leaders()
         self._signals: set[int] = set()
         self._rejected = ""
         self._watchdog_usec = int(os.environ.get("WATCHDOG_USEC", "0")) // 2
         self._petted_usec = 0
-        daemon.on_track = self._watch_leader
-        daemon.on_forget = self._unwatch_leader
+        self._selector.register(self._leaders, selectors.EVENT_READ, self._leaders)
+        daemon.on_track = self._leaders.watch
+        daemon.on_forget = self._leaders.unwatch
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT."""
@@ -66,6 +68,7 @@ class Service:
         systemd.notify("STOPPING=1")
         self._daemon.save()
         self._server.close()
+        self._leaders.close()
         self._journal.send(report.stopped(len(self._daemon.sessions)))
 
     def _catch_signals(self) -> None:
@@ -112,27 +115,8 @@ class Service:
         elif data == "signal":
             self._wakeup.recv(256)
         else:
-            self._unwatch_leader(data)
-            self._daemon.leader_died(data, now)
-
-    # Leaders: a pidfd each, which becomes readable when its process ends.
-
-    def _watch_leader(self, key: SessionKey) -> bool:
-        try:
-            fd = procfs.open_process(*key)
-        except OSError:  # out of descriptors: the poll looks after this one
-            return False
-        if fd is None:
-            return False
-        self._leaders[key] = fd
-        self._selector.register(fd, selectors.EVENT_READ, key)
-        return True
-
-    def _unwatch_leader(self, key: SessionKey) -> None:
-        fd = self._leaders.pop(key, None)
-        if fd is not None:
-            self._selector.unregister(fd)
-            os.close(fd)
+            for key in self._leaders.ended():
+                self._daemon.leader_died(key, now)
 
     # Policy and state.
 
@@ -150,8 +134,7 @@ class Service:
             self._journal.send(report.policy_rejected(error, self._daemon.policy))
             return
         self._rejected = ""
-        if self._daemon.policy is None or policy.id != self._daemon.policy.id:
-            self._daemon.adopt(policy, config.describe(policy), self._host.clock())
+        self._daemon.adopt(policy, config.describe(policy), self._host.clock())
         self._journal.send(report.policy_loaded(policy))
 
     def _restore(self) -> None:
@@ -164,9 +147,9 @@ class Service:
         except ReaperError as error:
             self._journal.note(Priority.WARNING, f"{error}, ignoring")
             return
-        self._daemon.restore(state)
         if policy is not None:
             self._daemon.adopt(policy, state.policy, self._host.clock())
+        self._daemon.restore(state, self._host.clock())
 
     def _status(self) -> str:
         policy = self._daemon.policy
@@ -191,7 +174,7 @@ class Service:
         if tracked is None:
             raise CallError("io.reaper.NoSuchSession", session=name[:200])
         policy = self._daemon.policy
-        groups = self._daemon.groups_of(tracked.session, policy) if policy else frozenset[str]()
+        groups = (self._daemon.groups_of(tracked.session, policy) if policy else None) or frozenset[str]()
         return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec)}
 
     def _find(self, uid: int, name: str) -> Tracked | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reaper.act import notify, runtime, terminate
 from reaper.act.notify import Delivery
 from reaper.decide.lifecycle import Rung
@@ -27,6 +29,6 @@ class Actor:
         """See runtime.remove_record."""
         runtime.remove_record(key, self._directory)
 
-    def write_state(self, text: str) -> None:
+    def write_state(self, lines: Iterable[str]) -> None:
         """See runtime.write_state."""
-        runtime.write_state(text, self._directory)
+        runtime.write_state(lines, self._directory)

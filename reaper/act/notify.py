@@ -21,6 +21,7 @@ class Delivery(enum.Enum):
     DELIVERED = "delivered"
     BLOCKED = "blocked"  # not now; whatever the error, the session's other terminals and the next try must not suffer
     GONE = "gone"
+    REFUSED = "refused"  # it is there and we may not write to it
 
 
 # What a terminal that is away, or being taken away, answers.
@@ -36,14 +37,22 @@ def write_message(terminal: str, text: str, uid: int) -> Delivery:
     try:
         fd = os.open(f"{DEV}/{terminal}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        return Delivery.GONE if error.errno in _GONE else Delivery.BLOCKED
+        return _outcome(error)
     try:
         status = os.fstat(fd)
         if not stat.S_ISCHR(status.st_mode) or status.st_uid != uid:
             return Delivery.GONE
         os.write(fd, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        return Delivery.GONE if error.errno in _GONE else Delivery.BLOCKED
+        return _outcome(error)
     finally:
         os.close(fd)
     return Delivery.DELIVERED
+
+
+def _outcome(error: OSError) -> Delivery:
+    if error.errno in _GONE:
+        return Delivery.GONE
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Delivery.REFUSED
+    return Delivery.BLOCKED

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 
 from reaper.decide.model import SessionKey
 
 DIRECTORY = "/run/reaper"
 
 
-def write_state(text: str, directory: str = DIRECTORY) -> None:
+def write_state(lines: Iterable[str], directory: str = DIRECTORY) -> None:
     """Replaces the state file: whole or not at all, readable by root alone. Makes the directory anew if it is gone.
 
     Raises OSError when it cannot.
@@ -19,7 +20,7 @@ def write_state(text: str, directory: str = DIRECTORY) -> None:
     path = f"{directory}/state"
     fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(lines)
     os.rename(f"{path}.new", path)
 
 

@@ -2,7 +2,8 @@
 
 The ladder is what a lost line does first, and force last:
 
-HANGUP  SIGHUP and SIGCONT to everything on the session's terminals. A shell ends, and PAM closes the session.
+HANGUP  SIGHUP and SIGCONT to what is in front on the session's terminals, as the kernel does when a line is lost; a
+        shell passes it on to its jobs, but for those that were disowned, and ends, and PAM closes the session.
 TERM    SIGTERM to the leader, so that it closes the PAM session and the connection. With `kill: session`, to all.
 KILL    SIGKILL. With `kill: terminal` to the connection and to what is in front on its terminals, for what detached
         itself (tmux, nohup) survives a lost line, too; with `kill: session` to everything that the session holds.
@@ -28,19 +29,18 @@ CGROUP = "/sys/fs/cgroup"
 
 def climb(targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
     """Takes one step of the ladder."""
-    attached = [each.process for each in targets.attached]
+    in_front = [each.process for each in targets.attached if each.in_front]
     if rung is Rung.HANGUP:
-        send(attached, signal.SIGHUP, signal.SIGCONT)
+        send(in_front, signal.SIGHUP, signal.SIGCONT)
     elif rung is Rung.TERM:
         send(targets.everything if kill is Kill.SESSION else targets.connection[:1], signal.SIGTERM, signal.SIGCONT)
         # bash and its like pass SIGTERM over at their prompt; and without a leader nothing else ends them.
-        send(attached, signal.SIGHUP, signal.SIGCONT)
+        send(in_front, signal.SIGHUP, signal.SIGCONT)
     elif kill is Kill.SESSION:
         if not kill_scope(scope):
             send(targets.everything, signal.SIGKILL)
-        send([*targets.connection, *attached], signal.SIGKILL)
+        send([*targets.connection, *(each.process for each in targets.attached)], signal.SIGKILL)
     else:
-        in_front = [each.process for each in targets.attached if each.in_front]
         send([*targets.connection, *in_front], signal.SIGKILL)
 
 
@@ -60,7 +60,7 @@ def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
             for each in signals:
                 signal.pidfd_send_signal(fd, each)
             reached += 1
-        except ProcessLookupError:
+        except OSError:  # gone, or kept from us by a security module: the others are signalled all the same
             continue
         finally:
             os.close(fd)

@@ -12,6 +12,8 @@ import os
 import selectors
 import socket
 import struct
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reaper.control.methods import Peer, Subject, reply_to
@@ -38,8 +40,14 @@ class _Client:
 class Server:
     """The listening socket and its clients, all in the daemon's selector."""
 
-    def __init__(self, selector: selectors.BaseSelector, subject: Subject, path: str = PATH) -> None:
-        self._selector, self._subject, self._path = selector, subject, path
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        subject: Subject,
+        path: str = PATH,
+        on_error: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self._selector, self._subject, self._path, self._on_error = selector, subject, path, on_error
         self._listener: socket.socket | None = None
         self._identity: tuple[int, int] = (0, 0)
         self._clients: dict[int, _Client] = {}
@@ -125,7 +133,9 @@ class Server:
         pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         client = _Client(connection, Peer(pid, uid), now_usec)
         same_user = sum(1 for each in self._clients.values() if each.peer.uid == uid)
-        if len(self._clients) >= MAX_CLIENTS or (uid != 0 and same_user >= MAX_CLIENTS_PER_USER):
+        # Some places are root's alone: users who take all of theirs keep the administrator from nothing.
+        places = MAX_CLIENTS if uid == 0 else MAX_CLIENTS - MAX_CLIENTS_PER_USER
+        if len(self._clients) >= places or (uid != 0 and same_user >= MAX_CLIENTS_PER_USER):
             connection.close()
             return
         connection.setblocking(False)
@@ -156,7 +166,13 @@ class Server:
             except (ValueError, RecursionError):
                 self._drop(client)
                 return
-            reply = reply_to(message, client.peer, self._subject)
+            try:
+                reply = reply_to(message, client.peer, self._subject)
+            except Exception:
+                # A barrier: any user may call, and a mistake of ours in answering must not stop the daemon's work.
+                self._on_error(f"internal error at a call of uid {client.peer.uid}:\n{traceback.format_exc()}")
+                self._drop(client)
+                return
             if not (isinstance(message, dict) and message.get("oneway") is True):
                 client.reply = json.dumps(reply).encode() + b"\0"
                 self._send(client)

@@ -212,6 +212,16 @@ def notice(
     return life, acts
 
 
+def hurry(life: Life, by_usec: int) -> Life:
+    """The next rung comes by then at the latest: there is nobody left on a terminal who could use the grace.
+
+    Not after the last: what did not end by SIGKILL waits for the kernel, and once a minute is enough to say so.
+    """
+    if life.rung is Rung.KILL:
+        return life
+    return replace(life, rung_until_usec=min(life.rung_until_usec, by_usec))
+
+
 def end(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
     """Begins the termination of a session that is due, was looked at once more, and is let through by the brake."""
     assert is_due(life, limits, opened_usec, now_usec)
@@ -352,6 +362,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
     **_row(
         Phase.ENDING,
         rung=Turn((Phase.ENDING, Phase.OBSERVED), _climb),
+        lapse=Turn((Phase.ACTIVE,), _wake),
         gone=Turn((Phase.GONE,), _terminated),
     ),
     **_row(Phase.GONE),

@@ -130,5 +130,13 @@ class Targets(NamedTuple):
     everything: tuple[ProcessId, ...]  # all that the session holds: its scope, or what descends from its leader
 
 
+class Ending(NamedTuple):
+    """What is remembered of a session from the beginning of its end."""
+
+    holding: Holding
+    front: tuple[ProcessId, ...]  # who was in front on its terminals
+    terminals: frozenset[str]
+
+
 Holding = tuple[tuple[ProcessId, Usage], ...]
 """What each process of a session held before its end."""

@@ -30,7 +30,7 @@ def of_session(kind: Kind, tracked: Tracked, policy_id: str, text: str, **fields
 
 def _identity(session: Session) -> dict[str, str]:
     return {
-        "session": session.name,
+        "session": plain(session.name),
         "user": plain(session.user),
         "uid": str(session.uid),
         "origin": session.origin.value,
@@ -44,7 +44,7 @@ def _who(tracked: Tracked) -> str:
     session = tracked.session
     remote = f" from {plain(session.remote)}" if session.remote else ""
     terminals = f" on {', '.join(tracked.terminals)}" if tracked.readings else ""
-    return f"{session.name} of {plain(session.user)}{remote}{terminals}"
+    return f"{plain(session.name)} of {plain(session.user)}{remote}{terminals}"
 
 
 def opened(tracked: Tracked, policy_id: str) -> Event:

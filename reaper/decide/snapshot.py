@@ -7,6 +7,7 @@ anew, which can only make a session live longer.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,17 +36,27 @@ class Snapshot:
     sessions: tuple[Tracked, ...]
 
 
-def encode(snapshot: Snapshot) -> str:
-    """One line of JSON."""
+def encode_lines(snapshot: Snapshot) -> Iterator[str]:
+    """Lines of JSON: one of the daemon's own, then one a session.
+
+    Line by line, for the text of a thousand sessions at once would stay with the daemon as memory that it never uses.
+    """
     document = {
         "version": VERSION,
         "boot_id": snapshot.boot_id,
         "polled": list(snapshot.polled),
         "policy": snapshot.policy,
         "ended_usec": list(snapshot.ledger.began_usec),
-        "sessions": [_encode_tracked(tracked) for tracked in snapshot.sessions],
+        "sessions": len(snapshot.sessions),
     }
-    return json.dumps(document, separators=(",", ":")) + "\n"
+    yield json.dumps(document, separators=(",", ":")) + "\n"
+    for tracked in snapshot.sessions:
+        yield json.dumps(_encode_tracked(tracked), separators=(",", ":")) + "\n"
+
+
+def encode(snapshot: Snapshot) -> str:
+    """The lines of encode_lines() in one text."""
+    return "".join(encode_lines(snapshot))
 
 
 def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
@@ -78,14 +89,17 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
 def decode(text: str, boot_id: str) -> Snapshot:
     """Reads a state back. Raises ReaperError for one that is broken, of another boot, or of another version."""
     try:
-        document = json.loads(text)
+        first, *rest = text.rstrip("\n").split("\n")
+        document = json.loads(first)
         if document["version"] != VERSION:
             raise _refused(f"it is of version {document['version']!r}, not {VERSION}")
         if document["boot_id"] != boot_id:
             raise _refused("it is of another boot")
         polled = Instant(*map(_integer, document["polled"]))
         ledger = Ledger(tuple(map(_integer, document["ended_usec"])))
-        sessions = tuple(map(_decode_tracked, document["sessions"]))
+        if len(rest) != _integer(document["sessions"]):
+            raise _refused(f"it has {len(rest)} sessions and should have {document['sessions']}")
+        sessions = tuple(_decode_tracked(json.loads(line)) for line in rest)
         return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _refused(f"{type(error).__name__}: {error}") from error

@@ -145,10 +145,8 @@ def _gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, 
 
 def lapse(tracked: Tracked, now_usec: int) -> Tracked:
     """Nobody looked for much longer than a poll: a warning from before counts no more (rule 6 of the lifecycle)."""
-    if tracked.limits is None:
-        return tracked
-    opened = tracked.session.opened_usec
-    life, _ = lifecycle.step(tracked.life, Stimulus.LAPSE, tracked.limits, opened, now_usec)
+    limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
+    life, _ = lifecycle.step(tracked.life, Stimulus.LAPSE, limits, tracked.session.opened_usec, now_usec)
     return scheduled(replace(tracked, life=life))
 
 
@@ -179,6 +177,11 @@ def finish(tracked: Tracked, now_usec: int) -> Change:
     assert tracked.limits is not None
     life, acts = lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
     return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+
+
+def hurry(tracked: Tracked, by_usec: int) -> Tracked:
+    """The next rung of an end comes by then at the latest."""
+    return scheduled(replace(tracked, life=lifecycle.hurry(tracked.life, by_usec)))
 
 
 def depart(tracked: Tracked, now_usec: int) -> Change:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
@@ -83,7 +84,11 @@ class Host:
                 continue
             if record is None:
                 continue
-            session = _from_record(record)
+            try:
+                session = _from_record(record)
+            except OSError as error:
+                problems.append(_unreadable(str(key), error))
+                continue
             if session is None:
                 dead.append(key)
             else:
@@ -105,16 +110,17 @@ class Host:
                     ReaperError("logind-silent", "logind does not answer", "systemctl status systemd-logind")
                 )
                 return list(found.values())
-            self._asked |= unknown
             for entry in told:
-                session = _from_logind(entry)
-                if session is not None and session.key not in found:
-                    found[session.key] = session
+                try:
+                    session = _from_logind(entry)
+                except OSError as error:
+                    problems.append(_unreadable(entry.session_id, error))
+                    continue
+                if session is not None:
+                    unknown.discard(entry.session_id)
+                    found.setdefault(session.key, session)
+            self._asked |= unknown  # no persons' sessions, or gone: not to be asked for again
         return list(found.values())
-
-    def clear_broken(self, key: SessionKey) -> None:
-        """Forgets that a record was broken, so that it is tried again."""
-        self._broken.discard(key)
 
     def is_alive(self, session: Session) -> bool:
         """Whether the session's leader runs, or, if it died without closing its PAM session, what it left behind.
@@ -134,9 +140,10 @@ class Host:
         """
         if session.origin is Origin.GRAPHICAL:
             return frozenset()
+        is_alive = processes.is_alive(session.key)
         if session.tty:
-            return frozenset([session.tty])
-        if processes.is_alive(session.key):
+            return frozenset([session.tty]) if is_alive and not terminals.is_graphical(session.tty) else frozenset()
+        if is_alive:
             return frozenset(terminals.held_ptys(session.key.pid))
         held = [terminals.held_ptys(process.pid) for process in processes.survivors(session.scope)]
         return frozenset().union(*held)
@@ -145,17 +152,19 @@ class Host:
         """One look at each of the terminals that are there."""
         return terminals.read_all(names)
 
+    def is_unchanged(self, reading: Reading) -> bool:
+        """Whether a look at the terminal now would be equal to this one; cheaper than that look."""
+        return terminals.is_unchanged(reading)
+
     def list_ptys(self) -> set[str]:
         """Every pty on the host."""
         return terminals.list_ptys()
 
     def targets(self, session: Session, names: Collection[str]) -> Targets:
         """Who is on the session's terminals, who carries its connection, and all that it holds. Reads all of /proc."""
-        return Targets(
-            tuple(processes.attached(names)),
-            tuple(processes.connection_holders(session, names)),
-            tuple(self.everything(session)),
-        )
+        everything = self.everything(session)
+        on_terminals = processes.attached(names, everything)
+        return Targets(tuple(on_terminals), tuple(processes.connection_holders(session)), tuple(everything))
 
     def everything(self, session: Session) -> list[ProcessId]:
         """All that a session holds: its scope, or where it has none what descends from its leader."""
@@ -171,18 +180,19 @@ class Host:
         ended = [usage for process, usage in holding if not processes.is_alive(process)]
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
 
-    def user_groups(self, user: str, uid: int) -> frozenset[str]:
+    def user_groups(self, user: str, uid: int) -> frozenset[str] | None:
         """The names of a user's groups, primary and supplementary; numbers where a group has no name.
 
-        A user that the host does not know (any more) has none.
+        None where the host does not know the user, who is logged in: a name service does not answer, and Python does
+        not tell that from an unknown user.
         """
         import pwd  # maps name services into the daemon: only where a rule asks for groups
 
         try:
             primary = pwd.getpwuid(uid).pw_gid
             ids = os.getgrouplist(user, primary)
-        except KeyError:
-            return frozenset()
+        except (KeyError, OSError):
+            return None
         return frozenset(map(_group_name, ids))
 
 
@@ -195,19 +205,22 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
+def _unreadable(name: str, error: OSError) -> ReaperError:
+    return ReaperError("session-unreadable", f"session {name} cannot be looked at: {error}")
+
+
 def _from_record(record: Record) -> Session | None:
     """A session out of its record, or None where its leader is dead and nothing of it is left."""
-    scope = processes.scope_of(record.key.pid) if processes.is_alive(record.key) else ""
-    scope = scope or processes.guess_scope(record.uid, record.session_id)
+    scope = processes.own_scope(record.key.pid if processes.is_alive(record.key) else 0, record.uid, record.session_id)
     tty = terminals.line_name(record.tty)
     session = Session(
         key=record.key,
-        session_id=record.session_id,
-        user=record.user,
+        session_id=sys.intern(record.session_id),
+        user=sys.intern(record.user),  # a thousand sessions are of few people, from few places
         uid=record.uid,
-        service=record.service,
+        service=sys.intern(record.service),
         origin=_origin(record.service, tty, ""),
-        remote=record.rhost,
+        remote=sys.intern(record.rhost),
         tty=tty,
         scope=scope,
         opened_usec=record.opened_usec,
@@ -219,16 +232,24 @@ def _from_record(record: Record) -> Session | None:
 
 
 def _from_logind(entry: LogindSession) -> Session | None:
-    """A session out of logind's words, or None where nothing of it is left that a person could use."""
+    """A session out of logind's words, or None where nothing of it is left that a person could use.
+
+    logind's leader is a bare pid, which may be another process's by now: one outside the session's scope is not it.
+    """
+    scope = processes.own_scope(entry.leader, entry.uid, entry.session_id)
     ticks = processes.start_ticks(entry.leader) if entry.leader > 0 else None
-    scope = processes.scope_of(entry.leader) if ticks is not None else ""
-    scope = scope or processes.guess_scope(entry.uid, entry.session_id)
-    if ticks is None and not processes.survivors(scope):
-        return None
+    if ticks is not None and scope and processes.scope_of(entry.leader) == scope:
+        key = SessionKey(entry.leader, ticks)
+    else:
+        scope = processes.own_scope(0, entry.uid, entry.session_id)
+        survivors = processes.survivors(scope)
+        if not survivors:
+            return None
+        key = SessionKey(*survivors[0])  # what carries the connection, now that its leader does not
     tty = terminals.line_name(entry.tty)
     return Session(
-        key=SessionKey(entry.leader, ticks or 0),
-        session_id=entry.session_id,
+        key=key,
+        session_id=sys.intern(entry.session_id),
         user=entry.user,
         uid=entry.uid,
         service=entry.service,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -76,6 +77,7 @@ class Logind:
 
     def __init__(self) -> None:
         self._monitor = None
+        self._ids: set[str] | None = None  # as of the last news
         try:
             self._monitor = login.Monitor("session")
         except OSError:  # no /run/systemd/sessions: not booted with systemd, or no logind
@@ -87,15 +89,21 @@ class Logind:
 
     def flush(self) -> None:
         """Takes note of a change, so that fileno() waits for the next."""
+        self._ids = None
         if self._monitor is not None:
             self._monitor.flush()
 
     def list_ids(self) -> set[str]:
         """The ids of all sessions there are; none without logind."""
+        if self._ids is not None:
+            return self._ids
         try:
-            return set(login.sessions())
+            found = set(map(sys.intern, login.sessions()))  # the sessions' own ids are the same strings
         except OSError:
             return set()
+        if self._monitor is not None:
+            self._ids = found
+        return found
 
     def read_sessions(self, ids: Iterable[str]) -> list[LogindSession] | None:
         """What logind says of these sessions; some may be gone by now. None where it does not answer."""
@@ -119,6 +127,8 @@ def _show(ids: list[str]) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     text = done.stdout.decode("utf-8", "replace")
+    if done.returncode and not text.strip() and login.sessions() and b"known" not in done.stderr:
+        return None  # not about these sessions: no bus, no logind
     if done.returncode and len(ids) > 1 and len(parse_sessions(text, 0)) < len(ids):
         return "\n\n".join(filter(None, (_show([session_id]) for session_id in ids)))
     return text

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session, Usage
-from reaper.sense.terminals import device_number, held_ptys
+from reaper.sense.terminals import device_number
 
 CGROUP = "/sys/fs/cgroup"
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope(?=/|$)", re.ASCII)
@@ -47,12 +47,19 @@ def scope_of(pid: int) -> str:
     return ""
 
 
-def guess_scope(uid: int, session_id: str) -> str:
-    """Where logind puts a session's scope, if one is there; for sessions whose leader is gone."""
+def own_scope(pid: int, uid: int, session_id: str) -> str:
+    """The scope of a session's own, "" where it has none: that of its leader, or where logind puts it.
+
+    Only `session-ID.scope` of its own id is: a leader may run in the scope of another session, as the monitors of an
+    sshd do that an administrator started from theirs.
+    """
     if not re.fullmatch(r"[A-Za-z0-9]+", session_id):
         return ""
+    scope = scope_of(pid)
+    if scope.endswith(f"/session-{session_id}.scope"):
+        return scope
     path = f"/user.slice/user-{uid}.slice/session-{session_id}.scope"
-    return path if os.path.isdir(CGROUP + path) else ""
+    return path if not scope and os.path.isdir(CGROUP + path) else ""
 
 
 def members(scope: str) -> list[ProcessId]:
@@ -73,15 +80,21 @@ def members(scope: str) -> list[ProcessId]:
     return found
 
 
-def attached(terminals: Iterable[str]) -> list[Attached]:
-    """Every process on the host whose controlling terminal is one of these."""
+def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attached]:
+    """Every process whose controlling terminal is one of these, wherever it runs; `held` is what the session holds.
+
+    A terminal's number alone does not name it: every instance of devpts, a container's too, has a pts/0 of its own. But
+    a controlling terminal belongs to one kernel session (credentials(7)), and that has members in what the login holds.
+    """
     numbers = {number for number in map(device_number, terminals) if number is not None}
     if not numbers:
         return []
+    own = [stat for stat in map(procfs.read_stat, (process.pid for process in held)) if stat is not None]
+    kernel_sessions = {stat.session for stat in own if stat.tty_nr in numbers}
     return [
         Attached(ProcessId(stat.pid, stat.starttime), stat.session == stat.pid or stat.pgrp == stat.tpgid)
         for stat in _all_stats()
-        if stat.tty_nr in numbers
+        if stat.tty_nr in numbers and stat.session in kernel_sessions
     ]
 
 
@@ -93,11 +106,12 @@ def _all_stats() -> Iterator[procfs.Stat]:
                 yield stat
 
 
-def connection_holders(session: Session, terminals: Collection[str]) -> list[ProcessId]:
-    """What carries the session's line: its leader, sshd's child of it, and whoever holds masters of its terminals.
+def connection_holders(session: Session) -> list[ProcessId]:
+    """What carries the session's line: its leader, and sshd's child of it.
 
-    sshd's unprivileged child holds duplicates of them: were only the monitor killed, shell and connection would live
-    on. Where the leader is dead already, what is left of the connection is found in the scope alone.
+    sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
+    live on. Where the leader is dead already, what is left of the connection is found in the scope alone. Descriptors
+    of the user's own processes are not looked at: there can be millions.
     """
     leader = ProcessId(*session.key)
     alive = is_alive(leader)
@@ -109,7 +123,7 @@ def connection_holders(session: Session, terminals: Collection[str]) -> list[Pro
             continue
         stat = procfs.read_stat(process.pid)
         is_child = stat is not None and stat.ppid == parent and is_sshd(process.pid)
-        if is_child or held_ptys(process.pid) & set(terminals):
+        if is_child:
             found.append(process)
     return found
 
@@ -125,7 +139,7 @@ def is_sshd(pid: int) -> bool:
     try:
         name = os.path.basename(os.readlink(link)).replace(" (deleted)", "")
         return name in ("sshd", "sshd-session") and os.stat(link).st_uid == 0
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+    except OSError:  # gone, or a path that no system call takes: whatever it is, it is not sshd's
         return False
 
 

@@ -69,7 +69,7 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
         raise _broken(key, str(error)) from None
     if leader != key:
         raise _broken(key, f"it is about {leader}")
-    return record
+    return record._replace(key=key)
 
 
 def _number(text: str) -> int:
@@ -116,14 +116,20 @@ class Records:
 
     def __init__(self, directory: str = DIRECTORY) -> None:
         self._directory = directory
+        self._fingerprint = 0
+        self._keys: frozenset[SessionKey] = frozenset()
 
-    def list_keys(self) -> set[SessionKey]:
+    def list_keys(self) -> frozenset[SessionKey]:
         """The sessions that have a record. No directory is no records: the module makes it at the first login."""
         try:
             names = os.listdir(self._directory)
         except (FileNotFoundError, NotADirectoryError):
-            return set()
-        return {key for key in map(parse_name, names) if key is not None}
+            return frozenset()
+        fingerprint = hash(tuple(names))  # the names themselves are not kept: they are in the keys
+        if fingerprint != self._fingerprint:
+            self._fingerprint = fingerprint
+            self._keys = frozenset(key for key in map(parse_name, names) if key is not None)
+        return self._keys
 
     def exists(self, key: SessionKey) -> bool:
         """Whether a session has a record, which it has until PAM closes it."""

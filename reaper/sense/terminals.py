@@ -7,9 +7,11 @@ of the user: a robot can type there, so it is no evidence of a person.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
+import struct
 import time
 from collections.abc import Iterable
 
@@ -17,6 +19,7 @@ from reaper import procfs
 from reaper.decide.model import Reading, take_reading
 
 DEV = "/dev"
+_KDGETMODE, _KD_GRAPHICS = 0x4B3B, 1
 _TTY_INDEX = re.compile(rb"^tty-index:\s*([0-9]+)$", re.MULTILINE)
 _CONSOLE = re.compile(r"tty[1-9][0-9]?|console", re.ASCII)
 _SERIAL = re.compile(r"tty[A-Z]{1,6}[0-9]{1,3}|hvc[0-9]{1,2}|ttysclp[0-9]|sclp_line[0-9]", re.ASCII)
@@ -47,6 +50,43 @@ def read_terminal(name: str) -> Reading | None:
     if not stat.S_ISCHR(status.st_mode):
         return None
     return take_reading(name, status.st_atime_ns, status.st_ctime_ns, status.st_mode, status.st_uid, time.time_ns())
+
+
+def is_graphical(line: str) -> bool:
+    """Whether a console shows graphics (console_ioctl(4), KDGETMODE): a display server takes the keys then.
+
+    What is typed leaves no trace on the console, and no message would be seen on it. Opening it changes none of its
+    times.
+    """
+    if not is_console(line):
+        return False
+    try:
+        fd = os.open(f"{DEV}/{line}", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        mode = fcntl.ioctl(fd, _KDGETMODE, struct.pack("i", 0))
+    except OSError:  # not a virtual console (ENOTTY)
+        return False
+    finally:
+        os.close(fd)
+    return bool(struct.unpack("i", mode)[0] == _KD_GRAPHICS)
+
+
+def is_unchanged(reading: Reading) -> bool:
+    """Whether read_terminal() would say the same again; what depends on the moment is left to it."""
+    if reading.is_fresh or reading.is_ahead:
+        return False
+    try:
+        status = os.stat(f"{DEV}/{reading.name}", follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (
+        status.st_atime_ns == reading.atime_ns
+        and status.st_ctime_ns == reading.ctime_ns
+        and status.st_mode == reading.mode
+        and status.st_uid == reading.uid
+    )
 
 
 def device_number(name: str) -> int | None:

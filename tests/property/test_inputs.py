@@ -197,9 +197,9 @@ def paths(value: object, prefix: tuple = ()) -> list[tuple]:
     return found
 
 
-@given(st.sampled_from(paths(json.loads(GOOD_STATE))), JSON, st.booleans())
+@given(st.sampled_from(paths(list(map(json.loads, GOOD_STATE.splitlines())))), JSON, st.booleans())
 def test_a_state_with_one_thing_changed(path, value, is_taken_out):
-    document = json.loads(GOOD_STATE)
+    document = list(map(json.loads, GOOD_STATE.splitlines()))
     place = document
     for key in path[:-1]:
         place = place[key]
@@ -207,7 +207,7 @@ def test_a_state_with_one_thing_changed(path, value, is_taken_out):
         del place[path[-1]]
     else:
         place[path[-1]] = value
-    holds_state(json.dumps(document))
+    holds_state("".join(json.dumps(line) + "\n" for line in document))
 
 
 @given(st.integers(0, len(GOOD_STATE) - 1))

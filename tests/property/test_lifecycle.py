@@ -14,19 +14,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reaper.daemon import LAPSE_USEC
 from reaper.decide import lifecycle, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.lifecycle import (
-    TABLE,
     Act,
     Fact,
-    Life,
     Phase,
     Reason,
     Rung,
     Signal,
     Spare,
-    Stimulus,
     Tell,
     Warn,
 )
@@ -38,7 +36,6 @@ from tests.unit.fakes import make_limits, make_policy, make_session
 from tests.unit.simulated import SECOND, Clock, FakeTty
 
 POLL_USEC = 5 * SECOND
-LAPSE_USEC = 2 * POLL_USEC + 10 * SECOND
 # A look at a terminal in the very tick in which it is made spoils the next interval as evidence: test_evidence.py.
 FRESH_USEC = FRESH_CTIME_NS // 1000
 
@@ -108,6 +105,10 @@ class Observer:
         elif isinstance(act, Tell) and act.fact is Fact.OBSERVED:
             self.is_ending = False
 
+    def lapse(self) -> None:
+        """Nobody watched: what was announced or begun before counts no more."""
+        self.warned_usec, self.is_ending = None, False
+
     def first_signal(self, act: Signal, now_usec: int) -> None:
         self.is_ending = True
         assert act.rung is Rung.HANGUP
@@ -139,7 +140,7 @@ class Watcher:
         now = self.clock.now()
         self.session = make_session(100, opened_usec=now.boot_usec)
         self.observer = Observer(now.boot_usec, self.limits, now.boot_usec)
-        self.polled, self.poll_at = now, now.boot_usec
+        self.polled, self.poll_at, self.expected = now, now.boot_usec, now.boot_usec
         self.tracked = tracking.meet(self.session, self.read(), now, is_new=True)
         self.moments = itertools.count(1)
         self.put_in_force(self.limits)
@@ -169,14 +170,15 @@ class Watcher:
         now = self.clock.now()
         if self.restarts_every and next(self.moments) % self.restarts_every == 0:
             self.restart()
+        if now.boot_usec - self.expected > LAPSE_USEC:
+            self.tracked = tracking.lapse(self.tracked, now.boot_usec)
+            self.observer.lapse()
         if now.boot_usec >= self.poll_at:
-            if now.boot_usec - self.polled.boot_usec > LAPSE_USEC:
-                self.tracked = tracking.lapse(self.tracked, now.boot_usec)
-                self.observer.warned_usec = None
             self.take(tracking.look(self.tracked, self.read(), self.polled, now))
             self.polled, self.poll_at = now, now.boot_usec + POLL_USEC
         if self.tracked.due_usec is not None and self.tracked.due_usec <= now.boot_usec:
             self.due(now)
+        self.expected = min(self.poll_at, self.tracked.due_usec or self.poll_at)
 
     def due(self, now: Instant) -> None:
         if self.tracked.life.phase is not Phase.ENDING:
@@ -293,6 +295,25 @@ def test_a_warning_is_taken_back_once(limits, seconds):
     assert watcher.tracked.life.phase is Phase.ACTIVE
 
 
+@given(LIMITS, LIVES, st.integers((POLL_USEC + LAPSE_USEC) // 1000 + 1, 300_000))
+def test_after_a_lapse_nothing_stands(limits, steps, milliseconds):
+    """Whatever had been announced or begun, and without a word: nobody watched for the answer."""
+    watcher = Watcher(limits)
+    for what, argument in steps:
+        getattr(watcher, f"do_{what}")(argument)
+    before = watcher.tracked.life
+    after = tracking.lapse(watcher.tracked, watcher.clock.boot_usec).life
+    if before.phase in (Phase.WARNED, Phase.ENDING):
+        assert (after.phase, after.first_warned_usec, after.stages) == (Phase.ACTIVE, 0, 0)
+        assert (after.evidence, after.evidence_usec) == (before.evidence, before.evidence_usec)
+    else:
+        assert after == before
+    told = len(watcher.acts)
+    watcher.do_stop(milliseconds)
+    watcher.moment()
+    assert not any(isinstance(act, Signal) for _, act in watcher.acts[told:]) or not watcher.limits.warn_usec
+
+
 def test_equal_limits():
     """idle and max strike in the same moment: either is the reason, and neither is a mistake."""
     limits = limits_of(20, 20, [], Action.TERMINATE)
@@ -300,54 +321,6 @@ def test_equal_limits():
         end = lifecycle.deadline(lifecycle.begin("login", begun), limits, 0)
         assert end is not None
         assert end.usec == 20 * SECOND + begun * (end.reason is Reason.IDLE)
-
-
-# The table.
-
-MOMENTS = st.integers(0, 10**12)
-ANY_LIFE = st.builds(
-    Life,
-    phase=st.sampled_from(Phase),
-    evidence=st.sampled_from(["login", "seen", "terminal", "input"]),
-    evidence_usec=MOMENTS,
-    stages=st.integers(0, 3),
-    first_warned_usec=st.just(0) | MOMENTS,
-    rung=st.sampled_from(Rung),
-    rung_until_usec=MOMENTS,
-)
-
-
-def test_every_phase_meets_every_stimulus():
-    assert set(TABLE) == set(itertools.product(Phase, Stimulus))
-
-
-@given(ANY_LIFE, st.sampled_from(Stimulus), LIMITS, MOMENTS, MOMENTS, st.integers(0, 10**9))
-def test_step_is_total(life, stimulus, limits, opened, now, gap):
-    """Whatever befalls whichever life leads to where the table says, and observe to words alone."""
-    after, acts = lifecycle.step(life, stimulus, limits, opened, now, gap)
-    assert after.phase in TABLE[life.phase, stimulus].to
-    if limits.action is Action.OBSERVE:
-        assert all(isinstance(act, Tell) for act in acts)
-    if life.phase is Phase.GONE:
-        assert (after, acts) == (life, [])
-
-
-@given(ANY_LIFE, LIMITS, MOMENTS, MOMENTS)
-def test_time_alone_ends_nothing(life, limits, opened, now):
-    """Rule 4: advance() gets as far as is_due(), and a first Signal comes from end() only."""
-    after, acts = lifecycle.advance(life, limits, opened, now)
-    if life.phase is not Phase.ENDING:
-        assert after.phase is not Phase.ENDING
-        assert not any(isinstance(act, Signal) for act in acts)
-
-
-@given(ANY_LIFE, LIMITS, MOMENTS, MOMENTS)
-def test_time_is_taken_in_once(life, limits, opened, now):
-    """What was due is not due again in the same moment, unless it is the end itself."""
-    after, _ = lifecycle.advance(life, limits, opened, now)
-    again, acts = lifecycle.advance(after, limits, opened, now)
-    if after.phase is not Phase.ENDING and after.stages >= len(limits.warn_usec):
-        assert (again, acts) == (after, []) or limits.action is Action.OBSERVE
 
 
 @pytest.mark.parametrize("action", [Action.TERMINATE, Action.OBSERVE])

@@ -112,7 +112,9 @@ class FakeHost:
         self.time = Clock()
         self.logins: dict[SessionKey, FakeLogin] = {}
         self.strangers: dict[str, FakeTty] = {}  # inner ptys: tmux's, screen's
-        self.groups: dict[str, frozenset[str]] = {}
+        self.groups: dict[str, frozenset[str] | None] = {}  # None for a user of whom no name service tells
+        self.graphical: set[str] = set()  # consoles that a display server has taken over
+        self.asked_groups: list[str] = []
         self.dead_records: list[SessionKey] = []
         self.problems: list[ReaperError] = []
         self.trouble: dict[str, Exception] = {}  # what a look at a terminal, or at a user's groups, raises
@@ -126,6 +128,7 @@ class FakeHost:
         session = make_session(pid, **{"opened_usec": self.time.boot_usec, **fields})
         leader = FakeProcess(ProcessId(*session.key), ends_on=frozenset([TERM, KILL]))
         login = FakeLogin(session, leader)
+        self.groups.setdefault(session.user, frozenset())
         self.logins[session.key] = login
         for number, name in enumerate(terminals):
             login.ttys[name] = FakeTty(name, self.time, session.uid)
@@ -173,9 +176,17 @@ class FakeHost:
 
     def terminal_names(self, session: Session) -> frozenset[str]:
         login = self.logins.get(session.key)
-        if login is None or not self.is_alive(session):
+        if login is None or not self.is_alive(session) or session.origin is Origin.GRAPHICAL:
             return frozenset()
-        return frozenset(login.ttys)
+        if session.tty and not login.leader.is_alive:
+            return frozenset()
+        return frozenset(login.ttys) - self.graphical
+
+    def is_unchanged(self, reading: Reading) -> bool:
+        if reading.is_fresh or reading.is_ahead or reading.name in self.trouble:
+            return False
+        tty = self.ttys.get(reading.name)
+        return tty is not None and tty.read() == reading
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         self.looks += 1
@@ -225,10 +236,11 @@ class FakeHost:
         ended = [usage for process, usage in holding if self.process(process) is None]
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
 
-    def user_groups(self, user: str, uid: int) -> frozenset[str]:
+    def user_groups(self, user: str, uid: int) -> frozenset[str] | None:
+        self.asked_groups.append(user)
         if user in self.trouble:
             raise self.trouble[user]
-        return self.groups.get(user, frozenset())
+        return self.groups.get(user)
 
 
 class FakeActor:
@@ -238,30 +250,31 @@ class FakeActor:
         self._host = host
         self.climbs: list[tuple[Rung, Kill, str]] = []
         self.removed: list[SessionKey] = []
-        self.states: list[str] = []
+        self.states: list[tuple[str, int]] = []  # each with how many rungs had been climbed by then
         self.state_trouble: OSError | None = None
 
     def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
         tty = self._host.ttys.get(terminal)
         if tty is None or tty.uid != uid:
             return Delivery.GONE
-        if tty.is_blocked:
-            return Delivery.BLOCKED
+        if tty.is_refused or tty.is_blocked:
+            return Delivery.REFUSED if tty.is_refused else Delivery.BLOCKED
         tty.shown.append(text)
         return Delivery.DELIVERED
 
     def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
         self.climbs.append((rung, kill, scope))
         attached = [each.process for each in targets.attached]
+        in_front = [each.process for each in targets.attached if each.in_front]
         if rung is Rung.HANGUP:
-            self._send(attached, HUP, CONT)
+            self._send(in_front, HUP, CONT)
         elif rung is Rung.TERM:
             self._send(targets.everything if kill is Kill.SESSION else targets.connection[:1], TERM, CONT)
-            self._send(attached, HUP, CONT)
+            self._send(in_front, HUP, CONT)
         elif kill is Kill.SESSION:
             self._send([*targets.everything, *targets.connection, *attached], KILL)
         else:
-            self._send([*targets.connection, *(each.process for each in targets.attached if each.in_front)], KILL)
+            self._send([*targets.connection, *in_front], KILL)
 
     def _send(self, processes: Iterable[ProcessId], *numbers: signal.Signals) -> None:
         for wanted in processes:
@@ -273,10 +286,11 @@ class FakeActor:
     def remove_record(self, key: SessionKey) -> None:
         self.removed.append(key)
 
-    def write_state(self, text: str) -> None:
+    def write_state(self, lines: Iterable[str]) -> None:
         if self.state_trouble is not None:
             raise self.state_trouble
-        self.states.append(text)
+        text = "".join(lines)
+        self.states.append((text, len(self.climbs)))
         self._host.state = text
 
 

@@ -50,7 +50,8 @@ class FakeTty:
     uid: int = 1000
     mode: int = stat.S_IFCHR | 0o620
     keeps_nanoseconds: bool = False
-    is_blocked: bool = False
+    is_blocked: bool = False  # Ctrl-S
+    is_refused: bool = False  # a security module's word: it is there and not to be written to
     shown: list[str] = field(default_factory=list)
     atime_ns: int = 0
     ctime_ns: int = 0

@@ -15,7 +15,7 @@ from reaper.control.methods import CallError
 from reaper.decide import config, snapshot
 from reaper.decide.brake import Ledger
 from reaper.decide.events import Kind
-from reaper.decide.policy import Policy
+from reaper.decide.policy import Match, Policy, Rule
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
@@ -55,6 +55,7 @@ class Stand:
 
     def stop(self) -> None:
         self.service._selector.close()
+        self.service._leaders.close()
         self.service._wakeup.close()
         self.service._wakeup_writer.close()
 
@@ -90,12 +91,28 @@ def test_a_state_is_taken_over(stand):
     stand.restore()
     assert stand.bench.daemon.policy is not None
     assert stand.bench.daemon.policy.id == policy.id
-    assert len(stand.bench.daemon.sessions) == 1
+    (tracked,) = stand.bench.daemon.sessions.values()
+    assert tracked.limits == policy.environments["standard"], "under the saved policy from the first moment"
     assert stand.bench.warnings() == []
 
 
+def test_a_lapse_is_told_by_the_saved_policys_poll(stand):
+    """Five seconds, not the fifteen of a daemon that has no policy yet: what was announced is announced again."""
+    login = stand.bench.host.login(100, "pts/1")
+    stand.bench.host.state = state_of(stand, config.describe(make_policy()))
+    stand.bench.sleep(50 + 5 + 5.1)
+    stand.restore()
+    stand.service.reload()
+    stand.bench.run(9.9)
+    assert login.processes[0].signals == []
+    stand.bench.run(0.2)
+    assert login.processes[0].signals
+
+
 def with_(text: str, **changes: object) -> str:
-    return json.dumps({**json.loads(text), **changes})
+    """The state with something else in its first line."""
+    first, _, rest = text.partition("\n")
+    return json.dumps({**json.loads(first), **changes}) + "\n" + rest
 
 
 @pytest.mark.parametrize(
@@ -108,7 +125,8 @@ def with_(text: str, **changes: object) -> str:
         (lambda good: with_(good, version=2), "it is of version 2, not 1"),
         (lambda good: with_(good, version="1"), "it is of version '1', not 1"),
         (lambda good: with_(good, boot_id="another"), "it is of another boot"),
-        (lambda good: with_(good, sessions=[{}]), "KeyError: 'leader'"),
+        (lambda good: with_(good, sessions=7), "it has 1 sessions and should have 7"),
+        (lambda good: good.partition("\n")[0] + "\n{}\n", "KeyError: 'leader'"),
         (lambda good: with_(good, polled=[1]), "TypeError"),
         (lambda good: with_(good, policy="bogus: [\n"), "the saved policy"),
         (lambda good: with_(good, policy="no-such-key: 1\n"), "the saved policy"),
@@ -222,6 +240,30 @@ def test_the_same_policy_again_changes_nothing(stand):
     stand.bench.run(1)
     assert stand.bench.words() == ["opened", "warned"]
     assert len(login.ttys["pts/1"].shown) == 1
+
+
+def test_the_same_policy_again_asks_for_groups_anew(stand):
+    """An administrator has put the user into a group, and reloads: no file has changed."""
+    ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
+    stand.files.policy = make_policy(rules=(ops,))
+    stand.service.reload()
+    login = stand.bench.host.login(100, "pts/1")
+    stand.bench.run(50)
+    stand.bench.host.groups["alice"] = frozenset(["ops"])
+    stand.service.reload()
+    stand.bench.run(100)
+    assert stand.bench.words() == ["opened", "warned", "cancelled"]
+    assert login.leader.signals == []
+
+
+def test_a_session_is_explained_while_no_name_service_tells(stand):
+    ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
+    stand.files.policy = make_policy(rules=(ops,))
+    stand.service.reload()
+    stand.bench.host.login(100, "pts/1", user="carol")
+    stand.bench.host.groups["carol"] = None
+    stand.bench.run(1)
+    assert stand.service.explain_session(0, "100")["explanation"]["session"]["user"] == "carol"
 
 
 # What the socket asks for.

@@ -129,15 +129,15 @@ def test_a_terminal_that_has_changed_hands(world):
 
 BOTH = (Kill.TERMINAL, Kill.SESSION)
 LADDER = [
-    # rung, kill, and who gets what; who is not named gets nothing
-    (Rung.HANGUP, BOTH, {"front": {HUP, CONT}, "background": {HUP, CONT}}),
-    (Rung.TERM, BOTH[:1], {"front": {HUP, CONT}, "background": {HUP, CONT}, "leader": {TERM, CONT}}),
+    # rung, kill, and who gets what; who is not named gets nothing: a shell passes SIGHUP on, but for disowned jobs
+    (Rung.HANGUP, BOTH, {"front": {HUP, CONT}}),
+    (Rung.TERM, BOTH[:1], {"front": {HUP, CONT}, "leader": {TERM, CONT}}),
     (
         Rung.TERM,
         BOTH[1:],
         {
             "front": {HUP, TERM, CONT},
-            "background": {HUP, TERM, CONT},
+            "background": {TERM, CONT},
             "leader": {TERM, CONT},
             "child": {TERM, CONT},
             "detached": {TERM, CONT},
@@ -158,6 +158,14 @@ def test_the_ladder(world, rung, kill, expected):
     )
     world.actor.climb(targets, rung, kill, "")
     assert {role: world.signals(role) for role in ROLES} == {role: expected.get(role, set()) for role in ROLES}
+
+
+def test_kill_session_reaches_who_left_the_scope(world):
+    """su, or a service of the user's: on the terminal all the same, and in no list of what the session holds."""
+    elsewhere, detached = world.process("background"), world.process("detached")
+    world.actor.climb(Targets((Attached(elsewhere, False),), (), (detached,)), Rung.KILL, Kill.SESSION, "")
+    assert world.signals("background") == {KILL}
+    assert world.signals("detached") == {KILL}
 
 
 def test_a_reused_pid_is_not_signalled(world):

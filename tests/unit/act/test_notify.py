@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from reaper.act import notify
 from reaper.act.notify import Delivery
 from tests.unit.act.ptys import Pty
+from tests.unit.people import fork
 
 
 @pytest.fixture
@@ -47,6 +49,38 @@ def test_only_terminals_are_written_to(tmp_path, monkeypatch):
     for name in ("file", "link", "fifo", "file/below"):
         assert notify.write_message(name, "x", os.geteuid()) is Delivery.GONE, name
     assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which only root can")
+def test_a_terminal_that_may_not_be_written_to(pty):
+    """What a security module says to root, the mode says to another user."""
+    os.chmod(f"/dev/{pty.name}", 0o600)
+
+    def work() -> None:
+        os.setresuid(65534, 65534, 65534)
+        assert notify.write_message(pty.name, "x", 0) is Delivery.REFUSED
+
+    _, status = os.waitpid(fork(work), 0)
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (errno.EACCES, Delivery.REFUSED),
+        (errno.EPERM, Delivery.REFUSED),
+        (errno.EAGAIN, Delivery.BLOCKED),
+        (errno.EINTR, Delivery.BLOCKED),
+        (errno.EIO, Delivery.GONE),
+        (errno.ENXIO, Delivery.GONE),
+    ],
+)
+def test_what_a_write_fails_with(pty, monkeypatch, error, outcome):
+    def write(_fd: int, _data: bytes) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "write", write)
+    assert notify.write_message(pty.name, "x", os.geteuid()) is outcome
 
 
 def test_when_descriptors_are_short_it_is_tried_again(pty):

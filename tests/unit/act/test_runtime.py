@@ -15,20 +15,20 @@ from reaper.decide.model import SessionKey
 def test_the_state_is_whole_and_roots_alone(tmp_path):
     directory = str(tmp_path / "run")
     actor = Actor(directory)
-    actor.write_state("one")
-    actor.write_state("two")
+    actor.write_state(["one\n", "and more\n"])
+    actor.write_state(iter(["two\n", "lines\n"]))
     path = tmp_path / "run" / "state"
-    assert path.read_text() == "two"
+    assert path.read_text() == "two\nlines\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(directory) == ["state"]
 
 
 def test_a_directory_that_was_taken_away_is_made_anew(tmp_path):
     directory = str(tmp_path / "run")
-    Actor(directory).write_state("one")
+    Actor(directory).write_state(["one"])
     os.unlink(f"{directory}/state")
     os.rmdir(directory)
-    Actor(directory).write_state("two")
+    Actor(directory).write_state(["two"])
     assert (tmp_path / "run" / "state").read_text() == "two"
 
 
@@ -36,7 +36,7 @@ def test_a_link_in_the_place_of_the_new_state_is_not_followed(tmp_path):
     (tmp_path / "victim").write_text("kept")
     os.symlink(tmp_path / "victim", tmp_path / "state.new")
     with pytest.raises(OSError):
-        runtime.write_state("x", str(tmp_path))
+        runtime.write_state(["x"], str(tmp_path))
     assert (tmp_path / "victim").read_text() == "kept"
 
 

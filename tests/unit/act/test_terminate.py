@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from reaper import procfs
 from reaper.act import terminate
 from reaper.decide.model import ProcessId
 from tests.unit.fakes import CONT, HUP
@@ -42,6 +44,32 @@ def test_never_a_whole_process_group():
 def test_a_process_is_reached_once_and_counted(witness):
     assert terminate.send([witness.id, ProcessId(2**22 - 1, 1)], signal.SIGHUP, signal.SIGCONT) == 1
     assert witness.signals() == {HUP, CONT}
+
+
+def test_one_that_may_not_be_signalled_does_not_shield_the_next(witness, monkeypatch):
+    """A security module keeps one process from us: its neighbours end all the same, and it is not counted."""
+    refused = Witness()
+    send = signal.pidfd_send_signal
+    refused_fds = {}
+
+    def open_process(pid: int, ticks: int) -> int | None:
+        fd = procfs.open_process(pid, ticks)
+        refused_fds[fd] = pid == refused.pid
+        return fd
+
+    def send_signal(fd: int, number: int) -> None:
+        if refused_fds[fd]:
+            raise PermissionError(1, "Operation not permitted")
+        send(fd, number)
+
+    monkeypatch.setattr(terminate, "procfs", SimpleNamespace(open_process=open_process))
+    monkeypatch.setattr(signal, "pidfd_send_signal", send_signal)
+    try:
+        assert terminate.send([refused.id, witness.id], signal.SIGHUP, signal.SIGCONT) == 1
+        assert witness.signals() == {HUP, CONT}
+        assert refused.signals() == set()
+    finally:
+        refused.stop()
 
 
 # Scopes.

@@ -21,9 +21,12 @@ class FakeSubject:
     def __init__(self) -> None:
         self.padding = ""
         self.calls = 0
+        self.mistake: Exception | None = None
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
         self.calls += 1
+        if self.mistake is not None:
+            raise self.mistake
         owners = {"1": 0, "2": 1000, "3": 1001}
         visible = [name for name, owner in owners.items() if uid in (0, owner)]
         return {"sessions": visible, "policy": self.padding}
@@ -39,7 +42,8 @@ class Stand:
         self.path = path
         self.selector = selectors.DefaultSelector()
         self.subject = FakeSubject()
-        self.server = Server(self.selector, self.subject, path)
+        self.errors: list[str] = []
+        self.server = Server(self.selector, self.subject, path, self.errors.append)
         self.now_usec = 0
         self.clients: list[socket.socket] = []
         self.server.ensure_bound()

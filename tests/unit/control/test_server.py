@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from typing import Any
 
 import pytest
@@ -159,6 +160,22 @@ def test_a_silent_client_is_let_go(stand):
     stand.server.expire(PATIENCE_USEC + 1)
     assert stand.read(early) == [None]
     assert stand.read(late) == []
+
+
+@pytest.mark.parametrize("mistake", [RuntimeError("a mistake of ours"), KeyError(5), OSError(5, "EIO")])
+def test_a_mistake_in_an_answer_ends_that_connection_alone(stand, mistake):
+    """Any user may call: what they find must not stop the daemon, and is told to the administrator."""
+    connection, other = stand.connect(), stand.connect()
+    stand.subject.mistake = mistake
+    stand.send(connection, LIST + LIST)
+    assert stand.read(connection) == [None]
+    assert stand.subject.calls == 1
+    stand.subject.mistake = None
+    stand.send(other, LIST)
+    assert stand.read(other) == [ALL]
+    (told,) = stand.errors
+    assert told.startswith(f"internal error at a call of uid {os.geteuid()}:\nTraceback ")
+    assert repr(mistake).partition("(")[0] in told
 
 
 def test_too_many_clients(stand):

@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from reaper.control import server
-from reaper.control.server import MAX_CLIENTS_PER_USER
+from reaper.control.server import MAX_CLIENTS, MAX_CLIENTS_PER_USER
 from tests.unit.control.stand import ALL, LIST, Stand
 from tests.unit.people import fork
 
@@ -85,6 +85,21 @@ def test_one_user_cannot_take_every_place(stand, tmp_path):
     connection = stand.connect()
     stand.send(connection, LIST)
     assert stand.read(connection) == [ALL]
+
+
+@as_root
+def test_some_places_are_roots_alone(stand, tmp_path):
+    """Users together fill what is theirs, and the administrator is answered all the same."""
+    reachable(tmp_path)
+    for _ in range(MAX_CLIENTS - MAX_CLIENTS_PER_USER - 1):
+        stand.connect()
+    assert [bool(each) for each in ask_as(stand, 1000, 2)] == [True, False]
+    stand.connect()
+    assert ask_as(stand, 1000, 1) == [b""]
+    for _ in range(MAX_CLIENTS_PER_USER):
+        connection = stand.connect()
+        stand.send(connection, LIST)
+        assert stand.read(connection) == [ALL]
 
 
 def test_the_limits_are_told_with_reason():

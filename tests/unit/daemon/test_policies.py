@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy import Action, Match, Rule
+from dataclasses import replace
+
+from reaper.decide.lifecycle import Rung
+from reaper.decide.policy import Action, Kill, Match, Rule
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import CONT, HUP, KILL, Bench, make_limits, make_policy
 from tests.unit.simulated import SECOND
@@ -77,6 +80,23 @@ def test_to_observe_in_the_middle_of_an_end_stops_it(bench):
     assert login.leader.signals == []
     assert login.processes[0].signals == [HUP, CONT]
     assert bench.words()[-1] == "observed"
+
+
+def test_an_end_keeps_the_limits_that_it_began_with(bench):
+    """Neither milder nor stricter: what it reaches, and how long it waits, is what the record of it said."""
+    login = bench.host.login(100, "pts/1")
+    detached = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])
+    login.processes.append(detached)
+    login.processes[0].ends_on = login.leader.ends_on = frozenset([KILL])
+    bench.run(68)
+    for limits in (make_limits(idle_usec=3600 * SECOND), make_limits(kill=Kill.SESSION, grace_usec=600 * SECOND)):
+        bench.adopt(make_policy(limits))
+        bench.tick()
+        assert bench.words()[-1] == "ending"
+    bench.run(10.5)
+    assert [(rung, kill) for rung, kill, _ in bench.actor.climbs] == [(rung, Kill.TERMINAL) for rung in Rung]
+    assert bench.words()[-1] == "terminated"
+    assert detached.signals == []
 
 
 def test_a_session_on_its_way_out_keeps_its_rule():

@@ -14,10 +14,17 @@ from tests.unit.simulated import SECOND
 def restart(bench: Bench) -> None:
     """The daemon ends as at SIGTERM, and another goes on from the file."""
     bench.daemon.save()
+    resume(bench)
+
+
+def resume(bench: Bench) -> None:
+    """Another daemon goes on from what was saved last, as service.py has it do."""
     state = snapshot.decode(bench.host.state, "b00t")
     policy = bench.daemon.policy
+    assert policy is not None
     bench.daemon = bench.start()
-    bench.daemon.restore(state)
+    bench.adopt(policy)
+    bench.daemon.restore(state, bench.host.clock())
     bench.adopt(policy)
 
 
@@ -77,7 +84,7 @@ def test_a_restart_under_other_groups_warns_first():
     bench.host.groups["alice"] = frozenset(["ops"])
     login = bench.host.login(100, "pts/1")
     bench.run(66)
-    bench.host.groups.clear()
+    bench.host.groups["alice"] = frozenset()
     restart(bench)
     bench.run(9)
     assert not signalled(login)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from reaper.decide.policy import Origin
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty
+from tests.unit.simulated import SECOND
 
 
 def test_a_terminal_that_does_not_take_the_warning(bench):
@@ -42,6 +44,72 @@ def test_a_warning_that_the_next_one_overtakes_is_not_repeated(bench):
     login.ttys["pts/1"].is_blocked = False
     bench.run(9)
     assert shown(login) == ["reaper: This session on host1 is idle and ends in 10s. Press any key to stay."]
+
+
+def test_a_session_that_may_not_be_warned_is_not_ended(bench):
+    """A security module's word, on every terminal: the record says so, and the person was told nothing."""
+    login = bench.host.login(100, "pts/1", "pts/2")
+    for tty in login.ttys.values():
+        tty.is_refused = True
+    bench.run(3600)
+    assert bench.words() == ["opened", "warned", "warned"]
+    assert [event.fields["why"] for event in bench.told(word="warned")] == [
+        "reaperd may not write to pts/1, pts/2, and does not end a session that it cannot warn"
+    ] * 2
+    assert not signalled(login)
+    assert bench.daemon.sessions[login.session.key].due_usec <= bench.host.time.boot_usec + 60 * SECOND
+
+
+def test_one_terminal_that_may_be_written_to_is_enough(bench):
+    login = bench.host.login(100, "pts/1", "pts/2")
+    login.ttys["pts/1"].is_refused = True
+    bench.run(69)
+    assert bench.words() == ["opened", "warned", "warned", "ending"]
+    assert all(event.fields.get("why", "") == "" for event in bench.told())
+    assert len(shown(login, "pts/2")) == 3
+
+
+def test_a_refusal_and_a_stop_are_not_the_same(bench):
+    """Ctrl-S is the person's own doing; beside it a refusal changes nothing."""
+    login = bench.host.login(100, "pts/1", "pts/2")
+    login.ttys["pts/1"].is_refused = login.ttys["pts/2"].is_blocked = True
+    bench.run(69)
+    assert bench.told(word="warned")[0].fields["why"] == "not shown on pts/2, which does not take output"
+    assert bench.words()[-1] == "ending"
+
+
+def test_a_session_that_can_be_warned_again_is_ended_in_time(bench):
+    login = bench.host.login(100, "pts/1")
+    login.ttys["pts/1"].is_refused = True
+    bench.run(57)
+    login.ttys["pts/1"].is_refused = False
+    bench.run(12)
+    assert shown(login)[0] == "reaper: This session on host1 is idle and ends in 10s. Press any key to stay."
+    assert bench.words()[-1] == "ending"
+
+
+def test_a_console_that_a_display_server_takes_over(bench):
+    """startx on tty1: no key leaves a trace there any more, and nobody would read a warning."""
+    login = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
+    bench.run(30)
+    bench.host.graphical.add("tty1")
+    bench.run(1000)
+    assert bench.words() == ["opened"]
+    bench.host.graphical.clear()
+    bench.run(39)
+    assert bench.words() == ["opened", "resumed"], "it counts as in use until then"
+    bench.run(40)
+    assert bench.words()[2:5] == ["warned", "warned", "ending"]
+    assert signalled(login)
+
+
+def test_a_display_server_after_the_warning(bench):
+    login = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
+    bench.run(60)
+    bench.host.graphical.add("tty1")
+    bench.run(1000)
+    assert bench.words() == ["opened", "warned", "warned"]
+    assert not signalled(login)
 
 
 def test_terminals_come_and_go_on_one_session(bench):

@@ -148,6 +148,13 @@ def test_hostile_strings_are_escaped():
     assert event.fields["remote"] == "evil\\nREAPER_USER=root"
 
 
+def test_a_hostile_session_id_is_escaped():
+    """It is what PAM's environment says, which a program before us in the stack may have taken from anywhere."""
+    event = report.opened(tracked(session_id="7\nREAPER_USER=root\x1b[2J"), "p0l1cy")
+    assert event.fields["session"] == "7\\nREAPER_USER=root\\x1b[2J"
+    assert event.message.startswith("Session 7\\nREAPER_USER=root\\x1b[2J of alice ")
+
+
 def test_the_others():
     error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
     policy = make_policy(brake=Brake(2, MINUTE), sources=("/etc/reaper/reaper.yaml",))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.unit.sense.trees import Tree
 from tests.unit.sense.worlds import FakeWorld, RealWorld
 
 
@@ -21,3 +22,9 @@ def real(tmp_path) -> Iterator[RealWorld]:
     world = RealWorld(str(tmp_path))
     yield world
     world.stop()
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch) -> Tree:
+    (tmp_path / "tree").mkdir()
+    return Tree(tmp_path / "tree", monkeypatch)

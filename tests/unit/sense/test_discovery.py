@@ -9,6 +9,7 @@ import pytest
 from reaper.decide.model import SessionKey
 from reaper.decide.policy import Origin
 from reaper.sense.logind import LogindSession
+from tests.unit.sense.trees import START_TICKS
 from tests.unit.sense.worlds import RealWorld
 
 
@@ -32,10 +33,18 @@ def record(world: RealWorld, session_id: str = "", key: SessionKey | None = None
     os.chmod(path, 0o600)
 
 
-def in_logind(world: RealWorld, session_id: str = "c7") -> LogindSession:
-    entry = LogindSession(session_id, world.session.key.pid, "alice", 1000, "sshd", "", "192.0.2.7", "tty", 9)
+def in_logind(world: RealWorld, session_id: str = "c7", leader: int = 0) -> LogindSession:
+    leader = leader or world.session.key.pid
+    entry = LogindSession(session_id, leader, "alice", 1000, "sshd", "", "192.0.2.7", "tty", 9)
     world.logind.known[session_id] = entry
     return entry
+
+
+@pytest.fixture
+def scoped(real, tree) -> RealWorld:
+    """The world's login, in the scope of logind's session c7."""
+    tree.show(real.session.key, tree.scope("c7"))
+    return real
 
 
 def test_a_record_makes_a_session(real):
@@ -48,29 +57,88 @@ def test_a_record_makes_a_session(real):
     assert real.host.discover([session.key], ["c7"]).sessions == []
 
 
-def test_logind_alone_suffices(real):
-    in_logind(real)
-    (session,) = real.host.discover([], []).sessions
-    assert (session.key, session.session_id, session.source) == (real.session.key, "c7", "logind")
-    assert real.host.is_alive(session)
-    assert real.host.discover([session.key], ["c7"]).sessions == []
+def test_logind_alone_suffices(scoped):
+    in_logind(scoped)
+    (session,) = scoped.host.discover([], []).sessions
+    assert (session.key, session.session_id, session.source) == (scoped.session.key, "c7", "logind")
+    assert session.scope == "/user.slice/user-1000.slice/session-c7.scope"
+    assert scoped.host.is_alive(session)
+    assert scoped.host.discover([session.key], ["c7"]).sessions == []
 
 
-def test_both_are_one_session(real):
-    record(real, "c7")
-    in_logind(real)
-    assert len(real.host.discover([], []).sessions) == 1
+def test_both_are_one_session(scoped):
+    record(scoped, "c7")
+    in_logind(scoped)
+    assert len(scoped.host.discover([], []).sessions) == 1
 
 
-def test_a_session_is_not_found_again_through_logind(real):
+def test_a_session_is_not_found_again_through_logind(scoped):
     """Its record names no XDG_SESSION_ID, so logind's seems another; but the leader is the same."""
-    record(real)
+    record(scoped)
+    (session,) = scoped.host.discover([], []).sessions
+    in_logind(scoped)
+    assert scoped.host.discover([session.key], [""]).sessions == []
+
+
+def test_a_leader_outside_its_sessions_scope_is_another_process(real, tree):
+    """logind tells a bare pid: its leader is dead, and the pid is by now another's, here one in somebody's session."""
+    tree.scope("c7")
+    for pid, scope in ((700, tree.scope("c8", 1001)), (701, "")):
+        tree.add(pid, 1, "sshd", scope)
+        in_logind(real, leader=pid)
+        real.logind.asked.clear()
+        assert real.host.discover([], []).sessions == []
+        real.logind.known.clear()
+        real.host.discover([], [])
+
+
+@pytest.mark.parametrize("leader", [700, 9999])
+def test_what_is_left_of_a_connection_stands_for_its_leader(real, tree, leader):
+    """The leader is dead, or its pid another's: sshd's child in the scope is the session now, and its key."""
+    scope = tree.scope("c7")
+    tree.add(700, 1, "cron")
+    tree.add(702, 1, "bash", scope)
+    survivor = tree.add(703, 1, "sshd", scope)
+    in_logind(real, leader=leader)
     (session,) = real.host.discover([], []).sessions
-    in_logind(real)
-    assert real.host.discover([session.key], [""]).sessions == []
+    assert (session.key, session.scope) == (SessionKey(*survivor), scope)
+    assert real.host.is_alive(session)
+    assert [*real.host.targets(session, []).connection] == [survivor]
 
 
-def test_a_broken_record_is_told_once_and_logind_stands_in(real):
+def test_a_record_in_another_sessions_scope_has_none_of_its_own(real, tree):
+    """An sshd that an administrator runs in their own session: what it carries is not what the administrator holds."""
+    tree.show(real.session.key, tree.scope("c1", 0))
+    record(real, "c7")
+    (session,) = real.host.discover([], []).sessions
+    assert session.scope == ""
+    assert real.leader in real.host.everything(session)
+
+
+def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
+    """Whatever the error: it is told, and the other logins are found, through records and through logind."""
+    for pid, session_id, name in ((700, "c7", "stat"), (710, "c8", "cgroup")):
+        tree.add(pid, 1, "sshd", tree.scope(session_id))
+        tree.hide(pid, name)
+        in_logind(real, session_id, pid)
+    in_logind(real, "c9", tree.add(720, 1, "sshd", tree.scope("c9")).pid)
+    tree.add(690, 1, "sshd")
+    tree.hide(690, "stat")
+    record(real, "", SessionKey(690, START_TICKS))
+    tree.show(real.session.key)
+    record(real, "c5")
+    found = real.host.discover([], [])
+    assert {session.session_id for session in found.sessions} == {"c5", "c9"}
+    assert [problem.problem for problem in found.problems] == ["session-unreadable"] * 3
+    assert {word for problem in found.problems for word in ("690.50", "c7", "c8") if word in str(problem)} == {
+        "690.50",
+        "c7",
+        "c8",
+    }
+
+
+def test_a_broken_record_is_told_once_and_logind_stands_in(scoped):
+    real = scoped
     record(real, "c7")
     with open(os.path.join(real.directory, str(real.session.key)), "a", encoding="ascii") as file:
         file.write("garbage")
@@ -88,7 +156,8 @@ def test_the_record_of_a_dead_leader_is_told(real):
     assert (found.sessions, found.dead_records) == ([], [dead])
 
 
-def test_a_silent_logind_is_told_and_asked_again(real):
+def test_a_silent_logind_is_told_and_asked_again(scoped):
+    real = scoped
     in_logind(real)
     real.logind.is_silent = True
     assert [problem.problem for problem in real.host.discover([], []).problems] == ["logind-silent"]
@@ -118,7 +187,7 @@ def test_logind_is_asked_once_for_what_is_no_session(real):
         ("telnetd", "pts/3", "tty", Origin.OTHER),
     ],
 )
-def test_origins(real, service, tty, kind, origin):
-    real.logind.known["c7"] = in_logind(real)._replace(service=service, tty=tty, kind=kind)
-    (session,) = real.host.discover([], []).sessions
+def test_origins(scoped, service, tty, kind, origin):
+    scoped.logind.known["c7"] = in_logind(scoped)._replace(service=service, tty=tty, kind=kind)
+    (session,) = scoped.host.discover([], []).sessions
     assert session.origin is origin

@@ -2,26 +2,120 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from reaper.sense import processes
-from tests.unit.people import RealLogin
+from reaper import procfs
+from reaper.decide.model import SessionKey
+from reaper.sense import processes, terminals
+from tests.unit.fakes import make_session
+from tests.unit.people import fork
+from tests.unit.sense.trees import START_TICKS
 from tests.unit.sense.worlds import wait_until
 
 
-def test_who_else_holds_the_line(real):
-    """sshd's unprivileged child has duplicates of the masters: were only the leader killed, the shell would live on."""
+def test_the_leader_and_its_sshd_carry_the_line(tree):
+    """sshd's unprivileged child has duplicates of the masters: were only the leader killed, the shell would live on.
+
+    What the user runs is no part of it, whatever its name and its descriptors.
+    """
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+    leader, child = tree.add(500, 400, "sshd", scope), tree.add(501, 500, "sshd", scope)
+    tree.add(502, 501, "bash", scope)
+    tree.add(503, 502, "sshd", scope)
+    tree.add(504, 500, "sftp-server", scope)
+    tree.add(505, 500, "sshd")
+    (tree.directory / "proc/502/fdinfo").mkdir()
+    (tree.directory / "proc/502/fdinfo/3").write_text("tty-index:\t0\n")
+    assert processes.connection_holders(session) == [leader, child]
+
+
+def test_an_orphaned_sshd_carries_the_line(tree):
+    """The leader is dead: pid 1 has its child now. Another sshd in the scope is somebody else's child."""
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+    orphan = tree.add(501, 1, "sshd-session", scope)
+    tree.add(502, 501, "sshd", scope)
+    tree.add(503, 1, "bash", scope)
+    assert processes.connection_holders(session) == [orphan]
+
+
+def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
+    leader, child = tree.add(500, 400, "sshd"), tree.add(501, 500, "sshd")
+    tree.add(510, 400, "sshd")
+    assert processes.connection_holders(session) == [leader, child]
+
+
+def test_another_terminal_of_the_same_number(tree, monkeypatch):
+    """Every instance of devpts has a pts/0. A job that left the scope is attached all the same: su, a user service."""
+    monkeypatch.setattr(processes, "device_number", {"pts/0": 34816}.get)
+    scope = tree.scope("3")
+    held = [
+        tree.add(500, 400, "sshd", scope),
+        tree.add(501, 500, scope=scope, tty_nr=34816, tpgid=502),
+        tree.add(502, 501, scope=scope, session=501, tty_nr=34816, tpgid=502),
+        tree.add(503, 501, scope=scope, session=501, tty_nr=34816, tpgid=502),
+        tree.add(504, 500, scope=scope, tty_nr=34817),
+    ]
+    elsewhere = tree.add(505, 1, session=501, pgrp=503, tty_nr=34816, tpgid=502)
+    tree.add(506, 501, scope=scope, session=501)  # has let go of it (TIOCNOTTY)
+    tree.add(600, 1, tty_nr=34816, tpgid=600)
+    tree.add(601, 600, session=600, tty_nr=34816, tpgid=600)
+    found = {each.process.pid: each.in_front for each in processes.attached(["pts/0"], held)}
+    assert found == {501: True, 502: True, 503: False, elsewhere.pid: False}
+    assert processes.attached(["pts/0"], []) == []
+    assert processes.attached([], held) == []
+
+
+# A container's: a devpts of its own, with a process on each of its first ptys, up to the one that is asked for.
+CONTAINER = """
+import fcntl, os, sys, termios
+directory, number = sys.argv[1], int(sys.argv[2])
+masters = []
+for each in range(number + 1):
+    masters.append(os.open(f"{directory}/ptmx", os.O_RDWR | os.O_NOCTTY))
+    fcntl.ioctl(masters[-1], 0x40045431, b"\\0\\0\\0\\0")  # TIOCSPTLCK
+os.setsid()
+slave = os.open(f"{directory}/{number}", os.O_RDWR | os.O_NOCTTY)
+fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a devpts, which only root can")
+def test_a_real_container_is_not_hit(real, tmp_path):
+    """What runs on a container's pts/N has the tty_nr of the session's pts/N, and is none of its processes."""
     line = real.open()
-    other = RealLogin()
-    try:
-        assert other.pid not in [each.pid for each in processes.connection_holders(real.session, {line.name})]
-    finally:
-        other.stop()
-    assert processes.connection_holders(real.session, {line.name}) == [real.leader]
+    directory = tmp_path / "devpts"
+    directory.mkdir()
+    script = f"""mount -t devpts -o newinstance,ptmxmode=0666 none {directory} && exec "$@" """
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", CONTAINER, str(directory)]
+    with subprocess.Popen(
+        [*command, line.name.rpartition("/")[2]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as container:
+        assert container.stdout is not None
+        told = container.stdout.readline()
+        try:
+            if not told:
+                assert container.stderr is not None
+                pytest.skip(f"no mount here: {container.stderr.read().decode()}")
+            inside = procfs.read_stat(int(told))
+            assert inside is not None
+            assert inside.tty_nr == terminals.device_number(line.name)
+            targets = real.host.targets(real.session, [line.name])
+        finally:
+            container.kill()
+    assert {each.process for each in targets.attached} == {line.shell, line.job}
 
 
 def test_sshd_is_told_by_its_binary(tmp_path):
@@ -40,20 +134,74 @@ def test_sshd_is_told_by_its_binary(tmp_path):
     assert not processes.is_sshd(2**22 - 1)
 
 
-def test_the_members_of_a_scope(tmp_path, monkeypatch):
+@pytest.mark.skipif(os.geteuid() != 0, reason="an sshd is one of root's")
+def test_a_program_whose_path_no_system_call_takes(tmp_path):
+    """ENAMETOOLONG of /proc/PID/exe: any user can have such a process, and it is no sshd."""
+    sleep = shutil.which("sleep")
+    assert sleep is not None
+    depth = 25
+    fds = [os.open(tmp_path, os.O_DIRECTORY)]
+    try:
+        for _ in range(depth):
+            os.mkdir("d" * 200, dir_fd=fds[-1])
+            fds.append(os.open("d" * 200, os.O_DIRECTORY, dir_fd=fds[-1]))
+        program = Path(sleep).read_bytes()
+        with open(os.open("sshd", os.O_CREAT | os.O_WRONLY, 0o755, dir_fd=fds[-1]), "wb") as file:
+            file.write(program)
+
+        def run() -> None:
+            os.fchdir(fds[-1])
+            os.execv("./sshd", ["sshd", "60"])
+
+        pid = fork(run)
+        try:
+            wait_until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sshd"))
+            with pytest.raises(OSError) as caught:
+                os.readlink(f"/proc/{pid}/exe")
+            assert caught.value.errno == errno.ENAMETOOLONG
+            assert not processes.is_sshd(pid)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    finally:
+        for fd in fds:
+            os.close(fd)
+        shutil.rmtree(tmp_path / ("d" * 200))
+
+
+def test_the_members_of_a_scope(tree):
     """Those of the groups below it, too; dead ones and a scope that is gone have none."""
-    monkeypatch.setattr(processes, "CGROUP", str(tmp_path))
-    scope = "/user.slice/user-1000.slice/session-3.scope"
-    inner = tmp_path / scope[1:] / "inner"
-    inner.mkdir(parents=True)
-    (inner.parent / "cgroup.procs").write_text(f"{os.getpid()}\n{2**22 - 1}\n")
-    (inner / "cgroup.procs").write_text("1\n")
-    assert {each.pid for each in processes.members(scope)} == {1, os.getpid()}
+    scope = tree.scope("3")
+    outer, inner = tree.add(5, scope=scope), tree.add(6)
+    below = tree.directory / "cgroup" / scope[1:] / "inner"
+    below.mkdir()
+    (below / "cgroup.procs").write_text("6\n7\n")
+    assert set(processes.members(scope)) == {outer, inner}
     assert processes.members("") == []
     assert processes.members("/user.slice/session-4.scope") == []
-    assert processes.guess_scope(1000, "3") == scope
-    assert processes.guess_scope(1000, "4") == ""
-    assert processes.guess_scope(1000, "../../x") == ""
+
+
+def test_a_sessions_own_scope(tree):
+    """That of its id, and no other: an administrator's own sshd puts monitors into the administrator's session."""
+    own, other = tree.scope("3"), tree.scope("4")
+    tree.add(5, scope=own)
+    tree.add(6, scope=other)
+    tree.add(7)
+    assert processes.own_scope(5, 1000, "3") == own
+    assert processes.own_scope(6, 1000, "3") == ""
+    assert processes.own_scope(0, 1000, "3") == own, "the leader is dead, the scope is there"
+    assert processes.own_scope(7, 1000, "3") == own, "the leader is in none"
+    assert processes.own_scope(0, 1001, "3") == "", "another user's"
+    assert processes.own_scope(0, 1000, "5") == ""
+
+
+@pytest.mark.parametrize("session_id", ["", "../../x", "3.scope/../session-4", "3\n", "*", "\u0663"])
+def test_an_odd_id_has_no_scope(tree, session_id):
+    tree.add(5, scope=tree.scope("3"))
+    tree.scope("4")
+    tree.scope(session_id)
+    for pid in (0, 5):
+        assert processes.own_scope(pid, 1000, session_id) == ""
 
 
 @pytest.mark.parametrize(

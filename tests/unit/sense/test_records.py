@@ -32,6 +32,23 @@ def test_a_good_record(tmp_path):
     assert records.read(KEY) == Record(KEY, "alice", 1000, "sshd", "ssh", "192.0.2.7", "3", 789)
 
 
+def test_the_list_is_of_this_moment(tmp_path):
+    """Kept from one look to the next only as long as no name has changed."""
+    records = Records(str(tmp_path))
+    assert records.list_keys() == set()
+    write(tmp_path)
+    assert records.list_keys() == {KEY}
+    assert records.list_keys() == {KEY}
+    write(tmp_path, name="123.457")
+    write(tmp_path, name=".124.9.new")
+    assert records.list_keys() == {KEY, SessionKey(123, 457)}
+    os.rename(tmp_path / "123.456", tmp_path / "123.458")
+    assert records.list_keys() == {SessionKey(123, 457), SessionKey(123, 458)}
+    for path in list(tmp_path.iterdir()):
+        path.unlink()
+    assert records.list_keys() == set()
+
+
 def test_what_is_not_needed_may_be_missing():
     data = b"VERSION=1\nUSER=a\nUID=1\nSERVICE=login\nLEADER=123\nSTART_TICKS=456\nOPENED_USEC=7\n"
     record = parse_record(KEY, data)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from reaper.sense import terminals
+
+
+@pytest.fixture
+def dev(tmp_path, monkeypatch) -> Callable[[str], None]:
+    """A /dev of files; makes one of them."""
+    (tmp_path / "dev").mkdir()
+    monkeypatch.setattr(terminals, "DEV", str(tmp_path / "dev"))
+    return lambda name: (tmp_path / "dev" / name).touch()
 
 
 def test_an_inner_pty_is_nobodys_terminal(real):
@@ -21,8 +34,45 @@ def test_an_inner_pty_is_nobodys_terminal(real):
         os.close(slave)
 
 
-def test_a_console_session_has_its_line(real):
+@pytest.mark.parametrize("line", ["tty1", "console", "ttyS0", "hvc0"])
+def test_a_line_is_its_sessions_terminal(real, dev, line):
+    dev(line)
+    session = replace(real.session, tty=line)
+    assert real.host.terminal_names(session) == {line}
+    real.end()
+    assert real.host.terminal_names(session) == frozenset(), "the next login on it is another session"
+
+
+def test_a_console_that_shows_graphics_is_none(real, dev, monkeypatch):
+    """startx from a console: the display server has the keys, and the console's times stand still."""
+    dev("tty1")
+    dev("ttyS0")
+    mode = 1
+    monkeypatch.setattr(
+        fcntl, "ioctl", lambda _fd, request, _buffer: struct.pack("i", mode if request == 0x4B3B else 9)
+    )
+    assert real.host.terminal_names(replace(real.session, tty="tty1")) == frozenset()
+    assert real.host.terminal_names(replace(real.session, tty="ttyS0")) == {"ttyS0"}, "a serial line is not asked"
+    mode = 0
     assert real.host.terminal_names(replace(real.session, tty="tty1")) == {"tty1"}
+
+
+def test_whether_a_line_is_graphical_can_be_asked_of_anything(dev, tmp_path):
+    """No console there, or none that knows the question: it is as if it showed text."""
+    assert not terminals.is_graphical("tty9")
+    dev("tty1")
+    assert not terminals.is_graphical("tty1")
+    os.mkfifo(tmp_path / "dev" / "tty2")
+    assert not terminals.is_graphical("tty2"), "and nobody waits for a FIFO"
+    assert not terminals.is_graphical("pts/0")
+
+
+def test_asking_leaves_no_descriptor_open(dev):
+    dev("tty1")
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        terminals.is_graphical("tty1")
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_held_ptys_of_nobody():

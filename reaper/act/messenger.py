@@ -1,0 +1,85 @@
+"""What persons are told about their sessions, and what is remembered of it: warnings that a terminal did not take."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from reaper.act.actor import Actor
+from reaper.act.journal import Journal
+from reaper.act.notify import Delivery
+from reaper.decide import messages, tracking
+from reaper.decide.events import Priority
+from reaper.decide.lifecycle import Phase, Reason, Warn
+from reaper.decide.model import SessionKey
+from reaper.decide.tracking import Tracked
+
+
+class Messenger:
+    """Speaks to the terminals of sessions; `name` is the host's."""
+
+    def __init__(self, actor: Actor, journal: Journal, name: str) -> None:
+        self._actor, self._journal, self._name = actor, journal, name
+        self._unsent: dict[SessionKey, tuple[Reason, list[str]]] = {}
+        self._untold: set[SessionKey] = set()
+
+    @property
+    def waiting(self) -> list[SessionKey]:
+        """The sessions with a warning that some terminal has not taken yet."""
+        return list(self._unsent)
+
+    def is_untold(self, key: SessionKey) -> bool:
+        """Whether the last warning of a session was refused on every terminal: a person who was not warned."""
+        return key in self._untold
+
+    def warn(self, tracked: Tracked, act: Warn) -> str:
+        """Warns on every terminal; says where that did not work, or ""."""
+        key = tracked.session.key
+        self.forget(key)
+        outcome = self._tell(tracked, messages.warning_for(tracked, act, self._name))
+        refused = [name for name, delivery in outcome.items() if delivery is Delivery.REFUSED]
+        missed = [name for name, delivery in outcome.items() if delivery is Delivery.BLOCKED]
+        if refused and len(refused) == len(outcome):
+            self._untold.add(key)
+            return f"reaperd may not write to {', '.join(refused)}, and does not end a session that it cannot warn"
+        if missed:
+            self._unsent[key] = act.reason, missed
+        return f"not shown on {', '.join(missed)}, which does not take output" if missed else ""
+
+    def spare(self, tracked: Tracked) -> None:
+        """Takes a warning back."""
+        self.forget(tracked.session.key)
+        self._tell(tracked, messages.spared())
+
+    def part(self, tracked: Tracked, reason: Reason) -> None:
+        """Says why the session ends, as the last thing that it shows."""
+        self.forget(tracked.session.key)
+        self._tell(tracked, messages.farewell_for(tracked, reason, self._name))
+
+    def retry(self, tracked: Tracked, now_usec: int) -> None:
+        """Tries a warning again where it was not taken, with the time that is left by now."""
+        key = tracked.session.key
+        reason, missed = self._unsent.pop(key)
+        end = tracking.deadline(tracked)
+        if end is None or tracked.life.phase is not Phase.WARNED:
+            return
+        outcome = self._tell(
+            tracked, messages.warning_for(tracked, Warn(reason, end.usec - now_usec), self._name), missed
+        )
+        still_missed = [name for name, delivery in outcome.items() if delivery is Delivery.BLOCKED]
+        if still_missed:
+            self._unsent[key] = reason, still_missed
+        else:
+            self._journal.note(Priority.INFO, f"the warning of session {tracked.session.name} is on its terminal now")
+
+    def forget(self, key: SessionKey) -> None:
+        """Nothing is left to be said to a session."""
+        self._unsent.pop(key, None)
+        self._untold.discard(key)
+
+    def _tell(self, tracked: Tracked, text: str, only: Collection[str] | None = None) -> dict[str, Delivery]:
+        """Writes to the session's terminals, or only to some; returns what became of it on each."""
+        return {
+            reading.name: self._actor.write_message(reading.name, text, reading.uid)
+            for reading in tracked.readings
+            if only is None or reading.name in only
+        }

@@ -1,0 +1,67 @@
+"""The table of a session's life (reaper/decide/lifecycle.py): total, and what each single step may do, of any life."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reaper.decide import lifecycle
+from reaper.decide.lifecycle import TABLE, Life, Phase, Rung, Signal, Stimulus, Tell
+from reaper.decide.policy import Action
+from tests.property.test_lifecycle import LIMITS
+
+MOMENTS = st.integers(0, 10**12)
+ANY_LIFE = st.builds(
+    Life,
+    phase=st.sampled_from(Phase),
+    evidence=st.sampled_from(["login", "seen", "terminal", "input"]),
+    evidence_usec=MOMENTS,
+    stages=st.integers(0, 3),
+    first_warned_usec=st.just(0) | MOMENTS,
+    rung=st.sampled_from(Rung),
+    rung_until_usec=MOMENTS,
+)
+
+
+def test_every_phase_meets_every_stimulus():
+    assert set(TABLE) == set(itertools.product(Phase, Stimulus))
+
+
+@given(ANY_LIFE, st.sampled_from(Stimulus), LIMITS, MOMENTS, MOMENTS, st.integers(0, 10**9))
+def test_step_is_total(life, stimulus, limits, opened, now, gap):
+    """Whatever befalls whichever life leads to where the table says, and observe to words alone."""
+    after, acts = lifecycle.step(life, stimulus, limits, opened, now, gap)
+    assert after.phase in TABLE[life.phase, stimulus].to
+    if limits.action is Action.OBSERVE:
+        assert all(isinstance(act, Tell) for act in acts)
+    if life.phase is Phase.GONE:
+        assert (after, acts) == (life, [])
+
+
+@given(ANY_LIFE, LIMITS, MOMENTS, MOMENTS)
+def test_time_alone_ends_nothing(life, limits, opened, now):
+    """Rule 4: advance() gets as far as is_due(), and a first Signal comes from end() only."""
+    after, acts = lifecycle.advance(life, limits, opened, now)
+    if life.phase is not Phase.ENDING:
+        assert after.phase is not Phase.ENDING
+        assert not any(isinstance(act, Signal) for act in acts)
+
+
+@given(ANY_LIFE, LIMITS, MOMENTS, MOMENTS)
+def test_time_is_taken_in_once(life, limits, opened, now):
+    """What was due is not due again in the same moment, unless it is the end itself."""
+    after, _ = lifecycle.advance(life, limits, opened, now)
+    again, acts = lifecycle.advance(after, limits, opened, now)
+    if after.phase is not Phase.ENDING and after.stages >= len(limits.warn_usec):
+        assert (again, acts) == (after, []) or limits.action is Action.OBSERVE
+
+
+@given(ANY_LIFE, MOMENTS)
+def test_who_hurries_only_comes_sooner(life, by_usec):
+    after = lifecycle.hurry(life, by_usec)
+    assert after.rung_until_usec <= life.rung_until_usec
+    assert replace(after, rung_until_usec=0) == replace(life, rung_until_usec=0)
+    assert after == life or (after.rung_until_usec == by_usec and life.rung is not Rung.KILL)

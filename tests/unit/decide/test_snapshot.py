@@ -1,0 +1,62 @@
+"""The state as text: a line of the daemon's own and one a session, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.decide import snapshot
+from reaper.decide.brake import Ledger
+from reaper.decide.snapshot import Snapshot
+from reaper.errors import ReaperError
+from tests.unit.fakes import Bench, make_policy
+
+
+@pytest.fixture
+def state() -> Snapshot:
+    """Of three sessions."""
+    bench = Bench(make_policy())
+    for pid in (100, 200, 300):
+        bench.host.login(pid, f"pts/{pid}")
+    bench.run(50)
+    return Snapshot("b00t", bench.host.clock(), "poll: 5s\n", Ledger((1, 2)), tuple(bench.daemon.sessions.values()))
+
+
+def test_a_line_a_session(state):
+    """One at a time, so that a thousand sessions need no more memory than one."""
+    lines = snapshot.encode_lines(state)
+    assert isinstance(lines, Iterator)
+    first, *rest = [json.loads(line) for line in lines]
+    assert first["sessions"] == 3
+    assert len(rest) == 3
+    assert all(line.endswith("\n") and line.count("\n") == 1 for line in snapshot.encode_lines(state))
+    assert snapshot.encode(state) == "".join(snapshot.encode_lines(state))
+    back = snapshot.decode(snapshot.encode(state), "b00t")
+    assert [each.session for each in back.sessions] == [each.session for each in state.sessions]
+
+
+def test_no_session_is_one_line(state):
+    empty = Snapshot("b00t", state.polled, "", Ledger(), ())
+    assert snapshot.encode(empty).count("\n") == 1
+    assert snapshot.decode(snapshot.encode(empty), "b00t") == empty
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda lines: lines[:-1], "it has 2 sessions and should have 3"),
+        (lambda lines: lines[:1], "it has 0 sessions and should have 3"),
+        (lambda lines: [*lines, lines[-1]], "it has 4 sessions and should have 3"),
+        (lambda lines: [lines[0].replace('"sessions":3', '"sessions":"3"'), *lines[1:]], "TypeError|ValueError"),
+        (lambda lines: [lines[0].replace('"sessions":3', '"sessions":[]'), *lines[1:]], "TypeError|ValueError"),
+        (lambda lines: [*lines[:-1], lines[-1][:40]], "JSONDecodeError"),
+        (lambda lines: [*lines[:-1], "null\n"], "TypeError"),
+        (lambda lines: lines[1:], "KeyError"),
+    ],
+)
+def test_a_state_that_is_not_whole_is_refused(state, spoil, why):
+    lines = spoil(list(snapshot.encode_lines(state)))
+    with pytest.raises(ReaperError, match=why):
+        snapshot.decode("".join(lines), "b00t")

@@ -1,0 +1,68 @@
+"""A /proc and a cgroup hierarchy of the test's own making: any process in any scope, as the real ones would show it.
+
+Real processes can be shown in it, too, with the scope that the test gives them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reaper import procfs
+from reaper.decide.model import ProcessId
+from reaper.sense import processes
+
+START_TICKS = 50
+
+
+class Tree:
+    """Takes the place of both for one test."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        (directory / "proc").mkdir()
+        (directory / "sbin").mkdir()
+        monkeypatch.setattr(procfs, "PROC", str(directory / "proc"))
+        monkeypatch.setattr(processes, "CGROUP", str(directory / "cgroup"))
+
+    def scope(self, session_id: str, uid: int = 1000) -> str:
+        """Makes a session's scope, as logind does."""
+        scope = f"/user.slice/user-{uid}.slice/session-{session_id}.scope"
+        (self.directory / "cgroup" / scope[1:]).mkdir(parents=True, exist_ok=True)
+        return scope
+
+    def add(
+        self, pid: int, ppid: int = 1, exe: str = "bash", scope: str = "", session: int = 0, pgrp: int = 0,
+        tty_nr: int = 0, tpgid: int = -1,
+    ) -> ProcessId:  # fmt: skip
+        """A process of the test's invention; `exe` is the name of a program of root's."""
+        entry = self._entry(pid, scope)
+        numbers = [ppid, pgrp or pid, session or pid, tty_nr, tpgid, *[0] * 13, START_TICKS, 0, 100, *[0] * 28]
+        (entry / "stat").write_text(f"{pid} (a) b) S {' '.join(map(str, numbers))}\n")
+        program = self.directory / "sbin" / exe
+        program.touch(0o755)
+        os.symlink(program, entry / "exe")
+        return ProcessId(pid, START_TICKS)
+
+    def show(self, process: tuple[int, int], scope: str = "") -> None:
+        """A real process, in a scope."""
+        entry = self._entry(process[0], scope)
+        for name in ("stat", "fdinfo", "exe"):
+            os.symlink(f"/proc/{process[0]}/{name}", entry / name)
+
+    def hide(self, pid: int, name: str) -> None:
+        """Reading this of a process fails, and not because the process is gone."""
+        path = self.directory / "proc" / str(pid) / name
+        path.unlink()
+        path.mkdir()
+
+    def _entry(self, pid: int, scope: str) -> Path:
+        entry = self.directory / "proc" / str(pid)
+        entry.mkdir()
+        (entry / "cgroup").write_text(f"1:name=systemd:/\n0::{scope or '/system.slice/ssh.service'}\n")
+        if scope:
+            with open(f"{self.directory}/cgroup{scope}/cgroup.procs", "a", encoding="ascii") as file:
+                file.write(f"{pid}\n")
+        return entry
