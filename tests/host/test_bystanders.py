@@ -68,6 +68,7 @@ def test_program_below_a_path_that_is_too_long(host: Host, person: str) -> None:
     before = restarts(host)
     with rule(host, person), log_in(host, person) as terminal:
         host.write(f"/tmp/{person}.py", deep)
+        wait_event(host, person, "opened")
         terminal.command(f"python3 /tmp/{person}.py")
         assert host.output(["pgrep", "-u", person, "-fx", "sleep 1005"])
         terminal.send("exit\n")
