@@ -248,11 +248,14 @@ class Witness:
         self._is_reaped = True
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
-    def stop(self) -> None:
+    def end(self) -> None:
         if not self._is_reaped:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self._is_reaped = True
+
+    def stop(self) -> None:
+        self.end()
         os.close(self._reports)
 
 
