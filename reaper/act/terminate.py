@@ -53,14 +53,17 @@ def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
     for process in processes:
         if process.pid in (0, 1, os.getpid()):
             continue
-        fd = procfs.open_process(process.pid, process.start_ticks)
+        try:
+            fd = procfs.open_process(process.pid, process.start_ticks)
+        except OSError:  # out of descriptors, or kept from us: the others are signalled all the same
+            continue
         if fd is None:
             continue
         try:
             for each in signals:
                 signal.pidfd_send_signal(fd, each)
             reached += 1
-        except OSError:  # gone, or kept from us by a security module: the others are signalled all the same
+        except OSError:  # gone, or kept from us by a security module
             continue
         finally:
             os.close(fd)

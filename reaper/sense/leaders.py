@@ -31,7 +31,11 @@ class Leaders:
             return False
         if fd is None:
             return False
-        self._epoll.register(fd, select.EPOLLIN)
+        try:
+            self._epoll.register(fd, select.EPOLLIN)
+        except OSError:
+            os.close(fd)
+            return False
         self._keys[fd] = key
         return True
 
