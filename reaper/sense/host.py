@@ -164,7 +164,7 @@ class Host:
         """Who is on the session's terminals, who carries its connection, and all that it holds. Reads all of /proc."""
         everything = self.everything(session)
         on_terminals = processes.attached(names, everything)
-        return Targets(tuple(on_terminals), tuple(processes.connection_holders(session)), tuple(everything))
+        return Targets(tuple(on_terminals), tuple(processes.connection_holders(session, everything)), tuple(everything))
 
     def everything(self, session: Session) -> list[ProcessId]:
         """All that a session holds: its scope, or where it has none what descends from its leader."""

@@ -106,8 +106,8 @@ def _all_stats() -> Iterator[procfs.Stat]:
                 yield stat
 
 
-def connection_holders(session: Session) -> list[ProcessId]:
-    """What carries the session's line: its leader, and sshd's child of it.
+def connection_holders(session: Session, held: Iterable[ProcessId]) -> list[ProcessId]:
+    """What carries the session's line: its leader, and sshd's child of it; `held` is what the session holds.
 
     sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
     live on. Where the leader is dead already, what is left of the connection is found in the scope alone. Descriptors
@@ -116,9 +116,8 @@ def connection_holders(session: Session) -> list[ProcessId]:
     leader = ProcessId(*session.key)
     alive = is_alive(leader)
     parent = leader.pid if alive else 1
-    candidates = members(session.scope) if session.scope else descendants(leader)
     found = [leader] if alive else []
-    for process in candidates:
+    for process in held:
         if process == leader:
             continue
         stat = procfs.read_stat(process.pid)

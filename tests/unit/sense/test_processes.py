@@ -35,7 +35,7 @@ def test_the_leader_and_its_sshd_carry_the_line(tree):
     tree.add(505, 500, "sshd")
     (tree.directory / "proc/502/fdinfo").mkdir()
     (tree.directory / "proc/502/fdinfo/3").write_text("tty-index:\t0\n")
-    assert processes.connection_holders(session) == [leader, child]
+    assert processes.connection_holders(session, processes.members(scope)) == [leader, child]
 
 
 def test_an_orphaned_sshd_carries_the_line(tree):
@@ -45,14 +45,14 @@ def test_an_orphaned_sshd_carries_the_line(tree):
     orphan = tree.add(501, 1, "sshd-session", scope)
     tree.add(502, 501, "sshd", scope)
     tree.add(503, 1, "bash", scope)
-    assert processes.connection_holders(session) == [orphan]
+    assert processes.connection_holders(session, processes.members(scope)) == [orphan]
 
 
 def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
     leader, child = tree.add(500, 400, "sshd"), tree.add(501, 500, "sshd")
     tree.add(510, 400, "sshd")
-    assert processes.connection_holders(session) == [leader, child]
+    assert processes.connection_holders(session, processes.descendants(leader)) == [leader, child]
 
 
 def test_another_terminal_of_the_same_number(tree, monkeypatch):
