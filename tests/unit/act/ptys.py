@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
+
+# A worker of the kernel that has anything to move has moved it by then, also on a busy machine.
+SETTLED_MS = 200
 
 
 class Pty:
@@ -22,13 +27,18 @@ class Pty:
             return shown.decode()
 
     def fill(self) -> None:
-        """Until it takes no more: nobody reads it."""
+        """Until it takes no more: nobody reads it.
+
+        What was written moves on to the master's own buffer by a worker of the kernel (tty_flip_buffer_push), so there
+        may be room again just after there was none.
+        """
         fd = os.open(f"/dev/{self.name}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        room = select.poll()
+        room.register(fd, select.POLLOUT)
         try:
-            while True:
-                os.write(fd, b"x" * 1000)
-        except BlockingIOError:
-            pass
+            while room.poll(SETTLED_MS):
+                with contextlib.suppress(BlockingIOError):
+                    os.write(fd, b"x" * 1000)
         finally:
             os.close(fd)
 
