@@ -135,8 +135,8 @@ class Daemon:
     # Sessions come.
 
     def _discover(self, now: Instant) -> None:
-        ids = {tracked.session.session_id for tracked in self.sessions.values()}
-        found = self._host.discover(self.sessions.keys(), ids)
+        ids = (tracked.session.session_id for tracked in self.sessions.values())
+        found = self._host.discover(self.sessions, ids)
         for problem in found.problems:
             self._journal.note(Priority.WARNING, f"{problem}, ignoring")
         for key in found.dead_records:
@@ -174,7 +174,7 @@ class Daemon:
         ours = {reading.name for tracked in self.sessions.values() for reading in tracked.readings}
         strangers: dict[str, int] = {}
         owners = set()
-        for reading in self._host.read_terminals(self._host.list_ptys() - ours):
+        for reading in self._host.read_terminals(self._host.other_ptys(ours)):
             strangers[reading.name] = reading.ctime_ns
             if self._strangers.get(reading.name) != reading.ctime_ns:
                 owners.add(reading.uid)

@@ -121,6 +121,11 @@ class Policy:
     sources: tuple[str, ...]
 
     @functools.cached_property
+    def fallback(self) -> str:
+        """What stands for a rule's name where none matches; one string for all sessions."""
+        return f"environment:{self.environment}"
+
+    @functools.cached_property
     def id(self) -> str:
         """The first 12 hex digits of SHA-256 over document() as compact JSON with sorted keys.
 
@@ -154,13 +159,14 @@ def judge(policy: Policy, subject: Subject) -> Verdict:
             break
         passed_over.append((rule.name, reason))
     else:
-        name, limits, exempt = f"environment:{policy.environment}", policy.environments[policy.environment], False
+        name, limits, exempt = policy.fallback, policy.environments[policy.environment], False
     capped: tuple[str, ...] = ()
     if not exempt:
         limits, capped = cap(limits, policy.ceiling)
     return Verdict(name, limits, capped, tuple(passed_over))
 
 
+@functools.lru_cache(maxsize=64)  # a thousand sessions are under few rules
 def cap(limits: Limits, ceiling: Ceiling) -> tuple[Limits, tuple[str, ...]]:
     """The limits under the ceiling, and the names of those it lowered: the strictest wins, and never is the longest.
 

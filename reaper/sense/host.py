@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
 from reaper import procfs
@@ -69,13 +69,13 @@ class Host:
         """What to wait on for logind's news."""
         return self._logind
 
-    def discover(self, known: Collection[SessionKey], known_ids: Collection[str]) -> Discovery:
+    def discover(self, known: Container[SessionKey], known_ids: Iterable[str]) -> Discovery:
         """The sessions that are not among the known, each problem told once."""
         found: dict[SessionKey, Session] = {}
         dead, problems = [], []
-        record_keys = self._records.list_keys()
-        self._broken &= record_keys
-        for key in sorted(record_keys - set(known) - self._broken):
+        unknown = self._records.list_unknown(known)
+        self._broken &= unknown
+        for key in sorted(unknown - self._broken):
             try:
                 record = self._records.read(key)
             except ReaperError as problem:
@@ -93,19 +93,22 @@ class Host:
                 dead.append(key)
             else:
                 found[session.key] = session
-        from_logind = self._add_logind(found, set(known_ids), problems)
+        from_logind = self._add_logind(found, known_ids, problems)
         return Discovery([session for session in from_logind if session.key not in known], dead, problems)
 
     def _add_logind(
-        self, found: dict[SessionKey, Session], known_ids: set[str], problems: list[ReaperError]
+        self, found: dict[SessionKey, Session], known_ids: Iterable[str], problems: list[ReaperError]
     ) -> list[Session]:
         """Adds the sessions that only logind knows."""
         ids = self._logind.list_ids()
+        if ids is None:
+            return list(found.values())
         self._asked &= ids
-        unknown = ids - known_ids - self._asked - {session.session_id for session in found.values()}
+        unknown = ids.difference(known_ids, self._asked, (session.session_id for session in found.values()))
         if unknown:
             told = self._logind.read_sessions(unknown)
             if told is None:
+                self._logind.recall()
                 problems.append(
                     ReaperError("logind-silent", "logind does not answer", "systemctl status systemd-logind")
                 )
@@ -156,9 +159,9 @@ class Host:
         """Whether a look at the terminal now would be equal to this one; cheaper than that look."""
         return terminals.is_unchanged(reading)
 
-    def list_ptys(self) -> set[str]:
-        """Every pty on the host."""
-        return terminals.list_ptys()
+    def other_ptys(self, names: Container[str]) -> list[str]:
+        """The ptys on the host that are not among `names`."""
+        return terminals.other_ptys(names)
 
     def targets(self, session: Session, names: Collection[str]) -> Targets:
         """Who is on the session's terminals, who carries its connection, and all that it holds. Reads all of /proc."""

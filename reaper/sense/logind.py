@@ -77,7 +77,7 @@ class Logind:
 
     def __init__(self) -> None:
         self._monitor = None
-        self._ids: set[str] | None = None  # as of the last news
+        self._has_news = True
         try:
             self._monitor = login.Monitor("session")
         except OSError:  # no /run/systemd/sessions: not booted with systemd, or no logind
@@ -89,21 +89,24 @@ class Logind:
 
     def flush(self) -> None:
         """Takes note of a change, so that fileno() waits for the next."""
-        self._ids = None
+        self._has_news = True
         if self._monitor is not None:
             self._monitor.flush()
 
-    def list_ids(self) -> set[str]:
-        """The ids of all sessions there are; none without logind."""
-        if self._ids is not None:
-            return self._ids
+    def list_ids(self) -> set[str] | None:
+        """The ids of all sessions there are, none without logind; None where nothing is new since the last answer."""
+        if not self._has_news:
+            return None
         try:
             found = set(map(sys.intern, login.sessions()))  # the sessions' own ids are the same strings
         except OSError:
             return set()
-        if self._monitor is not None:
-            self._ids = found
+        self._has_news = self._monitor is None  # without it, nobody tells of any
         return found
+
+    def recall(self) -> None:
+        """The last answer could not be used: list_ids() gives it again."""
+        self._has_news = True
 
     def read_sessions(self, ids: Iterable[str]) -> list[LogindSession] | None:
         """What logind says of these sessions; some may be gone by now. None where it does not answer."""

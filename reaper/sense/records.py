@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from reaper.decide.model import SessionKey
@@ -117,19 +117,25 @@ class Records:
     def __init__(self, directory: str = DIRECTORY) -> None:
         self._directory = directory
         self._fingerprint = 0
-        self._keys: frozenset[SessionKey] = frozenset()
+        self._unknown: frozenset[SessionKey] = frozenset()
 
-    def list_keys(self) -> frozenset[SessionKey]:
-        """The sessions that have a record. No directory is no records: the module makes it at the first login."""
+    def list_unknown(self, known: Container[SessionKey]) -> frozenset[SessionKey]:
+        """The sessions that have a record and are not among the known.
+
+        No directory is no records: the module makes it at the first login. The names are looked through only when they
+        have changed, and not kept: a thousand known sessions would be remembered twice.
+        """
         try:
             names = os.listdir(self._directory)
         except (FileNotFoundError, NotADirectoryError):
             return frozenset()
-        fingerprint = hash(tuple(names))  # the names themselves are not kept: they are in the keys
+        fingerprint = hash(tuple(names))
+        keys: Iterable[SessionKey | None] = self._unknown
         if fingerprint != self._fingerprint:
             self._fingerprint = fingerprint
-            self._keys = frozenset(key for key in map(parse_name, names) if key is not None)
-        return self._keys
+            keys = map(parse_name, names)
+        self._unknown = frozenset(key for key in keys if key is not None and key not in known)
+        return self._unknown
 
     def exists(self, key: SessionKey) -> bool:
         """Whether a session has a record, which it has until PAM closes it."""

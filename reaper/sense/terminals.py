@@ -13,7 +13,7 @@ import re
 import stat
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Reading, take_reading
@@ -99,12 +99,18 @@ def device_number(name: str) -> int | None:
     return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
 
 
-def list_ptys() -> set[str]:
-    """Every pty there is now, inner ones too, as "pts/N"."""
+def other_ptys(names: Container[str]) -> list[str]:
+    """Every pty there is now that is not among `names`, as "pts/N"; inner ones too."""
+    found = []
     try:
-        return {f"pts/{name}" for name in os.listdir(f"{DEV}/pts") if name.isdigit()}
+        with os.scandir(f"{DEV}/pts") as entries:
+            for entry in entries:
+                name = f"pts/{entry.name}"
+                if name not in names and entry.name.isdigit():
+                    found.append(name)
     except FileNotFoundError:
-        return set()
+        pass
+    return found
 
 
 def held_ptys(pid: int) -> set[str]:

@@ -7,7 +7,7 @@ act/test_journal.py), so what the daemon does with them it does with a host.
 from __future__ import annotations
 
 import signal
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field, replace
 
 from reaper.act.notify import Delivery
@@ -160,7 +160,7 @@ class FakeHost:
     def read_state(self, path: str = "") -> str:
         return self.state
 
-    def discover(self, known: Collection[SessionKey], known_ids: Collection[str]) -> Discovery:
+    def discover(self, known: Container[SessionKey], known_ids: Iterable[str]) -> Discovery:
         sessions = [
             login.session for key, login in self.logins.items() if key not in known and self.is_alive(login.session)
         ]
@@ -197,8 +197,8 @@ class FakeHost:
         ttys = self.ttys
         return tuple(ttys[name].read() for name in names if name in ttys)
 
-    def list_ptys(self) -> set[str]:
-        return {name for name in self.ttys if name.startswith("pts/")}
+    def other_ptys(self, names: Container[str]) -> list[str]:
+        return [name for name in self.ttys if name.startswith("pts/") and name not in names]
 
     def targets(self, session: Session, names: Collection[str]) -> Targets:
         login = self.logins.get(session.key)

@@ -161,6 +161,7 @@ def test_a_silent_logind_is_told_and_asked_again(scoped):
     in_logind(real)
     real.logind.is_silent = True
     assert [problem.problem for problem in real.host.discover([], []).problems] == ["logind-silent"]
+    assert real.logind.recalls == 1
     real.logind.is_silent = False
     assert len(real.host.discover([], []).sessions) == 1
 

@@ -39,7 +39,8 @@ def test_terminals_are_read_in_one_order_without_those_that_are_not_there(world)
     readings = world.host.read_terminals([names[2], "pts/99999", names[0], names[1]])
     assert [reading.name for reading in readings] == names
     assert all(reading.uid == world.session.uid for reading in readings)
-    assert set(names) <= world.host.list_ptys()
+    assert set(names) <= set(world.host.other_ptys([]))
+    assert names[0] not in world.host.other_ptys(names[:1])
 
 
 def test_looking_changes_nothing(world):

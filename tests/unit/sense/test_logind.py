@@ -48,11 +48,19 @@ def test_the_ids_are_asked_for_again_only_after_news(library):
     asker = Logind()
     assert asker.list_ids() == {"1", "c7"}
     library.ids.append("c8")
-    assert asker.list_ids() == {"1", "c7"}
+    assert asker.list_ids() is None
     assert library.asked == 1
     asker.flush()
     assert asker.list_ids() == {"1", "c7", "c8"}
     assert library.asked == 2
+    assert asker.list_ids() is None
+
+
+def test_an_answer_of_no_use_is_given_again(library):
+    asker = Logind()
+    assert asker.list_ids() == {"1", "c7"}
+    asker.recall()
+    assert asker.list_ids() == {"1", "c7"}
 
 
 def test_without_news_to_wait_for_it_is_asked_each_time(library):

@@ -25,9 +25,13 @@ class FakeLogind:
         self.known: dict[str, LogindSession] = {}
         self.is_silent = False
         self.asked: list[str] = []
+        self.recalls = 0
 
     def list_ids(self) -> set[str]:
         return set(self.known)
+
+    def recall(self) -> None:
+        self.recalls += 1
 
     def read_sessions(self, ids):
         self.asked += sorted(ids)
