@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import base64
 import contextlib
 import json
 import os
 import select
-import shlex
 import shutil
 import signal
 import subprocess
@@ -21,12 +19,11 @@ from typing import Any
 
 from .container import Container, unique_name
 from .errors import LabError
+from .guest import Guest, JournalEntry, no_such_entry, read_text, surroundings
 from .terminal import SshClient, Terminal
-from .trees import base_tree, scratch_directory
+from .trees import scratch_directory, tree_with
 
 BOOT_SECONDS = 90.0
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-JournalEntry = dict[str, Any]
 
 SSHD = """\
 ListenAddress 0.0.0.0
@@ -35,27 +32,19 @@ PasswordAuthentication no
 MaxStartups 200
 """
 
-WAIT_END = """\
-import os, select, sys
-try:
-    descriptor = os.pidfd_open(int(sys.argv[1]))
-except ProcessLookupError:
-    sys.exit(0)
-sys.exit(0 if select.select([descriptor], [], [], float(sys.argv[2]))[0] else 1)
-"""
 
+class Host(Guest):
+    """A booted host of one suite. Its network is its own: a loopback interface, and sshd on port 22 of it.
 
-class Host:
-    """A booted host of one suite. Its network is its own: a loopback interface, and sshd on port 22 of it."""
+    `packages` are Debian packages that it has beyond those of every host.
+    """
 
-    def __init__(self, suite: str, *, boot_seconds: float = BOOT_SECONDS) -> None:
-        self.suite = suite
-        self.name = unique_name(f"reaper-{suite}")
-        tree = base_tree(suite)
+    def __init__(self, suite: str, *, packages: Sequence[str] = (), boot_seconds: float = BOOT_SECONDS) -> None:
+        super().__init__(suite, unique_name(f"reaper-{suite}"))
+        layers = tree_with(suite, packages)
         self._exit_on_sigterm()
         self._directory = tempfile.mkdtemp(prefix="reaper-lab-")
         self._container: Container | None = None
-        self._last_uid = 1999
         atexit.register(self.power_off)
         try:
             self.key = self._keygen("user_key")
@@ -70,7 +59,7 @@ class Host:
             ]
             self._container = Container(
                 self.name,
-                [tree],
+                layers,
                 scratch_directory(),
                 files=files,
                 options=["--private-network"],
@@ -132,7 +121,7 @@ class Host:
 
     def words(self, command: Sequence[str], environment: dict[str, str] | None = None) -> list[str]:
         """The words that run a command as root in the host, from outside: for Popen, or a Terminal."""
-        variables = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", **(environment or {})}
+        variables = surroundings(environment)
         enter = ["nsenter", f"--target={self.leader}", "--all", "--", "env", "--ignore-environment"]
         return [*enter, *(f"{name}={value}" for name, value in variables.items()), *command]
 
@@ -145,10 +134,6 @@ class Host:
         input: str | None = None,  # noqa: A002 - subprocess.run's own name
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a command as root in the host; stdout and stderr come as text.
-
-        A failure raises LabError unless `check` is false.
-        """
         with subprocess.Popen(
             self.words(command, environment),
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
@@ -162,86 +147,9 @@ class Host:
             except BaseException:
                 end_entered(process)
                 raise
-        result = subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
-        if check and result.returncode != 0:
-            raise LabError(
-                f"{self.name}: {shlex.join(command)} exited {result.returncode}", result.stdout + result.stderr
-            )
-        return result
-
-    def output(self, command: Sequence[str], *, timeout: float = 60.0) -> str:
-        """What a command that succeeds prints, without the last newline."""
-        return self.run(command, timeout=timeout).stdout.rstrip("\n")
-
-    def shell(self, script: str, *, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
-        return self.run(["sh", "-c", script], check=check, timeout=timeout)
-
-    def wait_end(self, pid: int, timeout: float = 20.0) -> None:
-        """Waits until the process with this pid (as the host numbers them) has ended."""
-        words = ["python3", "-c", WAIT_END, str(pid), str(timeout)]
-        if self.run(words, check=False, timeout=timeout + 10).returncode != 0:
-            process = self.run(["ps", "-fp", str(pid)], check=False).stdout
-            raise AssertionError(f"process {pid} still runs after {timeout:g} s:\n{process}")
-
-    # Files and packages
-
-    def write(self, path: str, text: str | bytes, mode: int = 0o644) -> None:
-        """Writes a file in the host, its directories with it."""
-        data = base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
-        script = 'set -e; mkdir -p "$(dirname "$1")"; base64 -d > "$1"; chmod "$2" "$1"'
-        self.run(["sh", "-c", script, "sh", path, f"{mode:o}"], input=data)
-
-    def read(self, path: str) -> str:
-        return self.run(["cat", path]).stdout
-
-    def exists(self, path: str) -> bool:
-        return self.run(["test", "-e", path], check=False).returncode == 0
-
-    def install(self, deb: str) -> str:
-        """Installs a package file with apt, as a user would; returns what apt printed."""
-        target = f"/var/tmp/{os.path.basename(deb)}"
-        with open(deb, "rb") as stream:
-            self.write(target, stream.read())
-        return self.apt("install", target)
-
-    def apt(self, *words: str) -> str:
-        """Runs apt-get without asking; returns what it printed."""
-        result = self.run(
-            ["apt-get", "-q", "-y", *words], timeout=300, environment={"DEBIAN_FRONTEND": "noninteractive"}
-        )
-        return result.stdout + result.stderr
-
-    # People
-
-    def add_user(
-        self, name: str, *, groups: Sequence[str] = (), shell: str = "/bin/bash", password: str | None = None
-    ) -> str:
-        """Makes a user who can log in over ssh with the host's key; returns the name."""
-        self._last_uid += 1  # never one that an earlier user had: what that one left could be taken for this one's
-        words = ["useradd", "--create-home", "--shell", shell, f"--uid={self._last_uid}"]
-        if groups:
-            words += ["--groups", ",".join(groups)]
-        script = (
-            f"set -e; {shlex.join([*words, name])}; home=$(getent passwd {name} | cut -d: -f6); "
-            "mkdir -m 700 $home/.ssh; "
-            f"cat > $home/.ssh/authorized_keys; chown -R {name}: $home/.ssh; "
-        )
-        if password is not None:
-            script += f"printf '%s:%s\\n' {name} {shlex.quote(password)} | chpasswd"
-        self.run(["sh", "-c", script], input=read_text(f"{self.key}.pub"))
-        return name
-
-    def remove_user(self, name: str) -> None:
-        """Ends what the user runs and removes the user."""
-        slice_unit = f"user-$(id -u {name}).slice"
-        self.shell(
-            f"systemctl kill --signal=KILL {slice_unit}; systemctl stop {slice_unit}; "
-            f"systemctl reset-failed user@$(id -u {name}).service; userdel --force --remove {name}",
-            check=False,
-        )
+        return self._result(command, process.returncode, stdout, stderr, check)
 
     def ssh(self, user: str, **more: Any) -> SshClient:
-        """Logs in over ssh; see SshClient for what can be asked for."""
         # The client runs here but in the host's network, as if the host's loopback reached to us.
         enter = ["nsenter", f"--target={self.leader}", "--net", "--"]
         return SshClient(user, key=self.key, known_hosts=self.known_hosts, enter=enter, **more)
@@ -253,24 +161,6 @@ class Host:
         words = ["systemd-run", "--quiet", "--collect", "--wait", "--pty", "--setenv=TERM=xterm", "--", *command]
         return EnteredTerminal(self.words(words, {"TERM": "xterm", "SYSTEMD_TINT_BACKGROUND": "0"}))
 
-    # Journal
-
-    def cursor(self) -> str:
-        """The journal's present end, for `after=`."""
-        shown = self.output(["journalctl", "--quiet", "--lines=1", "--show-cursor", "--no-pager", "--output=cat"])
-        return shown.rpartition("-- cursor: ")[2].strip()
-
-    def _journalctl(self, after: str | None, matches: dict[str, str]) -> list[str]:
-        words = ["journalctl", "--quiet", "--no-pager", "--all", "--output=json"]
-        if after:
-            words.append(f"--after-cursor={after}")
-        return [*words, *(f"{key}={value}" for key, value in matches.items())]
-
-    def journal(self, *, after: str | None = None, **matches: str) -> list[JournalEntry]:
-        """The journal's entries that match, oldest first."""
-        self.run(["journalctl", "--sync"], check=False)
-        return [json.loads(line) for line in self.run(self._journalctl(after, matches)).stdout.splitlines()]
-
     def wait_journal(
         self,
         predicate: Callable[[JournalEntry], bool],
@@ -279,10 +169,6 @@ class Host:
         after: str | None = None,
         **matches: str,
     ) -> JournalEntry:
-        """The first entry that matches and satisfies the predicate, waiting for it if need be.
-
-        Raises AssertionError at the deadline.
-        """
         deadline = time.monotonic() + timeout
         words = [*self._journalctl(after, matches), "--follow", "--no-tail"]
         follower = subprocess.Popen(self.words(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -302,9 +188,7 @@ class Host:
         finally:
             follower.stdout.close()
             end_entered(follower)
-        raise AssertionError(
-            f"no such journal entry within {timeout:g} s; the last ones were:\n" + "\n".join(seen[-20:])
-        )
+        raise no_such_entry(timeout, seen)
 
 
 class EnteredTerminal(Terminal):
@@ -313,11 +197,6 @@ class EnteredTerminal(Terminal):
     def hang_up(self, timeout: float = 10.0) -> None:
         end_entered(self.process)
         super().hang_up(timeout)
-
-
-def read_text(path: str) -> str:
-    with open(path, encoding="utf-8") as stream:
-        return stream.read()
 
 
 def end_entered(nsenter: subprocess.Popen[Any]) -> None:

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from .container import run_in
 from .errors import LabError
@@ -152,8 +152,15 @@ def debootstrap(suite: str, path: str) -> None:
 
 def build_tree(suite: str) -> list[str]:
     """The layers, topmost first, of a tree in which the package can be built."""
+    return tree_with(suite, BUILD_PACKAGES, "build")
+
+
+def tree_with(suite: str, packages: Sequence[str], stem: str = "with") -> list[str]:
+    """The layers, topmost first, of the base tree with these packages installed on top; cached as the base is."""
     base = base_tree(suite)
-    name = f"build-{suite}-{recipe_hash(*BASE_PACKAGES, *BUILD_PACKAGES)}"
+    if not packages:
+        return [base]
+    name = f"{stem}-{suite}-{recipe_hash(*BASE_PACKAGES, *packages)}"
 
     def make(path: str) -> None:
         install = (
@@ -164,11 +171,12 @@ def build_tree(suite: str) -> list[str]:
             "DEBIAN_FRONTEND=noninteractive",
             "sh",
             "-c",
-            f"{install} {' '.join(BUILD_PACKAGES)} && apt-get clean",
+            f"{install} {' '.join(packages)} && apt-get clean",
         ]
         try:
             run_in([base], scratch_directory(), command, DEBOOTSTRAP_SECONDS, upper=path)
         finally:
             remove_tree(f"{path}.work")
 
-    return [made_once(name, f"{suite}: installing what the build needs, about a minute", make), base]
+    what = "what the build needs" if stem == "build" else " ".join(packages)
+    return [made_once(name, f"{suite}: installing {what}, about a minute", make), base]
