@@ -14,7 +14,7 @@ import time
 from typing import NamedTuple
 
 from .lab import Host, LabError, SshClient, build_deb, require_tools
-from .lab.host import JournalEntry
+from .lab.guest import JournalEntry
 from .lab.journal import JournalFollower
 
 SUITE = "bookworm"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .lab import Host, SshClient
-from .lab.host import JournalEntry
+from .lab.guest import JournalEntry
 
 IDLE, WARN, GRACE = 16, 8, 2
 # From the last key: the limit, the 8 seconds that the kernel's clock may lag, the poll, the graces, and time to spare.

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from .lab import ExpectError, Host, SshClient
-from .lab.host import JournalEntry
+from .lab.guest import JournalEntry
 from .limits import ENDED, FAREWELL, IDLE, WARN, WARNING, events, log_in, quick, reload, rule, wait_event
 
 

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .host import Host, JournalEntry
+    from .guest import JournalEntry
+    from .host import Host
 
 
 class JournalFollower:

@@ -28,36 +28,14 @@ class ExpectError(AssertionError):
     """What should have appeared on the terminal did not; carries the end of what did."""
 
 
-class Terminal:
-    """A program on a pseudo-terminal. Use it as a context manager: leaving it hangs up, as closing the window does."""
+class Line:
+    """What a person types on, at the other end of a descriptor of ours, and what has appeared there."""
 
-    def __init__(self, words: Sequence[str], *, rows: int = 24, columns: int = 200, term: str = "xterm") -> None:
+    def __init__(self, descriptor: int) -> None:
         self.transcript = b""
         self._seen = 0  # end of the last match
         self._ended = False
-        self._master, slave = pty.openpty()
-        try:
-            ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            self.process = subprocess.Popen(
-                ["setsid", "--ctty", *words],
-                stdin=slave,
-                stdout=slave,
-                stderr=slave,
-                env={**os.environ, "TERM": term, "LC_ALL": "C.UTF-8"},
-            )
-        except BaseException:
-            os.close(self._master)
-            raise
-        finally:
-            os.close(slave)
-
-    def __enter__(self) -> Terminal:  # noqa: PYI034 - Python 3.9 has no Self
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.hang_up()
+        self._master = descriptor
 
     @property
     def text(self) -> str:
@@ -65,7 +43,7 @@ class Terminal:
         return self.transcript.decode(errors="replace")
 
     def fileno(self) -> int:
-        """The master, for those who select on several terminals; read it with read_available()."""
+        """Our end, for those who select on several terminals; read it with read_available()."""
         return self._master
 
     def send(self, keys: str | bytes) -> None:
@@ -127,6 +105,36 @@ class Terminal:
             match = self.expect(pattern, seconds)
             raise AssertionError(f"{pattern!r} appeared: {match[0]!r}")
         assert not self._ended, f"the terminal closed: {self.transcript[-2000:]!r}"
+
+
+class Terminal(Line):
+    """A program on a pseudo-terminal. Use it as a context manager: leaving it hangs up, as closing the window does."""
+
+    def __init__(self, words: Sequence[str], *, rows: int = 24, columns: int = 200, term: str = "xterm") -> None:
+        master, slave = pty.openpty()
+        super().__init__(master)
+        try:
+            ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            self.process = subprocess.Popen(
+                ["setsid", "--ctty", *words],
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                env={**os.environ, "TERM": term, "LC_ALL": "C.UTF-8"},
+            )
+        except BaseException:
+            os.close(master)
+            raise
+        finally:
+            os.close(slave)
+
+    def __enter__(self) -> Terminal:  # noqa: PYI034 - Python 3.9 has no Self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.hang_up()
 
     def closed(self, timeout: float = 0.0) -> bool:
         """Whether the program ends within so long; what it still shows goes to the transcript."""
