@@ -42,7 +42,7 @@ class Host(Guest):
     def __init__(self, suite: str, *, packages: Sequence[str] = (), boot_seconds: float = BOOT_SECONDS) -> None:
         super().__init__(suite, unique_name(f"reaper-{suite}"))
         layers = tree_with(suite, packages)
-        self._exit_on_sigterm()
+        self.exit_on_sigterm()
         self._directory = tempfile.mkdtemp(prefix="reaper-lab-")
         self._container: Container | None = None
         atexit.register(self.power_off)
@@ -72,7 +72,7 @@ class Host(Guest):
             raise
 
     @staticmethod
-    def _exit_on_sigterm() -> None:
+    def exit_on_sigterm() -> None:
         """SIGTERM ends the program as Ctrl-C does, through its handlers, so that hosts go before it does."""
         if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
 
