@@ -37,7 +37,8 @@ LAYERS = {
 # Who may join `sense` and `act`, and what of `act` each may have.
 JOINERS = {
     # The one place where what was seen leads to what is done.
-    "reaper/daemon.py": ("reaper.act",),
+    "reaper/daemon/core.py": ("reaper.act",),
+    "reaper/daemon/endings.py": ("reaper.act",),
     # The daemon's surroundings. It acts on no session: of `act` it has the journal, to say what became of the policy
     # and of the daemon itself.
     "reaper/service.py": ("reaper.act.journal",),

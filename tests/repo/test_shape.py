@@ -12,7 +12,7 @@ from .tree import files, listed, parsed, python_files, read
 MOST_LINES = 400
 WANTED_LINES = 300
 LONG_FILES = {
-    "reaper/daemon.py": "one class that joins everything; apart, its parts would only pass its state around",
+    "reaper/daemon/core.py": "one class that joins everything; apart, its parts would only pass its state around",
     "reaper/decide/lifecycle.py": "the table, and each of its transitions beside it",
     "reaper/decide/policy.py": "the types of the policy, with the built-in one written out",
 }

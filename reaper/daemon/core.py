@@ -1,11 +1,4 @@
-"""The daemon: the only place that joins sense, decide and act.
-
-A tick looks at every session (at the poll) or at those whose moment has come (between polls), lets the lifecycle
-decide, and has carried out what comes back. Before a session's end is begun it is looked at once more, afresh: if it is
-not there any more, or not idle any more, nothing is done.
-
-The loop that calls tick() is in service.py.
-"""
+"""The daemon itself: every session, and what is done about it at each tick."""
 
 from __future__ import annotations
 
@@ -17,13 +10,15 @@ from typing import Callable
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.messenger import Messenger
+from reaper.daemon.endings import Endings
+from reaper.daemon.looks import Looks
 from reaper.decide import brake, messages, report, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
-from reaper.decide.lifecycle import Act, Fact, Phase, Rung, Signal, Spare, Tell, Warn
-from reaper.decide.model import Attached, Ending, Instant, ProcessId, Session, SessionKey, Targets
-from reaper.decide.policy import Kill, Policy
+from reaper.decide.lifecycle import Act, Fact, Phase, Rung, Spare, Tell, Warn
+from reaper.decide.model import Instant, Session, SessionKey
+from reaper.decide.policy import Policy
 from reaper.decide.snapshot import Snapshot
 from reaper.decide.tracking import Change, Tracked
 from reaper.sense.host import Host
@@ -56,7 +51,8 @@ class Daemon:
         self._host, self._actor, self._journal = host, actor, journal
         self._boot_id = boot_id
         self._messenger = Messenger(actor, journal, name)
-        self._endings: dict[SessionKey, Ending] = {}
+        self._looks = Looks(host)
+        self._endings = Endings(host, actor)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._ledger = Ledger()
         self._polled: Instant | None = None
@@ -66,7 +62,6 @@ class Daemon:
         self._saved_usec = 0
         self._is_dirty = False
         self._save_failed = False
-        self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
         self._unjudged: set[SessionKey] = set()  # sessions that await a name service's word on their user
         self._groups: dict[str, frozenset[str]] = {}  # of users, where a rule asks for them
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
@@ -109,9 +104,8 @@ class Daemon:
         self._journal.flush()
         self._discover(now)
         previous = self._polled or now
-        # Whether a console counts can change without a trace on it: a display server takes it over and gives it back.
-        moved = self._sessions_of_new_ptys() | {key for key, each in self.sessions.items() if each.session.tty}
-        stirred = [key for key, each in self.sessions.items() if key in moved or not self._is_quiet(each)]
+        moved = self._looks.moved(self.sessions)
+        stirred = [key for key, each in self.sessions.items() if key in moved or not self._looks.is_quiet(each)]
         for key in stirred:
             self._guarded(key, now, lambda key, now: self._look(key, previous, now, key in moved))
         for key in list(self._unwatched):
@@ -163,48 +157,15 @@ class Daemon:
         """The id of the policy in force, or ""."""
         return self.policy.id if self.policy else ""
 
-    # Terminals come and go.
-
-    def _sessions_of_new_ptys(self) -> set[SessionKey]:
-        """The sessions to which a pty that was not there before might belong: those of its owner.
-
-        A pty that is nobody's terminal (tmux's, or not yet handed over by sshd) is looked at again when its ctime
-        moves, as it does when it changes hands or is made anew.
-        """
-        ours = {reading.name for tracked in self.sessions.values() for reading in tracked.readings}
-        strangers: dict[str, int] = {}
-        owners = set()
-        for reading in self._host.read_terminals(self._host.other_ptys(ours)):
-            strangers[reading.name] = reading.ctime_ns
-            if self._strangers.get(reading.name) != reading.ctime_ns:
-                owners.add(reading.uid)
-        self._strangers = strangers
-        return {key for key, tracked in self.sessions.items() if tracked.session.uid in owners}
-
     def _look(self, key: SessionKey, previous: Instant, now: Instant, is_moved: bool = False) -> None:
-        """Looks at a session's terminals, and at which they are if that may have changed."""
-        tracked = self.sessions[key]
-        if tracked.life.phase is Phase.ENDING:
-            return  # it loses its terminals by that; its rule, and what is told of it, are of those that it had
-        if is_moved:
-            readings = self._host.read_terminals(self._host.terminal_names(tracked.session))
-        else:
-            readings = self._host.read_terminals(tracked.terminals)
-            if readings == tracked.readings:
-                return
-            if any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
-                names = self._host.terminal_names(tracked.session)
-                readings = tuple(reading for reading in readings if reading.name in names)
-        self._commit(key, tracking.look(tracked, readings, previous, now), now)
-        if self.sessions[key].terminals != tracked.terminals:
+        """Looks at a session, and at which its terminals are if that may have changed."""
+        before = self.sessions[key]
+        change = self._looks.take(before, previous, now, is_moved)
+        if change is None:
+            return
+        self._commit(key, change, now)
+        if change.tracked.terminals != before.terminals:
             self._apply_policy(key, now)
-
-    def _is_quiet(self, tracked: Tracked) -> bool:
-        """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
-        try:
-            return all(map(self._host.is_unchanged, tracked.readings))
-        except OSError:  # whatever it is, the look itself tells, behind its barrier
-            return False
 
     # What is due.
 
@@ -251,7 +212,7 @@ class Daemon:
         tracked = self.sessions.get(key)
         if tracked is None:
             return
-        left = self._leftovers(tracked)
+        left = self._endings.leftovers(tracked)
         if self._host.is_alive(tracked.session) or left:
             is_hung_up = tracked.life.phase is Phase.ENDING and not left
             if is_hung_up and not self._host.terminal_names(tracked.session):
@@ -260,22 +221,12 @@ class Daemon:
         self._commit(key, tracking.depart(tracked, now.boot_usec), now)
         self._actor.remove_record(key)
         self._messenger.forget(key)
-        self._endings.pop(key, None)
+        self._endings.forget(key)
         self._unwatched.discard(key)
         self._unjudged.discard(key)
         del self.sessions[key]
         self.on_forget(key)
         self._is_dirty = True
-
-    def _leftovers(self, tracked: Tracked) -> list[ProcessId]:
-        """What is still running of an ending session, of what is to end with it."""
-        if tracked.life.phase is not Phase.ENDING or tracked.limits is None:
-            return []
-        ending = self._endings.get(tracked.session.key)
-        front = ending.front if ending else ()
-        everything = self._host.everything(tracked.session) if tracked.limits.kill is Kill.SESSION else ()
-        holding = self._host.holding(Targets((), front, tuple(everything)))
-        return [process for process, usage in holding if usage.processes]
 
     # What is done.
 
@@ -294,11 +245,9 @@ class Daemon:
         assert tracked.limits is not None or isinstance(act, Tell)
         key = tracked.session.key
         if isinstance(act, Tell):
-            ending = self._endings.get(key)
-            freed = self._host.freed(ending.holding if ending else ()) if act.fact is Fact.TERMINATED else None
+            freed = self._endings.freed(key) if act.fact is Fact.TERMINATED else None
             if act.fact is Fact.TERMINATE_FAILED:
-                left = self._leftovers(tracked) or self._host.everything(tracked.session)
-                why = f"still running: {' '.join(str(process.pid) for process in left)}"
+                why = self._endings.why_failed(tracked)
             self._journal.send(report.of_tell(act, tracked, self.policy_id, now.boot_usec, why, freed))
             return ""
         if isinstance(act, Warn):
@@ -306,30 +255,11 @@ class Daemon:
         if isinstance(act, Spare):
             self._messenger.spare(tracked)
             return ""
-        self._climb(tracked, act)
-        self._settling[key] = now.boot_usec + SETTLE_USEC
-        return ""
-
-    def _climb(self, tracked: Tracked, act: Signal) -> None:
-        """One rung of the ladder, for whoever is there at this moment, and for who was in front when it began."""
-        assert tracked.limits is not None
-        key = tracked.session.key
-        ending = None if act.rung is Rung.HANGUP else self._endings.get(key)  # not of an end that a lapse broke off
-        # Of the terminals that it had as its end began, those that are still its own: a number is soon given to others.
-        names = (ending.terminals if ending else frozenset(tracked.terminals)) & self._host.terminal_names(
-            tracked.session
-        )
-        targets = self._host.targets(tracked.session, names)
         if act.rung is Rung.HANGUP:
             self._messenger.part(tracked, act.reason)
-            front = tuple(each.process for each in targets.attached if each.in_front)
-            self._endings[key] = Ending(self._host.holding(targets), front, names)
-        elif ending is not None:
-            # A shell that ignores the loss of its line has no terminal any more, and has not detached itself either.
-            present = {each.process for each in targets.attached}
-            left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
-            targets = targets._replace(attached=targets.attached + left)
-        self._actor.climb(targets, act.rung, tracked.limits.kill, tracked.session.scope)
+        self._endings.climb(tracked, act.rung)
+        self._settling[key] = now.boot_usec + SETTLE_USEC
+        return ""
 
     # Policy and state.
 

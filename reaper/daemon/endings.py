@@ -1,0 +1,62 @@
+"""The end of a session: each rung of the ladder for whoever is there at that moment, and what is left after it."""
+
+from __future__ import annotations
+
+from reaper.act.actor import Actor
+from reaper.decide.lifecycle import Phase, Rung
+from reaper.decide.model import Attached, Ending, ProcessId, SessionKey, Targets, Usage
+from reaper.decide.policy import Kill
+from reaper.decide.tracking import Tracked
+from reaper.sense.host import Host
+
+
+class Endings:
+    """What is remembered of the sessions that are ending, and the acts that end them."""
+
+    def __init__(self, host: Host, actor: Actor) -> None:
+        self._host, self._actor = host, actor
+        self._endings: dict[SessionKey, Ending] = {}
+
+    def climb(self, tracked: Tracked, rung: Rung) -> None:
+        """One rung of the ladder, for whoever is there at this moment, and for who was in front when it began."""
+        assert tracked.limits is not None
+        key = tracked.session.key
+        ending = None if rung is Rung.HANGUP else self._endings.get(key)  # not of an end that a lapse broke off
+        # Of the terminals that it had as its end began, those that are still its own: a number is soon given to others.
+        names = (ending.terminals if ending else frozenset(tracked.terminals)) & self._host.terminal_names(
+            tracked.session
+        )
+        targets = self._host.targets(tracked.session, names)
+        if rung is Rung.HANGUP:
+            front = tuple(each.process for each in targets.attached if each.in_front)
+            self._endings[key] = Ending(self._host.holding(targets), front, names)
+        elif ending is not None:
+            # A shell that ignores the loss of its line has no terminal any more, and has not detached itself either.
+            present = {each.process for each in targets.attached}
+            left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
+            targets = targets._replace(attached=targets.attached + left)
+        self._actor.climb(targets, rung, tracked.limits.kill, tracked.session.scope)
+
+    def leftovers(self, tracked: Tracked) -> list[ProcessId]:
+        """What is still running of an ending session, of what is to end with it."""
+        if tracked.life.phase is not Phase.ENDING or tracked.limits is None:
+            return []
+        ending = self._endings.get(tracked.session.key)
+        front = ending.front if ending else ()
+        everything = self._host.everything(tracked.session) if tracked.limits.kill is Kill.SESSION else ()
+        holding = self._host.holding(Targets((), front, tuple(everything)))
+        return [process for process, usage in holding if usage.processes]
+
+    def why_failed(self, tracked: Tracked) -> str:
+        """What stands in the way, in words."""
+        left = self.leftovers(tracked) or self._host.everything(tracked.session)
+        return f"still running: {' '.join(str(process.pid) for process in left)}"
+
+    def freed(self, key: SessionKey) -> Usage:
+        """What a session held that is held no more."""
+        ending = self._endings.get(key)
+        return self._host.freed(ending.holding if ending else ())
+
+    def forget(self, key: SessionKey) -> None:
+        """The session is not there any more."""
+        self._endings.pop(key, None)
