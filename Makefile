@@ -39,7 +39,7 @@ export REAPER_TEST_CACHE
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help deb install install-host build lint test test-all test-unit demo bench clean test-tools
+.PHONY: help deb install install-host build lint test test-all test-unit demo bench scoreboard clean test-tools
 
 help: ## This list
 	@echo "reaper $(VERSION)"
@@ -87,6 +87,10 @@ test-unit: $(VENV)/.complete ## The tests that need no host, in seconds
 bench: test-tools ## Measure the figures in the README
 	@$(LAB) prepare bookworm trixie
 	@set -e; for script in $(wildcard tests/bench/[a-z]*.py); do echo "== $$script"; $(VENV)/bin/python $$script $(ARGS); done
+
+scoreboard: test-tools ## Who ends what: sessions kept and ended by reaper, logind, sshd, TMOUT and autolog
+	@$(LAB) prepare bookworm trixie
+	@$(PYTHON) -m tests.bench.scoreboard $(ARGS)
 
 clean: ## Remove what was built here, but not the cache of trees
 	$(MAKE) -C pam_hook clean

@@ -1,0 +1,43 @@
+"""Gets a freshly booted host ready for the people: users, files to move, a server to reach through tunnels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.host.lab import Host
+
+from .person import ECHO_PORT
+
+PACKAGES = ("autolog", "expect", "mosh", "rsync", "screen", "zsh")
+SHELLS = {"zsh-idle": "/usr/bin/zsh", "zsh-typist": "/usr/bin/zsh", "dash-idle": "/bin/dash"}
+SERVER = f"""\
+import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+Server(("127.0.0.1", {ECHO_PORT}), Echo).serve_forever()
+"""
+
+
+def furnish(host: Host) -> None:
+    """What every pass has, whoever enforces."""
+    # Debian starts it at the installation; it is only for the pass that asks for it.
+    host.shell("systemctl disable --now autolog.service")
+    host.write("/etc/sudoers.d/people", "%people ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+    host.run(["groupadd", "people"])
+    # .zshrc: without one, zsh asks a new user what should be in it.
+    host.shell("touch /etc/skel/.hushlogin /etc/skel/.zshrc; truncate -s 16M /srv/large")
+    host.write("/usr/local/bin/echo-server", SERVER)
+    host.shell("systemd-run --quiet --unit=echo-server python3 /usr/local/bin/echo-server")
+
+
+def admit(host: Host, names: Sequence[str]) -> dict[str, int]:
+    """Makes the users; returns their uids."""
+    for name in names:
+        host.add_user(name, groups=["people"], shell=SHELLS.get(name, "/bin/bash"))
+    wanted = set(names)
+    lines = [line.split(":") for line in host.read("/etc/passwd").splitlines()]
+    return {fields[0]: int(fields[2]) for fields in lines if fields[0] in wanted}

@@ -1,0 +1,126 @@
+"""The tables: the long page, and the short summary for the README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from .enforcers import AUTOLOG, ENFORCERS, LOGIND, REAL, SSHD, TMOUT
+from .play import Cell
+from .results import Column, Results
+from .scenario import ALL, ENDED, GAP, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, Scenario
+
+HEAD = f"""\
+# The scoreboard
+
+Made by `make scoreboard`; see `tests/bench/scoreboard/`. Every cell is a real session of a real client on a booted
+Debian host, under one enforcer with a limit of {LIMIT:.0f} s. *Kept* sessions have a sign of their person, or of work,
+every {GAP:.0f} s, and were watched for {OBSERVED:.0f} s. *Ended* ones have none, and must be gone from the host within
+{LATEST:.0f} s. The seconds in a cell are from the person's last sign (kept ones: from the begin) to the
+end of the session.
+
+**Bold** cells are wrong. *lost*: the session stayed, but something in it that the person needed was ended. *warned*: it
+said on a terminal, at least 3 s before the end, that the end is near; a dash where there is no terminal to say it on.
+"""
+
+
+def words(cell: Cell | None) -> str:
+    """One cell of the long table."""
+    if cell is None:
+        return ""
+    if cell.error:
+        return "**error**"
+    if cell.lost:
+        return "**lost**"
+    text = "kept" if cell.ended is None else f"{cell.ended:.0f} s"
+    if cell.warned:
+        text += ", warned"
+    return f"**{text}**" if cell.right is False else text
+
+
+def row(fields: Iterable[str]) -> str:
+    return "| " + " | ".join(fields) + " |"
+
+
+def of(expect: str) -> list[Scenario]:
+    return [scenario for scenario in ALL.values() if scenario.expect == expect]
+
+
+def counts(column: Column) -> dict[str, str]:
+    """The totals of a column, the most serious first."""
+    kept = [column.cells[scenario.name] for scenario in of(KEPT) if scenario.name in column.cells]
+    ended = [column.cells[scenario.name] for scenario in of(ENDED) if scenario.name in column.cells]
+    gone = [cell for cell in ended if cell.right and cell.warned is not None]
+    totals = {
+        "active sessions ended": f"{sum(cell.right is False for cell in kept)} of {len(kept)}",
+        "idle sessions not ended in time": f"{sum(cell.right is False for cell in ended)} of {len(ended)}",
+        "warned, of those ended at a terminal": f"{sum(bool(cell.warned) for cell in gone)} of {len(gone)}",
+    }
+    errors = sum(bool(cell.error) for cell in column.cells.values())
+    return {**totals, "errors": str(errors)} if errors else totals
+
+
+def summary(results: Results) -> str:
+    """A row for every enforcer and suite."""
+    lines = [
+        row(["", "Debian", "active sessions ended", "idle sessions left", "warned before the end"]),
+        row(["---"] * 5),
+    ]
+    for enforcer in ENFORCERS:
+        for suite, columns in sorted(results.items()):
+            if enforcer in columns and (enforcer in REAL):
+                lines.append(row([ENFORCERS[enforcer].title, suite, *list(counts(columns[enforcer]).values())[:3]]))
+    return "\n".join(lines)
+
+
+def table(columns: Mapping[str, Column]) -> Iterator[str]:
+    """A suite's cells, by expectation and theme."""
+    names = [name for name in ENFORCERS if name in columns and name in REAL]
+    for expect, title in (
+        (KEPT, "Must be kept"),
+        (ENDED, "Must be ended"),
+        (SHOWN, "Shown, and not judged: what comes over the line is a key, whoever pressed it"),
+    ):
+        yield f"\n### {title}\n"
+        yield row(["", *names])
+        yield row(["---"] * (len(names) + 1))
+        theme = ""
+        for scenario in of(expect):
+            if scenario.theme != theme:
+                theme = scenario.theme
+                yield row([f"*{theme}*", *[""] * len(names)])
+            yield row([scenario.title, *(words(columns[name].cells.get(scenario.name)) for name in names)])
+
+
+def page(results: Results) -> str:
+    """RESULTS.md."""
+    lines = [HEAD, summary(results), ""]
+    for suite, columns in sorted(results.items()):
+        lines.append(f"\n## Debian {suite}\n")
+        lines += [
+            f"- {ENFORCERS[name].title}: {column.version}, played {column.date} on Linux {column.kernel}"
+            for name, column in columns.items()
+            if name in REAL
+        ]
+        lines += table(columns)
+        lines += errors(columns)
+    lines += ["\n## Why these are debatable\n"]
+    lines += [f"- *{scenario.title}*: {scenario.why}" for scenario in ALL.values() if scenario.why]
+    lines += ["\n## How each was set up\n", "All of it is in `enforcers.py`.\n"]
+    for title, text in (
+        ("logind.conf", LOGIND),
+        *((f"sshd_config on {suite}", text) for suite, text in SSHD.items()),
+        ("/etc/profile.d, bash.bashrc, zshrc", TMOUT),
+        ("autolog.conf", AUTOLOG),
+    ):
+        lines += [f"{title}:\n", "".join(f"    {line}\n" for line in text.splitlines())]
+    return "\n".join(lines)
+
+
+def errors(columns: Mapping[str, Column]) -> list[str]:
+    found = [
+        f"- {name}, {scenario}: {cell.error.splitlines()[0][:300]}"
+        for name, column in columns.items()
+        for scenario, cell in column.cells.items()
+        if cell.error
+    ]
+    return ["\n### Errors\n", *found] if found else []

@@ -1,0 +1,183 @@
+"""A person of a scenario: their windows, what they do every so often, and when they last gave a sign of themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.host.lab import Host, Terminal
+from tests.host.lab.host import EnteredTerminal
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+ECHO_PORT = 7007  # where guest.py's server answers, for forwards to go to
+CONFIG = """\
+Host *
+  HostName 127.0.0.1
+  User {user}
+  IdentityFile {key}
+  IdentitiesOnly yes
+  IdentityAgent none
+  UserKnownHostsFile {known_hosts}
+  GlobalKnownHostsFile /dev/null
+  HostKeyAlias lab
+  ConnectTimeout 60
+  LogLevel ERROR
+"""
+# What anything might say to warn somebody; whose words they are does not matter.
+WARNING = re.compile(
+    rb"reaper: This session|been idle|be logged off|auto-?logout|timed out|idle too long|idle and ends|inactiv", re.I
+)
+WARNED_BEFORE = 3.0  # seconds: what comes later is a farewell
+
+
+@dataclass
+class Window:
+    """A program on the person's side, on a terminal."""
+
+    terminal: Terminal
+    needed: bool  # a person who is there needs it to stay
+    remote: bool  # what appears in it comes from a terminal of the session
+    warned_at: float | None = None
+    looked: int = 0
+    answers: dict[bytes, bytes] = field(default_factory=dict)  # what the terminal itself says when asked
+
+    def look(self, seconds: float = 0.0) -> None:
+        """Takes in what has appeared."""
+        while self.terminal.read_available(seconds):
+            seconds = 0.0
+            new = self.terminal.transcript[max(0, self.looked - 200) :]
+            if self.warned_at is None and WARNING.search(new):
+                self.warned_at = time.monotonic()
+            for question, answer in self.answers.items():
+                if question in self.terminal.transcript[self.looked :]:
+                    self.terminal.send(answer)
+            self.looked = len(self.terminal.transcript)
+
+
+class Person:
+    """What a scenario has in hand."""
+
+    def __init__(self, scenario: Scenario, host: Host, uid: int) -> None:
+        self.name, self.host, self.uid = scenario.name, host, uid
+        self.windows: list[Window] = []
+        self.habits: list[tuple[float, Callable[[], None]]] = []
+        self.holder = ""  # the name of a process that holds the session, where neither sshd nor login does
+        self.sign_at = time.monotonic()
+        self._stack = contextlib.ExitStack()
+        self.directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sb-"))
+        self.config = os.path.join(self.directory, "config")
+        with open(self.config, "w", encoding="ascii") as stream:
+            stream.write(CONFIG.format(user=self.name, key=host.key, known_hosts=host.known_hosts))
+
+    def leave(self) -> None:
+        """Closes what is still open."""
+        self._stack.close()
+
+    # Windows
+
+    def run(self, *words: str, needed: bool = True, remote: bool = False) -> Window:
+        """Runs a program on the person's own machine, which reaches the host's network."""
+        enter = ["nsenter", f"--target={self.host.leader}", "--net", "--"]
+        return self._open(Terminal([*enter, *words]), needed, remote)
+
+    def shell(self, script: str, needed: bool = True) -> Window:
+        """Runs a shell script there; $SSH is ssh with its options, `there` the host."""
+        return self.run("sh", "-c", f"SSH='ssh -F {self.config}'; {script}", needed=needed)
+
+    def ssh(self, *words: str, needed: bool = True) -> Window:
+        """ssh, sure not to ask for a terminal."""
+        return self.run("ssh", "-F", self.config, *words, needed=needed)
+
+    def login(self, *words: str, needed: bool = True, wait: str = r"[$#%] (\x1b\[\S*)?\Z") -> Window:
+        """ssh with a terminal; waits for the shell's prompt, or what else is said."""
+        window = self.run("ssh", "-F", self.config, *(words or ("there",)), needed=needed, remote=True)
+        window.terminal.expect(wait, 60)
+        self.sign_at = time.monotonic()
+        return window
+
+    def console(self, line: str) -> Window:
+        """Logs in on a console of the host."""
+        source = os.path.join(os.path.dirname(__file__), "..", "..", "host", "lab", "line.py")
+        with open(source, encoding="utf-8") as stream:
+            self.host.write("/run/lab-line.py", stream.read())
+        self.root(f"echo {self.name}:open-sesame | chpasswd")
+        window = self._open(self.host.terminal(["python3", "/run/lab-line.py", line]), True, True)
+        window.terminal.expect("login: ", 60)
+        window.terminal.send(f"{self.name}\n")
+        window.terminal.expect("Password: ", 60)
+        window.terminal.send("open-sesame\n")
+        window.terminal.prompt(60)
+        self.sign_at = time.monotonic()
+        return window
+
+    def _open(self, terminal: Terminal, needed: bool, remote: bool) -> Window:
+        self._stack.callback(terminal.hang_up, *([2.0] if isinstance(terminal, EnteredTerminal) else []))
+        self.windows.append(Window(terminal, needed, remote))
+        return self.windows[-1]
+
+    # What people do
+
+    def type(self, window: Window, keys: str | bytes) -> None:
+        """Presses keys: a sign of the person."""
+        self.sign_at = time.monotonic()
+        with contextlib.suppress(OSError):  # the window may just have closed
+            window.terminal.send(keys)
+
+    def start(self, window: Window, line: str, wait: str = "") -> None:
+        """Types a command at the prompt, and waits until it shows something."""
+        window.terminal.read_available(0.3)
+        self.type(window, line + "\n")
+        if wait:
+            window.terminal.expect(re.escape(line[-20:]) + r"[^\n]*\n", 60)
+            window.terminal.expect(wait, 60)
+
+    def every(self, seconds: float, habit: Callable[[], None]) -> None:
+        """Has something done every so often from when all is set up."""
+        self.habits.append((seconds, habit))
+
+    def types(self, window: Window, keys: str, seconds: float) -> None:
+        """Presses these keys every so often."""
+        self.every(seconds, lambda: self.type(window, keys))
+
+    def root(self, script: str) -> str:
+        """What an administrator, or the scenery, does on the host."""
+        return self.host.shell(script, timeout=120).stdout
+
+    def put(self, name: str, text: str) -> str:
+        """Leaves a program of the person's own on the host; returns the words that run it."""
+        path = f"/home/{self.name}/{name}"
+        self.host.write(path, text, mode=0o755)
+        return f"python3 {shlex.quote(path)}" if name.endswith(".py") else path
+
+    def process(self, name: str) -> None:
+        """Says that the session is held by a process of this name."""
+        self.holder = name
+
+    # What the judge asks
+
+    def look(self, seconds: float) -> None:
+        """Takes in what has appeared everywhere."""
+        for window in self.windows:
+            window.look()
+        time.sleep(seconds)
+
+    def misses(self) -> bool:
+        """Whether something that the person needs is gone."""
+        return any(window.needed and window.terminal.closed() for window in self.windows)
+
+    def has_terminal(self) -> bool:
+        return any(window.remote for window in self.windows)
+
+    def warned(self, end: float) -> bool:
+        """Whether a warning stood on a terminal in time."""
+        times = [window.warned_at for window in self.windows if window.remote and window.warned_at is not None]
+        return any(at <= end - WARNED_BEFORE for at in times)

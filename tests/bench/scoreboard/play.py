@@ -1,0 +1,121 @@
+"""One pass: all the scenarios at once on one host under one enforcer, and what came of each."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.host.lab import Host, LabError
+
+from .enforcers import Enforcer
+from .guest import PACKAGES, admit, furnish
+from .person import Person
+from .scenario import ENDED, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, STEP, Scenario
+from .table import Table
+
+STAGGER = 0.8  # seconds between two logins: nobody's begin disturbs another's
+LOOK = 0.25
+LOGIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What came of one scenario under one enforcer."""
+
+    right: bool | None  # None: SHOWN only
+    ended: float | None  # seconds after the last sign of the person, or None: still there
+    warned: bool | None  # None: there was no terminal to warn on
+    error: str = ""  # why it could not be played; then it is not right either
+    lost: bool = False  # not the session ended, but something in it that the person needed
+
+
+def play_pass(
+    suite: str, enforcer: Enforcer, scenarios: Sequence[Scenario], tell: Callable[[Scenario, Cell], None]
+) -> tuple[str, dict[str, Cell]]:
+    """Returns the enforcer's version, and the cell of each scenario by its name."""
+    cells: dict[str, Cell] = {}
+    with Host(suite, packages=PACKAGES) as host:
+        furnish(host)
+        version = enforcer.apply(host)
+        uids = admit(host, [scenario.name for scenario in scenarios])
+        with Table(host) as table, concurrent.futures.ThreadPoolExecutor(len(scenarios)) as pool:
+            running = {}
+            for scenario in scenarios:
+                running[pool.submit(play, scenario, host, uids[scenario.name], table)] = scenario
+                time.sleep(STAGGER)
+            for done in concurrent.futures.as_completed(running):
+                scenario = running[done]
+                cells[scenario.name] = done.result()
+                tell(scenario, cells[scenario.name])
+    return version, {scenario.name: cells[scenario.name] for scenario in scenarios}
+
+
+def play(scenario: Scenario, host: Host, uid: int, table: Table) -> Cell:
+    """One scenario from the login to the verdict. Whatever goes wrong with it is its own cell's error."""
+    person = Person(scenario, host, uid)
+    try:
+        scenario.play(person)
+        session = find_session(person, table)
+        if person.misses():
+            return Cell(False, None, None, "a program of the person's ended at once")
+        return watch(scenario, person, session, table)
+    except Exception as error:
+        shown = [window.terminal.text[-300:] for window in person.windows]
+        return Cell(False, None, None, f"{type(error).__name__}: {error}; on the screens: {shown}"[:1500])
+    finally:
+        person.leave()
+
+
+def find_session(person: Person, table: Table) -> set[tuple[int, int]]:
+    """What to watch; clients that show nothing may not even be logged in yet."""
+    deadline = time.monotonic() + LOGIN_SECONDS
+    while time.monotonic() < deadline:
+        person.look(0)
+        session = table.session(person.uid, person.holder)
+        if session:
+            return session
+    raise LabError("no session of this person is on the host")
+
+
+def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], table: Table) -> Cell:
+    """Lets the person do what they do, until the session is over or it is clear that it stays."""
+    begin = time.monotonic()
+    if not person.has_terminal():
+        person.sign_at = begin  # there was no key; the setting up is the last sign
+    due = [begin + seconds for seconds, _ in person.habits]
+    stays = begin + (OBSERVED if scenario.expect == KEPT else LATEST)
+    lost = False
+    while any(table.alive(key) for key in session):
+        now = time.monotonic()
+        if scenario.expect == KEPT and (person.misses() or not all(table.alive(key) for key in session)):
+            lost = True
+            person.look(LOOK)
+            person.look(2 * LOOK + 1)  # the rest of the session may just be ending
+            break
+        if now >= stays:
+            return verdict(scenario, None, person.warned(now) if person.has_terminal() else None)
+        for number, (seconds, habit) in enumerate(person.habits):
+            if now >= due[number]:
+                due[number] += seconds
+                habit()
+        person.look(LOOK)
+    end = time.monotonic()
+    person.look(LOOK)
+    since = begin if scenario.expect == KEPT else person.sign_at
+    warned = person.warned(end) if person.has_terminal() else None
+    return verdict(scenario, end - since, warned, lost and any(table.alive(key) for key in session))
+
+
+def verdict(scenario: Scenario, ended: float | None, warned: bool | None, lost: bool = False) -> Cell:
+    """Holds what happened against what an administrator would want."""
+    right: bool | None
+    if scenario.expect == SHOWN:
+        right = None
+    elif scenario.expect == KEPT:
+        right = ended is None
+    else:
+        right = ended is not None and LIMIT - STEP <= ended <= LATEST + STEP
+    assert scenario.expect in (KEPT, ENDED, SHOWN)
+    return Cell(right, None if ended is None else round(ended, 1), warned, lost=lost)

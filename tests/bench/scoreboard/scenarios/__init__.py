@@ -1,0 +1,7 @@
+"""The scenarios, by theme; importing this enters them all in scenario.ALL."""
+
+from __future__ import annotations
+
+from . import away, beyond, console, forged, inner, several, transfers, tunnels, typing
+
+__all__ = ["away", "beyond", "console", "forged", "inner", "several", "transfers", "tunnels", "typing"]

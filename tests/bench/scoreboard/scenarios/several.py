@@ -1,0 +1,62 @@
+"""Several windows
+
+One connection is one session, however many terminals it carries. Two connections are two.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..person import Person, Window
+from ..scenario import ENDED, GAP, KEPT, scenario
+
+
+def window_of(person: Person, needed: bool = True) -> Window:
+    """One more window on the person's one connection."""
+    control = os.path.join(person.directory, "control")
+    return person.login("-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "there", needed=needed)
+
+
+@scenario(KEPT, "types in the second window of a connection whose first is idle")
+def second_window(person: Person) -> None:
+    """Whether the idle window closes is not asked; the connection and the window that is typed in must stay."""
+    window_of(person)
+    person.types(window_of(person), "x", GAP)
+
+
+@scenario(KEPT, "types by turns in two windows of one connection")
+def by_turns(person: Person) -> None:
+    first, second = window_of(person), window_of(person)
+    person.types(first, "x", 2 * GAP)
+    person.types(second, "x", 1.5 * GAP)
+
+
+@scenario(KEPT, "copies a file at 32 KiB/s over the connection of an idle shell")
+def shared_transfer(person: Person) -> None:
+    """Debatable: nobody types. But to whoever started the copy it is work of its own, as on another connection."""
+    window_of(person)
+    control = os.path.join(person.directory, "control")
+    person.shell(f"scp -F {person.config} -o ControlPath={control} -l 256 there:/srv/large {person.directory}/copy")
+
+
+@scenario(KEPT, "idles here and types in another connection, where the policy says `share_activity: user`")
+def share_activity(person: Person) -> None:
+    """An administrator may let all sessions of a person count as one: a choice that only reaper has."""
+    person.login()
+    person.types(person.login(), "x", GAP)
+
+
+@scenario(ENDED, "leaves two windows of one connection")
+def two_windows(person: Person) -> None:
+    window_of(person)
+    window_of(person)
+
+
+@scenario(ENDED, "leaves a connection that ControlPersist holds open, without a window")
+def control_persist(person: Person) -> None:
+    control = os.path.join(person.directory, "control")
+    person.ssh("-o", "ServerAliveInterval=15", "-M", "-N", "-o", f"ControlPath={control}", "there")
+    person.shell(
+        f"until $SSH -O check -S {control} there; do sleep 1; done; $SSH -S {control} there true", needed=False
+    )
+    person.windows[-1].terminal.wait(60)
