@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from reaper.decide import tracking
 from reaper.decide.lifecycle import Phase
-from reaper.decide.model import Instant, SessionKey
+from reaper.decide.model import Instant, Reading, SessionKey
 from reaper.decide.tracking import Change, Tracked
 from reaper.sense.host import Host
 
@@ -56,4 +56,11 @@ class Looks:
             if any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
                 names = self._host.terminal_names(tracked.session)
                 readings = tuple(reading for reading in readings if reading.name in names)
-        return tracking.look(tracked, readings, previous, now)
+        return tracking.look(tracked, readings, previous, now, self._reopened(tracked, readings, previous))
+
+    def _reopened(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant) -> frozenset[str]:
+        """The terminals that look forged and are new: a number given to the session's next shell within a poll."""
+        suspects = tracking.forged(tracked, readings)
+        return frozenset(
+            name for name in suspects if self._host.is_reopened(tracked.session, name, previous.boot_usec)
+        )

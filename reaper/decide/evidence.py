@@ -61,13 +61,18 @@ def weigh(before: Reading, after: Reading, previous: Instant, now: Instant) -> F
     """
     if after == before:
         return NOTHING
-    tampered = after.ctime_ns != before.ctime_ns and (after.mode, after.uid) == (before.mode, before.uid)
+    tampered = is_tampered(before, after)
     if after.atime_ns == before.atime_ns:
         return Finding(None, None, tampered)
     refusal = _refusal(before, after)
     if refusal is not None:
         return Finding(None, refusal, tampered)
     return Finding(_latest_moment(after, previous, now), None, tampered)
+
+
+def is_tampered(before: Reading, after: Reading) -> bool:
+    """Whether the times of a terminal were set by hand: ctime moved, though neither mode nor owner did."""
+    return after.ctime_ns != before.ctime_ns and (after.mode, after.uid) == (before.mode, before.uid)
 
 
 def _refusal(before: Reading, after: Reading) -> Refusal | None:

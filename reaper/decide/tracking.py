@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -104,11 +105,27 @@ class _Signs(NamedTuple):
     forged: tuple[str, ...]
 
 
-def look(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant) -> Change:
-    """Takes in a new look at the terminals; `previous` is when the last one was taken, or earlier."""
+def forged(tracked: Tracked, readings: Iterable[Reading]) -> list[str]:
+    """The terminals that were tampered with since the last look, by all that these readings say, and not yet told."""
+    before = {reading.name: reading for reading in tracked.readings if reading.name not in tracked.tampered}
+    known = (after for after in readings if after.name in before)
+    return [after.name for after in known if evidence.is_tampered(before[after.name], after)]
+
+
+def look(
+    tracked: Tracked,
+    readings: tuple[Reading, ...],
+    previous: Instant,
+    now: Instant,
+    reopened: frozenset[str] = frozenset(),
+) -> Change:
+    """Takes in a new look at the terminals; `previous` is when the last one was taken, or earlier.
+
+    `reopened`: those that are new though there was one by their name before.
+    """
     if readings == tracked.readings:
         return Change(tracked, ())
-    signs = _gather(tracked, readings, previous, now)
+    signs = _gather(tracked, readings, previous, now, reopened)
     life = tracked.life
     acts: list[Act] = []
     if tracked.limits is not None:
@@ -125,8 +142,10 @@ def look(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now
     return Change(scheduled(tracked), tuple(acts), signs.forged)
 
 
-def _gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant) -> _Signs:
-    before = {reading.name: reading for reading in tracked.readings}
+def _gather(
+    tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, reopened: frozenset[str]
+) -> _Signs:
+    before = {reading.name: reading for reading in tracked.readings if reading.name not in reopened}
     evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
     for after in readings:
         if after.name not in before:

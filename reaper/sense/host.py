@@ -17,7 +17,7 @@ from reaper import procfs
 from reaper.decide.model import Holding, Instant, ProcessId, Reading, Session, SessionKey, Targets, Usage
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
-from reaper.sense import processes, terminals
+from reaper.sense import connections, processes, terminals
 from reaper.sense.clock import read_clock
 from reaper.sense.logind import Logind, LogindSession
 from reaper.sense.records import Record, Records
@@ -133,7 +133,7 @@ class Host:
         if processes.is_alive(session.key):
             return True
         unclosed = session.source == "logind" or self._records.exists(session.key)
-        return unclosed and bool(processes.survivors(session.scope))
+        return unclosed and bool(connections.survivors(session.scope))
 
     def terminal_names(self, session: Session) -> frozenset[str]:
         """The session's outer terminals at this moment.
@@ -148,12 +148,16 @@ class Host:
             return frozenset([session.tty]) if is_alive and not terminals.is_graphical(session.tty) else frozenset()
         if is_alive:
             return frozenset(terminals.held_ptys(session.key.pid))
-        held = [terminals.held_ptys(process.pid) for process in processes.survivors(session.scope)]
+        held = [terminals.held_ptys(process.pid) for process in connections.survivors(session.scope)]
         return frozenset().union(*held)
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         """One look at each of the terminals that are there."""
         return terminals.read_all(names)
+
+    def is_reopened(self, session: Session, terminal: str, since_usec: int) -> bool:
+        """Whether a terminal is another than it was at a moment, by the same number: sshd put a shell on it since."""
+        return connections.is_reopened(session.key.pid, terminal, since_usec) and processes.is_alive(session.key)
 
     def is_unchanged(self, reading: Reading) -> bool:
         """Whether a look at the terminal now would be equal to this one; cheaper than that look."""
@@ -167,7 +171,7 @@ class Host:
         """Who is on the session's terminals, who carries its connection, and all that it holds. Reads all of /proc."""
         everything = self.everything(session)
         on_terminals = processes.attached(names, everything)
-        return Targets(tuple(on_terminals), tuple(processes.connection_holders(session, everything)), tuple(everything))
+        return Targets(tuple(on_terminals), tuple(connections.connection_holders(session, everything)), tuple(everything))
 
     def everything(self, session: Session) -> list[ProcessId]:
         """All that a session holds: its scope, or where it has none what descends from its leader."""
@@ -229,7 +233,7 @@ def _from_record(record: Record) -> Session | None:
         opened_usec=record.opened_usec,
         source="pam",
     )
-    if processes.is_alive(session.key) or processes.survivors(scope):
+    if processes.is_alive(session.key) or connections.survivors(scope):
         return session
     return None
 
@@ -245,7 +249,7 @@ def _from_logind(entry: LogindSession) -> Session | None:
         key = SessionKey(entry.leader, ticks)
     else:
         scope = processes.own_scope(0, entry.uid, entry.session_id)
-        survivors = processes.survivors(scope)
+        survivors = connections.survivors(scope)
         if not survivors:
             return None
         key = SessionKey(*survivors[0])  # what carries the connection, now that its leader does not

@@ -1,4 +1,4 @@
-"""The processes of a session: who is on its terminals, what carries its connection, what its scope holds.
+"""The processes of a session: who is on its terminals, what its scope holds.
 
 Nothing here runs on the regular poll but for sessions in trouble; attached() reads all of /proc and is for the moment
 before an act.
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from reaper import procfs
-from reaper.decide.model import Attached, ProcessId, Session, Usage
+from reaper.decide.model import Attached, ProcessId, Usage
 from reaper.sense.terminals import device_number
 
 CGROUP = "/sys/fs/cgroup"
@@ -104,42 +104,6 @@ def _all_stats() -> Iterator[procfs.Stat]:
             stat = procfs.read_stat(int(name))
             if stat is not None:
                 yield stat
-
-
-def connection_holders(session: Session, held: Iterable[ProcessId]) -> list[ProcessId]:
-    """What carries the session's line: its leader, and sshd's child of it; `held` is what the session holds.
-
-    sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
-    live on. Where the leader is dead already, what is left of the connection is found in the scope alone. Descriptors
-    of the user's own processes are not looked at: there can be millions.
-    """
-    leader = ProcessId(*session.key)
-    alive = is_alive(leader)
-    parent = leader.pid if alive else 1
-    found = [leader] if alive else []
-    for process in held:
-        if process == leader:
-            continue
-        stat = procfs.read_stat(process.pid)
-        is_child = stat is not None and stat.ppid == parent and is_sshd(process.pid)
-        if is_child:
-            found.append(process)
-    return found
-
-
-def survivors(scope: str) -> list[ProcessId]:
-    """What is left of a connection whose leader died: sshd's own processes in its scope."""
-    return [process for process in members(scope) if is_sshd(process.pid)]
-
-
-def is_sshd(pid: int) -> bool:
-    """Whether a process runs sshd's binary (sshd, since 9.8 sshd-session), and that binary is root's."""
-    link = f"{procfs.PROC}/{pid}/exe"
-    try:
-        name = os.path.basename(os.readlink(link)).replace(" (deleted)", "")
-        return name in ("sshd", "sshd-session") and os.stat(link).st_uid == 0
-    except OSError:  # gone, or a path that no system call takes: whatever it is, it is not sshd's
-        return False
 
 
 def descendants(leader: ProcessId) -> list[ProcessId]:

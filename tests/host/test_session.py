@@ -142,6 +142,38 @@ def test_many_terminals_of_one_connection(host: Host, person: str, tmp_path: Any
     wait_event(host, person, "terminated")
 
 
+def test_shell_reopened_within_a_poll(host: Host, person: str, tmp_path: Any) -> None:
+    """The next shell of a connection gets the last one's terminal by number: no forgery, and somebody is there."""
+    control = str(tmp_path / "control")
+    slow = "/etc/reaper/reaper.d/40-slow.yaml"
+    with rule(host, person, idle="10m"), log_in(host, person, control=control) as first:
+        host.write(slow, "poll: 15s\n")
+        reload(host)
+        with log_in(host, person, control=control) as second:
+            old = second.command("tty")
+            time.sleep(8)  # what is typed in the kernel's same bucket as the login leaves no trace
+            first.command("true")
+            wait_for_evidence(host, person, "input")
+        with log_in(host, person, control=control) as third:
+            assert third.command("tty") == old
+            wait_for_evidence(host, person, "terminal")
+        assert "tampered" not in events(host, person)
+        host.run(["rm", slow])
+        reload(host)
+
+
+def wait_for_evidence(host: Host, person: str, kind: str) -> None:
+    """Until a poll has found it."""
+    deadline = time.monotonic() + 40
+    while True:
+        told = json.loads(host.output(["reaperctl", "list", "--json"]))["sessions"]
+        (session,) = [each for each in told if each["user"] == person]
+        if session["evidence"] == kind:
+            return
+        assert time.monotonic() < deadline, session
+        time.sleep(0.5)
+
+
 def test_terminal_that_takes_no_output(host: Host, person: str) -> None:
     """Ctrl-S keeps nobody: the warning cannot be shown, the journal says so, and the session ends."""
     with rule(host, person), log_in(host, person) as terminal:

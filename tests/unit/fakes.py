@@ -188,6 +188,10 @@ class FakeHost:
         tty = self.ttys.get(reading.name)
         return tty is not None and tty.read() == reading
 
+    def is_reopened(self, session: Session, terminal: str, since_usec: int) -> bool:
+        tty = self.ttys.get(terminal)
+        return tty is not None and tty.opened_usec >= since_usec
+
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         self.looks += 1
         names = sorted(names)

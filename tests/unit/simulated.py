@@ -55,9 +55,11 @@ class FakeTty:
     shown: list[str] = field(default_factory=list)
     atime_ns: int = 0
     ctime_ns: int = 0
+    opened_usec: int = 0
 
     def __post_init__(self) -> None:
         self.atime_ns = self.ctime_ns = self.clock.tick_ns
+        self.opened_usec = self.clock.boot_usec
 
     def type(self) -> bool:
         """A process reads what the person typed; says whether it left a trace (tty_update_time)."""

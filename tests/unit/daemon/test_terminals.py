@@ -112,6 +112,19 @@ def test_a_display_server_after_the_warning(bench):
     assert not signalled(login)
 
 
+def test_a_shell_left_and_another_opened_within_a_poll(bench):
+    """ControlMaster: the new terminal gets the old one's number, and its times are new; nobody set them by hand."""
+    login = bench.host.login(100, "pts/1")
+    bench.run(26)
+    login.ttys["pts/1"] = FakeTty("pts/1", bench.host.time)
+    bench.run(1)
+    bench.host.time.boot_usec += SECOND
+    login.ttys["pts/1"].type()
+    bench.run(36)
+    assert bench.words() == ["opened"]
+    assert bench.daemon.sessions[login.session.key].life.evidence == "terminal"
+
+
 def test_terminals_come_and_go_on_one_session(bench):
     """ControlMaster: input on any of them keeps the session, and a warning is shown on all."""
     login = bench.host.login(100, "pts/1")

@@ -43,6 +43,15 @@ def test_terminals_are_read_in_one_order_without_those_that_are_not_there(world)
     assert names[0] not in world.host.other_ptys(names[:1])
 
 
+def test_a_line_by_an_old_number_is_told_from_the_old_one(world):
+    before_usec = world.host.clock().boot_usec
+    name = world.open().name
+    assert world.host.is_reopened(world.session, name, before_usec)
+    assert not world.host.is_reopened(world.session, name, before_usec + 60_000_000)
+    world.end()
+    assert not world.host.is_reopened(world.session, name, before_usec)
+
+
 def test_looking_changes_nothing(world):
     line = world.open()
     world.settle(line.name)

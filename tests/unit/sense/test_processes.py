@@ -14,7 +14,7 @@ import pytest
 
 from reaper import procfs
 from reaper.decide.model import SessionKey
-from reaper.sense import processes, terminals
+from reaper.sense import connections, processes, terminals
 from tests.unit.fakes import make_session
 from tests.unit.people import fork
 from tests.unit.sense.trees import START_TICKS
@@ -35,7 +35,7 @@ def test_the_leader_and_its_sshd_carry_the_line(tree):
     tree.add(505, 500, "sshd")
     (tree.directory / "proc/502/fdinfo").mkdir()
     (tree.directory / "proc/502/fdinfo/3").write_text("tty-index:\t0\n")
-    assert processes.connection_holders(session, processes.members(scope)) == [leader, child]
+    assert connections.connection_holders(session, processes.members(scope)) == [leader, child]
 
 
 def test_an_orphaned_sshd_carries_the_line(tree):
@@ -45,14 +45,14 @@ def test_an_orphaned_sshd_carries_the_line(tree):
     orphan = tree.add(501, 1, "sshd-session", scope)
     tree.add(502, 501, "sshd", scope)
     tree.add(503, 1, "bash", scope)
-    assert processes.connection_holders(session, processes.members(scope)) == [orphan]
+    assert connections.connection_holders(session, processes.members(scope)) == [orphan]
 
 
 def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
     leader, child = tree.add(500, 400, "sshd"), tree.add(501, 500, "sshd")
     tree.add(510, 400, "sshd")
-    assert processes.connection_holders(session, processes.descendants(leader)) == [leader, child]
+    assert connections.connection_holders(session, processes.descendants(leader)) == [leader, child]
 
 
 def test_another_terminal_of_the_same_number(tree, monkeypatch):
@@ -128,10 +128,10 @@ def test_sshd_is_told_by_its_binary(tmp_path):
         with subprocess.Popen([str(path), "60"]) as process:
             wait_until(lambda pid=process.pid, path=path: os.readlink(f"/proc/{pid}/exe") == os.path.realpath(path))
             try:
-                assert processes.is_sshd(process.pid) is expected
+                assert connections.is_sshd(process.pid) is expected
             finally:
                 process.kill()
-    assert not processes.is_sshd(2**22 - 1)
+    assert not connections.is_sshd(2**22 - 1)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an sshd is one of root's")
@@ -159,7 +159,7 @@ def test_a_program_whose_path_no_system_call_takes(tmp_path):
             with pytest.raises(OSError) as caught:
                 os.readlink(f"/proc/{pid}/exe")
             assert caught.value.errno == errno.ENAMETOOLONG
-            assert not processes.is_sshd(pid)
+            assert not connections.is_sshd(pid)
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
