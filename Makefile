@@ -86,7 +86,7 @@ test-unit: $(VENV)/.complete ## The tests that need no host, in seconds
 
 bench: test-tools ## Measure the figures in the README
 	@$(LAB) prepare bookworm trixie
-	@set -e; for script in $(wildcard tests/bench/[a-z]*.py); do echo "== $$script"; $(VENV)/bin/python $$script $(ARGS); done
+	@$(IN_VENV) tests.bench $(ARGS)
 
 scoreboard: test-tools ## Who ends what: sessions kept and ended by reaper, logind, sshd, TMOUT and autolog
 	@$(LAB) prepare bookworm trixie
