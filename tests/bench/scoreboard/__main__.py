@@ -15,7 +15,7 @@ from tests.host.lab.trees import only_one
 
 from . import scenarios as _scenarios  # noqa: F401 - importing them enters them in ALL
 from .enforcers import ENFORCERS, REAL
-from .page import page, summary, words
+from .page import judged, page, summary, words
 from .play import Cell, play_pass
 from .results import PATH, Results, load, merge, save
 from .scenario import ALL, ENDED, KEPT, Scenario
@@ -27,7 +27,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench.scoreboard", description=__doc__)
     parser.add_argument("--suite", action="append", help="of the hosts; bookworm and trixie unless given")
     parser.add_argument("--enforcer", action="append", choices=list(ENFORCERS), help="all but `nobody` unless given")
-    parser.add_argument("--only", metavar="GLOB", default="*", help="only scenarios of these names")
+    parser.add_argument("--only", metavar="GLOB", action="append", help="only scenarios of these names")
     parser.add_argument("--write", action="store_true", help="take the results into results.json and RESULTS.md")
     parser.add_argument("--list", action="store_true", help="show the scenarios, and play none")
     return parser.parse_args()
@@ -35,7 +35,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     options = parse()
-    chosen = [each for each in ALL.values() if fnmatch.fnmatch(each.name, options.only)]
+    chosen = [each for each in ALL.values() if any(fnmatch.fnmatch(each.name, glob) for glob in options.only or ["*"])]
     if options.list or not chosen:
         for each in chosen:
             print(f"{each.expect:<6} {each.name:<20} {each.title}")
@@ -56,9 +56,9 @@ def one_pass(results: Results, suite: str, enforcer: str, chosen: Sequence[Scena
     say(f"== {suite}, {enforcer}: {len(chosen)} scenarios")
 
     def tell(scenario: Scenario, cell: Cell) -> None:
-        mark = {True: "right", False: "WRONG", None: "     "}[cell.right]
+        mark = ("right" if cell.right else "WRONG") if judged(scenario, enforcer) else "     "
         at = f"{time.monotonic() - began:5.0f} s  {enforcer:<8}"
-        say(f"{at} {scenario.expect:<6} {scenario.name:<20} {mark}  {words(cell)}  {cell.error}")
+        say(f"{at} {scenario.expect:<6} {scenario.name:<20} {mark}  {words(cell, judge=False)}  {cell.error}")
 
     version, cells = play_pass(suite, ENFORCERS[enforcer], chosen, tell)
     merge(results, suite, enforcer, version, cells)

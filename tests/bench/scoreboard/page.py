@@ -13,27 +13,33 @@ HEAD = f"""\
 # The scoreboard
 
 Made by `make scoreboard`; see `tests/bench/scoreboard/`. Every cell is a real session of a real client on a booted
-Debian host, under one enforcer with a limit of {LIMIT:.0f} s. *Kept* sessions have a sign of their person, or of work,
-every {GAP:.0f} s, and were watched for {OBSERVED:.0f} s. *Ended* ones have none, and must be gone from the host within
-{LATEST:.0f} s. The seconds in a cell are from the person's last sign (kept ones: from the begin) to the
-end of the session.
+Debian host, under one enforcer with a limit of {LIMIT:.0f} s. Sessions that must be kept have a
+sign of their person, or of work, every {GAP:.0f} s or so, and were watched for {OBSERVED:.0f} s. Those that must be
+ended have none, and must be gone from the host within {LATEST:.0f} s. The seconds in a cell are from the last sign of
+the person (where a session must be kept: from the begin) to the end of the session.
 
-**Bold** cells are wrong. *lost*: the session stayed, but something in it that the person needed was ended. *warned*: it
-said on a terminal, at least 3 s before the end, that the end is near; a dash where there is no terminal to say it on.
+**Bold** cells are wrong; those in *italics* are not judged, because nobody can know, or because only reaper can be told
+to do what the scenario asks for. *lost*: the session stayed, but something in it that the person needed was ended.
+*warned*: at least 3 s before the end, it said on a terminal that the end is near.
 """
 
 
-def words(cell: Cell | None) -> str:
+def judged(scenario: Scenario, enforcer: str) -> bool:
+    """Whether this cell can be right or wrong at all."""
+    return scenario.expect != SHOWN and (enforcer == "reaper" or not scenario.asked)
+
+
+def words(cell: Cell | None, *, judge: bool = True) -> str:
     """One cell of the long table."""
     if cell is None:
         return ""
     if cell.error:
         return "**error**"
-    if cell.lost:
-        return "**lost**"
-    text = "kept" if cell.ended is None else f"{cell.ended:.0f} s"
+    text = "lost" if cell.lost else "kept" if cell.ended is None else f"{cell.ended:.0f} s"
     if cell.warned:
         text += ", warned"
+    if not judge:
+        return f"*{text}*"
     return f"**{text}**" if cell.right is False else text
 
 
@@ -45,10 +51,12 @@ def of(expect: str) -> list[Scenario]:
     return [scenario for scenario in ALL.values() if scenario.expect == expect]
 
 
-def counts(column: Column) -> dict[str, str]:
+def counts(enforcer: str, column: Column) -> dict[str, str]:
     """The totals of a column, the most serious first."""
-    kept = [column.cells[scenario.name] for scenario in of(KEPT) if scenario.name in column.cells]
-    ended = [column.cells[scenario.name] for scenario in of(ENDED) if scenario.name in column.cells]
+    kept, ended = (
+        [column.cells[each.name] for each in of(expect) if each.name in column.cells and judged(each, enforcer)]
+        for expect in (KEPT, ENDED)
+    )
     gone = [cell for cell in ended if cell.right and cell.warned is not None]
     totals = {
         "active sessions ended": f"{sum(cell.right is False for cell in kept)} of {len(kept)}",
@@ -68,7 +76,8 @@ def summary(results: Results) -> str:
     for enforcer in ENFORCERS:
         for suite, columns in sorted(results.items()):
             if enforcer in columns and (enforcer in REAL):
-                lines.append(row([ENFORCERS[enforcer].title, suite, *list(counts(columns[enforcer]).values())[:3]]))
+                totals = list(counts(enforcer, columns[enforcer]).values())
+                lines.append(row([ENFORCERS[enforcer].title, suite, *totals[:3]]))
     return "\n".join(lines)
 
 
@@ -88,7 +97,8 @@ def table(columns: Mapping[str, Column]) -> Iterator[str]:
             if scenario.theme != theme:
                 theme = scenario.theme
                 yield row([f"*{theme}*", *[""] * len(names)])
-            yield row([scenario.title, *(words(columns[name].cells.get(scenario.name)) for name in names)])
+            cells = [(name, columns[name].cells.get(scenario.name)) for name in names]
+            yield row([scenario.title, *(words(cell, judge=judged(scenario, name)) for name, cell in cells)])
 
 
 def page(results: Results) -> str:

@@ -5,6 +5,7 @@ Nobody presses a key; what the terminal shows, runs or refuses is no sign of a p
 
 from __future__ import annotations
 
+import signal
 import struct
 import termios
 from fcntl import ioctl
@@ -137,6 +138,25 @@ def stubborn(person: Person) -> None:
 @scenario(ENDED, "stopped the output with Ctrl-S, and leaves")
 def flow_stopped(person: Person) -> None:
     person.type(person.login(), "\x13")
+
+
+@scenario(ENDED, "stops sshd's own process, which runs as the user, so that it cannot end")
+def stopped_sshd(person: Person) -> None:
+    leaves(person, "sleep 1; kill -STOP $PPID")
+
+
+@scenario(ENDED, "leaves a program that looks for keys every second, and waits for none")
+def keyboard_poller(person: Person) -> None:
+    poller = "stty -icanon min 0 time 0; while true; do dd bs=1 count=1 status=none; sleep 1; done"
+    leaves(person, poller)
+
+
+@scenario(ENDED, "closes the laptop's lid while top runs")
+def lid_closed(person: Person) -> None:
+    """The connection stays and nobody answers: keys may yet come, but have not."""
+    window = person.login()
+    person.start(window, "top", "load average")
+    window.terminal.process.send_signal(signal.SIGSTOP)
 
 
 @scenario(ENDED, "is sent messages by others")

@@ -39,7 +39,7 @@ def shared_transfer(person: Person) -> None:
     person.shell(f"scp -F {person.config} -o ControlPath={control} -l 256 there:/srv/large {person.directory}/copy")
 
 
-@scenario(KEPT, "idles here and types in another connection, where the policy says `share_activity: user`")
+@scenario(KEPT, "idles here and types in another connection, where the policy says `share_activity: user`", asked=True)
 def share_activity(person: Person) -> None:
     """An administrator may let all sessions of a person count as one: a choice that only reaper has."""
     person.login()

@@ -64,6 +64,11 @@ def compile_command(person: Person) -> None:
     person.ssh("there", COMPILE)
 
 
+@scenario(KEPT, "ssh host cp: copies files from place to place on the host, and says nothing")
+def disk_command(person: Person) -> None:
+    person.ssh("there", "while true; do rm -rf copy; cp -r /usr/share/zoneinfo copy; sleep 1; done")
+
+
 @scenario(KEPT, "types commands into ssh -T now and then")
 def no_tty_typist(person: Person) -> None:
     window = person.ssh("-T", "there")

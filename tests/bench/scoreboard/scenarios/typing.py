@@ -80,6 +80,27 @@ def keys_ahead(person: Person) -> None:
     person.types(window, "x", GAP)
 
 
+@scenario(KEPT, "stops and resumes the output of a long job with Ctrl-S and Ctrl-Q, to read it")
+def flow_reader(person: Person) -> None:
+    """The kernel takes these two keys for itself: no program ever reads them. But the person is there."""
+    window = person.login()
+    person.start(window, "while true; do date; sleep 1; done")
+    keys = ["\x11", "\x13"]
+
+    def press() -> None:
+        keys.reverse()
+        person.type(window, keys[0])
+
+    person.every(GAP, press)
+
+
+@scenario(KEPT, "types while a background job prints")
+def over_output(person: Person) -> None:
+    window = person.login()
+    person.start(window, "while true; do echo tick; sleep 2; done &")
+    person.types(window, "x", GAP)
+
+
 @scenario(KEPT, "toggles mesg n and mesg y, and types")
 def mesg_toggler(person: Person) -> None:
     """mesg(1) is a chmod of the terminal: to the kernel's clocks the same as a forger's."""
@@ -114,6 +135,13 @@ def screen_typist(person: Person) -> None:
 def sudo_typist(person: Person) -> None:
     window = person.login()
     person.start(window, "sudo -i", "# ")
+    person.types(window, "x", GAP)
+
+
+@scenario(KEPT, "types in a root shell of su")
+def su_typist(person: Person) -> None:
+    window = person.login()
+    person.start(window, "sudo su -", "# ")
     person.types(window, "x", GAP)
 
 
@@ -168,7 +196,7 @@ def mosh(person: Person) -> Window:
     return window
 
 
-@scenario(KEPT, "is away while rsync copies in the foreground, where the policy calls rsync busy")
+@scenario(KEPT, "is away while rsync copies in the foreground, where the policy calls rsync busy", asked=True)
 def busy_rsync(person: Person) -> None:
     """Only the administrator can say which work may go on without its person: here `busy: [rsync, dpkg]`."""
     window = person.login()
