@@ -32,10 +32,9 @@ Host *
   ConnectTimeout 60
   LogLevel ERROR
 """
-# What anything might say to warn somebody; whose words they are does not matter.
-WARNING = re.compile(
-    rb"reaper: This session|been idle|be logged off|auto-?logout|timed out|idle too long|idle and ends|inactiv", re.I
-)
+# What anything might say to warn somebody; whose words they are does not matter. Not bash's "timed out waiting for
+# input: auto-logout": it says so when it is over, of an inner shell too, while an outer one goes on.
+WARNING = re.compile(rb"reaper: This session|been idle|be logged off|idle too long|idle and ends|inactiv", re.I)
 WARNED_BEFORE = 3.0  # seconds: what comes later is a farewell
 
 

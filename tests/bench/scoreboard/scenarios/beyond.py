@@ -27,7 +27,7 @@ def client_robot(person: Person) -> None:
 def cursor_query(person: Person) -> None:
     window = person.login()
     window.answers[b"\x1b[6n"] = b"\x1b[1;1R"
-    person.start(window, "while sleep 5; do printf '\\e[6n'; done")
+    person.start(window, "while sleep 5; do printf '\\e[6n'; done &")
 
 
 @scenario(SHOWN, "a program puts keys into its own terminal with TIOCSTI, where the kernel still allows that")

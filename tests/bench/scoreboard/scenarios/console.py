@@ -1,6 +1,6 @@
-"""On a console
+"""On a serial line
 
-login(1) on a line of the host; nothing of sshd is there.
+login(1) on a line of the host, without sshd. Serial, because in a container logind knows no other consoles.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from ..person import Person
 from ..scenario import ENDED, GAP, KEPT, scenario
 
 
-@scenario(KEPT, "types on a console")
+@scenario(KEPT, "types on a serial console")
 def console_typist(person: Person) -> None:
-    person.types(person.console("tty8"), "x", GAP)
+    person.types(person.console("ttyS8"), "date\n", GAP)
 
 
-@scenario(ENDED, "leaves a shell on a console")
+@scenario(ENDED, "leaves a shell on a serial console")
 def console_idle(person: Person) -> None:
-    person.console("tty9")
+    person.console("ttyS9")

@@ -20,15 +20,15 @@ def window_of(person: Person, needed: bool = True) -> Window:
 @scenario(KEPT, "types in the second window of a connection whose first is idle")
 def second_window(person: Person) -> None:
     """Whether the idle window closes is not asked; the connection and the window that is typed in must stay."""
-    window_of(person)
-    person.types(window_of(person), "x", GAP)
+    window_of(person, needed=False)
+    person.types(window_of(person), "date\n", GAP)
 
 
 @scenario(KEPT, "types by turns in two windows of one connection")
 def by_turns(person: Person) -> None:
     first, second = window_of(person), window_of(person)
-    person.types(first, "x", 2 * GAP)
-    person.types(second, "x", 1.5 * GAP)
+    person.types(first, "date\n", 2 * GAP)
+    person.types(second, "date\n", 1.5 * GAP)
 
 
 @scenario(KEPT, "copies a file at 32 KiB/s over the connection of an idle shell")
@@ -43,7 +43,7 @@ def shared_transfer(person: Person) -> None:
 def share_activity(person: Person) -> None:
     """An administrator may let all sessions of a person count as one: a choice that only reaper has."""
     person.login()
-    person.types(person.login(), "x", GAP)
+    person.types(person.login(), "date\n", GAP)
 
 
 @scenario(ENDED, "leaves two windows of one connection")

@@ -98,7 +98,7 @@ def flow_reader(person: Person) -> None:
 def over_output(person: Person) -> None:
     window = person.login()
     person.start(window, "while true; do echo tick; sleep 2; done &")
-    person.types(window, "x", GAP)
+    person.types(window, "date\n", GAP)
 
 
 @scenario(KEPT, "toggles mesg n and mesg y, and types")
@@ -121,40 +121,40 @@ def mesg_prompt(person: Person) -> None:
 def tmux_typist(person: Person) -> None:
     window = person.login()
     person.start(window, "tmux", r"\[0\]")
-    person.types(window, "x", GAP)
+    person.types(window, "date\n", GAP)
 
 
 @scenario(KEPT, "types in a shell of screen")
 def screen_typist(person: Person) -> None:
     window = person.login()
     person.start(window, "screen -q", "[$] ")
-    person.types(window, "x", GAP)
+    person.types(window, "date\n", GAP)
 
 
 @scenario(KEPT, "types in a root shell of sudo -i")
 def sudo_typist(person: Person) -> None:
     window = person.login()
     person.start(window, "sudo -i", "# ")
-    person.types(window, "x", GAP)
+    person.types(window, "date\n", GAP)
 
 
 @scenario(KEPT, "types in a root shell of su")
 def su_typist(person: Person) -> None:
     window = person.login()
     person.start(window, "sudo su -", "# ")
-    person.types(window, "x", GAP)
+    person.types(window, "date\n", GAP)
 
 
 @scenario(KEPT, "types under script(1), which records the work")
 def script_typist(person: Person) -> None:
     window = person.login()
     person.start(window, "script -q record", "[$] ")
-    person.types(window, "x", GAP)
+    person.types(window, "date\n", GAP)
 
 
 @scenario(KEPT, "types in a nested ssh, to the host itself")
 def nested_typist(person: Person) -> None:
-    person.types(nested(person), "x", GAP)
+    person.types(nested(person), "date\n", GAP)
 
 
 def nested(person: Person) -> Window:
@@ -180,12 +180,12 @@ def stopped_editor(person: Person) -> None:
     person.start(window, "vi notes", "~")
     person.type(window, "\x1a")
     window.terminal.expect("Stopped")
-    person.types(window, "x", GAP)
+    person.types(window, "date\n", GAP)
 
 
 @scenario(KEPT, "types over mosh")
 def mosh_typist(person: Person) -> None:
-    person.types(mosh(person), "x", GAP)
+    person.types(mosh(person), "date\n", GAP)
 
 
 def mosh(person: Person) -> Window:
