@@ -38,9 +38,9 @@ SSHD = {
 # zsh, which knows TMOUT too, the third.
 TMOUT = f'[ -n "$TMOUT" ] || readonly TMOUT={SECONDS}\nexport TMOUT\n'
 
-# autolog.conf(5): warned after the limit, ended `grace` seconds later. Without `nolostkill` it kills what it takes for
-# left over, which is everybody where there is no utmp.
-AUTOLOG = f"name=root idle=-1\nidle={LIMIT / 60:.0f} grace=20 nomail\nnolostkill\n"
+# autolog.conf(5): warned after the limit, which it knows in minutes, ended `grace` seconds later, one after the other.
+# Without `nolostkill` it kills what it takes for left over, which is everybody where there is no utmp.
+AUTOLOG = f"name=root idle=-1\nidle={LIMIT / 60:.0f} grace=10 nomail\nnolostkill\n"
 
 
 @dataclass(frozen=True)

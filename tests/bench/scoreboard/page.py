@@ -7,16 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from .enforcers import AUTOLOG, ENFORCERS, LOGIND, REAL, SSHD, TMOUT
 from .play import Cell
 from .results import Column, Results
-from .scenario import ALL, ENDED, GAP, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, Scenario
+from .scenario import ALL, ENDED, GAP, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, WATCHED, Scenario
 
 HEAD = f"""\
 # The scoreboard
 
 Made by `make scoreboard`; see `tests/bench/scoreboard/`. Every cell is a real session of a real client on a booted
-Debian host, under one enforcer with a limit of {LIMIT:.0f} s. Sessions that must be kept have a
-sign of their person, or of work, every {GAP:.0f} s or so, and were watched for {OBSERVED:.0f} s. Those that must be
-ended have none, and must be gone from the host within {LATEST:.0f} s. The seconds in a cell are from the last sign of
-the person (where a session must be kept: from the begin) to the end of the session.
+Debian host, under one enforcer with a limit of {LIMIT:.0f} s.
+
+Sessions that must be kept have a sign of their person, or of work, every {GAP:.0f} s or so, and were watched for
+{OBSERVED:.0f} s. Those that must be ended have none; they must be gone from the host within {LATEST:.0f} s, and were
+watched for {WATCHED:.0f} s. The seconds in a cell are from the last sign of the person (where a session must be kept: from
+the begin) to the end of the session.
 
 **Bold** cells are wrong; those in *italics* are not judged, because nobody can know, or because only reaper can be told
 to do what the scenario asks for. *lost*: the session stayed, but something in it that the person needed was ended.
@@ -111,6 +113,7 @@ def page(results: Results) -> str:
             for name, column in columns.items()
             if name in REAL
         ]
+        lines += control(columns)
         lines += table(columns)
         lines += errors(columns)
     lines += ["\n## Why these are debatable\n"]
@@ -124,6 +127,16 @@ def page(results: Results) -> str:
     ):
         lines += [f"{title}:\n", "".join(f"    {line}\n" for line in text.splitlines())]
     return "\n".join(lines)
+
+
+def control(columns: Mapping[str, Column]) -> list[str]:
+    """What the pass without an enforcer says: that what ends, ends because of one."""
+    if "nobody" not in columns:
+        return []
+    cells = columns["nobody"].cells
+    over = [name for name, cell in cells.items() if cell.error or cell.lost or cell.ended is not None]
+    kept = f"{len(cells) - len(over)} of {len(cells)} sessions stayed"
+    return [f"- nobody (control): {kept}" + "".join(f", not {name}" for name in over)]
 
 
 def errors(columns: Mapping[str, Column]) -> list[str]:

@@ -12,7 +12,7 @@ from tests.host.lab import Host, LabError
 from .enforcers import Enforcer
 from .guest import PACKAGES, admit, furnish
 from .person import Person
-from .scenario import ENDED, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, STEP, Scenario
+from .scenario import ENDED, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, STEP, WATCHED, Scenario
 from .table import Table
 
 STAGGER = 0.8  # seconds between two logins: nobody's begin disturbs another's
@@ -85,7 +85,7 @@ def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], tab
     if not person.has_terminal():
         person.sign_at = begin  # there was no key; the setting up is the last sign
     due = [begin + seconds for seconds, _ in person.habits]
-    stays = begin + (OBSERVED if scenario.expect == KEPT else LATEST)
+    stays = begin + (OBSERVED if scenario.expect == KEPT else WATCHED)
     lost = False
     while any(table.alive(key) for key in session):
         now = time.monotonic()
@@ -95,7 +95,7 @@ def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], tab
             person.look(2 * LOOK + 1)  # the rest of the session may just be ending
             break
         if now >= stays:
-            return verdict(scenario, None, person.warned(now) if person.has_terminal() else None)
+            return verdict(scenario, None, warned(scenario, person, now))
         for number, (seconds, habit) in enumerate(person.habits):
             if now >= due[number]:
                 due[number] += seconds
@@ -104,11 +104,17 @@ def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], tab
     end = time.monotonic()
     person.look(LOOK)
     since = begin if scenario.expect == KEPT else person.sign_at
-    warned = person.warned(end) if person.has_terminal() else None
-    return verdict(scenario, end - since, warned, lost and any(table.alive(key) for key in session))
+    return verdict(
+        scenario, end - since, warned(scenario, person, end), lost and any(table.alive(key) for key in session)
+    )
 
 
-def verdict(scenario: Scenario, ended: float | None, warned: bool | None, lost: bool = False) -> Cell:
+def warned(scenario: Scenario, person: Person, end: float) -> bool | None:
+    """Whether there was a warning in time; None where there is nobody to read it."""
+    return None if scenario.deaf or not person.has_terminal() else person.warned(end)
+
+
+def verdict(scenario: Scenario, ended: float | None, told: bool | None, lost: bool = False) -> Cell:
     """Holds what happened against what an administrator would want."""
     right: bool | None
     if scenario.expect == SHOWN:
@@ -118,4 +124,4 @@ def verdict(scenario: Scenario, ended: float | None, warned: bool | None, lost: 
     else:
         right = ended is not None and LIMIT - STEP <= ended <= LATEST + STEP
     assert scenario.expect in (KEPT, ENDED, SHOWN)
-    return Cell(right, None if ended is None else round(ended, 1), warned, lost=lost)
+    return Cell(right, None if ended is None else round(ended, 1), told, lost=lost)

@@ -14,6 +14,7 @@ LIMIT = 60.0  # autolog and utmp know only minutes
 GAP = 0.4 * LIMIT  # between two signs of a person who is there
 OBSERVED = 2.5 * LIMIT  # how long one who is there is watched
 LATEST = 2.25 * LIMIT  # from the last sign of the person: by then the session of one who left is over
+WATCHED = 4.0 * LIMIT  # how long one who left is watched, to tell late from never
 STEP = 8.0  # the kernel dates terminals in steps of so many seconds: before LIMIT - STEP is early
 
 KEPT, ENDED, SHOWN = "kept", "ended", "shown"
@@ -31,19 +32,20 @@ class Scenario:
     why: str  # what there is to say for another expectation, or ""
     play: Play
     asked: bool = False  # for what only reaper can be told to do: no mistake of the others
+    deaf: bool = False  # nothing that is written to the terminal can be seen: there is no warning these people
 
 
 ALL: dict[str, Scenario] = {}
 
 
-def scenario(expect: str, title: str, *, asked: bool = False) -> Callable[[Play], Play]:
+def scenario(expect: str, title: str, *, asked: bool = False, deaf: bool = False) -> Callable[[Play], Play]:
     """Enters a function in the list; its docstring is the reason for what is expected, where that is debatable."""
 
     def enter(play: Play) -> Play:
         name = play.__name__.replace("_", "-")
         assert name not in ALL, name
         theme = (inspect.getmodule(play).__doc__ or "").partition("\n")[0]
-        ALL[name] = Scenario(name, title, theme, expect, " ".join((play.__doc__ or "").split()), play, asked)
+        ALL[name] = Scenario(name, title, theme, expect, " ".join((play.__doc__ or "").split()), play, asked, deaf)
         return play
 
     return enter

@@ -135,12 +135,12 @@ def stubborn(person: Person) -> None:
     leaves(person, "trap '' HUP TERM; while true; do sleep 1; done")
 
 
-@scenario(ENDED, "stopped the output with Ctrl-S, and leaves")
+@scenario(ENDED, "stopped the output with Ctrl-S, and leaves", deaf=True)
 def flow_stopped(person: Person) -> None:
     person.type(person.login(), "\x13")
 
 
-@scenario(ENDED, "stops sshd's own process, which runs as the user, so that it cannot end")
+@scenario(ENDED, "stops sshd's own process, which runs as the user, so that it cannot end", deaf=True)
 def stopped_sshd(person: Person) -> None:
     leaves(person, "sleep 1; kill -STOP $PPID")
 
@@ -151,7 +151,7 @@ def keyboard_poller(person: Person) -> None:
     leaves(person, poller)
 
 
-@scenario(ENDED, "closes the laptop's lid while top runs")
+@scenario(ENDED, "closes the laptop's lid while top runs", deaf=True)
 def lid_closed(person: Person) -> None:
     """The connection stays and nobody answers: keys may yet come, but have not."""
     window = person.login()

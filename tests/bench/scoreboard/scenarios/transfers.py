@@ -110,6 +110,11 @@ def no_tty_idle(person: Person) -> None:
     window.terminal.expect("^ready", 60)
 
 
+@scenario(ENDED, "ssh host tail -f, on a log that does not grow")
+def quiet_log(person: Person) -> None:
+    person.ssh("there", "tail -f /etc/hostname")
+
+
 @scenario(ENDED, "ssh host sleep 100000")
 def sleep_command(person: Person) -> None:
     person.ssh("there", "sleep 100000")
