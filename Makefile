@@ -39,7 +39,7 @@ export REAPER_TEST_CACHE
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help deb install install-host build lint test test-all test-unit demo bench scoreboard clean test-tools
+.PHONY: help deb install install-host build lint test test-all test-unit test-vm demo bench scoreboard clean test-tools
 
 help: ## This list
 	@echo "reaper $(VERSION)"
@@ -75,11 +75,15 @@ lint: $(VENV)/.complete ## Linters and type checks
 
 test: test-tools ## Every test, on booted Debian 12 and 13 hosts too
 	@$(LAB) prepare bookworm trixie
-	$(PYTEST) --suite bookworm --suite trixie $(ARGS)
+	$(PYTEST) -m 'not vm' --suite bookworm --suite trixie $(ARGS)
 
 test-all: test-tools ## Every test, on Debian 11 too
 	@$(LAB) prepare bullseye bookworm trixie
-	$(PYTEST) --suite bullseye --suite bookworm --suite trixie $(ARGS)
+	$(PYTEST) -m 'not vm' --suite bullseye --suite bookworm --suite trixie $(ARGS)
+
+test-vm: test-tools ## The tests that need consoles, clocks and old kernels, in virtual machines
+	@$(LAB) prepare --vm bullseye bookworm
+	$(PYTEST) tests/host/vm $(ARGS)
 
 test-unit: $(VENV)/.complete ## The tests that need no host, in seconds
 	$(PYTEST) tests/unit tests/property $(ARGS)

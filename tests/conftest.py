@@ -16,6 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "host: boots Debian hosts; needs root, and minutes the first time")
+    config.addinivalue_line("markers", "vm: boots virtual machines: slow, and only `make test-vm` runs them")
 
 
 def children() -> set[int]:

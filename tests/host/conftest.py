@@ -10,10 +10,13 @@ import pytest
 
 from .lab import DEFAULT_SUITES, SUITES, Host, build_deb, require_tools
 
+VM_SUITES = ("bullseye", "bookworm")  # those with kernels older than the one that this machine is likely to run
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "host" in metafunc.fixturenames or "suite" in metafunc.fixturenames:
-        suites = metafunc.config.getoption("suite") or DEFAULT_SUITES
+        is_vm = ".host.vm." in metafunc.module.__name__
+        suites = metafunc.config.getoption("suite") or (VM_SUITES if is_vm else DEFAULT_SUITES)
         metafunc.parametrize("suite", suites, scope="session")
 
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from .lab import Host, SshClient
-from .lab.guest import JournalEntry
+from .lab import SshClient
+from .lab.guest import Guest, JournalEntry
 
 IDLE, WARN, GRACE = 16, 8, 2
 # From the last key: the limit, the 8 seconds that the kernel's clock may lag, the poll, the graces, and time to spare.
@@ -16,18 +16,23 @@ WARNING = r"idle and ends in \d+s\. Press any key to stay\."
 FAREWELL = r"ends now: nobody has typed for 16s"
 
 
-def reload(host: Host) -> JournalEntry:
+def reload(host: Guest) -> JournalEntry:
     """Reloads the daemon; returns what it says of the policy."""
     cursor = host.cursor()
     host.run(["systemctl", "reload", "reaper.service"])
     return host.wait_journal(lambda e: e.get("REAPER_EVENT", "").startswith("policy-"), after=cursor)
 
 
-@contextlib.contextmanager
-def quick(host: Host) -> Iterator[None]:
+def quick_policy(host: Guest) -> None:
     """Polls every second, and no brake: tests end more sessions in a minute than a host does."""
     host.write("/etc/reaper/reaper.d/00-tests.yaml", "poll: 1s\nbrake: {sessions: 100}\n")
     reload(host)
+
+
+@contextlib.contextmanager
+def quick(host: Guest) -> Iterator[None]:
+    """The quick policy, for a while."""
+    quick_policy(host)
     try:
         yield
     finally:
@@ -36,7 +41,7 @@ def quick(host: Host) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def rule(host: Host, person: str, **limits: Any) -> Iterator[None]:
+def rule(host: Guest, person: str, **limits: Any) -> Iterator[None]:
     """A rule for one person (and who is named after them): IDLE, WARN and GRACE unless said otherwise."""
     numbers = {"idle": f"{IDLE}s", "warn": f"[{WARN}s]", "grace": f"{GRACE}s", **limits}
     text = ", ".join(f"{key}: {value}" for key, value in numbers.items())
@@ -51,17 +56,17 @@ def rule(host: Host, person: str, **limits: Any) -> Iterator[None]:
         reload(host)
 
 
-def events(host: Host, person: str) -> list[str]:
+def events(host: Guest, person: str) -> list[str]:
     """What the journal tells of a person, in order."""
     return [entry["REAPER_EVENT"] for entry in host.journal(REAPER_USER=person)]
 
 
-def wait_event(host: Host, person: str, event: str, timeout: float = ENDED, **matches: str) -> JournalEntry:
+def wait_event(host: Guest, person: str, event: str, timeout: float = ENDED, **matches: str) -> JournalEntry:
     """The first such event of a person."""
     return host.wait_journal(lambda _: True, timeout, REAPER_USER=person, REAPER_EVENT=event, **matches)
 
 
-def log_in(host: Host, person: str, **more: Any) -> SshClient:
+def log_in(host: Guest, person: str, **more: Any) -> SshClient:
     """Logs in and waits for the prompt."""
     terminal = host.ssh(person, **more)
     terminal.prompt()

@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from . import DEFAULT_SUITES, SUITES, Host, LabError, build_deb, require_tools
-from .tools import TEST_TOOLS, TOOLS
+from .tools import TEST_TOOLS, TOOLS, VM_TOOLS
+from .vm.image import machine_image
 
 
 def this_suite() -> str:
@@ -51,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.host.lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     prepare = commands.add_parser("prepare", help="make the trees and build the packages of these suites")
+    prepare.add_argument("--vm", action="store_true", help="and the virtual machines")
     prepare.add_argument("suites", nargs="*", metavar="SUITE", default=list(DEFAULT_SUITES))
     deb = commands.add_parser("deb", help="build the package and put it in a directory")
     deb.add_argument("--suite", choices=SUITES, help="by default this machine's")
@@ -63,8 +65,13 @@ def main() -> int:
     arguments = parser.parse_args()
 
     require_tools(TEST_TOOLS if arguments.command == "tools" and arguments.tests else TOOLS)
+    if getattr(arguments, "vm", False):
+        require_tools(VM_TOOLS)
     if arguments.command == "prepare":
         side_by_side(build_deb, arguments.suites)
+        if arguments.vm:  # one after the other: booting one takes all that the machine has
+            for suite in arguments.suites:
+                machine_image(suite)
     elif arguments.command == "deb":
         built = build_deb(arguments.suite or this_suite())
         os.makedirs(arguments.output, exist_ok=True)

@@ -40,6 +40,16 @@ TEST_TOOLS = {
     "/usr/include/systemd/sd-daemon.h": "libsystemd-dev",
 }
 
+# What virtual machines need besides.
+VM_TOOLS = {
+    **TOOLS,
+    "mke2fs": "e2fsprogs",
+    "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "setpriv": "util-linux",
+    "ssh-keygen": "openssh-client",
+}
+
 
 def require_tools(tools: Mapping[str, str] = TOOLS) -> None:
     """Installs by apt the packages whose tools are missing, and says so.

@@ -52,16 +52,23 @@ class Console:
             self.press(*keys_of(character))
 
     def screen(self) -> str:
-        """What is on the screen, without trailing blanks. Reading it leaves no trace on the terminal: vcs(4)."""
+        """What is on the screen, without trailing blanks; a line that goes on in the next is one.
+
+        Reading it leaves no trace on the terminal: vcs(4).
+        """
         shown = self._machine.shell("od -An -tu1 -N2 /dev/vcsa1; exec cat /dev/vcs1").stdout
         size, _, cells = shown.partition("\n")
         columns = int(size.split()[1])
-        lines = [cells[start : start + columns].rstrip() for start in range(0, len(cells), columns)]
-        return "\n".join(lines).rstrip("\n")
+        cells = cells.replace("\0", " ")  # a suspend may wipe it
+        lines = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+        return "".join(line if line[-1] != " " else f"{line.rstrip()}\n" for line in lines).rstrip("\n")
 
     def expect(self, pattern: str, timeout: float = 20.0) -> re.Match[str]:
-        """Waits until `pattern` is on the screen; raises ExpectError at the deadline."""
-        regex = re.compile(pattern, re.MULTILINE)
+        """Waits until `pattern` is on the screen; raises ExpectError at the deadline.
+
+        A space in it also matches the end of a line: a long one may have been broken there.
+        """
+        regex = re.compile(re.sub("(?<!\\\\) ", r"\\s+", pattern))
         deadline = time.monotonic() + timeout
         while True:
             shown = self.screen()
@@ -70,10 +77,6 @@ class Console:
                 return match
             if time.monotonic() >= deadline:
                 raise ExpectError(f"{pattern!r}: not within {timeout:g} s; on the screen is:\n{shown}")
-
-    def clear(self) -> None:
-        """Has the shell at the prompt clear the screen, so that the next thing seen is new."""
-        self.send("clear\n")
 
     def prompt(self, timeout: float = 20.0) -> None:
         """Waits for a shell's prompt in the last line."""

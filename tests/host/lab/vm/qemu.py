@@ -80,6 +80,7 @@ class Qemu:
         self.pid = 0
         self._directory = directory
         self._last_id = 0
+        self._events: list[str] = []
         pairs = {line: socket.socketpair() for line in LINES}
         self._ends = {line: pair[0] for line, pair in pairs.items()}
         theirs = {line: pair[1].fileno() for line, pair in pairs.items()}
@@ -144,12 +145,23 @@ class Qemu:
         """Has the monitor carry out a command of QMP; returns what it answers."""
         self._monitor.send({"execute": command, "arguments": arguments})
         deadline = time.monotonic() + MONITOR_SECONDS
+        self._events.clear()
         while True:
             answer = self._monitor.receive(deadline)
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
                 raise LabError(f"{self.name}: {command}", answer["error"]["desc"])
+            self._events.append(answer["event"])
+
+    def wait_event(self, event: str) -> None:
+        """Waits for an event of QMP, unless it has come since the monitor was last given a command."""
+        deadline = time.monotonic() + MONITOR_SECONDS
+        try:
+            while event not in self._events:
+                self._events.append(self._monitor.receive(deadline).get("event", ""))
+        except TimeoutError:
+            raise LabError(f"{self.name}: no {event}", self.errors()) from None
 
     def snapshot(self, command: str) -> None:
         """savevm NAME or loadvm NAME."""

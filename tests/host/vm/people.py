@@ -1,0 +1,57 @@
+"""People of the virtual machines' tests: what they type, and when the machine has them warned and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from ..lab import ExpectError
+from ..lab.guest import JournalEntry
+from ..lab.terminal import Line
+from ..lab.vm import Machine
+from ..limits import ENDED
+
+PASSWORD = "walked-away"
+SEC = 1_000_000
+BUCKET = 8 * SEC  # the grain of the kernel's times of a terminal
+# A machine without KVM is slow: what took it no time may have taken so long.
+SLOW = 4 * SEC
+
+
+def monotonic_usec(machine: Machine) -> int:
+    """The guest's monotonic clock, which is also the journal's: it stands still in suspend and is never stepped."""
+    return int(machine.output(["python3", "-c", "import time; print(time.monotonic_ns() // 1000)"]))
+
+
+def stamp_usec(entry: JournalEntry) -> int:
+    """When an entry was written, on the monotonic clock."""
+    return int(entry["__MONOTONIC_TIMESTAMP"])
+
+
+def type_while(line: Line, wait: Callable[[float], bool], seconds: float) -> None:
+    """Presses a key every two seconds until `wait`, which is given them to wait, says that it has come."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        line.send("y")
+        if wait(2.0):
+            return
+    raise AssertionError(f"not within {seconds:g} s")
+
+
+def appears(line: Line, pattern: str) -> Callable[[float], bool]:
+    """Whether something appears on a line within so long."""
+
+    def wait(seconds: float) -> bool:
+        with contextlib.suppress(ExpectError):
+            line.expect(pattern, seconds)
+            return True
+        return False
+
+    return wait
+
+
+def end_of(machine: Machine, person: str, timeout: float = ENDED) -> list[JournalEntry]:
+    """All that the journal tells of a person whose session ends within so long."""
+    machine.wait_journal(lambda _: True, timeout, REAPER_USER=person, REAPER_EVENT="terminated")
+    return machine.journal(REAPER_USER=person)

@@ -1,0 +1,97 @@
+"""login(1) on a virtual terminal and on a serial line: what the person sees there, and what the auditor reads."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from ..lab.vm import Machine
+from ..limits import ENDED, FAREWELL, IDLE, WARNING, events, rule, wait_event
+from .people import PASSWORD
+
+STORY = ["opened", "warned", "cancelled", "resumed", "warned", "ending", "terminated"]
+KD_SET_MODE = "import fcntl, sys; fcntl.ioctl(open('/dev/tty1'), 0x4B3A, int(sys.argv[1]))"  # KDSETMODE
+KD_TEXT, KD_GRAPHICS = "0", "1"
+
+
+def test_console(machine: Machine, person: str) -> None:
+    """Warned on the screen; stays when a key is pressed; is ended when not, and the line is free for the next one."""
+    console = machine.console
+    with rule(machine, person):
+        console.log_in(person, PASSWORD)
+        console.expect(WARNING, ENDED)
+        console.send("x")
+        console.expect("Thank you, this session stays")
+        entry = wait_event(machine, person, "terminated", ENDED + IDLE)
+        console.expect(r"login:\Z", 60)  # getty has wiped the screen, and the farewell with it: TTYVTDisallocate=
+        check_line(machine, person, "console", "tty1")
+        assert int(entry["REAPER_FREED_PROCESSES"]) >= 2
+        console.log_in(person, PASSWORD)
+        assert events(machine, person) == [*STORY, "opened"]
+
+
+def test_serial_line(machine: Machine, person: str) -> None:
+    """The same on ttyS0, where the farewell stays on the screen."""
+    serial = machine.serial
+    with rule(machine, person):
+        serial.log_in(person, PASSWORD)
+        serial.expect(WARNING, ENDED)
+        serial.send("x")
+        serial.expect("Thank you, this session stays")
+        serial.expect(FAREWELL, ENDED + IDLE)
+        wait_event(machine, person, "terminated")
+        check_line(machine, person, "serial", "ttyS0")
+        serial.expect("login: ", 60)
+        serial.log_in(person, PASSWORD)
+        assert serial.command("tty") == "/dev/ttyS0"
+        assert events(machine, person) == [*STORY, "opened"]
+
+
+def check_line(machine: Machine, person: str, origin: str, terminal: str) -> None:
+    """The whole story was told, and each step of it says where."""
+    told = machine.journal(REAPER_USER=person)
+    assert [entry["REAPER_EVENT"] for entry in told] == STORY
+    for entry in told:
+        assert entry["REAPER_ORIGIN"] == origin
+        assert entry["REAPER_TERMINALS"] == terminal
+        assert entry["REAPER_SERVICE"] == "login"
+        assert "REAPER_REMOTE" not in entry
+
+
+def test_both_lines_at_once(machine: Machine, person: str) -> None:
+    """Two sessions of one person: who types on the one keeps the one."""
+    with rule(machine, person):
+        machine.console.log_in(person, PASSWORD)
+        machine.serial.log_in(person, PASSWORD)
+        for _ in range(3 * ENDED // 2):
+            machine.serial.send("y")
+            if machine.journal(REAPER_USER=person, REAPER_EVENT="terminated"):
+                break
+        told = machine.journal(REAPER_USER=person)
+        assert [entry["REAPER_TERMINALS"] for entry in told if entry["REAPER_EVENT"] == "terminated"] == ["tty1"]
+        assert {entry["REAPER_EVENT"] for entry in told if entry["REAPER_TERMINALS"] == "ttyS0"} == {"opened"}
+        assert "reaper:" not in machine.serial.text
+
+
+def never(machine: Machine, person: str, event: str, seconds: float) -> None:
+    """Watches for so long that no such event of a person comes."""
+    with contextlib.suppress(AssertionError):
+        entry = wait_event(machine, person, event, seconds)
+        pytest.fail(f"{entry['MESSAGE']} {machine.output(['reaperctl', 'list'])}")
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["text-again", "stays-graphical"])
+def test_graphics_are_no_text_terminal(machine: Machine, person: str, leaves: bool) -> None:
+    """While a console shows graphics its times say nothing of the person, and no warning could be read: it stays."""
+    with rule(machine, person, idle="24s"):
+        machine.console.log_in(person, PASSWORD)
+        machine.run(["python3", "-c", KD_SET_MODE, KD_GRAPHICS])
+        never(machine, person, "warned", 24 + IDLE)
+        if leaves:
+            machine.run(["python3", "-c", KD_SET_MODE, KD_TEXT])
+            machine.console.expect(WARNING, ENDED)
+            wait_event(machine, person, "terminated")
+        else:
+            assert machine.run(["pgrep", "-u", person, "bash"], check=False).returncode == 0
+            assert events(machine, person) == ["opened"]
