@@ -17,8 +17,8 @@ Debian host, under one enforcer with a limit of {LIMIT:.0f} s.
 
 Sessions that must be kept have a sign of their person, or of work, every {GAP:.0f} s or so, and were watched for
 {OBSERVED:.0f} s. Those that must be ended have none; they must be gone from the host within {LATEST:.0f} s, and were
-watched for {WATCHED:.0f} s. The seconds in a cell are from the last sign of the person (where a session must be kept: from
-the begin) to the end of the session.
+watched for {WATCHED:.0f} s. The seconds in a cell are from the last sign of the person (where a session must be kept:
+from the begin) to the end of the session.
 
 **Bold** cells are wrong; those in *italics* are not judged, because nobody can know, or because only reaper can be told
 to do what the scenario asks for. *lost*: the session stayed, but something in it that the person needed was ended.
