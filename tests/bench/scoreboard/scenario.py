@@ -32,7 +32,7 @@ class Scenario:
     why: str  # what there is to say for another expectation, or ""
     play: Play
     asked: bool = False  # for what only reaper can be told to do: no mistake of the others
-    deaf: bool = False  # nothing that is written to the terminal can be seen: there is no warning these people
+    deaf: bool = False  # nobody sees what is written to the terminal: they cannot be warned
 
 
 ALL: dict[str, Scenario] = {}

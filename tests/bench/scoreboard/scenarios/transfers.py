@@ -112,7 +112,7 @@ def no_tty_idle(person: Person) -> None:
 
 @scenario(ENDED, "ssh host tail -f, on a log that does not grow")
 def quiet_log(person: Person) -> None:
-    person.ssh("there", "tail -f /etc/hostname")
+    person.ssh("there", "tail -f /etc/passwd")
 
 
 @scenario(ENDED, "ssh host sleep 100000")
