@@ -6,8 +6,24 @@ import pytest
 
 from ..lab.guest import JournalEntry
 from ..lab.vm import Machine
-from ..limits import ENDED, FAREWELL, IDLE, WARN, WARNING, events, log_in, rule
-from .people import BUCKET, PASSWORD, SEC, SLOW, appears, end_of, monotonic_usec, stamp_usec, type_while
+from ..limits import WARNING, events, rule
+from .people import (
+    BUCKET,
+    ENDED,
+    FAREWELL,
+    IDLE,
+    LIMITS,
+    PASSWORD,
+    SEC,
+    SLOW,
+    WARN,
+    appears,
+    end_of,
+    log_in,
+    monotonic_usec,
+    stamp_usec,
+    type_while,
+)
 
 HOUR, DAY = 3600, 86400
 STEPS = pytest.mark.parametrize("step", [HOUR, -HOUR, DAY, -DAY], ids=["hour-on", "hour-back", "day-on", "day-back"])
@@ -18,7 +34,7 @@ POLL = 1 * SEC
 def test_clock_is_set(machine: Machine, person: str, step: int) -> None:
     """Two people, one idle and one typing: the one ends when due, neither sooner nor later, the other not at all."""
     typist = machine.add_user("typist", password=PASSWORD)
-    with rule(machine, person), rule(machine, typist), log_in(machine, person) as idle:
+    with rule(machine, person, **LIMITS), rule(machine, typist, **LIMITS), log_in(machine, person) as idle:
         machine.serial.log_in(typist, PASSWORD)
         before = monotonic_usec(machine)
         idle.send("x")
@@ -49,11 +65,11 @@ def check_end(told: list[JournalEntry], earliest: int, latest: int) -> None:
 @STEPS
 def test_clock_is_set_after_the_warning(machine: Machine, person: str, step: int) -> None:
     """A warning is good for what it says, and a key after it is a key."""
-    with rule(machine, person), log_in(machine, person) as terminal:
+    with rule(machine, person, **LIMITS), log_in(machine, person) as terminal:
         terminal.expect(WARNING, ENDED)
         machine.step_clock(step)
         terminal.send("x")
-        terminal.expect("Thank you, this session stays", 15)
+        terminal.expect("Thank you, this session stays", 30)
         terminal.expect(WARNING, ENDED)
         machine.step_clock(-step)
         terminal.expect(FAREWELL, ENDED)
@@ -64,18 +80,18 @@ def test_clock_is_set_after_the_warning(machine: Machine, person: str, step: int
     assert (WARN - 1) * SEC <= ended - warned <= WARN * SEC + POLL + SLOW
 
 
-@pytest.mark.parametrize("asleep", [6, 2 * IDLE], ids=["short-of-the-limit", "longer-than-the-limit"])
+@pytest.mark.parametrize("asleep", [6, IDLE + 5], ids=["short-of-the-limit", "longer-than-the-limit"])
 def test_suspended(machine: Machine, person: str, asleep: int) -> None:
     """Suspended to memory after a warning: when the machine wakes up, the person is warned anew, with the whole lead.
 
     A real suspend of the guest: its processes are frozen and CLOCK_BOOTTIME goes on.
     """
-    with rule(machine, person), log_in(machine, person) as terminal:
+    with rule(machine, person, **LIMITS), log_in(machine, person) as terminal:
         terminal.expect(WARNING, ENDED)
         machine.suspend()
         terminal.quiet("reaper:", asleep)
         machine.wake()
-        terminal.expect(WARNING, 20)
+        terminal.expect(WARNING, 30)
         terminal.expect(FAREWELL, ENDED)
         told = end_of(machine, person)
     assert [entry["REAPER_EVENT"] for entry in told] == ["opened", "warned", "warned", "ending", "terminated"]
@@ -84,13 +100,13 @@ def test_suspended(machine: Machine, person: str, asleep: int) -> None:
 
 def test_suspended_while_active(machine: Machine, person: str) -> None:
     """Suspended before any warning, longer than the limit: the person who comes back has the lead to press a key."""
-    with rule(machine, person), log_in(machine, person) as terminal:
+    with rule(machine, person, **LIMITS), log_in(machine, person) as terminal:
         machine.suspend()
-        terminal.quiet("reaper:", 2 * IDLE)
+        terminal.quiet("reaper:", IDLE + 5)
         machine.wake()
-        terminal.expect(WARNING, 20)
+        terminal.expect(WARNING, 30)
         terminal.send("x")
-        terminal.expect("Thank you, this session stays", 15)
+        terminal.expect("Thank you, this session stays", 30)
         assert events(machine, person)[:3] == ["opened", "warned", "cancelled"]
 
 
@@ -99,10 +115,10 @@ def test_stopped_machine(machine: Machine, person: str) -> None:
 
     It imitates no suspend: the guest does not know. What was left of the lead is left afterwards.
     """
-    with rule(machine, person), log_in(machine, person) as terminal:
+    with rule(machine, person, **LIMITS), log_in(machine, person) as terminal:
         terminal.expect(WARNING, ENDED)
         machine.pause()
-        terminal.quiet("reaper:", 2 * IDLE)
+        terminal.quiet("reaper:", IDLE + 5)
         machine.resume()
         terminal.expect(FAREWELL, ENDED)
         told = end_of(machine, person)
@@ -121,12 +137,12 @@ def test_daemon_away(machine: Machine, person: str, how: str) -> None:
             "systemctl unmask --runtime reaper && systemctl start reaper",
         ),
     }[how]
-    with rule(machine, person), log_in(machine, person) as terminal:
+    with rule(machine, person, **LIMITS), log_in(machine, person) as terminal:
         terminal.expect(WARNING, ENDED)
         machine.shell(away)
-        terminal.quiet("reaper:", 2 * IDLE)
+        terminal.quiet("reaper:", IDLE + 5)
         machine.shell(back)
-        terminal.expect(WARNING, 20)
+        terminal.expect(WARNING, 30)
         terminal.expect(FAREWELL, ENDED)
         told = end_of(machine, person)
     assert [entry["REAPER_EVENT"] for entry in told] == ["opened", "warned", "warned", "ending", "terminated"]
