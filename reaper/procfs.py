@@ -27,6 +27,7 @@ class Stat(NamedTuple):
     tty_nr: int
     tpgid: int
     cpu_ticks: int  # utime + stime
+    reaped_cpu_ticks: int  # cutime + cstime
     starttime: int
     rss_pages: int
 
@@ -52,6 +53,7 @@ def parse_stat(text: str) -> Stat:
         tty_nr=number[3],
         tpgid=number[4],
         cpu_ticks=number[10] + number[11],
+        reaped_cpu_ticks=number[12] + number[13],
         starttime=number[18],
         rss_pages=number[20],
     )

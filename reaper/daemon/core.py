@@ -105,9 +105,11 @@ class Daemon:
         self._discover(now)
         previous = self._polled or now
         moved = self._looks.moved(self.sessions)
-        stirred = [key for key, each in self.sessions.items() if key in moved or not self._looks.is_quiet(each)]
+        stirred = [key for key, each in self.sessions.items() if key in moved or not self._looks.is_quiet(each, now)]
         for key in stirred:
-            self._guarded(key, now, lambda key, now: self._look(key, previous, now, key in moved))
+            is_probed = self._looks.is_probed(self.sessions[key], now)
+            look = functools.partial(self._look, previous=previous, is_moved=key in moved, is_probed=is_probed)
+            self._guarded(key, now, look)
         for key in list(self._unwatched):
             self._guarded(key, now, self._check_gone)
         for key in self._messenger.waiting:
@@ -141,7 +143,8 @@ class Daemon:
     def _welcome(self, session: Session, _key: SessionKey, now: Instant) -> None:
         readings = self._host.read_terminals(self._host.terminal_names(session))
         is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
-        self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new)
+        work = self._host.read_work(session, bool(readings)) if not readings else None
+        self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new, work=work)
         self._watch(session.key)
         self._groups.pop(session.user, None)
         self._apply_policy(session.key, now)
@@ -157,10 +160,12 @@ class Daemon:
         """The id of the policy in force, or ""."""
         return self.policy.id if self.policy else ""
 
-    def _look(self, key: SessionKey, previous: Instant, now: Instant, is_moved: bool = False) -> None:
+    def _look(
+        self, key: SessionKey, now: Instant, previous: Instant, *, is_moved: bool = False, is_probed: bool = True
+    ) -> None:
         """Looks at a session, and at which its terminals are if that may have changed."""
         before = self.sessions[key]
-        change = self._looks.take(before, previous, now, is_moved)
+        change = self._looks.take(before, previous, now, is_moved=is_moved, is_probed=is_probed)
         if change is None:
             return
         self._commit(key, change, now)
@@ -171,7 +176,7 @@ class Daemon:
 
     def _turn(self, key: SessionKey, now: Instant) -> None:
         """The moment of a session has come: a warning, its end, or the next rung of its end."""
-        self._look(key, self._polled or now, now)
+        self._look(key, now, self._polled or now)
         self._commit(key, tracking.pass_time(self.sessions[key], now.boot_usec), now)
         if tracking.is_due(self.sessions[key], now.boot_usec):
             self._end(key, now)
@@ -182,7 +187,7 @@ class Daemon:
         if not self._host.is_alive(self.sessions[key].session):
             self._check_gone(key, now)
             return
-        self._look(key, self._polled or now, now, is_moved=True)
+        self._look(key, now, self._polled or now, is_moved=True)
         if not tracking.is_due(self.sessions[key], now.boot_usec):
             return
         if self._messenger.is_untold(key):
@@ -266,6 +271,7 @@ class Daemon:
     def adopt(self, policy: Policy, text: str, now: Instant) -> None:
         """Puts a policy in force for every session; `text` is the policy as a policy file would say it."""
         self.policy, self._policy_text = policy, text
+        self._looks.poll_usec = policy.poll_usec
         self._groups.clear()
         for key in list(self.sessions):
             self._guarded(key, now, self._apply_policy)
@@ -308,6 +314,7 @@ class Daemon:
         self._expected_usec = state.polled.boot_usec + self.poll_usec
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
+            self._looks.remember(tracked)
             self._watch(tracked.session.key)
             if self.policy is not None:
                 self._guarded(tracked.session.key, now, self._apply_policy)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reaper.decide import tracking
+from reaper.decide import evidence, tracking
+from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant, Reading, SessionKey
-from reaper.decide.tracking import Change, Tracked
+from reaper.decide.tracking import Change, Clues, Tracked
 from reaper.sense.host import Host
+
+# What leaves no trace on a terminal's times is looked for in sessions that seem idle for this long, and as often.
+PROBE_USEC = 60 * USEC_PER_SEC
 
 
 class Looks:
@@ -17,16 +21,21 @@ class Looks:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
+        self._unread: dict[str, int] = {}  # terminals with input that nothing has read, and how much
+        self._polls = 0
+        self.poll_usec = PROBE_USEC  # between two polls
 
     def moved(self, sessions: Mapping[SessionKey, Tracked]) -> set[SessionKey]:
-        """The sessions that may have other terminals than before.
+        """The sessions that may have other terminals than before; to be asked once a poll.
 
         A pty that was not there before might be any session's of its owner. One that is nobody's terminal (tmux's, or
         not yet handed over by sshd) is looked at again when its ctime moves, as it does when it changes hands or is
         made anew. Whether a console counts can change without a trace on it: a display server takes it over and gives
         it back.
         """
+        self._polls += 1
         ours = {reading.name for tracked in sessions.values() for reading in tracked.readings}
+        self._unread = {name: count for name, count in self._unread.items() if name in ours}
         strangers: dict[str, int] = {}
         owners = set()
         for reading in self._host.read_terminals(self._host.other_ptys(ours)):
@@ -36,31 +45,77 @@ class Looks:
         self._strangers = strangers
         return {key for key, each in sessions.items() if each.session.tty or each.session.uid in owners}
 
-    def is_quiet(self, tracked: Tracked) -> bool:
+    def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
+        if tracking.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now):
+            return False
         try:
             return all(map(self._host.is_unchanged, tracked.readings))
         except OSError:  # whatever it is, the look itself tells, behind its barrier
             return False
 
-    def take(self, tracked: Tracked, previous: Instant, now: Instant, is_moved: bool) -> Change | None:
-        """Looks at a session's terminals, and at which they are if `is_moved`; None where there is nothing new."""
+    def is_probed(self, tracked: Tracked, now: Instant) -> bool:
+        """Whether it is a session's turn: a share of them at each poll."""
+        if now.boot_usec - tracked.life.evidence_usec < PROBE_USEC:
+            return False
+        return (tracked.session.key.pid + self._polls) % max(1, PROBE_USEC // self.poll_usec) == 0
+
+    def take(
+        self, tracked: Tracked, previous: Instant, now: Instant, *, is_moved: bool = False, is_probed: bool = True
+    ) -> Change | None:
+        """Looks at a session; None where there is nothing new.
+
+        `is_moved`: its terminals may be others than before. `is_probed`: what leaves no trace on their times is looked
+        for as well.
+        """
         if tracked.life.phase is Phase.ENDING:
             return None  # it loses its terminals by that; its rule, and what is told of it, are of those that it had
         if is_moved:
             readings = self._host.read_terminals(self._host.terminal_names(tracked.session))
         else:
             readings = self._host.read_terminals(tracked.terminals)
-            if readings == tracked.readings:
-                return None
             if any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
                 names = self._host.terminal_names(tracked.session)
                 readings = tuple(reading for reading in readings if reading.name in names)
-        return tracking.look(tracked, readings, previous, now, self._reopened(tracked, readings, previous))
+        unseen_usec = self._unseen(tracked, readings, now) if is_probed else 0
+        work = None
+        if tracking.counts_work(tracked, bool(readings)):
+            work = self._host.read_work(tracked.session, bool(readings))
+        if readings == tracked.readings and not unseen_usec and work is None and tracked.work is None:
+            return None
+        clues = Clues(self._reopened(tracked, readings, previous), unseen_usec, work)
+        return tracking.look(tracked, readings, previous, now, clues)
 
     def _reopened(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant) -> frozenset[str]:
         """The terminals that look forged and are new: a number given to the session's next shell within a poll."""
         suspects = tracking.forged(tracked, readings)
-        return frozenset(
-            name for name in suspects if self._host.is_reopened(tracked.session, name, previous.boot_usec)
-        )
+        return frozenset(name for name in suspects if self._host.is_reopened(tracked.session, name, previous.boot_usec))
+
+    def _unseen(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> int:
+        """The latest input that left no trace on the terminals' times, later than what is known; 0 for none.
+
+        Either nothing has read it yet, or it was read through /dev/tty, on a kernel that dates it there. The latter is
+        weak: it may have been read on any terminal of the host. But who pages must not be taken for gone.
+        """
+        grown = [reading.name for reading in readings if self._has_grown(reading.name)]
+        if grown:
+            return now.boot_usec
+        shared = self._host.read_dev_tty()
+        if shared is None or shared.is_ahead:
+            return 0
+        read_usec = min(evidence.bucket_end(shared, now), now.boot_usec)
+        names = [reading.name for reading in readings]
+        is_later = read_usec > tracked.life.evidence_usec
+        return read_usec if is_later and self._host.pages_apart(tracked.session, names) else 0
+
+    def _has_grown(self, name: str) -> bool:
+        before = self._unread.pop(name, 0)
+        count = self._host.unread(name)
+        if count:
+            self._unread[name] = count
+        return count > before
+
+    def remember(self, tracked: Tracked) -> None:
+        """What lies unread on its terminals now was typed before, as far as anyone knows."""
+        for name in tracked.terminals:
+            self._has_grown(name)

@@ -19,16 +19,24 @@ typed later in the same bucket leaves no trace. Evidence is therefore dated at t
 that it can stand for: nobody is taken for idle before they have been, at the price of at most 8 s. That moment may lie
 a few seconds ahead of the clock. The same holds of a terminal that is seen for the first time: what is typed in the
 bucket in which it was made leaves no trace.
+
+A session without a terminal shows no person, only work: what crosses its connection and what its processes compute.
+That is the user's to make, by design; a rule's `max` bounds it.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Container
 from typing import NamedTuple
 
-from reaper.decide.model import NS_PER_SEC, Instant, Reading
+from reaper.decide.duration import USEC_PER_MIN, USEC_PER_SEC
+from reaper.decide.model import NS_PER_SEC, Instant, Reading, Work
+from reaper.decide.policy import Activity, Limits
 
 BUCKET_NS = 8 * NS_PER_SEC
+# A floor is a minute's; below this share of it, one keepalive would do.
+WINDOW_USEC = 10 * USEC_PER_SEC
 # The two clocks drift apart by less than this between two polls, unless one was set.
 STEP_NS = NS_PER_SEC
 
@@ -90,6 +98,62 @@ def _latest_moment(after: Reading, previous: Instant, now: Instant) -> int:
     if abs(now.wall_ns - previous.wall_ns - elapsed_ns) > STEP_NS:
         return max(now.boot_usec, bucket_end(after, now))
     return max(previous.boot_usec, bucket_end(after, now))
+
+
+def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: Limits) -> Activity | None:
+    """Which kind of work went on between two looks, of those that count; None for none, or too little to tell.
+
+    After a longer time than a minute (daemon stopped, host suspended), a minute's work is enough: who was active at its
+    end must not lose by the beginning. Keepalives are none: they come and go without anybody, and are told by their shape (_are_keepalives()).
+    """
+    elapsed_usec = min(max(after.boot_usec - before.boot_usec, WINDOW_USEC), USEC_PER_MIN)
+    octets = after.octets - before.octets
+    amounts = (
+        (Activity.NETWORK, 0 if _are_keepalives(before, after) else octets, limits.network_floor_bytes),
+        (Activity.CPU, after.cpu_usec - before.cpu_usec, limits.cpu_floor_usec),
+    )
+    for kind, amount, floor in amounts:
+        if kind in counted and amount > 0 and amount * USEC_PER_MIN >= floor * elapsed_usec:
+            return kind
+    return None
+
+
+def _are_keepalives(before: Work, after: Work) -> bool:
+    """Whether all that crossed a connection can be keepalives with their answers.
+
+    Each is read at once and answered at once, or sent at once and its answer read at once, so sshd has read as often as
+    it has written, and always as many bytes (30 s of `ssh -N -o ServerAliveInterval=1` on OpenSSH 9.2: 30 reads of 52
+    bytes, 30 writes of 28). What comes for a program of the session, or from one, makes other numbers: it is read as a
+    packet and written as what is in it, or the other way round. A keepalive that wants no answer (SSH_MSG_IGNORE, as
+    PuTTY sends) makes sshd write nothing at all, and nothing else does.
+    """
+    reads, writes = after.reads - before.reads, after.writes - before.writes
+    octets = after.octets - before.octets
+    return writes == 0 or (reads == writes and octets % reads == 0 and octets // reads in KEEPALIVE_BYTES)
+
+
+def _packet_bytes(payload: int, block: int, mac: int, *, is_length_apart: bool) -> int:
+    """RFC 4253, 6: length, padding length, payload, at least 4 bytes of padding up to the block, MAC or tag."""
+    padded = -(-(payload + 5 + (0 if is_length_apart else 4)) // block) * block
+    return padded + mac + (4 if is_length_apart else 0)
+
+
+def _exchange_bytes(block: int, mac: int, is_length_apart: bool) -> int:
+    """SSH_MSG_GLOBAL_REQUEST "keepalive@openssh.com" (others' names pad to the same) and SSH_MSG_REQUEST_FAILURE."""
+    return sum(_packet_bytes(payload, block, mac, is_length_apart=is_length_apart) for payload in (27, 1))
+
+
+KEEPALIVE_BYTES = frozenset(
+    # chacha20-poly1305; then AES, as GCM or with a MAC that encrypts first or after (umac, SHA-1, SHA-2).
+    [_exchange_bytes(8, 16, True)]
+    + [_exchange_bytes(16, mac, is_length_apart) for mac in (8, 16, 20, 32, 64) for is_length_apart in (True, False)]
+)
+"""A keepalive and its answer, in all the ciphers and MACs that OpenSSH offers: 80 bytes by default."""
+
+
+def is_settled(before: Work, after: Work) -> bool:
+    """Whether the time between two looks was long enough to go on from the second."""
+    return after.boot_usec - before.boot_usec >= WINDOW_USEC
 
 
 def bucket_end(reading: Reading, now: Instant) -> int:

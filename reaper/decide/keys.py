@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reaper.decide.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_SEC
+from reaper.decide.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
 from reaper.decide.policy import Action, Kill, Origin
 from reaper.decide.values import (
     Value,
@@ -20,6 +20,7 @@ from reaper.decide.values import (
     plain,
     remote,
     sessions,
+    size,
     terminal,
 )
 
@@ -31,7 +32,9 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "action": ("action", one_of(Action, {"lock": "use terminate: the person logs in again"})),
     "kill": ("kill", one_of(Kill, {})),
     "grace": ("grace_usec", duration(USEC_PER_SEC, 10 * USEC_PER_MIN, "programs need a moment to save, and no more")),
-    "activity": ("activity", plain(each(activity, "without evidence every session is idle: write [input]"))),
+    "activity": ("activity", activity),
+    "network_floor": ("network_floor_bytes", size(1, "nothing is no sign of life")),
+    "cpu_floor": ("cpu_floor_usec", duration(10 * USEC_PER_MSEC, USEC_PER_MIN, "of a minute's CPU time")),
 }
 """Key: the field of Limits and its value.  Also the order in which describe() writes them."""
 

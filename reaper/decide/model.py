@@ -103,6 +103,19 @@ def take_reading(name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, w
     return Reading(name, atime_ns, ctime_ns, mode, uid, is_fresh, atime_ns // NS_PER_SEC > wall_ns // NS_PER_SEC)
 
 
+class Work(NamedTuple):
+    """What a session's connection and processes have done up to a moment: counters that only grow.
+
+    The connection's are of what carries it, and to all sides: bytes read and written, and how often it did either.
+    """
+
+    boot_usec: int
+    octets: int
+    reads: int
+    writes: int
+    cpu_usec: int
+
+
 class Usage(NamedTuple):
     """What processes hold, or held: their number, resident bytes, and CPU time since they began."""
 
@@ -125,7 +138,7 @@ class Attached(NamedTuple):
 class Targets(NamedTuple):
     """Whom a termination is about, read at one moment."""
 
-    attached: tuple[Attached, ...]  # on the session's terminals, wherever they run
+    attached: tuple[Attached, ...]  # on the session's terminals, wherever they run, and on channels without one
     connection: tuple[ProcessId, ...]  # what carries the line, the leader first if it lives
     everything: tuple[ProcessId, ...]  # all that the session holds: its scope, or what descends from its leader
 

@@ -28,15 +28,17 @@ from typing import Any
 
 from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, format_duration
 from reaper.decide.match import Match, Origin, Subject, mismatch
+from reaper.decide.size import format_size
 
 __all__ = [
-    "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Brake", "Ceiling", "Kill",
-    "Limits", "Match", "Origin", "Policy", "Rule", "Subject", "Verdict", "cap", "document", "fit_leads", "inherit",
-    "judge", "longest_lead",
+    "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
+    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Subject", "Verdict", "cap", "counted",
+    "document", "fit_leads", "inherit", "judge", "longest_lead", "without_warnings",
 ]  # fmt: skip
 
 NEVER = "never"
 UNLIMITED = "unlimited"
+AUTO = "auto"
 TTY_STEP_USEC = 8 * USEC_PER_SEC
 SHORTEST_LIMIT_USEC = 2 * TTY_STEP_USEC
 
@@ -47,6 +49,14 @@ class Action(enum.Enum):
     OBSERVE = "observe"
     LOCK = "lock"
     TERMINATE = "terminate"
+
+
+class Activity(enum.Enum):
+    """What counts as a sign that a session is in use."""
+
+    INPUT = "input"  # a person's keys on a terminal
+    NETWORK = "network"  # bytes on the connection
+    CPU = "cpu"  # CPU time of the session's processes
 
 
 class Kill(enum.Enum):
@@ -61,7 +71,8 @@ class Limits:
     """The numbers for one session, in microseconds; None is never.
 
     `warn_usec` are the leads before a limit at which to warn, distinct, the longest first; empty where the
-    administrator wants no warning.  `message` is a line of theirs below each warning.
+    administrator wants no warning.  `message` is a line of theirs below each warning.  `activity` is empty where what
+    counts goes by the kind of session (counted()).  The floors are a minute's: bytes on the connection, CPU time.
     """
 
     idle_usec: int | None
@@ -71,7 +82,9 @@ class Limits:
     action: Action
     kill: Kill
     grace_usec: int
-    activity: tuple[str, ...]
+    activity: tuple[Activity, ...]
+    network_floor_bytes: int
+    cpu_floor_usec: int
 
 
 @dataclass(frozen=True)
@@ -195,6 +208,23 @@ def longest_lead(idle_usec: int | None, max_usec: int | None) -> int | None:
     return min(limits) - TTY_STEP_USEC if limits else None
 
 
+def counted(activity: tuple[Activity, ...], has_terminal: bool) -> tuple[Activity, ...]:
+    """What counts for a session: what its rule says as far as such a session can show it, else what its kind shows.
+
+    Who types into a session without a terminal leaves no input that a terminal could tell of.
+    """
+    if has_terminal:
+        return activity or (Activity.INPUT,)
+    shown = tuple(each for each in activity if each is not Activity.INPUT)
+    return shown or (Activity.NETWORK, Activity.CPU)
+
+
+@functools.lru_cache(maxsize=64)
+def without_warnings(limits: Limits) -> Limits:
+    """The limits of a session on which there is nowhere to show a warning; one object for all under the same."""
+    return replace(limits, warn_usec=())
+
+
 def fit_leads(limits: Limits) -> Limits:
     """The same limits without the warnings that would come too early for them.
 
@@ -258,7 +288,9 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "action": limits.action.value,
         "kill": limits.kill.value,
         "grace": format_duration(limits.grace_usec),
-        "activity": list(limits.activity),
+        "activity": [each.value for each in limits.activity] or AUTO,
+        "network_floor": format_size(limits.network_floor_bytes),
+        "cpu_floor": format_duration(limits.cpu_floor_usec),
     }
 
 
@@ -288,7 +320,9 @@ _STANDARD = Limits(
     action=Action.TERMINATE,
     kill=Kill.TERMINAL,
     grace_usec=10 * USEC_PER_SEC,
-    activity=("input",),
+    activity=(),
+    network_floor_bytes=16,  # less than the smallest packet: whatever is no keepalive
+    cpu_floor_usec=USEC_PER_SEC,
 )
 _RESTRICTED = replace(
     _STANDARD,

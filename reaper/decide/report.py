@@ -141,7 +141,8 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
     if tell.fact is Fact.OBSERVED:
         return f"would end now (observe), at its limit of {limit}"
     if tell.fact is Fact.ENDING:
-        return f"is being ended after {span(tell.usec)} without input, at its limit of {limit}"
+        missing = "input" if tracked.readings else "work"
+        return f"is being ended after {span(tell.usec)} without {missing}, at its limit of {limit}"
     if tell.fact is Fact.TERMINATED and freed is not None:
         return (
             f"is ended, at its limit of {limit}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"

@@ -13,12 +13,12 @@ from typing import Any
 
 from reaper.decide.brake import Ledger
 from reaper.decide.lifecycle import Life, Phase, Rung
-from reaper.decide.model import Instant, Reading, Session, SessionKey
+from reaper.decide.model import Instant, Reading, Session, SessionKey, Work
 from reaper.decide.policy import Origin
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "rung_until_usec": life.rung_until_usec,
         "readings": [list(reading) for reading in tracked.readings],
         "tampered": list(tracked.tampered),
+        "work": tracked.work and list(tracked.work),
     }
 
 
@@ -129,7 +130,12 @@ def _decode_tracked(value: Any) -> Tracked:
         rung_until_usec=_integer(value["rung_until_usec"]),
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
-    return replace(tracked, rule=_string(value["rule"]), tampered=tuple(map(_string, value["tampered"])))
+    return replace(
+        tracked,
+        rule=_string(value["rule"]),
+        tampered=tuple(map(_string, value["tampered"])),
+        work=None if value["work"] is None else Work(*map(_integer, value["work"])),
+    )
 
 
 def _decode_reading(value: Any) -> Reading:

@@ -8,15 +8,28 @@ from typing import NamedTuple
 
 from reaper.decide import evidence, lifecycle
 from reaper.decide.lifecycle import Act, Deadline, Life, Phase, Stimulus
-from reaper.decide.model import Instant, Reading, Session
-from reaper.decide.policy import BUILT_IN, Action, Limits, Policy, Subject, judge
+from reaper.decide.model import Instant, Reading, Session, Work
+from reaper.decide.policy import (
+    BUILT_IN,
+    Action,
+    Activity,
+    Limits,
+    Origin,
+    Policy,
+    Subject,
+    counted,
+    judge,
+    without_warnings,
+)
+
+SEEN = "seen"  # the evidence of a session of which nothing is known of the time before
 
 
 @dataclass(frozen=True)
 class Tracked:
     """One session, its life, and the limits that apply; `limits` is None while no policy is known."""
 
-    __slots__ = ("due_usec", "life", "limits", "readings", "refusal", "rule", "session", "tampered")
+    __slots__ = ("due_usec", "life", "limits", "readings", "refusal", "rule", "session", "tampered", "work")
 
     session: Session
     life: Life
@@ -26,11 +39,27 @@ class Tracked:
     refusal: str  # why the last sign of life that was refused was refused, for explain
     tampered: tuple[str, ...]  # the terminals whose forgery has been reported
     due_usec: int | None  # when time alone changes something
+    work: Work | None  # where its work counts: what the next look is held against
 
     @property
     def terminals(self) -> tuple[str, ...]:
         """The names of its terminals."""
         return tuple(reading.name for reading in self.readings)
+
+
+class Clues(NamedTuple):
+    """What a look found beside the times of the terminals.
+
+    `reopened`: the terminals that are new though there was one by their name before. `unseen_usec`: the latest input
+    that left no trace on a terminal's times, 0 for none. `work`: None where it does not count, or cannot be told.
+    """
+
+    reopened: frozenset[str] = frozenset()
+    unseen_usec: int = 0
+    work: Work | None = None
+
+
+NO_CLUES = Clues()
 
 
 @dataclass(frozen=True)
@@ -57,22 +86,39 @@ def subject_of(session: Session, terminals: tuple[str, ...], groups: frozenset[s
 
 def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracked:
     """A session that is watched from now on, as yet without limits."""
-    return Tracked(session, life, readings, "", None, "", (), None)
+    return Tracked(session, life, readings, "", None, "", (), None, None)
 
 
-def meet(session: Session, readings: tuple[Reading, ...], now: Instant, *, is_new: bool) -> Tracked:
+def counts_work(tracked: Tracked, has_terminal: bool) -> bool:
+    """Whether what the session's connection and processes do is a sign that it is in use.
+
+    Without a terminal it is for connections by ssh alone: of others nothing tells what their work would look like.
+    """
+    if tracked.limits is None or not (has_terminal or tracked.session.origin is Origin.SSH):
+        return False
+    return counted(tracked.limits.activity, has_terminal) != (Activity.INPUT,)
+
+
+def meet(
+    session: Session, readings: tuple[Reading, ...], now: Instant, *, is_new: bool, work: Work | None = None
+) -> Tracked:
     """A session at first sight: last in use at its login if that `is_new`, or just now if not, or at its last input."""
     since = min(session.opened_usec, now.boot_usec) if is_new else now.boot_usec
     latest = max([since, *(evidence.bucket_end(reading, now) for reading in readings)])
-    return track(session, lifecycle.begin("login" if is_new else "seen", latest), readings)
+    return replace(track(session, lifecycle.begin("login" if is_new else SEEN, latest), readings), work=work)
 
 
 def scheduled(tracked: Tracked) -> Tracked:
-    """The same with its next moment worked out. A session without a terminal has none: nothing tells if it idles."""
+    """The same with its next moment worked out. One of which nothing tells if it idles has none."""
     due = None
-    if tracked.limits is not None and (tracked.readings or tracked.life.phase is Phase.ENDING):
+    if tracked.limits is not None and (_shows(tracked) or tracked.life.phase is Phase.ENDING):
         due = lifecycle.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
     return replace(tracked, due_usec=due)
+
+
+def _shows(tracked: Tracked) -> bool:
+    """Whether there is something on which a sign of life would show."""
+    return bool(tracked.readings) or tracked.work is not None
 
 
 def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int) -> Change:
@@ -80,6 +126,8 @@ def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str]
     if policy is None:
         return Change(replace(tracked, rule="", limits=None, due_usec=None), ())
     verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups))
+    if not tracked.readings:
+        verdict = replace(verdict, limits=without_warnings(verdict.limits))
     is_ending = tracked.life.phase is Phase.ENDING and tracked.limits is not None
     if is_ending and verdict.limits.action is not Action.OBSERVE:
         return Change(tracked, ())  # what was begun under a rule is brought to its end under that rule
@@ -113,39 +161,49 @@ def forged(tracked: Tracked, readings: Iterable[Reading]) -> list[str]:
 
 
 def look(
-    tracked: Tracked,
-    readings: tuple[Reading, ...],
-    previous: Instant,
-    now: Instant,
-    reopened: frozenset[str] = frozenset(),
+    tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues = NO_CLUES
 ) -> Change:
-    """Takes in a new look at the terminals; `previous` is when the last one was taken, or earlier.
-
-    `reopened`: those that are new though there was one by their name before.
-    """
-    if readings == tracked.readings:
+    """Takes in a new look at the session; `previous` is when the last one was taken, or earlier."""
+    if readings == tracked.readings and clues == NO_CLUES and tracked.work is None:
         return Change(tracked, ())
-    signs = _gather(tracked, readings, previous, now, reopened)
+    signs = _gather(tracked, readings, previous, now, clues)
     life = tracked.life
     acts: list[Act] = []
     if tracked.limits is not None:
         opened = tracked.session.opened_usec
-        if signs.evidence:
-            life, acts = lifecycle.notice(life, signs.evidence, signs.at_usec, tracked.limits, opened, now.boot_usec)
-        if not readings and life.phase is not Phase.ENDING:
+        if (not readings or signs.evidence == SEEN) and life.phase is not Phase.ENDING:
             life, _ = lifecycle.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
+        if signs.evidence == SEEN:  # nobody has come back: only from now on it can be told
+            life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, signs.at_usec))
+        elif signs.evidence:
+            life, acts = lifecycle.notice(life, signs.evidence, signs.at_usec, tracked.limits, opened, now.boot_usec)
     elif signs.at_usec > life.evidence_usec:
         life = replace(life, evidence=signs.evidence, evidence_usec=signs.at_usec)
     still_there = {reading.name for reading in readings}
     tampered = tuple(name for name in tracked.tampered if name in still_there) + signs.forged
-    tracked = replace(tracked, life=life, readings=readings, refusal=signs.refusal, tampered=tampered)
+    tracked = replace(
+        tracked, life=life, readings=readings, refusal=signs.refusal, tampered=tampered, work=_held(tracked, clues)
+    )
     return Change(scheduled(tracked), tuple(acts), signs.forged)
 
 
-def _gather(
-    tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, reopened: frozenset[str]
-) -> _Signs:
-    before = {reading.name: reading for reading in tracked.readings if reading.name not in reopened}
+def _held(tracked: Tracked, clues: Clues) -> Work | None:
+    """What the next look is held against: this one, unless it came too soon after the last to tell little from much."""
+    before, after = tracked.work, clues.work
+    if before is None or after is None or evidence.is_settled(before, after) or _working(tracked, after):
+        return after
+    return before
+
+
+def _working(tracked: Tracked, work: Work) -> Activity | None:
+    if tracked.work is None or tracked.limits is None:
+        return None
+    kinds = counted(tracked.limits.activity, bool(tracked.readings))
+    return evidence.weigh_work(tracked.work, work, kinds, tracked.limits)
+
+
+def _gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues) -> _Signs:
+    before = {reading.name: reading for reading in tracked.readings if reading.name not in clues.reopened}
     evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
     for after in readings:
         if after.name not in before:
@@ -159,6 +217,14 @@ def _gather(
             refusal = f"{after.name}: {finding.refused.value}"
         if finding.tampered and after.name not in tracked.tampered:
             forged.append(after.name)
+    if clues.unseen_usec > evidence_usec:
+        evidence_usec, kind = clues.unseen_usec, "input"
+    if clues.work is not None and not kind:
+        working = _working(tracked, clues.work)
+        if working is not None:
+            evidence_usec, kind = now.boot_usec, working.value
+        elif tracked.work is None:  # nothing is known of the time before
+            evidence_usec, kind = now.boot_usec, SEEN
     return _Signs(kind, evidence_usec, refusal, tuple(forged))
 
 
@@ -179,7 +245,7 @@ def pass_time(tracked: Tracked, now_usec: int) -> Change:
 
 def is_due(tracked: Tracked, now_usec: int) -> bool:
     """Whether the session has reached its limit, with every warning given."""
-    if tracked.limits is None or not tracked.readings:
+    if tracked.limits is None or not _shows(tracked):
         return False
     return lifecycle.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
 

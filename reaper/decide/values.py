@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 from reaper.decide import yamltree
 from reaper.decide.duration import USEC_PER_SEC, DurationError, format_duration, parse_duration
 from reaper.decide.match import parse_network
-from reaper.decide.policy import NEVER, SHORTEST_LIMIT_USEC, UNLIMITED
+from reaper.decide.policy import AUTO, NEVER, SHORTEST_LIMIT_USEC, UNLIMITED, Activity
 from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem
+from reaper.decide.size import SizeError, format_size, parse_size
 from reaper.decide.yamltree import Node, Place, Scalar, kind, shown
 
 T = TypeVar("T")
@@ -153,14 +154,37 @@ def one_of(members: type[E], not_yet: Mapping[str, str]) -> Callable[[Node], E]:
     return value
 
 
-def activity(node: Node) -> str:
-    """A kind of evidence."""
+def activity(node: Node) -> tuple[Activity, ...]:
+    """Kinds of evidence; none for `auto`."""
+    if isinstance(node, Scalar) and node.text == AUTO:
+        return ()
+    return tuple(dict.fromkeys(plain(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node)))
+
+
+def _evidence(node: Node) -> Activity:
     written = text(node)
-    if written in ("network", "cpu", "output"):
-        raise node.place.error(f"'{written}' {NOT_YET}", "input is what counts; remove the others")
-    if written != "input":
-        raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, ["input"]))
-    return written
+    if written == "output":
+        raise node.place.error(f"'{written}' {NOT_YET}", "a program that prints is nobody who is there: remove it")
+    words = [each.value for each in Activity]
+    if written not in words:
+        raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, [*words, AUTO]))
+    return Activity(written)
+
+
+def size(smallest: int, why: str) -> Value:
+    """Bytes, no less than `smallest`."""
+
+    def value(node: Node) -> int:
+        written = text(node)
+        try:
+            octets = parse_size(written)
+        except SizeError as error:
+            raise node.place.error(f"'{shown(written)}' is not a size", str(error)) from None
+        if octets < smallest:
+            raise node.place.error(f"{shown(written)} is less than {format_size(smallest)}", why)
+        return octets
+
+    return value
 
 
 def sessions(node: Node) -> int | None:

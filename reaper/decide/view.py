@@ -17,7 +17,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     """The io.reaper.Session of a tracked session."""
     session, life, limits = tracked.session, tracked.life, tracked.limits
     end = None
-    if limits is not None and tracked.readings and life.phase in (Phase.ACTIVE, Phase.WARNED):
+    if tracked.due_usec is not None and limits is not None and life.phase in (Phase.ACTIVE, Phase.WARNED):
         end = lifecycle.deadline(life, limits, session.opened_usec)
     due = tracked.due_usec
     return {
@@ -74,6 +74,8 @@ _EVIDENCE = {
     "seen": "reaperd finding the session (nothing is known of the time before)",
     "terminal": "a terminal that was opened on its connection",
     "input": "input on its terminal",
+    "network": "what crossed its connection",
+    "cpu": "the CPU time of its processes",
 }
 
 
@@ -85,7 +87,7 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None)
             f" {shown['phase']}."
         ),
         (
-            f"The last evidence of a person was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
+            f"The last sign of life was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
             f" {span(shown['idle_usec'])} ago."
         ),
     ]
@@ -100,8 +102,8 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None)
 
 
 def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
-    if not tracked.readings:
-        return "It has no terminal: this version limits only sessions that have one, so nothing happens to it."
+    if not tracked.readings and tracked.work is None:
+        return "It has no terminal, and nothing tells whether it is in use: nothing happens to it."
     if tracked.life.phase is Phase.ENDING:
         return f"It is being ended; what is left of it is pressed harder in {span(shown['next_usec'] or 0)}."
     if tracked.life.phase is Phase.OBSERVED:
@@ -110,5 +112,5 @@ def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
         return "No limit applies to it: nothing happens to it."
     act = "would end (observe)" if shown["action"] == "observe" else "ends"
     warn = f" It is warned in {span(shown['next_usec'])}." if shown["next"] == "warn" else ""
-    kind = "without input" if shown["reason"] == "idle" else "of age"
+    kind = "of age" if shown["reason"] == "max" else "without input" if tracked.readings else "without work"
     return f"It {act} in {span(shown['left_usec'])}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+import signal
+from collections.abc import Iterable
 
 from reaper import procfs
-from reaper.decide.model import ProcessId, Session
+from reaper.decide.model import Attached, ProcessId, Session
+from reaper.sense import processes
 from reaper.sense.processes import is_alive, members
 from reaper.sense.terminals import device_number
 
@@ -47,33 +50,65 @@ def is_sshd(pid: int) -> bool:
         return False
 
 
-def children(pid: int) -> list[int]:
-    """The pids of a process's children (proc_pid_task(5), `children`); none where it is gone."""
+def carriers(session: Session) -> list[int]:
+    """Who passes on what crosses the connection: sshd's unprivileged child.
+
+    Where root logs in that is the leader itself. Where the leader died, it is what is left in the session's scope.
+    """
+    if not is_alive(session.key):
+        return [process.pid for process in survivors(session.scope)]
+    leader = session.key.pid
+    return [pid for pid in processes.children(leader) if is_sshd(pid)] or [leader]
+
+
+def channels(carrier: int) -> list[procfs.Stat]:
+    """What sshd has started for the channels of a connection: shells, commands, subsystems.
+
+    Nothing of the user's can become a child of sshd's.
+    """
+    stats = map(procfs.read_stat, processes.children(carrier))
+    return [stat for stat in stats if stat is not None]
+
+
+def _channels_if_told(session: Session) -> list[procfs.Stat]:
+    """None on a kernel that does not tell who is whose child."""
     try:
-        with open(f"{procfs.PROC}/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
-    except (FileNotFoundError, ProcessLookupError):
+        return [stat for pid in carriers(session) for stat in channels(pid)]
+    except OSError:
         return []
 
 
-def channels(leader: int) -> Iterator[procfs.Stat]:
-    """What sshd has started for the channels of a connection: shells, commands, subsystems.
+def fed(session: Session, held: Iterable[ProcessId]) -> list[Attached]:
+    """What runs on the connection's channels that have no terminal; `held` is what the session holds.
 
-    They are children of sshd's unprivileged child, or of the monitor itself where root logs in (there is none then).
-    Nothing of the user's can become one.
+    sshd makes each channel's process the leader of a kernel session (setsid(2)); what left that has detached itself.
+    There is no foreground: in front is what a hangup would end, so not what nohup(1) guards.
     """
-    for pid in children(leader):
-        for each in children(pid) if is_sshd(pid) else [pid]:
-            stat = procfs.read_stat(each)
-            if stat is not None:
-                yield stat
+    leaders = {each.pid for each in _channels_if_told(session) if not each.tty_nr}
+    if not leaders:
+        return []
+    stats = (procfs.read_stat(process.pid) for process in held)
+    return [
+        Attached(ProcessId(each.pid, each.starttime), not _ignores_hangup(each.pid))
+        for each in stats
+        if each is not None and each.session in leaders and not each.tty_nr
+    ]
 
 
-def is_reopened(leader: int, terminal: str, since_usec: int) -> bool:
+def _ignores_hangup(pid: int) -> bool:
+    try:
+        with open(f"{procfs.PROC}/{pid}/status", "rb") as file:
+            ignored = re.search(rb"^SigIgn:\s*([0-9a-f]+)$", file.read(), re.MULTILINE)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return ignored is not None and bool(int(ignored[1], 16) & 1 << (signal.SIGHUP - 1))
+
+
+def is_reopened(session: Session, terminal: str, since_usec: int) -> bool:
     """Whether sshd has put a shell on a pty since a moment (of the boot-time clock): a new line by an old number."""
     number = device_number(terminal)
     since_ticks = since_usec * procfs.CLOCK_TICKS_PER_SEC // 1_000_000
     return any(
         stat.tty_nr == number and stat.session == stat.pid and stat.starttime >= since_ticks
-        for stat in channels(leader)
+        for stat in _channels_if_told(session)
     )

@@ -14,10 +14,10 @@ from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
 from reaper import procfs
-from reaper.decide.model import Holding, Instant, ProcessId, Reading, Session, SessionKey, Targets, Usage
+from reaper.decide.model import Holding, Instant, ProcessId, Reading, Session, SessionKey, Targets, Usage, Work
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
-from reaper.sense import connections, processes, terminals
+from reaper.sense import connections, processes, terminals, work
 from reaper.sense.clock import read_clock
 from reaper.sense.logind import Logind, LogindSession
 from reaper.sense.records import Record, Records
@@ -157,21 +157,40 @@ class Host:
 
     def is_reopened(self, session: Session, terminal: str, since_usec: int) -> bool:
         """Whether a terminal is another than it was at a moment, by the same number: sshd put a shell on it since."""
-        return connections.is_reopened(session.key.pid, terminal, since_usec) and processes.is_alive(session.key)
+        return connections.is_reopened(session, terminal, since_usec)
 
     def is_unchanged(self, reading: Reading) -> bool:
         """Whether a look at the terminal now would be equal to this one; cheaper than that look."""
         return terminals.is_unchanged(reading)
+
+    def unread(self, name: str) -> int:
+        """How many bytes were typed on a terminal that nothing has read yet."""
+        return terminals.unread(name)
+
+    def read_dev_tty(self) -> Reading | None:
+        """One look at /dev/tty, on a kernel that dates there what is read through it; else None."""
+        return terminals.read_dev_tty()
+
+    def pages_apart(self, session: Session, names: Collection[str]) -> bool:
+        """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
+        return processes.pages_apart(names, self.everything(session))
+
+    def read_work(self, session: Session, has_terminal: bool) -> Work | None:
+        """What its connection and processes have done until now; None where that cannot be told."""
+        return work.read_work(session, has_terminal, read_clock().boot_usec)
 
     def other_ptys(self, names: Container[str]) -> list[str]:
         """The ptys on the host that are not among `names`."""
         return terminals.other_ptys(names)
 
     def targets(self, session: Session, names: Collection[str]) -> Targets:
-        """Who is on the session's terminals, who carries its connection, and all that it holds. Reads all of /proc."""
+        """Who is on its terminals and channels, who carries its line, and all that it holds. Reads all of /proc."""
         everything = self.everything(session)
-        on_terminals = processes.attached(names, everything)
-        return Targets(tuple(on_terminals), tuple(connections.connection_holders(session, everything)), tuple(everything))
+        attached = processes.attached(names, everything)
+        if session.origin is Origin.SSH:
+            attached += connections.fed(session, everything)
+        holders = connections.connection_holders(session, everything)
+        return Targets(tuple(attached), tuple(holders), tuple(everything))
 
     def everything(self, session: Session) -> list[ProcessId]:
         """All that a session holds: its scope, or where it has none what descends from its leader."""

@@ -15,6 +15,7 @@ from reaper.decide.model import Attached, ProcessId, Usage
 from reaper.sense.terminals import device_number
 
 CGROUP = "/sys/fs/cgroup"
+MOST_FDS = 32  # of a process are looked at: the user opens as many as they like
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope(?=/|$)", re.ASCII)
 
 
@@ -98,12 +99,56 @@ def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attach
     ]
 
 
+def pages_apart(terminals: Iterable[str], held: Iterable[ProcessId]) -> bool:
+    """Whether what is in the foreground of one of these terminals reads /dev/tty; `held` is what the session holds."""
+    numbers = {number for number in map(device_number, terminals) if number is not None}
+    stats = (procfs.read_stat(process.pid) for process in held)
+    in_front = (stat for stat in stats if stat and stat.tty_nr in numbers and stat.pgrp == stat.tpgid)
+    return any(_has_open(stat.pid, "/dev/tty") for stat in in_front)
+
+
+def _has_open(pid: int, path: str) -> bool:
+    """Among its first descriptors, that is: where a program opens its terminal as it starts."""
+    directory = f"{procfs.PROC}/{pid}/fd"
+    try:
+        return any(os.readlink(f"{directory}/{fd}") == path for fd in sorted(os.listdir(directory), key=int)[:MOST_FDS])
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+
+
 def _all_stats() -> Iterator[procfs.Stat]:
     for name in os.listdir(procfs.PROC):
         if name.isdigit():
             stat = procfs.read_stat(int(name))
             if stat is not None:
                 yield stat
+
+
+def children(pid: int) -> list[int]:
+    """The pids of a process's children (proc_pid_task(5), `children`); none where it is gone.
+
+    Raises OSError on a kernel that does not tell (CONFIG_PROC_CHILDREN).
+    """
+    try:
+        with open(f"{procfs.PROC}/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except ProcessLookupError:
+        return []
+    except FileNotFoundError:
+        if os.path.exists(f"{procfs.PROC}/{pid}/stat"):
+            raise
+        return []
+
+
+def family_cpu_usec(pid: int) -> int:
+    """CPU time of a process and all below it, and of those of their children that have ended."""
+    ticks, queue = 0, [pid]
+    while queue:
+        stat = procfs.read_stat(queue.pop())
+        if stat is not None:
+            ticks += stat.cpu_ticks + stat.reaped_cpu_ticks
+            queue += children(stat.pid)
+    return ticks * 1_000_000 // procfs.CLOCK_TICKS_PER_SEC
 
 
 def descendants(leader: ProcessId) -> list[ProcessId]:

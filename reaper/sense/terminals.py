@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import struct
+import termios
 import time
 from collections.abc import Container, Iterable
 
@@ -87,6 +88,36 @@ def is_unchanged(reading: Reading) -> bool:
         and status.st_mode == reading.mode
         and status.st_uid == reading.uid
     )
+
+
+def unread(name: str) -> int:
+    """How many bytes were typed that nothing has read yet (FIONREAD, ioctl_tty(2)): the foreground job does not read.
+
+    In canonical mode those of complete lines only. Opening the terminal and asking change none of its times.
+    """
+    try:
+        fd = os.open(f"{DEV}/{name}", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        (count,) = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, struct.pack("i", 0)))
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
+    return max(0, int(count))
+
+
+def read_dev_tty() -> Reading | None:
+    """One look at /dev/tty, where the kernel dates what is read through it there and not on the terminal itself.
+
+    It did so until Linux 6.4 (measured on 5.10 and 6.1; 6.12 and 6.18 date both), and for all terminals together. None
+    on a later kernel.
+    """
+    release = re.match(r"([0-9]+)\.([0-9]+)", os.uname().release)
+    if release is None or (int(release[1]), int(release[2])) >= (6, 5):
+        return None
+    return read_terminal("tty")
 
 
 def device_number(name: str) -> int | None:

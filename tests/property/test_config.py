@@ -15,6 +15,7 @@ from reaper.decide.policy import (
     SHORTEST_LIMIT_USEC,
     TTY_STEP_USEC,
     Action,
+    Activity,
     Brake,
     Ceiling,
     Kill,
@@ -51,7 +52,9 @@ limits = st.builds(
     action=st.sampled_from([Action.OBSERVE, Action.TERMINATE]),
     kill=st.sampled_from(Kill),
     grace_usec=st.integers(SECOND, 600 * SECOND),
-    activity=st.just(("input",)),
+    activity=st.lists(st.sampled_from(Activity), unique=True).map(tuple),
+    network_floor_bytes=st.integers(1024, 2**40),
+    cpu_floor_usec=st.integers(10_000, 60 * SECOND),
 ).map(fit_leads)
 networks = st.ip_addresses().map(str) | st.sampled_from(["10.0.0.0/8", "fd00::/8", "*.example.org", "*", "bastion"])
 matches = st.builds(

@@ -149,6 +149,7 @@ def test_a_hostile_comm_changes_no_other_field(comm, numbers, state):
         tty_nr=numbers[3],
         tpgid=numbers[4],
         cpu_ticks=numbers[10] + numbers[11],
+        reaped_cpu_ticks=numbers[12] + numbers[13],
         starttime=numbers[18],
         rss_pages=numbers[20],
     )

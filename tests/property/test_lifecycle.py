@@ -165,6 +165,13 @@ class Watcher:
             self.observer.see(act, self.clock.boot_usec)
             self.acts.append((self.clock.boot_usec, act))
 
+    def look(self, now: Instant) -> None:
+        """One look, and as the daemon does, the policy applied anew where that found other terminals."""
+        before = self.tracked.terminals
+        self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+        if self.tracked.terminals != before:
+            self.take(tracking.apply_policy(self.tracked, self.policy(), frozenset(), now.boot_usec))
+
     def moment(self) -> None:
         """One tick of the daemon."""
         now = self.clock.now()
@@ -174,7 +181,7 @@ class Watcher:
             self.tracked = tracking.lapse(self.tracked, now.boot_usec)
             self.observer.lapse()
         if now.boot_usec >= self.poll_at:
-            self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+            self.look(now)
             self.polled, self.poll_at = now, now.boot_usec + POLL_USEC
         if self.tracked.due_usec is not None and self.tracked.due_usec <= now.boot_usec:
             self.due(now)
@@ -182,10 +189,10 @@ class Watcher:
 
     def due(self, now: Instant) -> None:
         if self.tracked.life.phase is not Phase.ENDING:
-            self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+            self.look(now)
         self.take(tracking.pass_time(self.tracked, now.boot_usec))
         if tracking.is_due(self.tracked, now.boot_usec):
-            self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+            self.look(now)
             if tracking.is_due(self.tracked, now.boot_usec):
                 self.take(tracking.finish(self.tracked, now.boot_usec))
 
@@ -242,7 +249,7 @@ class Watcher:
         """Between two looks at least, so that a terminal made anew is seen to be another."""
         if number in self.ttys:
             del self.ttys[number]
-            self.take(tracking.look(self.tracked, self.read(), self.polled, self.clock.now()))
+            self.look(self.clock.now())
             if not self.ttys:
                 self.observer.warned_usec = None
 

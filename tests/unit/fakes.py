@@ -25,6 +25,7 @@ from reaper.decide.model import (
     SessionKey,
     Targets,
     Usage,
+    Work,
 )
 from reaper.decide.policy import BUILT_IN, Kill, Limits, Origin, Policy
 from reaper.errors import ReaperError
@@ -81,6 +82,7 @@ class FakeProcess:
     in_front: bool = True
     ends_on: frozenset[signal.Signals] = ANY_END
     is_alive: bool = True
+    pages_apart: bool = False  # it reads through /dev/tty
     signals: list[signal.Signals] = field(default_factory=list)
 
     def take(self, number: signal.Signals) -> None:
@@ -98,6 +100,7 @@ class FakeLogin:
     ttys: dict[str, FakeTty] = field(default_factory=dict)
     processes: list[FakeProcess] = field(default_factory=list)
     has_record: bool = True
+    work: Work = field(default_factory=lambda: Work(0, 1000, 10, 10, 1000))
     survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
 
     @property
@@ -120,6 +123,8 @@ class FakeHost:
         self.trouble: dict[str, Exception] = {}  # what a look at a terminal, or at a user's groups, raises
         self.state = ""
         self.looks = 0
+        self.hidden: set[str] = set()  # terminals that the host does not let be found
+        self.dev_tty: FakeTty | None = None  # on a kernel that dates apart what is read through it
 
     # What a test does to it.
 
@@ -180,7 +185,7 @@ class FakeHost:
             return frozenset()
         if session.tty and not login.leader.is_alive:
             return frozenset()
-        return frozenset(login.ttys) - self.graphical
+        return frozenset(login.ttys) - self.graphical - self.hidden
 
     def is_unchanged(self, reading: Reading) -> bool:
         if reading.is_fresh or reading.is_ahead or reading.name in self.trouble:
@@ -191,6 +196,22 @@ class FakeHost:
     def is_reopened(self, session: Session, terminal: str, since_usec: int) -> bool:
         tty = self.ttys.get(terminal)
         return tty is not None and tty.opened_usec >= since_usec
+
+    def unread(self, name: str) -> int:
+        tty = self.ttys.get(name)
+        return tty.unread if tty else 0
+
+    def read_dev_tty(self) -> Reading | None:
+        return self.dev_tty.read() if self.dev_tty else None
+
+    def pages_apart(self, session: Session, names: Collection[str]) -> bool:
+        return any(process.pages_apart and process.in_front for process in self.logins[session.key].processes)
+
+    def read_work(self, session: Session, has_terminal: bool) -> Work | None:
+        login = self.logins[session.key]
+        if not self.is_alive(session) or (not has_terminal and login.ttys):
+            return None
+        return login.work._replace(boot_usec=self.time.boot_usec)
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         self.looks += 1

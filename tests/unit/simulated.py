@@ -56,6 +56,7 @@ class FakeTty:
     atime_ns: int = 0
     ctime_ns: int = 0
     opened_usec: int = 0
+    unread: int = 0  # bytes typed that nothing has read
 
     def __post_init__(self) -> None:
         self.atime_ns = self.ctime_ns = self.clock.tick_ns

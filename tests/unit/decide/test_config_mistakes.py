@@ -20,13 +20,13 @@ STEPS = (
 EXAMPLE = "see reaper.yaml(5) for an example"
 NAME = "letters, digits and . _ @ - after a letter or digit, 64 at most"
 HOSTS = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
-RULE_KEYS = "known: action, activity, grace, idle, kill, match, max, message, name, warn"
+RULE_KEYS = "known: action, activity, cpu_floor, grace, idle, kill, match, max, message, name, network_floor, warn"
 TOP_KEYS = "known: brake, ceiling, environment, environments, poll, rules"
 LINES = "write lines of key: value"
 KEY_VALUE = "write key: value"
 POLL = "more often costs CPU for nothing, more seldom dates activity badly"
 LONGER_IDLE = "remove it: give those who run long jobs a longer idle"
-ONLY_INPUT = "input is what counts; remove the others"
+NOBODY = "a program that prints is nobody who is there: remove it"
 UNITS = "the units are us, ms, s, min, h, d, w"
 FIRST = "52s at most: 8s must pass between the last key and the first warning"
 NETWORK = "write one address, or a network as 10.0.0.0/8"
@@ -167,8 +167,12 @@ WORDS = [
     (rule("action: kill"), "2:21: 'kill' is not known here", "known: observe, terminate"),
     (rule("action: terminat"), "2:21: 'terminat' is not known here", "did you mean terminate?"),
     (rule("kill: all"), "2:19: 'all' is not known here", "known: session, terminal"),
-    (rule("activity: keys"), "2:23: 'keys' is not known here", "known: input"),
-    (rule("activity: []"), "2:23: the list is empty", "without evidence every session is idle: write [input]"),
+    (rule("activity: keys"), "2:23: 'keys' is not known here", "known: auto, cpu, input, network"),
+    (rule("activity: netwrok"), "2:23: 'netwrok' is not known here", "did you mean network?"),
+    (rule("activity: []"), "2:23: the list is empty", "without evidence every session is idle: write auto"),
+    (rule("network_floor: 16k"), "2:28: '16k' is not a size", "write a whole number with B, KiB, MiB or GiB, as 16KiB"),
+    (rule("network_floor: 0B"), "2:28: 0B is less than 1B", "nothing is no sign of life"),
+    (rule("cpu_floor: 2min"), "2:24: 2min is longer than 1min", "of a minute's CPU time"),
     (rule("message: "), "2:21: the value is missing", 'write "" for no message'),
     (rule(r'message: "a\e[2J"'), "2:22: 'a\\x1b[2J' has a character that does not print", "write it on one line"),
     (rule(r'message: "\ud800"'), "2:22: '\\ud800' has a character that does not print", "write it on one line"),
@@ -211,9 +215,7 @@ LATER = [
         "remove it: each session counts for itself",
     ),
     (rule("hold_max: 1h"), "2:13: hold_max is not in this version of reaper", "remove it: there are no holds"),
-    (rule("activity: [input, cpu]"), "2:31: 'cpu' is not in this version of reaper", ONLY_INPUT),
-    (rule("activity: network"), "2:23: 'network' is not in this version of reaper", ONLY_INPUT),
-    (rule("activity: output"), "2:23: 'output' is not in this version of reaper", ONLY_INPUT),
+    (rule("activity: [input, output]"), "2:31: 'output' is not in this version of reaper", NOBODY),
     (
         match("elevated: yes"),
         "2:21: elevated is not in this version of reaper",

@@ -41,10 +41,19 @@ def test_built_in():
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
     standard = Limits(
-        15 * MINUTE, None, (5 * MINUTE, MINUTE), "", Action.TERMINATE, Kill.TERMINAL, 10 * SECOND, ("input",)
+        15 * MINUTE, None, (5 * MINUTE, MINUTE), "", Action.TERMINATE, Kill.TERMINAL, 10 * SECOND, (), 16, SECOND
     )
     restricted = Limits(
-        10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), "", Action.TERMINATE, Kill.SESSION, 10 * SECOND, ("input",)
+        10 * MINUTE,
+        8 * HOUR,
+        (2 * MINUTE, 30 * SECOND),
+        "",
+        Action.TERMINATE,
+        Kill.SESSION,
+        10 * SECOND,
+        (),
+        16,
+        SECOND,
     )
     assert BUILT_IN.environments == {"standard": standard, "restricted": restricted}
     assert (BUILT_IN.brake.sessions, BUILT_IN.brake.per_usec) == (10, MINUTE)
@@ -132,7 +141,7 @@ def test_the_id_is_of_what_is_enforced():
 
 
 def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
-    assert BUILT_IN.id == "bc0bd97141a1"
+    assert BUILT_IN.id == "7dc4a7623a0f"
 
 
 def test_the_document_is_complete():

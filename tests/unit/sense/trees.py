@@ -44,12 +44,17 @@ class Tree:
         program = self.directory / "sbin" / exe
         program.touch(0o755)
         os.symlink(program, entry / "exe")
+        (entry / "task" / str(pid)).mkdir(parents=True)
+        (entry / "task" / str(pid) / "children").write_text("")
+        above = self.directory / "proc" / str(ppid) / "task" / str(ppid) / "children"
+        if above.exists():
+            above.write_text(f"{above.read_text()}{pid} ")
         return ProcessId(pid, START_TICKS)
 
     def show(self, process: tuple[int, int], scope: str = "") -> None:
         """A real process, in a scope."""
         entry = self._entry(process[0], scope)
-        for name in ("stat", "fdinfo", "exe"):
+        for name in ("stat", "fdinfo", "exe", "task"):
             os.symlink(f"/proc/{process[0]}/{name}", entry / name)
 
     def hide(self, pid: int, name: str) -> None:

@@ -1,0 +1,29 @@
+"""Amounts of data as people write them: "16KiB", "2MiB", or plain bytes.  Pure."""
+
+from __future__ import annotations
+
+import re
+
+KIB = 1024
+_UNITS = {"": 1, "B": 1, "KiB": KIB, "MiB": KIB**2, "GiB": KIB**3}
+_WRITTEN = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{0,3})", re.ASCII)
+
+
+class SizeError(ValueError):
+    """Not a size."""
+
+
+def parse_size(text: str) -> int:
+    """Bytes.  Raises SizeError with the remedy."""
+    match = _WRITTEN.fullmatch(text)
+    if not match or match[2] not in _UNITS:
+        raise SizeError("write a whole number with B, KiB, MiB or GiB, as 16KiB")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def format_size(octets: int) -> str:
+    """The shortest exact spelling, which parse_size() reads again: "16KiB", "1500B"."""
+    for unit, factor in reversed(list(_UNITS.items())):
+        if unit and octets and octets % factor == 0:
+            return f"{octets // factor}{unit}"
+    return f"{octets}B"

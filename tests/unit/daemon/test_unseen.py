@@ -1,0 +1,88 @@
+"""Input that leaves no trace on a terminal's times: nothing has read it yet, or it was read through /dev/tty."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.daemon.seen import signalled
+from tests.unit.daemon.test_restarts import restart
+from tests.unit.fakes import Bench, FakeTty, make_limits, make_policy
+from tests.unit.simulated import SECOND
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(make_policy(make_limits(idle_usec=300 * SECOND)))
+
+
+def test_who_types_while_a_job_runs_is_there(bench):
+    tty = bench.host.login(100, "pts/1").ttys["pts/1"]
+    for _ in range(10):
+        bench.run(200)
+        tty.unread += 5
+    assert bench.words() == ["opened"] + ["resumed"] * 9
+    bench.run(360)
+    assert bench.words()[-2:] == ["ending", "terminated"]
+    told = bench.told(word="ending")[0]
+    assert int(told.fields["idle_usec"]) >= 300 * SECOND
+
+
+def test_what_lies_unread_keeps_nothing(bench):
+    tty = bench.host.login(100, "pts/1").ttys["pts/1"]
+    tty.unread = 5
+    bench.run(120 + 5 + 300 + 10)  # it is found a minute after the next, and may be as young then
+    assert "ending" in bench.words()
+
+
+def test_what_lay_unread_before_a_restart_is_not_new(bench):
+    tty = bench.host.login(100, "pts/1").ttys["pts/1"]
+    tty.unread = 5
+    bench.run(200)
+    restart(bench)
+    bench.run(235)
+    assert "ending" in bench.words()
+
+
+def test_a_key_in_the_last_moment(bench):
+    """The look before the end finds it."""
+    login = bench.host.login(100, "pts/1")
+    bench.run(307.5)
+    login.ttys["pts/1"].unread = 1
+    bench.run(10)
+    assert bench.words()[-2:] == ["cancelled", "resumed"]
+    assert not signalled(login)
+
+
+def page(bench: Bench, times: int) -> None:
+    """Somebody reads on, every 100 s; on which terminal does not show."""
+    assert bench.host.dev_tty is not None
+    for _ in range(times):
+        bench.run(100)
+        bench.host.dev_tty.type()
+
+
+def test_who_pages_on_an_old_kernel_is_there(bench):
+    bench.host.dev_tty = FakeTty("tty", bench.host.time)
+    login = bench.host.login(100, "pts/1")
+    login.processes[0].pages_apart = True
+    page(bench, 10)
+    assert "ending" not in bench.words()
+    assert not signalled(login)
+    bench.run(320)
+    assert "ending" in bench.words()
+
+
+def test_who_does_not_page_is_not_kept_by_who_does(bench):
+    bench.host.dev_tty = FakeTty("tty", bench.host.time)
+    bench.host.login(100, "pts/1")
+    page(bench, 4)
+    assert "ending" in bench.words()
+
+
+def test_a_date_in_the_future_keeps_nobody(bench):
+    """/dev/tty is anybody's to touch."""
+    bench.host.dev_tty = FakeTty("tty", bench.host.time)
+    bench.host.login(100, "pts/1").processes[0].pages_apart = True
+    bench.host.dev_tty.touch(bench.host.time.wall_ns + 10**18)
+    bench.run(320)
+    assert "ending" in bench.words()
