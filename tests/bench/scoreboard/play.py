@@ -41,14 +41,18 @@ def play_pass(
         version = enforcer.apply(host)
         uids = admit(host, [scenario.name for scenario in scenarios])
         with Table(host) as table, concurrent.futures.ThreadPoolExecutor(len(scenarios)) as pool:
-            running = {}
-            for scenario in scenarios:
-                running[pool.submit(play, scenario, host, uids[scenario.name], table)] = scenario
-                time.sleep(STAGGER)
-            for done in concurrent.futures.as_completed(running):
-                scenario = running[done]
-                cells[scenario.name] = done.result()
-                tell(scenario, cells[scenario.name])
+            try:
+                running = {}
+                for scenario in scenarios:
+                    running[pool.submit(play, scenario, host, uids[scenario.name], table)] = scenario
+                    time.sleep(STAGGER)
+                for done in concurrent.futures.as_completed(running):
+                    scenario = running[done]
+                    cells[scenario.name] = done.result()
+                    tell(scenario, cells[scenario.name])
+            except BaseException:
+                table.stop()  # or the pool would wait for every scenario
+                raise
     return version, {scenario.name: cells[scenario.name] for scenario in scenarios}
 
 

@@ -43,6 +43,7 @@ class Table:
         self._alive: set[tuple[int, int]] = set()
         self._at = time.monotonic()
         self._looks = 0
+        self._stopped = False
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -67,19 +68,23 @@ class Table:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
+    def stop(self) -> None:
+        """Has everybody who asks from now on fail."""
+        self._stopped = True
+
     def fresh(self, timeout: float = 20.0) -> list[Process]:
         """The processes at some moment from now on."""
         with self._changed:
             # Two looks on: the first may have begun before now.
             wanted = self._looks + 2
-            if not self._changed.wait_for(lambda: self._looks >= wanted, timeout):
+            if not self._changed.wait_for(lambda: self._looks >= wanted, timeout) or self._stopped:
                 raise LabError("the host's process table does not come")
             return self._processes
 
     def alive(self, key: tuple[int, int]) -> bool:
         """Whether that process was there when the table was last read, which must have been lately."""
         with self._changed:
-            if time.monotonic() - self._at > 30:
+            if self._stopped or time.monotonic() - self._at > 30:
                 raise LabError("the host's process table has stopped coming")
             return key in self._alive
 
