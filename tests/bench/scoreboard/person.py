@@ -31,6 +31,7 @@ Host *
   HostKeyAlias lab
   ConnectTimeout 60
   LogLevel ERROR
+  ServerAliveCountMax 1000
 """
 # What anything might say to warn somebody; whose words they are does not matter. Not bash's "timed out waiting for
 # input: auto-logout": it says so when it is over, of an inner shell too, while an outer one goes on.
@@ -121,6 +122,7 @@ class Person:
     def _open(self, terminal: Terminal, needed: bool, remote: bool) -> Window:
         self._stack.callback(terminal.hang_up, *([2.0] if isinstance(terminal, EnteredTerminal) else []))
         self.windows.append(Window(terminal, needed, remote))
+        self.sign_at = time.monotonic()
         return self.windows[-1]
 
     # What people do

@@ -18,6 +18,7 @@ from .table import Table
 STAGGER = 0.8  # seconds between two logins: nobody's begin disturbs another's
 LOOK = 0.25
 LOGIN_SECONDS = 60.0
+ENDING = 15.0
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,6 @@ def find_session(person: Person, table: Table) -> set[tuple[int, int]]:
 def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], table: Table) -> Cell:
     """Lets the person do what they do, until the session is over or it is clear that it stays."""
     begin = time.monotonic()
-    if not person.has_terminal():
-        person.sign_at = begin  # there was no key; the setting up is the last sign
     due = [begin + seconds for seconds, _ in person.habits]
     stays = begin + (OBSERVED if scenario.expect == KEPT else WATCHED)
     lost = False
@@ -95,8 +94,6 @@ def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], tab
         now = time.monotonic()
         if scenario.expect == KEPT and (person.misses() or not all(table.alive(key) for key in session)):
             lost = True
-            person.look(LOOK)
-            person.look(2 * LOOK + 1)  # the rest of the session may just be ending
             break
         if now >= stays:
             return verdict(scenario, None, warned(scenario, person, now))
@@ -106,6 +103,8 @@ def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], tab
                 habit()
         person.look(LOOK)
     end = time.monotonic()
+    while any(table.alive(key) for key in session) and time.monotonic() < end + ENDING:
+        person.look(LOOK)  # the rest of it may just be ending
     person.look(LOOK)
     since = begin if scenario.expect == KEPT else person.sign_at
     return verdict(

@@ -162,8 +162,8 @@ def lid_closed(person: Person) -> None:
 @scenario(ENDED, "is sent messages by others")
 def written_to(person: Person) -> None:
     person.login()
-    line = person.root(f"find /dev/pts -user {person.name}").split()[0]
-    person.every(10, lambda: print(person.root(f"echo 'lunch?' > {line}"), end=""))
+    send = f"for line in $(find /dev/pts -user {person.name}); do echo 'lunch?' > $line; done"
+    person.every(10, lambda: print(person.root(f"{send} || true"), end=""))
 
 
 @scenario(ENDED, "resizes the window now and then, and presses no key")
