@@ -272,6 +272,7 @@ class Daemon:
         """Puts a policy in force for every session; `text` is the policy as a policy file would say it."""
         self.policy, self._policy_text = policy, text
         self._looks.poll_usec = policy.poll_usec
+        self._host.terminal_servers = policy.terminal_servers
         self._groups.clear()
         for key in list(self.sessions):
             self._guarded(key, now, self._apply_policy)

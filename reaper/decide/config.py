@@ -89,6 +89,9 @@ def _resolve(draft: Draft, paths: tuple[str, ...], problems: Problems) -> Policy
         rules=rules,
         ceiling=_ceiling(draft, problems),
         brake=replace(BUILT_IN.brake, **_values(draft.brake)),
+        terminal_servers=(
+            draft.top["terminal_servers"].value if "terminal_servers" in draft.top else BUILT_IN.terminal_servers
+        ),
         sources=paths,
     )
 

@@ -104,7 +104,8 @@ def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: 
     """Which kind of work went on between two looks, of those that count; None for none, or too little to tell.
 
     After a longer time than a minute (daemon stopped, host suspended), a minute's work is enough: who was active at its
-    end must not lose by the beginning. Keepalives are none: they come and go without anybody, and are told by their shape (_are_keepalives()).
+    end must not lose by the beginning. Keepalives are none: they come and go without anybody, and are told by their
+    shape (_are_keepalives()).
     """
     elapsed_usec = min(max(after.boot_usec - before.boot_usec, WINDOW_USEC), USEC_PER_MIN)
     octets = after.octets - before.octets

@@ -65,8 +65,9 @@ TOP: Mapping[str, tuple[str, Value]] = {
         "poll_usec",
         duration(USEC_PER_SEC, 5 * USEC_PER_MIN, "more often costs CPU for nothing, more seldom dates activity badly"),
     ),
+    "terminal_servers": ("terminal_servers", plain(each(name, empty=""))),
 }
-"""The keys that take one value."""
+"""The keys that are set as a whole."""
 
 SECTIONS = ("environments", "ceiling", "brake", "rules")
 

@@ -122,7 +122,8 @@ class Brake:
 class Policy:
     """Everything that the policy files say, checked and merged.
 
-    `environment` is a key of `environments`.  `sources` are the files read, in order; empty for the built-in policy.
+    `environment` is a key of `environments`.  `terminal_servers` are programs that run as the user and hold the masters
+    of terminals on which a person types.  `sources` are the files read, in order; empty for the built-in policy.
     """
 
     environment: str
@@ -131,6 +132,7 @@ class Policy:
     rules: tuple[Rule, ...]
     ceiling: Ceiling
     brake: Brake
+    terminal_servers: tuple[str, ...]
     sources: tuple[str, ...]
 
     @functools.cached_property
@@ -251,6 +253,7 @@ def document(policy: Policy) -> dict[str, Any]:
     return {
         "environment": policy.environment,
         "poll": format_duration(policy.poll_usec),
+        "terminal_servers": list(policy.terminal_servers),
         "environments": {name: _limits(limits) for name, limits in sorted(policy.environments.items())},
         "ceiling": {
             "idle": _or_never(policy.ceiling.idle_usec),
@@ -339,6 +342,7 @@ BUILT_IN = Policy(
     rules=(),
     ceiling=Ceiling(),
     brake=Brake(sessions=10, per_usec=USEC_PER_MIN),
+    terminal_servers=("mosh-server", "cockpit-bridge"),
     sources=(),
 )
 """The policy in force when there is no file, and what files leave out."""

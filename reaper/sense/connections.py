@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session
@@ -13,9 +13,14 @@ from reaper.sense import processes
 from reaper.sense.processes import is_alive, members
 from reaper.sense.terminals import device_number
 
+SSHD = ("sshd", "sshd-session")
+"""The second since OpenSSH 9.8."""
 
-def connection_holders(session: Session, held: Iterable[ProcessId]) -> list[ProcessId]:
+
+def connection_holders(session: Session, held: Iterable[ProcessId], servers: Collection[str] = ()) -> list[ProcessId]:
     """What carries the session's line: its leader, and sshd's child of it; `held` is what the session holds.
+
+    Where the leader is dead, so do terminal servers of the user's, by these names.
 
     sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
     live on. Where the leader is dead already, what is left of the connection is found in the scope alone. Descriptors
@@ -30,23 +35,28 @@ def connection_holders(session: Session, held: Iterable[ProcessId]) -> list[Proc
             continue
         stat = procfs.read_stat(process.pid)
         is_child = stat is not None and stat.ppid == parent and is_sshd(process.pid)
-        if is_child:
+        if is_child or (not alive and runs(process.pid, servers)):
             found.append(process)
     return found
 
 
-def survivors(scope: str) -> list[ProcessId]:
-    """What is left of a connection whose leader died: sshd's own processes in its scope."""
-    return [process for process in members(scope) if is_sshd(process.pid)]
+def survivors(scope: str, programs: Collection[str] = SSHD) -> list[ProcessId]:
+    """What is left of a connection whose leader died: sshd's own processes in its scope, or those of other programs."""
+    return [process for process in members(scope) if runs(process.pid, programs)]
 
 
 def is_sshd(pid: int) -> bool:
-    """Whether a process runs sshd's binary (sshd, since 9.8 sshd-session), and that binary is root's."""
+    """Whether a process runs sshd's binary."""
+    return runs(pid, SSHD)
+
+
+def runs(pid: int, programs: Collection[str]) -> bool:
+    """Whether a process runs a program by one of these names, and the file that it runs is root's."""
     link = f"{procfs.PROC}/{pid}/exe"
     try:
         name = os.path.basename(os.readlink(link)).replace(" (deleted)", "")
-        return name in ("sshd", "sshd-session") and os.stat(link).st_uid == 0
-    except OSError:  # gone, or a path that no system call takes: whatever it is, it is not sshd's
+        return name in programs and os.stat(link).st_uid == 0
+    except OSError:  # gone, or a path that no system call takes: whatever it is, it is not theirs
         return False
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
@@ -17,14 +16,13 @@ from reaper import procfs
 from reaper.decide.model import Holding, Instant, ProcessId, Reading, Session, SessionKey, Targets, Usage, Work
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
-from reaper.sense import connections, processes, terminals, work
+from reaper.sense import connections, logins, processes, terminals, work
 from reaper.sense.clock import read_clock
-from reaper.sense.logind import Logind, LogindSession
-from reaper.sense.records import Record, Records
+from reaper.sense.logind import Logind
+from reaper.sense.records import Records
 
 # A session takes less than 1 KiB in it; a host with more people than this has other troubles.
 MAX_STATE_BYTES = 64 * 1024 * 1024
-_GRAPHICAL = ("gdm", "lightdm", "sddm", "xdm", "lxdm", "greetd", "ly")
 
 
 class Discovery(NamedTuple):
@@ -41,6 +39,7 @@ class Host:
     def __init__(self, records: Records | None = None, logind: Logind | None = None) -> None:
         self._records = records if records is not None else Records()
         self._logind = logind if logind is not None else Logind()
+        self.terminal_servers: tuple[str, ...] = ()  # the user's programs that are taken for terminals, by name
         self._asked: set[str] = set()
         self._broken: set[SessionKey] = set()
 
@@ -85,7 +84,7 @@ class Host:
             if record is None:
                 continue
             try:
-                session = _from_record(record)
+                session = logins.from_record(record)
             except OSError as error:
                 problems.append(_unreadable(str(key), error))
                 continue
@@ -115,7 +114,7 @@ class Host:
                 return list(found.values())
             for entry in told:
                 try:
-                    session = _from_logind(entry)
+                    session = logins.from_logind(entry, self.terminal_servers)
                 except OSError as error:
                     problems.append(_unreadable(entry.session_id, error))
                     continue
@@ -128,9 +127,10 @@ class Host:
     def is_alive(self, session: Session) -> bool:
         """Whether the session's leader runs, or, if it died without closing its PAM session, what it left behind.
 
-        A closed session has no record any more; what runs on in its scope then (a server of the user's) is no session.
+        A closed session has no record any more; what runs on in its scope then (a server of the user's) is no session,
+        unless it is a terminal server: the person types on, and the connection that they logged in by is gone for good.
         """
-        if processes.is_alive(session.key):
+        if processes.is_alive(session.key) or connections.survivors(session.scope, self.terminal_servers):
             return True
         unclosed = session.source == "logind" or self._records.exists(session.key)
         return unclosed and bool(connections.survivors(session.scope))
@@ -147,9 +147,12 @@ class Host:
         if session.tty:
             return frozenset([session.tty]) if is_alive and not terminals.is_graphical(session.tty) else frozenset()
         if is_alive:
-            return frozenset(terminals.held_ptys(session.key.pid))
-        held = [terminals.held_ptys(process.pid) for process in connections.survivors(session.scope)]
-        return frozenset().union(*held)
+            held = terminals.held_ptys(session.key.pid)
+            if held:
+                return frozenset(held)
+        programs = (*(() if is_alive else connections.SSHD), *self.terminal_servers)
+        holders = connections.survivors(session.scope, programs)
+        return frozenset().union(*(terminals.held_ptys(process.pid) for process in holders))
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         """One look at each of the terminals that are there."""
@@ -189,7 +192,7 @@ class Host:
         attached = processes.attached(names, everything)
         if session.origin is Origin.SSH:
             attached += connections.fed(session, everything)
-        holders = connections.connection_holders(session, everything)
+        holders = connections.connection_holders(session, everything, self.terminal_servers)
         return Targets(tuple(attached), tuple(holders), tuple(everything))
 
     def everything(self, session: Session) -> list[ProcessId]:
@@ -233,68 +236,3 @@ def _group_name(gid: int) -> str:
 
 def _unreadable(name: str, error: OSError) -> ReaperError:
     return ReaperError("session-unreadable", f"session {name} cannot be looked at: {error}")
-
-
-def _from_record(record: Record) -> Session | None:
-    """A session out of its record, or None where its leader is dead and nothing of it is left."""
-    scope = processes.own_scope(record.key.pid if processes.is_alive(record.key) else 0, record.uid, record.session_id)
-    tty = terminals.line_name(record.tty)
-    session = Session(
-        key=record.key,
-        session_id=sys.intern(record.session_id),
-        user=sys.intern(record.user),  # a thousand sessions are of few people, from few places
-        uid=record.uid,
-        service=sys.intern(record.service),
-        origin=_origin(record.service, tty, ""),
-        remote=sys.intern(record.rhost),
-        tty=tty,
-        scope=scope,
-        opened_usec=record.opened_usec,
-        source="pam",
-    )
-    if processes.is_alive(session.key) or connections.survivors(scope):
-        return session
-    return None
-
-
-def _from_logind(entry: LogindSession) -> Session | None:
-    """A session out of logind's words, or None where nothing of it is left that a person could use.
-
-    logind's leader is a bare pid, which may be another process's by now: one outside the session's scope is not it.
-    """
-    scope = processes.own_scope(entry.leader, entry.uid, entry.session_id)
-    ticks = processes.start_ticks(entry.leader) if entry.leader > 0 else None
-    if ticks is not None and scope and processes.scope_of(entry.leader) == scope:
-        key = SessionKey(entry.leader, ticks)
-    else:
-        scope = processes.own_scope(0, entry.uid, entry.session_id)
-        survivors = connections.survivors(scope)
-        if not survivors:
-            return None
-        key = SessionKey(*survivors[0])  # what carries the connection, now that its leader does not
-    tty = terminals.line_name(entry.tty)
-    return Session(
-        key=key,
-        session_id=sys.intern(entry.session_id),
-        user=entry.user,
-        uid=entry.uid,
-        service=entry.service,
-        origin=_origin(entry.service, tty, entry.kind),
-        remote=entry.remote,
-        tty=tty,
-        scope=scope,
-        opened_usec=max(0, read_clock().boot_usec - entry.age_usec),
-        source="logind",
-    )
-
-
-def _origin(service: str, tty: str, kind: str) -> Origin:
-    if service == "sshd":
-        return Origin.SSH
-    if kind in ("x11", "wayland", "mir") or service.partition("-")[0] in _GRAPHICAL:
-        return Origin.GRAPHICAL
-    if terminals.is_console(tty):
-        return Origin.CONSOLE
-    if terminals.is_serial(tty):
-        return Origin.SERIAL
-    return Origin.OTHER

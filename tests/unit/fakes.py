@@ -11,8 +11,6 @@ from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field, replace
 
 from reaper.act.notify import Delivery
-from reaper.daemon import Daemon
-from reaper.decide import config
 from reaper.decide.events import Event, Priority
 from reaper.decide.lifecycle import Rung
 from reaper.decide.model import (
@@ -123,6 +121,7 @@ class FakeHost:
         self.trouble: dict[str, Exception] = {}  # what a look at a terminal, or at a user's groups, raises
         self.state = ""
         self.looks = 0
+        self.terminal_servers: tuple[str, ...] = ()
         self.hidden: set[str] = set()  # terminals that the host does not let be found
         self.dev_tty: FakeTty | None = None  # on a kernel that dates apart what is read through it
 
@@ -342,59 +341,3 @@ class FakeJournal:
 
     def close(self) -> None:
         pass
-
-
-class Bench:
-    """A daemon among fakes, and the loop of service.py with a clock that jumps to where it is needed."""
-
-    def __init__(self, policy: Policy | None = None) -> None:
-        self.host = FakeHost()
-        self.actor = FakeActor(self.host)
-        self.journal = FakeJournal()
-        self.daemon = self.start()
-        if policy is not None:
-            self.adopt(policy)
-
-    def start(self) -> Daemon:
-        """A daemon that knows nothing yet."""
-        return Daemon(self.host, self.actor, self.journal, "host1", "b00t")  # type: ignore[arg-type]
-
-    def adopt(self, policy: Policy) -> None:
-        self.daemon.adopt(policy, config.describe(policy), self.host.clock())
-
-    def tick(self) -> None:
-        self.daemon.tick(self.host.clock())
-
-    def run(self, seconds: float) -> None:
-        """Lets time pass, and the daemon run in it."""
-        end = self.host.time.boot_usec + round(seconds * SECOND)
-        for _ in range(100_000):
-            self.tick()
-            wake = max(self.daemon.next_wake(), self.host.time.boot_usec)
-            assert wake > self.host.time.boot_usec, "the daemon spins"
-            self.host.time.boot_usec = min(wake, end)
-            if wake >= end:
-                self.tick()
-                return
-        raise AssertionError("the daemon never sleeps")
-
-    def sleep(self, seconds: float) -> None:
-        """Lets time pass while the daemon does not run."""
-        self.host.time.boot_usec += round(seconds * SECOND)
-
-    def words(self, pid: int | None = None) -> list[str]:
-        """What the journal tells, an event a word; of one session, or of all that is about sessions."""
-        return [event.kind.word for event in self.told(pid)]
-
-    def told(self, pid: int | None = None, word: str = "") -> list[Event]:
-        return [
-            event
-            for event in self.journal.events
-            if event.fields.get("leader")
-            and (pid is None or event.fields["leader"] == str(pid))
-            and word in ("", event.kind.word)
-        ]
-
-    def warnings(self) -> list[str]:
-        """The notes that are no events."""
-        return [message for _, message in self.journal.notes]

@@ -21,7 +21,8 @@ from reaper.errors import ReaperError
 from reaper.sense.host import Host
 from reaper.sense.records import Records
 from reaper.service import Service
-from tests.unit.fakes import Bench, make_limits, make_policy
+from tests.unit.bench import Bench
+from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 

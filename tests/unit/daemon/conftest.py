@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.fakes import Bench, make_policy
+from tests.unit.bench import Bench
+from tests.unit.fakes import make_policy
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.policy import Match, Rule
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import Bench, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 OPS = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))

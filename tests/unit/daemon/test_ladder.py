@@ -12,13 +12,13 @@ import pytest
 from reaper.decide import snapshot
 from reaper.decide.lifecycle import Phase, Rung
 from reaper.decide.policy import Kill
+from tests.unit.bench import Bench
 from tests.unit.fakes import (
     ANY_END,
     CONT,
     HUP,
     KILL,
     TERM,
-    Bench,
     FakeLogin,
     FakeProcess,
     FakeTty,

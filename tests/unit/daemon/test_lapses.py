@@ -9,9 +9,10 @@ import pytest
 
 from reaper.decide.lifecycle import Phase
 from reaper.decide.policy import Match, Rule
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume
-from tests.unit.fakes import CONT, HUP, KILL, Bench, FakeLogin, make_limits, make_policy
+from tests.unit.fakes import CONT, HUP, KILL, FakeLogin, make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reaper.decide.lifecycle import Phase
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import HUP, TERM, Bench, FakeLogin, FakeTty, make_limits, make_policy
+from tests.unit.fakes import HUP, TERM, FakeLogin, FakeTty, make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 BUCKET = 8

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from reaper.decide.lifecycle import Rung
 from reaper.decide.policy import Action, Kill, Match, Rule
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import CONT, HUP, KILL, Bench, make_limits, make_policy
+from tests.unit.fakes import CONT, HUP, KILL, make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 

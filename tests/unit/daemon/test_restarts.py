@@ -6,8 +6,9 @@ import pytest
 
 from reaper.decide import snapshot
 from reaper.decide.policy import Action, Match, Rule
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import KILL, Bench, make_limits, make_policy
+from tests.unit.fakes import KILL, make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 

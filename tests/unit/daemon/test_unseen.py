@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import Bench, FakeTty, make_limits, make_policy
+from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 

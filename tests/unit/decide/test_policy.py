@@ -141,11 +141,19 @@ def test_the_id_is_of_what_is_enforced():
 
 
 def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
-    assert BUILT_IN.id == "7dc4a7623a0f"
+    assert BUILT_IN.id == "9f83b4a5ecba"
 
 
 def test_the_document_is_complete():
-    assert list(document(BUILT_IN)) == ["environment", "poll", "environments", "ceiling", "brake", "rules"]
+    assert list(document(BUILT_IN)) == [
+        "environment",
+        "poll",
+        "terminal_servers",
+        "environments",
+        "ceiling",
+        "brake",
+        "rules",
+    ]
     given = Rule("x", Match(), replace(STANDARD, idle_usec=None), ("idle",))
     assert document(policy(given))["rules"] == [{"name": "x", "idle": "never"}]
     assert document(policy(brake=replace(BUILT_IN.brake, sessions=None)))["brake"]["sessions"] == "unlimited"

@@ -11,7 +11,8 @@ from reaper.decide import snapshot
 from reaper.decide.brake import Ledger
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
-from tests.unit.fakes import Bench, make_policy
+from tests.unit.bench import Bench
+from tests.unit.fakes import make_policy
 
 
 @pytest.fixture

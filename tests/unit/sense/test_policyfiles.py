@@ -281,7 +281,7 @@ def test_every_example_of_the_manual_is_a_policy():
     for block in blocks:
         parse([Source("block", block)])
     examples = dict(re.findall(r"example:\n\.Ql (\w+): (.*)", page, re.IGNORECASE))
-    assert set(examples) == {*LIMITS, *MATCH, "poll", "brake", "ceiling"}
+    assert set(examples) == {*LIMITS, *MATCH, "poll", "brake", "ceiling", "terminal_servers"}
     for key, value in examples.items():
         line = f"{key}: {value}"
         where = {**dict.fromkeys(MATCH, f"match: {{{line}}}"), **dict.fromkeys(LIMITS, line)}

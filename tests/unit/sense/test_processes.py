@@ -1,58 +1,15 @@
-"""Which processes are a session's: those that hold its line, sshd among them, and the members of its scope."""
+"""Which processes are a session's: those on its terminals, and the members of its scope."""
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from reaper import procfs
-from reaper.decide.model import SessionKey
-from reaper.sense import connections, processes, terminals
-from tests.unit.fakes import make_session
-from tests.unit.people import fork
-from tests.unit.sense.trees import START_TICKS
-from tests.unit.sense.worlds import wait_until
-
-
-def test_the_leader_and_its_sshd_carry_the_line(tree):
-    """sshd's unprivileged child has duplicates of the masters: were only the leader killed, the shell would live on.
-
-    What the user runs is no part of it, whatever its name and its descriptors.
-    """
-    scope = tree.scope("3")
-    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
-    leader, child = tree.add(500, 400, "sshd", scope), tree.add(501, 500, "sshd", scope)
-    tree.add(502, 501, "bash", scope)
-    tree.add(503, 502, "sshd", scope)
-    tree.add(504, 500, "sftp-server", scope)
-    tree.add(505, 500, "sshd")
-    (tree.directory / "proc/502/fdinfo").mkdir()
-    (tree.directory / "proc/502/fdinfo/3").write_text("tty-index:\t0\n")
-    assert connections.connection_holders(session, processes.members(scope)) == [leader, child]
-
-
-def test_an_orphaned_sshd_carries_the_line(tree):
-    """The leader is dead: pid 1 has its child now. Another sshd in the scope is somebody else's child."""
-    scope = tree.scope("3")
-    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
-    orphan = tree.add(501, 1, "sshd-session", scope)
-    tree.add(502, 501, "sshd", scope)
-    tree.add(503, 1, "bash", scope)
-    assert connections.connection_holders(session, processes.members(scope)) == [orphan]
-
-
-def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
-    session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
-    leader, child = tree.add(500, 400, "sshd"), tree.add(501, 500, "sshd")
-    tree.add(510, 400, "sshd")
-    assert connections.connection_holders(session, processes.descendants(leader)) == [leader, child]
+from reaper.sense import processes, terminals
 
 
 def test_another_terminal_of_the_same_number(tree, monkeypatch):
@@ -116,57 +73,6 @@ def test_a_real_container_is_not_hit(real, tmp_path):
         finally:
             container.kill()
     assert {each.process for each in targets.attached} == {line.shell, line.job}
-
-
-def test_sshd_is_told_by_its_binary(tmp_path):
-    """Not by a name that it gives itself: by root's file of that name."""
-    sleep = shutil.which("sleep")
-    assert sleep is not None
-    shutil.copy(sleep, tmp_path / "sshd")
-    os.chmod(tmp_path / "sshd", 0o755)
-    for path, expected in ((tmp_path / "sshd", True), (sleep, False)):
-        with subprocess.Popen([str(path), "60"]) as process:
-            wait_until(lambda pid=process.pid, path=path: os.readlink(f"/proc/{pid}/exe") == os.path.realpath(path))
-            try:
-                assert connections.is_sshd(process.pid) is expected
-            finally:
-                process.kill()
-    assert not connections.is_sshd(2**22 - 1)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="an sshd is one of root's")
-def test_a_program_whose_path_no_system_call_takes(tmp_path):
-    """ENAMETOOLONG of /proc/PID/exe: any user can have such a process, and it is no sshd."""
-    sleep = shutil.which("sleep")
-    assert sleep is not None
-    depth = 25
-    fds = [os.open(tmp_path, os.O_DIRECTORY)]
-    try:
-        for _ in range(depth):
-            os.mkdir("d" * 200, dir_fd=fds[-1])
-            fds.append(os.open("d" * 200, os.O_DIRECTORY, dir_fd=fds[-1]))
-        program = Path(sleep).read_bytes()
-        with open(os.open("sshd", os.O_CREAT | os.O_WRONLY, 0o755, dir_fd=fds[-1]), "wb") as file:
-            file.write(program)
-
-        def run() -> None:
-            os.fchdir(fds[-1])
-            os.execv("./sshd", ["sshd", "60"])
-
-        pid = fork(run)
-        try:
-            wait_until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sshd"))
-            with pytest.raises(OSError) as caught:
-                os.readlink(f"/proc/{pid}/exe")
-            assert caught.value.errno == errno.ENAMETOOLONG
-            assert not connections.is_sshd(pid)
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-    finally:
-        for fd in fds:
-            os.close(fd)
-        shutil.rmtree(tmp_path / ("d" * 200))
 
 
 def test_the_members_of_a_scope(tree):

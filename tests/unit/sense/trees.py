@@ -35,11 +35,24 @@ class Tree:
 
     def add(
         self, pid: int, ppid: int = 1, exe: str = "bash", scope: str = "", session: int = 0, pgrp: int = 0,
-        tty_nr: int = 0, tpgid: int = -1,
+        tty_nr: int = 0, tpgid: int = -1, cpu_ticks: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> ProcessId:  # fmt: skip
         """A process of the test's invention; `exe` is the name of a program of root's."""
         entry = self._entry(pid, scope)
-        numbers = [ppid, pgrp or pid, session or pid, tty_nr, tpgid, *[0] * 13, START_TICKS, 0, 100, *[0] * 28]
+        numbers = [
+            ppid,
+            pgrp or pid,
+            session or pid,
+            tty_nr,
+            tpgid,
+            *[0] * 5,
+            *cpu_ticks,
+            *[0] * 4,
+            START_TICKS,
+            0,
+            100,
+            *[0] * 28,
+        ]
         (entry / "stat").write_text(f"{pid} (a) b) S {' '.join(map(str, numbers))}\n")
         program = self.directory / "sbin" / exe
         program.touch(0o755)
@@ -50,6 +63,14 @@ class Tree:
         if above.exists():
             above.write_text(f"{above.read_text()}{pid} ")
         return ProcessId(pid, START_TICKS)
+
+    def write(self, pid: int, name: str, text: str) -> None:
+        """What a file of a process says."""
+        (self.directory / "proc" / str(pid) / name).write_text(text)
+
+    def write_scope(self, scope: str, name: str, text: str) -> None:
+        """What a file of a scope says."""
+        (self.directory / "cgroup" / scope[1:] / name).write_text(text)
 
     def show(self, process: tuple[int, int], scope: str = "") -> None:
         """A real process, in a scope."""

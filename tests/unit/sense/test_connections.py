@@ -1,0 +1,202 @@
+"""What carries a session's connection, what sshd started there, and what that has done."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reaper.decide.model import Session, SessionKey, Work
+from reaper.sense import connections, processes
+from reaper.sense.host import Host
+from reaper.sense.records import Records
+from reaper.sense.work import read_work
+from tests.unit.fakes import make_session
+from tests.unit.people import fork
+from tests.unit.sense.trees import START_TICKS, Tree
+from tests.unit.sense.worlds import FakeLogind, wait_until
+
+
+def make_connection(tree: Tree, scope: str = "") -> Session:
+    """A monitor 500 with its child 501, which passes on."""
+    tree.add(500, 400, "sshd", scope)
+    tree.add(501, 500, "sshd", scope)
+    return make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+
+
+def test_the_leader_and_its_sshd_carry_the_line(tree):
+    """sshd's unprivileged child has duplicates of the masters: were only the leader killed, the shell would live on.
+
+    What the user runs is no part of it, whatever its name and its descriptors.
+    """
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+    leader, child = tree.add(500, 400, "sshd", scope), tree.add(501, 500, "sshd", scope)
+    tree.add(502, 501, "bash", scope)
+    tree.add(503, 502, "sshd", scope)
+    tree.add(504, 500, "sftp-server", scope)
+    tree.add(505, 500, "sshd")
+    (tree.directory / "proc/502/fdinfo").mkdir()
+    (tree.directory / "proc/502/fdinfo/3").write_text("tty-index:\t0\n")
+    assert connections.connection_holders(session, processes.members(scope)) == [leader, child]
+
+
+def test_an_orphaned_sshd_carries_the_line(tree):
+    """The leader is dead: pid 1 has its child now. Another sshd in the scope is somebody else's child."""
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+    orphan = tree.add(501, 1, "sshd-session", scope)
+    tree.add(502, 501, "sshd", scope)
+    tree.add(503, 1, "bash", scope)
+    assert connections.connection_holders(session, processes.members(scope)) == [orphan]
+
+
+def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
+    leader, child = tree.add(500, 400, "sshd"), tree.add(501, 500, "sshd")
+    tree.add(510, 400, "sshd")
+    assert connections.connection_holders(session, processes.descendants(leader)) == [leader, child]
+
+
+def test_sshd_is_told_by_its_binary(tmp_path):
+    """Not by a name that it gives itself: by root's file of that name."""
+    sleep = shutil.which("sleep")
+    assert sleep is not None
+    shutil.copy(sleep, tmp_path / "sshd")
+    os.chmod(tmp_path / "sshd", 0o755)
+    for path, expected in ((tmp_path / "sshd", True), (sleep, False)):
+        with subprocess.Popen([str(path), "60"]) as process:
+            wait_until(lambda pid=process.pid, path=path: os.readlink(f"/proc/{pid}/exe") == os.path.realpath(path))
+            try:
+                assert connections.is_sshd(process.pid) is expected
+            finally:
+                process.kill()
+    assert not connections.is_sshd(2**22 - 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an sshd is one of root's")
+def test_a_program_whose_path_no_system_call_takes(tmp_path):
+    """ENAMETOOLONG of /proc/PID/exe: any user can have such a process, and it is no sshd."""
+    sleep = shutil.which("sleep")
+    assert sleep is not None
+    depth = 25
+    fds = [os.open(tmp_path, os.O_DIRECTORY)]
+    try:
+        for _ in range(depth):
+            os.mkdir("d" * 200, dir_fd=fds[-1])
+            fds.append(os.open("d" * 200, os.O_DIRECTORY, dir_fd=fds[-1]))
+        program = Path(sleep).read_bytes()
+        with open(os.open("sshd", os.O_CREAT | os.O_WRONLY, 0o755, dir_fd=fds[-1]), "wb") as file:
+            file.write(program)
+
+        def run() -> None:
+            os.fchdir(fds[-1])
+            os.execv("./sshd", ["sshd", "60"])
+
+        pid = fork(run)
+        try:
+            wait_until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sshd"))
+            with pytest.raises(OSError) as caught:
+                os.readlink(f"/proc/{pid}/exe")
+            assert caught.value.errno == errno.ENAMETOOLONG
+            assert not connections.is_sshd(pid)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    finally:
+        for fd in fds:
+            os.close(fd)
+        shutil.rmtree(tmp_path / ("d" * 200))
+
+
+def test_what_a_connection_has_done(tree):
+    scope = tree.scope("3")
+    session = make_connection(tree, scope)
+    tree.add(502, 501, "sftp-server", scope)
+    tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\nread_bytes: 7\nwrite_bytes: 0\n")
+    tree.write_scope(scope, "cpu.stat", "usage_usec 4711\nuser_usec 4000\nsystem_usec 711\n")
+    assert read_work(session, False, 42) == Work(42, 120, 3, 2, 4711)
+
+
+def test_what_roots_connection_has_done(tree):
+    """There is no child that passes on: the monitor does. Without a scope, CPU time is counted down from there."""
+    tree.add(500, 400, "sshd")
+    tree.add(502, 500, "bash", cpu_ticks=(1, 2, 3, 4))
+    tree.add(503, 502, "make", cpu_ticks=(10, 0, 0, 0))
+    tree.write(500, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
+    assert read_work(session, False, 42) == Work(42, 120, 3, 2, 200_000)
+
+
+def test_the_work_of_a_terminal_that_was_not_found_is_not_told(tree):
+    """Its shell is on a terminal, so this is no session without one, whatever else says so."""
+    scope = tree.scope("3")
+    session = make_connection(tree, scope)
+    tree.add(502, 501, "bash", scope, tty_nr=34816)
+    tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
+    tree.write_scope(scope, "cpu.stat", "usage_usec 4711\n")
+    assert read_work(session, False, 42) is None
+    assert read_work(session, True, 42) is not None
+
+
+@pytest.mark.parametrize("file", ["io", "task"])
+def test_work_that_cannot_be_read_is_not_told(tree, file):
+    session = make_connection(tree)
+    tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
+    shutil.move(tree.directory / "proc" / "501" / file, tree.directory / "away")
+    assert read_work(session, False, 42) is None
+
+
+def test_the_work_of_a_connection_that_is_gone_is_not_told(tree):
+    assert read_work(make_session(500, key=SessionKey(500, START_TICKS), scope=tree.scope("3")), False, 42) is None
+
+
+def test_what_runs_on_channels_without_a_terminal(tree):
+    """What a hangup would end is in front; what has a kernel session of its own, or a terminal, is not on them."""
+    scope = tree.scope("3")
+    session = make_connection(tree, scope)
+    tree.add(502, 501, "bash", scope)
+    tree.add(503, 502, "make", scope, session=502)
+    tree.add(504, 502, "nohup", scope, session=502)
+    tree.add(505, 502, "tmux", scope)
+    tree.add(506, 501, "bash", scope, tty_nr=34816)
+    tree.add(507, 1, "bash", scope)
+    tree.write(504, "status", "Name:\tnohup\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n")
+    found = connections.fed(session, processes.members(scope))
+    assert {each.process.pid: each.in_front for each in found} == {502: True, 503: True, 504: False}
+
+
+def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path):
+    """mosh: ssh starts its server and is done. A program of that name which is not root's is nobody."""
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+    host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
+    server = tree.add(510, 1, "mosh-server", scope)
+    tree.add(511, 1, "tmux: server", scope)
+    (tree.directory / "proc/510/fdinfo").mkdir()
+    (tree.directory / "proc/510/fdinfo/3").write_text("tty-index:\t7\n")
+    (tree.directory / "proc/511/fdinfo").mkdir()
+    (tree.directory / "proc/511/fdinfo/3").write_text("tty-index:\t8\n")
+    assert not host.is_alive(session)
+    host.terminal_servers = ("mosh-server",)
+    assert host.is_alive(session)
+    assert host.terminal_names(session) == {"pts/7"}
+    assert host.targets(session, []).connection == (server,)
+
+
+def test_a_terminal_server_beside_the_connections_own_terminal(tree, tmp_path):
+    """Who has a terminal of sshd's could run a server, and a robot as its client."""
+    scope = tree.scope("3")
+    session = make_connection(tree, scope)
+    host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
+    host.terminal_servers = ("mosh-server",)
+    tree.add(510, 502, "mosh-server", scope)
+    for pid, number in ((500, 1), (510, 7)):
+        (tree.directory / f"proc/{pid}/fdinfo").mkdir()
+        (tree.directory / f"proc/{pid}/fdinfo/3").write_text(f"tty-index:\t{number}\n")
+    assert host.terminal_names(session) == {"pts/1"}
