@@ -62,7 +62,7 @@ def check_end(told: list[JournalEntry], earliest: int, latest: int) -> None:
     assert IDLE * SEC <= int(by_event["ending"]["REAPER_IDLE_USEC"]) <= IDLE * SEC + POLL + SLOW
 
 
-@STEPS
+@pytest.mark.parametrize("step", [HOUR, -DAY], ids=["hour-on", "day-back"])
 def test_clock_is_set_after_the_warning(machine: Machine, person: str, step: int) -> None:
     """A warning is good for what it says, and a key after it is a key."""
     with rule(machine, person, **LIMITS), log_in(machine, person) as terminal:
