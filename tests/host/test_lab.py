@@ -16,9 +16,11 @@ import pytest
 from .lab import Host, base_tree
 from .lab.debs import CHECKOUT
 
+# Tests that run in the background have SIGINT ignored (POSIX sh), and so would the caller.
 CALLER = """\
-import sys
+import signal, sys
 from tests.host.lab import Host
+signal.signal(signal.SIGINT, signal.default_int_handler)
 host = Host(sys.argv[1])
 host.add_user("alice")
 terminal = host.ssh("alice")

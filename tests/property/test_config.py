@@ -98,6 +98,7 @@ def policies(draw):
         environments=MappingProxyType(environments),
         rules=tuple(rules),
         ceiling=replace(draw(ceilings), exempt=tuple(exempt)),
+        terminal_servers=tuple(draw(st.lists(names, max_size=3))),
         brake=Brake(draw(st.none() | st.integers(1, 1000)), draw(st.integers(SECOND, 86400 * SECOND))),
         sources=("x",),
     )
