@@ -38,9 +38,9 @@ SSHD = {
 # zsh, which knows TMOUT too, the third.
 TMOUT = f'[ -n "$TMOUT" ] || readonly TMOUT={SECONDS}\nexport TMOUT\n'
 
-# autolog.conf(5): warned after the limit, which it knows in minutes, ended `grace` seconds later. It warns one after the
-# other, so that a crowd takes it many minutes; for its column to tell which sessions it ends and not that, people come
-# more slowly where it sees any. Without `nolostkill` it kills what it takes for left over: everybody, if there is no utmp.
+# autolog.conf(5): warned after the limit, which it knows in minutes, ended `grace` seconds later. It warns one after
+# the other, so that a crowd takes it many minutes; for its column to tell which sessions it ends and not that, people come
+# more slowly where it sees any. Without `nolostkill` it kills what it takes for left over: all of them, without utmp.
 AUTOLOG = f"name=root idle=-1\nidle={LIMIT / 60:.0f} grace=5 nomail\nnolostkill\n"
 
 
@@ -52,8 +52,8 @@ class Enforcer:
     files: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # by suite, where it matters
     commands: tuple[str, ...] = ()
     before: Callable[[Host], object] | None = None
-    stagger: Mapping[str, float] = field(default_factory=dict)  # seconds between two logins, by suite
     version: str = "true"  # prints what the page says of the version
+    stagger: Mapping[str, float] = field(default_factory=dict)  # seconds between two logins, by suite
 
     def apply(self, host: Host) -> str:
         """Puts it in force; returns its version."""
