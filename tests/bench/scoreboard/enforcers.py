@@ -15,14 +15,12 @@ from .scenario import LIMIT
 SECONDS = f"{LIMIT:.0f}"
 
 # As packaged, but for the limit, its warning, and the brake: it is there to stop a mass of ends, which is what is
-# wanted here. `busy` and `share_activity` are what two of the scenarios are about.
+# wanted here.
 REAPER = f"""\
 brake: {{sessions: unlimited}}
 environments:
   standard: {{idle: {SECONDS}s, warn: [20s]}}
 """
-# reaper has one policy for all; the key is the suite where it is not the same.
-REAPER_RULES = ""
 
 # logind.conf(5). The login manager is told before anybody is in.
 LOGIND = f"[Login]\nStopIdleSessionSec={SECONDS}\n"
@@ -39,8 +37,8 @@ SSHD = {
 TMOUT = f'[ -n "$TMOUT" ] || readonly TMOUT={SECONDS}\nexport TMOUT\n'
 
 # autolog.conf(5): warned after the limit, which it knows in minutes, ended `grace` seconds later. It warns one after
-# the other, so that a crowd takes it many minutes; for its column to tell which sessions it ends and not that, people come
-# more slowly where it sees any. Without `nolostkill` it kills what it takes for left over: all of them, without utmp.
+# the other, so that a crowd takes it many minutes; for its column to tell which sessions it ends and not that, people
+# come more slowly where it sees any. Without `nolostkill` it kills what it takes for left over: all, without utmp.
 AUTOLOG = f"name=root idle=-1\nidle={LIMIT / 60:.0f} grace=5 nomail\nnolostkill\n"
 
 
@@ -73,7 +71,7 @@ def of_package(name: str) -> str:
 ENFORCERS = {
     "reaper": Enforcer(
         "reaper",
-        {"/etc/reaper/reaper.d/scoreboard.yaml": REAPER + REAPER_RULES},
+        {"/etc/reaper/reaper.d/scoreboard.yaml": REAPER},
         ("systemctl reload reaper.service", "reaperctl check >/dev/null"),
         lambda host: host.install(build_deb(host.suite)),
         of_package("idle-reaper"),
