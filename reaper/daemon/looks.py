@@ -8,6 +8,7 @@ from reaper.decide import evidence, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant, Reading, SessionKey
+from reaper.decide.policy import Origin
 from reaper.decide.tracking import Change, Clues, Tracked
 from reaper.sense.host import Host
 
@@ -77,14 +78,23 @@ class Looks:
             if any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
                 names = self._host.terminal_names(tracked.session)
                 readings = tuple(reading for reading in readings if reading.name in names)
+        if tracked.session.origin is Origin.GRAPHICAL:
+            return self._ask_desktop(tracked, previous, now) if is_probed else None
         unseen_usec = self._unseen(tracked, readings, now) if is_probed else 0
         work = None
         if tracking.counts_work(tracked, bool(readings)):
             work = self._host.read_work(tracked.session, bool(readings))
         if readings == tracked.readings and not unseen_usec and work is None and tracked.work is None:
             return None
-        clues = Clues(self._reopened(tracked, readings, previous), unseen_usec, work)
+        clues = Clues(self._reopened(tracked, readings, previous), unseen_usec, work=work)
         return tracking.look(tracked, readings, previous, now, clues)
+
+    def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:
+        """A graphical session's person types to a display server, and only its desktop knows when."""
+        if not tracking.is_limited(tracked):
+            return None
+        idle_usec = self._host.read_idle_usec(tracked.session) or 0
+        return tracking.look(tracked, (), previous, now, Clues(unseen_usec=now.boot_usec - idle_usec, unseen="desktop"))
 
     def _reopened(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant) -> frozenset[str]:
         """The terminals that look forged and are new: a number given to the session's next shell within a poll."""

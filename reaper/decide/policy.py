@@ -32,8 +32,8 @@ from reaper.decide.size import format_size
 
 __all__ = [
     "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
-    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Subject", "Verdict", "cap", "counted",
-    "document", "fit_leads", "inherit", "judge", "longest_lead", "without_warnings",
+    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Subject", "Verdict", "asks_for", "cap",
+    "counted", "document", "fit_leads", "inherit", "judge", "longest_lead", "without_limits", "without_warnings",
 ]  # fmt: skip
 
 NEVER = "never"
@@ -219,6 +219,17 @@ def counted(activity: tuple[Activity, ...], has_terminal: bool) -> tuple[Activit
         return activity or (Activity.INPUT,)
     shown = tuple(each for each in activity if each is not Activity.INPUT)
     return shown or (Activity.NETWORK, Activity.CPU)
+
+
+@functools.lru_cache(maxsize=64)
+def without_limits(limits: Limits) -> Limits:
+    """The same with nothing that would end a session."""
+    return replace(limits, idle_usec=None, max_usec=None, warn_usec=())
+
+
+def asks_for(policy: Policy, rule: str, origin: Origin) -> bool:
+    """Whether a rule names an origin, rather than that it fits any."""
+    return any(origin in each.match.origin for each in policy.rules if each.name == rule)
 
 
 @functools.lru_cache(maxsize=64)

@@ -17,8 +17,10 @@ from reaper.decide.policy import (
     Origin,
     Policy,
     Subject,
+    asks_for,
     counted,
     judge,
+    without_limits,
     without_warnings,
 )
 
@@ -51,11 +53,13 @@ class Clues(NamedTuple):
     """What a look found beside the times of the terminals.
 
     `reopened`: the terminals that are new though there was one by their name before. `unseen_usec`: the latest input
-    that left no trace on a terminal's times, 0 for none. `work`: None where it does not count, or cannot be told.
+    that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it. `work`: None where it does not
+    count, or cannot be told.
     """
 
     reopened: frozenset[str] = frozenset()
     unseen_usec: int = 0
+    unseen: str = "input"
     work: Work | None = None
 
 
@@ -116,9 +120,17 @@ def scheduled(tracked: Tracked) -> Tracked:
     return replace(tracked, due_usec=due)
 
 
+def is_limited(tracked: Tracked) -> bool:
+    """Whether there is a limit to what it may do."""
+    return tracked.limits is not None and (tracked.limits.idle_usec, tracked.limits.max_usec) != (None, None)
+
+
 def _shows(tracked: Tracked) -> bool:
-    """Whether there is something on which a sign of life would show."""
-    return bool(tracked.readings) or tracked.work is not None
+    """Whether there is something on which a sign of life would show.
+
+    A graphical session's desktop is asked when its moment has come; where it does not answer, that counts as one.
+    """
+    return bool(tracked.readings) or tracked.work is not None or tracked.session.origin is Origin.GRAPHICAL
 
 
 def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int) -> Change:
@@ -126,7 +138,9 @@ def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str]
     if policy is None:
         return Change(replace(tracked, rule="", limits=None, due_usec=None), ())
     verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups))
-    if not tracked.readings:
+    if tracked.session.origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
+        verdict = replace(verdict, limits=without_limits(verdict.limits))
+    elif not tracked.readings:
         verdict = replace(verdict, limits=without_warnings(verdict.limits))
     is_ending = tracked.life.phase is Phase.ENDING and tracked.limits is not None
     if is_ending and verdict.limits.action is not Action.OBSERVE:
@@ -218,7 +232,7 @@ def _gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, 
         if finding.tampered and after.name not in tracked.tampered:
             forged.append(after.name)
     if clues.unseen_usec > evidence_usec:
-        evidence_usec, kind = clues.unseen_usec, "input"
+        evidence_usec, kind = clues.unseen_usec, clues.unseen
     if clues.work is not None and not kind:
         working = _working(tracked, clues.work)
         if working is not None:

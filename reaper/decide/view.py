@@ -7,7 +7,7 @@ from typing import Any
 from reaper.decide import lifecycle
 from reaper.decide.lifecycle import Phase
 from reaper.decide.messages import plain, span
-from reaper.decide.policy import Action, Policy, Verdict, judge
+from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
 from reaper.decide.tracking import Tracked, subject_of
 
 _NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "end", Action.TERMINATE: "end"}
@@ -74,6 +74,7 @@ _EVIDENCE = {
     "seen": "reaperd finding the session (nothing is known of the time before)",
     "terminal": "a terminal that was opened on its connection",
     "input": "input on its terminal",
+    "desktop": "what its desktop tells logind",
     "network": "what crossed its connection",
     "cpu": "the CPU time of its processes",
 }
@@ -102,7 +103,7 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None)
 
 
 def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
-    if not tracked.readings and tracked.work is None:
+    if not tracked.readings and tracked.work is None and tracked.session.origin is not Origin.GRAPHICAL:
         return "It has no terminal, and nothing tells whether it is in use: nothing happens to it."
     if tracked.life.phase is Phase.ENDING:
         return f"It is being ended; what is left of it is pressed harder in {span(shown['next_usec'] or 0)}."

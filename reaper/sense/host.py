@@ -178,6 +178,10 @@ class Host:
         """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
         return processes.pages_apart(names, self.everything(session))
 
+    def read_idle_usec(self, session: Session) -> int | None:
+        """For how long a graphical session has been idle by its desktop's own word; None where nothing tells."""
+        return self._logind.read_idle_usec(session.session_id) if session.session_id else None
+
     def read_work(self, session: Session, has_terminal: bool) -> Work | None:
         """What its connection and processes have done until now; None where that cannot be told."""
         return work.read_work(session, has_terminal, read_clock().boot_usec)

@@ -119,9 +119,24 @@ class Logind:
             found += parse_sessions(text, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
         return found
 
+    def read_idle_usec(self, session_id: str) -> int | None:
+        """For how long the desktop of a session has called it idle (IdleHint), 0 where it does not.
 
-def _show(ids: list[str]) -> str | None:
-    wanted = [f"--property={name}" for name in _PROPERTIES.split()]
+        None where logind does not tell. Of other sessions than graphical ones the hint is worth nothing: logind makes
+        it of the terminal's atime, which the user can set.
+        """
+        text = _show([session_id], "IdleHint IdleSinceHintMonotonic")
+        values = dict(line.partition("=")[::2] for line in (text or "").split("\n"))
+        if values.get("IdleHint") == "no":
+            return 0
+        since = values.get("IdleSinceHintMonotonic", "")
+        if values.get("IdleHint") != "yes" or not since.isdigit():
+            return None
+        return max(0, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - int(since))
+
+
+def _show(ids: list[str], properties: str = _PROPERTIES) -> str | None:
+    wanted = [f"--property={name}" for name in properties.split()]
     command = ["loginctl", "--no-pager", *wanted, "show-session", *ids]
     try:
         done = subprocess.run(

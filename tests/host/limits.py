@@ -42,11 +42,17 @@ def quick(host: Guest) -> Iterator[None]:
 
 @contextlib.contextmanager
 def rule(host: Guest, person: str, **limits: Any) -> Iterator[None]:
-    """A rule for one person (and who is named after them): IDLE, WARN and GRACE unless said otherwise."""
-    numbers = {"idle": f"{IDLE}s", "warn": f"[{WARN}s]", "grace": f"{GRACE}s", **limits}
+    """A rule for one person and who is named after them: IDLE, WARN and GRACE, unless said otherwise."""
+    numbers = {
+        "match": f"{{user: '{person}*'}}",
+        "idle": f"{IDLE}s",
+        "warn": f"[{WARN}s]",
+        "grace": f"{GRACE}s",
+        **limits,
+    }
     text = ", ".join(f"{key}: {value}" for key, value in numbers.items())
     path = f"/etc/reaper/reaper.d/50-{person}.yaml"
-    host.write(path, f"rules:\n  - {{name: {person}, match: {{user: '{person}*'}}, {text}}}\n")
+    host.write(path, f"rules:\n  - {{name: {person}, {text}}}\n")
     told = reload(host)
     assert told["REAPER_EVENT"] == "policy-loaded", told
     try:

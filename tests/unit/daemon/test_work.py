@@ -86,7 +86,7 @@ def test_what_cannot_be_told_is_left_alone(bench):
     assert not signalled(login)
 
 
-@pytest.mark.parametrize("origin", [Origin.OTHER, Origin.GRAPHICAL, Origin.CONSOLE])
+@pytest.mark.parametrize("origin", [Origin.OTHER, Origin.CONSOLE])
 def test_other_services_without_a_terminal_are_left_alone(bench, origin):
     login = bench.host.login(100, origin=origin, service="ftpd")
     bench.run(10_000)

@@ -105,6 +105,21 @@ def test_a_logind_that_answers(library, loginctl):
     assert (session.session_id, session.leader, session.user) == ("c7", 777, "alice")
 
 
+def test_a_desktops_word(library, loginctl, monkeypatch):
+    monkeypatch.setattr(logind.time, "clock_gettime_ns", lambda _clock: 100_000_000)
+    for told, idle_usec in (
+        ("IdleHint=yes\nIdleSinceHintMonotonic=70000\n", 30_000),
+        ("IdleHint=no\nIdleSinceHintMonotonic=70000\n", 0),
+        ("IdleHint=yes\nIdleSinceHintMonotonic=\n", None),
+        ("IdleHint=\n", None),
+        ("", None),
+    ):
+        loginctl(told, "", 0)
+        assert Logind().read_idle_usec("c7") == idle_usec
+    loginctl("", "Failed to connect to bus: No such file or directory", 1)
+    assert Logind().read_idle_usec("c7") is None
+
+
 def test_a_logind_that_does_not_answer(library, loginctl):
     """No bus: that says nothing about the sessions, so they are to be asked for again."""
     loginctl("", "Failed to connect to bus: No such file or directory", 1)
