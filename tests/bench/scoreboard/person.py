@@ -50,17 +50,18 @@ class Window:
     looked: int = 0
     answers: dict[bytes, bytes] = field(default_factory=dict)  # what the terminal itself says when asked
 
-    def look(self, seconds: float = 0.0) -> None:
+    def look(self) -> None:
         """Takes in what has appeared."""
-        while self.terminal.read_available(seconds):
-            seconds = 0.0
-            new = self.terminal.transcript[max(0, self.looked - 200) :]
-            if self.warned_at is None and WARNING.search(new):
-                self.warned_at = time.monotonic()
-            for question, answer in self.answers.items():
-                if question in self.terminal.transcript[self.looked :]:
-                    self.terminal.send(answer)
-            self.looked = len(self.terminal.transcript)
+        while self.terminal.read_available():
+            pass
+        if len(self.terminal.transcript) == self.looked:
+            return
+        if self.warned_at is None and WARNING.search(self.terminal.transcript[max(0, self.looked - 200) :]):
+            self.warned_at = time.monotonic()
+        for question, answer in self.answers.items():
+            if question in self.terminal.transcript[self.looked :]:
+                self.terminal.send(answer)
+        self.looked = len(self.terminal.transcript)
 
 
 class Person:
