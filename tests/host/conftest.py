@@ -38,7 +38,7 @@ def deb(suite: str) -> str:
 @pytest.fixture(scope="session")
 def host(suite: str, deb: str) -> Iterator[Host]:
     """A host of the suite with the package installed; booted once, shared by the tests, so leave it as it was found."""
-    with Host(suite) as booted:
+    with Host(suite, packages=("mosh",)) as booted:
         booted.install(deb)
         yield booted
 

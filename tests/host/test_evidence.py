@@ -1,0 +1,50 @@
+"""Signs of a person that are hard to see, on a booted host with real clients."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from .lab import Host
+from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, quick, rule, wait_event
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_polls(host: Host) -> Iterator[None]:
+    with quick(host):
+        yield
+
+
+def test_keys_that_nothing_reads(host: Host, person: str) -> None:
+    """A job in the foreground that does not read: no time of the terminal moves, and the person is there all the same."""
+    with rule(host, person), log_in(host, person) as terminal:
+        terminal.send("sleep 1000\n")
+        for _ in range(2):
+            terminal.expect(WARNING, ENDED)
+            terminal.send("still here\n")
+            terminal.expect("Thank you", 15)
+        terminal.expect(WARNING, ENDED)
+        terminal.expect(FAREWELL, ENDED)
+        assert terminal.closed(10)
+    told = [entry["REAPER_EVIDENCE"] for entry in host.journal(REAPER_USER=person, REAPER_EVENT="cancelled")]
+    assert told == ["input", "input"]
+
+
+def test_mosh(host: Host, person: str) -> None:
+    """The connection that began it is gone; the session goes on for as long as somebody types, and is warned."""
+    with rule(host, person):
+        with host.ssh(person, options=["-tt"], command=["LC_ALL=C.UTF-8 mosh-server new -i 127.0.0.1"]) as starter:
+            starter.expect("MOSH CONNECT", 20)
+            assert starter.closed(20)
+        found = re.search(r"MOSH CONNECT (\d+) (\S+)", starter.text)
+        assert found
+        client = ["env", "LC_ALL=C.UTF-8", f"MOSH_KEY={found[2]}", "mosh-client", "127.0.0.1", found[1]]
+        with host.terminal(client) as window:
+            window.expect(WARNING.replace(" ", r"\s+"), ENDED)
+            window.send("x")
+            window.expect("Thank you", 15)
+            wait_event(host, person, "terminated", ENDED + IDLE)
+            assert host.run(["pgrep", "-u", person, "mosh-server"], check=False).returncode == 1
+    assert events(host, person)[-2:] == ["ending", "terminated"]
