@@ -110,6 +110,7 @@ def page(results: Results) -> str:
         lines.append(f"\n## Debian {suite}\n")
         lines += [
             f"- {ENFORCERS[name].title}: {column.version}, played {column.date} on Linux {column.kernel}"
+            + (f"; {ENFORCERS[name].note}" if ENFORCERS[name].note else "")
             for name, column in columns.items()
             if name in REAL
         ]

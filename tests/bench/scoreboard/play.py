@@ -46,7 +46,7 @@ def play_pass(
                 running = {}
                 for scenario in scenarios:
                     running[pool.submit(play, scenario, host, uids[scenario.name], table)] = scenario
-                    time.sleep(enforcer.stagger.get(suite, STAGGER))
+                    time.sleep(STAGGER)
                 for done in concurrent.futures.as_completed(running):
                     scenario = running[done]
                     cells[scenario.name] = done.result()
