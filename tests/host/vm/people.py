@@ -70,3 +70,9 @@ def end_of(machine: Machine, person: str, timeout: float = ENDED) -> list[Journa
     """All that the journal tells of a person whose session ends within so long."""
     machine.wait_journal(lambda _: True, timeout, REAPER_USER=person, REAPER_EVENT="terminated")
     return machine.journal(REAPER_USER=person)
+
+
+def check_story(told: list[JournalEntry], *events: str) -> None:
+    """What was told is this, in this order; and if not, the failure shows all of it."""
+    shown = "".join(f"\n{stamp_usec(entry) / SEC:.1f} {entry['MESSAGE']}" for entry in told)
+    assert [entry["REAPER_EVENT"] for entry in told] == list(events), shown

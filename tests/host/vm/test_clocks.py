@@ -18,6 +18,7 @@ from .people import (
     SLOW,
     WARN,
     appears,
+    check_story,
     end_of,
     log_in,
     monotonic_usec,
@@ -34,21 +35,22 @@ POLL = 1 * SEC
 def test_clock_is_set(machine: Machine, person: str, step: int) -> None:
     """Two people, one idle and one typing: the one ends when due, neither sooner nor later, the other not at all."""
     typist = machine.add_user("typist", password=PASSWORD)
-    with rule(machine, person, **LIMITS), rule(machine, typist, **LIMITS), log_in(machine, person) as idle:
+    with rule(machine, person, **LIMITS), rule(machine, typist, **LIMITS):
         machine.serial.log_in(typist, PASSWORD)
-        before = monotonic_usec(machine)
-        idle.send("x")
-        idle.expect("x")
-        after = monotonic_usec(machine)
-        machine.step_clock(step)
-        type_while(machine.serial, appears(idle, WARNING), ENDED)
-        type_while(machine.serial, appears(idle, FAREWELL), ENDED)
+        with log_in(machine, person) as idle:
+            before = monotonic_usec(machine)
+            idle.send("x")
+            idle.expect("x")
+            after = monotonic_usec(machine)
+            machine.step_clock(step)
+            type_while(machine.serial, appears(idle, WARNING), ENDED)
+            type_while(machine.serial, appears(idle, FAREWELL), ENDED)
         told = end_of(machine, person)
         assert events(machine, typist) == ["opened"]
         assert "reaper:" not in machine.serial.text
-    check_end(told, before, after)
     # The auditor reads it in the order in which it happened, whatever the dates say.
-    assert [entry["REAPER_EVENT"] for entry in told] == ["opened", "warned", "ending", "terminated"]
+    check_story(told, "opened", "warned", "ending", "terminated")
+    check_end(told, before, after)
     assert [stamp_usec(entry) for entry in told] == sorted(stamp_usec(entry) for entry in told)
 
 
@@ -74,8 +76,7 @@ def test_clock_is_set_after_the_warning(machine: Machine, person: str, step: int
         machine.step_clock(-step)
         terminal.expect(FAREWELL, ENDED)
         told = end_of(machine, person)
-    story = [entry["REAPER_EVENT"] for entry in told]
-    assert story == ["opened", "warned", "cancelled", "resumed", "warned", "ending", "terminated"]
+    check_story(told, "opened", "warned", "cancelled", "resumed", "warned", "ending", "terminated")
     warned, ended = (stamp_usec(entry) for entry in told[4:6])
     assert (WARN - 1) * SEC <= ended - warned <= WARN * SEC + POLL + SLOW
 
@@ -94,7 +95,7 @@ def test_suspended(machine: Machine, person: str, asleep: int) -> None:
         terminal.expect(WARNING, 30)
         terminal.expect(FAREWELL, ENDED)
         told = end_of(machine, person)
-    assert [entry["REAPER_EVENT"] for entry in told] == ["opened", "warned", "warned", "ending", "terminated"]
+    check_story(told, "opened", "warned", "warned", "ending", "terminated")
     assert stamp_usec(told[3]) - stamp_usec(told[2]) >= (WARN - 1) * SEC
 
 
@@ -122,7 +123,7 @@ def test_stopped_machine(machine: Machine, person: str) -> None:
         machine.resume()
         terminal.expect(FAREWELL, ENDED)
         told = end_of(machine, person)
-    assert [entry["REAPER_EVENT"] for entry in told] == ["opened", "warned", "ending", "terminated"]
+    check_story(told, "opened", "warned", "ending", "terminated")
     assert (WARN - 1) * SEC <= stamp_usec(told[2]) - stamp_usec(told[1]) <= WARN * SEC + POLL + SLOW
 
 
@@ -145,5 +146,5 @@ def test_daemon_away(machine: Machine, person: str, how: str) -> None:
         terminal.expect(WARNING, 30)
         terminal.expect(FAREWELL, ENDED)
         told = end_of(machine, person)
-    assert [entry["REAPER_EVENT"] for entry in told] == ["opened", "warned", "warned", "ending", "terminated"]
+    check_story(told, "opened", "warned", "warned", "ending", "terminated")
     assert stamp_usec(told[3]) - stamp_usec(told[2]) >= (WARN - 1) * SEC
