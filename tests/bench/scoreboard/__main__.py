@@ -29,6 +29,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--enforcer", action="append", choices=list(ENFORCERS), help="all but `nobody` unless given")
     parser.add_argument("--only", metavar="GLOB", action="append", help="only scenarios of these names")
     parser.add_argument("--write", action="store_true", help="take the results into results.json and RESULTS.md")
+    parser.add_argument("--page", action="store_true", help="make RESULTS.md from results.json, and play none")
     parser.add_argument("--list", action="store_true", help="show the scenarios, and play none")
     return parser.parse_args()
 
@@ -41,6 +42,9 @@ def main() -> int:
             print(f"{each.expect:<6} {each.name:<20} {each.title}")
         print(*(f"{sum(each.expect == kind for each in chosen)} {kind}" for kind in (KEPT, ENDED)), sep=", ")
         return 0 if chosen else 2
+    if options.page:
+        write_page(load())
+        return 0
     require_tools({**TOOLS, **CLIENTS})
     results: Results = {}
     for suite in options.suite or DEFAULT_SUITES:
@@ -67,8 +71,12 @@ def one_pass(results: Results, suite: str, enforcer: str, chosen: Sequence[Scena
             known = load()
             merge(known, suite, enforcer, version, cells)
             save(known)
-            with open(os.path.join(os.path.dirname(PATH), "RESULTS.md"), "w", encoding="utf-8") as stream:
-                stream.write(page(known))
+            write_page(known)
+
+
+def write_page(results: Results) -> None:
+    with open(os.path.join(os.path.dirname(PATH), "RESULTS.md"), "w", encoding="utf-8") as stream:
+        stream.write(page(results))
 
 
 def say(line: str) -> None:

@@ -36,8 +36,8 @@ SSHD = {
 # zsh, which knows TMOUT too, the third.
 TMOUT = f'[ -n "$TMOUT" ] || readonly TMOUT={SECONDS}\nexport TMOUT\n'
 
-# autolog.conf(5): warned after the limit, which it knows in minutes, ended `grace` seconds later. Without `nolostkill` it
-# kills what it takes for left over: everybody, where there is no utmp.
+# autolog.conf(5): warned after the limit, which it knows in minutes, ended `grace` seconds later. Without `nolostkill`
+# it kills what it takes for left over: everybody, where there is no utmp.
 AUTOLOG = f"name=root idle=-1\nidle={LIMIT / 60:.0f} grace=5 nomail\nnolostkill\n"
 
 
@@ -97,8 +97,8 @@ ENFORCERS = {
         "autolog",
         {"/etc/autolog.conf": AUTOLOG},
         ("systemctl enable --now autolog.service",),
-        note="it warns one session after the other and sleeps meanwhile, so that in this crowd it comes to the end of none "
-        "in time. With nobody else there, it warned a shell left at its prompt and ended it after 131 s (Debian 12)",
+        note="it warns one session after the other and sleeps meanwhile, so that it is late in this crowd. With nobody "
+        "else there, it warned a shell left at its prompt and ended it after 131 s (Debian 12)",
         version=of_package("autolog"),
     ),
     "nobody": Enforcer("nobody (control)"),

@@ -111,7 +111,7 @@ def page(results: Results) -> str:
         lines += [
             f"- {ENFORCERS[name].title}: {column.version}, played {column.date} on Linux {column.kernel}"
             + (f"; {ENFORCERS[name].note}" if ENFORCERS[name].note else "")
-            for name, column in columns.items()
+            for name, column in sorted(columns.items(), key=lambda item: list(ENFORCERS).index(item[0]))
             if name in REAL
         ]
         lines += control(columns)
