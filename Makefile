@@ -140,7 +140,7 @@ install: build ## Install it all (DESTDIR=, PREFIX=); what packages call, prefer
 	$(call put,systemd/*.catalog,$(SYSTEMDDIR)/catalog)
 	$(call put,systemd/*.preset,$(SYSTEMDDIR)/system-preset)
 	$(call put,systemd/tmpfiles.d/*.conf,$(TMPFILESDIR))
-	$(call put,packaging/pam/reaper,$(PAMCONFIGSDIR))
+	$(call put,packaging/pam/*,$(PAMCONFIGSDIR))
 	$(call put,packaging/reaper.yaml,$(SYSCONFDIR)/reaper)
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/reaper/reaper.d $(DESTDIR)/usr/lib/reaper/reaper.d
 	$(foreach section,1 5 7 8,$(call put,packaging/man/*.$(section),$(MANDIR)/man$(section)) &&) true

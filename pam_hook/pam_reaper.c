@@ -1,28 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pam_reaper: one record per login, for reaperd to find. See pam_reaper(8).
+/* pam_reaper: one record per login, and one mark each time that the person of a session becomes root, for reaperd to
+ * find. See pam_reaper(8).
  *
  * It forks nothing, waits for nobody, keeps no state of its own and never keeps a person out: whatever goes
  * wrong is one line to syslog and PAM_SUCCESS, not PAM_IGNORE, since Linux-PAM denies a stack in which every
- * module says that. Only "require" makes a login without a record fail. The person is never spoken to, so
- * PAM_SILENT changes nothing. */
+ * module says that. Only "require" makes a login without a record fail, and never su or sudo: a person who is in already
+ * would lose nothing but the way to repair the host. The person is never spoken to, so PAM_SILENT changes nothing. */
 
 #include "pam_reaper.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <security/pam_ext.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
+#define MARKS "elevated"
+
 static const char DATA_NAME[] = "pam_reaper_record";
 
 struct options {
+        enum service_kind kind; /* of this service */
         const char *directory;
         bool debug;
+        bool elevations;
         bool require;
-        bool skip; /* this service makes no session */
+        char marks[PATH_MAX + sizeof(MARKS)];
 };
 
 static const char *after(const char *argument, const char *prefix)
@@ -32,26 +39,48 @@ static const char *after(const char *argument, const char *prefix)
         return strncmp(argument, prefix, length) == 0 ? argument + length : NULL;
 }
 
+/* The marks are beside the records. A path that is too long stays so, for directory_open() to refuse. */
+static void beside(struct options *options)
+{
+        const char *slash = strrchr(options->directory, '/');
+        ptrdiff_t length = slash == NULL ? 0 : slash + 1 - options->directory;
+
+        snprintf(options->marks, sizeof(options->marks), "%.*s%s", (int)(length < PATH_MAX ? length : PATH_MAX),
+                 options->directory, MARKS);
+        options->directory = options->marks;
+}
+
 static void options_read(struct options *options, pam_handle_t *pamh, bool report, int argc, const char **argv)
 {
         const char *service = item_or_empty(pamh, PAM_SERVICE);
         const char *value;
 
-        *options = (struct options){.directory = "/run/reaper/sessions", .skip = !service_makes_session(service)};
+        *options = (struct options){.directory = "/run/reaper/sessions", .kind = service_kind(service)};
         for (int i = 0; i < argc; i++) {
                 if (strcmp(argv[i], "debug") == 0)
                         options->debug = true;
                 else if ((value = after(argv[i], "dir=")) != NULL)
                         options->directory = value;
+                else if (strcmp(argv[i], "elevations") == 0)
+                        options->elevations = true;
                 else if (strcmp(argv[i], "require") == 0)
                         options->require = true;
                 else if ((value = after(argv[i], "skip=")) != NULL)
-                        options->skip = options->skip || strcmp(value, service) == 0;
+                        options->kind = strcmp(value, service) == 0 ? SERVICE_NOTHING : options->kind;
                 else if (report)
                         pam_syslog(pamh, LOG_WARNING, "unknown option %s, ignoring", argv[i]);
         }
-        if (options->skip && options->debug && report)
-                pam_syslog(pamh, LOG_DEBUG, "service %s makes no session", service);
+        if (options->elevations && options->kind == SERVICE_SESSION)
+                options->kind = SERVICE_NOTHING;
+        if (options->kind == SERVICE_NOTHING && options->debug && report)
+                pam_syslog(pamh, LOG_DEBUG, "service %s is passed over", service);
+        if (options->kind == SERVICE_ELEVATES)
+                beside(options);
+}
+
+static const char *what(const struct options *options)
+{
+        return options->kind == SERVICE_SESSION ? "login" : "elevation";
 }
 
 /* Runs at pam_end, in whichever process that is: a fork's (PAM_DATA_SILENT) must not undo what the leader has done. */
@@ -78,28 +107,32 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
         struct leader leader;
         char name[RECORD_NAME_SIZE], user[VALUE_SIZE];
         const char *step;
+        bool is_login;
         int r, status = PAM_SUCCESS;
 
         (void)flags;
         options_read(&options, pamh, true, argc, argv);
-        if (options.skip)
+        if (options.kind == SERVICE_NOTHING)
                 goto out;
 
-        r = record_write(pamh, options.directory, &leader, &step);
+        is_login = options.kind == SERVICE_SESSION;
+        r = record_write(pamh, options.kind, options.directory, &leader, &step);
         if (r < 0) {
-                text_escape(user, item_or_empty(pamh, PAM_USER));
-                errno = -r;
-                pam_syslog(pamh, LOG_ERR, "cannot record the login of %s in %s, failed to %s: %m, %s", user,
-                           options.directory, step, options.require ? "refusing it" : "ignoring");
-                if (options.require)
+                if (is_login && options.require)
                         status = PAM_SESSION_ERR;
+                text_escape(user, item_or_empty(pamh, is_login ? PAM_USER : PAM_RUSER));
+                errno = -r;
+                pam_syslog(pamh, LOG_ERR, "cannot record the %s of %s in %s, failed to %s: %m, %s", what(&options),
+                           user, options.directory, step, status == PAM_SUCCESS ? "ignoring" : "refusing it");
+        }
+        if (r != 0) { /* also where nobody becomes root */
                 remember(pamh, "");
                 goto out;
         }
         record_name(name, &leader);
         remember(pamh, name);
         if (options.debug)
-                pam_syslog(pamh, LOG_DEBUG, "recorded the login as %s/%s", options.directory, name);
+                pam_syslog(pamh, LOG_DEBUG, "recorded the %s as %s/%s", what(&options), options.directory, name);
 out:
         return status;
 }
@@ -115,7 +148,7 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
 
         (void)flags;
         options_read(&options, pamh, false, argc, argv);
-        if (options.skip)
+        if (options.kind == SERVICE_NOTHING)
                 goto out;
 
         if (pam_get_data(pamh, DATA_NAME, &data) == PAM_SUCCESS && data != NULL) {
@@ -131,7 +164,7 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
                 r = record_remove(options.directory, name);
         if (r < 0) {
                 errno = -r;
-                pam_syslog(pamh, LOG_ERR, "cannot remove the record of this login from %s: %m, ignoring",
+                pam_syslog(pamh, LOG_ERR, "cannot remove the record of this %s from %s: %m, ignoring", what(&options),
                            options.directory);
         } else if (options.debug) {
                 pam_syslog(pamh, LOG_DEBUG, "removed the record %s/%s", options.directory, name);

@@ -23,6 +23,12 @@ enum {
         VALUE_SIZE = VALUE_MAX + 1,
 };
 
+enum service_kind {
+        SERVICE_SESSION,  /* a login, recorded in the directory of the sessions */
+        SERVICE_ELEVATES, /* makes the person of a session root, marked in the directory beside it */
+        SERVICE_NOTHING,
+};
+
 struct sha256 {
         uint32_t state[8];
         uint8_t block[64];
@@ -34,9 +40,10 @@ int directory_open(const char *path, bool create, const char **step);
 const char *item_or_empty(pam_handle_t *pamh, int type);
 int leader_read(struct leader *leader);
 void record_name(char name[RECORD_NAME_SIZE], const struct leader *leader);
-int record_write(pam_handle_t *pamh, const char *path, struct leader *leader, const char **step);
+int record_write(pam_handle_t *pamh, enum service_kind kind, const char *path, struct leader *leader,
+                 const char **step);
 int record_remove(const char *path, const char *name);
-bool service_makes_session(const char *service);
+enum service_kind service_kind(const char *service);
 void sha256_begin(struct sha256 *hash);
 void sha256_byte(struct sha256 *hash, uint8_t byte);
 void sha256_end(struct sha256 *hash, uint8_t digest[SHA256_SIZE]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One login's record: DIRECTORY/PID.START_TICKS, KEY=value lines that reaperd reads. A reader sees all of it or
  * nothing: it is written under a name with a leading dot and renamed. Nothing is synced: it is to be gone after a
- * boot. */
+ * boot. The mark of an elevation is the same with fewer lines, and is written only where somebody becomes root. */
 
 #include "pam_reaper.h"
 
@@ -87,8 +87,10 @@ void record_name(char name[RECORD_NAME_SIZE], const struct leader *leader)
         snprintf(name, RECORD_NAME_SIZE, "%d.%" PRIu64, leader->pid, leader->start_ticks);
 }
 
-static int compose(struct record *record, pam_handle_t *pamh, const struct leader *leader)
+/* 0, 1 where there is nothing to write, or -errno. */
+static int compose(struct record *record, pam_handle_t *pamh, enum service_kind kind, const struct leader *leader)
 {
+        bool is_login = kind == SERVICE_SESSION;
         const char *user = item_or_empty(pamh, PAM_USER);
         const struct passwd *passwd = pam_modutil_getpwnam(pamh, user);
         struct timespec now;
@@ -96,6 +98,8 @@ static int compose(struct record *record, pam_handle_t *pamh, const struct leade
 
         if (passwd == NULL)
                 return -ENODATA;
+        if (!is_login && passwd->pw_uid != 0)
+                return 1;
         /* Not the wall clock: a step of it would make every open session older or younger than it is. */
         if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
                 return -errno;
@@ -107,13 +111,16 @@ static int compose(struct record *record, pam_handle_t *pamh, const struct leade
         put_number(record, "UID", passwd->pw_uid);
         put(record, "SERVICE", item_or_empty(pamh, PAM_SERVICE));
         put(record, "TTY", item_or_empty(pamh, PAM_TTY));
-        put(record, "RHOST", item_or_empty(pamh, PAM_RHOST));
+        if (is_login)
+                put(record, "RHOST", item_or_empty(pamh, PAM_RHOST));
         put(record, "RUSER", item_or_empty(pamh, PAM_RUSER));
-        put(record, "XDG_SESSION_ID", variable(pamh, "XDG_SESSION_ID"));
+        if (is_login)
+                put(record, "XDG_SESSION_ID", variable(pamh, "XDG_SESSION_ID"));
         put_number(record, "LEADER", (uint64_t)leader->pid);
         put_number(record, "START_TICKS", leader->start_ticks);
         put_number(record, "OPENED_USEC", (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-        put(record, "AUTH", auth);
+        if (is_login)
+                put(record, "AUTH", auth);
         return 0;
 }
 
@@ -142,8 +149,8 @@ static int save(const struct record *record, int directory, const char *name)
         return r;
 }
 
-/* 0 and the leader, who names the record, or -errno and in *step what could not be done. */
-int record_write(pam_handle_t *pamh, const char *path, struct leader *leader, const char **step)
+/* 0 and the leader, who names the record; 1 where nobody becomes root; or -errno and in *step what could not be done. */
+int record_write(pam_handle_t *pamh, enum service_kind kind, const char *path, struct leader *leader, const char **step)
 {
         struct record record;
         char name[RECORD_NAME_SIZE];
@@ -154,8 +161,8 @@ int record_write(pam_handle_t *pamh, const char *path, struct leader *leader, co
         if (r < 0)
                 return r;
         *step = "look up the user";
-        r = compose(&record, pamh, leader);
-        if (r < 0)
+        r = compose(&record, pamh, kind, leader);
+        if (r != 0)
                 return r;
 
         directory = directory_open(path, true, step);

@@ -1,37 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which PAM services make no session of their own: those that change who acts inside one (su, sudo), those that no
- * person sits at (cron, a user's service manager), and greeters, where nobody has logged in yet. */
+/* What the opening of a PAM session means, by its service. Most are a login; these are not. Some change who acts
+ * within a session: where that is root from now on, the session is elevated. No person sits at the others (cron, a
+ * user's service manager), or nobody has logged in yet (greeters).
+ *
+ * runuser(1) is root's alone, so nobody becomes root by it. What systemd-run0 starts is no child of the session and not
+ * in its scope: there is no telling whose it is. */
 
 #include "pam_reaper.h"
 
 #include <string.h>
 
-static const char *const NO_SESSION[] = {
+static const struct {
+        const char *name;
+        enum service_kind kind;
+} SERVICES[] = {
     /* clang-format off */
-    "atd",
-    "cron",
-    "crond",
-    "doas",
-    "gdm-launch-environment",
-    "greetd-greeter",
-    "lightdm-greeter",
-    "polkit-1",
-    "runuser",
-    "runuser-l",
-    "sddm-greeter",
-    "su",
-    "su-l",
-    "sudo",
-    "sudo-i",
-    "systemd-run0",
-    "systemd-user",
+    {"atd", SERVICE_NOTHING},
+    {"cron", SERVICE_NOTHING},
+    {"crond", SERVICE_NOTHING},
+    {"doas", SERVICE_ELEVATES},
+    {"gdm-launch-environment", SERVICE_NOTHING},
+    {"greetd-greeter", SERVICE_NOTHING},
+    {"lightdm-greeter", SERVICE_NOTHING},
+    {"polkit-1", SERVICE_ELEVATES},
+    {"runuser", SERVICE_NOTHING},
+    {"runuser-l", SERVICE_NOTHING},
+    {"sddm-greeter", SERVICE_NOTHING},
+    {"su", SERVICE_ELEVATES},
+    {"su-l", SERVICE_ELEVATES},
+    {"sudo", SERVICE_ELEVATES},
+    {"sudo-i", SERVICE_ELEVATES},
+    {"systemd-run0", SERVICE_NOTHING},
+    {"systemd-user", SERVICE_NOTHING},
     /* clang-format on */
 };
 
-bool service_makes_session(const char *service)
+enum service_kind service_kind(const char *service)
 {
-        for (size_t i = 0; i < sizeof(NO_SESSION) / sizeof(NO_SESSION[0]); i++)
-                if (strcmp(service, NO_SESSION[i]) == 0)
-                        return false;
-        return true;
+        for (size_t i = 0; i < sizeof(SERVICES) / sizeof(SERVICES[0]); i++)
+                if (strcmp(service, SERVICES[i].name) == 0)
+                        return SERVICES[i].kind;
+        return SERVICE_SESSION;
 }

@@ -62,7 +62,11 @@ def module_lines(host: Host, path: str = SESSION) -> list[str]:
     return [line.split() for line in host.read(path).splitlines() if PAM_LINE in line]
 
 
-ENABLED = [["session", "optional", PAM_LINE]]
+LOGINS = ["session", "optional", PAM_LINE]
+# pam-auth-update takes two lines with the same control and module for one, and mixes up what is edited in them.
+ELEVATIONS = ["session", "[success=ok", "default=ignore]", PAM_LINE, "elevations"]
+ENABLED = [ELEVATIONS, LOGINS]
+PROFILES = ["reaper", "reaper-elevations"]
 
 
 def files(host: Host) -> set[str]:
@@ -88,7 +92,7 @@ def test_logins_work_before_during_and_after_installation(bare: Host, deb: str) 
         log_in_and_out(bare, "alice")
         assert early.command("echo still here") == "still here"
     assert module_lines(bare) == ENABLED
-    assert module_lines(bare, "/etc/pam.d/common-session-noninteractive") == []
+    assert module_lines(bare, "/etc/pam.d/common-session-noninteractive") == [ELEVATIONS]
     with bare.ssh("alice") as terminal:
         terminal.prompt()
         assert [record["SERVICE"] for record in records(bare, "alice")] == ["sshd"]
@@ -179,9 +183,9 @@ def test_reinstallation_after_removal(bare: Host, deb: str) -> None:
 def test_an_administrator_may_turn_the_module_off_for_good(bare: Host, deb: str) -> None:
     bare.install(deb)
     bare.run(
-        ["pam-auth-update", "--disable", "reaper"]
+        ["pam-auth-update", "--disable", *PROFILES]
         if supports_disable(bare)
-        else ["pam-auth-update", "--package", "--remove", "reaper"]
+        else ["pam-auth-update", "--package", "--remove", *PROFILES]
     )
     bare.apt("install", newer(bare, deb))
     log_in_and_out(bare, "alice")

@@ -96,6 +96,7 @@ class Stack:
     def __init__(self, tmp_path: Path, build: Build) -> None:
         self.build = build
         self.directory = tmp_path / "run" / "reaper" / "sessions"
+        self.marked = self.directory.parent / "elevated"
         self.directory.parent.parent.mkdir()
         self.services = tmp_path / "pam.d"
         self.services.mkdir()
@@ -170,13 +171,19 @@ class Stack:
             lines.append((names[int(match[1])], match[2]))
 
     def records(self) -> dict[str, bytes]:
-        if not self.directory.exists():
-            return {}
-        return {entry.name: entry.read_bytes() for entry in self.directory.iterdir()}
+        return contents(self.directory)
+
+    def marks(self) -> dict[str, bytes]:
+        return contents(self.marked)
 
     def record(self) -> dict[str, str]:
         """The only record there is, as its keys and still escaped values."""
         (raw,) = self.records().values()
+        return parse(raw)
+
+    def mark(self) -> dict[str, str]:
+        """The only mark of an elevation, likewise."""
+        (raw,) = self.marks().values()
         return parse(raw)
 
     def close(self) -> None:
@@ -185,6 +192,12 @@ class Stack:
             if login.process.poll() is None:
                 login.process.kill()
                 login.process.communicate()
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    if not directory.exists():
+        return {}
+    return {entry.name: entry.read_bytes() for entry in directory.iterdir()}
 
 
 def parse(raw: bytes) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Every option, the services that make no session, and lines of the wrong type."""
+"""Every option, the services that make no session of their own, and lines of the wrong type."""
 
 from __future__ import annotations
 
@@ -10,28 +10,23 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 IGNORE = "of use in session lines only, ignoring"
 
-NO_SESSION = [
+NOTHING = [
     "atd",
     "cron",
     "crond",
-    "doas",
     "gdm-launch-environment",
     "greetd-greeter",
     "lightdm-greeter",
-    "polkit-1",
     "runuser",
     "runuser-l",
     "sddm-greeter",
-    "su",
-    "su-l",
-    "sudo",
-    "sudo-i",
     "systemd-run0",
     "systemd-user",
 ]
+ELEVATES = ["doas", "polkit-1", "su", "su-l", "sudo", "sudo-i"]
 
 
-@pytest.mark.parametrize("service", NO_SESSION)
+@pytest.mark.parametrize("service", NOTHING)
 def test_services_that_make_no_session(stack, service):
     """Not even `require` has anything to say there, and the directory is not looked at."""
     result = stack.run("open", "close", service=service, options="require", directory="/nonexistent/reaper/sessions")
@@ -46,15 +41,16 @@ def test_all_others_do(stack, service):
 
 def test_the_table_is_sorted_and_the_man_page_has_all_of_it():
     source = (ROOT / "pam_hook" / "services.c").read_text()
-    assert re.findall(r'^ +"([^"]+)",$', source, re.MULTILINE) == NO_SESSION
+    table = re.findall(r'^ +\{"([^"]+)", SERVICE_(\w+)\},$', source, re.MULTILINE)
+    assert table == sorted([(name, "NOTHING") for name in NOTHING] + [(name, "ELEVATES") for name in ELEVATES])
     page = (ROOT / "packaging" / "man" / "pam_reaper.8").read_text()
-    assert not [name for name in NO_SESSION if not re.search(rf"(^|\s){re.escape(name)}(\s|$)", page)]
+    assert not [name for name, _ in table if not re.search(rf"(^|\s){re.escape(name)}(\s|$)", page)]
 
 
 def test_the_man_page_has_every_option():
     source = (ROOT / "pam_hook" / "pam_reaper.c").read_text()
     options = re.findall(r'argv\[i\], "(\w+)=?"\)', source)
-    assert options == sorted(options) == ["debug", "dir", "require", "skip"]
+    assert options == sorted(options) == ["debug", "dir", "elevations", "require", "skip"]
     page = (ROOT / "packaging" / "man" / "pam_reaper.8").read_text()
     assert not [name for name in options if f".It Cm {name}" not in page]
 
@@ -68,7 +64,7 @@ def test_skip(stack):
 
 
 def test_skip_does_not_undo_the_table(stack):
-    stack.run("open", service="su", options="skip=login")
+    stack.run("open", service="cron", options="skip=login")
     assert stack.records() == {}
 
 
@@ -82,15 +78,15 @@ def test_debug(stack):
 
 
 def test_debug_of_a_skipped_service(stack):
-    result = stack.run("open", "close", service="su", options="debug")
-    assert result.log == [("debug", "pam_reaper(su:session): service su makes no session")]
+    result = stack.run("open", "close", service="cron", options="debug")
+    assert result.log == [("debug", "pam_reaper(cron:session): service cron is passed over")]
 
 
 def test_without_debug_a_login_is_silent(stack):
     assert stack.run("open", "close").log == []
 
 
-@pytest.mark.parametrize("option", ["nonsense", "DEBUG", "debug=1", "required", "dir", "skip", "require="])
+@pytest.mark.parametrize("option", ["nonsense", "DEBUG", "debug=1", "required", "dir", "skip", "require=", "elevation"])
 def test_an_unknown_option_is_named_once_and_ignored(stack, option):
     result = stack.run("open", "close", options=option)
     assert (result.code("open"), result.code("close")) == (0, 0)
@@ -127,4 +123,5 @@ def test_auth_sufficient_lets_nobody_in(stack):
 def test_a_stack_of_this_module_alone_is_granted(stack):
     """Which PAM_IGNORE would not be."""
     assert stack.run("open", directory="/nonexistent/reaper/sessions").code("open") == 0
+    assert stack.run("open", service="cron").code("open") == 0
     assert stack.run("open", service="su").code("open") == 0

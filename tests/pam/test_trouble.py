@@ -90,6 +90,26 @@ def test_trouble(stack, name, require):
 
 
 @pytest.mark.parametrize("require", [False, True], ids=["optional", "require"])
+@pytest.mark.parametrize("name", sorted(TROUBLES.keys() - {"no-name"}))
+def test_trouble_keeps_nobody_from_being_root(stack, name, require):
+    """Not even `require`: a person without a way to become root cannot repair what is wrong."""
+    trouble = TROUBLES[name]
+    directory = trouble.directory or str(stack.directory)
+    marked = f"{directory.rpartition('/')[0]}/elevated"
+    stack.build = replace(stack.build, prefix=trouble.prefix)
+    result = stack.run(
+        "item:RUSER=ann", "item:TTY=/dev/pts/3", "open", f"list:{marked}", "close",
+        service="sudo", user=trouble.user, options="require" if require else "",
+        directory=directory, setup=f'D="${{D%/*}}/elevated"; {trouble.setup}',
+    )  # fmt: skip
+    assert result.code("open") == result.code("close") == 0
+    text = f"cannot record the elevation of ann in {marked}, failed to {trouble.line}, ignoring"
+    assert result.log == [("err", f"pam_reaper(sudo:session): {text}")]
+    (listing,) = [line.split()[1:] for line in result.output if line.split()[0] == "list"]
+    assert listing == list(trouble.left)
+
+
+@pytest.mark.parametrize("require", [False, True], ids=["optional", "require"])
 def test_one_descriptor_left(stack, require):
     """Which libpam needs for itself after us, so that it must not go to syslog: there is none."""
     stack.build = replace(stack.build, prefix=("prlimit", "--nofile=64:64"))
