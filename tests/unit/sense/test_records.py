@@ -8,7 +8,8 @@ import pytest
 
 from reaper.decide.model import SessionKey
 from reaper.errors import ReaperError
-from reaper.sense.records import MAX_BYTES, Record, Records, parse_name, parse_record
+from reaper.sense.pamfiles import MAX_BYTES
+from reaper.sense.records import Record, Records, parse_name, parse_record
 
 KEY = SessionKey(123, 456)
 GOOD = (
