@@ -19,6 +19,7 @@ from reaper.control.server import Server
 from reaper.daemon import Daemon
 from reaper.decide import config, report, snapshot, view
 from reaper.decide.events import Priority
+from reaper.decide.model import SessionKey
 from reaper.decide.policy import Policy
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
@@ -39,7 +40,7 @@ class Service:
         self._server = Server(self._selector, self, on_error=functools.partial(journal.note, Priority.ERR))
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
-        self._leaders = Leaders()
+        self._leaders: Leaders[SessionKey] = Leaders()
         self._signals: set[int] = set()
         self._rejected = ""
         self._watchdog_usec = int(os.environ.get("WATCHDOG_USEC", "0")) // 2
@@ -175,7 +176,7 @@ class Service:
             raise CallError("io.reaper.NoSuchSession", session=name[:200])
         policy = self._daemon.policy
         groups = (self._daemon.groups_of(tracked.session, policy) if policy else None) or frozenset[str]()
-        return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec)}
+        return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec, self._daemon.local)}
 
     def _find(self, uid: int, name: str) -> Tracked | None:
         terminal = name[len("/dev/") :] if name.startswith("/dev/") else name

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from reaper.act import notify, runtime, terminate
 from reaper.act.notify import Delivery
 from reaper.decide.lifecycle import Rung
-from reaper.decide.model import SessionKey, Targets
+from reaper.decide.model import ProcessId, SessionKey, Targets
 from reaper.decide.policy import Kill
 
 
@@ -28,6 +28,10 @@ class Actor:
     def remove_record(self, key: SessionKey) -> None:
         """See runtime.remove_record."""
         runtime.remove_record(key, self._directory)
+
+    def remove_mark(self, process: ProcessId) -> None:
+        """See runtime.remove_mark."""
+        runtime.remove_mark(process, self._directory)
 
     def write_state(self, lines: Iterable[str]) -> None:
         """See runtime.write_state."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 
-from reaper.decide.model import SessionKey
+from reaper.decide.model import ProcessId, SessionKey
 
 DIRECTORY = "/run/reaper"
 
@@ -28,3 +28,9 @@ def remove_record(key: SessionKey, directory: str = DIRECTORY) -> None:
     """Clears away the record of a leader that died without closing its PAM session."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{directory}/sessions/{key}")
+
+
+def remove_mark(process: ProcessId, directory: str = DIRECTORY) -> None:
+    """Clears away the mark of an elevation whose su or sudo died without closing its PAM session."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{directory}/elevated/{process.pid}.{process.start_ticks}")

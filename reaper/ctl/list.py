@@ -36,7 +36,7 @@ def _row(session: dict[str, Any]) -> str:
     more = f"+{len(terminals) - 1}" if len(terminals) > 1 else ""
     return _ROW.format(
         session["session"],
-        session["user"],
+        session["user"] + ("#" if session["elevated"] else ""),  # as a prompt has it where root types
         session["remote"] or session["origin"],
         (terminals[0] if terminals else "-") + more,
         span(session["idle_usec"]).replace(" ", ""),

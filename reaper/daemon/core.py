@@ -10,12 +10,14 @@ from typing import Callable
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.messenger import Messenger
+from reaper.daemon.circumstances import Circumstances
 from reaper.daemon.endings import Endings
 from reaper.daemon.looks import Looks
 from reaper.decide import brake, messages, report, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
+from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Act, Fact, Phase, Rung, Spare, Tell, Warn
 from reaper.decide.model import Instant, Session, SessionKey
 from reaper.decide.policy import Policy
@@ -52,6 +54,7 @@ class Daemon:
         self._boot_id = boot_id
         self._messenger = Messenger(actor, journal, name)
         self._looks = Looks(host)
+        self._circumstances = Circumstances(host)
         self._endings = Endings(host, actor)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._ledger = Ledger()
@@ -103,6 +106,7 @@ class Daemon:
     def _poll(self, now: Instant) -> None:
         self._journal.flush()
         self._discover(now)
+        self._heed_circumstances(now)
         previous = self._polled or now
         moved = self._looks.moved(self.sessions)
         stirred = [key for key, each in self.sessions.items() if key in moved or not self._looks.is_quiet(each, now)]
@@ -151,6 +155,17 @@ class Daemon:
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
         self._is_dirty = True
 
+    def _heed_circumstances(self, now: Instant) -> None:
+        """Judges anew those of whom a rule may ask what has just changed: whether root acts, and the hour."""
+        turn = self._circumstances.look(self.sessions, self.policy, now.boot_usec)
+        for problem in turn.problems:
+            self._journal.note(Priority.WARNING, f"{problem}, ignoring")
+        for process in turn.dead_marks:
+            self._actor.remove_mark(process)
+        for key in turn.sessions:
+            self.sessions[key] = self._circumstances.elevate(self.sessions[key])
+            self._guarded(key, now, self._apply_policy)
+
     def _watch(self, key: SessionKey) -> None:
         if not self.on_track(key):
             self._unwatched.add(key)
@@ -159,6 +174,11 @@ class Daemon:
     def policy_id(self) -> str:
         """The id of the policy in force, or ""."""
         return self.policy.id if self.policy else ""
+
+    @property
+    def local(self) -> LocalTime | None:
+        """The time of day that rules went by at the last look; None where none asks."""
+        return self._circumstances.local
 
     def _look(
         self, key: SessionKey, now: Instant, previous: Instant, *, is_moved: bool = False, is_probed: bool = True
@@ -274,6 +294,7 @@ class Daemon:
         self._looks.poll_usec = policy.poll_usec
         self._host.terminal_servers = policy.terminal_servers
         self._groups.clear()
+        self._circumstances.is_turned(policy)
         for key in list(self.sessions):
             self._guarded(key, now, self._apply_policy)
         self.hasten(now.boot_usec + policy.poll_usec)
@@ -293,7 +314,7 @@ class Daemon:
                 self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
             return
         self._unjudged.discard(key)
-        self._commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec), now)
+        self._commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec, self.local), now)
 
     def groups_of(self, session: Session, policy: Policy) -> frozenset[str] | None:
         """A user's groups as of their last login or of the last reload; None where no name service tells.
@@ -317,8 +338,10 @@ class Daemon:
             self.sessions[tracked.session.key] = tracked
             self._looks.remember(tracked)
             self._watch(tracked.session.key)
-            if self.policy is not None:
-                self._guarded(tracked.session.key, now, self._apply_policy)
+        if self.policy is not None:
+            self._heed_circumstances(now)  # first: under other limits than theirs what was announced would not count
+            for key in list(self.sessions):
+                self._guarded(key, now, self._apply_policy)
 
     def save(self) -> None:
         """Writes the state, so that a restart changes no outcome. Says so once if it cannot, and goes on."""

@@ -42,6 +42,8 @@ def _lines(mapping: dict[str, Any]) -> Iterator[str]:
 
 def _scalar(value: str | int) -> str:
     """Plain where every reader of YAML takes it for the same text; else quoted as JSON does, which YAML shares."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):
         return str(value)
     return json.dumps(value, ensure_ascii=False)

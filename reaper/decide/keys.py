@@ -9,9 +9,11 @@ from reaper.decide.policy import Action, Kill, Origin
 from reaper.decide.values import (
     Value,
     activity,
+    boolean,
     duration,
     each,
     glob,
+    hours,
     leads,
     limit,
     message,
@@ -45,6 +47,8 @@ MATCH: Mapping[str, tuple[str, Value]] = {
     "from": ("remote", plain(each(remote, "remove the key to match every host"))),
     "terminal": ("terminal", plain(each(terminal, "remove the key, or write none"))),
     "service": ("service", plain(each(glob, "remove the key to match every service"))),
+    "elevated": ("elevated", boolean),
+    "hours": ("hours", plain(each(hours, "remove the key to match at all hours"))),
 }
 """Key: the field of Match and its value."""
 
@@ -77,7 +81,5 @@ LATER: Mapping[str, str] = {
     "busy_max": "remove it: give those who run long jobs a longer idle",
     "share_activity": "remove it: each session counts for itself",
     "hold_max": "remove it: there are no holds",
-    "elevated": "remove it: match by user, group or service",
-    "hours": "remove it: a rule is in force at all hours",
 }
 """Keys that DESIGN has and this version not, and what to do instead: never to be accepted and ignored."""

@@ -1,6 +1,7 @@
 """What a rule matches on: a session seen from the policy's side, and the reason why a rule does not fit it.
 
-Pure: no I/O, no name service, no address lookup.  Names, groups and the remote host arrive as text.
+Pure: no I/O, no name service, no address lookup, no clock.  Names, groups and the remote host arrive as text, and so
+does the time of day, as a value.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import functools
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Union
+
+from reaper.decide.hours import Hours, LocalTime, is_within
 
 if TYPE_CHECKING:  # ipaddress costs most of a MiB: it is loaded by the first policy that names an address
     import ipaddress
@@ -35,10 +38,11 @@ class Origin(enum.Enum):
 
 @dataclass(frozen=True)
 class Subject:
-    """One session as rules see it.
+    """One session as rules see it, at one moment.
 
     `groups` holds the names of the primary and all secondary groups.  `remote` is the host as PAM reported it, an
     address or a name, empty for a local session.  `terminals` are the outer terminals without /dev/ (``pts/3``).
+    `elevated`: root acts in it, or it is root's own.  `local` is the time of day at the host, None where no rule asks.
     """
 
     user: str
@@ -48,6 +52,8 @@ class Subject:
     remote: str
     terminals: tuple[str, ...]
     service: str
+    elevated: bool = False
+    local: LocalTime | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Match:
 
     `user`, `group`, `terminal` and `service` are globs that know upper and lower case; digits alone in `user` are a
     user id too.  `remote` (the key ``from``) holds addresses and networks as parse_network() takes them, and globs
-    for host names.  A Match with no condition fits every session.
+    for host names.  `elevated` is None where it does not matter.  A Match with no condition fits every session.
     """
 
     user: tuple[str, ...] = ()
@@ -65,6 +71,8 @@ class Match:
     remote: tuple[str, ...] = ()
     terminal: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
+    elevated: bool | None = None
+    hours: tuple[Hours, ...] = ()
 
 
 def mismatch(match: Match, subject: Subject) -> str:
@@ -81,6 +89,10 @@ def mismatch(match: Match, subject: Subject) -> str:
         return f"terminal {', '.join(subject.terminals) or NO_TERMINAL} is not {_either(match.terminal)}"
     if match.service and not any(fnmatchcase(subject.service, pattern) for pattern in match.service):
         return f"service {subject.service or 'unknown'} is not {_either(match.service)}"
+    if match.elevated is not None and match.elevated is not subject.elevated:
+        return f"the session is {'' if subject.elevated else 'not '}elevated"
+    if match.hours and not (subject.local and is_within(match.hours, subject.local)):
+        return f"now is {subject.local or 'unknown'}, not {_either(tuple(map(str, match.hours)))}"
     return ""
 
 

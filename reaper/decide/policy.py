@@ -288,8 +288,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "from": list(rule.match.remote),
         "terminal": list(rule.match.terminal),
         "service": list(rule.match.service),
+        "elevated": rule.match.elevated,
+        "hours": list(map(str, rule.match.hours)),
     }
-    match = {key: patterns for key, patterns in conditions.items() if patterns}
+    match = {key: wanted for key, wanted in conditions.items() if wanted not in (None, [])}
     return {"name": rule.name, **({"match": match} if match else {}), **{key: limits[key] for key in rule.given}}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reaper.decide import evidence, lifecycle
+from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.model import Instant, Reading, Session, Work
 from reaper.decide.policy import (
@@ -31,7 +32,18 @@ SEEN = "seen"  # the evidence of a session of which nothing is known of the time
 class Tracked:
     """One session, its life, and the limits that apply; `limits` is None while no policy is known."""
 
-    __slots__ = ("due_usec", "life", "limits", "readings", "refusal", "rule", "session", "tampered", "work")
+    __slots__ = (
+        "due_usec",
+        "elevated",
+        "life",
+        "limits",
+        "readings",
+        "refusal",
+        "rule",
+        "session",
+        "tampered",
+        "work",
+    )
 
     session: Session
     life: Life
@@ -42,6 +54,7 @@ class Tracked:
     tampered: tuple[str, ...]  # the terminals whose forgery has been reported
     due_usec: int | None  # when time alone changes something
     work: Work | None  # where its work counts: what the next look is held against
+    elevated: bool  # root acts in it, or it is root's own
 
     @property
     def terminals(self) -> tuple[str, ...]:
@@ -75,22 +88,31 @@ class Change:
     tampered: tuple[str, ...] = ()
 
 
-def subject_of(session: Session, terminals: tuple[str, ...], groups: frozenset[str]) -> Subject:
+def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None) -> Subject:
     """What rules match on."""
+    session = tracked.session
     return Subject(
         user=session.user,
         uid=session.uid,
         groups=groups,
         origin=session.origin,
         remote=session.remote,
-        terminals=terminals,
+        terminals=tracked.terminals,
         service=session.service,
+        elevated=tracked.elevated,
+        local=local,
     )
 
 
 def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracked:
     """A session that is watched from now on, as yet without limits."""
-    return Tracked(session, life, readings, "", None, "", (), None, None)
+    return Tracked(session, life, readings, "", None, "", (), None, None, elevated=session.uid == 0)
+
+
+def elevate(tracked: Tracked, is_marked: bool) -> Tracked:
+    """The same with or without a root that acts in it (su, sudo); root's own session always has one."""
+    elevated = is_marked or tracked.session.uid == 0
+    return tracked if tracked.elevated is elevated else replace(tracked, elevated=elevated)
 
 
 def counts_work(tracked: Tracked, has_terminal: bool) -> bool:
@@ -133,11 +155,13 @@ def _shows(tracked: Tracked) -> bool:
     return bool(tracked.readings) or tracked.work is not None or tracked.session.origin is Origin.GRAPHICAL
 
 
-def apply_policy(tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int) -> Change:
-    """Puts a session under a policy. Without one, nothing is due."""
+def apply_policy(
+    tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int, local: LocalTime | None = None
+) -> Change:
+    """Puts a session under a policy. Without one, nothing is due. `local` is for policies that ask for it."""
     if policy is None:
         return Change(replace(tracked, rule="", limits=None, due_usec=None), ())
-    verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups))
+    verdict = judge(policy, subject_of(tracked, groups, local))
     if tracked.session.origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
         verdict = replace(verdict, limits=without_limits(verdict.limits))
     elif not tracked.readings:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from reaper.decide import yamltree
 from reaper.decide.duration import USEC_PER_SEC, DurationError, format_duration, parse_duration
+from reaper.decide.hours import Hours, HoursError, parse_hours
 from reaper.decide.match import parse_network
 from reaper.decide.policy import AUTO, NEVER, SHORTEST_LIMIT_USEC, UNLIMITED, Activity
 from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem
@@ -249,6 +250,22 @@ def remote(node: Node) -> str:
         hint = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
         raise node.place.error(f"'{shown(written)}' is neither an address nor a host name", hint)
     return written.lower().rstrip(".") or written
+
+
+def boolean(node: Node) -> bool:
+    """`true` or `false`, and none of YAML's other spellings."""
+    written = text(node)
+    if written not in ("true", "false"):
+        raise node.place.error(f"'{shown(written)}' is neither true nor false", "write true or false")
+    return written == "true"
+
+
+def hours(node: Node) -> Hours:
+    """Hours of the week."""
+    try:
+        return parse_hours(text(node))
+    except HoursError as error:
+        raise node.place.error(shown(error.message, 200), error.hint) from None
 
 
 def _network_hint(written: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reaper.decide import lifecycle
+from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase
 from reaper.decide.messages import plain, span
 from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
@@ -29,6 +30,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
         "service": plain(session.service),
         "terminals": list(tracked.terminals),
         "leader": session.key.pid,
+        "elevated": tracked.elevated,
         "phase": life.phase.value,
         "evidence": life.evidence,
         "idle_usec": max(0, now_usec - life.evidence_usec),
@@ -52,9 +54,11 @@ def _next(tracked: Tracked) -> str:
     return _NEXT_AT_LIMIT[tracked.limits.action]
 
 
-def explain(tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int) -> dict[str, Any]:
+def explain(
+    tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int, local: LocalTime | None = None
+) -> dict[str, Any]:
     """The io.reaper.Explanation of a tracked session."""
-    verdict = judge(policy, subject_of(tracked.session, tracked.terminals, groups)) if policy else None
+    verdict = judge(policy, subject_of(tracked, groups, local)) if policy else None
     shown = of_session(tracked, now_usec)
     return {
         "session": shown,
@@ -92,6 +96,9 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None)
             f" {span(shown['idle_usec'])} ago."
         ),
     ]
+    if tracked.elevated:
+        who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su or sudo"
+        lines.append(f"It is elevated: {who}.")
     if tracked.refusal:
         lines.append(f"Refused as evidence: {tracked.refusal}.")
     if verdict is None:

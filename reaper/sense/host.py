@@ -13,11 +13,13 @@ from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
 from reaper import procfs
+from reaper.decide.hours import LocalTime
 from reaper.decide.model import Holding, Instant, ProcessId, Reading, Session, SessionKey, Targets, Usage, Work
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 from reaper.sense import connections, logins, processes, terminals, work
-from reaper.sense.clock import read_clock
+from reaper.sense.clock import read_clock, read_local_time
+from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.logind import Logind
 from reaper.sense.records import Records
 
@@ -36,16 +38,23 @@ class Discovery(NamedTuple):
 class Host:
     """Reads this host. Keeps nothing but what it has asked logind once, so as not to ask again."""
 
-    def __init__(self, records: Records | None = None, logind: Logind | None = None) -> None:
+    def __init__(
+        self, records: Records | None = None, logind: Logind | None = None, elevations: Elevations | None = None
+    ) -> None:
         self._records = records if records is not None else Records()
         self._logind = logind if logind is not None else Logind()
         self.terminal_servers: tuple[str, ...] = ()  # the user's programs that are taken for terminals, by name
+        self._elevations = elevations if elevations is not None else Elevations()
         self._asked: set[str] = set()
         self._broken: set[SessionKey] = set()
 
     def clock(self) -> Instant:
         """Now, on both clocks."""
         return read_clock()
+
+    def local_time(self) -> LocalTime:
+        """Now, as people on this host say it."""
+        return read_local_time()
 
     def boot_id(self) -> str:
         """This boot's id (random(4))."""
@@ -134,6 +143,10 @@ class Host:
             return True
         unclosed = session.source == "logind" or self._records.exists(session.key)
         return unclosed and bool(connections.survivors(session.scope))
+
+    def elevated(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
+        """In which of the sessions root acts; `anew` where there are some that were not there at the last look."""
+        return self._elevations.look(sessions, now_usec, anew=anew)
 
     def terminal_names(self, session: Session) -> frozenset[str]:
         """The session's outer terminals at this moment.

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reaper.decide.config import PolicyError, Source, describe, parse
 from reaper.decide.duration import LONGEST_USEC, DurationError, format_duration, parse_duration
+from reaper.decide.hours import LocalTime
 from reaper.decide.keys import BRAKE, CEILING, LATER, LIMITS, MATCH, SECTIONS, TOP
 from reaper.decide.policy import (
     BUILT_IN,
@@ -31,6 +32,8 @@ from reaper.decide.policy import (
     judge,
     longest_lead,
 )
+
+from .hours import week_hours
 
 SECOND = 1_000_000
 
@@ -65,6 +68,8 @@ matches = st.builds(
     remote=st.lists(networks.filter(lambda text: not text.startswith("::ffff:")), max_size=3).map(tuple),
     terminal=st.lists(globs | st.sampled_from(["none", "any", "pts/*"]), max_size=3).map(tuple),
     service=st.lists(globs, max_size=3).map(tuple),
+    elevated=st.none() | st.booleans(),
+    hours=st.lists(week_hours, max_size=3).map(tuple),
 )
 ceilings = st.builds(Ceiling, idle_usec=limit_usecs, max_usec=limit_usecs)
 subjects = st.builds(
@@ -76,6 +81,8 @@ subjects = st.builds(
     remote=st.sampled_from(["", "10.0.0.1", "bastion"]) | st.text(max_size=20),
     terminals=st.sampled_from([(), ("pts/0",), ("tty1", "pts/1")]),
     service=st.sampled_from(["sshd", "login"]),
+    elevated=st.booleans(),
+    local=st.none() | st.builds(LocalTime, st.integers(0, 6), st.integers(0, 1439)),
 )
 
 
@@ -135,6 +142,7 @@ words = st.sampled_from(
         *BRAKE,
         *LATER,
         *("name", "standard", "never", "none", "any", "15m", "1h 30min", "16s", "8s", "ssh", "root", "unlimited", "3"),
+        *("true", "Mon..Fri 08:00-18:00", "Sat", "22:00-06:00"),
         *("10.0.0.0/8", "10.0.0.1/8", "::1", "[", "'", '"', "*", "&a", "!!x", "", "\ud800", "input", "lock", "observe"),
     ]
 )

@@ -29,6 +29,7 @@ from reaper.decide.policy import BUILT_IN, Kill, Limits, Origin, Policy
 from reaper.errors import ReaperError
 from reaper.sense.host import Discovery
 from tests.unit.simulated import SECOND, Clock, FakeTty
+from tests.unit.surroundings import FakeSurroundings
 
 HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
 ANY_END = frozenset([HUP, TERM, KILL])
@@ -107,10 +108,11 @@ class FakeLogin:
         return [each for each in (self.leader, *self.survivors, *self.processes) if each.is_alive]
 
 
-class FakeHost:
+class FakeHost(FakeSurroundings):
     """A host of as many logins as a test wants."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.time = Clock()
         self.logins: dict[SessionKey, FakeLogin] = {}
         self.strangers: dict[str, FakeTty] = {}  # inner ptys: tmux's, screen's
@@ -278,6 +280,7 @@ class FakeActor:
         self._host = host
         self.climbs: list[tuple[Rung, Kill, str]] = []
         self.removed: list[SessionKey] = []
+        self.removed_marks: list[ProcessId] = []
         self.states: list[tuple[str, int]] = []  # each with how many rungs had been climbed by then
         self.state_trouble: OSError | None = None
 
@@ -313,6 +316,9 @@ class FakeActor:
 
     def remove_record(self, key: SessionKey) -> None:
         self.removed.append(key)
+
+    def remove_mark(self, process: ProcessId) -> None:
+        self.removed_marks.append(process)
 
     def write_state(self, lines: Iterable[str]) -> None:
         if self.state_trouble is not None:

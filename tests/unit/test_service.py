@@ -18,6 +18,7 @@ from reaper.decide.events import Kind
 from reaper.decide.policy import Match, Policy, Rule
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
+from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
 from reaper.sense.records import Records
 from reaper.service import Service
@@ -150,8 +151,10 @@ class NoLogind:
 
 
 @pytest.fixture
-def host(tmp_path) -> Host:
-    return Host(Records(str(tmp_path)), NoLogind())  # type: ignore[arg-type]
+def host(tmp_path) -> Iterator[Host]:
+    elevations = Elevations(str(tmp_path / "elevated"))
+    yield Host(Records(str(tmp_path)), NoLogind(), elevations)  # type: ignore[arg-type]
+    elevations.close()
 
 
 def test_the_file_of_the_state(host, tmp_path):

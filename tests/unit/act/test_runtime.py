@@ -9,7 +9,7 @@ import pytest
 
 from reaper.act import runtime
 from reaper.act.actor import Actor
-from reaper.decide.model import SessionKey
+from reaper.decide.model import ProcessId, SessionKey
 
 
 def test_the_state_is_whole_and_roots_alone(tmp_path):
@@ -48,4 +48,15 @@ def test_records_are_cleared_away(tmp_path):
     actor = Actor(str(tmp_path))
     actor.remove_record(SessionKey(5, 7))
     actor.remove_record(SessionKey(5, 7))
+    assert os.listdir(directory) == ["5.8"]
+
+
+def test_marks_are_cleared_away(tmp_path):
+    directory = tmp_path / "elevated"
+    directory.mkdir()
+    (directory / "5.7").write_text("x")
+    (directory / "5.8").write_text("x")
+    actor = Actor(str(tmp_path))
+    actor.remove_mark(ProcessId(5, 7))
+    actor.remove_mark(ProcessId(5, 7))
     assert os.listdir(directory) == ["5.8"]

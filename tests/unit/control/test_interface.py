@@ -132,6 +132,7 @@ def every_session() -> list[tuple[Tracked, int]]:
     found += [make(Origin.SSH, make_limits(action=action), 0, phase=phase) for action in Action for phase in Phase]
     found += [
         make(Origin.SSH, None, 0),
+        (tracking.elevate(make(Origin.SSH, make_limits(), 0)[0], is_marked=True), NOW),
         make(Origin.SSH, make_limits(), 0, terminals=0),
         make(Origin.SSH, make_limits(idle_usec=None), 0),
         make(Origin.SSH, make_limits(max_usec=20 * SECOND, idle_usec=10 * MINUTE), 5),
@@ -181,6 +182,11 @@ def test_the_enums_that_know_nothing_as_well():
     session = INTERFACE.types["Session"]
     assert session["action"] == {"none", *(each.value for each in Action)}
     assert session["reason"] == {"none", *(each.value for each in Reason)}
+
+
+def test_a_session_is_elevated_or_not():
+    shown = {view.of_session(tracked, now)["elevated"] for tracked, now in SESSIONS}
+    assert shown == {True, False}
 
 
 NULLABLE = [name for name, kind in INTERFACE.types["Session"].items() if isinstance(kind, tuple) and kind[0] == "?"]

@@ -30,6 +30,7 @@ NOBODY = "a program that prints is nobody who is there: remove it"
 UNITS = "the units are us, ms, s, min, h, d, w"
 FIRST = "52s at most: 8s must pass between the last key and the first warning"
 NETWORK = "write one address, or a network as 10.0.0.0/8"
+DAYS = "the days are Mon, Tue, Wed, Thu, Fri, Sat, Sun; Mon..Fri is a range, Mon,Wed a list"
 SESSIONS = "write unlimited, or a number from 1 to 100000; to end none, use action: observe"
 NO_NUMBERS = ("0", "-1", "1.5", "0x10", "100001", "never", "ten", "9" * 50)
 
@@ -194,6 +195,11 @@ WORDS = [
     (match("from: 10.0.0.256"), "2:27: '10.0.0.256' is not an address", NETWORK),
     (match("from: 'fd00:*'"), "2:27: 'fd00:*' is neither an address nor a host name", HOSTS),
     (match("from: 'a b'"), "2:27: 'a b' is neither an address nor a host name", HOSTS),
+    (match("elevated: yes"), "2:31: 'yes' is neither true nor false", "write true or false"),
+    (match("elevated: [true]"), "2:31: one value belongs here, not a list", KEY_VALUE),
+    (match("hours: []"), "2:28: the list is empty", "remove the key to match at all hours"),
+    (match("hours: 18:00"), "2:28: '18:00' has no end", "write from when to when, as 08:00-18:00"),
+    (match("hours: [Mon, Mun]"), "2:34: 'Mun' in 'Mun' is not a day of the week", DAYS),
     ("ceiling: {except: [brek]}\nrules: [{name: break}]", "1:20: there is no rule brek", "did you mean break?"),
     ("ceiling: {except: x}", "1:19: there is no rule x", "there are no rules"),
     ("ceiling: {exept: []}", "1:11: ceiling has no key 'exept'", "did you mean except?"),
@@ -216,16 +222,6 @@ LATER = [
     ),
     (rule("hold_max: 1h"), "2:13: hold_max is not in this version of reaper", "remove it: there are no holds"),
     (rule("activity: [input, output]"), "2:31: 'output' is not in this version of reaper", NOBODY),
-    (
-        match("elevated: yes"),
-        "2:21: elevated is not in this version of reaper",
-        "remove it: match by user, group or service",
-    ),
-    (
-        match("hours: 8-18"),
-        "2:21: hours is not in this version of reaper",
-        "remove it: a rule is in force at all hours",
-    ),
 ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from reaper.decide.hours import parse_hours
 from reaper.decide.policy import (
     BUILT_IN,
     Action,
@@ -142,6 +143,15 @@ def test_the_id_is_of_what_is_enforced():
 
 def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
     assert BUILT_IN.id == "9f83b4a5ecba"
+
+
+@pytest.mark.parametrize("elevated", [True, False])
+def test_a_condition_that_must_be_false_is_in_the_document_too(elevated):
+    given = Rule("x", Match(elevated=elevated, hours=(parse_hours("mon 8:00 - 9:00"),)), STANDARD)
+    assert document(policy(given))["rules"] == [
+        {"name": "x", "match": {"elevated": elevated, "hours": ["Mon 08:00-09:00"]}}
+    ]
+    assert policy(given).id != policy(replace(given, match=replace(given.match, elevated=not elevated))).id
 
 
 def test_the_document_is_complete():

@@ -2,7 +2,12 @@
 
 import pytest
 
+from reaper.decide.hours import LocalTime, parse_hours
 from reaper.decide.match import Match, Origin, Subject, mismatch
+
+SATURDAY_NIGHT = LocalTime(5, 3 * 60 + 10)
+OFFICE = parse_hours("Mon..Fri 08:00-18:00")
+WEEKEND = parse_hours("Sat,Sun")
 
 
 def subject(**given):
@@ -14,6 +19,8 @@ def subject(**given):
         "remote": "10.1.2.3",
         "terminals": ("pts/3",),
         "service": "sshd",
+        "elevated": False,
+        "local": SATURDAY_NIGHT,
     }
     return Subject(**{**fields, **given})
 
@@ -42,6 +49,10 @@ FITS = [
     (Match(terminal=("none",)), {"terminals": ()}),
     (Match(terminal=("none", "tty1")), {"terminals": ("tty1",)}),
     (Match(service=("sshd", "login")), {}),
+    (Match(elevated=False), {}),
+    (Match(elevated=True), {"elevated": True}),
+    (Match(hours=(OFFICE, WEEKEND)), {}),
+    (Match(hours=(OFFICE,)), {"local": LocalTime(0, 8 * 60)}),
     (Match(user=("alice",), group=("ops",), origin=(Origin.SSH,), remote=("10.0.0.0/8",), service=("ss*",)), {}),
 ]
 
@@ -75,7 +86,13 @@ FITS_NOT = [
     (Match(service=("login",)), {}, "service sshd is not login"),
     (Match(service=("login",)), {"service": ""}, "service unknown is not login"),
     (Match(user=("alice",), service=("login",)), {}, "service sshd is not login"),
-]
+    (Match(elevated=True), {}, "the session is not elevated"),
+    (Match(elevated=False), {"elevated": True}, "the session is elevated"),
+    (Match(hours=(OFFICE,)), {}, "now is Sat 03:10, not Mon..Fri 08:00-18:00"),
+    (Match(hours=(OFFICE, WEEKEND)), {"local": LocalTime(4, 1080)},
+     "now is Fri 18:00, not Mon..Fri 08:00-18:00 or Sat,Sun"),
+    (Match(hours=(WEEKEND,)), {"local": None}, "now is unknown, not Sat,Sun"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("match", "given", "why"), FITS_NOT)

@@ -173,3 +173,48 @@ def test_the_fake_has_the_same_methods(fake, original):
             continue
         ours, theirs = inspect.signature(getattr(fake, name)), inspect.signature(method)
         assert list(ours.parameters) == list(theirs.parameters), name
+
+
+def elevated(world, anew: bool = False) -> set:
+    return set(world.host.elevated([world.session], world.host.clock().boot_usec, anew=anew).sessions)
+
+
+def test_root_acts_in_a_session_until_they_leave(world):
+    line = world.open()
+    assert elevated(world, anew=True) == set()
+    mark = world.become_root(line.name)
+    assert elevated(world) == {world.session.key}
+    assert elevated(world) == {world.session.key}
+    world.leave_root(mark)
+    assert elevated(world) == set()
+
+
+def test_a_killed_sudo_leaves_its_mark(world):
+    line = world.open()
+    world.become_root(line.name)
+    assert elevated(world, anew=True) == {world.session.key}
+    world.end()
+    found = world.host.elevated([world.session], world.host.clock().boot_usec, anew=False)
+    assert (found.sessions, found.dead_marks, found.problems) == (frozenset(), [line.shell], [])
+
+
+def test_a_mark_of_another_session_is_not_of_this_one(world):
+    world.become_root(world.open().name)
+    assert world.host.elevated([], world.host.clock().boot_usec, anew=True).sessions == frozenset()
+
+
+def test_the_time_of_day(world):
+    now = world.host.local_time()
+    assert 0 <= now.weekday < 7
+    assert 0 <= now.minute < 24 * 60
+
+
+def test_the_time_of_day_is_that_of_the_zone_as_it_is_now(real, monkeypatch):
+    monkeypatch.setenv("TZ", "AAA-3")
+    first = real.host.local_time()
+    monkeypatch.setenv("TZ", "BBB-9")
+    second = real.host.local_time()
+    monkeypatch.undo()
+    real.host.local_time()
+    minutes = [now.weekday * 1440 + now.minute for now in (first, second)]
+    assert (minutes[1] - minutes[0]) % (7 * 1440) in (360, 361)

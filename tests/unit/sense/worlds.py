@@ -9,13 +9,15 @@ import os
 import time
 
 from reaper.decide.model import NS_PER_SEC, ProcessId, Session
-from reaper.sense import processes
+from reaper.sense import elevations, processes
+from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
 from reaper.sense.logind import LogindSession
 from reaper.sense.records import Records
 from tests.unit.fakes import FakeHost, FakeProcess
 from tests.unit.people import Line, RealLogin
 from tests.unit.simulated import SECOND, FakeTty
+from tests.unit.surroundings import FakeSudo
 
 
 class FakeLogind:
@@ -44,7 +46,9 @@ class RealWorld:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.logind = FakeLogind()
-        self.host = Host(Records(directory), self.logind)  # type: ignore[arg-type]
+        self.marks = os.path.join(directory, "elevated")
+        self.elevations = Elevations(self.marks)
+        self.host = Host(Records(directory), self.logind, self.elevations)  # type: ignore[arg-type]
         self.login = RealLogin()
         self.session: Session = self.login.session
         self.leader = ProcessId(*self.session.key)
@@ -76,8 +80,30 @@ class RealWorld:
         self.login.stop()
         wait_until(lambda: not any(processes.is_alive(each) for line in lines for each in (line.shell, line.job)))
 
+    def become_root(self, name: str) -> str:
+        """A process on a terminal has made itself root's, and been so for a while; what it does is no matter."""
+        shell = self.login.lines[name].shell
+        os.makedirs(self.marks, exist_ok=True)
+        began = self.host.clock().boot_usec - elevations.BRIEF_USEC
+        return write_mark(self.marks, shell, OPENED_USEC=str(began))
+
+    def leave_root(self, mark: str) -> None:
+        os.unlink(mark)
+
     def stop(self) -> None:
         self.login.stop()
+        self.elevations.close()
+
+
+def write_mark(directory: str, process: ProcessId, **values: str) -> str:
+    """A mark as the module writes it; returns its path."""
+    about = {"LEADER": str(process.pid), "START_TICKS": str(process.start_ticks)}
+    text = {"VERSION": "1", "USER": "root", "UID": "0", "SERVICE": "sudo", **about, "OPENED_USEC": "1", **values}
+    path = os.path.join(directory, f"{process.pid}.{process.start_ticks}")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("".join(f"{key}={value}\n" for key, value in text.items()))
+    os.chmod(path, 0o600)
+    return path
 
 
 class FakeWorld:
@@ -117,8 +143,18 @@ class FakeWorld:
     def settle(self, name: str) -> None:
         self.host.time.boot_usec += SECOND
 
+    def become_root(self, name: str) -> FakeSudo:
+        sudo = self.host.become_root(self.session, self.host.time.boot_usec - elevations.BRIEF_USEC)
+        sudo.process = self.lines[name].shell
+        return sudo
+
+    def leave_root(self, sudo: FakeSudo) -> None:
+        self.host.leave_root(sudo)
+
     def end(self) -> None:
         self.host.leave(self.made)
+        for sudo in self.host.marks:
+            sudo.is_alive = False
 
     def stop(self) -> None:
         pass

@@ -1,0 +1,245 @@
+"""Marks of elevation: whose session each is in, from when and until when it counts, and what is not believed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.decide.duration import USEC_PER_SEC
+from reaper.decide.model import ProcessId, SessionKey
+from reaper.errors import ReaperError
+from reaper.sense import elevations, pamfiles, processes
+from reaper.sense.elevations import BRIEF_USEC, MOST_ANCESTORS, Elevations, parse_mark
+from tests.unit.fakes import make_session
+from tests.unit.people import Witness
+from tests.unit.sense.trees import START_TICKS
+from tests.unit.sense.worlds import wait_until, write_mark
+
+NOW = 1000 * USEC_PER_SEC
+MARK = ProcessId(123, 456)
+GOOD = (
+    b"VERSION=1\nUSER=root\nUID=0\nSERVICE=sudo\nTTY=/dev/pts/3\nRUSER=ann\nLEADER=123\nSTART_TICKS=456\n"
+    b"OPENED_USEC=789\n"
+)
+
+
+@pytest.fixture
+def directory(tmp_path) -> str:
+    (tmp_path / "elevated").mkdir()
+    return str(tmp_path / "elevated")
+
+
+@pytest.fixture
+def marks(directory) -> Iterator[Elevations]:
+    made = Elevations(directory)
+    yield made
+    made.close()
+
+
+class Sudo:
+    """A process that stands for sudo: a child of this test, which no session's scope holds unless the tree says so."""
+
+    def __init__(self, directory: str, opened_usec: int = NOW - BRIEF_USEC) -> None:
+        self._witness = Witness()
+        self.id = self._witness.id
+        self.path = write_mark(directory, self.id, OPENED_USEC=str(opened_usec))
+
+    def end(self) -> None:
+        self._witness.end()
+
+    def stop(self) -> None:
+        self._witness.stop()
+
+
+@pytest.fixture
+def sudos(directory) -> Iterator[list[Sudo]]:
+    made: list[Sudo] = []
+    yield made
+    for sudo in made:
+        sudo.stop()
+
+
+@pytest.fixture
+def sudo(directory, sudos) -> Sudo:
+    sudos.append(Sudo(directory))
+    return sudos[-1]
+
+
+def own_session(**fields: object):
+    """A session that this very test leads, so that its children are within it."""
+    key = SessionKey(os.getpid(), processes.start_ticks(os.getpid()) or 0)
+    return make_session(key.pid, **{"key": key, "scope": "", **fields})
+
+
+def seen(marks: Elevations, *sessions: object, now_usec: int = NOW, anew: bool = True) -> set[SessionKey]:
+    return set(marks.look(sessions, now_usec, anew=anew).sessions)  # type: ignore[arg-type]
+
+
+def test_what_descends_from_a_leader_is_in_its_session(marks, sudo):
+    session = own_session()
+    assert seen(marks, make_session(1), session) == {session.key}
+    os.unlink(sudo.path)
+    assert seen(marks, session, anew=False) == set()
+
+
+def test_what_was_started_anew_is_in_the_session_of_its_scope(marks, sudo, tree):
+    """tmux: its server is no child of any leader, and has stayed in the scope."""
+    scope = tree.scope("c7")
+    tree.show(sudo.id, scope)
+    other = make_session(7, scope=tree.scope("c8"))
+    session = make_session(8, scope=scope)
+    assert seen(marks, other, session) == {session.key}
+
+
+def test_the_leader_above_comes_before_the_scope(marks, sudo, tree):
+    """A session of an sshd that an administrator started in their own: it is in their scope, and they are not root."""
+    scope = tree.scope("c7")
+    tree.show(sudo.id, scope)
+    tree.show((os.getpid(), 0), scope)
+    outer, inner = make_session(8, scope=scope), own_session()
+    assert seen(marks, outer, inner) == {inner.key}
+
+
+def test_without_a_scope_and_a_leader_it_is_in_no_session(marks, sudo, tree):
+    """su in a job of cron: asked for again only where there are sessions that were not there before."""
+    tree.show(sudo.id)
+    assert seen(marks, make_session(8)) == set()
+    tree.show((os.getpid(), 0))
+    session = own_session()
+    assert seen(marks, session, anew=False) == set()
+    assert seen(marks, session) == {session.key}
+
+
+def test_a_long_line_of_ancestors_is_not_followed_to_its_end(marks, sudo, tree):
+    tree.show(sudo.id, tree.scope("c7"))
+    pid = os.getpid()
+    tree.add(pid, pid, "bash")  # for ever
+    assert seen(marks, make_session(8)) == set()
+    assert MOST_ANCESTORS < 1000
+
+
+@pytest.fixture
+def second(directory, sudo, sudos) -> Sudo:
+    sudos.append(Sudo(directory))
+    return sudos[-1]
+
+
+def test_one_that_cannot_be_looked_at_does_not_hide_the_others(marks, sudo, second, tree):
+    scope = tree.scope("c7")
+    tree.show(sudo.id, scope)
+    tree.hide(sudo.id.pid, "stat")
+    tree.show(second.id, scope)
+    session = make_session(8, scope=scope)
+    found = marks.look([session], NOW, anew=True)
+    assert found.sessions == {session.key}
+    assert [problem.problem for problem in found.problems] == ["mark-broken"]
+    assert marks.look([session], NOW, anew=True).problems == []
+
+
+def test_a_short_command_does_not_count(marks, directory, sudos):
+    sudos.append(Sudo(directory, NOW - 1))
+    session = own_session()
+    assert seen(marks, session) == set()
+    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 2, anew=False) == set()
+    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 1, anew=False) == {session.key}
+
+
+def test_one_in_another_is_one(marks, sudo, second):
+    """sudo su -: the session is elevated until the last of them is over."""
+    session = own_session()
+    assert seen(marks, session) == {session.key}
+    os.unlink(second.path)
+    assert seen(marks, session) == {session.key}
+    os.unlink(sudo.path)
+    assert seen(marks, session) == set()
+
+
+def test_a_killed_sudo_is_told_and_counts_no_more(marks, sudo):
+    session = own_session()
+    assert seen(marks, session) == {session.key}
+    sudo.end()
+    wait_until(lambda: not processes.is_alive(sudo.id))
+    found = marks.look([session], NOW, anew=False)
+    assert (found.sessions, found.dead_marks) == (frozenset(), [sudo.id])
+    os.unlink(sudo.path)
+    assert marks.look([session], NOW, anew=False).dead_marks == []
+
+
+def test_one_that_was_dead_before_is_told(marks, directory, sudo):
+    write_mark(directory, sudo.id._replace(start_ticks=sudo.id.start_ticks + 1))
+    assert marks.look([], NOW, anew=True).dead_marks == [sudo.id._replace(start_ticks=sudo.id.start_ticks + 1)]
+
+
+def test_without_descriptors_the_end_is_found_all_the_same(marks, sudo, monkeypatch):
+    monkeypatch.setattr(marks._processes, "watch", lambda _process: False)
+    session = own_session()
+    assert seen(marks, session) == {session.key}
+    sudo.end()
+    wait_until(lambda: not processes.is_alive(sudo.id))
+    assert marks.look([session], NOW, anew=False).dead_marks == [sudo.id]
+
+
+def test_nothing_is_read_while_nothing_changes(marks, sudo, monkeypatch):
+    """One listing, and no file of /proc: the daemon asks at every poll."""
+    session = own_session()
+    assert seen(marks, session) == {session.key}
+    monkeypatch.setattr(pamfiles.Directory, "read", None)
+    monkeypatch.setattr(elevations, "procfs", None)
+    monkeypatch.setattr(elevations, "processes", None)
+    for _ in range(3):
+        assert seen(marks, session, anew=False) == {session.key}
+
+
+def test_the_same_after_a_restart(directory, marks, sudo):
+    session = own_session()
+    assert seen(marks, session) == {session.key}
+    again = Elevations(directory)
+    assert seen(again, session) == {session.key}
+    again.close()
+
+
+def test_no_directory_is_no_elevation(tmp_path):
+    marks = Elevations(str(tmp_path / "none"))
+    assert marks.look([], NOW, anew=True) == (frozenset(), [], [])
+    marks.close()
+
+
+def test_a_broken_mark_is_told_once(marks, directory, sudo):
+    with open(sudo.path, "a", encoding="ascii") as file:
+        file.write("garbage")
+    session = own_session()
+    found = marks.look([session], NOW, anew=True)
+    assert found.sessions == frozenset()
+    assert [problem.problem for problem in found.problems] == ["mark-broken"]
+    write_mark(directory, MARK)
+    assert marks.look([session], NOW, anew=True) == (frozenset(), [MARK], [])
+
+
+def test_a_link_and_what_others_could_write_are_not_believed(marks, directory, sudo, tmp_path):
+    os.chmod(sudo.path, 0o620)
+    os.symlink(sudo.path, os.path.join(directory, f"1.{START_TICKS}"))
+    found = marks.look([own_session()], NOW, anew=True)
+    assert found.sessions == frozenset()
+    assert len(found.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (GOOD[:-1], "its last line is cut off"),
+        (GOOD.replace(b"UID=0", b"UID=1000"), "UID is 1000, not root's"),
+        (GOOD.replace(b"UID=0\n", b""), "UID is missing"),
+        (GOOD.replace(b"VERSION=1", b"VERSION=2"), "VERSION is '2', not 1"),
+        (GOOD.replace(b"LEADER=123", b"LEADER=1"), "it is about 1.456"),
+        (GOOD.replace(b"OPENED_USEC=789\n", b""), "OPENED_USEC is missing"),
+        (GOOD.replace(b"OPENED_USEC=789", b"OPENED_USEC=-789"), "'-789' is not a number"),
+    ],
+)
+def test_what_is_wrong_with_a_mark(data, why):
+    assert parse_mark(MARK, GOOD) == 789
+    with pytest.raises(ReaperError) as caught:
+        parse_mark(MARK, data)
+    assert caught.value.message == f"mark of elevation 123.456 cannot be read: {why}"
+    assert "rules" in caught.value.hint

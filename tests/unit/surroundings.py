@@ -1,0 +1,52 @@
+"""What changes around the logins of FakeHost: who becomes root in one, and what time it is on its wall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reaper.decide.hours import LocalTime
+from reaper.decide.model import ProcessId, Session, SessionKey
+from reaper.sense.elevations import BRIEF_USEC, Elevated
+
+
+@dataclass
+class FakeSudo:
+    """One su or sudo within a session."""
+
+    process: ProcessId
+    session: SessionKey
+    began_usec: int
+    is_alive: bool = True
+
+
+class FakeSurroundings:
+    """The part of FakeHost that answers for them."""
+
+    def __init__(self) -> None:
+        self.local = LocalTime(0, 0)
+        self.asked_time = 0
+        self.marks: list[FakeSudo] = []
+
+    # What a test does to it.
+
+    def become_root(self, session: Session, now_usec: int) -> FakeSudo:
+        """The person runs sudo."""
+        self.marks.append(FakeSudo(ProcessId(9000 + len(self.marks), 9), session.key, now_usec))
+        return self.marks[-1]
+
+    def leave_root(self, sudo: FakeSudo) -> None:
+        """The person exits from root's shell, and sudo closes its PAM session."""
+        self.marks.remove(sudo)
+
+    # What the daemon asks of it.
+
+    def local_time(self) -> LocalTime:
+        self.asked_time += 1
+        return self.local
+
+    def elevated(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
+        dead = [mark.process for mark in self.marks if not mark.is_alive]
+        self.marks = [mark for mark in self.marks if mark.is_alive]
+        settled = {mark.session for mark in self.marks if now_usec >= mark.began_usec + BRIEF_USEC}
+        return Elevated(frozenset(settled & {session.key for session in sessions}), dead, [])
