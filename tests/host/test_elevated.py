@@ -42,6 +42,14 @@ rules:
     reload(host)
 
 
+@contextlib.contextmanager
+def entered(host: Host, person: str) -> Iterator[SshClient]:
+    """A login that the daemon has seen."""
+    with log_in(host, person) as terminal:
+        wait_event(host, person, "opened")
+        yield terminal
+
+
 def session_of(host: Host, person: str) -> dict[str, Any]:
     told = json.loads(host.output(["reaperctl", "list", "--json"]))["sessions"]
     (session,) = [each for each in told if each["user"] == person]
@@ -74,7 +82,7 @@ def root_shell(terminal: SshClient, command: str, password: str = "") -> Iterato
 
 def test_a_root_shell_has_the_stricter_limit(host: Host, admin: str) -> None:
     """Warned on the person's own terminal, and ended with all that root had open there."""
-    with log_in(host, admin) as terminal:
+    with entered(host, admin) as terminal:
         with root_shell(terminal, "sudo -i"):
             assert terminal.command("id -u") == "0"
             mark = dict(line.split("=", 1) for line in marks(host))
@@ -96,7 +104,7 @@ def test_the_old_limit_is_back_when_it_closes(host: Host, admin: str, command: s
     """Every way there is, also those that go through common-session-noninteractive, or through two stacks."""
     host.shell(f"echo root:{PASSWORD} | chpasswd")
     password = PASSWORD if command.startswith("su ") or command == "su" else ""
-    with log_in(host, admin) as terminal:
+    with entered(host, admin) as terminal:
         assert session_of(host, admin)["elevated"] is False
         with root_shell(terminal, command, password):
             wait_rule(host, admin, f"{admin}-root")
@@ -111,7 +119,7 @@ def test_the_old_limit_is_back_when_it_closes(host: Host, admin: str, command: s
 
 
 def test_it_survives_a_restart_of_the_daemon_and_not_a_killed_sudo(host: Host, admin: str) -> None:
-    with log_in(host, admin) as terminal:
+    with entered(host, admin) as terminal:
         with root_shell(terminal, "sudo -i"):
             wait_rule(host, admin, f"{admin}-root")
             host.run(["systemctl", "restart", "reaper.service"])
@@ -124,7 +132,7 @@ def test_it_survives_a_restart_of_the_daemon_and_not_a_killed_sudo(host: Host, a
 
 def test_within_tmux(host: Host, admin: str) -> None:
     """The server of tmux is nobody's child: the scope tells whose root it is."""
-    with log_in(host, admin) as terminal:
+    with entered(host, admin) as terminal:
         terminal.send("tmux new-session sudo -i\n")
         wait_rule(host, admin, f"{admin}-root")
         host.shell(f"runuser -u {admin} -- tmux kill-server")
@@ -132,7 +140,7 @@ def test_within_tmux(host: Host, admin: str) -> None:
 
 
 def test_to_become_another_than_root_changes_nothing(host: Host, admin: str) -> None:
-    with log_in(host, admin) as terminal:
+    with entered(host, admin) as terminal:
         terminal.send("sudo -u nobody sleep 1000\n")
         host.shell("until pgrep -u nobody -x sleep; do sleep 0.1; done")
         time.sleep(NOTICED / 2)
@@ -144,7 +152,7 @@ def test_to_become_another_than_root_changes_nothing(host: Host, admin: str) -> 
 def test_without_the_directory_nobody_is_kept_from_root(host: Host, admin: str) -> None:
     host.shell(f"rm -rf {MARKS}; echo x > {MARKS}")
     try:
-        with log_in(host, admin) as terminal, root_shell(terminal, "sudo -i"):
+        with entered(host, admin) as terminal, root_shell(terminal, "sudo -i"):
             assert terminal.command("id -u") == "0"
         said = host.wait_journal(lambda entry: "cannot record the elevation" in entry["MESSAGE"], 20)
         assert f"the elevation of {admin} in {MARKS}" in said["MESSAGE"]
