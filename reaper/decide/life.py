@@ -1,0 +1,161 @@
+"""What is to be known of the life of one session: its phases, what befalls it, what comes of that, and when.
+
+Pure: no I/O, no clock. Here are the words and what follows from them at one moment; lifecycle.py has how one moment
+leads to the next, and the rules of that.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple, Union
+
+from reaper.decide.policy import Action, Limits
+
+
+class Phase(enum.Enum):
+    """Where a session is in its life."""
+
+    ACTIVE = "active"
+    WARNED = "warned"
+    OBSERVED = "observed"
+    ENDING = "ending"
+    GONE = "gone"
+
+
+class Stimulus(enum.Enum):
+    """What can befall a session."""
+
+    EVIDENCE = "evidence"  # a sign of life that moved the limit
+    LEAD = "lead"  # the time of a warning has come
+    LIMIT = "limit"  # the limit was reached, and confirmed
+    RUNG = "rung"  # the grace of a step of the termination is over, and the session is still there
+    POLICY = "policy"  # other limits apply from now on
+    LAPSE = "lapse"  # nobody looked at it for much longer than a poll
+    GONE = "gone"  # it is no longer there
+
+
+class Rung(enum.IntEnum):
+    """The ladder of a termination, gentlest first."""
+
+    HANGUP = 0
+    TERM = 1
+    KILL = 2
+
+
+class Reason(enum.Enum):
+    """Which limit it is."""
+
+    IDLE = "idle"
+    MAX = "max"
+
+
+class Warn(NamedTuple):
+    """Tell the person on every terminal of the session that it ends in `left_usec`."""
+
+    reason: Reason
+    left_usec: int
+
+
+class Spare(NamedTuple):
+    """Tell the person, who has been warned, that the session stays."""
+
+
+class Signal(NamedTuple):
+    """Take one step of the ladder. At the first one the person is told the reason before."""
+
+    rung: Rung
+    reason: Reason
+
+
+class Fact(enum.Enum):
+    """What is worth a record in the journal; the daemon adds who, where and why."""
+
+    RESUMED = "resumed"
+    WARNED = "warned"
+    CANCELLED = "cancelled"
+    OBSERVED = "observed"
+    ENDING = "ending"
+    TERMINATED = "terminated"
+    TERMINATE_FAILED = "terminate-failed"
+    CLOSED = "closed"
+
+
+class Tell(NamedTuple):
+    """Record a fact. `usec`: how long the person had been idle, or what was left at a warning."""
+
+    fact: Fact
+    reason: Reason
+    usec: int
+
+
+Act = Union[Warn, Spare, Signal, Tell]
+
+
+@dataclass(frozen=True)
+class Life:
+    """What must be remembered of a session from one moment to the next; times in microseconds since boot."""
+
+    __slots__ = ("evidence", "evidence_usec", "first_warned_usec", "phase", "rung", "rung_until_usec", "stages")
+
+    phase: Phase
+    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input"
+    evidence_usec: int  # the latest moment it can stand for; up to 8 s ahead of the clock
+    stages: int  # how many leads have been announced
+    first_warned_usec: int  # 0 when not warned
+    rung: Rung
+    rung_until_usec: int
+
+
+def begin(evidence: str, at_usec: int) -> Life:
+    """The life of a session first seen alive at a moment."""
+    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0)
+
+
+class Deadline(NamedTuple):
+    """When a limit strikes, and which."""
+
+    usec: int
+    reason: Reason
+    limit_usec: int
+
+
+def deadline(life: Life, limits: Limits, opened_usec: int) -> Deadline | None:
+    """When the session ends if nothing more happens, or None for never (rule 1)."""
+    nearest = nearest_limit(life.evidence_usec, limits, opened_usec)
+    if nearest is None or not life.first_warned_usec or not limits.warn_usec:
+        return nearest
+    return nearest._replace(usec=max(nearest.usec, life.first_warned_usec + limits.warn_usec[-1]))
+
+
+def nearest_limit(evidence_usec: int, limits: Limits, opened_usec: int) -> Deadline | None:
+    """The limit that the session reaches first, or None where there is none."""
+    candidates = []
+    if limits.idle_usec is not None:
+        candidates.append(Deadline(evidence_usec + limits.idle_usec, Reason.IDLE, limits.idle_usec))
+    if limits.max_usec is not None:
+        candidates.append(Deadline(opened_usec + limits.max_usec, Reason.MAX, limits.max_usec))
+    return min(candidates, key=lambda each: each.usec, default=None)
+
+
+def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
+    """The next moment at which time alone changes something, or None."""
+    if life.phase is Phase.ENDING:
+        return life.rung_until_usec
+    if life.phase in (Phase.OBSERVED, Phase.GONE):
+        return None
+    end = deadline(life, limits, opened_usec)
+    if end is None:
+        return None
+    if life.stages < len(limits.warn_usec):
+        return end.usec - limits.warn_usec[life.stages]
+    return end.usec
+
+
+def is_due(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> bool:
+    """Whether the session has reached a limit, after every warning that its rule grants."""
+    if life.phase not in (Phase.ACTIVE, Phase.WARNED) or limits.action is Action.OBSERVE:
+        return False
+    end = deadline(life, limits, opened_usec)
+    warned = not limits.warn_usec or life.first_warned_usec
+    return end is not None and bool(warned) and now_usec >= end.usec
