@@ -9,8 +9,8 @@ from reaper.act.journal import Journal
 from reaper.act.notify import Delivery
 from reaper.decide import messages, tracking
 from reaper.decide.events import Priority
-from reaper.decide.lifecycle import Phase, Reason, Warn
-from reaper.decide.model import SessionKey
+from reaper.decide.lifecycle import Defer, Phase, Reason, Warn
+from reaper.decide.model import Program, SessionKey
 from reaper.decide.tracking import Tracked
 
 
@@ -45,8 +45,14 @@ class Messenger:
             self._unsent[key] = act.reason, missed
         return f"not shown on {', '.join(missed)}, which does not take output" if missed else ""
 
+    def defer(self, tracked: Tracked, act: Defer, program: Program) -> str:
+        """Says that the session stays for a program; returns which, in the words of the journal."""
+        self.forget(tracked.session.key)
+        self._tell(tracked, messages.deferral_for(tracked, act, program, self._name))
+        return messages.named(program)
+
     def spare(self, tracked: Tracked) -> None:
-        """Takes a warning back."""
+        """Takes a warning back, or what was said instead of one."""
         self.forget(tracked.session.key)
         self._tell(tracked, messages.spared())
 

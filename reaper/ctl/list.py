@@ -50,4 +50,6 @@ def next_of(session: dict[str, Any]) -> str:
     if session["left_usec"] is None:
         return "-" if session["phase"] != "ending" else "is being ended"
     verb = "would end in" if session["action"] == "observe" else "ends in"
+    if session["phase"] == "deferred":
+        verb = "ends within"
     return f"{verb} {span(session['left_usec']).replace(' ', '')}"

@@ -11,15 +11,17 @@ from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.messenger import Messenger
 from reaper.daemon.circumstances import Circumstances
+from reaper.daemon.deferrals import Deferrals
 from reaper.daemon.endings import Endings
 from reaper.daemon.looks import Looks
+from reaper.daemon.sharing import Sharing
 from reaper.decide import brake, messages, report, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
 from reaper.decide.hours import LocalTime
-from reaper.decide.lifecycle import Act, Fact, Phase, Rung, Spare, Tell, Warn
-from reaper.decide.model import Instant, Session, SessionKey
+from reaper.decide.lifecycle import Act, Defer, Fact, Phase, Rung, Spare, Tell, Warn
+from reaper.decide.model import Instant, Program, Session, SessionKey
 from reaper.decide.policy import Policy
 from reaper.decide.snapshot import Snapshot
 from reaper.decide.tracking import Change, Tracked
@@ -56,6 +58,8 @@ class Daemon:
         self._looks = Looks(host)
         self._circumstances = Circumstances(host)
         self._endings = Endings(host, actor)
+        self._deferrals = Deferrals(host)
+        self._sharing = Sharing()
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._ledger = Ledger()
         self._polled: Instant | None = None
@@ -73,6 +77,7 @@ class Daemon:
 
     def tick(self, now: Instant) -> None:
         """Does whatever is due at this moment."""
+        self._sharing.begin_tick()
         if self._expected_usec and now.boot_usec - self._expected_usec > LAPSE_USEC:
             for key, tracked in self.sessions.items():
                 self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
@@ -114,6 +119,10 @@ class Daemon:
             is_probed = self._looks.is_probed(self.sessions[key], now)
             look = functools.partial(self._look, previous=previous, is_moved=key in moved, is_probed=is_probed)
             self._guarded(key, now, look)
+        for key, typed_usec in self._sharing.takers(self.sessions):
+            self._guarded(key, now, functools.partial(self._share, typed_usec))
+        for key in self._deferrals.waiting:
+            self._guarded(key, now, self._look_busy)
         for key in list(self._unwatched):
             self._guarded(key, now, self._check_gone)
         for key in self._messenger.waiting:
@@ -189,20 +198,41 @@ class Daemon:
         if change is None:
             return
         self._commit(key, change, now)
+        self._sharing.note(before, change.tracked)
         if change.tracked.terminals != before.terminals:
             self._apply_policy(key, now)
+
+    def _look_around(self, key: SessionKey, now: Instant) -> None:
+        """Looks at what else keeps a session whose moment has come: input in the others of its user."""
+        for other in self._sharing.unseen(self.sessions[key], self.sessions):
+            if other != key and other in self.sessions:
+                self._look(other, self._polled or now, now)
+        typed_usec = self._sharing.typed_usec(self.sessions[key])
+        if typed_usec is not None:
+            self._share(typed_usec, key, now)
+
+    def _share(self, typed_usec: int, key: SessionKey, now: Instant) -> None:
+        """Input in another session of its user keeps a session."""
+        self._commit(key, tracking.share(self.sessions[key], typed_usec, now.boot_usec), now)
+
+    def _look_busy(self, key: SessionKey, now: Instant) -> None:
+        """Looks whether a session is still to wait for a program."""
+        tracked = self.sessions[key]
+        if tracked.limits is not None and self._deferrals.find(tracked, now.boot_usec) is None:
+            self._commit(key, tracking.free(tracked, now.boot_usec), now)
 
     # What is due.
 
     def _turn(self, key: SessionKey, now: Instant) -> None:
         """The moment of a session has come: a warning, its end, or the next rung of its end."""
         self._look(key, now, self._polled or now)
+        self._look_around(key, now)
         self._commit(key, tracking.pass_time(self.sessions[key], now.boot_usec), now)
         if tracking.is_due(self.sessions[key], now.boot_usec):
             self._end(key, now)
 
     def _end(self, key: SessionKey, now: Instant) -> None:
-        """Ends a session, if it still is the session that it was and still idle, and the brake lets it."""
+        """Ends a session, if it still is the session that it was, still idle and not busy, and the brake lets it."""
         assert self.policy is not None
         if not self._host.is_alive(self.sessions[key].session):
             self._check_gone(key, now)
@@ -212,6 +242,10 @@ class Daemon:
             return
         if self._messenger.is_untold(key):
             self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + UNTOLD_USEC)
+            return
+        program = self._deferrals.find(self.sessions[key], now.boot_usec)
+        if program is not None:
+            self._commit(key, tracking.defer(self.sessions[key], now.boot_usec), now, program)
             return
         was_engaged = self._ledger.is_engaged
         is_admitted, self._ledger = brake.admit(self._ledger, self.policy.brake, now.boot_usec)
@@ -255,17 +289,18 @@ class Daemon:
 
     # What is done.
 
-    def _commit(self, key: SessionKey, change: Change, now: Instant) -> None:
-        """Takes over a session's new state, and does what came with it."""
+    def _commit(self, key: SessionKey, change: Change, now: Instant, program: Program | None = None) -> None:
+        """Takes over a session's new state, and does what came with it; `program` is what its end is put off for."""
         self.sessions[key] = change.tracked
+        self._deferrals.follow(change.tracked)
         for terminal in change.tampered:
             self._journal.send(report.tampered(change.tracked, self.policy_id, terminal))
         why = ""
         for act in change.acts:
-            why = self._perform(change.tracked, act, now, why)
+            why = self._perform(change.tracked, act, now, why, program)
         self._is_dirty = self._is_dirty or bool(change.acts)
 
-    def _perform(self, tracked: Tracked, act: Act, now: Instant, why: str) -> str:
+    def _perform(self, tracked: Tracked, act: Act, now: Instant, why: str, program: Program | None) -> str:
         """Carries out one act; what it has to say goes into the record of the fact that follows it."""
         assert tracked.limits is not None or isinstance(act, Tell)
         key = tracked.session.key
@@ -277,6 +312,9 @@ class Daemon:
             return ""
         if isinstance(act, Warn):
             return self._messenger.warn(tracked, act)
+        if isinstance(act, Defer):
+            assert program is not None
+            return self._messenger.defer(tracked, act, program)
         if isinstance(act, Spare):
             self._messenger.spare(tracked)
             return ""
@@ -295,6 +333,7 @@ class Daemon:
         self._host.terminal_servers = policy.terminal_servers
         self._groups.clear()
         self._circumstances.is_turned(policy)
+        self._sharing.adopt(policy)
         for key in list(self.sessions):
             self._guarded(key, now, self._apply_policy)
         self.hasten(now.boot_usec + policy.poll_usec)

@@ -62,6 +62,7 @@ class Kind(enum.Enum):
     RESUMED = _Kind("resumed", "029b48be2814458784d164c672e18344", Priority.INFO)
     WARNED = _Kind("warned", "7eab3d14b7a247b68c03872203913e8f", Priority.NOTICE)
     CANCELLED = _Kind("cancelled", "f9228caff8e14b0993002bc81824f00a", Priority.NOTICE)
+    DEFERRED = _Kind("deferred", "e7ac1d75fd794a63aa16aacb0a3b9267", Priority.NOTICE)
     ENDING = _Kind("ending", "d9f3d3cd90634bd0bf5d11a7cfa8ef33", Priority.NOTICE)
     TERMINATED = _Kind("terminated", "d93fb3156d334cfab510762db1efe643", Priority.NOTICE)
     TERMINATE_FAILED = _Kind("terminate-failed", "13039777304a45e989609c72235ce666", Priority.ERR)

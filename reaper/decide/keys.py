@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reaper.decide.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
-from reaper.decide.policy import Action, Kill, Origin
+from reaper.decide.policy import Action, Kill, Origin, Share
 from reaper.decide.values import (
     Value,
     activity,
     boolean,
+    busy_max,
     duration,
     each,
     glob,
@@ -19,7 +20,9 @@ from reaper.decide.values import (
     message,
     name,
     one_of,
+    or_never,
     plain,
+    program,
     remote,
     sessions,
     size,
@@ -37,6 +40,9 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "activity": ("activity", activity),
     "network_floor": ("network_floor_bytes", size(1, "nothing is no sign of life")),
     "cpu_floor": ("cpu_floor_usec", duration(10 * USEC_PER_MSEC, USEC_PER_MIN, "of a minute's CPU time")),
+    "share_activity": ("share_activity", one_of(Share, {})),
+    "busy": ("busy", plain(each(program, empty=""))),
+    "busy_max": ("busy_max_usec", busy_max),
 }
 """Key: the field of Limits and its value.  Also the order in which describe() writes them."""
 
@@ -55,6 +61,7 @@ MATCH: Mapping[str, tuple[str, Value]] = {
 CEILING: Mapping[str, tuple[str, Value]] = {
     "idle": ("idle_usec", limit),
     "max": ("max_usec", limit),
+    "busy_max": ("busy_max_usec", or_never(busy_max)),
     "except": ("exempt", each(name, empty="")),
 }
 
@@ -77,9 +84,6 @@ SECTIONS = ("environments", "ceiling", "brake", "rules")
 
 LATER: Mapping[str, str] = {
     "lock_for": "remove it: sessions are ended, not locked",
-    "busy": "remove it: give those who run long jobs a longer idle",
-    "busy_max": "remove it: give those who run long jobs a longer idle",
-    "share_activity": "remove it: each session counts for itself",
     "hold_max": "remove it: there are no holds",
 }
 """Keys that DESIGN has and this version not, and what to do instead: never to be accepted and ignored."""

@@ -18,6 +18,7 @@ class Phase(enum.Enum):
 
     ACTIVE = "active"
     WARNED = "warned"
+    DEFERRED = "deferred"
     OBSERVED = "observed"
     ENDING = "ending"
     GONE = "gone"
@@ -29,6 +30,8 @@ class Stimulus(enum.Enum):
     EVIDENCE = "evidence"  # a sign of life that moved the limit
     LEAD = "lead"  # the time of a warning has come
     LIMIT = "limit"  # the limit was reached, and confirmed
+    BUSY = "busy"  # the same, and a program runs in it that its rule lets finish
+    FREE = "free"  # no such program runs any more, or it has had its time
     RUNG = "rung"  # the grace of a step of the termination is over, and the session is still there
     POLICY = "policy"  # other limits apply from now on
     LAPSE = "lapse"  # nobody looked at it for much longer than a poll
@@ -57,8 +60,15 @@ class Warn(NamedTuple):
     left_usec: int
 
 
+class Defer(NamedTuple):
+    """Tell the person that the session stays for a program that runs in it, for `left_usec` at most."""
+
+    reason: Reason
+    left_usec: int
+
+
 class Spare(NamedTuple):
-    """Tell the person, who has been warned, that the session stays."""
+    """Tell the person, who has been told of an end, that the session stays."""
 
 
 class Signal(NamedTuple):
@@ -74,6 +84,7 @@ class Fact(enum.Enum):
     RESUMED = "resumed"
     WARNED = "warned"
     CANCELLED = "cancelled"
+    DEFERRED = "deferred"
     OBSERVED = "observed"
     ENDING = "ending"
     TERMINATED = "terminated"
@@ -82,34 +93,46 @@ class Fact(enum.Enum):
 
 
 class Tell(NamedTuple):
-    """Record a fact. `usec`: how long the person had been idle, or what was left at a warning."""
+    """Record a fact. `usec`: how long the person had been idle; at a warning or a deferral, what is left."""
 
     fact: Fact
     reason: Reason
     usec: int
 
 
-Act = Union[Warn, Spare, Signal, Tell]
+Act = Union[Warn, Defer, Spare, Signal, Tell]
+# The evidence of a session whose rule counts what is typed in the others of its user.
+SHARED = "shared"
 
 
 @dataclass(frozen=True)
 class Life:
     """What must be remembered of a session from one moment to the next; times in microseconds since boot."""
 
-    __slots__ = ("evidence", "evidence_usec", "first_warned_usec", "phase", "rung", "rung_until_usec", "stages")
+    __slots__ = (
+        "deferred_usec",
+        "evidence",
+        "evidence_usec",
+        "first_warned_usec",
+        "phase",
+        "rung",
+        "rung_until_usec",
+        "stages",
+    )
 
     phase: Phase
-    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input"
+    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input", "shared"
     evidence_usec: int  # the latest moment it can stand for; up to 8 s ahead of the clock
     stages: int  # how many leads have been announced
     first_warned_usec: int  # 0 when not warned
     rung: Rung
     rung_until_usec: int
+    deferred_usec: int  # when the end was first put off for a program, since the last evidence; 0 when it was not
 
 
 def begin(evidence: str, at_usec: int) -> Life:
     """The life of a session first seen alive at a moment."""
-    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0)
+    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0)
 
 
 class Deadline(NamedTuple):
@@ -123,6 +146,9 @@ class Deadline(NamedTuple):
 def deadline(life: Life, limits: Limits, opened_usec: int) -> Deadline | None:
     """When the session ends if nothing more happens, or None for never (rule 1)."""
     nearest = nearest_limit(life.evidence_usec, limits, opened_usec)
+    if nearest is not None and life.phase is Phase.DEFERRED:
+        warned_usec = life.deferred_usec + limits.busy_max_usec
+        return nearest._replace(usec=warned_usec + (limits.warn_usec[-1] if limits.warn_usec else 0))
     if nearest is None or not life.first_warned_usec or not limits.warn_usec:
         return nearest
     return nearest._replace(usec=max(nearest.usec, life.first_warned_usec + limits.warn_usec[-1]))
@@ -142,6 +168,8 @@ def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
     """The next moment at which time alone changes something, or None."""
     if life.phase is Phase.ENDING:
         return life.rung_until_usec
+    if life.phase is Phase.DEFERRED:
+        return life.deferred_usec + limits.busy_max_usec
     if life.phase in (Phase.OBSERVED, Phase.GONE):
         return None
     end = deadline(life, limits, opened_usec)
@@ -150,6 +178,14 @@ def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
     if life.stages < len(limits.warn_usec):
         return end.usec - limits.warn_usec[life.stages]
     return end.usec
+
+
+def busy_left_usec(life: Life, limits: Limits, now_usec: int) -> int:
+    """For how much longer programs may put off the end of the session; 0 where none may (rule 7)."""
+    if not limits.busy:
+        return 0
+    used_usec = now_usec - life.deferred_usec if life.deferred_usec else 0
+    return max(0, limits.busy_max_usec - used_usec)
 
 
 def is_due(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> bool:

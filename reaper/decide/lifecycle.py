@@ -10,11 +10,14 @@ Rules, each of them property-tested (tests/property/test_lifecycle.py):
    got stricter, therefore warns first.
 2. Evidence that moves the limit takes a warning back, once. (Evidence does not move a `max` limit.)
 3. Where the action is `observe`, no action comes back that would touch the session or its terminals: only Tell.
-4. advance() never ends a session. It only gets as far as `is_due`; the caller looks at the session once more, asks the
-   brake, and then calls end().
+4. advance() never ends a session. It only gets as far as `is_due`; the caller looks at the session once more, and for
+   programs that put the end off (then it calls defer()), asks the brake, and then calls end().
 5. A warning counts only while somebody watches for an answer: after a lapse (daemon stopped, host suspended) it is
    given again.
 6. step() is total: every phase meets every event, and a phase that has no use for an event is left as it was.
+7. A program can put the end off for `busy_max` in all, counted from the first time since the evidence that moved the
+   limit last. Whatever ends a deferral, the person is warned anew as rule 1 says. (A lapse does not: the person has
+   nothing to answer then.)
 """
 
 from __future__ import annotations
@@ -24,8 +27,10 @@ from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.life import (
+    SHARED,
     Act,
     Deadline,
+    Defer,
     Fact,
     Life,
     Phase,
@@ -37,6 +42,7 @@ from reaper.decide.life import (
     Tell,
     Warn,
     begin,
+    busy_left_usec,
     deadline,
     is_due,
     nearest_limit,
@@ -45,9 +51,9 @@ from reaper.decide.life import (
 from reaper.decide.policy import Action, Limits
 
 __all__ = [
-    "RESUMED_GAP_USEC", "RETRY_USEC", "TABLE", "Act", "Deadline", "Fact", "Life", "Phase", "Reason", "Rung", "Signal",
-    "Spare", "Stimulus", "Tell", "Turn", "Warn", "advance", "begin", "deadline", "end", "hurry", "is_due", "next_due",
-    "notice", "step",
+    "RESUMED_GAP_USEC", "RETRY_USEC", "SHARED", "TABLE", "Act", "Deadline", "Defer", "Fact", "Life", "Phase", "Reason",
+    "Rung", "Signal", "Spare", "Stimulus", "Tell", "Turn", "Warn", "advance", "begin", "busy_left_usec", "deadline",
+    "defer", "end", "free", "hurry", "is_due", "next_due", "notice", "step",
 ]  # fmt: skip
 
 RESUMED_GAP_USEC = 60 * USEC_PER_SEC
@@ -63,6 +69,9 @@ def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tupl
         return life, acts
     if life.phase is Phase.ENDING:
         return step(life, Stimulus.RUNG, limits, opened_usec, now_usec)
+    if life.phase is Phase.DEFERRED:
+        life, _ = step(life, Stimulus.FREE, limits, opened_usec, now_usec)
+        return advance(life, limits, opened_usec, now_usec)
     if life.stages < len(limits.warn_usec):
         life, acts = step(life, Stimulus.LEAD, limits, opened_usec, now_usec)
     end = deadline(life, limits, opened_usec)
@@ -81,11 +90,11 @@ def notice(
     before = nearest_limit(life.evidence_usec, limits, opened_usec)
     gap_usec = at_usec - life.evidence_usec
     acts: list[Act] = []
-    life = replace(life, evidence=evidence, evidence_usec=at_usec)
     moved = before != nearest_limit(at_usec, limits, opened_usec)
+    life = replace(life, evidence=evidence, evidence_usec=at_usec, deferred_usec=0 if moved else life.deferred_usec)
     if moved and life.phase is not Phase.ACTIVE:
         life, acts = step(life, Stimulus.EVIDENCE, limits, opened_usec, now_usec, gap_usec)
-    if gap_usec >= RESUMED_GAP_USEC or acts:
+    if (gap_usec >= RESUMED_GAP_USEC and evidence != SHARED) or acts:
         acts.append(Tell(Fact.RESUMED, Reason.IDLE, gap_usec))
     return life, acts
 
@@ -104,6 +113,18 @@ def end(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Li
     """Begins the termination of a session that is due, was looked at once more, and is let through by the brake."""
     assert is_due(life, limits, opened_usec, now_usec)
     return step(life, Stimulus.LIMIT, limits, opened_usec, now_usec)
+
+
+def defer(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+    """Puts off the end of a session that is due, for a program that runs in it."""
+    assert is_due(life, limits, opened_usec, now_usec)
+    assert busy_left_usec(life, limits, now_usec)
+    return step(life, Stimulus.BUSY, limits, opened_usec, now_usec)
+
+
+def free(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+    """Ends a deferral: there is no such program any more."""
+    return step(life, Stimulus.FREE, limits, opened_usec, now_usec)
 
 
 def step(
@@ -164,6 +185,19 @@ def _wake(scene: _Scene) -> Outcome:
     return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0), []
 
 
+def _defer(scene: _Scene) -> Outcome:
+    since = scene.life.deferred_usec or scene.now_usec
+    life = replace(scene.life, phase=Phase.DEFERRED, stages=0, first_warned_usec=0, deferred_usec=since)
+    left = max(0, since + scene.limits.busy_max_usec - scene.now_usec)
+    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Defer(scene.reason, left)]
+    return life, [*acts, Tell(Fact.DEFERRED, scene.reason, left)]
+
+
+def _return(scene: _Scene) -> Outcome:
+    life, _ = _wake(scene)
+    return life, [] if scene.limits.action is Action.OBSERVE else [Spare()]
+
+
 def _reach_limit(scene: _Scene) -> Outcome:
     if scene.limits.action is Action.OBSERVE:
         return replace(scene.life, phase=Phase.OBSERVED), [Tell(Fact.OBSERVED, scene.reason, scene.idle_usec)]
@@ -220,6 +254,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
         Phase.ACTIVE,
         lead=Turn((Phase.ACTIVE, Phase.WARNED), _warn),
         limit=Turn((Phase.ENDING, Phase.OBSERVED), _reach_limit),
+        busy=Turn((Phase.DEFERRED,), _defer),
         gone=Turn((Phase.GONE,), _close),
     ),
     **_row(
@@ -227,8 +262,16 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
         evidence=Turn((Phase.ACTIVE,), _spare),
         lead=Turn((Phase.WARNED,), _warn),
         limit=Turn((Phase.ENDING, Phase.OBSERVED), _reach_limit),
+        busy=Turn((Phase.DEFERRED,), _defer),
         policy=Turn((Phase.ACTIVE,), _spare),
         lapse=Turn((Phase.ACTIVE,), _wake),
+        gone=Turn((Phase.GONE,), _close),
+    ),
+    **_row(
+        Phase.DEFERRED,
+        evidence=Turn((Phase.ACTIVE,), _return),
+        free=Turn((Phase.ACTIVE,), _wake),
+        policy=Turn((Phase.ACTIVE,), _wake),
         gone=Turn((Phase.GONE,), _close),
     ),
     **_row(

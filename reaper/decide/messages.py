@@ -7,7 +7,8 @@ is not ours goes through plain() first. Lines end in CR LF, for a full-screen pr
 from __future__ import annotations
 
 from reaper.decide.duration import USEC_PER_SEC, format_duration
-from reaper.decide.lifecycle import Reason, Warn
+from reaper.decide.lifecycle import Defer, Reason, Warn
+from reaper.decide.model import Program
 from reaper.decide.policy import Limits
 from reaper.decide.tracking import Tracked
 
@@ -29,6 +30,12 @@ def warning_for(tracked: Tracked, act: Warn, host: str) -> str:
     """The warning of a session."""
     assert tracked.limits is not None
     return warning(act.reason, act.left_usec, _limit(tracked.limits, act.reason), host, tracked.limits.message)
+
+
+def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str) -> str:
+    """What is said where a session stays for a program."""
+    assert tracked.limits is not None
+    return deferral(act.reason, act.left_usec, _limit(tracked.limits, act.reason), host, program.name)
 
 
 def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
@@ -54,8 +61,26 @@ def warning(reason: Reason, left_usec: int, limit_usec: int, host: str, line: st
     return _framed(_BELL, what, line)
 
 
+def deferral(reason: Reason, left_usec: int, limit_usec: int, host: str, program: str) -> str:
+    """That a session stays while a program runs, instead of its end."""
+    while_it_runs = f"stays while {plain(program)} runs, {span(left_usec)} at most"
+    if reason is Reason.IDLE:
+        what = f"This session on {plain(host)} is idle, and {while_it_runs}. Press any key to stay."
+    else:
+        what = (
+            f"This session on {plain(host)} is past the {span(limit_usec)} that sessions here last, and"
+            f" {while_it_runs}. Save your work and log in again."
+        )
+    return _framed("", what, "")
+
+
+def named(program: Program) -> str:
+    """A program as the journal has it."""
+    return f"{plain(program.name)} ({plain(program.path)}, pid {program.pid})"
+
+
 def spared() -> str:
-    """The withdrawal of a warning."""
+    """The withdrawal of a warning, or of what was said instead of one."""
     return _framed("", "Thank you, this session stays.", "")
 
 

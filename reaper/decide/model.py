@@ -143,6 +143,18 @@ class Targets(NamedTuple):
     everything: tuple[ProcessId, ...]  # all that the session holds: its scope, or what descends from its leader
 
 
+class Program(NamedTuple):
+    """A program that runs in a session. Its path is as the person's processes see it, and has any character in it."""
+
+    path: str
+    pid: int
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self.path.rpartition("/")[2]
+
+
 class Ending(NamedTuple):
     """What is remembered of a session from the beginning of its end."""
 

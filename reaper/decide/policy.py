@@ -32,7 +32,7 @@ from reaper.decide.size import format_size
 
 __all__ = [
     "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
-    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Subject", "Verdict", "asks_for", "cap",
+    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Share", "Subject", "Verdict", "asks_for", "cap",
     "counted", "document", "fit_leads", "inherit", "judge", "longest_lead", "without_limits", "without_warnings",
 ]  # fmt: skip
 
@@ -66,6 +66,13 @@ class Kill(enum.Enum):
     SESSION = "session"
 
 
+class Share(enum.Enum):
+    """Whose input keeps a session: that of the session alone, or that of all sessions of its user."""
+
+    SESSION = "session"
+    USER = "user"
+
+
 @dataclass(frozen=True)
 class Limits:
     """The numbers for one session, in microseconds; None is never.
@@ -73,6 +80,8 @@ class Limits:
     `warn_usec` are the leads before a limit at which to warn, distinct, the longest first; empty where the
     administrator wants no warning.  `message` is a line of theirs below each warning.  `activity` is empty where what
     counts goes by the kind of session (counted()).  The floors are a minute's: bytes on the connection, CPU time.
+    `busy` are patterns for the names of programs that put the end off while they run in the session, for
+    `busy_max_usec` in all.
     """
 
     idle_usec: int | None
@@ -85,6 +94,9 @@ class Limits:
     activity: tuple[Activity, ...]
     network_floor_bytes: int
     cpu_floor_usec: int
+    share_activity: Share
+    busy: tuple[str, ...]
+    busy_max_usec: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +119,7 @@ class Ceiling:
 
     idle_usec: int | None = None
     max_usec: int | None = None
+    busy_max_usec: int | None = None
     exempt: tuple[str, ...] = ()
 
 
@@ -185,14 +198,17 @@ def judge(policy: Policy, subject: Subject) -> Verdict:
 def cap(limits: Limits, ceiling: Ceiling) -> tuple[Limits, tuple[str, ...]]:
     """The limits under the ceiling, and the names of those it lowered: the strictest wins, and never is the longest.
 
-    Warnings that no longer fit a lowered limit are dropped as fit_leads() says.
+    Warnings that no longer fit a lowered limit are dropped as fit_leads() says.  For how long programs may put the end
+    off is lowered only where some may.
     """
     idle, idle_capped = _lower(limits.idle_usec, ceiling.idle_usec)
     longest, max_capped = _lower(limits.max_usec, ceiling.max_usec)
-    capped = ("idle",) * idle_capped + ("max",) * max_capped
+    busy_max, busy_capped = _lower(limits.busy_max_usec, ceiling.busy_max_usec if limits.busy else None)
+    assert busy_max is not None
+    capped = ("idle",) * idle_capped + ("max",) * max_capped + ("busy_max",) * busy_capped
     if not capped:
         return limits, ()
-    return fit_leads(replace(limits, idle_usec=idle, max_usec=longest)), capped
+    return fit_leads(replace(limits, idle_usec=idle, max_usec=longest, busy_max_usec=busy_max)), capped
 
 
 def _lower(limit: int | None, ceiling: int | None) -> tuple[int | None, bool]:
@@ -269,6 +285,7 @@ def document(policy: Policy) -> dict[str, Any]:
         "ceiling": {
             "idle": _or_never(policy.ceiling.idle_usec),
             "max": _or_never(policy.ceiling.max_usec),
+            "busy_max": _or_never(policy.ceiling.busy_max_usec),
             "except": list(policy.ceiling.exempt),
         },
         "brake": {
@@ -307,6 +324,9 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "activity": [each.value for each in limits.activity] or AUTO,
         "network_floor": format_size(limits.network_floor_bytes),
         "cpu_floor": format_duration(limits.cpu_floor_usec),
+        "share_activity": limits.share_activity.value,
+        "busy": list(limits.busy),
+        "busy_max": format_duration(limits.busy_max_usec),
     }
 
 
@@ -339,6 +359,9 @@ _STANDARD = Limits(
     activity=(),
     network_floor_bytes=16,  # less than the smallest packet: whatever is no keepalive
     cpu_floor_usec=USEC_PER_SEC,
+    share_activity=Share.SESSION,
+    busy=(),
+    busy_max_usec=4 * USEC_PER_HOUR,
 )
 _RESTRICTED = replace(
     _STANDARD,

@@ -97,7 +97,8 @@ def of_tell(
 ) -> Event:
     """A fact of the lifecycle as an event.
 
-    `why` is what else the daemon knows of it: how a warning was delivered, what is still running.
+    `why` is what else the daemon knows of it: how a warning was delivered, what is still running, what a session stays
+    for.
     """
     kind = Kind[tell.fact.name]
     fields = {"idle_usec": str(max(0, now_usec - tracked.life.evidence_usec)), "why": why}
@@ -106,7 +107,7 @@ def of_tell(
     if tell.fact not in (Fact.RESUMED, Fact.CANCELLED, Fact.CLOSED):
         fields["reason"] = tell.reason.value
         fields["limit_usec"] = str(_limit_usec(tell.reason, tracked))
-    if tell.fact is Fact.WARNED:
+    if tell.fact in (Fact.WARNED, Fact.DEFERRED):
         fields["left_usec"] = str(tell.usec)
     if freed is not None:
         fields["freed_processes"] = str(freed.processes)
@@ -138,6 +139,8 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
             if tell.usec
             else "stays: its warning is withdrawn"
         )
+    if tell.fact is Fact.DEFERRED:
+        return f"stays while {why or 'a program'} runs, for {span(tell.usec)} at most, past its limit of {limit}"
     if tell.fact is Fact.OBSERVED:
         return f"would end now (observe), at its limit of {limit}"
     if tell.fact is Fact.ENDING:

@@ -81,6 +81,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "first_warned_usec": life.first_warned_usec,
         "rung": life.rung.value,
         "rung_until_usec": life.rung_until_usec,
+        "deferred_usec": life.deferred_usec,
         "readings": [list(reading) for reading in tracked.readings],
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
@@ -128,6 +129,7 @@ def _decode_tracked(value: Any) -> Tracked:
         first_warned_usec=_integer(value["first_warned_usec"]),
         rung=Rung(value["rung"]),
         rung_until_usec=_integer(value["rung_until_usec"]),
+        deferred_usec=_integer(value["deferred_usec"]),
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(

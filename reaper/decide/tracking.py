@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reaper.decide import evidence, lifecycle
 from reaper.decide.hours import LocalTime
-from reaper.decide.lifecycle import Act, Deadline, Life, Phase, Stimulus
+from reaper.decide.lifecycle import SHARED, Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.model import Instant, Reading, Session, Work
 from reaper.decide.policy import (
     BUILT_IN,
@@ -299,6 +299,33 @@ def finish(tracked: Tracked, now_usec: int) -> Change:
     """Begins the end of a session that is due."""
     assert tracked.limits is not None
     life, acts = lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+
+
+def busy_left_usec(tracked: Tracked, now_usec: int) -> int:
+    """For how much longer a program may put the end of the session off."""
+    return 0 if tracked.limits is None else lifecycle.busy_left_usec(tracked.life, tracked.limits, now_usec)
+
+
+def defer(tracked: Tracked, now_usec: int) -> Change:
+    """Puts off the end of a session that is due, for a program that runs in it."""
+    assert tracked.limits is not None
+    life, acts = lifecycle.defer(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+
+
+def free(tracked: Tracked, now_usec: int) -> Change:
+    """No program that its rule names runs in the session any more."""
+    assert tracked.limits is not None
+    life, acts = lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+
+
+def share(tracked: Tracked, typed_usec: int, now_usec: int) -> Change:
+    """Takes in what was typed in another session of the same user, which the session's rule counts."""
+    assert tracked.limits is not None
+    opened = tracked.session.opened_usec
+    life, acts = lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec)
     return Change(scheduled(replace(tracked, life=life)), tuple(acts))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from reaper.decide import yamltree
-from reaper.decide.duration import USEC_PER_SEC, DurationError, format_duration, parse_duration
+from reaper.decide.duration import USEC_PER_SEC, USEC_PER_WEEK, DurationError, format_duration, parse_duration
 from reaper.decide.hours import Hours, HoursError, parse_hours
 from reaper.decide.match import parse_network
 from reaper.decide.policy import AUTO, NEVER, SHORTEST_LIMIT_USEC, UNLIMITED, Activity
@@ -73,9 +73,9 @@ def duration(shortest: int, longest: int | None, why: str) -> Value:
     return value
 
 
-def limit(node: Node) -> int | None:
-    """A limit of time in microseconds; None is never."""
-    return None if text(node) == NEVER else _limit(node)
+def or_never(value: Value) -> Value:
+    """The same value, or None for never."""
+    return lambda node: None if text(node) == NEVER else value(node)
 
 
 _limit = duration(
@@ -83,7 +83,9 @@ _limit = duration(
     None,
     "the kernel dates input in steps of 8 seconds, and a limit needs two of them: one to see the person, one to warn",
 )
+limit = or_never(_limit)
 _lead = duration(USEC_PER_SEC, None, "nobody can react to less")
+busy_max = duration(0, USEC_PER_WEEK, "a program puts an end off and does not prevent it: from 0 to 1w")
 
 
 def each(value: Callable[[Node], T], empty: str) -> Callable[[Node], tuple[tuple[T, Place], ...]]:
@@ -224,6 +226,18 @@ def glob(node: Node) -> str:
         raise place.error(f"'{shown(written)}' has a space at an end", "remove it")
     if "[" in re.sub(r"\[(?:!.|[^!])[^]]*]", "", written):
         raise place.error(f"'{shown(written)}' opens a [ that nothing closes", "write [[] for the character itself")
+    return written
+
+
+def program(node: Node) -> str:
+    """A glob for the file names of programs."""
+    written = glob(node)
+    if "/" in written:
+        name_of_file = written.rstrip("/").rpartition("/")[2] or "rsync"
+        raise node.place.error(f"'{shown(written)}' is a path", f"write the name of the file: {shown(name_of_file)}")
+    if not written.strip("*?"):
+        hint = "every session has a shell: write the names of programs, such as rsync"
+        raise node.place.error(f"'{shown(written)}' is any program", hint)
     return written
 
 

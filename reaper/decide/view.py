@@ -18,7 +18,8 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     """The io.reaper.Session of a tracked session."""
     session, life, limits = tracked.session, tracked.life, tracked.limits
     end = None
-    if tracked.due_usec is not None and limits is not None and life.phase in (Phase.ACTIVE, Phase.WARNED):
+    phases = (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED)
+    if tracked.due_usec is not None and limits is not None and life.phase in phases:
         end = lifecycle.deadline(life, limits, session.opened_usec)
     due = tracked.due_usec
     return {
@@ -81,6 +82,7 @@ _EVIDENCE = {
     "desktop": "what its desktop tells logind",
     "network": "what crossed its connection",
     "cpu": "the CPU time of its processes",
+    "shared": "input in another session of the same user",
 }
 
 
@@ -116,6 +118,9 @@ def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
         return f"It is being ended; what is left of it is pressed harder in {span(shown['next_usec'] or 0)}."
     if tracked.life.phase is Phase.OBSERVED:
         return "It would have been ended (observe); nothing more happens until it is used again."
+    if tracked.life.phase is Phase.DEFERRED:
+        left = f"{span(shown['left_usec'] or 0)} at most"
+        return f"It has reached its limit and stays while a program runs in it that its rule names as busy, {left}."
     if shown["left_usec"] is None:
         return "No limit applies to it: nothing happens to it."
     act = "would end (observe)" if shown["action"] == "observe" else "ends"

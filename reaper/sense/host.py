@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from reaper import procfs
 from reaper.decide.hours import LocalTime
-from reaper.decide.model import Holding, Instant, ProcessId, Reading, Session, SessionKey, Targets, Usage, Work
+from reaper.decide.model import Holding, Instant, ProcessId, Program, Reading, Session, SessionKey, Targets, Usage, Work
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
-from reaper.sense import connections, logins, processes, terminals, work
+from reaper.sense import connections, logins, processes, programs, terminals, work
 from reaper.sense.clock import read_clock, read_local_time
 from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.logind import Logind
@@ -215,6 +215,13 @@ class Host:
     def everything(self, session: Session) -> list[ProcessId]:
         """All that a session holds: its scope, or where it has none what descends from its leader."""
         return processes.members(session.scope) if session.scope else processes.descendants(ProcessId(*session.key))
+
+    def busy_program(self, session: Session, names: Collection[str], patterns: Collection[str]) -> Program | None:
+        """A program of such a name that runs in the session, or where that has no scope on its terminals."""
+        held = self.everything(session)
+        if not session.scope:
+            held += [each.process for each in processes.attached(names, held)]
+        return programs.find(held, patterns)
 
     def holding(self, targets: Targets) -> Holding:
         """What each process that a termination is about holds now."""

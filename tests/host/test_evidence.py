@@ -18,7 +18,7 @@ def quick_polls(host: Host) -> Iterator[None]:
 
 
 def test_keys_that_nothing_reads(host: Host, person: str) -> None:
-    """A job in the foreground that does not read: no time of the terminal moves, and the person is there all the same."""
+    """A job in the foreground that does not read: no time of the terminal moves, yet the person is there."""
     with rule(host, person), log_in(host, person) as terminal:
         terminal.send("sleep 1000\n")
         for _ in range(2):

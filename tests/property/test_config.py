@@ -25,6 +25,7 @@ from reaper.decide.policy import (
     Origin,
     Policy,
     Rule,
+    Share,
     Subject,
     cap,
     fit_leads,
@@ -46,6 +47,7 @@ limit_usecs = st.none() | st.integers(SHORTEST_LIMIT_USEC, 400 * 86400 * SECOND)
 leads = st.lists(st.integers(SECOND, 86400 * SECOND), unique=True, max_size=8).map(
     lambda lengths: tuple(sorted(lengths, reverse=True))
 )
+busy_usecs = st.integers(0, 7 * 86400 * SECOND)
 limits = st.builds(
     Limits,
     idle_usec=limit_usecs,
@@ -58,6 +60,9 @@ limits = st.builds(
     activity=st.lists(st.sampled_from(Activity), unique=True).map(tuple),
     network_floor_bytes=st.integers(1024, 2**40),
     cpu_floor_usec=st.integers(10_000, 60 * SECOND),
+    share_activity=st.sampled_from(Share),
+    busy=st.lists(globs.filter(lambda text: text.strip("*?")), max_size=3).map(tuple),
+    busy_max_usec=busy_usecs,
 ).map(fit_leads)
 networks = st.ip_addresses().map(str) | st.sampled_from(["10.0.0.0/8", "fd00::/8", "*.example.org", "*", "bastion"])
 matches = st.builds(
@@ -71,7 +76,7 @@ matches = st.builds(
     elevated=st.none() | st.booleans(),
     hours=st.lists(week_hours, max_size=3).map(tuple),
 )
-ceilings = st.builds(Ceiling, idle_usec=limit_usecs, max_usec=limit_usecs)
+ceilings = st.builds(Ceiling, idle_usec=limit_usecs, max_usec=limit_usecs, busy_max_usec=st.none() | busy_usecs)
 subjects = st.builds(
     Subject,
     user=st.sampled_from(["root", "alice"]),
@@ -144,6 +149,7 @@ words = st.sampled_from(
         *("name", "standard", "never", "none", "any", "15m", "1h 30min", "16s", "8s", "ssh", "root", "unlimited", "3"),
         *("true", "Mon..Fri 08:00-18:00", "Sat", "22:00-06:00"),
         *("10.0.0.0/8", "10.0.0.1/8", "::1", "[", "'", '"', "*", "&a", "!!x", "", "\ud800", "input", "lock", "observe"),
+        *("rsync", "/usr/bin/rsync", "session", "8d"),
     ]
 )
 trees = st.recursive(
@@ -193,13 +199,14 @@ def no_longer(limit, than):
 @given(limits, ceilings)
 def test_under_a_ceiling_the_strictest_wins(before, ceiling):
     after, capped = cap(before, ceiling)
-    for name in ("idle", "max"):
+    for name in ("idle", "max", *(["busy_max"] if before.busy else [])):
         was, least, now = (getattr(it, f"{name}_usec") for it in (before, ceiling, after))
         assert no_longer(now, was)
         assert no_longer(now, least)
         assert now in (was, least)
         assert (name in capped) == (now != was)
     untouched = {field.name for field in fields(Limits)} - {"idle_usec", "max_usec", "warn_usec"}
+    untouched -= {"busy_max_usec"} if before.busy else set()
     assert all(getattr(before, name) == getattr(after, name) for name in untouched)
     assert cap(after, ceiling) == (after, ())
 

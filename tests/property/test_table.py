@@ -23,6 +23,7 @@ ANY_LIFE = st.builds(
     first_warned_usec=st.just(0) | MOMENTS,
     rung=st.sampled_from(Rung),
     rung_until_usec=MOMENTS,
+    deferred_usec=st.just(0) | MOMENTS,
 )
 
 

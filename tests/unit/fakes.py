@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from reaper.act.notify import Delivery
 from reaper.decide.events import Event, Priority
@@ -18,6 +19,7 @@ from reaper.decide.model import (
     Holding,
     Instant,
     ProcessId,
+    Program,
     Reading,
     Session,
     SessionKey,
@@ -79,6 +81,7 @@ class FakeProcess:
     usage: Usage = SMALL
     tty: str = ""
     in_front: bool = True
+    program: str = ""  # the path of its file, if that is root's
     ends_on: frozenset[signal.Signals] = ANY_END
     is_alive: bool = True
     pages_apart: bool = False  # it reads through /dev/tty
@@ -127,6 +130,7 @@ class FakeHost(FakeSurroundings):
         self.terminal_servers: tuple[str, ...] = ()
         self.hidden: set[str] = set()  # terminals that the host does not let be found
         self.dev_tty: FakeTty | None = None  # on a kernel that dates apart what is read through it
+        self.searches = 0
 
     # What a test does to it.
 
@@ -141,6 +145,12 @@ class FakeHost(FakeSurroundings):
             login.ttys[name] = FakeTty(name, self.time, session.uid)
             login.processes.append(FakeProcess(ProcessId(pid + 1 + number, 7 * pid + 1), tty=name))
         return login
+
+    def start(self, login: FakeLogin, program: str, tty: str = "pts/1") -> FakeProcess:
+        """Somebody starts a program in a session."""
+        process = FakeProcess(ProcessId(9000 + len(login.processes), 8), tty=tty, program=program)
+        login.processes.append(process)
+        return process
 
     def leave(self, login: FakeLogin) -> None:
         """The person logs out."""
@@ -245,6 +255,12 @@ class FakeHost(FakeSurroundings):
     def everything(self, session: Session) -> list[ProcessId]:
         login = self.logins.get(session.key)
         return [process.id for process in login.everything] if login else []
+
+    def busy_program(self, session: Session, names: Collection[str], patterns: Collection[str]) -> Program | None:
+        self.searches += 1
+        login = self.logins.get(session.key)
+        running = [Program(each.program, each.id.pid) for each in (login.everything if login else [])]
+        return next((each for each in running if any(fnmatchcase(each.name, pattern) for pattern in patterns)), None)
 
     def holding(self, targets: Targets) -> Holding:
         named = {*targets.everything, *targets.connection, *(each.process for each in targets.attached)}

@@ -7,9 +7,10 @@ import pytest
 from reaper.decide import snapshot, view
 from reaper.decide.hours import LocalTime, parse_hours
 from reaper.decide.policy import Match, Rule
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import Bench, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 HOUR = 3600 * SECOND

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.config import PolicyError, Source, describe, parse
-from reaper.decide.policy import BUILT_IN, Action, Brake, Ceiling, Kill, Match, Origin
+from reaper.decide.policy import BUILT_IN, Action, Brake, Ceiling, Kill, Match, Origin, Share
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -18,7 +18,7 @@ environments:
   standard: {idle: 20m}
   restricted: {idle: 5m, warn: [30s, 2m], message: "Save your work, please: \u00e4\u00f6\u00fc."}
   lab: {idle: never, max: 12h}
-ceiling: {idle: 30m, max: 1d, except: [break-glass]}
+ceiling: {idle: 30m, max: 1d, busy_max: 2h, except: [break-glass]}
 brake: {sessions: unlimited, per: 2min}
 rules:
   - name: break-glass
@@ -38,6 +38,9 @@ rules:
     kill: terminal
     grace: 30
     activity: input
+    share_activity: user
+    busy: [dpkg, "rsync*"]
+    busy_max: 1h
   - name: rest
 """
 
@@ -49,7 +52,7 @@ def parsed(*texts):
 def test_every_key():
     policy = parsed(EXAMPLE)
     assert (policy.environment, policy.poll_usec, policy.sources) == ("restricted", 10 * SECOND, ("0.yaml",))
-    assert policy.ceiling == Ceiling(30 * MINUTE, 24 * HOUR, ("break-glass",))
+    assert policy.ceiling == Ceiling(30 * MINUTE, 24 * HOUR, 2 * HOUR, ("break-glass",))
     assert policy.brake == Brake(None, 2 * MINUTE)
     restricted = policy.environments["restricted"]
     assert (restricted.idle_usec, restricted.warn_usec) == (5 * MINUTE, (2 * MINUTE, 30 * SECOND))
@@ -67,7 +70,9 @@ def test_every_key():
     limits = operators.limits
     assert (limits.idle_usec, limits.max_usec, limits.warn_usec) == (90 * MINUTE, None, ())
     assert (limits.message, limits.kill, limits.grace_usec) == ("", Kill.TERMINAL, 30 * SECOND)
-    assert operators.given == ("idle", "max", "warn", "message", "kill", "grace", "activity")
+    assert (limits.share_activity, limits.busy, limits.busy_max_usec) == (Share.USER, ("dpkg", "rsync*"), HOUR)
+    given = ("idle", "max", "warn", "message", "kill", "grace", "activity", "share_activity", "busy", "busy_max")
+    assert operators.given == given
     assert (rest.match, rest.limits, rest.given) == (Match(), restricted, ())
 
 
@@ -89,6 +94,14 @@ def test_scalars_stay_the_text_that_was_written():
     policy = parsed("rules: [{name: no, match: {user: [yes, 0100, 1e3, 12:30:45, =, 2001-01-01]}}]")
     assert policy.rules[0].name == "no"
     assert policy.rules[0].match.user == ("yes", "0100", "1e3", "12:30:45", "=", "2001-01-01")
+
+
+def test_a_rule_can_take_back_what_its_environment_lets_finish():
+    policy = parsed(
+        "environments: {standard: {busy: rsync}}\nrules: [{name: none, busy: []}, {name: some, busy_max: 0}]"
+    )
+    assert policy.environments["standard"].busy == ("rsync",)
+    assert [(rule.limits.busy, rule.limits.busy_max_usec) for rule in policy.rules] == [((), 4 * HOUR), (("rsync",), 0)]
 
 
 def test_windows_line_ends_are_line_ends():

@@ -20,13 +20,17 @@ STEPS = (
 EXAMPLE = "see reaper.yaml(5) for an example"
 NAME = "letters, digits and . _ @ - after a letter or digit, 64 at most"
 HOSTS = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
-RULE_KEYS = "known: action, activity, cpu_floor, grace, idle, kill, match, max, message, name, network_floor, warn"
+RULE_KEYS = (
+    "known: action, activity, busy, busy_max, cpu_floor, grace, idle, kill, match, max, message, name, network_floor,"
+    " share_activity, warn"
+)
 TOP_KEYS = "known: brake, ceiling, environment, environments, poll, rules, terminal_servers"
 LINES = "write lines of key: value"
 KEY_VALUE = "write key: value"
 POLL = "more often costs CPU for nothing, more seldom dates activity badly"
-LONGER_IDLE = "remove it: give those who run long jobs a longer idle"
 NOBODY = "a program that prints is nobody who is there: remove it"
+SHELL = "every session has a shell: write the names of programs, such as rsync"
+BUSY = "a program puts an end off and does not prevent it: from 0 to 1w"
 UNITS = "the units are us, ms, s, min, h, d, w"
 FIRST = "52s at most: 8s must pass between the last key and the first warning"
 NETWORK = "write one address, or a network as 10.0.0.0/8"
@@ -178,6 +182,16 @@ WORDS = [
     (rule(r'message: "a\e[2J"'), "2:22: 'a\\x1b[2J' has a character that does not print", "write it on one line"),
     (rule(r'message: "\ud800"'), "2:22: '\\ud800' has a character that does not print", "write it on one line"),
     (rule(f"message: {'x' * 201}"), "2:22: the message has 201 characters", "200 at most"),
+    (rule("share_activity: users"), "2:29: 'users' is not known here", "did you mean user?"),
+    (rule("busy: /usr/bin/rsync"), "2:19: '/usr/bin/rsync' is a path", "write the name of the file: rsync"),
+    (rule("busy: [rsync, /opt/]"), "2:27: '/opt/' is a path", "write the name of the file: opt"),
+    (rule("busy: '*'"), "2:19: '*' is any program", SHELL),
+    (rule("busy: '?*'"), "2:19: '?*' is any program", SHELL),
+    (rule("busy: "), "2:18: the value is missing", "write one, or remove the key"),
+    (rule("busy: 'a,b'"), "2:19: 'a,b' has a comma", "write a list: [one, two]"),
+    (rule("busy_max: never"), "2:23: 'never' is not a duration", "this cannot be never: it needs a length of time"),
+    (rule("busy_max: 8d"), "2:23: 8d is longer than 1w", BUSY),
+    ("ceiling: {busy_max: 8d}", "1:21: 8d is longer than 1w", BUSY),
     (match("origin: consol"), "2:29: 'consol' is not known here", "did you mean console?"),
     (match("origin: lan"), "2:29: 'lan' is not known here", "known: console, graphical, other, serial, ssh"),
     (match("origin: []"), "2:29: the list is empty", "remove the key to match every origin"),
@@ -212,13 +226,6 @@ LATER = [
         rule("lock_for: 1h"),
         "2:13: lock_for is not in this version of reaper",
         "remove it: sessions are ended, not locked",
-    ),
-    (rule("busy: make"), "2:13: busy is not in this version of reaper", LONGER_IDLE),
-    (rule("busy_max: 1h"), "2:13: busy_max is not in this version of reaper", LONGER_IDLE),
-    (
-        rule("share_activity: user"),
-        "2:13: share_activity is not in this version of reaper",
-        "remove it: each session counts for itself",
     ),
     (rule("hold_max: 1h"), "2:13: hold_max is not in this version of reaper", "remove it: there are no holds"),
     (rule("activity: [input, output]"), "2:31: 'output' is not in this version of reaper", NOBODY),

@@ -31,6 +31,16 @@ def test_the_administrators_own_line():
     )
 
 
+def test_what_is_said_where_a_program_runs():
+    assert messages.deferral(Reason.IDLE, 4 * HOUR, 15 * MINUTE, "host1", "rsync") == (
+        "\r\nreaper: This session on host1 is idle, and stays while rsync runs, 4h at most. Press any key to stay.\r\n"
+    )
+    assert messages.deferral(Reason.MAX, HOUR, 8 * HOUR, "host1", "\x1b[2Jrsync") == (
+        "\r\nreaper: This session on host1 is past the 8h that sessions here last, and stays while \\x1b[2Jrsync runs,"
+        " 1h at most. Save your work and log in again.\r\n"
+    )
+
+
 def test_the_withdrawal():
     assert messages.spared() == "\r\nreaper: Thank you, this session stays.\r\n"
 

@@ -14,6 +14,7 @@ from reaper.decide.policy import (
     Match,
     Origin,
     Rule,
+    Share,
     Subject,
     cap,
     document,
@@ -41,24 +42,12 @@ def test_built_in():
     assert BUILT_IN.environment == "standard"
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
-    standard = Limits(
-        15 * MINUTE, None, (5 * MINUTE, MINUTE), "", Action.TERMINATE, Kill.TERMINAL, 10 * SECOND, (), 16, SECOND
-    )
-    restricted = Limits(
-        10 * MINUTE,
-        8 * HOUR,
-        (2 * MINUTE, 30 * SECOND),
-        "",
-        Action.TERMINATE,
-        Kill.SESSION,
-        10 * SECOND,
-        (),
-        16,
-        SECOND,
-    )
+    rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, (), 4 * HOUR)
+    standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), "", Action.TERMINATE, Kill.TERMINAL, *rest)
+    restricted = Limits(10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), "", Action.TERMINATE, Kill.SESSION, *rest)
     assert BUILT_IN.environments == {"standard": standard, "restricted": restricted}
     assert (BUILT_IN.brake.sessions, BUILT_IN.brake.per_usec) == (10, MINUTE)
-    assert BUILT_IN.ceiling == Ceiling(None, None, ())
+    assert BUILT_IN.ceiling == Ceiling(None, None, None, ())
 
 
 def test_without_rules_the_environment_stands():
@@ -97,8 +86,19 @@ def test_never_is_longer_than_any_ceiling():
 
 
 def test_an_exempt_rule_goes_through_the_ceiling():
-    verdict = judge(policy(rule("free", "*", idle_usec=None), ceiling=Ceiling(MINUTE, MINUTE, ("free",))), ALICE)
+    verdict = judge(policy(rule("free", "*", idle_usec=None), ceiling=Ceiling(MINUTE, MINUTE, exempt=("free",))), ALICE)
     assert (verdict.limits.idle_usec, verdict.limits.max_usec, verdict.capped) == (None, None, ())
+
+
+def test_a_ceiling_covers_what_puts_the_end_off():
+    deferring = rule("backup", "*", busy=("rsync",))
+    verdict = judge(policy(deferring, ceiling=Ceiling(busy_max_usec=HOUR)), ALICE)
+    assert (verdict.limits.busy_max_usec, verdict.capped) == (HOUR, ("busy_max",))
+    assert judge(policy(deferring, ceiling=Ceiling(busy_max_usec=0)), ALICE).limits.busy_max_usec == 0
+
+
+def test_a_ceiling_leaves_alone_what_nothing_puts_off():
+    assert cap(STANDARD, Ceiling(busy_max_usec=HOUR)) == (STANDARD, ())
 
 
 def test_observe_stays_observe_under_a_ceiling():

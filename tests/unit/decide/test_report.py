@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide import report, tracking
+from reaper.decide import messages, report, tracking
 from reaper.decide.events import FIELDS, Event, Kind
 from reaper.decide.lifecycle import Fact, Reason, Tell
-from reaper.decide.model import Usage
+from reaper.decide.model import Program, Usage
 from reaper.decide.policy import Action, Brake
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
@@ -67,6 +67,12 @@ FACTS = [
     ),
     (Fact.CANCELLED, 0, "stays: its warning is withdrawn", {"idle_usec": "0"}),
     (
+        Fact.DEFERRED,
+        240 * MINUTE,
+        "stays while a program runs, for 4h at most, past its limit of 15min (idle, rule environment:standard)",
+        {**IDLE, **NOW_IDLE, "left_usec": str(240 * MINUTE)},
+    ),
+    (
         Fact.ENDING,
         15 * MINUTE,
         "is being ended after 15min without input, at its limit of 15min (idle, rule environment:standard)",
@@ -118,6 +124,17 @@ def test_why_is_told_and_a_field():
         " not shown on pts/1, which does not take output."
     )
     assert event.fields["why"] == "not shown on pts/1, which does not take output"
+
+
+def test_what_a_session_stays_for():
+    why = messages.named(Program("/usr/bin/rsync", 123))
+    assert why == "rsync (/usr/bin/rsync, pid 123)"
+    event = tell(Fact.DEFERRED, Reason.MAX, MINUTE, why=why)
+    assert event.message == (
+        f"{ALICE} stays while rsync (/usr/bin/rsync, pid 123) runs, for 1min at most,"
+        " past its limit of 8h (max, rule environment:standard)."
+    )
+    assert event.fields["why"] == why
 
 
 def test_observe_says_would():

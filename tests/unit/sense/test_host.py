@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import replace
 
 import pytest
@@ -137,6 +138,20 @@ def test_whom_a_termination_would_reach(world):
     assert targets.connection == (world.leader,)
     assert set(targets.everything) == {world.leader, first.shell, first.job, second.shell, second.job}
     assert set(world.host.everything(world.session)) == set(targets.everything)
+
+
+def test_the_programs_of_a_session(world):
+    """By the name of the file that runs, in all of the session; nothing where there is no such session any more."""
+    line = world.open()
+    found = world.host.busy_program(world.session, [line.name], ["dpkg", "python*"])
+    assert found.path == world.program
+    assert found.name == os.path.basename(world.program)
+    assert found.pid in (world.leader.pid, line.shell.pid, line.job.pid)
+    assert world.host.busy_program(world.session, [], ["python*"]) is not None
+    assert world.host.busy_program(world.session, [line.name], ["dpkg", "rsync*"]) is None
+    assert world.host.busy_program(world.session, [line.name], []) is None
+    world.end()
+    assert world.host.busy_program(world.session, [line.name], ["python*"]) is None
 
 
 def test_what_is_freed(world):

@@ -6,6 +6,7 @@ The logins of the real one are made by the test, on real ptys (tests/unit/people
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from reaper.decide.model import NS_PER_SEC, ProcessId, Session
@@ -52,6 +53,7 @@ class RealWorld:
         self.login = RealLogin()
         self.session: Session = self.login.session
         self.leader = ProcessId(*self.session.key)
+        self.program = os.path.realpath(sys.executable)
 
     def open(self) -> Line:
         return self.login.lines[self.login.open()]
@@ -114,6 +116,7 @@ class FakeWorld:
         self.made = self.host.login(100)
         self.session = self.made.session
         self.leader = self.made.leader.id
+        self.program = self.made.leader.program = "/usr/bin/python3.11"
         self.lines: dict[str, Line] = {}
 
     def open(self) -> Line:

@@ -1,0 +1,35 @@
+"""The sessions whose end waits for a program that runs in them."""
+
+from __future__ import annotations
+
+from reaper.decide import tracking
+from reaper.decide.lifecycle import Phase
+from reaper.decide.model import Program, SessionKey
+from reaper.decide.tracking import Tracked
+from reaper.sense.host import Host
+
+
+class Deferrals:
+    """Looks for programs in sessions that are due, and at each poll in those that are deferred; in no others."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._deferred: set[SessionKey] = set()
+
+    @property
+    def waiting(self) -> list[SessionKey]:
+        """The sessions that are deferred."""
+        return list(self._deferred)
+
+    def find(self, tracked: Tracked, now_usec: int) -> Program | None:
+        """What the end of a session has to wait for; None where there is nothing, or where it has waited enough."""
+        if tracked.limits is None or not tracking.busy_left_usec(tracked, now_usec):
+            return None
+        return self._host.busy_program(tracked.session, tracked.terminals, tracked.limits.busy)
+
+    def follow(self, tracked: Tracked) -> None:
+        """Takes note of where a session is in its life."""
+        if tracked.life.phase is Phase.DEFERRED:
+            self._deferred.add(tracked.session.key)
+        else:
+            self._deferred.discard(tracked.session.key)

@@ -1,0 +1,52 @@
+"""The programs that run in a session, by the names of their files.
+
+Not by what a process calls itself (its comm, its arguments): anybody can set that, and a script's is whatever its file
+is called. What the kernel executes is told by /proc/PID/exe, and a program counts only if that file is root's and
+nobody else can write to it, so that a copy or a script under another name does not. Its real name is that of the file:
+for a script that of its interpreter, and where the name was a link that of its target.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+
+from reaper import procfs
+from reaper.decide.model import ProcessId, Program
+
+_DELETED = " (deleted)"  # proc_pid_exe(5): replaced by an upgrade, dpkg's own for example
+
+
+def find(processes: Iterable[ProcessId], patterns: Collection[str]) -> Program | None:
+    """The first of the processes that runs a program of such a name. One that is stopped (Ctrl-Z) does not run."""
+    for process in processes:
+        program = _program(process.pid)
+        if program is None or not any(fnmatchcase(program.name, pattern) for pattern in patterns):
+            continue
+        if _is_roots(process.pid) and _runs(process):
+            return program
+    return None
+
+
+def _program(pid: int) -> Program | None:
+    try:
+        path = os.readlink(f"{procfs.PROC}/{pid}/exe")
+    except OSError:  # gone, or a zombie, or a task of the kernel
+        return None
+    return Program(path[: -len(_DELETED)] if path.endswith(_DELETED) else path, pid)
+
+
+def _is_roots(pid: int) -> bool:
+    try:
+        status = os.stat(f"{procfs.PROC}/{pid}/exe")
+    except OSError:
+        return False
+    return status.st_uid == 0 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _runs(process: ProcessId) -> bool:
+    """Whether it was that very process that was looked at, and it runs. Asked last, as a pid may change hands."""
+    status = procfs.read_stat(process.pid)
+    return status is not None and status.starttime == process.start_ticks and status.state not in "Tt"

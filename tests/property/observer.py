@@ -1,0 +1,89 @@
+"""Who stands beside a session, knows what really happened, and holds every act to the laws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reaper.decide.lifecycle import Act, Defer, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
+from reaper.decide.policy import Action, Limits
+
+
+@dataclass
+class Observer:
+    """Knows what really happened, and holds the acts to the laws."""
+
+    typed_usec: int
+    limits: Limits
+    opened_usec: int
+    warned_usec: int | None = None  # since when a warning stands that counts
+    is_ending: bool = False
+    is_gone: bool = False
+    just_observing: bool = False  # the limits changed in this very moment, from ones that were no observation
+    deferred_usec: int | None = None  # when a program first put the end off since somebody was there
+    is_deferred: bool = False
+
+    def see(self, act: Act, now_usec: int) -> None:
+        assert not self.is_gone, "nothing comes after the end (GONE is final)"
+        if self.limits.action is Action.OBSERVE:
+            is_taking_back = isinstance(act, Spare) and self.just_observing
+            assert isinstance(act, Tell) or is_taking_back, "observe touches nothing"
+        if isinstance(act, Warn):
+            assert act.left_usec > 0
+            if self.warned_usec is None:
+                self.warned_usec = now_usec
+                assert not self.limits.warn_usec or act.left_usec >= self.limits.warn_usec[-1]
+        elif isinstance(act, Defer):
+            self.defer(act, now_usec)
+        elif isinstance(act, Spare):
+            assert self.warned_usec is not None or self.is_deferred, "a warning is taken back once"
+            self.warned_usec, self.is_deferred = None, False
+        elif isinstance(act, Signal) and not self.is_ending:
+            self.first_signal(act, now_usec)
+        elif isinstance(act, Tell) and act.fact in (Fact.CLOSED, Fact.TERMINATED):
+            self.is_gone = True
+        elif isinstance(act, Tell) and act.fact is Fact.OBSERVED:
+            self.is_ending = False
+
+    def defer(self, act: Defer, now_usec: int) -> None:
+        assert self.limits.busy, "only programs that the rule names put an end off"
+        assert not self.is_deferred, "a deferral is told once"
+        assert not self.is_ending
+        if self.limits.warn_usec:
+            assert self.warned_usec is not None, "it is the end that is put off, so the person has been warned"
+            assert now_usec - self.warned_usec >= self.limits.warn_usec[-1]
+        if self.deferred_usec is None:
+            self.deferred_usec = now_usec
+        assert 0 < act.left_usec <= self.limits.busy_max_usec
+        if act.reason is Reason.IDLE:
+            assert now_usec - self.typed_usec >= (self.limits.idle_usec or 0)
+        self.is_deferred, self.warned_usec = True, None
+
+    def someone_is_there(self) -> None:
+        """Or may be: what they do may leave no trace."""
+        self.deferred_usec = None
+
+    def hold(self, phase: Phase, now_usec: int) -> None:
+        """What must be true of a phase at any moment."""
+        if phase is not Phase.DEFERRED:
+            self.is_deferred = False
+        elif self.deferred_usec is not None:
+            assert now_usec - self.deferred_usec < self.limits.busy_max_usec, "no program puts an end off for longer"
+
+    def lapse(self) -> None:
+        """Nobody watched: what was announced or begun before counts no more."""
+        self.warned_usec, self.is_ending = None, False
+
+    def first_signal(self, act: Signal, now_usec: int) -> None:
+        self.is_ending = True
+        assert act.rung is Rung.HANGUP
+        if self.limits.warn_usec:
+            assert self.warned_usec is not None, "nobody is ended without a warning"
+            assert now_usec - self.warned_usec >= self.limits.warn_usec[-1], (
+                "nor sooner than the shortest lead after it"
+            )
+        if act.reason is Reason.IDLE:
+            assert self.limits.idle_usec is not None
+            assert now_usec - self.typed_usec >= self.limits.idle_usec, "nor before they have been idle"
+        else:
+            assert self.limits.max_usec is not None
+            assert now_usec - self.opened_usec >= self.limits.max_usec

@@ -1,0 +1,51 @@
+"""What reaperctl shows of a session that waits for a program, or that others of its user keep."""
+
+from __future__ import annotations
+
+from reaper.ctl.list import next_of
+from reaper.decide import tracking, view
+from reaper.decide.policy import Ceiling, Share
+from reaper.decide.tracking import Tracked
+from tests.unit.fakes import FakeHost, make_limits, make_policy
+from tests.unit.simulated import SECOND
+
+LIMITS = make_limits(busy=("rsync",), busy_max_usec=100 * SECOND, share_activity=Share.USER)
+
+
+def idle() -> tuple[Tracked, int]:
+    """A session at its limit, and that moment."""
+    host = FakeHost()
+    login = host.login(100, "pts/1")
+    now = host.clock()
+    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    found = tracking.apply_policy(found, make_policy(LIMITS), frozenset(), now.boot_usec).tracked
+    warned = tracking.pass_time(found, now.boot_usec + 60 * SECOND).tracked
+    return warned, now.boot_usec + 80 * SECOND
+
+
+def test_a_deferred_session():
+    tracked, due = idle()
+    deferred = tracking.defer(tracked, due).tracked
+    shown = view.of_session(deferred, due + 40 * SECOND)
+    assert (shown["phase"], shown["reason"]) == ("deferred", "idle")
+    assert (shown["next"], shown["next_usec"]) == ("warn", 60 * SECOND)
+    assert shown["left_usec"] == 70 * SECOND  # and the shortest warning
+    assert next_of(shown) == "ends within 1min10s"
+    text = view.explain(deferred, make_policy(LIMITS), frozenset(), due + 40 * SECOND)["text"]
+    assert text[-1] == (
+        "It has reached its limit and stays while a program runs in it that its rule names as busy, 1min 10s at most."
+    )
+
+
+def test_a_session_that_another_keeps():
+    tracked, due = idle()
+    kept = tracking.share(tracked, due - 5 * SECOND, due).tracked
+    text = view.explain(kept, make_policy(LIMITS), frozenset(), due)["text"]
+    assert "The last evidence of a person was input in another session of the same user, 5s ago." in text
+
+
+def test_what_a_ceiling_lowered():
+    tracked, due = idle()
+    policy = make_policy(LIMITS, ceiling=Ceiling(busy_max_usec=30 * SECOND))
+    text = view.explain(tracked, policy, frozenset(), due)["text"]
+    assert "Its limits are those of environment:standard; its busy_max lowered by the ceiling." in text
