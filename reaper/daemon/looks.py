@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reaper.decide import evidence, tracking
+from reaper.decide import evidence, signs, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant, Reading, SessionKey
 from reaper.decide.policy import Origin
-from reaper.decide.tracking import Change, Clues, Tracked
+from reaper.decide.signs import Clues
+from reaper.decide.tracking import Change, Tracked
 from reaper.sense.host import Host
 
 # What leaves no trace on a terminal's times is looked for in sessions that seem idle for this long, and as often.
@@ -48,7 +49,7 @@ class Looks:
 
     def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
-        if tracking.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now):
+        if signs.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now):
             return False
         try:
             return all(map(self._host.is_unchanged, tracked.readings))
@@ -82,7 +83,7 @@ class Looks:
             return self._ask_desktop(tracked, previous, now) if is_probed else None
         unseen_usec = self._unseen(tracked, readings, now) if is_probed else 0
         work = None
-        if tracking.counts_work(tracked, bool(readings)):
+        if signs.counts_work(tracked, bool(readings)):
             work = self._host.read_work(tracked.session, bool(readings))
         if readings == tracked.readings and not unseen_usec and work is None and tracked.work is None:
             return None
@@ -98,7 +99,7 @@ class Looks:
 
     def _reopened(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant) -> frozenset[str]:
         """The terminals that look forged and are new: a number given to the session's next shell within a poll."""
-        suspects = tracking.forged(tracked, readings)
+        suspects = signs.forged(tracked, readings)
         return frozenset(name for name in suspects if self._host.is_reopened(tracked.session, name, previous.boot_usec))
 
     def _unseen(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> int:

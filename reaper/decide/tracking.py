@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from reaper.decide import evidence, lifecycle
 from reaper.decide.hours import LocalTime
@@ -13,19 +11,16 @@ from reaper.decide.model import Instant, Reading, Session, Work
 from reaper.decide.policy import (
     BUILT_IN,
     Action,
-    Activity,
     Limits,
     Origin,
     Policy,
     Subject,
     asks_for,
-    counted,
     judge,
     without_limits,
     without_warnings,
 )
-
-SEEN = "seen"  # the evidence of a session of which nothing is known of the time before
+from reaper.decide.signs import NO_CLUES, SEEN, Clues, gather, held
 
 
 @dataclass(frozen=True)
@@ -62,23 +57,6 @@ class Tracked:
         return tuple(reading.name for reading in self.readings)
 
 
-class Clues(NamedTuple):
-    """What a look found beside the times of the terminals.
-
-    `reopened`: the terminals that are new though there was one by their name before. `unseen_usec`: the latest input
-    that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it. `work`: None where it does not
-    count, or cannot be told.
-    """
-
-    reopened: frozenset[str] = frozenset()
-    unseen_usec: int = 0
-    unseen: str = "input"
-    work: Work | None = None
-
-
-NO_CLUES = Clues()
-
-
 @dataclass(frozen=True)
 class Change:
     """What came of a look: the session as it is now, what is to be done, and the terminals that were tampered with."""
@@ -113,16 +91,6 @@ def elevate(tracked: Tracked, is_marked: bool) -> Tracked:
     """The same with or without a root that acts in it (su, sudo); root's own session always has one."""
     elevated = is_marked or tracked.session.uid == 0
     return tracked if tracked.elevated is elevated else replace(tracked, elevated=elevated)
-
-
-def counts_work(tracked: Tracked, has_terminal: bool) -> bool:
-    """Whether what the session's connection and processes do is a sign that it is in use.
-
-    Without a terminal it is for connections by ssh alone: of others nothing tells what their work would look like.
-    """
-    if tracked.limits is None or not (has_terminal or tracked.session.origin is Origin.SSH):
-        return False
-    return counted(tracked.limits.activity, has_terminal) != (Activity.INPUT,)
 
 
 def meet(
@@ -182,88 +150,32 @@ def apply_policy(
     return Change(scheduled(replace(tracked, life=life, rule=verdict.rule, limits=verdict.limits)), tuple(acts))
 
 
-class _Signs(NamedTuple):
-    """What a look at all of a session's terminals says."""
-
-    evidence: str  # "" for none
-    at_usec: int
-    refusal: str
-    forged: tuple[str, ...]
-
-
-def forged(tracked: Tracked, readings: Iterable[Reading]) -> list[str]:
-    """The terminals that were tampered with since the last look, by all that these readings say, and not yet told."""
-    before = {reading.name: reading for reading in tracked.readings if reading.name not in tracked.tampered}
-    known = (after for after in readings if after.name in before)
-    return [after.name for after in known if evidence.is_tampered(before[after.name], after)]
-
-
 def look(
     tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues = NO_CLUES
 ) -> Change:
     """Takes in a new look at the session; `previous` is when the last one was taken, or earlier."""
     if readings == tracked.readings and clues == NO_CLUES and tracked.work is None:
         return Change(tracked, ())
-    signs = _gather(tracked, readings, previous, now, clues)
+    found = gather(tracked, readings, previous, now, clues)
     life = tracked.life
     acts: list[Act] = []
     if tracked.limits is not None:
         opened = tracked.session.opened_usec
-        if (not readings or signs.evidence == SEEN) and life.phase is not Phase.ENDING:
+        has_lost_all = bool(tracked.readings) and not readings
+        if (has_lost_all or found.evidence == SEEN) and life.phase is not Phase.ENDING:
             life, _ = lifecycle.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
-        if signs.evidence == SEEN:  # nobody has come back: only from now on it can be told
-            life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, signs.at_usec))
-        elif signs.evidence:
-            life, acts = lifecycle.notice(life, signs.evidence, signs.at_usec, tracked.limits, opened, now.boot_usec)
-    elif signs.at_usec > life.evidence_usec:
-        life = replace(life, evidence=signs.evidence, evidence_usec=signs.at_usec)
+        if found.evidence == SEEN:  # nobody has come back: only from now on it can be told
+            life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
+        elif found.evidence:
+            life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
+    elif found.at_usec > life.evidence_usec:
+        life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
     still_there = {reading.name for reading in readings}
-    tampered = tuple(name for name in tracked.tampered if name in still_there) + signs.forged
+    tampered = tuple(name for name in tracked.tampered if name in still_there) + found.forged
     tracked = replace(
-        tracked, life=life, readings=readings, refusal=signs.refusal, tampered=tampered, work=_held(tracked, clues)
+        tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=held(tracked, clues)
     )
-    return Change(scheduled(tracked), tuple(acts), signs.forged)
-
-
-def _held(tracked: Tracked, clues: Clues) -> Work | None:
-    """What the next look is held against: this one, unless it came too soon after the last to tell little from much."""
-    before, after = tracked.work, clues.work
-    if before is None or after is None or evidence.is_settled(before, after) or _working(tracked, after):
-        return after
-    return before
-
-
-def _working(tracked: Tracked, work: Work) -> Activity | None:
-    if tracked.work is None or tracked.limits is None:
-        return None
-    kinds = counted(tracked.limits.activity, bool(tracked.readings))
-    return evidence.weigh_work(tracked.work, work, kinds, tracked.limits)
-
-
-def _gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues) -> _Signs:
-    before = {reading.name: reading for reading in tracked.readings if reading.name not in clues.reopened}
-    evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
-    for after in readings:
-        if after.name not in before:
-            made_usec = max(now.boot_usec, evidence.bucket_end(after, now))
-            evidence_usec, kind = max(evidence_usec, made_usec), kind or "terminal"
-            continue
-        finding = evidence.weigh(before[after.name], after, previous, now)
-        if finding.input_usec is not None:
-            evidence_usec, kind = max(evidence_usec, finding.input_usec), "input"
-        if finding.refused is not None:
-            refusal = f"{after.name}: {finding.refused.value}"
-        if finding.tampered and after.name not in tracked.tampered:
-            forged.append(after.name)
-    if clues.unseen_usec > evidence_usec:
-        evidence_usec, kind = clues.unseen_usec, clues.unseen
-    if clues.work is not None and not kind:
-        working = _working(tracked, clues.work)
-        if working is not None:
-            evidence_usec, kind = now.boot_usec, working.value
-        elif tracked.work is None:  # nothing is known of the time before
-            evidence_usec, kind = now.boot_usec, SEEN
-    return _Signs(kind, evidence_usec, refusal, tuple(forged))
+    return Change(scheduled(tracked), tuple(acts), found.forged)
 
 
 def lapse(tracked: Tracked, now_usec: int) -> Tracked:

@@ -7,9 +7,10 @@ import pytest
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import SessionKey
 from reaper.decide.policy import Action, Brake, Ceiling
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume
-from tests.unit.fakes import Bench, FakeLogin, FakeProcess, make_limits, make_policy
+from tests.unit.fakes import FakeLogin, FakeProcess, make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 RSYNC = "/usr/bin/rsync"
@@ -285,11 +286,22 @@ def test_the_person_logs_out_meanwhile(bench, login):
 
 
 def test_the_terminals_go_meanwhile(bench, login):
-    """The connection lives on without a terminal, which this version does not limit."""
+    """The connection lives on without a terminal, and from then on it is its work that counts."""
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 10)
     login.ttys.clear()
     finish(rsync)
-    bench.run(200)
+    bench.run(50)
     assert phase(bench) is Phase.ACTIVE
     assert not signalled(login)
+
+
+def test_a_session_without_a_terminal_is_deferred_once(bench):
+    """There is nobody to tell, and one record of it is enough."""
+    login = bench.host.login(100)
+    rsync = bench.host.start(login, RSYNC)
+    bench.run(120)
+    assert bench.words() == ["opened", "deferred"]
+    finish(rsync)
+    bench.run(30)
+    assert bench.words() == ["opened", "deferred", "ending", "terminated"]

@@ -6,9 +6,10 @@ import pytest
 
 from reaper.decide.lifecycle import Phase
 from reaper.decide.policy import Action, Match, Rule, Share
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import Bench, FakeLogin, FakeTty, make_limits, make_policy
+from tests.unit.fakes import FakeLogin, FakeTty, make_limits, make_policy
 from tests.unit.simulated import SECOND
 
 SHARED = make_limits(share_activity=Share.USER)

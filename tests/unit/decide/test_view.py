@@ -41,7 +41,7 @@ def test_a_session_that_another_keeps():
     tracked, due = idle()
     kept = tracking.share(tracked, due - 5 * SECOND, due).tracked
     text = view.explain(kept, make_policy(LIMITS), frozenset(), due)["text"]
-    assert "The last evidence of a person was input in another session of the same user, 5s ago." in text
+    assert "The last sign of life was input in another session of the same user, 5s ago." in text
 
 
 def test_what_a_ceiling_lowered():

@@ -1,0 +1,100 @@
+"""The signs of life that a look at a session found, taken together: on all of its terminals, and beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from reaper.decide import evidence
+from reaper.decide.model import Instant, Reading, Work
+from reaper.decide.policy import Activity, Origin, counted
+
+if TYPE_CHECKING:
+    from reaper.decide.tracking import Tracked
+
+SEEN = "seen"  # the evidence of a session of which nothing is known of the time before
+
+
+class Clues(NamedTuple):
+    """What a look found beside the times of the terminals.
+
+    `reopened`: the terminals that are new though there was one by their name before. `unseen_usec`: the latest input
+    that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it. `work`: None where it does not
+    count, or cannot be told.
+    """
+
+    reopened: frozenset[str] = frozenset()
+    unseen_usec: int = 0
+    unseen: str = "input"
+    work: Work | None = None
+
+
+NO_CLUES = Clues()
+
+
+def counts_work(tracked: Tracked, has_terminal: bool) -> bool:
+    """Whether what the session's connection and processes do is a sign that it is in use.
+
+    Without a terminal it is for connections by ssh alone: of others nothing tells what their work would look like.
+    """
+    if tracked.limits is None or not (has_terminal or tracked.session.origin is Origin.SSH):
+        return False
+    return counted(tracked.limits.activity, has_terminal) != (Activity.INPUT,)
+
+
+class Signs(NamedTuple):
+    """What a look at all of a session's terminals says."""
+
+    evidence: str  # "" for none
+    at_usec: int
+    refusal: str
+    forged: tuple[str, ...]
+
+
+def forged(tracked: Tracked, readings: Iterable[Reading]) -> list[str]:
+    """The terminals that were tampered with since the last look, by all that these readings say, and not yet told."""
+    before = {reading.name: reading for reading in tracked.readings if reading.name not in tracked.tampered}
+    known = (after for after in readings if after.name in before)
+    return [after.name for after in known if evidence.is_tampered(before[after.name], after)]
+
+
+def held(tracked: Tracked, clues: Clues) -> Work | None:
+    """What the next look is held against: this one, unless it came too soon after the last to tell little from much."""
+    before, after = tracked.work, clues.work
+    if before is None or after is None or evidence.is_settled(before, after) or _working(tracked, after):
+        return after
+    return before
+
+
+def _working(tracked: Tracked, work: Work) -> Activity | None:
+    if tracked.work is None or tracked.limits is None:
+        return None
+    kinds = counted(tracked.limits.activity, bool(tracked.readings))
+    return evidence.weigh_work(tracked.work, work, kinds, tracked.limits)
+
+
+def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues) -> Signs:
+    """What all of it says together; the latest sign counts, and a person more than work."""
+    before = {reading.name: reading for reading in tracked.readings if reading.name not in clues.reopened}
+    evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
+    for after in readings:
+        if after.name not in before:
+            made_usec = max(now.boot_usec, evidence.bucket_end(after, now))
+            evidence_usec, kind = max(evidence_usec, made_usec), kind or "terminal"
+            continue
+        finding = evidence.weigh(before[after.name], after, previous, now)
+        if finding.input_usec is not None:
+            evidence_usec, kind = max(evidence_usec, finding.input_usec), "input"
+        if finding.refused is not None:
+            refusal = f"{after.name}: {finding.refused.value}"
+        if finding.tampered and after.name not in tracked.tampered:
+            forged.append(after.name)
+    if clues.unseen_usec > evidence_usec:
+        evidence_usec, kind = clues.unseen_usec, clues.unseen
+    if clues.work is not None and not kind:
+        working = _working(tracked, clues.work)
+        if working is not None:
+            evidence_usec, kind = now.boot_usec, working.value
+        elif tracked.work is None:  # nothing is known of the time before
+            evidence_usec, kind = now.boot_usec, SEEN
+    return Signs(kind, evidence_usec, refusal, tuple(forged))
