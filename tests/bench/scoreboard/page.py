@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from .enforcers import AUTOLOG, ENFORCERS, LOGIND, REAL, SSHD, TMOUT
+from .enforcers import AUTOLOG, ENFORCERS, LOGIND, REAL, REAPER, SSHD, TMOUT
 from .play import Cell
 from .results import Column, Results
 from .scenario import ALL, ENDED, GAP, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, WATCHED, Scenario
@@ -117,10 +117,11 @@ def page(results: Results) -> str:
         lines += control(columns)
         lines += table(columns)
         lines += errors(columns)
-    lines += ["\n## Why these are debatable\n"]
+    lines += ["\n## What there is to say of some\n"]
     lines += [f"- *{scenario.title}*: {scenario.why}" for scenario in ALL.values() if scenario.why]
     lines += ["\n## How each was set up\n", "All of it is in `enforcers.py`.\n"]
     for title, text in (
+        ("reaper.yaml", REAPER),
         ("logind.conf", LOGIND),
         *((f"sshd_config on {suite}", text) for suite, text in SSHD.items()),
         ("/etc/profile.d, bash.bashrc, zshrc", TMOUT),
