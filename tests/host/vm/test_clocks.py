@@ -37,7 +37,8 @@ def test_clock_is_set(machine: Machine, person: str, step: int) -> None:
     typist = machine.add_user("typist", password=PASSWORD)
     with rule(machine, person, **LIMITS), rule(machine, typist, **LIMITS):
         machine.serial.log_in(typist, PASSWORD)
-        with log_in(machine, person) as idle:
+        with machine.ssh(person) as idle:
+            type_while(machine.serial, appears(idle, r"[$] \Z"), 90)
             before = monotonic_usec(machine)
             idle.send("x")
             idle.expect("x")
