@@ -206,7 +206,7 @@ class Daemon:
         """Looks at what else keeps a session whose moment has come: input in the others of its user."""
         for other in self._sharing.unseen(self.sessions[key], self.sessions):
             if other != key and other in self.sessions:
-                self._look(other, self._polled or now, now)
+                self._look(other, now, self._polled or now)
         typed_usec = self._sharing.typed_usec(self.sessions[key])
         if typed_usec is not None:
             self._share(typed_usec, key, now)

@@ -108,6 +108,19 @@ def test_typing_a_moment_before_the_end_of_another(bench):
     assert shown(idle)[-1] == "reaper: Thank you, this session stays."
 
 
+def test_a_look_for_the_sake_of_another_is_of_this_moment():
+    """What was typed is dated at the end of its eight seconds, as at any look: what comes in them leaves no trace."""
+    bench = Bench(make_policy(make_limits(share_activity=Share.USER, idle_usec=61 * SECOND)))
+    began = bench.host.time.boot_usec
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(48.5)
+    busy.ttys["pts/2"].type()
+    bench.run(0.5)
+    assert "warned" not in bench.words()
+    assert evidence(bench, busy) == ("input", began + 56 * SECOND)
+    assert evidence(bench, idle) == ("shared", began + 56 * SECOND)
+
+
 def test_a_session_that_cannot_be_looked_at_ends_no_other(bench):
     """It might be the one that is typed in."""
     idle, _ = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
