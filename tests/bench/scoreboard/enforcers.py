@@ -15,11 +15,14 @@ from .scenario import LIMIT
 SECONDS = f"{LIMIT:.0f}"
 
 # As packaged, but for the limit, its warning, and the brake: it is there to stop a mass of ends, which is what is
-# wanted here.
+# wanted here. The rules are what three of the scenarios are about; a user is named after the scenario.
 REAPER = f"""\
 brake: {{sessions: unlimited}}
 environments:
   standard: {{idle: {SECONDS}s, warn: [20s]}}
+rules:
+  - {{name: busy, match: {{user: "busy-*"}}, busy: [dpkg, rsync]}}
+  - {{name: share, match: {{user: share-activity}}, share_activity: user}}
 """
 
 # logind.conf(5). The login manager is told before anybody is in.
