@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from reaper.decide import evidence, signs, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.lifecycle import Phase
-from reaper.decide.model import Instant, Reading, SessionKey
-from reaper.decide.policy import Origin
+from reaper.decide.model import Instant, Line, Reading, SessionKey
+from reaper.decide.policy import Activity, Origin
 from reaper.decide.signs import Clues
 from reaper.decide.tracking import Change, Tracked
 from reaper.sense.host import Host
@@ -24,6 +24,7 @@ class Looks:
         self._host = host
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
         self._unread: dict[str, int] = {}  # terminals with input that nothing has read, and how much
+        self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
         self._polls = 0
         self.poll_usec = PROBE_USEC  # between two polls
 
@@ -38,6 +39,7 @@ class Looks:
         self._polls += 1
         ours = {reading.name for tracked in sessions.values() for reading in tracked.readings}
         self._unread = {name: count for name, count in self._unread.items() if name in ours}
+        self._lines = {key: line for key, line in self._lines.items() if key in sessions}
         strangers: dict[str, int] = {}
         owners = set()
         for reading in self._host.read_terminals(self._host.other_ptys(ours)):
@@ -57,10 +59,14 @@ class Looks:
             return False
 
     def is_probed(self, tracked: Tracked, now: Instant) -> bool:
-        """Whether it is a session's turn: a share of them at each poll."""
-        if now.boot_usec - tracked.life.evidence_usec < PROBE_USEC:
+        """Whether it is a session's turn: a share of them at each poll, and all who have been warned."""
+        if tracked.life.phase is Phase.WARNED:
+            return True
+        limit_usec = tracked.limits.idle_usec if tracked.limits is not None else None
+        probe_usec = PROBE_USEC if limit_usec is None else min(PROBE_USEC, limit_usec // 8)
+        if now.boot_usec - tracked.life.evidence_usec < probe_usec:
             return False
-        return (tracked.session.key.pid + self._polls) % max(1, PROBE_USEC // self.poll_usec) == 0
+        return (tracked.session.key.pid + self._polls) % max(1, probe_usec // self.poll_usec) == 0
 
     def take(
         self, tracked: Tracked, previous: Instant, now: Instant, *, is_moved: bool = False, is_probed: bool = True
@@ -81,13 +87,13 @@ class Looks:
                 readings = tuple(reading for reading in readings if reading.name in names)
         if tracked.session.origin is Origin.GRAPHICAL:
             return self._ask_desktop(tracked, previous, now) if is_probed else None
-        unseen_usec = self._unseen(tracked, readings, now) if is_probed else 0
+        unseen_usec, unseen = self._unseen(tracked, readings, now) if is_probed else (0, "")
         work = None
         if signs.counts_work(tracked, bool(readings)):
             work = self._host.read_work(tracked.session, bool(readings))
         if readings == tracked.readings and not unseen_usec and work is None and tracked.work is None:
             return None
-        clues = Clues(self._reopened(tracked, readings, previous), unseen_usec, work=work)
+        clues = Clues(self._reopened(tracked, readings, previous), unseen_usec, unseen, work)
         return tracking.look(tracked, readings, previous, now, clues)
 
     def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:
@@ -102,15 +108,31 @@ class Looks:
         suspects = signs.forged(tracked, readings)
         return frozenset(name for name in suspects if self._host.is_reopened(tracked.session, name, previous.boot_usec))
 
-    def _unseen(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> int:
-        """The latest input that left no trace on the terminals' times, later than what is known; 0 for none.
+    def _unseen(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> tuple[int, str]:
+        """The latest sign that left no trace on the terminals' times, and its kind; 0 for none later than is known.
 
-        Either nothing has read it yet, or it was read through /dev/tty, on a kernel that dates it there. The latter is
-        weak: it may have been read on any terminal of the host. But who pages must not be taken for gone.
+        Nothing has read what was typed yet, or a file is transferred beside the terminals; or input was read through
+        /dev/tty, on a kernel that dates it there. The last is weak: it may have been read on any terminal of the host.
+        But who pages must not be taken for gone.
         """
         grown = [reading.name for reading in readings if self._has_grown(reading.name)]
-        if grown:
-            return now.boot_usec
+        crossed = self._crossed(tracked, [reading.name for reading in readings])
+        if grown or crossed:
+            return now.boot_usec, crossed.value if crossed and not grown else Activity.INPUT.value
+        return self._read_apart(tracked, readings, now), Activity.INPUT.value
+
+    def _crossed(self, tracked: Tracked, names: list[str]) -> Activity | None:
+        """What the connection tells since the last probe."""
+        key = tracked.session.key
+        before, after = self._lines.pop(key, None), self._host.read_line(tracked.session, names) if names else None
+        if after is not None:
+            self._lines[key] = after
+        if before is None or after is None or tracked.limits is None:
+            return None
+        return evidence.weigh_line(before, after, tracked.limits.network_floor_bytes)
+
+    def _read_apart(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> int:
+        """The latest input that can have been read through /dev/tty."""
         shared = self._host.read_dev_tty()
         if shared is None or shared.is_ahead:
             return 0

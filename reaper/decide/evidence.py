@@ -31,7 +31,7 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_MIN, USEC_PER_SEC
-from reaper.decide.model import NS_PER_SEC, Instant, Reading, Work
+from reaper.decide.model import FRESH_CTIME_NS, NS_PER_SEC, Instant, Line, Reading, Work
 from reaper.decide.policy import Activity, Limits
 
 BUCKET_NS = 8 * NS_PER_SEC
@@ -144,12 +144,55 @@ def _exchange_bytes(block: int, mac: int, is_length_apart: bool) -> int:
     return sum(_packet_bytes(payload, block, mac, is_length_apart=is_length_apart) for payload in (27, 1))
 
 
-KEEPALIVE_BYTES = frozenset(
-    # chacha20-poly1305; then AES, as GCM or with a MAC that encrypts first or after (umac, SHA-1, SHA-2).
-    [_exchange_bytes(8, 16, True)]
-    + [_exchange_bytes(16, mac, is_length_apart) for mac in (8, 16, 20, 32, 64) for is_length_apart in (True, False)]
-)
+# Block, MAC or tag, and whether the length stands outside of what is encrypted: chacha20-poly1305; then AES, as GCM or
+# with a MAC over what is encrypted or what is not (umac, SHA-1, SHA-2).
+_CIPHERS = [(8, 16, True), *((16, mac, is_apart) for mac in (8, 16, 20, 32, 64) for is_apart in (True, False))]
+
+KEEPALIVE_BYTES = frozenset(_exchange_bytes(*cipher) for cipher in _CIPHERS)
 """A keepalive and its answer, in all the ciphers and MACs that OpenSSH offers: 80 bytes by default."""
+
+
+def weigh_line(before: Line, after: Line, network_floor_bytes: int) -> Activity | None:
+    """What the connection of a session with terminals tells that their times do not; None for nothing.
+
+    Keys that no program reads leave no trace on a terminal, and unless they make a line none among what lies unread.
+    But their echo crosses the connection. They are believed where nothing else can have done it: nothing was printed on
+    any terminal in the interval, by times that nobody set, and the traffic is of the shape of keys (_has_keys()).
+
+    And a file transfer beside the terminals is in use, though nobody types.
+    """
+    if after.channel_bytes - before.channel_bytes >= network_floor_bytes:
+        return Activity.NETWORK
+    last_print_ended_ns = (before.printed_ns // BUCKET_NS + 1) * BUCKET_NS
+    is_silent = after.printed_ns == before.printed_ns and last_print_ended_ns <= before.wall_ns
+    is_untouched = after.changed_ns == before.changed_ns and before.wall_ns - before.changed_ns > FRESH_CTIME_NS
+    return Activity.INPUT if is_silent and is_untouched and _has_keys(before, after) else None
+
+
+def _has_keys(before: Line, after: Line) -> bool:
+    """Whether what crossed a connection is single keys with their echo, at least one, and keepalives besides.
+
+    A key is a packet with one byte in it, read, and that byte written to the terminal; its echo is the same the other
+    way (OpenSSH 9.2: 37 bytes read and 37 written, two calls each). Requests to a forwarded agent or port differ.
+    """
+    read, written = after.read - before.read, after.written - before.written
+    calls = after.reads - before.reads
+    if calls != after.writes - before.writes or calls < 2:
+        return False
+    return any(_is_keys(read, written, calls, *cipher) for cipher in _CIPHERS)
+
+
+def _is_keys(read: int, written: int, calls: int, block: int, mac: int, is_length_apart: bool) -> bool:
+    """For one cipher: read and written are sums of whole keys, keepalives of theirs and keepalives of ours."""
+    request, answer, data = (
+        _packet_bytes(payload, block, mac, is_length_apart=is_length_apart) for payload in (27, 1, 10)
+    )
+    keys, rest = divmod((request + answer) * calls - read - written, 2 * (request + answer) - 2 * (data + 1))
+    keepalives = calls - 2 * keys
+    if rest or keys < 1 or keepalives < 0:
+        return False
+    ours, odd = divmod(read - keys * (data + 1) - keepalives * answer, request - answer)
+    return not odd and 0 <= ours <= keepalives
 
 
 def is_settled(before: Work, after: Work) -> bool:

@@ -116,6 +116,24 @@ class Work(NamedTuple):
     cpu_usec: int
 
 
+class Line(NamedTuple):
+    """One look at the connection that carries a session's terminals; times are wall-clock nanoseconds.
+
+    `read` and `written`, `reads` and `writes`: bytes and calls of sshd's child, to all sides. `printed_ns`: when
+    something was last written on one of the terminals, and `changed_ns` when their times were last set by hand.
+    `channel_bytes`: what the connection's programs without a terminal have read and written, sftp for one.
+    """
+
+    wall_ns: int
+    read: int
+    written: int
+    reads: int
+    writes: int
+    printed_ns: int
+    changed_ns: int
+    channel_bytes: int
+
+
 class Usage(NamedTuple):
     """What processes hold, or held: their number, resident bytes, and CPU time since they began."""
 

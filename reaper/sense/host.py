@@ -14,7 +14,19 @@ from typing import NamedTuple
 
 from reaper import procfs
 from reaper.decide.hours import LocalTime
-from reaper.decide.model import Holding, Instant, ProcessId, Program, Reading, Session, SessionKey, Targets, Usage, Work
+from reaper.decide.model import (
+    Holding,
+    Instant,
+    Line,
+    ProcessId,
+    Program,
+    Reading,
+    Session,
+    SessionKey,
+    Targets,
+    Usage,
+    Work,
+)
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 from reaper.sense import connections, logins, processes, programs, terminals, work
@@ -190,6 +202,10 @@ class Host:
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
         return processes.pages_apart(names, self.everything(session))
+
+    def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
+        """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
+        return work.read_line(session, names, read_clock().wall_ns) if session.origin is Origin.SSH else None
 
     def read_idle_usec(self, session: Session) -> int | None:
         """For how long a graphical session has been idle by its desktop's own word; None where nothing tells."""

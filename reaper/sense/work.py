@@ -5,9 +5,13 @@ Read for sessions whose work counts, at each poll: a few files a session, found 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+
 from reaper import procfs
-from reaper.decide.model import Session, Work
+from reaper.decide.model import Line, Session, Work
 from reaper.sense import connections, processes
+from reaper.sense.terminals import DEV
 
 
 def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | None:
@@ -21,17 +25,40 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
         channels = [each for pid in carriers for each in connections.channels(pid)]
         if not carriers or (not has_terminal and any(channel.tty_nr for channel in channels)):
             return None
-        octets, reads, writes = map(sum, zip(*map(_passed_on, carriers)))
-        return Work(boot_usec, octets, reads, writes, _cpu_usec(session, carriers))
+        read, written, reads, writes = map(sum, zip(*map(_passed_on, carriers)))
+        return Work(boot_usec, read + written, reads, writes, _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
         return None
 
 
-def _passed_on(pid: int) -> tuple[int, int, int]:
-    """What a process passed on, from all to all of its descriptors: bytes, reads and writes (proc_pid_io(5))."""
+def read_line(session: Session, names: Iterable[str], wall_ns: int) -> Line | None:
+    """One look at what carries these terminals of a session by ssh; None where that cannot be told."""
+    try:
+        carriers = connections.carriers(session)
+        channels = [each for pid in carriers for each in connections.channels(pid) if not each.tty_nr]
+        terminals = [os.stat(f"{DEV}/{name}", follow_symlinks=False) for name in names]
+        if not carriers or not terminals:
+            return None
+        read, written, reads, writes = map(sum, zip(*map(_passed_on, carriers)))
+        return Line(
+            wall_ns,
+            read,
+            written,
+            reads,
+            writes,
+            max(each.st_mtime_ns for each in terminals),
+            max(each.st_ctime_ns for each in terminals),
+            sum(sum(_passed_on(each.pid)[:2]) for each in channels),
+        )
+    except OSError:
+        return None
+
+
+def _passed_on(pid: int) -> tuple[int, int, int, int]:
+    """What a process passed on, from all to all of its descriptors (proc_pid_io(5)): bytes, then calls, in and out."""
     with open(f"{procfs.PROC}/{pid}/io", encoding="ascii") as file:
         numbers = dict(line.split(": ") for line in file.read().splitlines())
-    return int(numbers["rchar"]) + int(numbers["wchar"]), int(numbers["syscr"]), int(numbers["syscw"])
+    return int(numbers["rchar"]), int(numbers["wchar"]), int(numbers["syscr"]), int(numbers["syscw"])
 
 
 def _cpu_usec(session: Session, carriers: list[int]) -> int:

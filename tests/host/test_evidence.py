@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from .lab import Host
+from .lab import ExpectError, Host
 from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, quick, rule, wait_event
 
 
@@ -30,6 +31,20 @@ def test_keys_that_nothing_reads(host: Host, person: str) -> None:
         assert terminal.closed(10)
     told = [entry["REAPER_EVIDENCE"] for entry in host.journal(REAPER_USER=person, REAPER_EVENT="cancelled")]
     assert told == ["input", "input"]
+
+
+def test_keys_without_a_line(host: Host, person: str) -> None:
+    """Single keys, no Enter, and a job that does not read: only their echo on the connection tells."""
+    with rule(host, person, idle="40s", warn="[24s]"), log_in(host, person) as terminal:
+        terminal.send("sleep 1000\n")
+        terminal.expect(WARNING, ENDED + 40)
+        for _ in range(10):
+            terminal.send("x")
+            with contextlib.suppress(ExpectError):
+                terminal.expect("Thank you", 2)
+                break
+        assert "Thank you" in terminal.text
+        assert terminal.closed(ENDED + 40)
 
 
 def test_mosh(host: Host, person: str) -> None:

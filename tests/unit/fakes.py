@@ -18,6 +18,7 @@ from reaper.decide.model import (
     Attached,
     Holding,
     Instant,
+    Line,
     ProcessId,
     Program,
     Reading,
@@ -102,6 +103,7 @@ class FakeLogin:
     ttys: dict[str, FakeTty] = field(default_factory=dict)
     processes: list[FakeProcess] = field(default_factory=list)
     has_record: bool = True
+    line: Line | None = None  # what carries its terminals
     idle_usec: int | None = None  # by its desktop's word
     work: Work = field(default_factory=lambda: Work(0, 1000, 10, 10, 1000))
     survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
@@ -218,6 +220,9 @@ class FakeHost(FakeSurroundings):
 
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         return any(process.pages_apart and process.in_front for process in self.logins[session.key].processes)
+
+    def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
+        return self.logins[session.key].line
 
     def read_idle_usec(self, session: Session) -> int | None:
         return self.logins[session.key].idle_usec
