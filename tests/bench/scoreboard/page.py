@@ -89,7 +89,7 @@ def table(columns: Mapping[str, Column]) -> Iterator[str]:
     for expect, title in (
         (KEPT, "Must be kept"),
         (ENDED, "Must be ended"),
-        (SHOWN, "Shown, and not judged: what comes over the line is a key, whoever pressed it"),
+        (SHOWN, "Shown, and not judged: what nobody on the host can tell from its opposite"),
     ):
         yield f"\n### {title}\n"
         yield row(["", *names])

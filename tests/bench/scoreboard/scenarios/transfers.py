@@ -6,7 +6,7 @@ Nobody can type here. What crosses the connection and what is computed tells; ke
 from __future__ import annotations
 
 from ..person import Person
-from ..scenario import ENDED, GAP, KEPT, scenario
+from ..scenario import ENDED, GAP, KEPT, SHOWN, scenario
 
 PIPE = "while sleep 1; do head -c 32768 /dev/zero; done"
 COMPILE = "while true; do python3 -c 'sum(range(5000000))'; sleep 0.1; done"
@@ -84,9 +84,10 @@ def editor_user(person: Person) -> None:
     person.shell(f"({feed}) | $SSH -T there python3 server.py > /dev/null")
 
 
-@scenario(ENDED, "leaves an editor open, whose server runs on the host and is asked for a sign of life every 5 s")
+@scenario(SHOWN, "leaves an editor open, whose server runs on the host and is asked for a sign of life every 5 s")
 def editor_idle(person: Person) -> None:
-    """Debatable: bytes cross. But as few as a keepalive's, and nobody works: that is how editors are left overnight."""
+    """A line to a program, and its answer: a person who types slowly at `ssh -T` looks just so. An administrator who
+    knows the editor can set `network_floor`."""
     person.host.write(f"/home/{person.name}/server.py", EDITOR)
     person.shell("(while sleep 5; do echo alive; done) | $SSH -T there python3 server.py > /dev/null")
 
