@@ -24,7 +24,7 @@ PYTHONDIR     ?= $(PREFIX)/share/idle-reaper
 INTERPRETER   ?= /usr/bin/python3
 
 # What the tests need. Linters are pinned: a new one's opinion is a change to make, not a build to break.
-REQUIREMENTS := pytest>=8,<10 hypothesis>=6.100,<7 ruff==0.17.* mypy>=1.11,<2 types-PyYAML types-psutil \
+REQUIREMENTS := pytest>=8,<10 pytest-xdist>=3,<4 hypothesis>=6.100,<7 ruff==0.17.* mypy>=1.11,<2 types-PyYAML types-psutil \
 	PyYAML psutil systemd-python python-pam six
 REAPER_TEST_CACHE ?= /var/cache/reaper-tests
 VENV_KEY := $(shell { printf '%s\n' '$(REQUIREMENTS)'; $(PYTHON) -VV; } 2>&1 | sha256sum | cut -c1-12)
@@ -32,6 +32,8 @@ VENV := $(REAPER_TEST_CACHE)/venv-$(VENV_KEY)
 LAB := $(PYTHON) -m tests.host.lab
 IN_VENV := PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/python -m
 PYTEST := $(IN_VENV) pytest
+# The tests of a host mostly wait: those of one suite after the other, the suites side by side.
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 ARGS ?=
 
 export REAPER_TEST_CACHE
@@ -75,11 +77,11 @@ lint: $(VENV)/.complete ## Linters and type checks
 
 test: test-tools ## Every test, on booted Debian 12 and 13 hosts too
 	@$(LAB) prepare bookworm trixie
-	$(PYTEST) -m 'not vm' --suite bookworm --suite trixie $(ARGS)
+	$(PYTEST) $(SIDE_BY_SIDE) -m 'not vm' --suite bookworm --suite trixie $(ARGS)
 
 test-all: test-tools ## Every test, on Debian 11 too
 	@$(LAB) prepare bullseye bookworm trixie
-	$(PYTEST) -m 'not vm' --suite bullseye --suite bookworm --suite trixie $(ARGS)
+	$(PYTEST) $(SIDE_BY_SIDE) -m 'not vm' --suite bullseye --suite bookworm --suite trixie $(ARGS)
 
 test-vm: test-tools ## The tests that need consoles, clocks and old kernels, in virtual machines
 	@$(LAB) prepare --vm bullseye bookworm

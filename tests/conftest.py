@@ -15,6 +15,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Known also where pytest-xdist is not installed.
+    config.addinivalue_line("markers", "xdist_group(name): runs in one process with the others of that name")
     config.addinivalue_line("markers", "host: boots Debian hosts; needs root, and minutes the first time")
     config.addinivalue_line("markers", "vm: boots virtual machines: slow, and only `make test-vm` runs them")
 

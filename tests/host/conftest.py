@@ -23,8 +23,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = __name__.rpartition(".")[0]
     for item in items:
-        if item.module.__name__.startswith(here) if isinstance(item, pytest.Function) else False:
+        if isinstance(item, pytest.Function) and item.module.__name__.startswith(here):
             item.add_marker(pytest.mark.host)
+            if hasattr(item, "callspec") and "suite" in item.callspec.params:
+                item.add_marker(pytest.mark.xdist_group(item.callspec.params["suite"]))  # one host, one process
 
 
 @pytest.fixture(scope="session")
