@@ -15,7 +15,7 @@ from reaper.decide.model import Attached, ProcessId, Usage
 from reaper.sense.terminals import device_number
 
 CGROUP = "/sys/fs/cgroup"
-MOST_FDS = 32  # of a process are looked at: the user opens as many as they like
+OWN_FDS = 10  # from here on shells keep what is for themselves: dash and zsh at 10 and on, bash at 255
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope(?=/|$)", re.ASCII)
 
 
@@ -108,11 +108,17 @@ def pages_apart(terminals: Iterable[str], held: Iterable[ProcessId]) -> bool:
 
 
 def _has_open(pid: int, path: str) -> bool:
-    """Among its first descriptors, that is: where a program opens its terminal as it starts."""
-    directory = f"{procfs.PROC}/{pid}/fd"
+    """Among its first descriptors, where a program opens what it reads from as it starts.
+
+    An interactive shell has /dev/tty open all the time, for job control, and reads its standard input.
+    """
+    return any(_is_open(pid, fd, path) for fd in range(OWN_FDS))
+
+
+def _is_open(pid: int, fd: int, path: str) -> bool:
     try:
-        return any(os.readlink(f"{directory}/{fd}") == path for fd in sorted(os.listdir(directory), key=int)[:MOST_FDS])
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return os.readlink(f"{procfs.PROC}/{pid}/fd/{fd}") == path
+    except OSError:
         return False
 
 

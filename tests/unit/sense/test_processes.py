@@ -129,3 +129,18 @@ def test_only_a_session_scope_is_a_sessions_own(tmp_path, monkeypatch, line, sco
     (tmp_path / "5" / "cgroup").write_text(f"{line}\n")
     assert processes.scope_of(5) == scope
     assert processes.scope_of(6) == ""
+
+
+def test_who_reads_through_dev_tty(tree, monkeypatch):
+    """Not the shell at its prompt, which has it open for job control, nor what is not in the foreground."""
+    monkeypatch.setattr(processes, "device_number", {"pts/0": 34816}.get)
+    shell = tree.add(501, 500, tty_nr=34816, tpgid=502)
+    pager = tree.add(502, 501, session=501, tty_nr=34816, tpgid=502)
+    job = tree.add(503, 501, session=501, tty_nr=34816, tpgid=502)
+    for pid, fd in ((501, 255), (502, 10), (503, 3)):
+        (tree.directory / f"proc/{pid}/fd").mkdir()
+        os.symlink("/dev/tty", tree.directory / f"proc/{pid}/fd/{fd}")
+    assert not processes.pages_apart(["pts/0"], [shell, pager, job])
+    os.symlink("/dev/tty", tree.directory / "proc/502/fd/3")
+    assert processes.pages_apart(["pts/0"], [shell, pager, job])
+    assert not processes.pages_apart(["pts/1"], [shell, pager, job])
