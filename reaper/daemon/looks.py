@@ -78,13 +78,13 @@ class Looks:
         """
         if tracked.life.phase is Phase.ENDING:
             return None  # it loses its terminals by that; its rule, and what is told of it, are of those that it had
-        if is_moved:
+        readings = () if is_moved else self._host.read_terminals(tracked.terminals)
+        if is_moved or len(readings) < len(tracked.readings):
+            # Where one has gone, another that was nobody's may have taken its place: mosh's, when its ssh ends.
             readings = self._host.read_terminals(self._host.terminal_names(tracked.session))
-        else:
-            readings = self._host.read_terminals(tracked.terminals)
-            if any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
-                names = self._host.terminal_names(tracked.session)
-                readings = tuple(reading for reading in readings if reading.name in names)
+        elif any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
+            names = self._host.terminal_names(tracked.session)
+            readings = tuple(reading for reading in readings if reading.name in names)
         if tracked.session.origin is Origin.GRAPHICAL:
             return self._ask_desktop(tracked, previous, now) if is_probed else None
         unseen_usec, unseen = self._unseen(tracked, readings, now) if is_probed else (0, "")

@@ -146,6 +146,20 @@ def test_terminals_come_and_go_on_one_session(bench):
     assert bench.words() == ["opened", "warned", "warned"], "from then on it is the connection's work that counts"
 
 
+def test_a_terminal_that_was_nobodys_takes_the_place_of_another(bench):
+    """mosh: its server's terminal is there before the connection ends, and counts only from then on."""
+    login = bench.host.login(100, "pts/1")
+    bench.host.strangers["pts/9"] = FakeTty("pts/9", bench.host.time)
+    bench.run(11)
+    del login.ttys["pts/1"]
+    login.ttys["pts/9"] = bench.host.strangers.pop("pts/9")
+    bench.run(66)
+    assert bench.daemon.sessions[login.session.key].terminals == ("pts/9",)
+    bench.run(20)
+    assert "ending" in bench.words()
+    assert len(shown(login, "pts/9")) >= 2
+
+
 def test_inner_terminals_are_nobodys(bench):
     """tmux's pty, owned by the same user: typing there is no evidence, and it is looked up only when it changes."""
     login = bench.host.login(100, "pts/1")
