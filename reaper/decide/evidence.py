@@ -108,13 +108,14 @@ def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: 
     shape (_are_keepalives()).
     """
     elapsed_usec = min(max(after.boot_usec - before.boot_usec, WINDOW_USEC), USEC_PER_MIN)
-    octets = after.octets - before.octets
+    octets = after.read + after.written - before.read - before.written
     amounts = (
         (Activity.NETWORK, 0 if _are_keepalives(before, after) else octets, limits.network_floor_bytes),
         (Activity.CPU, after.cpu_usec - before.cpu_usec, limits.cpu_floor_usec),
     )
     for kind, amount, floor in amounts:
-        if kind in counted and amount > 0 and amount * USEC_PER_MIN >= floor * elapsed_usec:
+        is_enough = amount > 0 and amount * USEC_PER_MIN >= floor * elapsed_usec
+        if kind in counted and (is_enough or amount < 0):  # backwards: others carry it now, and nobody knows what was
             return kind
     return None
 
@@ -128,9 +129,17 @@ def _are_keepalives(before: Work, after: Work) -> bool:
     packet and written as what is in it, or the other way round. A keepalive that wants no answer (SSH_MSG_IGNORE, as
     PuTTY sends) makes sshd write nothing at all, and nothing else does.
     """
-    reads, writes = after.reads - before.reads, after.writes - before.writes
-    octets = after.octets - before.octets
-    return writes == 0 or (reads == writes and octets % reads == 0 and octets // reads in KEEPALIVE_BYTES)
+    calls = after.reads - before.reads
+    if after.writes == before.writes:
+        return after.read >= before.read
+    return calls == after.writes - before.writes and _is_all_keepalives(
+        after.read - before.read, after.written - before.written, calls
+    )
+
+
+def _is_all_keepalives(read: int, written: int, calls: int) -> bool:
+    """Whether in some cipher so much read, and so much written, are `calls` keepalives, of theirs and ours."""
+    return any(_count_keys(read, written, calls, cipher) == 0 for cipher in _CIPHERS)
 
 
 def _packet_bytes(payload: int, block: int, mac: int, *, is_length_apart: bool) -> int:
@@ -139,17 +148,21 @@ def _packet_bytes(payload: int, block: int, mac: int, *, is_length_apart: bool) 
     return padded + mac + (4 if is_length_apart else 0)
 
 
-def _exchange_bytes(block: int, mac: int, is_length_apart: bool) -> int:
-    """SSH_MSG_GLOBAL_REQUEST "keepalive@openssh.com" (others' names pad to the same) and SSH_MSG_REQUEST_FAILURE."""
-    return sum(_packet_bytes(payload, block, mac, is_length_apart=is_length_apart) for payload in (27, 1))
+def _message_bytes(block: int, mac: int, is_length_apart: bool) -> tuple[int, int, int]:
+    """A keepalive, its answer, and a single byte of data, each as a packet.
+
+    SSH_MSG_GLOBAL_REQUEST "keepalive@openssh.com" (others' names pad to the same), SSH_MSG_REQUEST_FAILURE, and
+    SSH_MSG_CHANNEL_DATA.
+    """
+    request, answer, data = (
+        _packet_bytes(payload, block, mac, is_length_apart=is_length_apart) for payload in (27, 1, 10)
+    )
+    return request, answer, data
 
 
 # Block, MAC or tag, and whether the length stands outside of what is encrypted: chacha20-poly1305; then AES, as GCM or
 # with a MAC over what is encrypted or what is not (umac, SHA-1, SHA-2).
 _CIPHERS = [(8, 16, True), *((16, mac, is_apart) for mac in (8, 16, 20, 32, 64) for is_apart in (True, False))]
-
-KEEPALIVE_BYTES = frozenset(_exchange_bytes(*cipher) for cipher in _CIPHERS)
-"""A keepalive and its answer, in all the ciphers and MACs that OpenSSH offers: 80 bytes by default."""
 
 
 def weigh_line(before: Line, after: Line, network_floor_bytes: int) -> Activity | None:
@@ -179,20 +192,19 @@ def _has_keys(before: Line, after: Line) -> bool:
     calls = after.reads - before.reads
     if calls != after.writes - before.writes or calls < 2:
         return False
-    return any(_is_keys(read, written, calls, *cipher) for cipher in _CIPHERS)
+    counts = [_count_keys(read, written, calls, cipher) for cipher in _CIPHERS]
+    return 0 not in counts and any(counts)  # keepalives of one cipher can look like keys of another
 
 
-def _is_keys(read: int, written: int, calls: int, block: int, mac: int, is_length_apart: bool) -> bool:
-    """For one cipher: read and written are sums of whole keys, keepalives of theirs and keepalives of ours."""
-    request, answer, data = (
-        _packet_bytes(payload, block, mac, is_length_apart=is_length_apart) for payload in (27, 1, 10)
-    )
-    keys, rest = divmod((request + answer) * calls - read - written, 2 * (request + answer) - 2 * (data + 1))
+def _count_keys(read: int, written: int, calls: int, cipher: tuple[int, int, bool]) -> int | None:
+    """How many keys with their echo it can be in a cipher, all else being keepalives; None where it cannot be so."""
+    request, answer, data = _message_bytes(*cipher)
+    keys, odd = divmod((request + answer) * calls - read - written, 2 * (request + answer) - 2 * (data + 1))
     keepalives = calls - 2 * keys
-    if rest or keys < 1 or keepalives < 0:
-        return False
-    ours, odd = divmod(read - keys * (data + 1) - keepalives * answer, request - answer)
-    return not odd and 0 <= ours <= keepalives
+    if odd or keys < 0 or keepalives < 0:
+        return None
+    theirs, odd = divmod(read - keys * (data + 1) - keepalives * answer, request - answer)
+    return None if odd or not 0 <= theirs <= keepalives else keys
 
 
 def is_settled(before: Work, after: Work) -> bool:

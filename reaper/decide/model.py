@@ -110,7 +110,8 @@ class Work(NamedTuple):
     """
 
     boot_usec: int
-    octets: int
+    read: int
+    written: int
     reads: int
     writes: int
     cpu_usec: int

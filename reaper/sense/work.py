@@ -26,7 +26,7 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
         if not carriers or (not has_terminal and any(channel.tty_nr for channel in channels)):
             return None
         read, written, reads, writes = map(sum, zip(*map(_passed_on, carriers)))
-        return Work(boot_usec, read + written, reads, writes, _cpu_usec(session, carriers))
+        return Work(boot_usec, read, written, reads, writes, _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
         return None
 
