@@ -51,8 +51,8 @@ def test_serial_line(machine: Machine, person: str) -> None:
 
 def wait_opened_again(machine: Machine, person: str) -> None:
     """The next login is a session of its own."""
-    ended = machine.journal(REAPER_USER=person, REAPER_EVENT="terminated")[-1]
-    machine.wait_journal(lambda _: True, after=ended["__CURSOR"], REAPER_USER=person, REAPER_EVENT="opened")
+    ended = machine.journal(REAPER_USER=person, REAPER_EVENT="terminated")[-1]["REAPER_SESSION"]
+    machine.wait_journal(lambda e: e["REAPER_SESSION"] != ended, REAPER_USER=person, REAPER_EVENT="opened")
 
 
 def check_line(machine: Machine, person: str, origin: str, terminal: str) -> None:
