@@ -175,7 +175,7 @@ class Service:
         if tracked is None:
             raise CallError("io.reaper.NoSuchSession", session=name[:200])
         policy = self._daemon.policy
-        groups = (self._daemon.groups_of(tracked.session, policy) if policy else None) or frozenset[str]()
+        groups = (self._daemon.groups.of(tracked.session, policy) if policy else None) or frozenset[str]()
         return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec, self._daemon.local)}
 
     def _find(self, uid: int, name: str) -> Tracked | None:

@@ -13,9 +13,10 @@ from reaper.act.messenger import Messenger
 from reaper.daemon.circumstances import Circumstances
 from reaper.daemon.deferrals import Deferrals
 from reaper.daemon.endings import Endings
+from reaper.daemon.groups import Groups
 from reaper.daemon.looks import Looks
 from reaper.daemon.sharing import Sharing
-from reaper.decide import brake, messages, report, snapshot, tracking
+from reaper.decide import brake, evidence, messages, report, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
@@ -57,6 +58,7 @@ class Daemon:
         self._messenger = Messenger(actor, journal, name)
         self._looks = Looks(host)
         self._circumstances = Circumstances(host)
+        self.groups = Groups(host)
         self._endings = Endings(host, actor)
         self._deferrals = Deferrals(host)
         self._sharing = Sharing()
@@ -70,7 +72,6 @@ class Daemon:
         self._is_dirty = False
         self._save_failed = False
         self._unjudged: set[SessionKey] = set()  # sessions that await a name service's word on their user
-        self._groups: dict[str, frozenset[str]] = {}  # of users, where a rule asks for them
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
 
     # The tick.
@@ -113,6 +114,9 @@ class Daemon:
         self._discover(now)
         self._heed_circumstances(now)
         previous = self._polled or now
+        step_ns = evidence.clock_step_ns(previous, now)
+        if step_ns:
+            self._journal.send(report.clock_stepped(step_ns // 1000))
         moved = self._looks.moved(self.sessions)
         stirred = [key for key, each in self.sessions.items() if key in moved or not self._looks.is_quiet(each, now)]
         for key in stirred:
@@ -159,7 +163,7 @@ class Daemon:
         work = self._host.read_work(session, bool(readings)) if not readings else None
         self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new, work=work)
         self._watch(session.key)
-        self._groups.pop(session.user, None)
+        self.groups.forget(session.user)
         self._apply_policy(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
         self._is_dirty = True
@@ -331,7 +335,7 @@ class Daemon:
         self.policy, self._policy_text = policy, text
         self._looks.poll_usec = policy.poll_usec
         self._host.terminal_servers = policy.terminal_servers
-        self._groups.clear()
+        self.groups.clear()
         self._circumstances.is_turned(policy)
         self._sharing.adopt(policy)
         for key in list(self.sessions):
@@ -341,7 +345,7 @@ class Daemon:
 
     def _apply_policy(self, key: SessionKey, now: Instant) -> None:
         tracked = self.sessions[key]
-        groups = frozenset[str]() if self.policy is None else self.groups_of(tracked.session, self.policy)
+        groups = frozenset[str]() if self.policy is None else self.groups.of(tracked.session, self.policy)
         if groups is None:
             if key not in self._unjudged:
                 message = (
@@ -354,20 +358,6 @@ class Daemon:
             return
         self._unjudged.discard(key)
         self._commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec, self.local), now)
-
-    def groups_of(self, session: Session, policy: Policy) -> frozenset[str] | None:
-        """A user's groups as of their last login or of the last reload; None where no name service tells.
-
-        Asked for only where a rule does: name services may be slow.
-        """
-        if not any(rule.match.group for rule in policy.rules):
-            return frozenset()
-        if session.user not in self._groups:
-            groups = self._host.user_groups(session.user, session.uid)
-            if groups is None:
-                return None
-            self._groups[session.user] = groups
-        return self._groups[session.user]
 
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""

@@ -69,6 +69,7 @@ class Kind(enum.Enum):
     OBSERVED = _Kind("observed", "b557da00e575495594720c4cbdb190d6", Priority.NOTICE)
     TAMPERED = _Kind("tampered", "644d187004ae45069173d50545f0ea95", Priority.WARNING)
     BRAKE = _Kind("brake", "916906fcdf01465eb5c6961812c0344b", Priority.ALERT)
+    CLOCK_STEPPED = _Kind("clock-stepped", "a220184f92ac4b2ca0e48269f7943d25", Priority.NOTICE)
     POLICY_LOADED = _Kind("policy-loaded", "714abc0b831b436cb8dabe492645be3b", Priority.NOTICE)
     POLICY_REJECTED = _Kind("policy-rejected", "0ba23ee813374685b518669766bb19d0", Priority.ERR)
     STARTED = _Kind("started", "24edbdf633ea4c538e9459a788d9fc7f", Priority.INFO)

@@ -93,9 +93,14 @@ def _refusal(before: Reading, after: Reading) -> Refusal | None:
     return None
 
 
+def clock_step_ns(previous: Instant, now: Instant) -> int:
+    """By how much the wall clock was set forth, or back, between two moments; 0 where it was not."""
+    step_ns = now.wall_ns - previous.wall_ns - (now.boot_usec - previous.boot_usec) * 1000
+    return step_ns if abs(step_ns) > STEP_NS else 0
+
+
 def _latest_moment(after: Reading, previous: Instant, now: Instant) -> int:
-    elapsed_ns = (now.boot_usec - previous.boot_usec) * 1000
-    if abs(now.wall_ns - previous.wall_ns - elapsed_ns) > STEP_NS:
+    if clock_step_ns(previous, now):
         return max(now.boot_usec, bucket_end(after, now))
     return max(previous.boot_usec, bucket_end(after, now))
 

@@ -69,6 +69,13 @@ def stopped(sessions: int) -> Event:
     return Event(Kind.STOPPED, f"reaperd stops; {sessions} sessions are not watched until it is back.", {})
 
 
+def clock_stepped(step_usec: int) -> Event:
+    """Somebody set the wall clock."""
+    way = "forth" if step_usec > 0 else "back"
+    message = f"The time of day was set {way} by {span(abs(step_usec))}; no session ends earlier or later by it."
+    return Event(Kind.CLOCK_STEPPED, message, {})
+
+
 def policy_loaded(policy: Policy) -> Event:
     """A policy is in force."""
     sources = ", ".join(policy.sources) or "no file: the built-in policy"

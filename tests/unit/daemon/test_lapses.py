@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from reaper.decide.events import Kind
 from reaper.decide.lifecycle import Phase
 from reaper.decide.policy import Match, Rule
 from tests.unit.bench import Bench
@@ -191,3 +192,17 @@ def test_what_is_typed_meanwhile_starts_anew(grouped):
     grouped.host.groups["alice"] = frozenset()
     grouped.run(100)
     assert grouped.words()[:6] == ["opened", "warned", "warned", "warned", "warned", "ending"]
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(3600, "forth by 1h"), (-86400, "back by 1d"), (1, "")])
+def test_a_clock_that_is_set_is_told_and_moves_no_limit(bench, seconds, words):
+    login = bench.host.login(100, "pts/1")
+    bench.run(21)
+    bench.host.time.step(seconds * 1_000_000_000)
+    bench.run(46)
+    told = [event.message for event in bench.journal.events if event.kind is Kind.CLOCK_STEPPED]
+    assert len(told) == bool(words)
+    assert all(words in message for message in told)
+    assert not signalled(login)
+    bench.run(2)
+    assert bench.words(100) == ["opened", "warned", "warned", "ending"]

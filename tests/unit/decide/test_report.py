@@ -180,6 +180,7 @@ def test_the_others():
         Kind.TAMPERED: report.tampered(tracked(), "p", "pts/1"),
         Kind.STARTED: report.started("1.2"),
         Kind.STOPPED: report.stopped(7),
+        Kind.CLOCK_STEPPED: report.clock_stepped(-3600 * SECOND),
         Kind.POLICY_LOADED: report.policy_loaded(policy),
         Kind.POLICY_REJECTED: report.policy_rejected(error, None),
         Kind.BRAKE: report.braked(tracked(), policy),
@@ -190,6 +191,7 @@ def test_the_others():
         Kind.TAMPERED: f"{ALICE} had the times of pts/1 set by hand: that does not count as activity.",
         Kind.STARTED: "reaperd 1.2 watches the sessions of this host.",
         Kind.STOPPED: "reaperd stops; 7 sessions are not watched until it is back.",
+        Kind.CLOCK_STEPPED: "The time of day was set back by 1h; no session ends earlier or later by it.",
         Kind.POLICY_LOADED: f"Policy {policy.id} is in force, environment standard (/etc/reaper/reaper.yaml).",
         Kind.POLICY_REJECTED: (
             "The policy files are not used. There is no policy, and nobody is touched until they are mended and"
@@ -213,6 +215,7 @@ def test_every_kind_is_reported_by_something():
         Kind.POLICY_LOADED,
         Kind.POLICY_REJECTED,
         Kind.BRAKE,
+        Kind.CLOCK_STEPPED,
     }
     assert by_fact | others == set(Kind)
     assert len({kind.message_id for kind in Kind}) == len(Kind)
