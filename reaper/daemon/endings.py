@@ -35,7 +35,13 @@ class Endings:
             present = {each.process for each in targets.attached}
             left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
             targets = targets._replace(attached=targets.attached + left)
-        self._actor.climb(targets, rung, tracked.limits.kill, tracked.session.scope)
+        self._actor.climb(targets, rung, self._kill(tracked), tracked.session.scope)
+
+    def _kill(self, tracked: Tracked) -> Kill:
+        """How much is to end; never another's login, which came in through an sshd that this session had started."""
+        assert tracked.limits is not None
+        is_all = tracked.limits.kill is Kill.SESSION and not self._host.is_shared(tracked.session)
+        return Kill.SESSION if is_all else Kill.TERMINAL
 
     def leftovers(self, tracked: Tracked) -> list[ProcessId]:
         """What is still running of an ending session, of what is to end with it."""
@@ -43,7 +49,7 @@ class Endings:
             return []
         ending = self._endings.get(tracked.session.key)
         front = ending.front if ending else ()
-        everything = self._host.everything(tracked.session) if tracked.limits.kill is Kill.SESSION else ()
+        everything = self._host.everything(tracked.session) if self._kill(tracked) is Kill.SESSION else ()
         holding = self._host.holding(Targets((), front, tuple(everything)))
         return [process for process, usage in holding if usage.processes]
 

@@ -115,6 +115,10 @@ class Looks:
         /dev/tty, on a kernel that dates it there. The last is weak: it may have been read on any terminal of the host.
         But who pages must not be taken for gone.
         """
+        was_read = {each.name: each.atime_ns for each in tracked.readings}
+        for reading in readings:
+            if was_read.get(reading.name) != reading.atime_ns:
+                self._unread.pop(reading.name, None)
         grown = [reading.name for reading in readings if self._has_grown(reading.name)]
         crossed = self._crossed(tracked, [reading.name for reading in readings])
         if grown or crossed:
@@ -129,7 +133,9 @@ class Looks:
             self._lines[key] = after
         if before is None or after is None or tracked.limits is None:
             return None
-        return evidence.weigh_line(before, after, tracked.limits.network_floor_bytes)
+        limits = tracked.limits
+        counts_network = not limits.activity or Activity.NETWORK in limits.activity
+        return evidence.weigh_line(before, after, limits.network_floor_bytes if counts_network else None)
 
     def _read_apart(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> int:
         """The latest input that can have been read through /dev/tty."""
@@ -142,9 +148,9 @@ class Looks:
         return read_usec if is_later and self._host.pages_apart(tracked.session, names) else 0
 
     def _has_grown(self, name: str) -> bool:
-        before = self._unread.pop(name, 0)
-        count = self._host.unread(name)
-        if count:
+        """More lies unread than ever since something was read: a program can make the count fall, and rise again."""
+        before, count = self._unread.get(name, 0), self._host.unread(name)
+        if count > before:
             self._unread[name] = count
         return count > before
 

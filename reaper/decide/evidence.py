@@ -120,7 +120,8 @@ def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: 
     )
     for kind, amount, floor in amounts:
         is_enough = amount > 0 and amount * USEC_PER_MIN >= floor * elapsed_usec
-        if kind in counted and (is_enough or amount < 0):  # backwards: others carry it now, and nobody knows what was
+        # Backwards: others carry the connection now, and nobody knows what they did before.
+        if kind in counted and (is_enough or (kind is Activity.NETWORK and amount < 0)):
             return kind
     return None
 
@@ -134,17 +135,23 @@ def _are_keepalives(before: Work, after: Work) -> bool:
     packet and written as what is in it, or the other way round. A keepalive that wants no answer (SSH_MSG_IGNORE, as
     PuTTY sends) makes sshd write nothing at all, and nothing else does.
     """
-    calls = after.reads - before.reads
-    if after.writes == before.writes:
-        return after.read >= before.read
-    return calls == after.writes - before.writes and _is_all_keepalives(
-        after.read - before.read, after.written - before.written, calls
-    )
+    read, written = after.read - before.read, after.written - before.written
+    reads, writes = after.reads - before.reads, after.writes - before.writes
+    if writes == 0:
+        return read >= 0
+    return any(_are_keepalives_of(cipher, read, written, reads, writes) for cipher in _CIPHERS)
 
 
-def _is_all_keepalives(read: int, written: int, calls: int) -> bool:
-    """Whether in some cipher so much read, and so much written, are `calls` keepalives, of theirs and ours."""
-    return any(_count_keys(read, written, calls, cipher) == 0 for cipher in _CIPHERS)
+def _are_keepalives_of(cipher: tuple[int, int, bool], read: int, written: int, reads: int, writes: int) -> bool:
+    """For one cipher. At either look one may have been on its way: asked and not answered, or the answer alone."""
+    request, answer, _ = _message_bytes(*cipher)
+    if reads == writes:
+        return _count_keys(read, written, reads, cipher) == 0
+    if writes == reads + 1:
+        return any(_count_keys(read, written - one, reads, cipher) == 0 for one in (request, answer))
+    if reads == writes + 1:
+        return any(_count_keys(read - one, written, writes, cipher) == 0 for one in (request, answer))
+    return False
 
 
 def _packet_bytes(payload: int, block: int, mac: int, *, is_length_apart: bool) -> int:
@@ -170,16 +177,19 @@ def _message_bytes(block: int, mac: int, is_length_apart: bool) -> tuple[int, in
 _CIPHERS = [(8, 16, True), *((16, mac, is_apart) for mac in (8, 16, 20, 32, 64) for is_apart in (True, False))]
 
 
-def weigh_line(before: Line, after: Line, network_floor_bytes: int) -> Activity | None:
+def weigh_line(before: Line, after: Line, network_floor_bytes: int | None) -> Activity | None:
     """What the connection of a session with terminals tells that their times do not; None for nothing.
 
     Keys that no program reads leave no trace on a terminal, and unless they make a line none among what lies unread.
     But their echo crosses the connection. They are believed where nothing else can have done it: nothing was printed on
     any terminal in the interval, by times that nobody set, and the traffic is of the shape of keys (_has_keys()).
 
-    And a file transfer beside the terminals is in use, though nobody types.
+    And a file transfer beside the terminals is in use, though nobody types, unless there is no floor: what programs
+    read and write is no more of it than what crossed the connection.
     """
-    if after.channel_bytes - before.channel_bytes >= network_floor_bytes:
+    crossed = after.read + after.written - before.read - before.written
+    transferred = min(after.channel_bytes - before.channel_bytes, crossed)
+    if network_floor_bytes is not None and transferred >= network_floor_bytes:
         return Activity.NETWORK
     last_print_ended_ns = (before.printed_ns // BUCKET_NS + 1) * BUCKET_NS
     is_silent = after.printed_ns == before.printed_ns and last_print_ended_ns <= before.wall_ns
@@ -191,7 +201,8 @@ def _has_keys(before: Line, after: Line) -> bool:
     """Whether what crossed a connection is single keys with their echo, at least one, and keepalives besides.
 
     A key is a packet with one byte in it, read, and that byte written to the terminal; its echo is the same the other
-    way (OpenSSH 9.2: 37 bytes read and 37 written, two calls each). Requests to a forwarded agent or port differ.
+    way (OpenSSH 9.2: 37 bytes read and 37 written, two calls each). Who forwards an agent or a port can have a program
+    of theirs make the same traffic.
     """
     read, written = after.read - before.read, after.written - before.written
     calls = after.reads - before.reads

@@ -20,29 +20,52 @@ SSHD = ("sshd", "sshd-session")
 def connection_holders(session: Session, held: Iterable[ProcessId], servers: Collection[str] = ()) -> list[ProcessId]:
     """What carries the session's line: its leader, and sshd's child of it; `held` is what the session holds.
 
-    Where the leader is dead, so do terminal servers of the user's, by these names.
-
     sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
-    live on. Where the leader is dead already, what is left of the connection is found in the scope alone. Descriptors
-    of the user's own processes are not looked at: there can be millions.
+    live on. Where the leader is dead already, it is what remains(). Descriptors of the user's own processes are not
+    looked at: there can be millions.
     """
     leader = ProcessId(*session.key)
-    alive = is_alive(leader)
-    parent = leader.pid if alive else 1
-    found = [leader] if alive else []
+    if not is_alive(leader):
+        return remains(session.scope, leader.pid, session.uid, (*SSHD, *servers))
+    found = [leader]
     for process in held:
-        if process == leader:
-            continue
         stat = procfs.read_stat(process.pid)
-        is_child = stat is not None and stat.ppid == parent and is_sshd(process.pid)
-        if is_child or (not alive and runs(process.pid, servers)):
+        if stat is not None and stat.ppid == leader.pid and process != leader and is_sshd(process.pid):
             found.append(process)
     return found
 
 
-def survivors(scope: str, programs: Collection[str] = SSHD) -> list[ProcessId]:
-    """What is left of a connection whose leader died: sshd's own processes in its scope, or those of other programs."""
-    return [process for process in members(scope) if runs(process.pid, programs)]
+def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD) -> list[ProcessId]:
+    """What is left of a connection whose leader died: sshd's child of it, and terminal servers, by these names.
+
+    The child is the user's, and is in the kernel session that the monitor made (sshd.c: setsid). Any other sshd in the
+    scope, a listener that an administrator started by hand and all who came in through it, has nothing to do with it.
+    Root has no such child.
+    """
+    found = []
+    for process in members(scope):
+        stat = procfs.read_stat(process.pid)
+        if stat is None or not runs(process.pid, programs) or _uid(process.pid) != uid:
+            continue
+        if not is_sshd(process.pid) or (uid and stat.session == leader):
+            found.append(process)
+    return found
+
+
+def is_another_login(pid: int) -> bool:
+    """Whether a process is an sshd of root's with a kernel session of its own: the monitor of a connection."""
+    stat = procfs.read_stat(pid)
+    return stat is not None and stat.session == pid and is_sshd(pid) and _uid(pid) == 0
+
+
+def _uid(pid: int) -> int | None:
+    """As whom a process runs; the owner of /proc/PID is root for what may not be dumped."""
+    try:
+        with open(f"{procfs.PROC}/{pid}/status", "rb") as file:
+            found = re.search(rb"^Uid:\s*([0-9]+)", file.read(), re.MULTILINE)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(found[1]) if found else None
 
 
 def is_sshd(pid: int) -> bool:
@@ -61,14 +84,20 @@ def runs(pid: int, programs: Collection[str]) -> bool:
 
 
 def carriers(session: Session) -> list[int]:
-    """Who passes on what crosses the connection: sshd's unprivileged child.
+    """Who passes on what crosses the connection: sshd's unprivileged child; none where that cannot be told.
 
-    Where root logs in that is the leader itself. Where the leader died, it is what is left in the session's scope.
+    It stays in the monitor's kernel session, unlike what sshd starts, internal-sftp for one. Where root logs in there
+    is none, and the monitor passes on itself.
     """
-    if not is_alive(session.key):
-        return [process.pid for process in survivors(session.scope)]
     leader = session.key.pid
-    return [pid for pid in processes.children(leader) if is_sshd(pid)] or [leader]
+    if not is_alive(session.key):
+        return [process.pid for process in remains(session.scope, leader, session.uid)]
+    if not is_sshd(leader):
+        return []
+    if session.uid == 0 or _uid(leader) == session.uid:  # the latter is what remained, and stands for its leader
+        return [leader]
+    stats = map(procfs.read_stat, processes.children(leader))
+    return [stat.pid for stat in stats if stat is not None and stat.session != stat.pid and is_sshd(stat.pid)]
 
 
 def channels(carrier: int) -> list[procfs.Stat]:

@@ -151,10 +151,10 @@ class Host:
         A closed session has no record any more; what runs on in its scope then (a server of the user's) is no session,
         unless it is a terminal server: the person types on, and the connection that they logged in by is gone for good.
         """
-        if processes.is_alive(session.key) or connections.survivors(session.scope, self.terminal_servers):
+        if processes.is_alive(session.key) or self._remains(session, self.terminal_servers):
             return True
         unclosed = session.source == "logind" or self._records.exists(session.key)
-        return unclosed and bool(connections.survivors(session.scope))
+        return unclosed and bool(self._remains(session, connections.SSHD))
 
     def elevated(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
         """In which of the sessions root acts; `anew` where there are some that were not there at the last look."""
@@ -176,8 +176,16 @@ class Host:
             if held:
                 return frozenset(held)
         programs = (*(() if is_alive else connections.SSHD), *self.terminal_servers)
-        holders = connections.survivors(session.scope, programs)
+        holders = self._remains(session, programs)
         return frozenset().union(*(terminals.held_ptys(process.pid) for process in holders))
+
+    def _remains(self, session: Session, programs: Collection[str]) -> list[ProcessId]:
+        return connections.remains(session.scope, session.key.pid, session.uid, programs)
+
+    def is_shared(self, session: Session) -> bool:
+        """Whether another login's connection runs in the session's scope, by an sshd that was started there."""
+        others = (process.pid for process in self.everything(session) if process.pid != session.key.pid)
+        return any(map(connections.is_another_login, others))
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         """One look at each of the terminals that are there."""
@@ -203,7 +211,7 @@ class Host:
         """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
         return processes.pages_apart(names, self.everything(session))
 
-    def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
+    def read_line(self, session: Session, names: Collection[str]) -> Line | None:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
         return work.read_line(session, names, read_clock().wall_ns) if session.origin is Origin.SSH else None
 

@@ -125,8 +125,10 @@ class Logind:
         None where logind does not tell. Of other sessions than graphical ones the hint is worth nothing: logind makes
         it of the terminal's atime, which the user can set.
         """
-        text = _show([session_id], "IdleHint IdleSinceHintMonotonic")
+        text = _show([session_id], "IdleHint IdleSinceHintMonotonic Type")
         values = dict(line.partition("=")[::2] for line in (text or "").split("\n"))
+        if values.get("Type") not in ("x11", "wayland", "mir"):
+            return None
         if values.get("IdleHint") == "no":
             return 0
         since = values.get("IdleSinceHintMonotonic", "")

@@ -32,7 +32,7 @@ def from_record(record: Record) -> Session | None:
         opened_usec=record.opened_usec,
         source="pam",
     )
-    if processes.is_alive(session.key) or connections.survivors(scope):
+    if processes.is_alive(session.key) or connections.remains(scope, record.key.pid, record.uid):
         return session
     return None
 
@@ -50,7 +50,7 @@ def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | Non
         key = SessionKey(entry.leader, ticks)
     else:
         scope = processes.own_scope(0, entry.uid, entry.session_id)
-        survivors = connections.survivors(scope, (*connections.SSHD, *servers))
+        survivors = connections.remains(scope, entry.leader, entry.uid, (*connections.SSHD, *servers))
         if not survivors:
             return None
         key = SessionKey(*survivors[0])  # what carries the connection, now that its leader does not

@@ -89,6 +89,8 @@ class Directory:
             names = os.listdir(self.path)
         except (FileNotFoundError, NotADirectoryError):
             names = []
+        except OSError:  # short of descriptors: nothing is known to be new, and the next look will tell
+            return None
         fingerprint = hash(tuple(names))
         if fingerprint == self._fingerprint:
             return None

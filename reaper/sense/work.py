@@ -6,7 +6,7 @@ Read for sessions whose work counts, at each poll: a few files a session, found 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Line, Session, Work
@@ -31,11 +31,13 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
         return None
 
 
-def read_line(session: Session, names: Iterable[str], wall_ns: int) -> Line | None:
+def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | None:
     """One look at what carries these terminals of a session by ssh; None where that cannot be told."""
     try:
         carriers = connections.carriers(session)
-        channels = [each for pid in carriers for each in connections.channels(pid) if not each.tty_nr]
+        channels = [each for pid in carriers for each in connections.channels(pid)]
+        # A shell can let go of its terminal: then it is none of those that never had one.
+        apart = [each for each in channels if not each.tty_nr] if _each_has_its_shell(channels, names) else []
         terminals = [os.stat(f"{DEV}/{name}", follow_symlinks=False) for name in names]
         if not carriers or not terminals:
             return None
@@ -48,10 +50,14 @@ def read_line(session: Session, names: Iterable[str], wall_ns: int) -> Line | No
             writes,
             max(each.st_mtime_ns for each in terminals),
             max(each.st_ctime_ns for each in terminals),
-            sum(sum(_passed_on(each.pid)[:2]) for each in channels),
+            sum(sum(_passed_on(each.pid)[:2]) for each in apart),
         )
     except OSError:
         return None
+
+
+def _each_has_its_shell(channels: Iterable[procfs.Stat], names: Collection[str]) -> bool:
+    return sum(1 for each in channels if each.tty_nr) >= len(names)
 
 
 def _passed_on(pid: int) -> tuple[int, int, int, int]:

@@ -79,3 +79,14 @@ def test_a_message_is_work(cipher, size, is_inbound):
     limits = make_limits(network_floor_bytes=16)
     found = weigh_work(work(START, 0), work(after, 15 * SECOND), NETWORK, limits)
     assert found is Activity.NETWORK
+
+
+@given(CIPHERS, st.integers(0, 50), st.integers(0, 50), st.booleans())
+def test_a_keepalive_on_its_way_is_nobody(cipher, theirs, ours, is_answer):
+    """The look comes between a keepalive of ours and its answer."""
+    line = keepalives(START, cipher, theirs, ours)
+    if is_answer:  # to one that was sent before
+        after = line._replace(read=line.read + packet(1, cipher), reads=line.reads + 1)
+    else:
+        after = line._replace(written=line.written + packet(27, cipher), writes=line.writes + 1)
+    assert weigh_work(work(START, 0), work(after, 15 * SECOND), NETWORK, make_limits(network_floor_bytes=1)) is None

@@ -103,6 +103,7 @@ class FakeLogin:
     ttys: dict[str, FakeTty] = field(default_factory=dict)
     processes: list[FakeProcess] = field(default_factory=list)
     has_record: bool = True
+    is_shared: bool = False  # another login's connection runs in its scope
     line: Line | None = None  # what carries its terminals
     idle_usec: int | None = None  # by its desktop's word
     work: Work = field(default_factory=lambda: Work(0, 1000, 1000, 10, 10, 1000))
@@ -220,6 +221,9 @@ class FakeHost(FakeSurroundings):
 
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         return any(process.pages_apart and process.in_front for process in self.logins[session.key].processes)
+
+    def is_shared(self, session: Session) -> bool:
+        return self.logins[session.key].is_shared
 
     def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
         return self.logins[session.key].line

@@ -8,6 +8,7 @@ from dataclasses import replace
 from reaper.decide.lifecycle import Rung
 from reaper.decide.model import SessionKey, Usage
 from reaper.decide.policy import Brake, Kill
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import CONT, KILL, TERM, FakeTty, make_limits, make_policy
 from tests.unit.simulated import SECOND
@@ -195,3 +196,12 @@ def test_only_known_signals_are_ever_sent(bench):
     bench.run(300)
     sent = {*login.leader.signals, *login.processes[0].signals}
     assert sent <= {signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL}
+
+
+def test_what_another_logged_in_through_is_spared():
+    """An sshd that was started within the session: `kill: session` would take its people along."""
+    for is_shared, kill in ((False, Kill.SESSION), (True, Kill.TERMINAL)):
+        bench = Bench(make_policy(make_limits(kill=Kill.SESSION)))
+        bench.host.login(100, "pts/1").is_shared = is_shared
+        bench.run(75)
+        assert {each for _, each, _ in bench.actor.climbs} == {kill}

@@ -87,3 +87,14 @@ def test_a_date_in_the_future_keeps_nobody(bench):
     bench.host.dev_tty.touch(bench.host.time.wall_ns + 10**18)
     bench.run(320)
     assert "ending" in bench.words()
+
+
+def test_a_count_that_falls_and_rises_again_is_no_typing(bench):
+    """A program that switches the terminal's mode: what lies unread is counted by lines, or by bytes."""
+    tty = bench.host.login(100, "pts/1").ttys["pts/1"]
+    for _ in range(30):
+        tty.unread = 1
+        bench.run(40)
+        tty.unread = 0
+        bench.run(40)
+    assert "ending" in bench.words()

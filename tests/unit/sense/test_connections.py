@@ -24,8 +24,8 @@ from tests.unit.sense.worlds import FakeLogind, wait_until
 
 def make_connection(tree: Tree, scope: str = "") -> Session:
     """A monitor 500 with its child 501, which passes on."""
-    tree.add(500, 400, "sshd", scope)
-    tree.add(501, 500, "sshd", scope)
+    tree.add(500, 400, "sshd", scope, uid=0)
+    tree.add(501, 500, "sshd", scope, session=500)
     return make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
 
 
@@ -50,10 +50,38 @@ def test_an_orphaned_sshd_carries_the_line(tree):
     """The leader is dead: pid 1 has its child now. Another sshd in the scope is somebody else's child."""
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
-    orphan = tree.add(501, 1, "sshd-session", scope)
+    orphan = tree.add(501, 1, "sshd-session", scope, session=500)
     tree.add(502, 501, "sshd", scope)
     tree.add(503, 1, "bash", scope)
     assert connections.connection_holders(session, processes.members(scope)) == [orphan]
+
+
+def test_an_sshd_that_an_administrator_started_is_nobodys_remainder(tree):
+    """Their session is over; the listener goes on in its scope, and so do all who come in through it."""
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+    tree.add(700, 1, "sshd", scope, uid=0)
+    tree.add(710, 700, "sshd", scope, uid=0)
+    tree.add(711, 710, "sshd", scope, session=710)
+    assert connections.connection_holders(session, processes.members(scope)) == []
+    assert connections.carriers(session) == []
+    assert connections.fed(session, processes.members(scope)) == []
+    root = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, uid=0)
+    assert connections.connection_holders(root, processes.members(scope)) == []
+    assert [connections.is_another_login(pid) for pid in (700, 710, 711)] == [True, True, False]
+
+
+def test_what_is_no_sshd_carries_nothing_that_can_be_told(tree):
+    tree.add(500, 400, "teleport", uid=0)
+    assert connections.carriers(make_session(500, key=SessionKey(500, START_TICKS), scope="")) == []
+
+
+def test_roots_internal_sftp_is_no_carrier(tree):
+    tree.add(500, 400, "sshd", uid=0)
+    tree.add(501, 500, "sshd", uid=0)
+    root = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)
+    assert connections.carriers(root) == [500]
+    assert [each.pid for each in connections.channels(500)] == [501]
 
 
 def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
@@ -125,11 +153,11 @@ def test_what_a_connection_has_done(tree):
 
 def test_what_roots_connection_has_done(tree):
     """There is no child that passes on: the monitor does. Without a scope, CPU time is counted down from there."""
-    tree.add(500, 400, "sshd")
+    tree.add(500, 400, "sshd", uid=0)
     tree.add(502, 500, "bash", cpu_ticks=(1, 2, 3, 4))
     tree.add(503, 502, "make", cpu_ticks=(10, 0, 0, 0))
     tree.write(500, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
-    session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)
     assert read_work(session, False, 42) == Work(42, 100, 20, 3, 2, 200_000)
 
 

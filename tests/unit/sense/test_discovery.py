@@ -98,7 +98,7 @@ def test_what_is_left_of_a_connection_stands_for_its_leader(real, tree, leader):
     scope = tree.scope("c7")
     tree.add(700, 1, "cron")
     tree.add(702, 1, "bash", scope)
-    survivor = tree.add(703, 1, "sshd", scope)
+    survivor = tree.add(703, 1, "sshd", scope, session=leader)
     in_logind(real, leader=leader)
     (session,) = real.host.discover([], []).sessions
     assert (session.key, session.scope) == (SessionKey(*survivor), scope)

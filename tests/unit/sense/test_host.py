@@ -10,6 +10,7 @@ import pytest
 
 from reaper.decide.model import NS_PER_SEC, Usage
 from reaper.decide.policy import Origin
+from reaper.sense import connections
 from reaper.sense.host import Host
 from tests.unit.fakes import FakeHost
 
@@ -44,7 +45,8 @@ def test_terminals_are_read_in_one_order_without_those_that_are_not_there(world)
     assert names[0] not in world.host.other_ptys(names[:1])
 
 
-def test_a_line_by_an_old_number_is_told_from_the_old_one(world):
+def test_a_line_by_an_old_number_is_told_from_the_old_one(world, monkeypatch):
+    monkeypatch.setattr(connections, "is_sshd", lambda _pid: True)  # the leader, here: root's, so it carries the line
     before_usec = world.host.clock().boot_usec
     name = world.open().name
     assert world.host.is_reopened(world.session, name, before_usec)

@@ -114,8 +114,10 @@ def test_a_desktops_word(library, loginctl, monkeypatch):
         ("IdleHint=\n", None),
         ("", None),
     ):
-        loginctl(told, "", 0)
+        loginctl(f"{told}Type=wayland\n", "", 0)
         assert Logind().read_idle_usec("c7") == idle_usec
+        loginctl(f"{told}Type=tty\n", "", 0)
+        assert Logind().read_idle_usec("c7") is None, "made of the times of a console that nobody types on"
     loginctl("", "Failed to connect to bus: No such file or directory", 1)
     assert Logind().read_idle_usec("c7") is None
 

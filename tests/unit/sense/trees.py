@@ -36,6 +36,7 @@ class Tree:
     def add(
         self, pid: int, ppid: int = 1, exe: str = "bash", scope: str = "", session: int = 0, pgrp: int = 0,
         tty_nr: int = 0, tpgid: int = -1, cpu_ticks: tuple[int, int, int, int] = (0, 0, 0, 0),
+        uid: int = 1000,
     ) -> ProcessId:  # fmt: skip
         """A process of the test's invention; `exe` is the name of a program of root's."""
         entry = self._entry(pid, scope)
@@ -57,6 +58,7 @@ class Tree:
         program = self.directory / "sbin" / exe
         program.touch(0o755)
         os.symlink(program, entry / "exe")
+        (entry / "status").write_text(f"Name:\ta\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
         (entry / "task" / str(pid)).mkdir(parents=True)
         (entry / "task" / str(pid) / "children").write_text("")
         above = self.directory / "proc" / str(ppid) / "task" / str(ppid) / "children"
@@ -75,7 +77,7 @@ class Tree:
     def show(self, process: tuple[int, int], scope: str = "") -> None:
         """A real process, in a scope."""
         entry = self._entry(process[0], scope)
-        for name in ("stat", "fdinfo", "exe", "task"):
+        for name in ("stat", "fdinfo", "exe", "task", "status"):
             os.symlink(f"/proc/{process[0]}/{name}", entry / name)
 
     def hide(self, pid: int, name: str) -> None:
