@@ -332,7 +332,8 @@ def test_journald_away(host: Host, person: str) -> None:
 def test_foreign_records(host: Host, person: str) -> None:
     """Garbage in the records directory is told once and harms nobody."""
     host.shell(
-        "cd /run/reaper/sessions && head -c 100000 /dev/urandom > 1.1 && printf 'VERSION=1\\nUID' > 1.2 && "
+        "mkdir -p -m 700 /run/reaper/sessions && cd /run/reaper/sessions && "
+        "head -c 100000 /dev/urandom > 1.1 && printf 'VERSION=1\\nUID' > 1.2 && "
         "ln -s /etc/shadow 1.3 && mkfifo 1.4 && echo hello > notes && printf 'VERSION=9\\n' > 1.5"
     )
     try:
