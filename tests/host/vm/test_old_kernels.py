@@ -39,7 +39,7 @@ def test_who_pages_is_kept(machine: Machine, person: str) -> None:
 
 def test_who_pages_keeps_nobody_else(machine: Machine, person: str) -> None:
     """The one at the prompt is ended, though somebody else reads on through /dev/tty."""
-    idle = machine.add_user(f"{person[:20]}i")
+    idle = machine.add_user(f"{person}i")
     with rule(machine, person, **LIMITS), log_in(machine, person) as pager, log_in(machine, idle) as away:
         pager.send("while read -r line </dev/tty; do :; done\n")  # its standard input is /dev/tty meanwhile
         deadline = time.monotonic() + ENDED + IDLE
