@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 PROC = "/proc"
 CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
+_DELETED = " (deleted)"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -67,6 +68,32 @@ def read_stat(pid: int) -> Stat | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if stat.state in "ZX" else stat
+
+
+def read_program(pid: int) -> str | None:
+    """The path of the file that a process runs (proc_pid_exe(5)), also of one that an upgrade has replaced since.
+
+    None where there is none to tell: it is gone, a zombie or a task of the kernel, or its path is longer than any that
+    a system call takes.
+    """
+    try:
+        path = os.readlink(f"{PROC}/{pid}/exe")
+    except OSError:
+        return None
+    return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+
+
+def read_status(pid: int, field: str) -> str | None:
+    """One field of proc_pid_status(5) as it stands there; None where the process is gone."""
+    try:
+        with open(f"{PROC}/{pid}/status", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name == field:
+                    return value.strip()
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return None
 
 
 def open_process(pid: int, start_ticks: int) -> int | None:

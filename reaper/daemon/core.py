@@ -160,7 +160,7 @@ class Daemon:
     def _welcome(self, session: Session, _key: SessionKey, now: Instant) -> None:
         readings = self._host.read_terminals(self._host.terminal_names(session))
         is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
-        work = self._host.read_work(session, bool(readings)) if not readings else None
+        work = None if readings else self._host.read_work(session, has_terminal=False)
         self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new, work=work)
         self._watch(session.key)
         self.groups.forget(session.user)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from reaper.act.actor import Actor
 from reaper.decide.lifecycle import Phase, Rung
 from reaper.decide.model import Attached, Ending, ProcessId, SessionKey, Targets, Usage
@@ -35,12 +37,15 @@ class Endings:
             present = {each.process for each in targets.attached}
             left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
             targets = targets._replace(attached=targets.attached + left)
-        self._actor.climb(targets, rung, self._kill(tracked), tracked.session.scope)
+        self._actor.climb(targets, rung, self._kill(tracked, targets.everything), tracked.session.scope)
 
-    def _kill(self, tracked: Tracked) -> Kill:
-        """How much is to end; never another's login, which came in through an sshd that this session had started."""
+    def _kill(self, tracked: Tracked, held: Collection[ProcessId]) -> Kill:
+        """How much is to end; never another's login, which came in through an sshd that this session had started.
+
+        `held` is all that the session holds.
+        """
         assert tracked.limits is not None
-        is_all = tracked.limits.kill is Kill.SESSION and not self._host.is_shared(tracked.session)
+        is_all = tracked.limits.kill is Kill.SESSION and not self._host.is_shared(tracked.session, held)
         return Kill.SESSION if is_all else Kill.TERMINAL
 
     def leftovers(self, tracked: Tracked) -> list[ProcessId]:
@@ -49,8 +54,9 @@ class Endings:
             return []
         ending = self._endings.get(tracked.session.key)
         front = ending.front if ending else ()
-        everything = self._host.everything(tracked.session) if self._kill(tracked) is Kill.SESSION else ()
-        holding = self._host.holding(Targets((), front, tuple(everything)))
+        held = tuple(self._host.everything(tracked.session)) if tracked.limits.kill is Kill.SESSION else ()
+        everything = held if self._kill(tracked, held) is Kill.SESSION else ()
+        holding = self._host.holding(Targets((), front, everything))
         return [process for process, usage in holding if usage.processes]
 
     def why_failed(self, tracked: Tracked) -> str:

@@ -119,11 +119,12 @@ class Looks:
         for reading in readings:
             if was_read.get(reading.name) != reading.atime_ns:
                 self._unread.pop(reading.name, None)
-        grown = [reading.name for reading in readings if self._has_grown(reading.name)]
-        crossed = self._crossed(tracked, [reading.name for reading in readings])
+        names = [reading.name for reading in readings]
+        grown = [name for name in names if self._has_grown(name)]
+        crossed = self._crossed(tracked, names)
         if grown or crossed:
             return now.boot_usec, crossed.value if crossed and not grown else Activity.INPUT.value
-        return self._read_apart(tracked, readings, now), Activity.INPUT.value
+        return self._read_apart(tracked, names, now), Activity.INPUT.value
 
     def _crossed(self, tracked: Tracked, names: list[str]) -> Activity | None:
         """What the connection tells since the last probe."""
@@ -137,13 +138,12 @@ class Looks:
         counts_network = not limits.activity or Activity.NETWORK in limits.activity
         return evidence.weigh_line(before, after, limits.network_floor_bytes if counts_network else None)
 
-    def _read_apart(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> int:
+    def _read_apart(self, tracked: Tracked, names: list[str], now: Instant) -> int:
         """The latest input that can have been read through /dev/tty."""
         shared = self._host.read_dev_tty()
         if shared is None or shared.is_ahead:
             return 0
         read_usec = min(evidence.bucket_end(shared, now), now.boot_usec)
-        names = [reading.name for reading in readings]
         is_later = read_usec > tracked.life.evidence_usec
         return read_usec if is_later and self._host.pages_apart(tracked.session, names) else 0
 

@@ -49,6 +49,7 @@ class Signs(NamedTuple):
     at_usec: int
     refusal: str
     forged: tuple[str, ...]
+    work: Work | None  # what the next look is held against
 
 
 def forged(tracked: Tracked, readings: Iterable[Reading]) -> list[str]:
@@ -58,16 +59,14 @@ def forged(tracked: Tracked, readings: Iterable[Reading]) -> list[str]:
     return [after.name for after in known if evidence.is_tampered(before[after.name], after)]
 
 
-def held(tracked: Tracked, clues: Clues) -> Work | None:
-    """What the next look is held against: this one, unless it came too soon after the last to tell little from much."""
-    before, after = tracked.work, clues.work
-    if before is None or after is None or evidence.is_settled(before, after) or _working(tracked, after):
-        return after
-    return before
+def _held(tracked: Tracked, work: Work | None) -> Work | None:
+    """The last look at the work where this one came too soon after it to tell little from much, else this one."""
+    is_too_soon = tracked.work is not None and work is not None and not evidence.is_settled(tracked.work, work)
+    return tracked.work if is_too_soon else work
 
 
-def _working(tracked: Tracked, work: Work) -> Activity | None:
-    if tracked.work is None or tracked.limits is None:
+def _working(tracked: Tracked, work: Work | None) -> Activity | None:
+    if tracked.work is None or work is None or tracked.limits is None:
         return None
     kinds = counted(tracked.limits.activity, bool(tracked.readings))
     return evidence.weigh_work(tracked.work, work, kinds, tracked.limits)
@@ -91,10 +90,9 @@ def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, n
             forged.append(after.name)
     if clues.unseen_usec > evidence_usec:
         evidence_usec, kind = clues.unseen_usec, clues.unseen
-    if clues.work is not None and not kind:
-        working = _working(tracked, clues.work)
-        if working is not None:
-            evidence_usec, kind = now.boot_usec, working.value
-        elif tracked.work is None:  # nothing is known of the time before
-            evidence_usec, kind = now.boot_usec, SEEN
-    return Signs(kind, evidence_usec, refusal, tuple(forged))
+    working = _working(tracked, clues.work)
+    if working is not None and not kind:
+        evidence_usec, kind = now.boot_usec, working.value
+    elif clues.work is not None and tracked.work is None and not kind:  # nothing is known of the time before
+        evidence_usec, kind = now.boot_usec, SEEN
+    return Signs(kind, evidence_usec, refusal, tuple(forged), clues.work if working else _held(tracked, clues.work))

@@ -20,7 +20,7 @@ from reaper.decide.policy import (
     without_limits,
     without_warnings,
 )
-from reaper.decide.signs import NO_CLUES, SEEN, Clues, gather, held
+from reaper.decide.signs import NO_CLUES, SEEN, Clues, gather
 
 
 @dataclass(frozen=True)
@@ -172,10 +172,13 @@ def look(
         life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
     still_there = {reading.name for reading in readings}
     tampered = tuple(name for name in tracked.tampered if name in still_there) + found.forged
-    tracked = replace(
-        tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=held(tracked, clues)
-    )
+    tracked = replace(tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=found.work)
     return Change(scheduled(tracked), tuple(acts), found.forged)
+
+
+def _go_on(tracked: Tracked, life: Life, acts: list[Act]) -> Change:
+    """The session with what the lifecycle has made of its life."""
+    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
 
 
 def lapse(tracked: Tracked, now_usec: int) -> Tracked:
@@ -189,8 +192,7 @@ def pass_time(tracked: Tracked, now_usec: int) -> Change:
     """Whatever has become due, short of an end."""
     if tracked.limits is None or tracked.due_usec is None or now_usec < tracked.due_usec:
         return Change(tracked, ())
-    life, acts = lifecycle.advance(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
-    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+    return _go_on(tracked, *lifecycle.advance(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def is_due(tracked: Tracked, now_usec: int) -> bool:
@@ -210,8 +212,7 @@ def deadline(tracked: Tracked) -> Deadline | None:
 def finish(tracked: Tracked, now_usec: int) -> Change:
     """Begins the end of a session that is due."""
     assert tracked.limits is not None
-    life, acts = lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
-    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+    return _go_on(tracked, *lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def busy_left_usec(tracked: Tracked, now_usec: int) -> int:
@@ -222,23 +223,20 @@ def busy_left_usec(tracked: Tracked, now_usec: int) -> int:
 def defer(tracked: Tracked, now_usec: int) -> Change:
     """Puts off the end of a session that is due, for a program that runs in it."""
     assert tracked.limits is not None
-    life, acts = lifecycle.defer(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
-    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+    return _go_on(tracked, *lifecycle.defer(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def free(tracked: Tracked, now_usec: int) -> Change:
     """No program that its rule names runs in the session any more."""
     assert tracked.limits is not None
-    life, acts = lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
-    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+    return _go_on(tracked, *lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def share(tracked: Tracked, typed_usec: int, now_usec: int) -> Change:
     """Takes in what was typed in another session of the same user, which the session's rule counts."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
-    life, acts = lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec)
-    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+    return _go_on(tracked, *lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec))
 
 
 def hurry(tracked: Tracked, by_usec: int) -> Tracked:
@@ -249,5 +247,4 @@ def hurry(tracked: Tracked, by_usec: int) -> Tracked:
 def depart(tracked: Tracked, now_usec: int) -> Change:
     """The session is not there any more."""
     limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
-    life, acts = lifecycle.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec)
-    return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+    return _go_on(tracked, *lifecycle.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Collection, Iterable
 
@@ -60,12 +59,8 @@ def is_another_login(pid: int) -> bool:
 
 def _uid(pid: int) -> int | None:
     """As whom a process runs; the owner of /proc/PID is root for what may not be dumped."""
-    try:
-        with open(f"{procfs.PROC}/{pid}/status", "rb") as file:
-            found = re.search(rb"^Uid:\s*([0-9]+)", file.read(), re.MULTILINE)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(found[1]) if found else None
+    uids = procfs.read_status(pid, "Uid")
+    return int(uids.split()[0]) if uids else None
 
 
 def is_sshd(pid: int) -> bool:
@@ -75,11 +70,12 @@ def is_sshd(pid: int) -> bool:
 
 def runs(pid: int, programs: Collection[str]) -> bool:
     """Whether a process runs a program by one of these names, and the file that it runs is root's."""
-    link = f"{procfs.PROC}/{pid}/exe"
+    path = procfs.read_program(pid)
     try:
-        name = os.path.basename(os.readlink(link)).replace(" (deleted)", "")
-        return name in programs and os.stat(link).st_uid == 0
-    except OSError:  # gone, or a path that no system call takes: whatever it is, it is not theirs
+        return (
+            path is not None and os.path.basename(path) in programs and os.stat(f"{procfs.PROC}/{pid}/exe").st_uid == 0
+        )
+    except OSError:  # gone meanwhile
         return False
 
 
@@ -100,19 +96,19 @@ def carriers(session: Session) -> list[int]:
     return [stat.pid for stat in stats if stat is not None and stat.session != stat.pid and is_sshd(stat.pid)]
 
 
-def channels(carrier: int) -> list[procfs.Stat]:
+def channels(*carriers: int) -> list[procfs.Stat]:
     """What sshd has started for the channels of a connection: shells, commands, subsystems.
 
     Nothing of the user's can become a child of sshd's.
     """
-    stats = map(procfs.read_stat, processes.children(carrier))
+    stats = (procfs.read_stat(pid) for carrier in carriers for pid in processes.children(carrier))
     return [stat for stat in stats if stat is not None]
 
 
 def _channels_if_told(session: Session) -> list[procfs.Stat]:
     """None on a kernel that does not tell who is whose child."""
     try:
-        return [stat for pid in carriers(session) for stat in channels(pid)]
+        return channels(*carriers(session))
     except OSError:
         return []
 
@@ -135,12 +131,8 @@ def fed(session: Session, held: Iterable[ProcessId]) -> list[Attached]:
 
 
 def _ignores_hangup(pid: int) -> bool:
-    try:
-        with open(f"{procfs.PROC}/{pid}/status", "rb") as file:
-            ignored = re.search(rb"^SigIgn:\s*([0-9a-f]+)$", file.read(), re.MULTILINE)
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return ignored is not None and bool(int(ignored[1], 16) & 1 << (signal.SIGHUP - 1))
+    ignored = procfs.read_status(pid, "SigIgn")
+    return ignored is not None and bool(int(ignored, 16) & 1 << (signal.SIGHUP - 1))
 
 
 def is_reopened(session: Session, terminal: str, since_usec: int) -> bool:

@@ -182,9 +182,9 @@ class Host:
     def _remains(self, session: Session, programs: Collection[str]) -> list[ProcessId]:
         return connections.remains(session.scope, session.key.pid, session.uid, programs)
 
-    def is_shared(self, session: Session) -> bool:
-        """Whether another login's connection runs in the session's scope, by an sshd that was started there."""
-        others = (process.pid for process in self.everything(session) if process.pid != session.key.pid)
+    def is_shared(self, session: Session, held: Iterable[ProcessId]) -> bool:
+        """Whether another login's connection is among what the session holds, by an sshd that was started there."""
+        others = (process.pid for process in held if process.pid != session.key.pid)
         return any(map(connections.is_another_login, others))
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:

@@ -87,7 +87,7 @@ def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attach
     A terminal's number alone does not name it: every instance of devpts, a container's too, has a pts/0 of its own. But
     a controlling terminal belongs to one kernel session (credentials(7)), and that has members in what the login holds.
     """
-    numbers = {number for number in map(device_number, terminals) if number is not None}
+    numbers = _numbers(terminals)
     if not numbers:
         return []
     own = [stat for stat in map(procfs.read_stat, (process.pid for process in held)) if stat is not None]
@@ -99,9 +99,13 @@ def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attach
     ]
 
 
+def _numbers(terminals: Iterable[str]) -> set[int]:
+    return {number for number in map(device_number, terminals) if number is not None}
+
+
 def pages_apart(terminals: Iterable[str], held: Iterable[ProcessId]) -> bool:
     """Whether what is in the foreground of one of these terminals reads /dev/tty; `held` is what the session holds."""
-    numbers = {number for number in map(device_number, terminals) if number is not None}
+    numbers = _numbers(terminals)
     stats = (procfs.read_stat(process.pid) for process in held)
     in_front = (stat for stat in stats if stat and stat.tty_nr in numbers and stat.pgrp == stat.tpgid)
     return any(_has_open(stat.pid, "/dev/tty") for stat in in_front)

@@ -16,26 +16,19 @@ from fnmatch import fnmatchcase
 from reaper import procfs
 from reaper.decide.model import ProcessId, Program
 
-_DELETED = " (deleted)"  # proc_pid_exe(5): replaced by an upgrade, dpkg's own for example
-
 
 def find(processes: Iterable[ProcessId], patterns: Collection[str]) -> Program | None:
     """The first of the processes that runs a program of such a name. One that is stopped (Ctrl-Z) does not run."""
     for process in processes:
-        program = _program(process.pid)
-        if program is None or not any(fnmatchcase(program.name, pattern) for pattern in patterns):
+        path = procfs.read_program(process.pid)
+        if path is None:
+            continue
+        program = Program(path, process.pid)
+        if not any(fnmatchcase(program.name, pattern) for pattern in patterns):
             continue
         if _is_roots(process.pid) and _runs(process):
             return program
     return None
-
-
-def _program(pid: int) -> Program | None:
-    try:
-        path = os.readlink(f"{procfs.PROC}/{pid}/exe")
-    except OSError:  # gone, or a zombie, or a task of the kernel
-        return None
-    return Program(path[: -len(_DELETED)] if path.endswith(_DELETED) else path, pid)
 
 
 def _is_roots(pid: int) -> bool:

@@ -22,11 +22,10 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
     """
     try:
         carriers = connections.carriers(session)
-        channels = [each for pid in carriers for each in connections.channels(pid)]
+        channels = connections.channels(*carriers)
         if not carriers or (not has_terminal and any(channel.tty_nr for channel in channels)):
             return None
-        read, written, reads, writes = map(sum, zip(*map(_passed_on, carriers)))
-        return Work(boot_usec, read, written, reads, writes, _cpu_usec(session, carriers))
+        return Work(boot_usec, *_sum_passed_on(carriers), _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
         return None
 
@@ -35,22 +34,18 @@ def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | 
     """One look at what carries these terminals of a session by ssh; None where that cannot be told."""
     try:
         carriers = connections.carriers(session)
-        channels = [each for pid in carriers for each in connections.channels(pid)]
+        channels = connections.channels(*carriers)
         # A shell can let go of its terminal: then it is none of those that never had one.
         apart = [each for each in channels if not each.tty_nr] if _each_has_its_shell(channels, names) else []
         terminals = [os.stat(f"{DEV}/{name}", follow_symlinks=False) for name in names]
         if not carriers or not terminals:
             return None
-        read, written, reads, writes = map(sum, zip(*map(_passed_on, carriers)))
         return Line(
             wall_ns,
-            read,
-            written,
-            reads,
-            writes,
+            *_sum_passed_on(carriers),
             max(each.st_mtime_ns for each in terminals),
             max(each.st_ctime_ns for each in terminals),
-            sum(sum(_passed_on(each.pid)[:2]) for each in apart),
+            sum(_sum_passed_on(each.pid for each in apart)[:2]),
         )
     except OSError:
         return None
@@ -58,6 +53,11 @@ def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | 
 
 def _each_has_its_shell(channels: Iterable[procfs.Stat], names: Collection[str]) -> bool:
     return sum(1 for each in channels if each.tty_nr) >= len(names)
+
+
+def _sum_passed_on(pids: Iterable[int]) -> tuple[int, int, int, int]:
+    read, written, reads, writes = map(sum, zip((0, 0, 0, 0), *map(_passed_on, pids)))
+    return read, written, reads, writes
 
 
 def _passed_on(pid: int) -> tuple[int, int, int, int]:
