@@ -142,6 +142,8 @@ class Host:
                 if session is not None:
                     unknown.discard(entry.session_id)
                     found.setdefault(session.key, session)
+                elif entry.leader > 0 and processes.start_ticks(entry.leader) is not None:
+                    unknown.discard(entry.session_id)  # its scope may yet be made: asked for again when logind has news
             self._asked |= unknown  # no persons' sessions, or gone: not to be asked for again
         return list(found.values())
 

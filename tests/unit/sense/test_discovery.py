@@ -115,6 +115,17 @@ def test_a_record_in_another_sessions_scope_has_none_of_its_own(real, tree):
     assert real.leader in real.host.everything(session)
 
 
+def test_a_session_whose_scope_is_not_made_yet_is_asked_for_again(real, tree):
+    """logind tells of it first and has its scope made then; by the next look its leader may have come and gone."""
+    leader = tree.add(700, 1, "sshd")
+    in_logind(real, leader=leader.pid)
+    assert real.host.discover([], []).sessions == []
+    tree.write(leader.pid, "cgroup", f"0::{tree.scope('c7')}\n")
+    (session,) = real.host.discover([], []).sessions
+    assert (session.key, session.session_id) == (SessionKey(*leader), "c7")
+    assert real.logind.asked == ["c7", "c7"]
+
+
 def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
     """Whatever the error: it is told, and the other logins are found, through records and through logind."""
     for pid, session_id, name in ((700, "c7", "stat"), (710, "c8", "cgroup")):

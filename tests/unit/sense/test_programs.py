@@ -124,7 +124,8 @@ def test_a_program_that_is_stopped_does_not_run(started):
 
 
 def test_a_program_that_has_ended(started):
-    process = started(SLEEP, "0")
+    process = started(SLEEP, "100")
+    os.kill(process.pid, signal.SIGKILL)
     wait_until(lambda: procfs.read_stat(process.pid) is None)  # a zombie: nobody has waited for it
     assert programs.find([process, ProcessId(2**22 + 1, 1)], ["sleep"]) is None
 
