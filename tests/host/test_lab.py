@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 
 import pytest
 
+from .callers import commands, start_caller
 from .lab import Host, base_tree
-from .lab.debs import CHECKOUT
 
-# Tests that run in the background have SIGINT ignored (POSIX sh), and so would the caller.
 CALLER = """\
-import signal, sys
+import sys
 from tests.host.lab import Host
-signal.signal(signal.SIGINT, signal.default_int_handler)
 host = Host(sys.argv[1])
 host.add_user("alice")
 terminal = host.ssh("alice")
@@ -35,10 +31,7 @@ def traces(name: str) -> list[str]:
     found = [*glob.glob(f"/sys/fs/cgroup/**/{name}", recursive=True), *glob.glob(f"/run/systemd/nspawn/**/{name}*")]
     with open("/proc/self/mountinfo", encoding="utf-8") as stream:
         found += [line for line in stream if name in line]
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:  # it may just end
-            found += [words for words in stream if name in words]
-    return found
+    return found + [words for _, words in commands() if name in words]
 
 
 def test_power_off_leaves_nothing(suite: str) -> None:
@@ -54,14 +47,7 @@ def test_power_off_leaves_nothing(suite: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_interrupted_caller_leaves_nothing(suite: str, number: signal.Signals) -> None:
     base_tree(suite)
-    with subprocess.Popen(
-        [sys.executable, "-c", CALLER, suite],
-        cwd=CHECKOUT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as caller:
+    with start_caller(CALLER, suite) as caller:
         assert caller.stdout is not None
         name, leader, key = caller.stdout.readline().split()
         ended = os.pidfd_open(int(leader))
@@ -80,12 +66,9 @@ def test_interrupted_caller_leaves_nothing(suite: str, number: signal.Signals) -
 
 def guard_of(name: str) -> int:
     """A descriptor of the process that guards the host, by which to see its end."""
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        words = ""
-        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:  # it may just end
-            words = stream.read()
+    for pid, words in commands():
         if "guard.py" in words and name in words:
-            return os.pidfd_open(int(path.split("/")[2]))
+            return os.pidfd_open(pid)
     raise AssertionError(f"{name} has no guard")
 
 

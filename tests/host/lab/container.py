@@ -24,6 +24,22 @@ def unique_name(stem: str) -> str:
     return f"{stem}-{secrets.token_hex(3)}"
 
 
+def end_guard(guard: subprocess.Popen[bytes]) -> None:
+    """Has a guard end what it guards, and waits for its own end; does nothing the second time."""
+    assert guard.stdin is not None
+    assert guard.stdout is not None
+    if guard.stdin.closed:
+        return
+    guard.stdin.close()
+    try:
+        guard.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        guard.kill()
+        guard.wait()
+    finally:
+        guard.stdout.close()
+
+
 class Container:
     """One systemd-nspawn container over read-only `lower` trees (topmost first)."""
 
@@ -106,17 +122,9 @@ class Container:
 
     def stop(self) -> None:
         """Ends the container and returns when nothing of it is left; does nothing the second time."""
-        if self._guard.stdin is None or self._guard.stdin.closed:
-            return
-        self._guard.stdin.close()
         try:
-            self._guard.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._guard.kill()
-            self._guard.wait()
+            end_guard(self._guard)
         finally:
-            assert self._guard.stdout is not None
-            self._guard.stdout.close()
             self._console.close()
 
 

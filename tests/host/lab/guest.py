@@ -9,13 +9,15 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar
 
 from .errors import LabError
 from .terminal import SshClient
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 JournalEntry = dict[str, Any]
+G = TypeVar("G", bound="Guest")
 
 WAIT_END = """\
 import os, select, sys
@@ -41,7 +43,19 @@ class Guest(abc.ABC):
         self.key = ""
         self._last_uid = 1999
 
+    def __enter__(self: G) -> G:  # noqa: PYI019 - Python 3.9 has no Self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.power_off()
+
     # What each kind of guest has its own way of doing
+
+    @abc.abstractmethod
+    def power_off(self) -> None:
+        """Ends it; on return nothing of it is left. Does nothing the second time."""
 
     @abc.abstractmethod
     def run(

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 from .container import Container, unique_name
@@ -93,14 +93,6 @@ class Host(Guest):
     def _wait_for_sshd(self, seconds: float) -> None:
         # Debian's sshd is Type=notify: active means that it listens.
         self.run(["systemctl", "start", "ssh.service"], timeout=seconds)
-
-    def __enter__(self) -> Host:  # noqa: PYI034 - Python 3.9 has no Self
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.power_off()
 
     def power_off(self) -> None:
         """Powers the host off; on return no process, mount or file of it is left. Does nothing the second time."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-from ..lab.debs import CHECKOUT
+from ..callers import commands, start_caller
 from ..lab.trees import remove_tree
 from ..lab.vm import Machine
 from ..lab.vm.image import machine_image
@@ -29,25 +25,14 @@ sys.stdin.read()
 
 def traces(name: str) -> list[str]:
     """What runs on this machine for the machine of that name."""
-    found = []
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:  # it may just end
-            found += [words for words in stream if name in words]
-    return found
+    return [words for _, words in commands() if name in words]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 @pytest.mark.parametrize("whom", ["caller", "guard"])
 def test_interrupted_caller_leaves_nothing(suite: str, whom: str, number: signal.Signals) -> None:
     machine_image(suite)
-    with subprocess.Popen(
-        [sys.executable, "-c", CALLER, suite],
-        cwd=CHECKOUT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as caller:
+    with start_caller(CALLER, suite) as caller:
         assert caller.stdout is not None
         name, pid, key = caller.stdout.readline().split()
         ended = os.pidfd_open(int(pid))

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any
 
 from ..container import unique_name
@@ -55,14 +54,6 @@ class Machine(Guest):
         except BaseException:
             self.power_off()
             raise
-
-    def __enter__(self) -> Machine:  # noqa: PYI034 - Python 3.9 has no Self
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.power_off()
 
     def power_off(self) -> None:
         """Cuts the power; on return no process or file of the machine is left. Does nothing the second time."""

@@ -18,12 +18,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..container import end_guard
 from ..errors import LabError
 from ..guest import surroundings
 
 GUARD = os.path.join(os.path.dirname(__file__), "guard.py")
 MONITOR_SECONDS = 120.0  # savevm writes the guest's memory
-STOP_SECONDS = 30.0
 
 # What the guest is made of. No KVM: where this runs may be a guest itself. What a snapshot is to restore must be able
 # to migrate, which rules out nvme. Without cx16, and with rdrand, TCG runs Debian's kernels at a tolerable speed.
@@ -199,17 +199,9 @@ class Qemu:
 
     def stop(self) -> None:
         """Ends QEMU as by a power cut; on return nothing of it is left. Does nothing the second time."""
-        if self._guard.stdin is None or self._guard.stdin.closed:
-            return
-        self._guard.stdin.close()
         try:
-            self._guard.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._guard.kill()
-            self._guard.wait()
+            end_guard(self._guard)
         finally:
-            assert self._guard.stdout is not None
-            self._guard.stdout.close()
             self._errors.close()
             for end in self._ends.values():
                 end.close()
