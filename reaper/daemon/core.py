@@ -80,8 +80,10 @@ class Daemon:
         """Does whatever is due at this moment."""
         self._sharing.begin_tick()
         if self._expected_usec and now.boot_usec - self._expected_usec > LAPSE_USEC:
-            for key, tracked in self.sessions.items():
+            for key, tracked in list(self.sessions.items()):
                 self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
+                if tracked.life.phase is Phase.ENDING:  # it had kept the limits that it began under
+                    self._guarded(key, now, self._apply_policy)
         if now.boot_usec >= self._poll_at:
             self._poll(now)
         for key, at in list(self._settling.items()):

@@ -109,6 +109,7 @@ class Watcher:
     clock: Clock = field(default_factory=Clock)
     ttys: dict[int, FakeTty] = field(default_factory=dict)
     acts: list[tuple[int, Act]] = field(default_factory=list)
+    shared_usec: int = 0  # when they last typed in another session
     is_busy: bool = False  # a program that the rule names runs in the session
 
     def __post_init__(self) -> None:
@@ -154,9 +155,7 @@ class Watcher:
         now = self.clock.now()
         if self.restarts_every and next(self.moments) % self.restarts_every == 0:
             self.restart()
-        if now.boot_usec - self.expected > LAPSE_USEC:
-            self.tracked = tracking.lapse(self.tracked, now.boot_usec)
-            self.observer.lapse()
+        self.catch_up(now)
         if now.boot_usec >= self.poll_at:
             self.look(now)
             self.polled, self.poll_at = now, now.boot_usec + POLL_USEC
@@ -168,12 +167,21 @@ class Watcher:
         self.observer.hold(self.tracked.life.phase, now.boot_usec)
         self.expected = min(self.poll_at, self.tracked.due_usec or self.poll_at)
 
+    def catch_up(self, now: Instant) -> None:
+        """After a lapse: what was announced or begun counts no more, and an end has kept the limits of then."""
+        if now.boot_usec - self.expected > LAPSE_USEC:
+            self.tracked = tracking.lapse(self.tracked, now.boot_usec)
+            self.observer.lapse()
+            self.take(tracking.apply_policy(self.tracked, self.policy(), frozenset(), now.boot_usec))
+            self.expected = now.boot_usec
+
     def keeps_busy(self, now: Instant) -> bool:
         return self.is_busy and tracking.busy_left_usec(self.tracked, now.boot_usec) > 0
 
     def due(self, now: Instant) -> None:
         if self.tracked.life.phase is not Phase.ENDING:
             self.look(now)
+            self.take(tracking.share(self.tracked, self.shared_usec, now.boot_usec))
         self.take(tracking.pass_time(self.tracked, now.boot_usec))
         if tracking.is_due(self.tracked, now.boot_usec):
             self.look(now)
@@ -225,6 +233,8 @@ class Watcher:
         if self.tracked.limits is not None and at > self.session.opened_usec:
             self.observer.typed_usec = max(at, self.observer.typed_usec)
             self.observer.someone_is_there()
+            self.shared_usec = max(at, self.shared_usec)
+            self.catch_up(self.clock.now())
             self.take(tracking.share(self.tracked, at, self.clock.boot_usec))
             assert self.tracked.life.evidence_usec >= at or self.tracked.life.phase is Phase.ENDING
 

@@ -78,6 +78,19 @@ def test_an_end_that_a_lapse_broke_off_begins_anew(bench):
     assert bench.words()[-2:] == ["ending", "terminated"]
 
 
+def test_an_end_that_a_lapse_broke_off_begins_anew_by_the_policy_of_now(bench):
+    """An end keeps the limits that it began with, and this one is over."""
+    login = bench.host.login(100, "pts/1")
+    login.processes[0].ends_on = frozenset([KILL])
+    bench.run(68)
+    bench.adopt(make_policy(make_limits(idle_usec=None)))
+    bench.sleep(3600)
+    bench.run(300)
+    assert login.processes[0].signals == [HUP, CONT]
+    assert phase(bench, login) is Phase.ACTIVE
+    assert bench.words() == ["opened", "warned", "warned", "ending"]
+
+
 def test_an_end_that_a_lapse_broke_off_can_be_kept_from(bench):
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([KILL])
