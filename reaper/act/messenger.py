@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Callable
 
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.notify import Delivery
 from reaper.decide import messages, tracking
 from reaper.decide.events import Priority
+from reaper.decide.hours import LocalMoment
 from reaper.decide.lifecycle import Defer, Phase, Reason, Warn
-from reaper.decide.model import Program, SessionKey
+from reaper.decide.model import Instant, Program, SessionKey
 from reaper.decide.tracking import Tracked
 
 
 class Messenger:
-    """Speaks to the terminals of sessions; `name` is the host's."""
+    """Speaks to the terminals of sessions; `name` is the host's, and `local` tells what its people call a moment."""
 
-    def __init__(self, actor: Actor, journal: Journal, name: str) -> None:
-        self._actor, self._journal, self._name = actor, journal, name
+    def __init__(self, actor: Actor, journal: Journal, name: str, local: Callable[[int], LocalMoment]) -> None:
+        self._actor, self._journal, self._name, self._local = actor, journal, name, local
         self._unsent: dict[SessionKey, tuple[Reason, list[str]]] = {}
         self._untold: set[SessionKey] = set()
 
@@ -31,11 +33,11 @@ class Messenger:
         """Whether the last warning of a session was refused on every terminal: a person who was not warned."""
         return key in self._untold
 
-    def warn(self, tracked: Tracked, act: Warn) -> str:
+    def warn(self, tracked: Tracked, act: Warn, now: Instant) -> str:
         """Warns on every terminal; says where that did not work, or ""."""
         key = tracked.session.key
         self.forget(key)
-        outcome = self._tell(tracked, messages.warning_for(tracked, act, self._name))
+        outcome = self._tell(tracked, self._warning(tracked, act, now))
         refused = [name for name, delivery in outcome.items() if delivery is Delivery.REFUSED]
         missed = [name for name, delivery in outcome.items() if delivery is Delivery.BLOCKED]
         if refused and len(refused) == len(outcome):
@@ -61,16 +63,14 @@ class Messenger:
         self.forget(tracked.session.key)
         self._tell(tracked, messages.farewell_for(tracked, reason, self._name))
 
-    def retry(self, tracked: Tracked, now_usec: int) -> None:
+    def retry(self, tracked: Tracked, now: Instant) -> None:
         """Tries a warning again where it was not taken, with the time that is left by now."""
         key = tracked.session.key
         reason, missed = self._unsent.pop(key)
         end = tracking.deadline(tracked)
         if end is None or tracked.life.phase is not Phase.WARNED:
             return
-        outcome = self._tell(
-            tracked, messages.warning_for(tracked, Warn(reason, end.usec - now_usec), self._name), missed
-        )
+        outcome = self._tell(tracked, self._warning(tracked, Warn(reason, end.usec - now.boot_usec), now), missed)
         still_missed = [name for name, delivery in outcome.items() if delivery is Delivery.BLOCKED]
         if still_missed:
             self._unsent[key] = reason, still_missed
@@ -82,10 +82,17 @@ class Messenger:
         self._unsent.pop(key, None)
         self._untold.discard(key)
 
+    def _warning(self, tracked: Tracked, act: Warn, now: Instant) -> str:
+        """The words of a warning that is given now."""
+        end = self._local(now.wall_ns + act.left_usec * 1000).seen_from(self._local(now.wall_ns))
+        return messages.warning_for(tracked, act, self._name, now.boot_usec, end)
+
     def _tell(self, tracked: Tracked, text: str, only: Collection[str] | None = None) -> dict[str, Delivery]:
         """Writes to the session's terminals, or only to some; returns what became of it on each."""
         return {
-            reading.name: self._actor.write_message(reading.name, text, reading.uid)
+            reading.name: self._actor.write_message(
+                reading.name, messages.for_terminal(text, reading.name), reading.uid
+            )
             for reading in tracked.readings
             if only is None or reading.name in only
         }

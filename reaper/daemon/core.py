@@ -55,7 +55,7 @@ class Daemon:
         self.on_forget: Callable[[SessionKey], None] = lambda _key: None
         self._host, self._actor, self._journal = host, actor, journal
         self._boot_id = boot_id
-        self._messenger = Messenger(actor, journal, name)
+        self._messenger = Messenger(actor, journal, name, host.local_moment)
         self._looks = Looks(host)
         self._circumstances = Circumstances(host)
         self.groups = Groups(host)
@@ -132,7 +132,7 @@ class Daemon:
         for key in list(self._unwatched):
             self._guarded(key, now, self._check_gone)
         for key in self._messenger.waiting:
-            self._guarded(key, now, lambda key, now: self._messenger.retry(self.sessions[key], now.boot_usec))
+            self._guarded(key, now, lambda key, now: self._messenger.retry(self.sessions[key], now))
         for key in list(self._unjudged):
             self._guarded(key, now, self._apply_policy)
         self._polled = now
@@ -317,7 +317,7 @@ class Daemon:
             self._journal.send(report.of_tell(act, tracked, self.policy_id, now.boot_usec, why, freed))
             return ""
         if isinstance(act, Warn):
-            return self._messenger.warn(tracked, act)
+            return self._messenger.warn(tracked, act, now)
         if isinstance(act, Defer):
             assert program is not None
             return self._messenger.defer(tracked, act, program)

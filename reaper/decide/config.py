@@ -33,8 +33,7 @@ from reaper.decide.policy import (
     inherit,
     longest_lead,
 )
-from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, Source
-from reaper.decide.values import suggestion
+from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, Source, suggestion
 
 __all__ = ["PolicyError", "Problem", "Source", "describe", "document", "parse"]
 

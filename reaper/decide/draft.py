@@ -15,8 +15,8 @@ from typing import Any
 
 from reaper.decide import keys, yamltree
 from reaper.decide.match import Match
-from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, Source
-from reaper.decide.values import NOT_YET, Value, name, suggestion
+from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, Source, suggestion
+from reaper.decide.values import NOT_YET, Value, name
 from reaper.decide.yamltree import Node, Place, kind, read_tree, shown
 
 Keys = Mapping[str, "tuple[str, Value]"]

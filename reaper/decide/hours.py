@@ -44,6 +44,20 @@ class LocalTime(NamedTuple):
         return f"{DAYS[self.weekday]} {_clock(self.minute)}"
 
 
+class LocalMoment(NamedTuple):
+    """A moment on the host's own clock and calendar with its date: year, month, day."""
+
+    date: tuple[int, int, int]
+    time: LocalTime
+
+    def seen_from(self, now: LocalMoment) -> str:
+        """As people say it at another moment: "14:32", or with the day that it is on where that is another."""
+        if self.date == now.date:
+            return _clock(self.time.minute)
+        year, month, day = self.date
+        return f"{DAYS[self.time.weekday]} {year}-{month:02}-{day:02} {_clock(self.time.minute)}"
+
+
 class Hours(NamedTuple):
     """On each of some days, from one minute of that day until before another, which may lie on the day after."""
 

@@ -1,18 +1,42 @@
 """What the person reads on the terminal: the words of warnings, of their withdrawal, and of the end.
 
-Pure text. A terminal obeys control characters, and a host name or an administrator's line comes from outside: whatever
-is not ours goes through plain() first. Lines end in CR LF, for a full-screen program has put the terminal in raw mode.
+Pure text. A terminal obeys control characters, and a host name or a user's comes from outside: whatever is not ours
+goes through plain() first. Lines end in CR LF, for a full-screen program has put the terminal in raw mode.
 """
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 from reaper.decide.duration import USEC_PER_SEC, format_duration
 from reaper.decide.lifecycle import Defer, Reason, Warn
 from reaper.decide.model import Program
-from reaper.decide.policy import Limits
+from reaper.decide.policy import Kill, Limits
+from reaper.decide.template import Template, parse_template
 from reaper.decide.tracking import Tracked
 
 _BELL = "\a"
+_STAY = {Reason.IDLE: "Press any key to stay.", Reason.MAX: "Save your work and log in again."}
+_BUILT_IN = {
+    Reason.IDLE: parse_template("This session on {host} is idle and ends in {left}. {stay}\n{hold}"),
+    Reason.MAX: parse_template("This session on {host} ends in {left}: {reason}. {stay}\n{hold}"),
+}
+_ERASE = " \x1b[K"
+_SCREEN = re.compile(r"(pts/|tty)[0-9]+")
+
+
+class Outlook(NamedTuple):
+    """What there is to be told of a session that will end. All but the times is as it came from outside."""
+
+    left_usec: int
+    deadline: str  # the end, by the clock on the wall
+    idle_usec: int
+    limit_usec: int
+    host: str
+    user: str
+    session: str
+    hold: str  # how to hold it, or ""
 
 
 def plain(text: str) -> str:
@@ -26,10 +50,41 @@ def span(usec: int) -> str:
     return format_duration(seconds * USEC_PER_SEC) if seconds else "0s"
 
 
-def warning_for(tracked: Tracked, act: Warn, host: str) -> str:
-    """The warning of a session."""
-    assert tracked.limits is not None
-    return warning(act.reason, act.left_usec, _limit(tracked.limits, act.reason), host, tracked.limits.message)
+def for_terminal(text: str, name: str) -> str:
+    """A message as it is written to a terminal: on a screen, the rest of each row that it covers is erased.
+
+    What a full-screen program had there would else be read as part of it. Whatever draws a pty or a virtual console
+    knows EL (ECMA-48; xterm, tmux and the kernel do), and what does not shows three characters after the text. On a
+    serial line anything may listen, a printer too, and nothing is sent that does not print. The space is for a text
+    that ends in the last column: the cursor is then still on its last character, and EL of xterm or the kernel would
+    erase that.
+    """
+    if not _SCREEN.fullmatch(name):
+        return text
+    start, line_end, lines = text.partition("\r\n")
+    return start + line_end + lines.replace("\r\n", f"{_ERASE}\r\n")
+
+
+def hold_hint(_limits: Limits, _session: str) -> str:
+    """How the person can hold the session: empty where the rule grants no holds."""
+    return ""
+
+
+def warning_for(tracked: Tracked, act: Warn, host: str, now_usec: int, deadline: str) -> str:
+    """The warning of a session; `deadline` is its end by the clock on the wall."""
+    limits, session = tracked.limits, tracked.session
+    assert limits is not None
+    outlook = Outlook(
+        left_usec=act.left_usec,
+        deadline=deadline,
+        idle_usec=now_usec - tracked.life.evidence_usec,
+        limit_usec=_limit(limits, act.reason),
+        host=host,
+        user=session.user,
+        session=session.name,
+        hold=hold_hint(limits, session.name),
+    )
+    return warning(limits.message, act.reason, outlook)
 
 
 def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str) -> str:
@@ -41,37 +96,40 @@ def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str) -> s
 def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
     """The last message of a session."""
     assert tracked.limits is not None
-    return farewell(reason, _limit(tracked.limits, reason), host)
+    return farewell(reason, _limit(tracked.limits, reason), host, tracked.limits.kill)
 
 
 def _limit(limits: Limits, reason: Reason) -> int:
     return (limits.idle_usec if reason is Reason.IDLE else limits.max_usec) or 0
 
 
-def warning(reason: Reason, left_usec: int, limit_usec: int, host: str, line: str) -> str:
-    """A warning. `line` is the administrator's own, or ""."""
-    left = span(left_usec)
-    if reason is Reason.IDLE:
-        what = f"This session on {plain(host)} is idle and ends in {left}. Press any key to stay."
-    else:
-        what = (
-            f"This session on {plain(host)} ends in {left}: sessions here last at most {span(limit_usec)}."
-            " Save your work and log in again."
-        )
-    return _framed(_BELL, what, line)
+def warning(template: Template, reason: Reason, outlook: Outlook) -> str:
+    """A warning, by the administrator's text or, where that is empty, by the built-in one."""
+    limit = span(outlook.limit_usec)
+    is_idle = reason is Reason.IDLE
+    values = {
+        "left": span(outlook.left_usec),
+        "deadline": outlook.deadline,
+        "reason": f"idle for {span(outlook.idle_usec)}" if is_idle else f"sessions here last at most {limit}",
+        "limit": limit,
+        "host": outlook.host,
+        "user": outlook.user,
+        "session": outlook.session,
+        "stay": _STAY[reason],
+        "hold": outlook.hold,
+    }
+    shown = {name: plain(value) for name, value in values.items()}
+    return _framed(_BELL, *(template if template.parts else _BUILT_IN[reason]).fill(shown))
 
 
 def deferral(reason: Reason, left_usec: int, limit_usec: int, host: str, program: str) -> str:
     """That a session stays while a program runs, instead of its end."""
     while_it_runs = f"stays while {plain(program)} runs, {span(left_usec)} at most"
     if reason is Reason.IDLE:
-        what = f"This session on {plain(host)} is idle, and {while_it_runs}. Press any key to stay."
+        what = f"is idle, and {while_it_runs}"
     else:
-        what = (
-            f"This session on {plain(host)} is past the {span(limit_usec)} that sessions here last, and"
-            f" {while_it_runs}. Save your work and log in again."
-        )
-    return _framed("", what, "")
+        what = f"is past the {span(limit_usec)} that sessions here last, and {while_it_runs}"
+    return _framed("", f"This session on {plain(host)} {what}. {_STAY[reason]}")
 
 
 def named(program: Program) -> str:
@@ -81,18 +139,22 @@ def named(program: Program) -> str:
 
 def spared() -> str:
     """The withdrawal of a warning, or of what was said instead of one."""
-    return _framed("", "Thank you, this session stays.", "")
+    return _framed("", "Thank you, this session stays.")
 
 
-def farewell(reason: Reason, limit_usec: int, host: str) -> str:
-    """The last message of a session."""
+def farewell(reason: Reason, limit_usec: int, host: str, kill: Kill) -> str:
+    """The last message of a session.
+
+    What it says of detached programs is what reaper does: logind may still end them after the session, as after every
+    logout (KillUserProcesses= in logind.conf(5)).
+    """
     if reason is Reason.IDLE:
         why = f"nobody has typed for {span(limit_usec)}"
     else:
         why = f"it has lasted {span(limit_usec)}, the longest that is allowed"
-    return _framed(_BELL, f"This session on {plain(host)} ends now: {why}. Log in again to go on.", "")
+    rest = " What you have detached (tmux, nohup) is left running." if kill is Kill.TERMINAL else ""
+    return _framed(_BELL, f"This session on {plain(host)} ends now: {why}. Log in again to go on.{rest}")
 
 
-def _framed(start: str, text: str, line: str) -> str:
-    lines = [f"reaper: {text}"] + ([f"reaper: {plain(line)}"] if line else [])
-    return start + "\r\n" + "".join(f"{each}\r\n" for each in lines)
+def _framed(start: str, *lines: str) -> str:
+    return start + "\r\n" + "".join(f"reaper: {line}\r\n" for line in lines)

@@ -29,6 +29,7 @@ from typing import Any
 from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, format_duration
 from reaper.decide.match import Match, Origin, Subject, mismatch
 from reaper.decide.size import format_size
+from reaper.decide.template import Template
 
 __all__ = [
     "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
@@ -78,16 +79,16 @@ class Limits:
     """The numbers for one session, in microseconds; None is never.
 
     `warn_usec` are the leads before a limit at which to warn, distinct, the longest first; empty where the
-    administrator wants no warning.  `message` is a line of theirs below each warning.  `activity` is empty where what
-    counts goes by the kind of session (counted()).  The floors are a minute's: bytes on the connection, CPU time.
-    `busy` are patterns for the names of programs that put the end off while they run in the session, for
-    `busy_max_usec` in all.
+    administrator wants no warning.  `message` is their text of a warning; without parts, the built-in one.
+    `activity` is empty where what counts goes by the kind of session (counted()).  The floors are a minute's: bytes on
+    the connection, CPU time.  `busy` are patterns for the names of programs that put the end off while they run in the
+    session, for `busy_max_usec` in all.
     """
 
     idle_usec: int | None
     max_usec: int | None
     warn_usec: tuple[int, ...]
-    message: str
+    message: Template
     action: Action
     kill: Kill
     grace_usec: int
@@ -317,7 +318,7 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "idle": _or_never(limits.idle_usec),
         "max": _or_never(limits.max_usec),
         "warn": [format_duration(lead) for lead in limits.warn_usec],
-        "message": limits.message,
+        "message": str(limits.message),
         "action": limits.action.value,
         "kill": limits.kill.value,
         "grace": format_duration(limits.grace_usec),
@@ -352,7 +353,7 @@ _STANDARD = Limits(
     idle_usec=15 * USEC_PER_MIN,
     max_usec=None,
     warn_usec=(5 * USEC_PER_MIN, USEC_PER_MIN),
-    message="",
+    message=Template(),
     action=Action.TERMINATE,
     kill=Kill.TERMINAL,
     grace_usec=10 * USEC_PER_SEC,

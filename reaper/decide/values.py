@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from reaper.decide import yamltree
@@ -16,8 +16,9 @@ from reaper.decide.duration import USEC_PER_SEC, USEC_PER_WEEK, DurationError, f
 from reaper.decide.hours import Hours, HoursError, parse_hours
 from reaper.decide.match import parse_network
 from reaper.decide.policy import AUTO, NEVER, SHORTEST_LIMIT_USEC, UNLIMITED, Activity
-from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem
+from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, suggestion
 from reaper.decide.size import SizeError, format_size, parse_size
+from reaper.decide.template import Template, TemplateError, parse_template
 from reaper.decide.yamltree import Node, Place, Scalar, kind, shown
 
 T = TypeVar("T")
@@ -28,9 +29,6 @@ NOT_YET = "is not in this version of reaper"
 
 LONGEST_PATTERN = 256
 """Characters: LOGIN_NAME_MAX and longer than any terminal or PAM service; a host name has at most 253 (RFC 1035)."""
-
-LONGEST_MESSAGE = 200
-"""Characters: two lines and a half of a terminal 80 columns wide, in a warning that must not hide the person's work."""
 
 MOST_WARNINGS = 8
 """Each is a message over the person's work; and each wakes the daemon for every session."""
@@ -132,14 +130,16 @@ def leads(node: Node) -> tuple[tuple[int, Place], ...]:
     return tuple(sorted(found, key=lambda entry: -entry[0]))
 
 
-def message(node: Node) -> str:
-    """The administrator's own line; empty for none."""
-    if isinstance(node, Scalar) and node.text is None:
-        raise node.place.error("the value is missing", 'write "" for no message')
-    written = text(node)
-    if len(written) > LONGEST_MESSAGE:
-        raise node.place.error(f"the message has {len(written)} characters", f"{LONGEST_MESSAGE} at most")
-    return written
+def message(node: Node) -> Template:
+    """The text of a warning; empty for the built-in one."""
+    if not isinstance(node, Scalar):
+        raise node.place.error(f"one text belongs here, not {kind(node)}", "put a text with braces into quotes")
+    if node.text is None:
+        raise node.place.error("the value is missing", 'write "" for the built-in text')
+    try:
+        return parse_template(node.text)
+    except TemplateError as error:
+        raise PolicyError([node.place.problem(*fault) for fault in error.faults]) from None
 
 
 def one_of(members: type[E], not_yet: Mapping[str, str]) -> Callable[[Node], E]:
@@ -289,12 +289,3 @@ def _network_hint(written: str) -> str:
         return f"write {ipaddress.ip_network(written, strict=False)}"
     except ValueError:
         return "write a network as 10.0.0.0/8 or fd00::/8"
-
-
-def suggestion(written: str, words: Iterable[str]) -> str:
-    """The remedy for a word that is not known."""
-    import difflib  # only for who made a mistake
-
-    known = sorted(words)
-    near = difflib.get_close_matches(written[:64], known, 1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"

@@ -8,6 +8,7 @@ for them, and an alias can make megabytes out of one line.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
@@ -38,6 +39,9 @@ _SYNTAX_HINTS = (
     ("while parsing a flow", "close the bracket"),
 )
 """What PyYAML says, in part, and what to do about it."""
+
+_PLACEHOLDER = re.compile(r"\{[a-z]+\}")
+"""In a text without quotes, YAML takes it for a mapping."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,8 @@ def _syntax_error(source: Source, error: yaml.MarkedYAMLError) -> PolicyError:
     if error.context == "while scanning an alias":
         return place.error("a value starts with *", "put a pattern into quotes: '*'")
     said = ", ".join(part for part in (error.context, error.problem) if part)
+    if _PLACEHOLDER.search(line) and "while parsing" in said:
+        return place.error(f"not YAML: {said}", "put a text with braces into quotes")
     hint = next((hint for words, hint in _SYNTAX_HINTS if words in said), "see reaper.yaml(5) for an example")
     return place.error(f"not YAML: {said}", hint)
 

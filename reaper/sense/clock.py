@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from reaper.decide.hours import LocalTime
-from reaper.decide.model import Instant
+from reaper.decide.hours import LocalMoment, LocalTime
+from reaper.decide.model import NS_PER_SEC, Instant
 
 
 def read_clock() -> Instant:
@@ -14,10 +14,15 @@ def read_clock() -> Instant:
 
 
 def read_local_time() -> LocalTime:
-    """The day of the week and the minute, in the host's time zone as it is set now.
+    """The day of the week and the minute, in the host's time zone as it is set now."""
+    return read_local_moment(time.time_ns()).time
+
+
+def read_local_moment(wall_ns: int) -> LocalMoment:
+    """What the host's clock and calendar show at a moment of the wall clock, in its time zone as it is set now.
 
     tzset(3) first: localtime_r(3) alone stays with the zone that the daemon was started in.
     """
     time.tzset()
-    now = time.localtime()
-    return LocalTime(now.tm_wday, now.tm_hour * 60 + now.tm_min)
+    at = time.localtime(wall_ns // NS_PER_SEC)
+    return LocalMoment((at.tm_year, at.tm_mon, at.tm_mday), LocalTime(at.tm_wday, at.tm_hour * 60 + at.tm_min))

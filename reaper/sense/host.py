@@ -13,7 +13,7 @@ from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
 from reaper import procfs
-from reaper.decide.hours import LocalTime
+from reaper.decide.hours import LocalMoment, LocalTime
 from reaper.decide.model import (
     Holding,
     Instant,
@@ -30,7 +30,7 @@ from reaper.decide.model import (
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 from reaper.sense import connections, logins, processes, programs, terminals, work
-from reaper.sense.clock import read_clock, read_local_time
+from reaper.sense.clock import read_clock, read_local_moment, read_local_time
 from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.logind import Logind
 from reaper.sense.records import Records
@@ -67,6 +67,10 @@ class Host:
     def local_time(self) -> LocalTime:
         """Now, as people on this host say it."""
         return read_local_time()
+
+    def local_moment(self, wall_ns: int) -> LocalMoment:
+        """What people on this host call a moment of the wall clock."""
+        return read_local_moment(wall_ns)
 
     def boot_id(self) -> str:
         """This boot's id (random(4))."""

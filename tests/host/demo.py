@@ -22,7 +22,7 @@ POLICY = """\
 # The demo's limits: seconds, where a real host has minutes.
 poll: 1s
 environments:
-  standard: {idle: 25s, warn: [15s], grace: 2s, message: "The demo's administrator says hello."}
+  standard: {idle: 25s, warn: [15s], grace: 2s, message: "{left} left, {user} ({reason}). {stay}"}
 """
 # Typing pauses shorter than the limit; the demo is over well before.
 TYPING_PAUSE_SECONDS = 5.0

@@ -33,16 +33,28 @@ from reaper.decide.policy import (
     judge,
     longest_lead,
 )
+from reaper.decide.template import PLACEHOLDERS, parse_template
 
 from .hours import week_hours
 
 SECOND = 1_000_000
 
+
+def escaped(text):
+    """A text as a message has it: braces doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,20}", fullmatch=True)
 globs = st.from_regex(r"[A-Za-z0-9.*?_#:'\"{}&%@|>-]{1,10}", fullmatch=True) | st.sampled_from(
     ["no", "~", "null", "a b"]
 )
-messages = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=60)
+words_of_messages = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=20)
+messages = st.lists(st.sampled_from(["{{", "}}", "\n", *map("{{{}}}".format, PLACEHOLDERS)]), max_size=3).flatmap(
+    lambda tokens: st.tuples(*(words_of_messages for _ in tokens)).map(
+        lambda words: "".join(map("".join, zip(map(escaped, words), tokens))) + "{left}"
+    )
+)
 limit_usecs = st.none() | st.integers(SHORTEST_LIMIT_USEC, 400 * 86400 * SECOND)
 leads = st.lists(st.integers(SECOND, 86400 * SECOND), unique=True, max_size=8).map(
     lambda lengths: tuple(sorted(lengths, reverse=True))
@@ -53,7 +65,7 @@ limits = st.builds(
     idle_usec=limit_usecs,
     max_usec=limit_usecs,
     warn_usec=leads,
-    message=messages,
+    message=(messages | st.just("")).map(parse_template),
     action=st.sampled_from([Action.OBSERVE, Action.TERMINATE]),
     kill=st.sampled_from(Kill),
     grace_usec=st.integers(SECOND, 600 * SECOND),

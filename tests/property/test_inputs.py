@@ -20,8 +20,11 @@ from reaper.decide import messages, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.events import FIELDS, Event, Kind
 from reaper.decide.lifecycle import Reason
+from reaper.decide.messages import Outlook
 from reaper.decide.model import SessionKey
+from reaper.decide.policy import Kill
 from reaper.decide.snapshot import Snapshot
+from reaper.decide.template import PLACEHOLDERS, TemplateError, parse_template
 from reaper.errors import ReaperError
 from reaper.procfs import Stat, parse_stat
 from reaper.sense.logind import LogindSession, parse_sessions
@@ -273,14 +276,51 @@ def test_ordinary_text_is_left_alone(text):
     assert messages.plain(text) == text
 
 
-@given(st.sampled_from(Reason), st.integers(-(10**6), 10**12), st.integers(0, 10**12), TEXT, TEXT)
-def test_messages_hold_nothing_but_lines(reason, left, limit, host, line):
-    """Whatever the host's name and the administrator's line: lines of printable characters, and the bell at first."""
-    for text in (messages.warning(reason, left, limit, host, line), messages.farewell(reason, limit, host)):
-        body = text[1:] if text.startswith("\a") else text
-        lines = body.split("\r\n")
-        assert all(each.isprintable() for each in lines)
-        assert len(lines) <= 4
+OUTLOOKS = st.builds(
+    Outlook,
+    left_usec=st.integers(-(10**6), 2**63),
+    deadline=st.just("Wed 2026-11-25 00:04"),
+    idle_usec=st.integers(-(10**6), 2**63),
+    limit_usec=st.integers(0, 2**63),
+    host=TEXT,
+    user=TEXT | st.text("\x1b\U000e0041\u540d\U0001f480{}", max_size=400),
+    session=TEXT,
+    hold=TEXT,
+)
+TOKENS = st.sampled_from([*map("{{{}}}".format, PLACEHOLDERS), "{", "}", "{{", "}}", "\n", "{x}", "!r", "\x1b", " "])
+MESSAGES = TEXT | st.lists(TOKENS | st.text(max_size=5), max_size=60).map("".join)
+
+
+@given(MESSAGES, st.sampled_from(Reason), OUTLOOKS, st.sampled_from(["pts/3", "tty1", "ttyS0"]))
+@example("{left}" * 50, Reason.IDLE, Outlook(2**63, "", 0, 0, "", "", "", ""), "pts/3")
+@example("{left}" + "\U0001f480" * 390, Reason.MAX, Outlook(1, "", 0, 0, "", "", "", ""), "pts/3")
+def test_a_text_is_refused_or_makes_a_warning(text, reason, outlook, terminal):
+    """Lines of printable characters, a bell at first, and nothing else that a terminal obeys but EL; under a page."""
+    try:
+        template = parse_template(text)
+    except TemplateError as error:
+        faults = error.faults
+        assert faults
+        assert all(what.isprintable() and remedy for what, remedy in faults)
+        return
+    assert parse_template(str(template)) == template
+    written = messages.for_terminal(messages.warning(template, reason, outlook), terminal)
+    assert len(written.replace("\r\n", "\r\r\n").encode()) < 4096
+    start, *lines, end = written.split("\r\n")
+    assert (start, end) == ("\a", "")
+    assert 1 <= len(lines) <= 5
+    assert all(line.startswith("reaper: ") for line in lines)
+    if terminal != "ttyS0":
+        assert all(line.endswith(" \x1b[K") for line in lines)
+        lines = [line[: -len(" \x1b[K")] for line in lines]
+    assert all(line.isprintable() for line in lines)
+
+
+@given(st.sampled_from(Reason), st.integers(0, 10**12), TEXT, st.sampled_from(Kill))
+def test_a_farewell_is_one_line(reason, limit, host, kill):
+    start, line, end = messages.farewell(reason, limit, host, kill).split("\r\n")
+    assert (start, end) == ("\a", "")
+    assert line.isprintable()
 
 
 # What goes out to the journal.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
-from reaper.decide import keys
+from reaper.decide import keys, template
 
 from .tree import listed, manual_pages, read, run
 
@@ -117,6 +117,12 @@ def test_policy_keys(key):
 @pytest.mark.parametrize("key", POLICY_KEYS)
 def test_the_sample_shows_every_key(key):
     assert re.search(rf"\b{key}:", read("packaging/reaper.yaml"))
+
+
+def test_placeholders():
+    """The manual has a row for each and for no other, in their order; the sample names them all."""
+    assert re.findall(r"^\.It Cm \{(\w+)\} Ta ", page("reaper.yaml.5"), re.MULTILINE) == list(template.PLACEHOLDERS)
+    assert set(re.findall(r"\{(\w+)\}", read("packaging/reaper.yaml"))) == set(template.PLACEHOLDERS)
 
 
 def test_the_manual_describes_nothing_of_later_versions():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
-from reaper.decide.hours import LocalTime
-from reaper.decide.model import ProcessId, Session, SessionKey
+from reaper.decide.hours import LocalMoment, LocalTime
+from reaper.decide.model import NS_PER_SEC, ProcessId, Session, SessionKey
 from reaper.sense.elevations import BRIEF_USEC, Elevated
 
 
@@ -18,6 +19,12 @@ class FakeSudo:
     session: SessionKey
     began_usec: int
     is_alive: bool = True
+
+
+def utc(wall_ns: int) -> LocalMoment:
+    """A moment as it is called in Greenwich."""
+    at = datetime.fromtimestamp(wall_ns // NS_PER_SEC, timezone.utc)
+    return LocalMoment((at.year, at.month, at.day), LocalTime(at.weekday(), at.hour * 60 + at.minute))
 
 
 class FakeSurroundings:
@@ -44,6 +51,9 @@ class FakeSurroundings:
     def local_time(self) -> LocalTime:
         self.asked_time += 1
         return self.local
+
+    def local_moment(self, wall_ns: int) -> LocalMoment:
+        return utc(wall_ns)
 
     def elevated(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
         dead = [mark.process for mark in self.marks if not mark.is_alive]

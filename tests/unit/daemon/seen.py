@@ -6,8 +6,8 @@ from tests.unit.fakes import FakeLogin
 
 
 def shown(login: FakeLogin, terminal: str = "pts/1") -> list[str]:
-    """What the person has read on a terminal, a message one line."""
-    return [text.strip("\a\r\n") for text in login.ttys[terminal].shown]
+    """What the person has read on a terminal, a message one text."""
+    return [text.replace(" \x1b[K", "").strip("\a\r\n") for text in login.ttys[terminal].shown]
 
 
 def signalled(login: FakeLogin) -> bool:

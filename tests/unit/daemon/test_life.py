@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from reaper.decide.lifecycle import Phase
+from reaper.decide.policy import Origin
+from reaper.decide.template import parse_template
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import HUP, TERM, FakeLogin, FakeTty, make_limits, make_policy
@@ -35,8 +37,9 @@ def test_a_whole_life(bench):
     assert bench.host.time.boot_usec == started + (60 + BUCKET) * SECOND
     assert login.processes[0].signals == [HUP]
     assert login.leader.signals == []
-    assert tty.shown[-1].strip() == (
-        "\a\r\nreaper: This session on host1 ends now: nobody has typed for 1min. Log in again to go on.".strip()
+    assert tty.shown[-1] == (
+        "\a\r\nreaper: This session on host1 ends now: nobody has typed for 1min. Log in again to go on."
+        " What you have detached (tmux, nohup) is left running. \x1b[K\r\n"
     )
     bench.run(5)
     assert login.leader.signals == [TERM]
@@ -126,6 +129,40 @@ def test_a_session_from_the_future_still_idles(bench):
     bench.run(80)
     assert "ending" in bench.words()
     assert signalled(login)
+
+
+OWN = parse_template("{user}@{host}, {session}: {left} until {deadline}, as {reason} of {limit}. {stay}\n{hold}")
+
+
+def test_a_warning_in_the_administrators_words(bench):
+    """The host's clock shows 08:00:00 at the login. The other messages are not up to them."""
+    bench.adopt(make_policy(make_limits(message=OWN)))
+    login = bench.host.login(100, "pts/1")
+    bench.run(58)
+    login.ttys["pts/1"].type()
+    bench.run(5)
+    assert shown(login) == [
+        "reaper: alice@host1, 100: 20s until 08:01, as idle for 40s of 1min. Press any key to stay.",
+        "reaper: alice@host1, 100: 10s until 08:01, as idle for 50s of 1min. Press any key to stay.",
+        "reaper: Thank you, this session stays.",
+    ]
+
+
+def test_a_warning_shortly_before_midnight(bench):
+    bench.adopt(make_policy(make_limits(message=parse_template("{deadline}"))))
+    bench.host.time.step((16 * 3600 - 60) * 10**9)  # from eight in the morning
+    login = bench.host.login(100, "pts/1")
+    bench.run(58)
+    assert shown(login) == ["reaper: Sat 2027-01-16 00:00"] * 2
+
+
+def test_a_message_on_a_screen_and_on_a_line(bench):
+    screen = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
+    line = bench.host.login(200, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
+    bench.run(50)
+    words = "\a\r\nreaper: This session on host1 is idle and ends in 20s. Press any key to stay."
+    assert screen.ttys["tty1"].shown == [f"{words} \x1b[K\r\n"]
+    assert line.ttys["ttyS0"].shown == [f"{words}\r\n"]
 
 
 def test_an_age_limit(bench):

@@ -6,6 +6,7 @@ import pytest
 
 from reaper.decide.config import PolicyError, Source, describe, parse
 from reaper.decide.policy import BUILT_IN, Action, Brake, Ceiling, Kill, Match, Origin, Share
+from reaper.decide.template import Slot, Template
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -16,7 +17,7 @@ environment: restricted
 poll: 10s
 environments:
   standard: {idle: 20m}
-  restricted: {idle: 5m, warn: [30s, 2m], message: "Save your work, please: \u00e4\u00f6\u00fc."}
+  restricted: {idle: 5m, warn: [30s, 2m], message: "Save your work until {deadline}: \u00e4\u00f6\u00fc."}
   lab: {idle: never, max: 12h}
 ceiling: {idle: 30m, max: 1d, busy_max: 2h, except: [break-glass]}
 brake: {sessions: unlimited, per: 2min}
@@ -69,7 +70,7 @@ def test_every_key():
     )
     limits = operators.limits
     assert (limits.idle_usec, limits.max_usec, limits.warn_usec) == (90 * MINUTE, None, ())
-    assert (limits.message, limits.kill, limits.grace_usec) == ("", Kill.TERMINAL, 30 * SECOND)
+    assert (limits.message, limits.kill, limits.grace_usec) == (Template(), Kill.TERMINAL, 30 * SECOND)
     assert (limits.share_activity, limits.busy, limits.busy_max_usec) == (Share.USER, ("dpkg", "rsync*"), HOUR)
     given = ("idle", "max", "warn", "message", "kill", "grace", "activity", "share_activity", "busy", "busy_max")
     assert operators.given == given
@@ -82,12 +83,39 @@ def test_a_file_that_says_nothing_leaves_the_built_in_policy(text):
     assert parse([]) == BUILT_IN
 
 
-@pytest.mark.parametrize("text", ["", EXAMPLE, "environments: {'no': {message: '#', idle: 16s}}\nenvironment: 'no'"])
+@pytest.mark.parametrize(
+    "text", ["", EXAMPLE, "environments: {'no': {message: '# {left}', idle: 16s}}\nenvironment: 'no'"]
+)
 def test_describe_gives_the_same_policy_back(text):
     policy = parsed(text)
     again = parsed(describe(policy))
     assert again == policy
     assert again.id == policy.id
+
+
+BLOCK = """
+environments:
+  standard:
+    message: |
+      {user}, {{this}} ends at {deadline}: #1.
+
+      {stay} "Really."
+    warn: [1min]
+"""
+
+
+def test_a_message_over_several_lines():
+    policy = parsed(BLOCK)
+    message = policy.environments["standard"].message
+    parts = (Slot("user"), ", {this} ends at ", Slot("deadline"), ": #1.\n\n", Slot("stay"), ' "Really."')
+    assert message == Template(parts)
+    assert parsed(describe(policy)) == policy
+
+
+@pytest.mark.parametrize("style", ["|", "|-", "|+", ">", ">-"])
+def test_a_message_does_not_end_in_empty_lines(style):
+    text = f"rules:\n  - name: a\n    message: {style}\n      It ends in {{left}}.\n\n    idle: 5min\n"
+    assert str(parsed(text).rules[0].limits.message) == "It ends in {left}."
 
 
 def test_scalars_stay_the_text_that_was_written():

@@ -5,30 +5,99 @@ from __future__ import annotations
 import pytest
 
 from reaper.decide import messages
+from reaper.decide.hours import LocalMoment, LocalTime
 from reaper.decide.lifecycle import Reason
+from reaper.decide.messages import Outlook
+from reaper.decide.policy import BUILT_IN, Kill
+from reaper.decide.template import PLACEHOLDERS, Template, parse_template
+from tests.unit.fakes import make_limits
 from tests.unit.simulated import MINUTE, SECOND
 
 HOUR = 60 * MINUTE
+BUILT_IN_TEXT = Template()
+HOLD = "To keep it: reaperctl hold 7 1h --reason TEXT"
+ODD = Outlook(MINUTE, "14:32", 14 * MINUTE, 15 * MINUTE, "host1", "alice", "7", "")
 
 
 def test_the_warning_before_idleness_ends_it():
-    assert messages.warning(Reason.IDLE, 5 * MINUTE, 15 * MINUTE, "host1", "") == (
+    assert messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(left_usec=5 * MINUTE)) == (
         "\a\r\nreaper: This session on host1 is idle and ends in 5min. Press any key to stay.\r\n"
     )
 
 
 def test_the_warning_before_its_age_ends_it():
-    assert messages.warning(Reason.MAX, 90 * SECOND, 8 * HOUR, "host1", "") == (
+    outlook = ODD._replace(left_usec=90 * SECOND, limit_usec=8 * HOUR)
+    assert messages.warning(BUILT_IN_TEXT, Reason.MAX, outlook) == (
         "\a\r\nreaper: This session on host1 ends in 1min 30s: sessions here last at most 8h."
         " Save your work and log in again.\r\n"
     )
 
 
-def test_the_administrators_own_line():
-    assert messages.warning(Reason.IDLE, MINUTE, 15 * MINUTE, "host1", "Questions: 4711, help@example.org") == (
-        "\a\r\nreaper: This session on host1 is idle and ends in 1min. Press any key to stay.\r\n"
-        "reaper: Questions: 4711, help@example.org\r\n"
+def test_who_may_hold_the_session_is_told_how():
+    assert messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(hold=HOLD)) == (
+        f"\a\r\nreaper: This session on host1 is idle and ends in 1min. Press any key to stay.\r\nreaper: {HOLD}\r\n"
     )
+
+
+def test_where_the_rule_grants_no_holds_there_is_nothing_to_say():
+    assert messages.hold_hint(make_limits(), "7") == ""
+
+
+EVERYTHING = "\n".join(
+    f"{name} {{{name}}}" for name in PLACEHOLDERS if name not in ("limit", "host", "user", "session")
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "why", "stay"),
+    [
+        (Reason.IDLE, "idle for 14min", "Press any key to stay."),
+        (Reason.MAX, "sessions here last at most 15min", "Save your work and log in again."),
+    ],
+)
+def test_the_administrators_own_text(reason, why, stay):
+    names = messages.warning(parse_template("{limit} {host} {user} {session} {left}"), reason, ODD)
+    assert names == "\a\r\nreaper: 15min host1 alice 7 1min\r\n"
+    words = messages.warning(parse_template(EVERYTHING), reason, ODD._replace(hold=HOLD))
+    lines = ["left 1min", "deadline 14:32", f"reason {why}", f"stay {stay}", f"hold {HOLD}"]
+    assert words == "\a\r\n" + "".join(f"reaper: {line}\r\n" for line in lines)
+
+
+def test_names_are_escaped():
+    outlook = ODD._replace(host="h\x1b[2J", user="a\r\nb", session="\u202e7")
+    text = messages.warning(parse_template("{host} {user} {session} {left}"), Reason.IDLE, outlook)
+    assert text == "\a\r\nreaper: h\\x1b[2J a\\r\\nb \\u202e7 1min\r\n"
+
+
+TUESDAY = (2026, 11, 24)
+
+
+@pytest.mark.parametrize(
+    ("now", "end", "words"),
+    [
+        (LocalMoment(TUESDAY, LocalTime(1, 0)), LocalMoment(TUESDAY, LocalTime(1, 872)), "14:32"),
+        (
+            LocalMoment(TUESDAY, LocalTime(1, 1439)),
+            LocalMoment((2026, 11, 25), LocalTime(2, 4)),
+            "Wed 2026-11-25 00:04",
+        ),
+        (LocalMoment(TUESDAY, LocalTime(1, 0)), LocalMoment((2026, 12, 1), LocalTime(1, 0)), "Tue 2026-12-01 00:00"),
+    ],
+)
+def test_the_end_by_the_clock_on_the_wall(now, end, words):
+    assert end.seen_from(now) == words
+    assert len(words) <= PLACEHOLDERS["deadline"]
+
+
+@pytest.mark.parametrize("name", ["pts/0", "pts/12", "tty1", "tty63"])
+def test_on_a_screen_the_rest_of_a_row_is_erased(name):
+    """Not of the row in which the cursor was: that is the person's."""
+    assert messages.for_terminal("\a\r\none\r\ntwo\r\n", name) == "\a\r\none \x1b[K\r\ntwo \x1b[K\r\n"
+
+
+@pytest.mark.parametrize("name", ["ttyS0", "ttyAMA0", "ttyUSB0", "hvc0", "console", "tty", "xpts/0"])
+def test_on_a_line_nothing_is_sent_that_does_not_print(name):
+    assert messages.for_terminal("\a\r\none\r\n", name) == "\a\r\none\r\n"
 
 
 def test_what_is_said_where_a_program_runs():
@@ -46,12 +115,12 @@ def test_the_withdrawal():
 
 
 def test_the_farewells():
-    assert messages.farewell(Reason.IDLE, 15 * MINUTE, "host1") == (
+    assert messages.farewell(Reason.IDLE, 15 * MINUTE, "host1", Kill.SESSION) == (
         "\a\r\nreaper: This session on host1 ends now: nobody has typed for 15min. Log in again to go on.\r\n"
     )
-    assert messages.farewell(Reason.MAX, 8 * HOUR, "host1") == (
+    assert messages.farewell(Reason.MAX, 8 * HOUR, "host1", Kill.TERMINAL) == (
         "\a\r\nreaper: This session on host1 ends now: it has lasted 8h, the longest that is allowed."
-        " Log in again to go on.\r\n"
+        " Log in again to go on. What you have detached (tmux, nohup) is left running.\r\n"
     )
 
 
@@ -89,6 +158,11 @@ def test_plain(text, shown):
     assert messages.plain(text) == shown
 
 
-def test_a_message_fits_a_terminals_buffer_whole():
-    """notify.write_message counts on less than a page; a host's name is at most 64 bytes (uname(2))."""
-    assert len(messages.warning(Reason.MAX, HOUR, HOUR, "h" * 64, "x" * 2000).encode()) < 4096
+@pytest.mark.parametrize("reason", Reason)
+def test_what_is_filled_in_has_room(reason):
+    """All but names, which are cut, is whole in the longest case; a host's name has at most 64 bytes (uname(2))."""
+    longest = BUILT_IN.environments["standard"].busy_max_usec * 400 * 6 + 23 * HOUR + 59 * MINUTE + 59 * SECOND
+    outlook = Outlook(longest, "Wed 2026-11-25 00:04", longest, longest, "h" * 64, "u" * 32, "12345.1234567890", HOLD)
+    text = messages.warning(parse_template(EVERYTHING), reason, outlook)
+    assert "..." not in text
+    assert len(messages.warning(BUILT_IN_TEXT, reason, outlook).encode()) < 1024

@@ -22,6 +22,7 @@ from reaper.decide.policy import (
     inherit,
     judge,
 )
+from reaper.decide.template import Template
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -43,8 +44,10 @@ def test_built_in():
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
     rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, (), 4 * HOUR)
-    standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), "", Action.TERMINATE, Kill.TERMINAL, *rest)
-    restricted = Limits(10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), "", Action.TERMINATE, Kill.SESSION, *rest)
+    standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), Template(), Action.TERMINATE, Kill.TERMINAL, *rest)
+    restricted = Limits(
+        10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), Template(), Action.TERMINATE, Kill.SESSION, *rest
+    )
     assert BUILT_IN.environments == {"standard": standard, "restricted": restricted}
     assert (BUILT_IN.brake.sessions, BUILT_IN.brake.per_usec) == (10, MINUTE)
     assert BUILT_IN.ceiling == Ceiling(None, None, None, ())

@@ -13,6 +13,7 @@ from reaper.decide.policy import Origin
 from reaper.sense import connections
 from reaper.sense.host import Host
 from tests.unit.fakes import FakeHost
+from tests.unit.simulated import WALL_NS
 
 
 def test_alive_until_the_leader_ends(world):
@@ -224,6 +225,14 @@ def test_the_time_of_day(world):
     now = world.host.local_time()
     assert 0 <= now.weekday < 7
     assert 0 <= now.minute < 24 * 60
+
+
+def test_a_moment_of_the_wall_clock(world):
+    """2027-01-15 08:00 UTC, a Friday; the people of the host may be a day ahead or behind."""
+    year, month, day = world.host.local_moment(WALL_NS).date
+    assert (year, month) == (2027, 1)
+    assert world.host.local_moment(WALL_NS).time.weekday == (day - 11) % 7
+    assert world.host.local_moment(world.host.clock().wall_ns).time.weekday in range(7)
 
 
 def test_the_time_of_day_is_that_of_the_zone_as_it_is_now(real, monkeypatch):
