@@ -14,14 +14,13 @@ from typing import Any, Callable
 
 from reaper import __version__
 from reaper.act.journal import Journal
-from reaper.control.methods import CallError
+from reaper.answers import Answers
 from reaper.control.server import Server
 from reaper.daemon import Daemon
-from reaper.decide import config, report, snapshot, view
+from reaper.decide import config, report, snapshot
 from reaper.decide.events import Priority
 from reaper.decide.model import SessionKey
 from reaper.decide.policy import Policy
-from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 from reaper.sense.leaders import Leaders
@@ -36,8 +35,9 @@ class Service:
 
     def __init__(self, host: Host, daemon: Daemon, journal: Journal, read_policy: Callable[[], Policy]) -> None:
         self._host, self._daemon, self._journal, self._read_policy = host, daemon, journal, read_policy
+        self.answers = Answers(host, daemon, journal, self.reload_for_systemd)
         self._selector = selectors.DefaultSelector()
-        self._server = Server(self._selector, self, on_error=functools.partial(journal.note, Priority.ERR))
+        self._server = Server(self._selector, self.answers, on_error=functools.partial(journal.note, Priority.ERR))
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
         self._leaders: Leaders[SessionKey] = Leaders()
@@ -64,7 +64,7 @@ class Service:
             self._wait()
             if signal.SIGHUP in self._signals:
                 self._signals.discard(signal.SIGHUP)
-                self._reload_for_systemd()
+                self.reload_for_systemd()
             self._turn()
         systemd.notify("STOPPING=1")
         self._daemon.save()
@@ -121,10 +121,12 @@ class Service:
 
     # Policy and state.
 
-    def _reload_for_systemd(self) -> None:
+    def reload_for_systemd(self) -> str:
+        """Reads the policy files anew, and tells systemd while it does; returns what is wrong with them, or ""."""
         systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={_monotonic_usec()}")
         self.reload()
         systemd.notify(f"READY=1\nSTATUS={self._status()}")
+        return self._rejected
 
     def reload(self) -> None:
         """Reads the policy files anew. What does not parse is told, and the last good policy stays in force."""
@@ -160,32 +162,6 @@ class Service:
             "; the policy files do not parse, the last good policy stays: see reaperctl check" if self._rejected else ""
         )
         return f"watching {len(self._daemon.sessions)} sessions, policy {policy.id if policy else ''}{broken}"
-
-    # What the socket asks for (control.methods.Subject).
-
-    def list_sessions(self, uid: int) -> dict[str, Any]:
-        """The answer to io.reaper.List."""
-        now_usec = self._host.clock().boot_usec
-        visible = [each for each in self._daemon.sessions.values() if uid in (0, each.session.uid)]
-        return {"sessions": [view.of_session(each, now_usec) for each in visible], "policy": self._daemon.policy_id}
-
-    def explain_session(self, uid: int, name: str) -> dict[str, Any]:
-        """The answer to io.reaper.Explain."""
-        tracked = self._find(uid, name)
-        if tracked is None:
-            raise CallError("io.reaper.NoSuchSession", session=name[:200])
-        policy = self._daemon.policy
-        groups = (self._daemon.groups.of(tracked.session, policy) if policy else None) or frozenset[str]()
-        return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec, self._daemon.local)}
-
-    def _find(self, uid: int, name: str) -> Tracked | None:
-        terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
-        for tracked in self._daemon.sessions.values():
-            if uid not in (0, tracked.session.uid):
-                continue
-            if name in (tracked.session.name, str(tracked.session.key)) or terminal in tracked.terminals:
-                return tracked
-        return None
 
 
 def _monotonic_usec() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reaper.act import notify, runtime, terminate
+from reaper.act import lock, notify, runtime, terminate
 from reaper.act.notify import Delivery
 from reaper.decide.lifecycle import Rung
 from reaper.decide.model import ProcessId, SessionKey, Targets
@@ -24,6 +24,10 @@ class Actor:
     def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
         """See terminate.climb."""
         terminate.climb(targets, rung, kill, scope)
+
+    def lock(self, session_id: str) -> None:
+        """See lock.lock_session."""
+        lock.lock_session(session_id)
 
     def remove_record(self, key: SessionKey) -> None:
         """See runtime.remove_record."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Callable
 
 from reaper.act.actor import Actor
@@ -63,6 +63,18 @@ class Messenger:
         self.forget(tracked.session.key)
         self._tell(tracked, messages.farewell_for(tracked, reason, self._name))
 
+    def remind(self, tracked: Tracked, act: Warn, now: Instant) -> list[str]:
+        """Shows the warning of a session out of turn; returns on which terminals it is."""
+        return _delivered(self._tell(tracked, self._warning(tracked, act, now)))
+
+    def notify(self, tracked: Tracked, by: str, text: str) -> list[str]:
+        """Shows an administrator's own words; returns on which terminals they are."""
+        return _delivered(self._tell(tracked, messages.notice(by, text, self._name)))
+
+    def announce(self, tracked: Tracked, held: Collection[Tracked], now_usec: int) -> None:
+        """Tells an administrator which sessions are held."""
+        self._tell(tracked, messages.holds(held, now_usec))
+
     def retry(self, tracked: Tracked, now: Instant) -> None:
         """Tries a warning again where it was not taken, with the time that is left by now."""
         key = tracked.session.key
@@ -96,3 +108,7 @@ class Messenger:
             for reading in tracked.readings
             if only is None or reading.name in only
         }
+
+
+def _delivered(outcome: Mapping[str, Delivery]) -> list[str]:
+    return [name for name, delivery in outcome.items() if delivery is Delivery.DELIVERED]

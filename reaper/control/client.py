@@ -35,6 +35,16 @@ def _say(name: str, parameters: Mapping[str, Any]) -> str:
         return f"no session {parameters.get('session', '')!r} that you may see; reaperctl list shows those there are"
     if name == "io.reaper.NotAllowed":
         return f"not allowed: {parameters.get('why', '')}"
+    if name == "io.reaper.Refused":
+        hint = parameters.get("hint", "")
+        return f"{parameters.get('why', '')} ({hint})" if hint else str(parameters.get("why", ""))
+    if name == "io.reaper.PolicyRejected":
+        stays = parameters.get("policy", "")
+        which = f"policy {stays} stays in force" if stays else "there is no policy in force"
+        return f"the policy files are not used, {which}:\n{parameters.get('problems', '')}"
+    if name == "org.varlink.service.InvalidParameter":
+        what = parameters.get("parameter", "")
+        return f"the daemon does not take this {what}: it is empty, too long, or has characters that do not print"
     return f"the daemon refused the call: {name} {dict(parameters)}"
 
 

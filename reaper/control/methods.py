@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Protocol
 
 from reaper import __version__
+from reaper.decide.hold import LONGEST_HOLD_USEC, LONGEST_REASON
 
 INTERFACE = "io.reaper"
 _SERVICE = "org.varlink.service"
@@ -44,13 +45,31 @@ class CallError(Exception):
 
 
 class Subject(Protocol):
-    """What the methods need of the daemon."""
+    """What the methods need of the daemon. Each raises CallError; who may ask for what is settled before."""
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
         """The answer to List, with what that user may see."""
 
-    def explain_session(self, uid: int, name: str) -> dict[str, Any]:
-        """The answer to Explain. Raises CallError."""
+    def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
+        """The answer to Explain."""
+
+    def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
+        """The answer to Hold."""
+
+    def release_session(self, peer: Peer, name: str, why: str) -> None:
+        """Does what Release says."""
+
+    def warn_session(self, peer: Peer, name: str, text: str) -> dict[str, Any]:
+        """The answer to Warn."""
+
+    def lock_session(self, peer: Peer, name: str) -> None:
+        """Does what Lock says."""
+
+    def terminate_session(self, peer: Peer, name: str, why: str, *, force: bool) -> None:
+        """Does what Terminate says."""
+
+    def reload_policy(self) -> dict[str, Any]:
+        """The answer to Reload."""
 
 
 def describe_interface() -> str:
@@ -93,6 +112,29 @@ def _text(parameters: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def _words(parameters: Mapping[str, Any], name: str) -> str:
+    """What a person says: a line of some length that prints, "" where it is left out."""
+    value = parameters.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > LONGEST_REASON or not value.isprintable():
+        raise CallError(f"{_SERVICE}.InvalidParameter", parameter=name)
+    return value.strip()
+
+
+def _reason(parameters: Mapping[str, Any]) -> str:
+    """A reason that must be given."""
+    why = _words(parameters, "why")
+    if not why:
+        raise CallError(f"{_SERVICE}.InvalidParameter", parameter="why")
+    return why
+
+
+def _require_root(peer: Peer, what: str) -> None:
+    if peer.uid != 0:
+        raise CallError(f"{INTERFACE}.NotAllowed", why=f"only root may {what}")
+
+
 def _get_info(_parameters: Mapping[str, Any], _peer: Peer, _subject: Subject) -> dict[str, Any]:
     return {
         "vendor": "reaper",
@@ -117,7 +159,44 @@ def _list(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[
 
 
 def _explain(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
-    return subject.explain_session(peer.uid, _text(parameters, "session"))
+    return subject.explain_session(peer, _text(parameters, "session"))
+
+
+def _hold(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+    duration_usec = parameters.get("duration_usec")
+    if type(duration_usec) is not int or not 0 < duration_usec <= LONGEST_HOLD_USEC:
+        raise CallError(f"{_SERVICE}.InvalidParameter", parameter="duration_usec")
+    return subject.hold_session(peer, _text(parameters, "session"), duration_usec, _reason(parameters))
+
+
+def _release(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+    subject.release_session(peer, _text(parameters, "session"), _words(parameters, "why"))
+    return {}
+
+
+def _warn(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+    _require_root(peer, "warn")
+    return subject.warn_session(peer, _text(parameters, "session"), _words(parameters, "text"))
+
+
+def _lock(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+    _require_root(peer, "lock sessions")
+    subject.lock_session(peer, _text(parameters, "session"))
+    return {}
+
+
+def _terminate(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+    _require_root(peer, "end sessions")
+    force = parameters.get("force")
+    if force not in (None, True, False):
+        raise CallError(f"{_SERVICE}.InvalidParameter", parameter="force")
+    subject.terminate_session(peer, _text(parameters, "session"), _reason(parameters), force=force is True)
+    return {}
+
+
+def _reload(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+    _require_root(peer, "have the policy read anew")
+    return subject.reload_policy()
 
 
 _METHODS: dict[str, Callable[[Mapping[str, Any], Peer, Subject], dict[str, Any]]] = {
@@ -125,4 +204,10 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], Peer, Subject], dict[str, Any]]
     f"{_SERVICE}.GetInterfaceDescription": _get_interface_description,
     f"{INTERFACE}.List": _list,
     f"{INTERFACE}.Explain": _explain,
+    f"{INTERFACE}.Hold": _hold,
+    f"{INTERFACE}.Release": _release,
+    f"{INTERFACE}.Warn": _warn,
+    f"{INTERFACE}.Lock": _lock,
+    f"{INTERFACE}.Terminate": _terminate,
+    f"{INTERFACE}.Reload": _reload,
 }

@@ -11,13 +11,31 @@ from reaper import __version__
 from reaper.control.client import DaemonAbsentError, DaemonRefusedError
 from reaper.errors import ReaperError
 
-SUBCOMMANDS = ("list", "explain", "check")
-EXIT_FAILED, EXIT_ABSENT, EXIT_NOT_ALLOWED = 1, 3, 4
+SUBCOMMANDS = (
+    "list",
+    "explain",
+    "warn",
+    "hold",
+    "release",
+    "lock",
+    "terminate",
+    "check",
+    "reload",
+)
+EXIT_FAILED, EXIT_ABSENT, EXIT_NOT_ALLOWED, EXIT_BAD_CONFIGURATION = 1, 3, 4, 78
+
+_REFUSALS = {
+    "io.reaper.NotAllowed": EXIT_NOT_ALLOWED,
+    "org.varlink.service.PermissionDenied": EXIT_NOT_ALLOWED,
+    "io.reaper.PolicyRejected": EXIT_BAD_CONFIGURATION,
+}
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line, complete; completions and manual are tested against it."""
-    parser = argparse.ArgumentParser(prog="reaperctl", description="See what reaper does with login sessions, and why.")
+    parser = argparse.ArgumentParser(
+        prog="reaperctl", description="See what reaper does with login sessions, and why, and have a say in it."
+    )
     parser.add_argument("--version", action="version", version=f"reaperctl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in SUBCOMMANDS:
@@ -36,9 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DaemonAbsentError as error:
         return _fail(error, EXIT_ABSENT)
     except DaemonRefusedError as error:
-        return _fail(
-            error, EXIT_NOT_ALLOWED if error.name.endswith(("NotAllowed", "PermissionDenied")) else EXIT_FAILED
-        )
+        return _fail(error, _REFUSALS.get(error.name, EXIT_FAILED))
     except ReaperError as error:
         return _fail(error, EXIT_FAILED)
     except BrokenPipeError:  # the reader of our output has had enough

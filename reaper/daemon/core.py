@@ -15,8 +15,10 @@ from reaper.daemon.deferrals import Deferrals
 from reaper.daemon.endings import Endings
 from reaper.daemon.groups import Groups
 from reaper.daemon.looks import Looks
+from reaper.daemon.memory import Memory
+from reaper.daemon.notices import Notices
 from reaper.daemon.sharing import Sharing
-from reaper.decide import brake, evidence, messages, report, snapshot, tracking
+from reaper.decide import brake, evidence, hold, messages, overrule, report, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
@@ -35,8 +37,6 @@ SETTLE_USEC = 200_000
 CLOSING_USEC = 2 * USEC_PER_SEC
 # How often to look again at a session that is due and could not be warned.
 UNTOLD_USEC = 60 * USEC_PER_SEC
-# Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.
-SAVE_USEC = 60 * USEC_PER_SEC
 # A record older than this at first sight began before the daemon: its login says nothing of now.
 NEW_LOGIN_USEC = 60 * USEC_PER_SEC
 # A tick that comes this late was kept from coming: by a stop of the daemon, a suspended host. It is more than a busy
@@ -53,24 +53,24 @@ class Daemon:
         self.policy: Policy | None = None
         self.on_track: Callable[[SessionKey], bool] = lambda _key: False
         self.on_forget: Callable[[SessionKey], None] = lambda _key: None
-        self._host, self._actor, self._journal = host, actor, journal
+        self._host, self.actor, self._journal = host, actor, journal
         self._boot_id = boot_id
-        self._messenger = Messenger(actor, journal, name, host.local_moment)
+        self._memory = Memory(actor, journal)
+        self.messenger = Messenger(actor, journal, name, host.local_moment)
         self._looks = Looks(host)
         self._circumstances = Circumstances(host)
         self.groups = Groups(host)
         self._endings = Endings(host, actor)
         self._deferrals = Deferrals(host)
         self._sharing = Sharing()
+        self._notices = Notices(self.messenger)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._ledger = Ledger()
         self._polled: Instant | None = None
         self._poll_at = 0
         self._expected_usec = 0  # when the next tick was to come at the latest
         self._policy_text = ""
-        self._saved_usec = 0
         self._is_dirty = False
-        self._save_failed = False
         self._unjudged: set[SessionKey] = set()  # sessions that await a name service's word on their user
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
 
@@ -83,7 +83,7 @@ class Daemon:
             for key, tracked in list(self.sessions.items()):
                 self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
                 if tracked.life.phase is Phase.ENDING:  # it had kept the limits that it began under
-                    self._guarded(key, now, self._apply_policy)
+                    self._guarded(key, now, self.judge)
         if now.boot_usec >= self._poll_at:
             self._poll(now)
         for key, at in list(self._settling.items()):
@@ -93,7 +93,7 @@ class Daemon:
         for key, tracked in list(self.sessions.items()):
             if tracked.due_usec is not None and tracked.due_usec <= now.boot_usec:
                 self._guarded(key, now, self._turn)
-        if self._is_dirty or now.boot_usec - self._saved_usec >= SAVE_USEC:
+        if self._is_dirty or self._memory.is_old(now.boot_usec):
             self.save()
         self._expected_usec = self.next_wake()
 
@@ -113,7 +113,7 @@ class Daemon:
 
     def _poll(self, now: Instant) -> None:
         self._journal.flush()
-        self._discover(now)
+        self.discover(now)
         self._heed_circumstances(now)
         previous = self._polled or now
         step_ns = evidence.clock_step_ns(previous, now)
@@ -131,10 +131,11 @@ class Daemon:
             self._guarded(key, now, self._look_busy)
         for key in list(self._unwatched):
             self._guarded(key, now, self._check_gone)
-        for key in self._messenger.waiting:
-            self._guarded(key, now, lambda key, now: self._messenger.retry(self.sessions[key], now))
+        for key in self.messenger.waiting:
+            self._guarded(key, now, lambda key, now: self.messenger.retry(self.sessions[key], now))
         for key in list(self._unjudged):
-            self._guarded(key, now, self._apply_policy)
+            self._guarded(key, now, self.judge)
+        self._notices.look(self.sessions, now.boot_usec)
         self._polled = now
         self._poll_at = now.boot_usec + self.poll_usec
 
@@ -149,13 +150,14 @@ class Daemon:
 
     # Sessions come.
 
-    def _discover(self, now: Instant) -> None:
+    def discover(self, now: Instant) -> None:
+        """Finds the sessions that were opened since the last look."""
         ids = (tracked.session.session_id for tracked in self.sessions.values())
         found = self._host.discover(self.sessions, ids)
         for problem in found.problems:
             self._journal.note(Priority.WARNING, f"{problem}, ignoring")
         for key in found.dead_records:
-            self._actor.remove_record(key)
+            self.actor.remove_record(key)
         for session in found.sessions:
             self._guarded(session.key, now, functools.partial(self._welcome, session))
 
@@ -166,7 +168,7 @@ class Daemon:
         self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new, work=work)
         self._watch(session.key)
         self.groups.forget(session.user)
-        self._apply_policy(session.key, now)
+        self.judge(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
         self._is_dirty = True
 
@@ -176,10 +178,10 @@ class Daemon:
         for problem in turn.problems:
             self._journal.note(Priority.WARNING, f"{problem}, ignoring")
         for process in turn.dead_marks:
-            self._actor.remove_mark(process)
+            self.actor.remove_mark(process)
         for key in turn.sessions:
             self.sessions[key] = self._circumstances.elevate(self.sessions[key])
-            self._guarded(key, now, self._apply_policy)
+            self._guarded(key, now, self.judge)
 
     def _watch(self, key: SessionKey) -> None:
         if not self.on_track(key):
@@ -203,10 +205,14 @@ class Daemon:
         change = self._looks.take(before, previous, now, is_moved=is_moved, is_probed=is_probed)
         if change is None:
             return
-        self._commit(key, change, now)
+        self.commit(key, change, now)
         self._sharing.note(before, change.tracked)
         if change.tracked.terminals != before.terminals:
-            self._apply_policy(key, now)
+            self.judge(key, now)
+
+    def look(self, key: SessionKey, now: Instant) -> None:
+        """Looks at a session between two polls."""
+        self._look(key, now, self._polled or now, is_moved=True)
 
     def _look_around(self, key: SessionKey, now: Instant) -> None:
         """Looks at what else keeps a session whose moment has come: input in the others of its user."""
@@ -219,21 +225,23 @@ class Daemon:
 
     def _share(self, typed_usec: int, key: SessionKey, now: Instant) -> None:
         """Input in another session of its user keeps a session."""
-        self._commit(key, tracking.share(self.sessions[key], typed_usec, now.boot_usec), now)
+        self.commit(key, tracking.share(self.sessions[key], typed_usec, now.boot_usec), now)
 
     def _look_busy(self, key: SessionKey, now: Instant) -> None:
         """Looks whether a session is still to wait for a program."""
         tracked = self.sessions[key]
         if tracked.limits is not None and self._deferrals.find(tracked, now.boot_usec) is None:
-            self._commit(key, tracking.free(tracked, now.boot_usec), now)
+            self.commit(key, tracking.free(tracked, now.boot_usec), now)
 
     # What is due.
 
     def _turn(self, key: SessionKey, now: Instant) -> None:
-        """The moment of a session has come: a warning, its end, or the next rung of its end."""
+        """The moment of a session has come: a warning, its end, the next rung of its end, or the end of its hold."""
+        if hold.is_over(self.sessions[key].hold, now.boot_usec):
+            self.release(key, "", "its time is over", now)
         self._look(key, now, self._polled or now)
         self._look_around(key, now)
-        self._commit(key, tracking.pass_time(self.sessions[key], now.boot_usec), now)
+        self.commit(key, tracking.pass_time(self.sessions[key], now.boot_usec), now)
         if tracking.is_due(self.sessions[key], now.boot_usec):
             self._end(key, now)
 
@@ -243,15 +251,15 @@ class Daemon:
         if not self._host.is_alive(self.sessions[key].session):
             self._check_gone(key, now)
             return
-        self._look(key, now, self._polled or now, is_moved=True)
+        self.look(key, now)
         if not tracking.is_due(self.sessions[key], now.boot_usec):
             return
-        if self._messenger.is_untold(key):
+        if self.messenger.is_untold(key):
             self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + UNTOLD_USEC)
             return
         program = self._deferrals.find(self.sessions[key], now.boot_usec)
         if program is not None:
-            self._commit(key, tracking.defer(self.sessions[key], now.boot_usec), now, program)
+            self.commit(key, tracking.defer(self.sessions[key], now.boot_usec), now, program)
             return
         was_engaged = self._ledger.is_engaged
         is_admitted, self._ledger = brake.admit(self._ledger, self.policy.brake, now.boot_usec)
@@ -259,12 +267,19 @@ class Daemon:
             change = tracking.finish(self.sessions[key], now.boot_usec)
             self.sessions[key] = change.tracked
             self.save()  # before the act: were it our last, the next daemon and its brake would know of it
-            self._commit(key, change, now)
+            self.commit(key, change, now)
             return
         release = brake.release_usec(self._ledger, self.policy.brake)
         self.sessions[key] = replace(self.sessions[key], due_usec=max(release, now.boot_usec + 1))
         if not was_engaged:
             self._journal.send(report.braked(self.sessions[key], self.policy))
+
+    def release(self, key: SessionKey, by: str, why: str, now: Instant) -> None:
+        """A session is held no more; `by` is "" where nobody released it."""
+        self._journal.send(report.released(self.sessions[key], self.policy_id, by, why))
+        self.sessions[key] = overrule.release(self.sessions[key])
+        self._is_dirty = True
+        self.judge(key, now)
 
     def leader_died(self, key: SessionKey, now: Instant) -> None:
         """The leader of a session has ended; whether the session has, too, is looked at when the dust has settled."""
@@ -283,9 +298,9 @@ class Daemon:
             if is_hung_up and not self._host.terminal_names(tracked.session):
                 self.sessions[key] = tracking.hurry(tracked, now.boot_usec + CLOSING_USEC)
             return
-        self._commit(key, tracking.depart(tracked, now.boot_usec), now)
-        self._actor.remove_record(key)
-        self._messenger.forget(key)
+        self.commit(key, tracking.depart(tracked, now.boot_usec), now)
+        self.actor.remove_record(key)
+        self.messenger.forget(key)
         self._endings.forget(key)
         self._unwatched.discard(key)
         self._unjudged.discard(key)
@@ -295,7 +310,7 @@ class Daemon:
 
     # What is done.
 
-    def _commit(self, key: SessionKey, change: Change, now: Instant, program: Program | None = None) -> None:
+    def commit(self, key: SessionKey, change: Change, now: Instant, program: Program | None = None) -> None:
         """Takes over a session's new state, and does what came with it; `program` is what its end is put off for."""
         self.sessions[key] = change.tracked
         self._deferrals.follow(change.tracked)
@@ -317,15 +332,15 @@ class Daemon:
             self._journal.send(report.of_tell(act, tracked, self.policy_id, now.boot_usec, why, freed))
             return ""
         if isinstance(act, Warn):
-            return self._messenger.warn(tracked, act, now)
+            return self.messenger.warn(tracked, act, now)
         if isinstance(act, Defer):
             assert program is not None
-            return self._messenger.defer(tracked, act, program)
+            return self.messenger.defer(tracked, act, program)
         if isinstance(act, Spare):
-            self._messenger.spare(tracked)
+            self.messenger.spare(tracked)
             return ""
         if act.rung is Rung.HANGUP:
-            self._messenger.part(tracked, act.reason)
+            self.messenger.part(tracked, act.reason)
         self._endings.climb(tracked, act.rung)
         self._settling[key] = now.boot_usec + SETTLE_USEC
         return ""
@@ -341,13 +356,14 @@ class Daemon:
         self._circumstances.is_turned(policy)
         self._sharing.adopt(policy)
         for key in list(self.sessions):
-            self._guarded(key, now, self._apply_policy)
+            self._guarded(key, now, self.judge)
         self.hasten(now.boot_usec + policy.poll_usec)
         self._is_dirty = True
 
-    def _apply_policy(self, key: SessionKey, now: Instant) -> None:
-        tracked = self.sessions[key]
-        groups = frozenset[str]() if self.policy is None else self.groups.of(tracked.session, self.policy)
+    def judge(self, key: SessionKey, now: Instant) -> None:
+        """Puts a session under the rule that it falls under now."""
+        tracked, policy = self.sessions[key], self.policy
+        groups = frozenset[str]() if policy is None else self.groups.of(tracked.session, policy)
         if groups is None:
             if key not in self._unjudged:
                 message = (
@@ -359,7 +375,7 @@ class Daemon:
                 self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
             return
         self._unjudged.discard(key)
-        self._commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec, self.local), now)
+        self.commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec, self.local), now)
 
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
@@ -368,24 +384,17 @@ class Daemon:
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
             self._looks.remember(tracked)
+            self._notices.remember(tracked)
             self._watch(tracked.session.key)
         if self.policy is not None:
             self._heed_circumstances(now)  # first: under other limits than theirs what was announced would not count
             for key in list(self.sessions):
-                self._guarded(key, now, self._apply_policy)
+                self._guarded(key, now, self.judge)
 
     def save(self) -> None:
-        """Writes the state, so that a restart changes no outcome. Says so once if it cannot, and goes on."""
+        """Writes the state, so that a restart changes no outcome."""
         if self._polled is None:
             return
         state = Snapshot(self._boot_id, self._polled, self._policy_text, self._ledger, tuple(self.sessions.values()))
-        try:
-            self._actor.write_state(snapshot.encode_lines(state))
-        except OSError as error:
-            if not self._save_failed:
-                self._journal.note(Priority.ERR, f"cannot save the state: {error}; a restart would begin anew")
-            self._save_failed = True
-        else:
-            self._save_failed = False
+        self._memory.save(state, self._host.clock().boot_usec)
         self._is_dirty = False
-        self._saved_usec = self._host.clock().boot_usec

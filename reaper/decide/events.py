@@ -32,6 +32,7 @@ FIELDS = frozenset(
         "freed_processes",
         "freed_rss",
         "freed_cpu_usec",
+        "by",
         "why",
         "observed",
     ]
@@ -67,6 +68,8 @@ class Kind(enum.Enum):
     TERMINATED = _Kind("terminated", "d93fb3156d334cfab510762db1efe643", Priority.NOTICE)
     TERMINATE_FAILED = _Kind("terminate-failed", "13039777304a45e989609c72235ce666", Priority.ERR)
     OBSERVED = _Kind("observed", "b557da00e575495594720c4cbdb190d6", Priority.NOTICE)
+    HELD = _Kind("held", "5b6b79da2ad442b09754a5d662027ef9", Priority.NOTICE)
+    RELEASED = _Kind("released", "19b44f8618eb4365b90d1d175c8949f2", Priority.NOTICE)
     TAMPERED = _Kind("tampered", "644d187004ae45069173d50545f0ea95", Priority.WARNING)
     BRAKE = _Kind("brake", "916906fcdf01465eb5c6961812c0344b", Priority.ALERT)
     CLOCK_STEPPED = _Kind("clock-stepped", "a220184f92ac4b2ca0e48269f7943d25", Priority.NOTICE)

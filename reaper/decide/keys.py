@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reaper.decide.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
+from reaper.decide.hold import LONGEST_HOLD_USEC
 from reaper.decide.policy import Action, Kill, Origin, Share
 from reaper.decide.values import (
     Value,
@@ -29,6 +30,8 @@ from reaper.decide.values import (
     terminal,
 )
 
+_HOLD_MAX = duration(0, LONGEST_HOLD_USEC, "a hold is an exception for a while: from 0, for none, to 1w")
+
 LIMITS: Mapping[str, tuple[str, Value]] = {
     "idle": ("idle_usec", limit),
     "max": ("max_usec", limit),
@@ -43,6 +46,7 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "share_activity": ("share_activity", one_of(Share, {})),
     "busy": ("busy", plain(each(program, empty=""))),
     "busy_max": ("busy_max_usec", busy_max),
+    "hold_max": ("hold_max_usec", _HOLD_MAX),
 }
 """Key: the field of Limits and its value.  Also the order in which describe() writes them."""
 
@@ -62,6 +66,7 @@ CEILING: Mapping[str, tuple[str, Value]] = {
     "idle": ("idle_usec", limit),
     "max": ("max_usec", limit),
     "busy_max": ("busy_max_usec", or_never(busy_max)),
+    "hold_max": ("hold_max_usec", or_never(_HOLD_MAX)),
     "except": ("exempt", each(name, empty="")),
 }
 
@@ -84,6 +89,5 @@ SECTIONS = ("environments", "ceiling", "brake", "rules")
 
 LATER: Mapping[str, str] = {
     "lock_for": "remove it: sessions are ended, not locked",
-    "hold_max": "remove it: there are no holds",
 }
 """Keys that DESIGN has and this version not, and what to do instead: never to be accepted and ignored."""

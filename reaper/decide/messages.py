@@ -7,16 +7,18 @@ goes through plain() first. Lines end in CR LF, for a full-screen program has pu
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
-from reaper.decide.duration import USEC_PER_SEC, format_duration
+from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_SEC, format_duration
 from reaper.decide.lifecycle import Defer, Reason, Warn
-from reaper.decide.model import Program
+from reaper.decide.model import Order, Program
 from reaper.decide.policy import Kill, Limits
 from reaper.decide.template import Template, parse_template
 from reaper.decide.tracking import Tracked
 
 _BELL = "\a"
+_MOST_HOLDS = 5
 _STAY = {Reason.IDLE: "Press any key to stay.", Reason.MAX: "Save your work and log in again."}
 _BUILT_IN = {
     Reason.IDLE: parse_template("This session on {host} is idle and ends in {left}. {stay}\n{hold}"),
@@ -65,9 +67,11 @@ def for_terminal(text: str, name: str) -> str:
     return start + line_end + lines.replace("\r\n", f"{_ERASE}\r\n")
 
 
-def hold_hint(_limits: Limits, _session: str) -> str:
+def hold_hint(limits: Limits, session: str) -> str:
     """How the person can hold the session: empty where the rule grants no holds."""
-    return ""
+    if not limits.hold_max_usec:
+        return ""
+    return f"To keep it: reaperctl hold {session} {span(min(limits.hold_max_usec, USEC_PER_HOUR))} --reason TEXT"
 
 
 def warning_for(tracked: Tracked, act: Warn, host: str, now_usec: int, deadline: str) -> str:
@@ -96,6 +100,8 @@ def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str) -> s
 def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
     """The last message of a session."""
     assert tracked.limits is not None
+    if tracked.order is not None:
+        return dismissal(tracked.order, host)
     return farewell(reason, _limit(tracked.limits, reason), host, tracked.limits.kill)
 
 
@@ -154,6 +160,30 @@ def farewell(reason: Reason, limit_usec: int, host: str, kill: Kill) -> str:
         why = f"it has lasted {span(limit_usec)}, the longest that is allowed"
     rest = " What you have detached (tmux, nohup) is left running." if kill is Kill.TERMINAL else ""
     return _framed(_BELL, f"This session on {plain(host)} ends now: {why}. Log in again to go on.{rest}")
+
+
+def dismissal(order: Order, host: str) -> str:
+    """The last message of a session that somebody ends."""
+    text = f"This session on {plain(host)} ends now: {plain(order.by)} ended it: {plain(order.why)}."
+    return _framed(_BELL, f"{text} Log in again to go on.")
+
+
+def notice(by: str, text: str, host: str) -> str:
+    """An administrator's own words."""
+    return _framed(_BELL, f"{plain(by)} on {plain(host)}: {plain(text)}")
+
+
+def holds(held: Collection[Tracked], now_usec: int) -> str:
+    """Which sessions are held, for an administrator; the first few of them."""
+    lines = []
+    for tracked in list(held)[:_MOST_HOLDS]:
+        hold = tracked.hold
+        assert hold is not None
+        what = f"session {plain(tracked.session.name)} of {plain(tracked.session.user)} is held"
+        lines.append(f"{what} for {span(hold.until_usec - now_usec)} more, by {plain(hold.by)}: {plain(hold.why)}")
+    if len(held) > _MOST_HOLDS:
+        lines.append(f"and {len(held) - _MOST_HOLDS} more are held; reaperctl list shows them")
+    return _framed("", *lines)
 
 
 def _framed(start: str, *lines: str) -> str:

@@ -135,6 +135,13 @@ class Line(NamedTuple):
     channel_bytes: int
 
 
+class Order(NamedTuple):
+    """An administrator's word that a session is to end: who gave it, in words, and why."""
+
+    by: str
+    why: str
+
+
 class Usage(NamedTuple):
     """What processes hold, or held: their number, resident bytes, and CPU time since they began."""
 

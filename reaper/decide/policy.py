@@ -82,7 +82,8 @@ class Limits:
     administrator wants no warning.  `message` is their text of a warning; without parts, the built-in one.
     `activity` is empty where what counts goes by the kind of session (counted()).  The floors are a minute's: bytes on
     the connection, CPU time.  `busy` are patterns for the names of programs that put the end off while they run in the
-    session, for `busy_max_usec` in all.
+    session, for `busy_max_usec` in all.  For `hold_max_usec` after their last sign of life a person may hold their
+    session; 0 for not at all.
     """
 
     idle_usec: int | None
@@ -98,6 +99,7 @@ class Limits:
     share_activity: Share
     busy: tuple[str, ...]
     busy_max_usec: int
+    hold_max_usec: int
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Ceiling:
     idle_usec: int | None = None
     max_usec: int | None = None
     busy_max_usec: int | None = None
+    hold_max_usec: int | None = None
     exempt: tuple[str, ...] = ()
 
 
@@ -200,16 +203,20 @@ def cap(limits: Limits, ceiling: Ceiling) -> tuple[Limits, tuple[str, ...]]:
     """The limits under the ceiling, and the names of those it lowered: the strictest wins, and never is the longest.
 
     Warnings that no longer fit a lowered limit are dropped as fit_leads() says.  For how long programs may put the end
-    off is lowered only where some may.
+    off is lowered only where some may.  What it does to holds that there are is hold.py's.
     """
     idle, idle_capped = _lower(limits.idle_usec, ceiling.idle_usec)
     longest, max_capped = _lower(limits.max_usec, ceiling.max_usec)
     busy_max, busy_capped = _lower(limits.busy_max_usec, ceiling.busy_max_usec if limits.busy else None)
+    hold_max, hold_capped = _lower(limits.hold_max_usec, ceiling.hold_max_usec)
     assert busy_max is not None
-    capped = ("idle",) * idle_capped + ("max",) * max_capped + ("busy_max",) * busy_capped
+    assert hold_max is not None
+    lowered = {"idle": idle_capped, "max": max_capped, "busy_max": busy_capped, "hold_max": hold_capped}
+    capped = tuple(name for name, is_lower in lowered.items() if is_lower)
     if not capped:
         return limits, ()
-    return fit_leads(replace(limits, idle_usec=idle, max_usec=longest, busy_max_usec=busy_max)), capped
+    limits = replace(limits, idle_usec=idle, max_usec=longest, busy_max_usec=busy_max, hold_max_usec=hold_max)
+    return fit_leads(limits), capped
 
 
 def _lower(limit: int | None, ceiling: int | None) -> tuple[int | None, bool]:
@@ -287,6 +294,7 @@ def document(policy: Policy) -> dict[str, Any]:
             "idle": _or_never(policy.ceiling.idle_usec),
             "max": _or_never(policy.ceiling.max_usec),
             "busy_max": _or_never(policy.ceiling.busy_max_usec),
+            "hold_max": _or_never(policy.ceiling.hold_max_usec),
             "except": list(policy.ceiling.exempt),
         },
         "brake": {
@@ -328,6 +336,7 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "share_activity": limits.share_activity.value,
         "busy": list(limits.busy),
         "busy_max": format_duration(limits.busy_max_usec),
+        "hold_max": format_duration(limits.hold_max_usec),
     }
 
 
@@ -363,6 +372,7 @@ _STANDARD = Limits(
     share_activity=Share.SESSION,
     busy=(),
     busy_max_usec=4 * USEC_PER_HOUR,
+    hold_max_usec=0,  # a person prolongs nothing before an administrator says for how long they may
 )
 _RESTRICTED = replace(
     _STANDARD,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from reaper.decide import lifecycle
 from reaper.decide.events import Event, Kind
 from reaper.decide.lifecycle import Fact, Reason, Tell
@@ -57,6 +59,34 @@ def tampered(tracked: Tracked, policy_id: str, terminal: str) -> Event:
     """A terminal's times were set by hand."""
     text = f"had the times of {terminal} set by hand: that does not count as activity"
     return of_session(Kind.TAMPERED, tracked, policy_id, text, why=f"ctime of {terminal} moved; mode and owner did not")
+
+
+def held(tracked: Tracked, policy_id: str, now_usec: int) -> Event:
+    """Somebody holds a session."""
+    hold = tracked.hold
+    assert hold is not None
+    left = hold.until_usec - now_usec
+    text = f"is held for {span(left)} by {plain(hold.by)}: {plain(hold.why)}"
+    return of_session(
+        Kind.HELD, tracked, policy_id, text, by=plain(hold.by), why=plain(hold.why), left_usec=str(max(0, left))
+    )
+
+
+def released(tracked: Tracked, policy_id: str, by: str, why: str) -> Event:
+    """A hold is over; `by` is who released the session, "" where nobody did, and `tracked` still has its hold."""
+    assert tracked.hold is not None
+    agent = f" by {plain(by)}" if by else ""
+    text = f"is not held any more{agent}: {plain(why)} (held by {plain(tracked.hold.by)}: {plain(tracked.hold.why)})"
+    return of_session(Kind.RELEASED, tracked, policy_id, text, by=plain(by), why=plain(why))
+
+
+def warned_by(tracked: Tracked, policy_id: str, by: str, text: str, terminals: Collection[str]) -> Event:
+    """An administrator had the person warned, with a text of theirs or the session's own warning."""
+    where = f"on {', '.join(terminals)}" if terminals else "on no terminal, as none takes it"
+    said = f": {plain(text)}" if text else ""
+    return of_session(
+        Kind.WARNED, tracked, policy_id, f"is warned by {plain(by)} {where}{said}", by=plain(by), why=plain(text)
+    )
 
 
 def started(version: str) -> Event:
@@ -116,6 +146,8 @@ def of_tell(
         fields["limit_usec"] = str(_limit_usec(tell.reason, tracked))
     if tell.fact in (Fact.WARNED, Fact.DEFERRED):
         fields["left_usec"] = str(tell.usec)
+    if tracked.order is not None and tell.fact is not Fact.CLOSED:
+        fields.update(reason="order", by=plain(tracked.order.by), why=why or plain(tracked.order.why), limit_usec="0")
     if freed is not None:
         fields["freed_processes"] = str(freed.processes)
         fields["freed_rss"] = str(freed.rss_bytes)
@@ -129,17 +161,23 @@ def _limit_usec(reason: Reason, tracked: Tracked) -> int:
     return (tracked.limits.idle_usec if reason is Reason.IDLE else tracked.limits.max_usec) or 0
 
 
+def _cause(tell: Tell, tracked: Tracked) -> str:
+    if tracked.order is not None:
+        return f"as {plain(tracked.order.by)} ordered: {plain(tracked.order.why)}"
+    limit = span(_limit_usec(tell.reason, tracked))
+    return "at its limit of " + (f"{limit} ({tell.reason.value}, rule {tracked.rule})" if tracked.rule else "")
+
+
 def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> str:
-    limit = (
-        f"{span(_limit_usec(tell.reason, tracked))} ({tell.reason.value}, rule {tracked.rule})" if tracked.rule else ""
-    )
+    cause = _cause(tell, tracked)
     observing = tracked.limits is not None and tracked.limits.action is Action.OBSERVE
+    spared = "held" if tracked.hold is not None else "observe"
     also = f"; {why}" if why else ""
     if tell.fact is Fact.RESUMED:
         return f"is in use again after {span(tell.usec)}"
     if tell.fact is Fact.WARNED:
-        verb = "would be warned (observe)" if observing else "is warned"
-        return f"{verb}: it ends in {span(tell.usec)}, at its limit of {limit}{also}"
+        verb = f"would be warned ({spared})" if observing else "is warned"
+        return f"{verb}: it ends in {span(tell.usec)}, {cause}{also}"
     if tell.fact is Fact.CANCELLED:
         return (
             f"stays: its warning is withdrawn after {span(tell.usec)}"
@@ -147,15 +185,18 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
             else "stays: its warning is withdrawn"
         )
     if tell.fact is Fact.DEFERRED:
-        return f"stays while {why or 'a program'} runs, for {span(tell.usec)} at most, past its limit of {limit}"
+        return (
+            f"stays while {why or 'a program'} runs, for {span(tell.usec)} at most, {cause.replace('at ', 'past ', 1)}"
+        )
     if tell.fact is Fact.OBSERVED:
-        return f"would end now (observe), at its limit of {limit}"
+        return f"would end now ({spared}), {cause}"
     if tell.fact is Fact.ENDING:
         missing = "input" if tracked.readings else "work"
-        return f"is being ended after {span(tell.usec)} without {missing}, at its limit of {limit}"
+        idle = "" if tracked.order else f" after {span(tell.usec)} without {missing}"
+        return f"is being ended{idle}, {cause}"
     if tell.fact is Fact.TERMINATED and freed is not None:
         return (
-            f"is ended, at its limit of {limit}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"
+            f"is ended, {cause}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"
             f" and {span(freed.cpu_usec)} of CPU time freed{also}"
         )
     if tell.fact is Fact.TERMINATE_FAILED:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reaper.decide.brake import Ledger
+from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Life, Phase, Rung
-from reaper.decide.model import Instant, Reading, Session, SessionKey, Work
+from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
 from reaper.decide.policy import Origin
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "readings": [list(reading) for reading in tracked.readings],
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
+        "hold": tracked.hold and list(tracked.hold),
+        "order": tracked.order and list(tracked.order),
     }
 
 
@@ -137,7 +140,14 @@ def _decode_tracked(value: Any) -> Tracked:
         rule=_string(value["rule"]),
         tampered=tuple(map(_string, value["tampered"])),
         work=None if value["work"] is None else Work(*map(_integer, value["work"])),
+        hold=None if value["hold"] is None else _decode_hold(value["hold"]),
+        order=None if value["order"] is None else Order(*map(_string, value["order"])),
     )
+
+
+def _decode_hold(value: Any) -> Hold:
+    since, until, uid, by, why = value
+    return Hold(_integer(since), _integer(until), _integer(uid), _string(by), _string(why))
 
 
 def _decode_reading(value: Any) -> Reading:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reaper.decide import evidence, lifecycle
+from reaper.decide.hold import Bounds, Hold, ceiling_over, held, trim
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import SHARED, Act, Deadline, Life, Phase, Stimulus
-from reaper.decide.model import Instant, Reading, Session, Work
+from reaper.decide.model import Instant, Order, Reading, Session, Work
 from reaper.decide.policy import (
     BUILT_IN,
     Action,
@@ -30,8 +31,10 @@ class Tracked:
     __slots__ = (
         "due_usec",
         "elevated",
+        "hold",
         "life",
         "limits",
+        "order",
         "readings",
         "refusal",
         "rule",
@@ -50,6 +53,8 @@ class Tracked:
     due_usec: int | None  # when time alone changes something
     work: Work | None  # where its work counts: what the next look is held against
     elevated: bool  # root acts in it, or it is root's own
+    hold: Hold | None
+    order: Order | None  # whose word it is that the session ends, where that is no limit
 
     @property
     def terminals(self) -> tuple[str, ...]:
@@ -84,7 +89,7 @@ def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None
 
 def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracked:
     """A session that is watched from now on, as yet without limits."""
-    return Tracked(session, life, readings, "", None, "", (), None, None, elevated=session.uid == 0)
+    return Tracked(session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None)
 
 
 def elevate(tracked: Tracked, is_marked: bool) -> Tracked:
@@ -107,6 +112,8 @@ def scheduled(tracked: Tracked) -> Tracked:
     due = None
     if tracked.limits is not None and (_shows(tracked) or tracked.life.phase is Phase.ENDING):
         due = lifecycle.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
+    if tracked.hold is not None:
+        due = tracked.hold.until_usec if due is None else min(due, tracked.hold.until_usec)
     return replace(tracked, due_usec=due)
 
 
@@ -128,15 +135,21 @@ def apply_policy(
 ) -> Change:
     """Puts a session under a policy. Without one, nothing is due. `local` is for policies that ask for it."""
     if policy is None:
-        return Change(replace(tracked, rule="", limits=None, due_usec=None), ())
+        return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
     if tracked.session.origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
         verdict = replace(verdict, limits=without_limits(verdict.limits))
     elif not tracked.readings:
         verdict = replace(verdict, limits=without_warnings(verdict.limits))
+    if tracked.order is not None:
+        limits = tracked.limits or replace(verdict.limits, action=Action.TERMINATE)
+        return Change(scheduled(replace(tracked, rule=tracked.rule or verdict.rule, limits=limits)), ())
     is_ending = tracked.life.phase is Phase.ENDING and tracked.limits is not None
     if is_ending and verdict.limits.action is not Action.OBSERVE:
         return Change(tracked, ())  # what was begun under a rule is brought to its end under that rule
+    if tracked.hold is not None:
+        tracked = replace(tracked, hold=trim(tracked.hold, bounds(tracked, policy, verdict.rule, verdict.limits)))
+        verdict = replace(verdict, limits=held(verdict.limits))
     life = tracked.life
     acts: list[Act] = []
     opened = tracked.session.opened_usec
@@ -176,13 +189,23 @@ def look(
     return Change(scheduled(tracked), tuple(acts), found.forged)
 
 
-def _go_on(tracked: Tracked, life: Life, acts: list[Act]) -> Change:
+def go_on(tracked: Tracked, life: Life, acts: list[Act]) -> Change:
     """The session with what the lifecycle has made of its life."""
     return Change(scheduled(replace(tracked, life=life)), tuple(acts))
 
 
+def bounds(tracked: Tracked, policy: Policy, rule: str, limits: Limits) -> Bounds:
+    """What limits the holds of a session that is under this rule."""
+    return Bounds(limits, ceiling_over(policy, rule), tracked.session.opened_usec, tracked.life.evidence_usec)
+
+
 def lapse(tracked: Tracked, now_usec: int) -> Tracked:
-    """Nobody looked for much longer than a poll: a warning from before counts no more (rule 6 of the lifecycle)."""
+    """Nobody looked for much longer than a poll: a warning from before counts no more (rule 5 of the lifecycle).
+
+    An end that somebody ordered goes on: it waits for no answer.
+    """
+    if tracked.order is not None:
+        return tracked
     limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
     life, _ = lifecycle.step(tracked.life, Stimulus.LAPSE, limits, tracked.session.opened_usec, now_usec)
     return scheduled(replace(tracked, life=life))
@@ -192,7 +215,7 @@ def pass_time(tracked: Tracked, now_usec: int) -> Change:
     """Whatever has become due, short of an end."""
     if tracked.limits is None or tracked.due_usec is None or now_usec < tracked.due_usec:
         return Change(tracked, ())
-    return _go_on(tracked, *lifecycle.advance(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
+    return go_on(tracked, *lifecycle.advance(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def is_due(tracked: Tracked, now_usec: int) -> bool:
@@ -212,7 +235,7 @@ def deadline(tracked: Tracked) -> Deadline | None:
 def finish(tracked: Tracked, now_usec: int) -> Change:
     """Begins the end of a session that is due."""
     assert tracked.limits is not None
-    return _go_on(tracked, *lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
+    return go_on(tracked, *lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def busy_left_usec(tracked: Tracked, now_usec: int) -> int:
@@ -223,20 +246,20 @@ def busy_left_usec(tracked: Tracked, now_usec: int) -> int:
 def defer(tracked: Tracked, now_usec: int) -> Change:
     """Puts off the end of a session that is due, for a program that runs in it."""
     assert tracked.limits is not None
-    return _go_on(tracked, *lifecycle.defer(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
+    return go_on(tracked, *lifecycle.defer(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def free(tracked: Tracked, now_usec: int) -> Change:
     """No program that its rule names runs in the session any more."""
     assert tracked.limits is not None
-    return _go_on(tracked, *lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
+    return go_on(tracked, *lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def share(tracked: Tracked, typed_usec: int, now_usec: int) -> Change:
     """Takes in what was typed in another session of the same user, which the session's rule counts."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
-    return _go_on(tracked, *lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec))
+    return go_on(tracked, *lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec))
 
 
 def hurry(tracked: Tracked, by_usec: int) -> Tracked:
@@ -247,4 +270,4 @@ def hurry(tracked: Tracked, by_usec: int) -> Tracked:
 def depart(tracked: Tracked, now_usec: int) -> Change:
     """The session is not there any more."""
     limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
-    return _go_on(tracked, *lifecycle.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec))
+    return go_on(tracked, *lifecycle.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec))

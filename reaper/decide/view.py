@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reaper.decide import lifecycle
+from reaper.decide.hold import Hold
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase
 from reaper.decide.messages import plain, span
@@ -19,9 +20,10 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     session, life, limits = tracked.session, tracked.life, tracked.limits
     end = None
     phases = (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED)
-    if tracked.due_usec is not None and limits is not None and life.phase in phases:
+    hold = tracked.hold
+    if tracked.due_usec is not None and limits is not None and life.phase in phases and hold is None:
         end = lifecycle.deadline(life, limits, session.opened_usec)
-    due = tracked.due_usec
+    due = hold.until_usec if hold is not None else tracked.due_usec
     return {
         "session": session.name,
         "user": plain(session.user),
@@ -32,7 +34,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
         "terminals": list(tracked.terminals),
         "leader": session.key.pid,
         "elevated": tracked.elevated,
-        "phase": life.phase.value,
+        "phase": "held" if hold is not None else life.phase.value,
         "evidence": life.evidence,
         "idle_usec": max(0, now_usec - life.evidence_usec),
         "rule": tracked.rule,
@@ -42,10 +44,18 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
         "left_usec": None if end is None else max(0, end.usec - now_usec),
         "limit_usec": None if end is None else end.limit_usec,
         "reason": "none" if end is None else end.reason.value,
+        "hold": None if hold is None else of_hold(hold, now_usec),
     }
 
 
+def of_hold(hold: Hold, now_usec: int) -> dict[str, Any]:
+    """The io.reaper.Hold of a hold."""
+    return {"left_usec": max(0, hold.until_usec - now_usec), "by": plain(hold.by), "why": plain(hold.why)}
+
+
 def _next(tracked: Tracked) -> str:
+    if tracked.hold is not None:
+        return "release"
     if tracked.due_usec is None or tracked.limits is None:
         return "nothing"
     if tracked.life.phase is Phase.ENDING:
@@ -108,10 +118,28 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None)
     capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
     lines.append(f"Its limits are those of {verdict.rule}{capped}.")
     lines += [f"Not {rule}: {plain(why)}." for rule, why in verdict.passed_over]
-    return [*lines, _outlook(tracked, shown)]
+    lines.append(_outlook(tracked, shown))
+    if tracked.hold is None and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
+        longest = span(verdict.limits.hold_max_usec)
+        lines.append(
+            f"Its user may hold it, until {longest} after the last sign of life: reaperctl hold {shown['session']} 1h"
+            " --reason TEXT."
+        )
+    return lines
 
 
 def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
+    """What comes next, at somebody's word or else by the limits."""
+    hold, order = shown["hold"], tracked.order
+    if hold is not None:
+        until = f"It is held for {span(hold['left_usec'])} more, by {hold['by']}: {hold['why']}."
+        return f"{until} Until then nothing happens to it; then it is warned, if it is past its limit, and ends."
+    if order is not None and tracked.life.phase is Phase.ENDING:
+        return f"It is being ended, as {plain(order.by)} ordered: {plain(order.why)}."
+    return _outlook_by_limits(tracked, shown)
+
+
+def _outlook_by_limits(tracked: Tracked, shown: dict[str, Any]) -> str:
     if not tracked.readings and tracked.work is None and tracked.session.origin is not Origin.GRAPHICAL:
         return "It has no terminal, and nothing tells whether it is in use: nothing happens to it."
     if tracked.life.phase is Phase.ENDING:

@@ -151,6 +151,10 @@ class Host:
             self._asked |= unknown  # no persons' sessions, or gone: not to be asked for again
         return list(found.values())
 
+    def scope_of(self, pid: int) -> str:
+        """The scope of the session that a process is in, "" where it is in none."""
+        return processes.scope_of(pid)
+
     def is_alive(self, session: Session) -> bool:
         """Whether the session's leader runs, or, if it died without closing its PAM session, what it left behind.
 

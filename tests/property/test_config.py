@@ -75,6 +75,7 @@ limits = st.builds(
     share_activity=st.sampled_from(Share),
     busy=st.lists(globs.filter(lambda text: text.strip("*?")), max_size=3).map(tuple),
     busy_max_usec=busy_usecs,
+    hold_max_usec=busy_usecs,
 ).map(fit_leads)
 networks = st.ip_addresses().map(str) | st.sampled_from(["10.0.0.0/8", "fd00::/8", "*.example.org", "*", "bastion"])
 matches = st.builds(
@@ -88,7 +89,13 @@ matches = st.builds(
     elevated=st.none() | st.booleans(),
     hours=st.lists(week_hours, max_size=3).map(tuple),
 )
-ceilings = st.builds(Ceiling, idle_usec=limit_usecs, max_usec=limit_usecs, busy_max_usec=st.none() | busy_usecs)
+ceilings = st.builds(
+    Ceiling,
+    idle_usec=limit_usecs,
+    max_usec=limit_usecs,
+    busy_max_usec=st.none() | busy_usecs,
+    hold_max_usec=st.none() | busy_usecs,
+)
 subjects = st.builds(
     Subject,
     user=st.sampled_from(["root", "alice"]),
@@ -211,13 +218,13 @@ def no_longer(limit, than):
 @given(limits, ceilings)
 def test_under_a_ceiling_the_strictest_wins(before, ceiling):
     after, capped = cap(before, ceiling)
-    for name in ("idle", "max", *(["busy_max"] if before.busy else [])):
+    for name in ("idle", "max", "hold_max", *(["busy_max"] if before.busy else [])):
         was, least, now = (getattr(it, f"{name}_usec") for it in (before, ceiling, after))
         assert no_longer(now, was)
         assert no_longer(now, least)
         assert now in (was, least)
         assert (name in capped) == (now != was)
-    untouched = {field.name for field in fields(Limits)} - {"idle_usec", "max_usec", "warn_usec"}
+    untouched = {field.name for field in fields(Limits)} - {"idle_usec", "max_usec", "warn_usec", "hold_max_usec"}
     untouched -= {"busy_max_usec"} if before.busy else set()
     assert all(getattr(before, name) == getattr(after, name) for name in untouched)
     assert cap(after, ceiling) == (after, ())

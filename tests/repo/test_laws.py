@@ -39,9 +39,13 @@ JOINERS = {
     # The one place where what was seen leads to what is done.
     "reaper/daemon/core.py": ("reaper.act",),
     "reaper/daemon/endings.py": ("reaper.act",),
+    "reaper/daemon/requests.py": ("reaper.act.journal",),
+    "reaper/daemon/notices.py": ("reaper.act.messenger",),
+    "reaper/daemon/memory.py": ("reaper.act.actor", "reaper.act.journal"),
     # The daemon's surroundings. It acts on no session: of `act` it has the journal, to say what became of the policy
     # and of the daemon itself.
     "reaper/service.py": ("reaper.act.journal",),
+    "reaper/answers.py": ("reaper.act.journal",),
     # Builds the three and hands them to each other; what they do is not its business (see the test).
     "reaper/__main__.py": ("reaper.act.actor", "reaper.act.journal"),
 }

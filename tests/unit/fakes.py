@@ -187,6 +187,10 @@ class FakeHost(FakeSurroundings):
         problems, self.problems = self.problems, []
         return Discovery(sessions, self.dead_records, problems)
 
+    def scope_of(self, pid: int) -> str:
+        of_pid = (login for login in self.logins.values() if any(each.id.pid == pid for each in login.everything))
+        return next((login.session.scope for login in of_pid), "")
+
     def is_alive(self, session: Session) -> bool:
         login = self.logins.get(session.key)
         if login is None:
@@ -308,6 +312,8 @@ class FakeActor:
         self.removed_marks: list[ProcessId] = []
         self.states: list[tuple[str, int]] = []  # each with how many rungs had been climbed by then
         self.state_trouble: OSError | None = None
+        self.locked: list[str] = []
+        self.lock_trouble: ReaperError | None = None
 
     def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
         tty = self._host.ttys.get(terminal)
@@ -317,6 +323,11 @@ class FakeActor:
             return Delivery.REFUSED if tty.is_refused else Delivery.BLOCKED
         tty.shown.append(text)
         return Delivery.DELIVERED
+
+    def lock(self, session_id: str) -> None:
+        if self.lock_trouble is not None:
+            raise self.lock_trouble
+        self.locked.append(session_id)
 
     def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
         self.climbs.append((rung, kill, scope))

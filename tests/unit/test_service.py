@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reaper.control.methods import CallError
+from reaper.control.methods import CallError, Peer
 from reaper.decide import config, snapshot
 from reaper.decide.brake import Ledger
 from reaper.decide.events import Kind
@@ -124,8 +124,8 @@ def with_(text: str, **changes: object) -> str:
         (lambda good: good[:100], "JSONDecodeError"),
         (lambda good: "\0" * 1000, "JSONDecodeError"),
         (lambda good: "[]", "TypeError"),
-        (lambda good: with_(good, version=1), "it is of version 1, not 2"),
-        (lambda good: with_(good, version="1"), "it is of version '1', not 2"),
+        (lambda good: with_(good, version=1), "it is of version 1, not 3"),
+        (lambda good: with_(good, version="1"), "it is of version '1', not 3"),
         (lambda good: with_(good, boot_id="another"), "it is of another boot"),
         (lambda good: with_(good, sessions=7), "it has 1 sessions and should have 7"),
         (lambda good: good.partition("\n")[0] + "\n{}\n", "KeyError: 'leader'"),
@@ -267,7 +267,7 @@ def test_a_session_is_explained_while_no_name_service_tells(stand):
     stand.bench.host.login(100, "pts/1", user="carol")
     stand.bench.host.groups["carol"] = None
     stand.bench.run(1)
-    assert stand.service.explain_session(0, "100")["explanation"]["session"]["user"] == "carol"
+    assert stand.service.answers.explain_session(Peer(1, 0), "100")["explanation"]["session"]["user"] == "carol"
 
 
 # What the socket asks for.
@@ -284,18 +284,18 @@ def crowd(stand) -> Stand:
 
 @pytest.mark.parametrize(("uid", "users"), [(0, ["alice", "bob"]), (1000, ["alice"]), (1001, ["bob"]), (1002, [])])
 def test_who_sees_whom(crowd, uid, users):
-    assert [each["user"] for each in crowd.service.list_sessions(uid)["sessions"]] == users
+    assert [each["user"] for each in crowd.service.answers.list_sessions(uid)["sessions"]] == users
 
 
 @pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2"])
 def test_a_session_by_any_of_its_names(crowd, name):
     for uid in (0, 1001):
-        assert crowd.service.explain_session(uid, name)["explanation"]["session"]["user"] == "bob"
+        assert crowd.service.answers.explain_session(Peer(1, uid), name)["explanation"]["session"]["user"] == "bob"
 
 
 @pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2", "", "pts", "x" * 5000, "\ud800"])
 def test_what_one_may_not_see_is_not_there(crowd, name):
     with pytest.raises(CallError) as caught:
-        crowd.service.explain_session(1000, name)
+        crowd.service.answers.explain_session(Peer(1, 1000), name)
     assert caught.value.name == "io.reaper.NoSuchSession"
     assert len(caught.value.parameters["session"]) <= 200

@@ -13,11 +13,26 @@ complete -c reaperctl -n __fish_use_subcommand -l version -d 'Print the version 
 
 complete -c reaperctl -n __fish_use_subcommand -a list -d 'List the sessions that reaper watches'
 complete -c reaperctl -n __fish_use_subcommand -a explain -d 'Say which rule won, why, and what happens next'
+complete -c reaperctl -n __fish_use_subcommand -a warn -d "Show a session's warning on its terminals now, or a text"
+complete -c reaperctl -n __fish_use_subcommand -a hold -d 'Keep a session for a while'
+complete -c reaperctl -n __fish_use_subcommand -a release -d 'End a hold before its time'
+complete -c reaperctl -n __fish_use_subcommand -a lock -d 'Have the desktop of a graphical session lock its screen'
+complete -c reaperctl -n __fish_use_subcommand -a terminate -d 'End a session now'
 complete -c reaperctl -n __fish_use_subcommand -a check -d 'Validate the policy files and print the merged policy'
+complete -c reaperctl -n __fish_use_subcommand -a reload -d 'Have the daemon read the policy files anew'
 
 complete -c reaperctl -n '__fish_seen_subcommand_from list explain' -l json -d "Print the daemon's answer as JSON"
 complete -c reaperctl -n '__fish_seen_subcommand_from explain' -a '(__reaperctl_sessions)' -d 'Session'
 
+set -l requests warn hold release lock terminate
+complete -c reaperctl -n "__fish_seen_subcommand_from $requests" -l json -d "Print the daemon's answer as JSON"
+complete -c reaperctl -n "__fish_seen_subcommand_from $requests" -a '(__reaperctl_sessions)' -d 'Session'
+complete -c reaperctl -n "__fish_seen_subcommand_from $requests" -a self -d 'The session of this terminal'
+complete -c reaperctl -n '__fish_seen_subcommand_from hold release terminate' -l reason -x -d 'Why, for the journal'
+complete -c reaperctl -n '__fish_seen_subcommand_from terminate' -l force -d 'Also one that is held or only observed'
+
 complete -c reaperctl -n '__fish_seen_subcommand_from check' -l json -d 'Print the policy, or the mistakes, as JSON'
 complete -c reaperctl -n '__fish_seen_subcommand_from check' -l root -x -a '(__fish_complete_directories)' -d 'Read the policy files below a directory'
 complete -c reaperctl -n '__fish_seen_subcommand_from check' -F
+
+complete -c reaperctl -n '__fish_seen_subcommand_from reload' -l json -d "Print the daemon's answer as JSON"

@@ -8,7 +8,7 @@ import selectors
 import socket
 from typing import Any
 
-from reaper.control.methods import CallError
+from reaper.control.methods import CallError, Peer
 from reaper.control.server import Server
 
 LIST = b'{"method":"io.reaper.List"}\0'
@@ -31,7 +31,7 @@ class FakeSubject:
         visible = [name for name, owner in owners.items() if uid in (0, owner)]
         return {"sessions": visible, "policy": self.padding}
 
-    def explain_session(self, uid: int, name: str) -> dict[str, Any]:
+    def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         raise CallError("io.reaper.NoSuchSession", session=name[:200])
 
 

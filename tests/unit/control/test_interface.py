@@ -10,8 +10,10 @@ import pytest
 
 from reaper.control import methods
 from reaper.control.methods import CallError, Peer, describe_interface, reply_to
-from reaper.decide import tracking, view
+from reaper.decide import overrule, tracking, view
+from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Phase, Reason
+from reaper.decide.model import Order
 from reaper.decide.policy import Action, Match, Origin, Rule
 from reaper.decide.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
@@ -113,6 +115,7 @@ def conforms(value: Any, wanted: Any, where: str) -> None:
 # Sessions of every kind that there are.
 
 NOW = 1000 * SECOND
+HOLD = Hold(NOW, NOW + 60 * MINUTE, 1000, "alice", "a build")
 JOBS = Rule("jobs", Match(user=("nobody-else",)), make_limits(), ())
 
 
@@ -140,6 +143,9 @@ def every_session() -> list[tuple[Tracked, int]]:
         make(Origin.SSH, make_limits(warn_usec=(), action=Action.OBSERVE), 0),
         make(Origin.SSH, make_limits(), 10**6),
         make(Origin.SSH, make_limits(), 55, phase=Phase.WARNED, stages=2, first_warned_usec=NOW),
+        (overrule.hold(make(Origin.SSH, make_limits(), 0)[0], HOLD, NOW).tracked, NOW),
+        (overrule.hold(make(Origin.SSH, None, 0)[0], HOLD, NOW).tracked, NOW),
+        (overrule.dismiss(make(Origin.SSH, None, 0)[0], Order("root", "why"), NOW).tracked, NOW),
     ]
     return found
 
@@ -149,8 +155,8 @@ SESSIONS = every_session()
 
 def test_the_interface_is_ours():
     assert INTERFACE.name == methods.INTERFACE
-    assert set(INTERFACE.types) == {"Session", "PassedOver", "Explanation"}
-    assert set(INTERFACE.errors) == {"NoSuchSession", "NotAllowed"}
+    assert set(INTERFACE.types) == {"Hold", "Session", "PassedOver", "Explanation"}
+    assert set(INTERFACE.errors) == {"NoSuchSession", "NotAllowed", "Refused", "PolicyRejected"}
 
 
 @pytest.mark.parametrize("number", range(len(SESSIONS)))
@@ -173,9 +179,9 @@ def test_every_word_of_an_enum_can_be_answered(field):
     assert shown == INTERFACE.types["Session"][field]
 
 
-@pytest.mark.parametrize(("field", "words"), [("origin", Origin), ("phase", Phase)])
-def test_the_enums_are_those_of_the_code(field, words):
-    assert INTERFACE.types["Session"][field] == {each.value for each in words}
+def test_the_enums_are_those_of_the_code():
+    assert INTERFACE.types["Session"]["origin"] == {each.value for each in Origin}
+    assert INTERFACE.types["Session"]["phase"] == {"held", *(each.value for each in Phase)}
 
 
 def test_the_enums_that_know_nothing_as_well():
@@ -200,17 +206,51 @@ def test_what_may_be_null_sometimes_is(field):
 
 
 class FakeSubject:
+    is_policy_broken = False
+
     def list_sessions(self, uid: int) -> dict[str, Any]:
         return {"sessions": [view.of_session(*each) for each in SESSIONS], "policy": "p0l1cy"}
 
-    def explain_session(self, uid: int, name: str) -> dict[str, Any]:
+    def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         if name == "none":
             raise CallError("io.reaper.NoSuchSession", session=name)
         tracked, now = SESSIONS[0]
         return {"explanation": view.explain(tracked, None, frozenset(), now)}
 
+    def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
+        if name == "none":
+            raise CallError("io.reaper.Refused", why="why", hint="hint")
+        return {"hold": view.of_hold(HOLD, NOW), "shortened": "hold_max"}
 
-PARAMETERS: dict[str, dict[str, Any]] = {"List": {}, "Explain": {"session": "100"}}
+    def release_session(self, peer: Peer, name: str, why: str) -> None:
+        if name == "none":
+            raise CallError("io.reaper.NotAllowed", why="why")
+
+    def warn_session(self, peer: Peer, name: str, text: str) -> dict[str, Any]:
+        return {"terminals": ["pts/1"]}
+
+    def lock_session(self, peer: Peer, name: str) -> None:
+        pass
+
+    def terminate_session(self, peer: Peer, name: str, why: str, *, force: bool) -> None:
+        pass
+
+    def reload_policy(self) -> dict[str, Any]:
+        if self.is_policy_broken:
+            raise CallError("io.reaper.PolicyRejected", problems="line 1", policy="p0l1cy")
+        return {"policy": "p0l1cy"}
+
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "List": {},
+    "Explain": {"session": "100"},
+    "Hold": {"session": "100", "duration_usec": MINUTE, "why": "a build"},
+    "Release": {"session": "100", "why": "done"},
+    "Warn": {"session": "100", "text": "go home"},
+    "Lock": {"session": "100"},
+    "Terminate": {"session": "100", "why": "maintenance", "force": True},
+    "Reload": {},
+}
 
 
 def test_every_method_is_described_and_every_description_is_a_method():
@@ -226,10 +266,36 @@ def test_a_method_answers_as_described(name):
     conforms(reply["parameters"], answered, name)
 
 
-def test_an_error_is_as_described():
-    reply = reply_to({"method": "io.reaper.Explain", "parameters": {"session": "none"}}, Peer(1, 0), FakeSubject())
-    assert reply["error"] == "io.reaper.NoSuchSession"
-    conforms(reply["parameters"], INTERFACE.errors["NoSuchSession"], "NoSuchSession")
+@pytest.mark.parametrize("name", sorted(INTERFACE.methods))
+def test_what_may_be_null_may_be_left_out(name):
+    wanted, _ = INTERFACE.methods[name]
+    for spare in (None, ...):
+        given = {key: PARAMETERS[name][key] if not isinstance(kind, tuple) else spare for key, kind in wanted.items()}
+        sent = {key: value for key, value in given.items() if value is not ...}
+        reply = reply_to({"method": f"io.reaper.{name}", "parameters": sent}, Peer(1, 0), FakeSubject())
+        assert "error" not in reply
+
+
+ERRORS = [
+    ("Explain", {"session": "none"}, "NoSuchSession"),
+    ("Hold", {"session": "none"}, "Refused"),
+    ("Release", {"session": "none"}, "NotAllowed"),
+    ("Reload", {}, "PolicyRejected"),
+]
+
+
+@pytest.mark.parametrize(("method", "parameters", "error"), ERRORS)
+def test_an_error_is_as_described(method, parameters, error):
+    subject = FakeSubject()
+    subject.is_policy_broken = True
+    call = {"method": f"io.reaper.{method}", "parameters": {**PARAMETERS[method], **parameters}}
+    reply = reply_to(call, Peer(1, 0), subject)
+    assert reply["error"] == f"io.reaper.{error}"
+    conforms(reply["parameters"], INTERFACE.errors[error], error)
+
+
+def test_every_error_is_tested():
+    assert {error for _, _, error in ERRORS} == set(INTERFACE.errors)
 
 
 def test_the_service_describes_itself():

@@ -216,8 +216,8 @@ def test_nobody_is_judged_anew_before_the_hour(monkeypatch):
         bench.host.login(pid, f"pts/{pid}")
     bench.run(6)
     judged: list[object] = []
-    judge = bench.daemon._apply_policy
-    monkeypatch.setattr(bench.daemon, "_apply_policy", lambda key, now: (judged.append(key), judge(key, now)))
+    judge = bench.daemon.judge
+    monkeypatch.setattr(bench.daemon, "judge", lambda key, now: (judged.append(key), judge(key, now)))
     bench.run(100)
     assert judged == []
     bench.host.local = LATE

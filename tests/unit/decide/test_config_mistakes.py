@@ -21,13 +21,14 @@ EXAMPLE = "see reaper.yaml(5) for an example"
 NAME = "letters, digits and . _ @ - after a letter or digit, 64 at most"
 HOSTS = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
 RULE_KEYS = (
-    "known: action, activity, busy, busy_max, cpu_floor, grace, idle, kill, match, max, message, name, network_floor,"
-    " share_activity, warn"
+    "known: action, activity, busy, busy_max, cpu_floor, grace, hold_max, idle, kill, match, max, message, name,"
+    " network_floor, share_activity, warn"
 )
 TOP_KEYS = "known: brake, ceiling, environment, environments, poll, rules, terminal_servers"
 LINES = "write lines of key: value"
 KEY_VALUE = "write key: value"
 POLL = "more often costs CPU for nothing, more seldom dates activity badly"
+HOLD = "a hold is an exception for a while: from 0, for none, to 1w"
 NOBODY = "a program that prints is nobody who is there: remove it"
 SHELL = "every session has a shell: write the names of programs, such as rsync"
 BUSY = "a program puts an end off and does not prevent it: from 0 to 1w"
@@ -223,7 +224,9 @@ LATER = [
         "2:13: lock_for is not in this version of reaper",
         "remove it: sessions are ended, not locked",
     ),
-    (rule("hold_max: 1h"), "2:13: hold_max is not in this version of reaper", "remove it: there are no holds"),
+    (rule("hold_max: never"), "2:23: 'never' is not a duration", "this cannot be never: it needs a length of time"),
+    (rule("hold_max: 8d"), "2:23: 8d is longer than 1w", HOLD),
+    ("ceiling: {hold_max: 8d}", "1:21: 8d is longer than 1w", HOLD),
     (rule("activity: [input, output]"), "2:31: 'output' is not in this version of reaper", NOBODY),
 ]
 

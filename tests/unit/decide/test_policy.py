@@ -43,14 +43,14 @@ def test_built_in():
     assert BUILT_IN.environment == "standard"
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
-    rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, (), 4 * HOUR)
+    rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, (), 4 * HOUR, 0)
     standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), Template(), Action.TERMINATE, Kill.TERMINAL, *rest)
     restricted = Limits(
         10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), Template(), Action.TERMINATE, Kill.SESSION, *rest
     )
     assert BUILT_IN.environments == {"standard": standard, "restricted": restricted}
     assert (BUILT_IN.brake.sessions, BUILT_IN.brake.per_usec) == (10, MINUTE)
-    assert BUILT_IN.ceiling == Ceiling(None, None, None, ())
+    assert BUILT_IN.ceiling == Ceiling(None, None, None, None, ())
 
 
 def test_without_rules_the_environment_stands():
@@ -145,7 +145,7 @@ def test_the_id_is_of_what_is_enforced():
 
 
 def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
-    assert BUILT_IN.id == "9aa5f5a35a3a"
+    assert BUILT_IN.id == "eff4961554e2"
 
 
 @pytest.mark.parametrize("elevated", [True, False])

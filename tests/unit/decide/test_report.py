@@ -8,8 +8,9 @@ import pytest
 
 from reaper.decide import messages, report, tracking
 from reaper.decide.events import FIELDS, Event, Kind
+from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Fact, Reason, Tell
-from reaper.decide.model import Program, Usage
+from reaper.decide.model import Order, Program, Usage
 from reaper.decide.policy import Action, Brake
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
@@ -216,6 +217,66 @@ def test_every_kind_is_reported_by_something():
         Kind.POLICY_REJECTED,
         Kind.BRAKE,
         Kind.CLOCK_STEPPED,
+        Kind.HELD,
+        Kind.RELEASED,
     }
     assert by_fact | others == set(Kind)
     assert len({kind.message_id for kind in Kind}) == len(Kind)
+
+
+def test_an_end_that_was_ordered():
+    """Not a word of a limit: it was none."""
+    order = Order("root (session 7 of bob)", "maintenance\x1b[2J")
+    found = replace(tracked(), order=order)
+    ending = report.of_tell(Tell(Fact.ENDING, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    why = "maintenance\\x1b[2J"
+    assert ending.message == f"Session {ALICE[8:]} is being ended, as root (session 7 of bob) ordered: {why}."
+    assert ending.fields == {
+        **COMMON,
+        **NOW_IDLE,
+        "reason": "order",
+        "by": "root (session 7 of bob)",
+        "why": why,
+        "limit_usec": "0",
+    }
+    freed = report.of_tell(
+        Tell(Fact.TERMINATED, Reason.IDLE, MINUTE), found, "p0l1cy", LATER, freed=Usage(3, 4096, 2 * SECOND)
+    )
+    assert freed.message.endswith(
+        f"is ended, as {order.by} ordered: {why}: 3 processes, 4 KiB of memory and 2s of CPU time freed."
+    )
+
+
+def test_a_hold_and_its_end():
+    found = replace(tracked(), hold=Hold(LATER, LATER + 2 * 60 * MINUTE, 1000, "alice", "a long\nbuild"))
+    held = report.held(found, "p0l1cy", LATER)
+    assert held.message == f"{ALICE} is held for 2h by alice: a long\\nbuild."
+    assert held.fields == {**COMMON, "by": "alice", "why": "a long\\nbuild", "left_usec": str(2 * 60 * MINUTE)}
+    released = report.released(found, "p0l1cy", "root", "done\a")
+    assert released.message == f"{ALICE} is not held any more by root: done\\x07 (held by alice: a long\\nbuild)."
+    assert released.fields == {**COMMON, "by": "root", "why": "done\\x07"}
+    assert report.released(found, "", "", "its time is over").message.startswith(
+        f"{ALICE} is not held any more: its time"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "terminals", "told"),
+    [
+        ("", ["pts/1"], "is warned by root on pts/1"),
+        ("go\x1b home", ["pts/1", "pts/2"], "is warned by root on pts/1, pts/2: go\\x1b home"),
+        ("", [], "is warned by root on no terminal, as none takes it"),
+    ],
+)
+def test_a_warning_that_an_administrator_gave(text, terminals, told):
+    event = report.warned_by(tracked(), "p0l1cy", "root", text, terminals)
+    assert (event.kind, event.message) == (Kind.WARNED, f"{ALICE} {told}.")
+    assert event.fields == {**COMMON, "by": "root", "why": messages.plain(text)}
+
+
+@pytest.mark.parametrize("fact", [Fact.WARNED, Fact.OBSERVED])
+def test_what_would_have_happened_to_a_held_session(fact):
+    found = replace(tracked(Action.OBSERVE), hold=Hold(LATER, LATER + MINUTE, 0, "root", "x"))
+    event = report.of_tell(Tell(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    assert "(held)" in event.message
+    assert event.fields["observed"] == "1"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from reaper.decide import snapshot
 from reaper.decide.brake import Ledger
+from reaper.decide.hold import Hold
+from reaper.decide.model import Order
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
@@ -61,3 +64,29 @@ def test_a_state_that_is_not_whole_is_refused(state, spoil, why):
     lines = spoil(list(snapshot.encode_lines(state)))
     with pytest.raises(ReaperError, match=why):
         snapshot.decode("".join(lines), "b00t")
+
+
+@pytest.mark.parametrize("hold", [None, Hold(1, 2, 0, "root", "why \u2603")])
+@pytest.mark.parametrize("order", [None, Order("root", "why")])
+def test_what_somebody_said_of_a_session_outlives_the_daemon(state, hold, order):
+    first, *others = state.sessions
+    said = replace(state, sessions=(replace(first, hold=hold, order=order), *others))
+    back = snapshot.decode(snapshot.encode(said), "b00t")
+    assert (back.sessions[0].hold, back.sessions[0].order) == (hold, order)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hold", [1, 2, 0, "root"]),
+        ("hold", [1, "2", 0, "root", ""]),
+        ("hold", 7),
+        ("order", ["root"]),
+        ("order", [1, 2]),
+    ],
+)
+def test_what_nobody_can_have_said_is_refused(state, name, value):
+    first, *rest = snapshot.encode(state).splitlines()
+    spoiled = json.dumps({**json.loads(rest[0]), name: value})
+    with pytest.raises(ReaperError):
+        snapshot.decode("\n".join([first, spoiled, *rest[1:]]), "b00t")

@@ -1,0 +1,132 @@
+"""What the daemon answers on its socket: the one implementation of control.methods.Subject.
+
+Who may ask for what is settled in control/methods.py, but for whose session it is, which is settled here: a person who
+names another's is told what they would be told if there were none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, TypeVar
+
+from reaper.act.journal import Journal
+from reaper.control.methods import CallError, Peer
+from reaper.daemon import Daemon
+from reaper.daemon.requests import Requests
+from reaper.decide import view
+from reaper.decide.hold import Hold
+from reaper.decide.model import Order
+from reaper.decide.tracking import Tracked
+from reaper.errors import ReaperError
+from reaper.sense.host import Host
+
+T = TypeVar("T")
+
+
+class Answers:
+    """Answers from what the daemon knows; `reload` reads the policy files anew and returns what is wrong with them."""
+
+    def __init__(self, host: Host, daemon: Daemon, journal: Journal, reload: Callable[[], str]) -> None:
+        self._host, self._daemon, self._reload = host, daemon, reload
+        self._requests = Requests(daemon, journal)
+
+    def list_sessions(self, uid: int) -> dict[str, Any]:
+        """The answer to io.reaper.List."""
+        now_usec = self._host.clock().boot_usec
+        visible = [each for each in self._daemon.sessions.values() if uid in (0, each.session.uid)]
+        return {"sessions": [view.of_session(each, now_usec) for each in visible], "policy": self._daemon.policy_id}
+
+    def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
+        """The answer to io.reaper.Explain."""
+        tracked = self._named(peer, name)
+        policy = self._daemon.policy
+        groups = (self._daemon.groups.of(tracked.session, policy) if policy else None) or frozenset[str]()
+        return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec, self._daemon.local)}
+
+    def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
+        """The answer to io.reaper.Hold."""
+        now = self._host.clock()
+        tracked = self._named(peer, name)
+        until_usec = now.boot_usec + duration_usec
+        wanted = Hold(now.boot_usec, until_usec, peer.uid, self._who(peer), why)
+        shortened = _granted(lambda: self._requests.hold(tracked.session.key, wanted, now))
+        hold = self._daemon.sessions[tracked.session.key].hold
+        assert hold is not None
+        return {"hold": view.of_hold(hold, now.boot_usec), "shortened": shortened}
+
+    def release_session(self, peer: Peer, name: str, why: str) -> None:
+        """Does what io.reaper.Release says."""
+        key = self._named(peer, name).session.key
+        _granted(lambda: self._requests.release(key, peer.uid, self._who(peer), why, self._host.clock()))
+
+    def warn_session(self, peer: Peer, name: str, text: str) -> dict[str, Any]:
+        """The answer to io.reaper.Warn."""
+        key = self._named(peer, name).session.key
+        return {
+            "terminals": _granted(lambda: self._requests.warn(key, self._who(peer), text, self._host.clock())),
+        }
+
+    def lock_session(self, peer: Peer, name: str) -> None:
+        """Does what io.reaper.Lock says."""
+        key = self._named(peer, name).session.key
+        _granted(lambda: self._requests.lock(key))
+
+    def terminate_session(self, peer: Peer, name: str, why: str, *, force: bool) -> None:
+        """Does what io.reaper.Terminate says."""
+        key, order = self._named(peer, name).session.key, Order(self._who(peer), why)
+        _granted(lambda: self._requests.terminate(key, order, self._host.clock(), force=force))
+
+    def reload_policy(self) -> dict[str, Any]:
+        """The answer to io.reaper.Reload."""
+        rejected = self._reload()
+        if rejected:
+            raise CallError("io.reaper.PolicyRejected", problems=rejected, policy=self._daemon.policy_id)
+        return {"policy": self._daemon.policy_id}
+
+    def _named(self, peer: Peer, name: str) -> Tracked:
+        """The session of that name that a person may see; also one that was opened since the last poll."""
+        tracked = self._find(peer, name)
+        if tracked is None:
+            self._daemon.discover(self._host.clock())
+            tracked = self._find(peer, name)
+        if tracked is None:
+            raise CallError("io.reaper.NoSuchSession", session=name[:200])
+        return tracked
+
+    def _who(self, peer: Peer) -> str:
+        """Who asks, in words: a user, and where root asks the session that it was done from."""
+        scope = self._host.scope_of(peer.pid)
+        here = next(
+            (each.session for each in self._daemon.sessions.values() if scope and each.session.scope == scope), None
+        )
+        user = (
+            "root"
+            if peer.uid == 0
+            else next(
+                (each.session.user for each in self._daemon.sessions.values() if each.session.uid == peer.uid),
+                str(peer.uid),
+            )
+        )
+        return f"{user} (session {here.name} of {here.user})" if here is not None and peer.uid == 0 else user
+
+    def _find(self, peer: Peer, name: str) -> Tracked | None:
+        terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
+        scope = self._host.scope_of(peer.pid) if name == "self" else ""
+        for tracked in self._daemon.sessions.values():
+            session = tracked.session
+            if peer.uid not in (0, session.uid):
+                continue
+            if name in (session.name, str(session.key)) or terminal in tracked.terminals:
+                return tracked
+            if scope and session.scope == scope:
+                return tracked
+        return None
+
+
+def _granted(request: Callable[[], T]) -> T:
+    """Carries out a request. One that cannot be granted becomes the error on the wire that says so."""
+    try:
+        return request()
+    except ReaperError as error:
+        if error.problem == "not-allowed":
+            raise CallError("io.reaper.NotAllowed", why=str(error)) from error
+        raise CallError("io.reaper.Refused", why=error.message, hint=error.hint) from error

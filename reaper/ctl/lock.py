@@ -1,0 +1,23 @@
+"""reaperctl lock: have the desktop of a graphical session lock its screen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from reaper.ctl import session
+
+HELP = "have the desktop of a graphical session lock its screen"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    session.add_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints that it was asked to. Raises ReaperError where the daemon does not answer, or it cannot be locked."""
+    answer = session.call_for("io.reaper.Lock", options.session, {})
+    print(json.dumps(answer, indent=2) if options.json else "its desktop was asked to lock it")
+    return 0

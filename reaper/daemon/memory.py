@@ -1,0 +1,38 @@
+"""What outlives the daemon: its state, written so that a restart changes no outcome."""
+
+from __future__ import annotations
+
+from reaper.act.actor import Actor
+from reaper.act.journal import Journal
+from reaper.decide import snapshot
+from reaper.decide.duration import USEC_PER_SEC
+from reaper.decide.events import Priority
+from reaper.decide.snapshot import Snapshot
+
+# Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.
+SAVE_USEC = 60 * USEC_PER_SEC
+
+
+class Memory:
+    """Writes the state. Says so once where it cannot, and goes on. Times are boot-time microseconds."""
+
+    def __init__(self, actor: Actor, journal: Journal) -> None:
+        self._actor, self._journal = actor, journal
+        self._has_failed = False
+        self._saved_usec = 0
+
+    def is_old(self, now_usec: int) -> bool:
+        """Whether it is time to save, if nothing has happened that must be saved at once."""
+        return now_usec - self._saved_usec >= SAVE_USEC
+
+    def save(self, state: Snapshot, now_usec: int) -> None:
+        """Puts a state in the place of the last."""
+        self._saved_usec = now_usec
+        try:
+            self._actor.write_state(snapshot.encode_lines(state))
+        except OSError as error:
+            if not self._has_failed:
+                self._journal.note(Priority.ERR, f"cannot save the state: {error}; a restart would begin anew")
+            self._has_failed = True
+        else:
+            self._has_failed = False

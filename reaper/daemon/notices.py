@@ -1,0 +1,36 @@
+"""What an administrator is told as they become root: the holds that are in force on the host."""
+
+from __future__ import annotations
+
+from reaper.act.messenger import Messenger
+from reaper.decide.model import SessionKey
+from reaper.decide.tracking import Tracked
+
+
+class Notices:
+    """Tells each session once, in which root logs in or begins to act, as soon as it has a terminal."""
+
+    def __init__(self, messenger: Messenger) -> None:
+        self._messenger = messenger
+        self._told: set[SessionKey] = set()
+
+    def remember(self, tracked: Tracked) -> None:
+        """A session of the daemon before this one, which has told it whatever there was."""
+        if tracked.elevated or tracked.session.uid == 0:
+            self._told.add(tracked.session.key)
+
+    def look(self, sessions: dict[SessionKey, Tracked], now_usec: int) -> None:
+        """Tells the sessions that are elevated since the last look."""
+        self._told &= sessions.keys()
+        fresh = [
+            tracked
+            for key, tracked in sessions.items()
+            if tracked.elevated and tracked.readings and key not in self._told
+        ]
+        if not fresh:
+            return
+        held = [tracked for tracked in sessions.values() if tracked.hold is not None]
+        for tracked in fresh:
+            self._told.add(tracked.session.key)
+            if held:
+                self._messenger.announce(tracked, held, now_usec)

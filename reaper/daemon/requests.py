@@ -1,0 +1,124 @@
+"""What people ask the daemon to do with a session: hold it, let it go, warn its person, end it.
+
+Who may ask for what is settled before (control/, service.py); whether it can be is settled here. A request that cannot
+be granted raises ReaperError and changes nothing.
+"""
+
+from __future__ import annotations
+
+from reaper.act.journal import Journal
+from reaper.daemon.core import Daemon
+from reaper.decide import hold as holds
+from reaper.decide import overrule, report, tracking
+from reaper.decide.hold import Hold
+from reaper.decide.lifecycle import Phase, Warn
+from reaper.decide.model import Instant, Order, SessionKey
+from reaper.decide.policy import Action, Origin
+from reaper.decide.tracking import Tracked
+from reaper.errors import ReaperError
+
+
+class Requests:
+    """Carries requests out. `by` says in words who asks."""
+
+    def __init__(self, daemon: Daemon, journal: Journal) -> None:
+        self._daemon, self._journal = daemon, journal
+
+    def hold(self, key: SessionKey, wanted: Hold, now: Instant) -> str:
+        """Holds a session; returns what made the hold shorter than wanted, or "".
+
+        Raises ReaperError where it would be none at all, or the session is being ended.
+        """
+        daemon = self._daemon
+        daemon.look(key, now)
+        tracked = daemon.sessions[key]
+        if tracked.life.phase in (Phase.ENDING, Phase.GONE):
+            raise ReaperError("ending", "the session is being ended already")
+        _require_own(tracked.hold, wanted.uid)
+        shortened = ""
+        if daemon.policy is None or tracked.limits is None:
+            latest, bound = wanted.since_usec + (holds.LONGEST_HOLD_USEC if wanted.uid == 0 else 0), "no policy"
+        else:
+            bounds = tracking.bounds(tracked, daemon.policy, tracked.rule, tracked.limits)
+            latest, bound = holds.latest_usec(bounds, wanted.uid, wanted.since_usec)
+        if latest <= now.boot_usec:
+            raise ReaperError("not-allowed", _why_not(bound, tracked.rule), "ask an administrator")
+        if latest < wanted.until_usec:
+            wanted, shortened = wanted._replace(until_usec=latest), bound
+        change = overrule.hold(tracked, wanted, now.boot_usec)
+        self._journal.send(report.held(change.tracked, daemon.policy_id, now.boot_usec))
+        daemon.commit(key, change, now)
+        daemon.save()
+        return shortened
+
+    def release(self, key: SessionKey, uid: int, by: str, why: str, now: Instant) -> None:
+        """Ends a hold. Raises ReaperError where there is none, or it is another's."""
+        hold = self._daemon.sessions[key].hold
+        if hold is None:
+            raise ReaperError("not-held", "the session is not held")
+        _require_own(hold, uid)
+        self._daemon.release(key, by, why or "released", now)
+        self._daemon.save()
+
+    def warn(self, key: SessionKey, by: str, text: str, now: Instant) -> list[str]:
+        """Tells the person when their session ends, or what an administrator has to say; returns on which terminals.
+
+        Raises ReaperError where there is nothing to tell, as nothing would end the session.
+        """
+        tracked = self._daemon.sessions[key]
+        messenger = self._daemon.messenger
+        told = messenger.notify(tracked, by, text) if text else messenger.remind(tracked, _due(tracked, now), now)
+        self._journal.send(report.warned_by(tracked, self._daemon.policy_id, by, text, told))
+        return told
+
+    def lock(self, key: SessionKey) -> None:
+        """Has the desktop of a graphical session lock it. Raises ReaperError for any other, or where that fails."""
+        session = self._daemon.sessions[key].session
+        if session.origin is not Origin.GRAPHICAL or not session.session_id:
+            raise ReaperError("not-lockable", "only graphical sessions can be locked", "warn or terminate it")
+        self._daemon.actor.lock(session.session_id)
+
+    def terminate(self, key: SessionKey, order: Order, now: Instant, *, force: bool) -> None:
+        """Begins the end of a session, whatever its limits, the brake and programs that are busy say.
+
+        Raises ReaperError where it is held or only observed and this is not forced, or where it is being ended already.
+        """
+        daemon = self._daemon
+        tracked = daemon.sessions[key]
+        if tracked.life.phase in (Phase.ENDING, Phase.GONE):
+            raise ReaperError("ending", "the session is being ended already")
+        if tracked.hold is not None and not force:
+            raise ReaperError("held", f"{tracked.hold.by} holds the session", "release it first, or use --force")
+        observed = tracked.limits is not None and tracked.limits.action is Action.OBSERVE
+        if observed and tracked.hold is None and not force:
+            raise ReaperError("observed", f"its rule {tracked.rule} only observes", "use --force")
+        if tracked.hold is not None:
+            self._journal.send(report.released(tracked, daemon.policy_id, order.by, "the session is ended"))
+        change = overrule.dismiss(tracked, order, now.boot_usec)
+        daemon.sessions[key] = change.tracked
+        daemon.save()  # before the act, as for any end
+        daemon.commit(key, change, now)
+
+
+def _require_own(hold: Hold | None, uid: int) -> None:
+    if hold is not None and uid not in (0, hold.uid):
+        raise ReaperError("not-allowed", f"{hold.by} holds the session, and only who holds it and root may change that")
+
+
+def _due(tracked: Tracked, now: Instant) -> Warn:
+    """What there is to warn of. Raises ReaperError where that is nothing."""
+    hint = "say what to tell the person"
+    end = tracking.deadline(tracked)
+    if end is None or tracked.hold is not None or tracked.limits is None:
+        raise ReaperError("nothing-due", "nothing is going to end the session", hint)
+    if tracked.limits.action is Action.OBSERVE:
+        raise ReaperError("nothing-due", f"its rule {tracked.rule} only observes", hint)
+    return Warn(end.reason, max(0, end.usec - now.boot_usec))
+
+
+def _why_not(bound: str, rule: str) -> str:
+    if bound == "hold_max":
+        return f"the rule {rule} lets its users hold no session any longer"
+    if bound == "no policy":
+        return "there is no policy that would let users hold a session"
+    return f"the {bound.replace(': ', 's ')} lets nobody hold the session any longer"

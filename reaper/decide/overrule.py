@@ -1,0 +1,37 @@
+"""What somebody's word changes about a session: a hold, the end of one, an end that no limit asks for.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reaper.decide import lifecycle
+from reaper.decide.hold import Hold, held
+from reaper.decide.lifecycle import Act, Stimulus
+from reaper.decide.model import Order
+from reaper.decide.policy import BUILT_IN, Action
+from reaper.decide.tracking import Change, Tracked, go_on, scheduled
+
+
+def hold(tracked: Tracked, wanted: Hold, now_usec: int) -> Change:
+    """Holds a session; a warning that was given is withdrawn. A hold that there was gives way to this one."""
+    life, limits = tracked.life, tracked.limits
+    acts: list[Act] = []
+    if limits is not None:
+        opened = tracked.session.opened_usec
+        life, acts = lifecycle.step(life, Stimulus.POLICY, limits, opened, now_usec)
+        limits = held(limits)
+    return go_on(replace(tracked, hold=wanted, limits=limits), life, acts)
+
+
+def release(tracked: Tracked) -> Tracked:
+    """The session without its hold. Its limits stay those of a held one until its rule is asked for anew."""
+    return scheduled(replace(tracked, hold=None))
+
+
+def dismiss(tracked: Tracked, order: Order, now_usec: int) -> Change:
+    """Begins the end of a session at somebody's word, whatever its limits say; neither hold nor `observe` keeps it."""
+    limits = replace(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], action=Action.TERMINATE)
+    opened = tracked.session.opened_usec
+    life, _ = lifecycle.step(tracked.life, Stimulus.POLICY, limits, opened, now_usec)
+    life, acts = lifecycle.step(life, Stimulus.LIMIT, limits, opened, now_usec)
+    return go_on(replace(tracked, limits=limits, hold=None, order=order), life, acts)

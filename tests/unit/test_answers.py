@@ -1,0 +1,210 @@
+"""Who may ask the daemon for what: every verb, by root, by whose session it is, and by others."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from reaper.answers import Answers
+from reaper.control import methods
+from reaper.control.methods import Peer, Subject, reply_to
+from reaper.decide.hold import LONGEST_HOLD_USEC, LONGEST_REASON
+from reaper.decide.policy import Origin
+from reaper.errors import ReaperError
+from tests.unit.bench import Bench
+from tests.unit.daemon.seen import shown
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.simulated import MINUTE
+
+ROOT, ALICE, BOB, NOBODY = Peer(1, 0), Peer(1, 1000), Peer(1, 1001), Peer(1, 65534)
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "Explain": {"session": "100"},
+    "Hold": {"session": "100", "duration_usec": MINUTE, "why": "a build"},
+    "Release": {"session": "100"},
+    "Warn": {"session": "100"},
+    "Lock": {"session": "300"},
+    "Terminate": {"session": "100", "why": "maintenance"},
+    "List": {},
+    "Reload": {},
+}
+NO_SUCH, NOT_ALLOWED = "io.reaper.NoSuchSession", "io.reaper.NotAllowed"
+# For each verb what root is told, whose session it is, and anybody else; "" where it is done.
+WHO_MAY = {
+    "List": ("", "", ""),
+    "Explain": ("", "", NO_SUCH),
+    "Hold": ("", "", NO_SUCH),
+    "Release": ("", "", NO_SUCH),
+    "Warn": ("", NOT_ALLOWED, NOT_ALLOWED),
+    "Lock": ("", NOT_ALLOWED, NOT_ALLOWED),
+    "Terminate": ("", NOT_ALLOWED, NOT_ALLOWED),
+    "Reload": ("", NOT_ALLOWED, NOT_ALLOWED),
+}
+
+
+class Stand:
+    """Alice's session and bob's, and a desktop of alice's."""
+
+    def __init__(self) -> None:
+        self.bench = Bench(make_policy(make_limits(hold_max_usec=60 * MINUTE)))
+        self.alice = self.bench.host.login(100, "pts/1")
+        self.bob = self.bench.host.login(200, "pts/2", user="bob", uid=1001)
+        self.bench.host.login(300, origin=Origin.GRAPHICAL)
+        self.bench.run(1)
+        self.rejected = ""
+        self.reloads = 0
+        bench = self.bench
+        self.answers = Answers(bench.host, bench.daemon, bench.journal, self.reload)  # type: ignore[arg-type]
+
+    def reload(self) -> str:
+        self.reloads += 1
+        return self.rejected
+
+    def ask(self, verb: str, peer: Peer, **parameters: Any) -> dict[str, Any]:
+        """The answer; {"error": ...} for one that says no."""
+        call = {"method": f"io.reaper.{verb}", "parameters": {**PARAMETERS[verb], **parameters}}
+        return reply_to(call, peer, self.answers)
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand()
+
+
+def test_every_verb_is_asked_for():
+    ours = {name.rpartition(".")[2] for name in methods._METHODS if name.startswith("io.reaper.")}
+    assert ours == set(WHO_MAY) == set(PARAMETERS)
+    for name, method in inspect.getmembers(Subject, inspect.isfunction):
+        if not name.startswith("_"):
+            assert inspect.signature(method) == inspect.signature(getattr(Answers, name))
+
+
+@pytest.mark.parametrize("verb", sorted(WHO_MAY))
+@pytest.mark.parametrize(("peer", "column"), [(ROOT, 0), (ALICE, 1), (BOB, 2), (NOBODY, 2)])
+def test_who_may(stand, verb, peer, column):
+    if verb == "Release":
+        stand.ask("Hold", ALICE)
+    before = stand.bench.words()
+    reply = stand.ask(verb, peer)
+    assert reply.get("error", "") == WHO_MAY[verb][column]
+    if "error" in reply:
+        assert stand.bench.words() == before
+        assert stand.bench.actor.locked == []
+        assert stand.reloads == 0
+
+
+@pytest.mark.parametrize("verb", ["Explain", "Hold", "Release", "Warn", "Lock", "Terminate"])
+def test_a_session_that_is_not_there(stand, verb):
+    reply = stand.ask(verb, ROOT, session="x" * 5000)
+    assert reply == {"error": NO_SUCH, "parameters": {"session": "x" * 200}}
+
+
+WRONG = [
+    ("Hold", {"duration_usec": 0}),
+    ("Hold", {"duration_usec": -1}),
+    ("Hold", {"duration_usec": LONGEST_HOLD_USEC + 1}),
+    ("Hold", {"duration_usec": 1.5}),
+    ("Hold", {"duration_usec": True}),
+    ("Hold", {"duration_usec": "1h"}),
+    ("Hold", {"duration_usec": None}),
+    ("Hold", {"why": ""}),
+    ("Hold", {"why": "  "}),
+    ("Hold", {"why": None}),
+    ("Hold", {"why": "x" * (LONGEST_REASON + 1)}),
+    ("Hold", {"why": "a\nb"}),
+    ("Hold", {"why": 7}),
+    ("Hold", {"session": ""}),
+    ("Hold", {"session": 100}),
+    ("Release", {"why": "a\x1b[2J"}),
+    ("Warn", {"text": "x" * (LONGEST_REASON + 1)}),
+    ("Warn", {"text": ["x"]}),
+    ("Terminate", {"why": ""}),
+    ("Terminate", {"force": "yes"}),
+    ("Terminate", {"force": 2}),
+]
+
+
+@pytest.mark.parametrize(("verb", "parameters"), WRONG)
+def test_what_is_no_request_is_refused(stand, verb, parameters):
+    before = stand.bench.words()
+    reply = stand.ask(verb, ROOT, **parameters)
+    assert reply["error"] == "org.varlink.service.InvalidParameter"
+    assert reply["parameters"] == {"parameter": next(iter(parameters))}
+    assert stand.bench.words() == before
+
+
+def test_what_cannot_be_granted_says_why_and_what_to_do(stand):
+    reply = stand.ask("Lock", ROOT, session="100")
+    assert reply["error"] == "io.reaper.Refused"
+    assert reply["parameters"] == {"why": "only graphical sessions can be locked", "hint": "warn or terminate it"}
+    stand.bench.actor.lock_trouble = ReaperError("lock-failed", "logind refuses")
+    assert stand.ask("Lock", ROOT)["parameters"] == {"why": "logind refuses", "hint": ""}
+
+
+def test_a_hold_that_the_policy_does_not_grant(stand):
+    stand.bench.adopt(make_policy())
+    reply = stand.ask("Hold", ALICE)
+    assert reply["error"] == NOT_ALLOWED
+    assert "lets its users hold no session any longer (ask an administrator)" in reply["parameters"]["why"]
+
+
+def test_a_hold_says_for_how_long(stand):
+    reply = stand.ask("Hold", ALICE, duration_usec=2 * 60 * MINUTE)["parameters"]
+    assert reply["hold"]["by"] == "alice"
+    assert reply["hold"]["why"] == "a build"
+    assert 0 < reply["hold"]["left_usec"] < 2 * 60 * MINUTE
+    assert reply["shortened"] == "hold_max"
+    shown = stand.ask("Explain", ALICE)["parameters"]["explanation"]
+    assert shown["session"]["phase"] == "held"
+    assert any("It is held for" in line and "by alice: a build" in line for line in shown["text"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "by"),
+    [
+        (Peer(1, 0), "root"),
+        (Peer(201, 0), "root (session 200 of bob)"),
+        (Peer(101, 1000), "alice"),
+        (Peer(1, 1000), "alice"),
+    ],
+)
+def test_who_asked_is_told(stand, peer, by):
+    """Root's word is that of whose session it came from."""
+    stand.ask("Hold", peer)
+    assert [event.fields["by"] for event in stand.bench.told(100, "held")] == [by]
+
+
+def test_a_policy_that_does_not_parse(stand):
+    stand.rejected = "reaper.yaml:3:5: no such key"
+    reply = stand.ask("Reload", ROOT)
+    assert reply["error"] == "io.reaper.PolicyRejected"
+    assert reply["parameters"] == {"problems": stand.rejected, "policy": stand.bench.daemon.policy_id}
+    stand.rejected = ""
+    assert stand.ask("Reload", ROOT)["parameters"] == {"policy": stand.bench.daemon.policy_id}
+
+
+def test_an_end_is_told_to_the_person(stand):
+    stand.ask("Terminate", Peer(201, 0))
+    (text,) = shown(stand.alice)
+    assert "root (session 200 of bob) ended it: maintenance." in text
+    assert shown(stand.bob, "pts/2") == []
+
+
+def test_a_session_that_was_opened_since_the_last_poll(stand):
+    stand.bench.host.login(400, "pts/4", user="carol", uid=1003)
+    assert "error" not in stand.ask("Explain", Peer(1, 1003), session="pts/4")
+    assert stand.ask("Explain", BOB, session="400")["error"] == NO_SUCH
+
+
+def test_ones_own_session(stand):
+    """That of the process that calls; and a process that is in the session of another is told of none."""
+    assert (
+        stand.ask("Explain", Peer(101, 1000), session="self")["parameters"]["explanation"]["session"]["session"]
+        == "100"
+    )
+    assert (
+        stand.ask("Explain", Peer(201, 0), session="self")["parameters"]["explanation"]["session"]["session"] == "200"
+    )
+    assert stand.ask("Explain", Peer(201, 1000), session="self")["error"] == NO_SUCH
+    assert stand.ask("Explain", Peer(9999, 0), session="self")["error"] == NO_SUCH
