@@ -21,6 +21,7 @@ def quick_polls(host: Host) -> Iterator[None]:
 
 def session_of(host: Host, person: str) -> dict[str, Any]:
     """What reaperctl lists of a person's one session."""
+    wait_event(host, person, "opened")
     answer = json.loads(host.run(["reaperctl", "list", "--json"]).stdout)
     (found,) = [each for each in answer["sessions"] if each["user"] == person]
     return dict(found)
@@ -75,11 +76,11 @@ def test_nobody_touches_the_session_of_another(host: Host, person: str) -> None:
             name = session_of(host, person)["session"]
             for verb in (f"hold {name} 1h --reason x", f"release {name}", f"explain {name}"):
                 other.send(f"reaperctl {verb}; echo status=$?\n")
-                other.expect(rf"no session '{name}' that you may see.*status=1", 20)
+                other.expect(rf"no session '{name}' that you may see[\s\S]*status=1", 20)
             for verb in (f"warn {name} hi", f"terminate {name} --reason x --force", f"lock {name}", "reload"):
                 for terminal in (owner, other):
                     terminal.send(f"reaperctl {verb}; echo status=$?\n")
-                    terminal.expect(r"not allowed: only root may.*status=4", 20)
+                    terminal.expect(r"not allowed: only root may[\s\S]*status=4", 20)
             assert session_of(host, person)["hold"] is None
     finally:
         host.remove_user(f"{person}x")
@@ -98,7 +99,7 @@ def test_root_holds_and_releases(host: Host, person: str) -> None:
             root.expect(rf"reaper: session {name} of {person} is held for .* more, by root: a long build", 20)
         assert refused(host, "terminate", name, "--reason", "x")[0] == 1
         terminal.send(f"reaperctl release {name}; echo status=$?\n")
-        terminal.expect(r"not allowed: root holds the session.*status=4", 20)
+        terminal.expect(r"not allowed: root holds the session[\s\S]*status=4", 20)
         assert host.run(["reaperctl", "release", name, "--reason", "the build is done"]).stdout == "released\n"
         (entry,) = host.journal(REAPER_USER=person, REAPER_EVENT="released")
         assert (entry["REAPER_BY"], entry["REAPER_WHY"]) == ("root", "the build is done")
