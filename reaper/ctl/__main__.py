@@ -21,6 +21,7 @@ SUBCOMMANDS = (
     "terminate",
     "check",
     "reload",
+    "log",
 )
 EXIT_FAILED, EXIT_ABSENT, EXIT_NOT_ALLOWED, EXIT_BAD_CONFIGURATION = 1, 3, 4, 78
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DaemonRefusedError as error:
         return _fail(error, _REFUSALS.get(error.name, EXIT_FAILED))
     except ReaperError as error:
-        return _fail(error, EXIT_FAILED)
+        return _fail(error, EXIT_NOT_ALLOWED if error.problem == "not-allowed" else EXIT_FAILED)
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stderr.close()
         return EXIT_FAILED

@@ -10,6 +10,7 @@ from typing import Callable
 import pytest
 
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
+from reaper.decide.events import Kind
 
 from .test_manual import options, subparsers
 from .tree import ROOT, require, run, told
@@ -103,6 +104,13 @@ def test_sessions(shell):
     assert set(SESSIONS) <= offer("reaperctl explain ")
     assert offer("reaperctl explain 4") == {"4711.287364"}
     assert not set(SESSIONS) & offer("reaperctl list ")
+
+
+def test_events_of_the_log(shell):
+    offer = shell(with_sessions(SESSIONS))
+    assert set(SESSIONS) <= offer("reaperctl log ")
+    assert offer("reaperctl log --event ") == {kind.word for kind in Kind}
+    assert offer("reaperctl log --event clo") == {"closed", "clock-stepped"}
 
 
 def test_no_daemon_no_sessions_and_no_noise(shell):

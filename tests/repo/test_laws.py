@@ -29,8 +29,10 @@ LAYERS = {
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
     "reaper.control": ("reaper.control", "reaper.decide", "reaper.errors", "reaper.__version__"),
+    # The journal read back: it neither looks at the host nor acts, and needs no daemon.
+    "reaper.audit": ("reaper.audit", "reaper.decide", "reaper.errors"),
     # check reads the policy files as the daemon would, so it needs `sense`; the tool changes nothing, so never `act`.
-    "reaper.ctl": ("reaper.ctl", "reaper.control", "reaper.decide", "reaper.sense", "reaper.errors",
+    "reaper.ctl": ("reaper.ctl", "reaper.audit", "reaper.control", "reaper.decide", "reaper.sense", "reaper.errors",
                    "reaper.__version__"),
 }  # fmt: skip
 
@@ -92,6 +94,16 @@ def test_decide_is_pure():
         for node in ast.walk(parsed(name)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EFFECTS:
                 wrong.append(f"{name}:{node.lineno}: {node.func.id}()")
+    assert not wrong, listed(wrong)
+
+
+def test_one_module_of_audit_opens_the_journal():
+    """The rest works on what it has read. Local time is the one thing of the host's that they know."""
+    wrong = []
+    for name in python_files("reaper/audit"):
+        tops = {(module.split(".")[0], line) for module, line in imports(name)}
+        if name != "reaper/audit/history.py":
+            wrong += [f"{name}:{line}: {top}" for top, line in tops if top in IMPURE - {"datetime"}]
     assert not wrong, listed(wrong)
 
 

@@ -36,3 +36,16 @@ complete -c reaperctl -n '__fish_seen_subcommand_from check' -l root -x -a '(__f
 complete -c reaperctl -n '__fish_seen_subcommand_from check' -F
 
 complete -c reaperctl -n '__fish_seen_subcommand_from reload' -l json -d "Print the daemon's answer as JSON"
+
+complete -c reaperctl -n __fish_use_subcommand -a log -d 'Tell from the journal what happened to sessions'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -a '(__reaperctl_sessions)' -d 'Session'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l all -d 'Every session of that name'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l user -x -a '(__fish_complete_users)' -d "A user's sessions"
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l day -x -a 'today yesterday' -d 'Events of a day'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l since -x -a 'today yesterday' -d 'Events from then on'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l until -x -a 'today yesterday' -d 'Events up to then'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l event -x -a 'opened closed resumed warned cancelled deferred held released ending terminated terminate-failed observed tampered brake clock-stepped policy-loaded policy-rejected started stopped' -d 'Events of a kind'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -s n -x -d 'The last so many events'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -s b -l boot -d 'Events of this boot'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -s f -l follow -d 'The last events, then new ones as they come'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l json -d 'Print the events as JSON'
