@@ -27,16 +27,15 @@ class SessionId(NamedTuple):
 
 @dataclass(frozen=True)
 class Story:
-    """All that the journal has of a session, oldest first. `lapses`: when the daemon stopped and started meanwhile."""
+    """All that the journal has of a session, oldest first.
+
+    In the order of the journal, which a clock that is set back does not change. `lines` are its events and, between
+    them, when the daemon was stopped and started.
+    """
 
     session: SessionId
     records: tuple[Record, ...]
-    lapses: tuple[Record, ...]
-
-    @property
-    def lines(self) -> list[Record]:
-        """Both, in the order in which they were told."""
-        return sorted((*self.records, *self.lapses), key=lambda record: record.time_usec)
+    lines: tuple[Record, ...]
 
     def last(self, *kinds: Kind) -> Record | None:
         """The last event of one of these kinds."""
@@ -55,30 +54,35 @@ class Story:
 
 
 def stories_of(records: Iterable[Record]) -> list[Story]:
-    """The sessions that these events are of, the one with the newest event last."""
-    told: dict[SessionId, list[Record]] = {}
+    """The sessions that these events are of, the one with the newest event last. Takes them in the journal's order."""
+    told: dict[SessionId, list[_Placed]] = {}
     lapses = []
-    for record in records:
+    for place, record in enumerate(records):
         if record.session:
             key = SessionId(record.boot, record.fields.get("leader", ""), record.session)
-            told.setdefault(key, []).append(record)
+            told.setdefault(key, []).append(_Placed(place, record))
         elif record.event in LAPSES:
-            lapses.append(record)
-    stories = [Story(key, tuple(of_one), _within(of_one, lapses)) for key, of_one in told.items()]
-    return sorted(stories, key=lambda story: story.records[-1].time_usec)
+            lapses.append(_Placed(place, record))
+    newest_last = sorted(told.items(), key=lambda item: item[1][-1].place)
+    return [_story(key, of_one, lapses) for key, of_one in newest_last]
 
 
-def _within(of_one: Sequence[Record], lapses: Sequence[Record]) -> tuple[Record, ...]:
-    """The lapses of the session's boot since its first event, up to its end if that was told."""
+class _Placed(NamedTuple):
+    place: int
+    record: Record
+
+
+def _story(key: SessionId, of_one: Sequence[_Placed], lapses: Sequence[_Placed]) -> Story:
+    """With the lapses of the session's boot since its first event, up to its end if that was told."""
     first, last = of_one[0], of_one[-1]
-    is_over = last.event in (Kind.CLOSED.word, Kind.TERMINATED.word)
-    return tuple(
+    is_over = last.record.event in (Kind.CLOSED.word, Kind.TERMINATED.word)
+    meanwhile = [
         lapse
         for lapse in lapses
-        if lapse.boot == first.boot
-        and lapse.time_usec >= first.time_usec
-        and not (is_over and lapse.time_usec > last.time_usec)
-    )
+        if lapse.record.boot == key.boot and lapse.place > first.place and not (is_over and lapse.place > last.place)
+    ]
+    lines = sorted((*of_one, *meanwhile), key=lambda placed: placed.place)
+    return Story(key, tuple(placed.record for placed in of_one), tuple(placed.record for placed in lines))
 
 
 def summary_of(story: Story, this_boot: str) -> str:
@@ -90,13 +94,13 @@ def summary_of(story: Story, this_boot: str) -> str:
         return f"Ended {_cause(story)}; {freed}."
     closed = story.last(Kind.CLOSED)
     if closed is not None:
-        lasted = f" after {span(closed.time_usec - opened.time_usec)}" if opened else ""
-        return f"Closed by itself{lasted}."
+        lasted_usec = closed.time_usec - opened.time_usec if opened else -1  # less than nothing where the clock was set
+        return f"Closed by itself after {span(lasted_usec)}." if lasted_usec >= 0 else "Closed by itself."
     if failed is not None and story.records[-1] == failed:
         return "Could not be ended; something of it is still there."
     if story.session.boot != this_boot:
         return "No end is recorded: the host went down with it."
-    if story.lapses and story.lapses[-1].event == Kind.STOPPED.word:
+    if story.lines[-1].event == Kind.STOPPED.word:
         return "No end is recorded: reaperd was stopped, and has not been started since."
     return "No end is recorded: it is still watched, or ended while reaperd was not running."
 

@@ -47,6 +47,12 @@ def test_nobody_watched_meanwhile():
     assert [line.event for line in told[0].lines] == ["opened", "stopped", "started", "closed"]
 
 
+def test_a_clock_that_is_set_back_changes_no_order():
+    (told,) = stories_of([record(9, OPENED), record(10, STOPPED), record(2, STARTED), record(3, CLOSED)])
+    assert [line.event for line in told.lines] == ["opened", "stopped", "started", "closed"]
+    assert summary_of(told, BOOT) == "Closed by itself."
+
+
 def test_title():
     assert title_of(story(OPENED, WARNED)) == "Session 12 of ann from 192.0.2.7 on pts/0 (sshd, ssh)"
     console = of_session(Kind.OPENED, "opened", remote="", terminals="tty1", service="login", origin="console")
