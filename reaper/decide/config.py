@@ -30,12 +30,13 @@ from reaper.decide.policy import (
     Policy,
     Rule,
     document,
+    fit_leads,
     inherit,
     longest_lead,
 )
 from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, Source, suggestion
 
-__all__ = ["PolicyError", "Problem", "Source", "describe", "document", "parse"]
+__all__ = ["PolicyError", "Problem", "Source", "describe", "document", "parse", "parse_traced"]
 
 _BUILT_IN_FILE = -1
 """The rank of what no file says: before the first."""
@@ -45,6 +46,12 @@ _TIMES = ("idle_usec", "max_usec")
 
 def parse(sources: Sequence[Source]) -> Policy:
     """The policy that the files make together, over the built-in one.  Raises PolicyError with all mistakes."""
+    policy, _ = parse_traced(sources)
+    return policy
+
+
+def parse_traced(sources: Sequence[Source]) -> tuple[Policy, Draft]:
+    """The same with the draft that it was made of, which knows where each value stands (provenance.py)."""
     problems = Problems()
     draft = Draft()
     try:
@@ -55,7 +62,7 @@ def parse(sources: Sequence[Source]) -> Policy:
         raise PolicyError(problems[:MOST_PROBLEMS]) from None
     if problems:
         raise PolicyError(sorted(problems, key=lambda problem: _rank(problem, sources)))
-    return policy
+    return policy, draft
 
 
 def _rank(problem: Problem, sources: Sequence[Source]) -> tuple[int, int, int]:
@@ -68,8 +75,8 @@ def _resolve(draft: Draft, paths: tuple[str, ...], problems: Problems) -> Policy
     """The draft made whole.  With problems the result is of no use, but finds the rest of them."""
     environments = dict(BUILT_IN.environments)
     for title, given in draft.environments.items():
-        base = BUILT_IN.environments.get(title, BUILT_IN.environments[BUILT_IN.environment])
-        environments[title] = _complete(base, _BUILT_IN_FILE, given, problems if title not in draft.unsound else None)
+        noted = problems if title not in draft.unsound else None
+        environments[title] = _complete(built_in(title), _BUILT_IN_FILE, given, noted)
     environment, sound = _environment(draft, environments, problems)
     base, file = environments[environment], _limited_by(draft, environment)
     rules = tuple(
@@ -113,6 +120,19 @@ def _limited_by(draft: Draft, environment: str) -> int:
     return max((entry.file for entry in says if entry), default=_BUILT_IN_FILE)
 
 
+def built_in(environment: str) -> Limits:
+    """What an environment of that name has where no file says anything."""
+    return BUILT_IN.environments.get(environment, BUILT_IN.environments[BUILT_IN.environment])
+
+
+def written(given: Fields) -> dict[str, Any]:
+    """Limits by field as they are written, the warnings whether they fit or not."""
+    values = _values(given)
+    if "warn_usec" in values:
+        values["warn_usec"] = tuple(lead for lead, _ in values["warn_usec"])
+    return values
+
+
 def _values(given: Fields) -> dict[str, Any]:
     return {filled: entry.value for filled, entry in given.items()}
 
@@ -133,20 +153,18 @@ def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | 
     `base_file` is the file that `base` has its limits from.  Without `problems` nothing is noted: where the limits are
     not sound, a warning is not to blame.
     """
-    values = _values(given)
+    limits = inherit(base, written(given))
     leads = given.get("warn_usec")
     if leads is None:
-        return inherit(base, values)
-    written = values.pop("warn_usec")
-    limits = inherit(replace(base, warn_usec=tuple(lead for lead, _ in written)), values)
+        return limits
     longest = longest_lead(limits.idle_usec, limits.max_usec)
     limited = max(given[key].file if key in given else base_file for key in _TIMES)
     if longest is None or limited > leads.file or problems is None:
-        return limits
-    for lead, place in written:
+        return fit_leads(limits)
+    for lead, place in leads.value:
         if lead > longest:
             near = format_duration(longest + TTY_STEP_USEC)
             hint = f"{format_duration(longest)} at most: 8s must pass between the last key and the first warning"
             message = f"the warning {format_duration(lead)} before a limit of {near} is too early"
             problems.note(place.error(message, hint))
-    return limits
+    return fit_leads(limits)

@@ -34,10 +34,13 @@ def _lines(mapping: dict[str, Any]) -> Iterator[str]:
                 first, *rest = _lines(item)
                 yield f"  - {first}"
                 yield from (f"    {line}" for line in rest)
-        elif isinstance(value, list):
-            yield f"{_scalar(key)}: [{', '.join(map(_scalar, value))}]"
         else:
-            yield f"{_scalar(key)}: {_scalar(value)}"
+            yield f"{_scalar(key)}: {flow(value)}"
+
+
+def flow(value: str | int | list[str]) -> str:
+    """A value as it stands on one line."""
+    return f"[{', '.join(map(_scalar, value))}]" if isinstance(value, list) else _scalar(value)
 
 
 def _scalar(value: str | int) -> str:

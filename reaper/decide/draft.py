@@ -25,11 +25,12 @@ Keys = Mapping[str, "tuple[str, Value]"]
 
 @dataclass(frozen=True)
 class Given:
-    """A value as some file gives it; `file` is the file's rank."""
+    """A value as some file gives it, at its own place and under a key; `file` is the file's rank."""
 
     value: Any
     place: Place
     file: int
+    key: Place
 
 
 Fields = dict[str, Given]
@@ -37,12 +38,21 @@ Fields = dict[str, Given]
 
 @dataclass
 class DraftRule:
-    """A rule before it has its environment; `given` by field of Limits.  Not `sound`: some of it was flawed."""
+    """A rule before it has its environment: `conditions` by field of Match, `given` by field of Limits.
+
+    Not `sound`: some of it was flawed.
+    """
 
     name: str
-    match: Match
+    place: Place
+    conditions: Fields
     given: Fields
     sound: bool
+
+    @property
+    def match(self) -> Match:
+        """Whom it is for."""
+        return Match(**{filled: entry.value for filled, entry in self.conditions.items()})
 
 
 @dataclass
@@ -123,7 +133,7 @@ def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: 
                 raise key.place.error(f"{shown(word)} is there twice", hint)
             first[word] = key.place
             filled, read = _known(word, key.place, known, what)
-            fields[filled] = Given(read(value), value.place, file)
+            fields[filled] = Given(read(value), value.place, file, key.place)
         except PolicyError as error:
             problems.note(error)
     return fields
@@ -192,8 +202,7 @@ def _read_rule(node: Node, file: int, problems: Problems) -> DraftRule | None:
         if isinstance(node, yamltree.Mapping) and all(key.text != "name" for key, _ in node.entries):
             problems.note(node.place.error("a rule has no name", "add name: NAME; the journal tells it"))
         return None
-    match = Match(**{filled: entry.value for filled, entry in fields.items()})
-    return DraftRule(title.value, match, given, sound=len(problems) == before)
+    return DraftRule(title.value, node.place, fields, given, sound=len(problems) == before)
 
 
 def _merge_rules(rules: list[DraftRule], later: list[DraftRule]) -> None:

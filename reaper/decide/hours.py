@@ -104,6 +104,17 @@ def parse_hours(text: str) -> Hours:
     return Hours(_parse_days(words[0]) if words else EVERY_DAY, begin, end)
 
 
+def parse_local_time(text: str) -> LocalTime:
+    """A moment of the week as str() of it is written: ``Mon 14:30``.  Raises HoursError."""
+    words = text[: LONGEST_TEXT + 1].split()
+    if len(words) != 2:
+        raise HoursError(f"'{text[:LONGEST_TEXT]}' is no moment of the week", "write a day and a time, as Mon 14:30")
+    minute = _parse_time(words[1])
+    if minute == MINUTES_PER_DAY:
+        raise HoursError(f"'{words[1]}' is the end of a day", "write 00:00, and the day after")
+    return LocalTime(_parse_day(words[0], text), minute)
+
+
 def _parse_days(text: str) -> frozenset[int]:
     days: set[int] = set()
     for part in text.split(","):

@@ -34,7 +34,8 @@ from reaper.decide.template import Template
 __all__ = [
     "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
     "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Share", "Subject", "Verdict", "asks_for", "cap",
-    "counted", "document", "fit_leads", "inherit", "judge", "longest_lead", "without_limits", "without_warnings",
+    "counted", "document", "fit_leads", "inherit", "judge", "longest_lead", "spelled", "without_limits",
+    "without_warnings",
 ]  # fmt: skip
 
 NEVER = "never"
@@ -289,7 +290,7 @@ def document(policy: Policy) -> dict[str, Any]:
         "environment": policy.environment,
         "poll": format_duration(policy.poll_usec),
         "terminal_servers": list(policy.terminal_servers),
-        "environments": {name: _limits(limits) for name, limits in sorted(policy.environments.items())},
+        "environments": {name: spelled(limits) for name, limits in sorted(policy.environments.items())},
         "ceiling": {
             "idle": _or_never(policy.ceiling.idle_usec),
             "max": _or_never(policy.ceiling.max_usec),
@@ -306,7 +307,7 @@ def document(policy: Policy) -> dict[str, Any]:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    limits = _limits(rule.limits)
+    limits = spelled(rule.limits)
     conditions = {
         "user": list(rule.match.user),
         "group": list(rule.match.group),
@@ -321,7 +322,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {"name": rule.name, **({"match": match} if match else {}), **{key: limits[key] for key in rule.given}}
 
 
-def _limits(limits: Limits) -> dict[str, Any]:
+def spelled(limits: Limits) -> dict[str, Any]:
+    """Limits as document() has them."""
     return {
         "idle": _or_never(limits.idle_usec),
         "max": _or_never(limits.max_usec),

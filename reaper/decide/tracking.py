@@ -16,6 +16,7 @@ from reaper.decide.policy import (
     Origin,
     Policy,
     Subject,
+    Verdict,
     asks_for,
     judge,
     without_limits,
@@ -130,6 +131,16 @@ def _shows(tracked: Tracked) -> bool:
     return bool(tracked.readings) or tracked.work is not None or tracked.session.origin is Origin.GRAPHICAL
 
 
+def limits_of_kind(policy: Policy, verdict: Verdict, origin: Origin, has_terminal: bool) -> Limits:
+    """What of a verdict can be for such a session.
+
+    A desktop that no rule asks for has no limits, and without a terminal there is nowhere to warn.
+    """
+    if origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
+        return without_limits(verdict.limits)
+    return verdict.limits if has_terminal else without_warnings(verdict.limits)
+
+
 def apply_policy(
     tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int, local: LocalTime | None = None
 ) -> Change:
@@ -137,10 +148,7 @@ def apply_policy(
     if policy is None:
         return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
-    if tracked.session.origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
-        verdict = replace(verdict, limits=without_limits(verdict.limits))
-    elif not tracked.readings:
-        verdict = replace(verdict, limits=without_warnings(verdict.limits))
+    verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.session.origin, bool(tracked.readings)))
     if tracked.order is not None:
         limits = tracked.limits or replace(verdict.limits, action=Action.TERMINATE)
         return Change(scheduled(replace(tracked, rule=tracked.rule or verdict.rule, limits=limits)), ())

@@ -30,6 +30,7 @@ from reaper.decide.model import (
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 from reaper.sense import connections, logins, processes, programs, terminals, work
+from reaper.sense.accounts import read_groups
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time
 from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.logind import Logind
@@ -268,28 +269,8 @@ class Host:
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
 
     def user_groups(self, user: str, uid: int) -> frozenset[str] | None:
-        """The names of a user's groups, primary and supplementary; numbers where a group has no name.
-
-        None where the host does not know the user, who is logged in: a name service does not answer, and Python does
-        not tell that from an unknown user.
-        """
-        import pwd  # maps name services into the daemon: only where a rule asks for groups
-
-        try:
-            primary = pwd.getpwuid(uid).pw_gid
-            ids = os.getgrouplist(user, primary)
-        except (KeyError, OSError):
-            return None
-        return frozenset(map(_group_name, ids))
-
-
-def _group_name(gid: int) -> str:
-    import grp
-
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
+        """The names of a user's groups, primary and supplementary; None where no name service tells."""
+        return read_groups(user, uid)
 
 
 def _unreadable(name: str, error: OSError) -> ReaperError:

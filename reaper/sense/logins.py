@@ -25,7 +25,7 @@ def from_record(record: Record) -> Session | None:
         user=sys.intern(record.user),  # a thousand sessions are of few people, from few places
         uid=record.uid,
         service=sys.intern(record.service),
-        origin=_origin(record.service, tty, ""),
+        origin=origin_of(record.service, tty, ""),
         remote=sys.intern(record.rhost),
         tty=tty,
         scope=scope,
@@ -61,7 +61,7 @@ def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | Non
         user=entry.user,
         uid=entry.uid,
         service=entry.service,
-        origin=_origin(entry.service, tty, entry.kind),
+        origin=origin_of(entry.service, tty, entry.kind),
         remote=entry.remote,
         tty=tty,
         scope=scope,
@@ -70,7 +70,8 @@ def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | Non
     )
 
 
-def _origin(service: str, tty: str, kind: str) -> Origin:
+def origin_of(service: str, tty: str, kind: str) -> Origin:
+    """Where the person sits, by the PAM service, the line, and the kind of session that logind says it is."""
     if service == "sshd":
         return Origin.SSH
     if kind in ("x11", "wayland", "mir") or service.partition("-")[0] in _GRAPHICAL:

@@ -133,7 +133,7 @@ def _read_file(directory: int, name: str, path: str, owners: Collection[int]) ->
             _refuse_link(directory, name, path)
             return None
         message = f"cannot be read: {os.strerror(error.errno or 0)}"
-        raise PolicyError([_problem(path, message, "root reads it: sudo reaperctl check")]) from None
+        raise PolicyError([_problem(path, message, "root can read it: use sudo")]) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

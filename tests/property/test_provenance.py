@@ -1,0 +1,50 @@
+"""Laws of what is told of a policy: it is what is in force, and what is printed of it is that policy again."""
+
+from hypothesis import given
+
+from reaper.decide.annotated import annotate
+from reaper.decide.config import PolicyError, Source, describe, parse, parse_traced
+from reaper.decide.keys import LIMITS, TOP
+from reaper.decide.policy import cap, document, judge, spelled
+from reaper.decide.provenance import apply, trace, values
+from reaper.decide.tracking import limits_of_kind
+
+from .test_config import documents, policies, subjects
+
+
+@given(policies(), documents)
+def test_what_is_told_of_a_policy_is_what_is_in_force(policy, text):
+    sources = [Source("a", describe(policy)), Source("b", text)]
+    try:
+        made, draft = parse_traced(sources)
+    except PolicyError:
+        made, draft = parse_traced(sources[:1])
+    told, wanted = values(trace(made, draft)), document(made)
+    assert {key: told[key] for key in (*TOP, "ceiling", "brake")} == {
+        key: wanted[key] for key in (*TOP, "ceiling", "brake")
+    }
+    for name, limits in made.environments.items():
+        assert told["environments"][name] == spelled(cap(limits, made.ceiling)[0])
+    assert [rule["name"] for rule in told["rules"]] == [rule.name for rule in made.rules]
+    for shown, rule, short in zip(told["rules"], made.rules, wanted["rules"]):
+        limits = rule.limits if rule.name in made.ceiling.exempt else cap(rule.limits, made.ceiling)[0]
+        assert {key: shown[key] for key in LIMITS} == spelled(limits)
+        assert shown.get("match") == short.get("match")
+
+
+@given(policies(), subjects)
+def test_what_is_told_of_a_session_is_its_verdict(policy, subject):
+    made, draft = parse_traced([Source("x", describe(policy))])
+    application = apply(made, trace(made, draft), subject)
+    assert application.verdict == judge(made, subject)
+    limits = limits_of_kind(made, application.verdict, subject.origin, bool(subject.terminals))
+    assert values(application.limits) == spelled(limits)
+
+
+@given(policies())
+def test_what_is_printed_is_the_same_policy(policy):
+    made, draft = parse_traced([Source("x", describe(policy))])
+    tree = trace(made, draft)
+    again = parse([Source("again", annotate(tree))])
+    assert values(trace(*parse_traced([Source("again", annotate(tree))]))) == values(tree)
+    assert again.environment == made.environment
