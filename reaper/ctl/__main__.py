@@ -20,6 +20,7 @@ SUBCOMMANDS = (
     "lock",
     "terminate",
     "check",
+    "policy",
     "reload",
     "log",
 )

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
+from reaper.ctl import policyfiles
 from reaper.decide.policy import Policy
 from reaper.decide.problems import PolicyError
 
 HELP = "validate the policy files and print the merged policy"
-EXIT_BAD_CONFIGURATION = 78
-"""EX_CONFIG of sysexits.h."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
-    parser.add_argument("--root", metavar="DIR", default="/", help="read the policy files below DIR")
-    parser.add_argument("--json", action="store_true", help="print the policy, or the mistakes, as JSON")
-    parser.add_argument("files", metavar="FILE", nargs="*", help="check these instead, merged in this order")
+    policyfiles.add_arguments(parser)
 
 
 def run(options: argparse.Namespace | Sequence[str]) -> int:
@@ -27,28 +23,18 @@ def run(options: argparse.Namespace | Sequence[str]) -> int:
 
     With --json the mistakes are on standard output too, for programs.
     """
+    from reaper.decide.config import parse
+
     if not isinstance(options, argparse.Namespace):
         parser = argparse.ArgumentParser(prog="reaperctl check", description=HELP)
         add_arguments(parser)
         options = parser.parse_args(options)
     try:
-        policy = _load(options)
+        policy = parse(policyfiles.read(options))
     except PolicyError as error:
-        print(error, file=sys.stderr)
-        if options.json:
-            print(json.dumps({"problems": [vars(problem) for problem in error.problems]}, indent=2))
-        return EXIT_BAD_CONFIGURATION
-    text = _as_json(policy) if options.json else _as_yaml(policy)
-    sys.stdout.buffer.write(text.encode())  # a policy file is UTF-8, whatever the locale
-    sys.stdout.flush()
+        return policyfiles.refuse(error, as_json=options.json)
+    policyfiles.write(_as_json(policy) if options.json else _as_yaml(policy))
     return 0
-
-
-def _load(options: argparse.Namespace) -> Policy:
-    from reaper.decide.config import parse
-    from reaper.sense.policyfiles import read_files, read_sources
-
-    return parse(read_files(options.files) if options.files else read_sources(options.root))
 
 
 def _as_yaml(policy: Policy) -> str:

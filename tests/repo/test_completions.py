@@ -11,6 +11,7 @@ import pytest
 
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
 from reaper.decide.events import Kind
+from reaper.decide.match import Origin
 
 from .test_manual import options, subparsers
 from .tree import ROOT, require, run, told
@@ -123,12 +124,21 @@ def test_a_hostile_session_name_is_never_expanded(shell, tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_policy_files_and_directories(shell, tmp_path):
+def test_whom_and_where_a_policy_is_asked_about(shell):
+    offer = shell(ABSENT)
+    assert "root" in offer("reaperctl policy --for ro")
+    assert "daemon" in offer("reaperctl policy --group dae")
+    origins = {word for word in offer("reaperctl policy --origin ") if not word.startswith("-")}
+    assert origins == {origin.value for origin in Origin}
+
+
+@pytest.mark.parametrize("command", ["check", "policy"])
+def test_policy_files_and_directories(shell, tmp_path, command):
     (tmp_path / "site.yaml").touch()
     (tmp_path / "image").mkdir()
     offer = shell(ABSENT)
-    files = {word.rstrip("/").rpartition("/")[2] for word in offer(f"reaperctl check {tmp_path}/")}
+    files = {word.rstrip("/").rpartition("/")[2] for word in offer(f"reaperctl {command} {tmp_path}/")}
     assert {"site.yaml", "image"} <= files
-    directories = {word.rstrip("/").rpartition("/")[2] for word in offer(f"reaperctl check --root {tmp_path}/")}
+    directories = {word.rstrip("/").rpartition("/")[2] for word in offer(f"reaperctl {command} --root {tmp_path}/")}
     assert "image" in directories
     assert "site.yaml" not in directories

@@ -133,6 +133,13 @@ def test_only_the_joiners_know_both_sense_and_act():
     assert not wrong, listed(wrong)
 
 
+def test_where_values_are_written_is_for_the_tool_alone():
+    """The daemon's memory is measured, and the places of a policy's values are larger than the policy."""
+    tracing = ("reaper.decide.provenance", "reaper.decide.annotated", "reaper.decide.config.parse_traced")
+    users = {name for name in python_files("reaper") for module, _ in imports(name) if is_within(module, tracing)}
+    assert users == {"reaper/ctl/policy.py", "reaper/decide/annotated.py"}
+
+
 def test_main_only_constructs():
     """What it imports of `sense` and `act` it calls by name, once each, and never a method of theirs but `boot_id`."""
     tree = parsed("reaper/__main__.py")

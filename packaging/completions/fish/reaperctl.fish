@@ -19,6 +19,7 @@ complete -c reaperctl -n __fish_use_subcommand -a release -d 'End a hold before 
 complete -c reaperctl -n __fish_use_subcommand -a lock -d 'Have the desktop of a graphical session lock its screen'
 complete -c reaperctl -n __fish_use_subcommand -a terminate -d 'End a session now'
 complete -c reaperctl -n __fish_use_subcommand -a check -d 'Validate the policy files and print the merged policy'
+complete -c reaperctl -n __fish_use_subcommand -a policy -d 'Print the policy with the place of each value'
 complete -c reaperctl -n __fish_use_subcommand -a reload -d 'Have the daemon read the policy files anew'
 
 complete -c reaperctl -n '__fish_seen_subcommand_from list explain' -l json -d "Print the daemon's answer as JSON"
@@ -31,9 +32,18 @@ complete -c reaperctl -n "__fish_seen_subcommand_from $requests" -a self -d 'The
 complete -c reaperctl -n '__fish_seen_subcommand_from hold release terminate' -l reason -x -d 'Why, for the journal'
 complete -c reaperctl -n '__fish_seen_subcommand_from terminate' -l force -d 'Also one that is held or only observed'
 
-complete -c reaperctl -n '__fish_seen_subcommand_from check' -l json -d 'Print the policy, or the mistakes, as JSON'
-complete -c reaperctl -n '__fish_seen_subcommand_from check' -l root -x -a '(__fish_complete_directories)' -d 'Read the policy files below a directory'
-complete -c reaperctl -n '__fish_seen_subcommand_from check' -F
+complete -c reaperctl -n '__fish_seen_subcommand_from check policy' -l json -d 'Print the policy, or the mistakes, as JSON'
+complete -c reaperctl -n '__fish_seen_subcommand_from check policy' -l root -x -a '(__fish_complete_directories)' -d 'Read the policy files below a directory'
+complete -c reaperctl -n '__fish_seen_subcommand_from check policy' -F
+
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l for -x -a '(__fish_complete_users)' -d 'Say which rule a session of a user would be under'
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l from -x -d 'The remote host'
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l origin -x -a 'ssh console serial graphical other' -d 'Where the person sits'
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l terminal -x -a none -d 'Its terminal'
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l service -x -d 'The PAM service'
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l group -x -a '(__fish_complete_groups)' -d 'A group of the user'
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l elevated -d 'Root acts in it'
+complete -c reaperctl -n '__fish_seen_subcommand_from policy' -l at -x -d 'When, as "Mon 14:30"'
 
 complete -c reaperctl -n '__fish_seen_subcommand_from reload' -l json -d "Print the daemon's answer as JSON"
 

@@ -1,0 +1,189 @@
+"""reaperctl policy: the policy in force, with the file and line of each value; or what it would do with one session."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from reaper.control.client import DaemonAbsentError, call
+from reaper.ctl import policyfiles
+from reaper.decide.match import Origin
+from reaper.decide.messages import plain
+from reaper.decide.problems import PolicyError
+
+if TYPE_CHECKING:
+    from reaper.decide.hours import LocalTime
+    from reaper.decide.policy import Policy
+    from reaper.decide.provenance import Application
+    from reaper.decide.supposed import Supposed, Told
+
+HELP = "print the merged policy with the file and line of each value, or what it would do with a session"
+_COLUMNS = 80
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    policyfiles.add_arguments(parser)
+    session = parser.add_argument_group("a session to ask about")
+    session.add_argument("--for", dest="user", metavar="USER", help="say which rule a session of USER would be under")
+    told = [
+        session.add_argument("--from", dest="remote", metavar="ADDRESS", help="the remote host (default: none)"),
+        session.add_argument(
+            "--origin", choices=[each.value for each in Origin], help="default: ssh with --from, else console"
+        ),
+        session.add_argument(
+            "--terminal", metavar="NAME", help="its terminal, or none (default: as the origin has it)"
+        ),
+        session.add_argument("--service", metavar="NAME", help="the PAM service (default: as the origin has it)"),
+        session.add_argument(
+            "--group", dest="groups", action="append", metavar="NAME", help="a group, repeatable (default: USER's own)"
+        ),
+        session.add_argument("--elevated", action="store_true", help="root acts in it, by su or sudo"),
+        session.add_argument("--at", type=_moment, metavar="'DAY TIME'", help="when, as 'Mon 14:30' (default: now)"),
+    ]
+    parser.set_defaults(told=told, fail=parser.error)
+
+
+def _moment(text: str) -> LocalTime:
+    from reaper.decide.hours import HoursError, parse_local_time
+
+    try:
+        return parse_local_time(plain(text))
+    except HoursError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the policy (0), or every mistake in the files on standard error (78).
+
+    Where the daemon enforces another policy than the files that it reads, a line on standard error says so.
+    """
+    from reaper.decide import provenance
+    from reaper.decide.config import parse_traced
+
+    stray = [each.option_strings[0] for each in options.told if getattr(options, each.dest) not in (None, False)]
+    if stray and options.user is None:
+        options.fail(f"{stray[0]} tells of a session: say whose, with --for USER")
+    supposed = _supposed(options) if options.user is not None else None
+    try:
+        policy, draft = parse_traced(policyfiles.read(options))
+    except PolicyError as error:
+        return policyfiles.refuse(error, as_json=options.json)
+    tree = provenance.trace(policy, draft)
+    enforced = None if options.files or options.root != "/" else _enforced()
+    told: dict[str, Any] = {"id": policy.id, "enforced": enforced, "sources": policy.sources}
+    if supposed is None:
+        told["policy"] = provenance.in_json(tree)
+        text = "" if options.json else _policy_text(policy, tree)
+    else:
+        application = provenance.apply(policy, tree, supposed.subject)
+        told.update(_application(supposed, application))
+        text = "" if options.json else _application_text(policy, supposed, application)
+    policyfiles.write(text or json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    if enforced not in (None, policy.id):
+        which = f"policy {enforced}, not these files" if enforced else "no policy at all"
+        print(f"reaperd enforces {which}: reload reaper.service, or see reaperctl check", file=sys.stderr)
+    return 0
+
+
+def _enforced() -> str | None:
+    """The id of the daemon's policy, "" where it has none; None where there is no daemon."""
+    try:
+        return str(call("io.reaper.List", {}).get("policy", ""))
+    except DaemonAbsentError:
+        return None
+
+
+def _supposed(options: argparse.Namespace) -> Supposed:
+    """The session that the options tell of; groups that nobody tells are asked for."""
+    from reaper.decide.supposed import suppose
+    from reaper.sense.accounts import read_groups, read_uid
+    from reaper.sense.clock import read_local_time
+
+    uid = read_uid(options.user)
+    known = read_groups(options.user, uid) if uid is not None and options.groups is None else None
+    if uid is None and options.groups is None:
+        hint = "say them with --group"
+        print(
+            f"reaperctl: no user {plain(options.user)} is known here, judged without groups ({hint})", file=sys.stderr
+        )
+    return suppose(_told(options, uid), known, read_local_time())
+
+
+def _told(options: argparse.Namespace, uid: int | None) -> Told:
+    from reaper.decide.supposed import Told
+    from reaper.sense.logins import origin_of
+    from reaper.sense.terminals import line_name
+
+    terminal = options.terminal
+    if terminal is not None and terminal.startswith("/dev/"):
+        terminal = terminal[len("/dev/") :]
+    line = None
+    if options.service is not None or terminal is not None:
+        service = "sshd" if options.service is None and not line_name(terminal) else options.service or ""
+        line = origin_of(service, line_name(terminal or ""), "")
+    return Told(
+        user=options.user,
+        uid=uid,
+        groups=None if options.groups is None else frozenset(options.groups),
+        remote=options.remote,
+        origin=None if options.origin is None else Origin(options.origin),
+        line=line,
+        terminal=terminal,
+        service=options.service,
+        elevated=options.elevated,
+        at=options.at,
+    )
+
+
+def _policy_text(policy: Policy, tree: dict[str, Any]) -> str:
+    from reaper.decide.annotated import annotate
+
+    read = "".join(f"#   {path}\n" for path in policy.sources) or "#   no file: this is the built-in policy\n"
+    return f"# Policy {policy.id}, merged from\n{read}{annotate(tree)}"
+
+
+def _application(supposed: Supposed, application: Application) -> dict[str, Any]:
+    from reaper.decide.provenance import in_json
+
+    verdict = application.verdict
+    return {
+        "session": supposed.document(),
+        "rule": application.rule.document(),
+        "passed_over": [
+            {"rule": application.passed_over[name].document(), "why": plain(why)} for name, why in verdict.passed_over
+        ],
+        "capped": list(verdict.capped),
+        "limits": in_json(application.limits),
+    }
+
+
+def _application_text(policy: Policy, supposed: Supposed, application: Application) -> str:
+    """The session, the rules that it is not under, and its limits."""
+    from reaper.decide.annotated import Line, lay_out, line_of, place_of
+    from reaper.decide.describe import flow
+
+    session = supposed.document()
+    assumed, uid = session.pop("assumed"), session.pop("uid")
+    assumed["user"] = "unknown here" if uid is None else f"uid {uid}"
+    lines = [Line(f"# Under policy {policy.id}, a session of")]
+    lines += [
+        Line(f"#   {key}: {flow(told)}", (assumed[key],) if key in assumed else ()) for key, told in session.items()
+    ]
+    if application.verdict.passed_over:
+        lines.append(Line("# These rules come first and do not fit:"))
+    for name, why in application.verdict.passed_over:
+        lines.append(Line(f"#   {name}", (place_of(application.passed_over[name]),)))
+        lines += map(Line, textwrap.wrap(plain(why), _COLUMNS, initial_indent="#     ", subsequent_indent="#     "))
+    if application.verdict.rule == policy.fallback:
+        place = place_of(application.rule)
+        lines.append(Line(f"# No rule fits; environment: {policy.environment}", (place,)))
+        owner = "the environment"
+    else:
+        lines += [Line("# This rule fits:"), line_of("rule", application.rule, "")]
+        owner = "the rule"
+    lines += [line_of(key, setting, owner) for key, setting in application.limits.items()]
+    return lay_out(lines)
