@@ -12,7 +12,7 @@ from reaper.act.journal import Journal
 from reaper.control.methods import CallError, Peer
 from reaper.daemon import Daemon
 from reaper.daemon.requests import Requests
-from reaper.decide import view
+from reaper.decide import brake, passing, view
 from reaper.decide.hold import Hold
 from reaper.decide.model import Order
 from reaper.decide.tracking import Tracked
@@ -31,9 +31,22 @@ class Answers:
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
         """The answer to io.reaper.List."""
+        return self._sessions(uid, self._host.clock().boot_usec)
+
+    def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
+        """An answer to io.reaper.Watch, and what of it does not change by time alone."""
         now_usec = self._host.clock().boot_usec
+        answer = self._sessions(uid, now_usec)
+        return answer, passing.lasting(answer, now_usec)
+
+    def _sessions(self, uid: int, now_usec: int) -> dict[str, Any]:
         visible = [each for each in self._daemon.sessions.values() if uid in (0, each.session.uid)]
-        return {"sessions": [view.of_session(each, now_usec) for each in visible], "policy": self._daemon.policy_id}
+        policy = self._daemon.policy
+        return {
+            "sessions": [view.of_session(each, now_usec) for each in visible],
+            "policy": self._daemon.policy_id,
+            "brake_usec": brake.held_usec(self._daemon.ledger, policy.brake, now_usec) if policy else None,
+        }
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         """The answer to io.reaper.Explain."""

@@ -94,6 +94,7 @@ class Service:
                 )
             self._server_failed = True
         self._server.expire(now.boot_usec)
+        self._server.refresh(now.boot_usec)
         if self._watchdog_usec and now.boot_usec - self._petted_usec >= self._watchdog_usec // 2:
             systemd.notify("WATCHDOG=1")
             self._petted_usec = now.boot_usec
@@ -103,6 +104,9 @@ class Service:
         wake = self._daemon.next_wake()
         if self._watchdog_usec:
             wake = min(wake, self._petted_usec + self._watchdog_usec)
+        refresh = self._server.next_wake()
+        if refresh is not None:
+            wake = min(wake, refresh)
         for key, events in self._selector.select(max(0, wake - now_usec) / 1_000_000):
             self._handle(key.fd, key.data, events)
 

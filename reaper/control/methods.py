@@ -50,6 +50,9 @@ class Subject(Protocol):
     def list_sessions(self, uid: int) -> dict[str, Any]:
         """The answer to List, with what that user may see."""
 
+    def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
+        """The answer to Watch, and what of it only something new changes: equal as long as nothing but time passed."""
+
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         """The answer to Explain."""
 
@@ -77,6 +80,19 @@ def describe_interface() -> str:
     path = os.path.join(os.path.dirname(__file__), f"{INTERFACE}.varlink")
     with open(path, encoding="utf-8") as file:
         return file.read()
+
+
+def is_watch(message: Any) -> bool:
+    """Whether a call asks for one reply after the other: Watch with `more`.
+
+    A method that has but one reply to give gives it whether `more` is set or not (https://varlink.org/Method-Call).
+    """
+    return (
+        isinstance(message, dict)
+        and message.get("method") == f"{INTERFACE}.Watch"
+        and message.get("more") is True
+        and message.get("oneway") is not True
+    )
 
 
 def reply_to(message: Any, peer: Peer, subject: Subject) -> dict[str, Any]:
@@ -158,6 +174,10 @@ def _list(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[
     return subject.list_sessions(peer.uid)
 
 
+def _watch(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+    return subject.watch_sessions(peer.uid)[0]
+
+
 def _explain(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
     return subject.explain_session(peer, _text(parameters, "session"))
 
@@ -203,6 +223,7 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], Peer, Subject], dict[str, Any]]
     f"{_SERVICE}.GetInfo": _get_info,
     f"{_SERVICE}.GetInterfaceDescription": _get_interface_description,
     f"{INTERFACE}.List": _list,
+    f"{INTERFACE}.Watch": _watch,
     f"{INTERFACE}.Explain": _explain,
     f"{INTERFACE}.Hold": _hold,
     f"{INTERFACE}.Release": _release,

@@ -7,6 +7,7 @@ share for one user, and the time that one may take for a call.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import selectors
@@ -15,8 +16,10 @@ import struct
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from reaper.control.methods import Peer, Subject, reply_to
+from reaper.control.methods import Peer, Subject, is_watch, reply_to
+from reaper.control.watches import Watches
 
 PATH = "/run/reaper/io.reaper"
 # A call names a method and a session; nothing longer means well.
@@ -24,7 +27,7 @@ MAX_CALL_BYTES = 16 * 1024
 # Enough for tools and a person's typing mistakes; 1,000 at once find the rest waiting in the kernel's queue.
 MAX_CLIENTS = 64
 MAX_CLIENTS_PER_USER = 16
-# A client that is silent for this long, or does not take its reply, is let go.
+# A client that is silent for this long, or does not take its reply, is let go. One that watches may be silent.
 PATIENCE_USEC = 30_000_000
 
 
@@ -51,6 +54,7 @@ class Server:
         self._listener: socket.socket | None = None
         self._identity: tuple[int, int] = (0, 0)
         self._clients: dict[int, _Client] = {}
+        self._watches = Watches(subject)
 
     def ensure_bound(self) -> None:
         """Binds the socket; binds it again if somebody took it away. Raises OSError where that fails."""
@@ -122,7 +126,22 @@ class Server:
     def expire(self, now_usec: int) -> None:
         """Lets go of clients that take too long."""
         for client in [each for each in self._clients.values() if now_usec - each.since_usec > PATIENCE_USEC]:
-            self._drop(client)
+            if client.reply or client.connection.fileno() not in self._watches:
+                self._drop(client)
+
+    def refresh(self, now_usec: int) -> None:
+        """Tells those who watch what has changed. One that has not taken the last reply is told when it has."""
+        for fd in self._watches.fds:
+            client = self._clients[fd]
+            if not client.reply:
+                reply = self._guarded(client, functools.partial(self._watches.news, fd, now_usec))
+                if reply is not None:
+                    client.since_usec = now_usec
+                    self._begin_reply(client, reply)
+
+    def next_wake(self) -> int | None:
+        """When refresh() has something to look at though nothing happens until then; None for never."""
+        return self._watches.next_usec()
 
     def _accept(self, now_usec: int) -> None:
         assert self._listener is not None
@@ -144,20 +163,24 @@ class Server:
 
     def _drop(self, client: _Client) -> None:
         del self._clients[client.connection.fileno()]
+        self._watches.end(client.connection.fileno())
         self._selector.unregister(client.connection)
         client.connection.close()
 
     def _receive(self, client: _Client, now_usec: int) -> None:
         data = client.connection.recv(MAX_CALL_BYTES)
         client.received += data
-        if not data or (len(client.received) > MAX_CALL_BYTES and b"\0" not in client.received):
+        # Whole calls are answered, and so go; but not while their sender watches.
+        is_kept = b"\0" not in client.received or client.connection.fileno() in self._watches
+        if not data or (len(client.received) > MAX_CALL_BYTES and is_kept):
             self._drop(client)
             return
         self._answer(client, now_usec)
 
     def _answer(self, client: _Client, now_usec: int) -> None:
         """Answers the calls that have come in whole, one at a time: the next is not read before the reply is taken."""
-        while not client.reply and b"\0" in client.received:
+        fd = client.connection.fileno()
+        while not client.reply and b"\0" in client.received and fd not in self._watches:
             call, _, rest = bytes(client.received).partition(b"\0")
             client.received = bytearray(rest)
             client.since_usec = now_usec
@@ -166,18 +189,29 @@ class Server:
             except (ValueError, RecursionError):
                 self._drop(client)
                 return
-            try:
-                reply = reply_to(message, client.peer, self._subject)
-            except Exception:
-                # A barrier: any user may call, and a mistake of ours in answering must not stop the daemon's work.
-                self._on_error(f"internal error at a call of uid {client.peer.uid}:\n{traceback.format_exc()}")
-                self._drop(client)
+            if is_watch(message):
+                reply = self._guarded(client, functools.partial(self._watches.begin, fd, client.peer, now_usec))
+            else:
+                reply = self._guarded(client, functools.partial(reply_to, message, client.peer, self._subject))
+            if reply is None:
                 return
             if not (isinstance(message, dict) and message.get("oneway") is True):
-                client.reply = json.dumps(reply).encode() + b"\0"
-                self._send(client)
+                self._begin_reply(client, reply)
                 if client.connection.fileno() < 0:  # dropped
                     return
+
+    def _guarded(self, client: _Client, work: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+        """A barrier: any user may call, and a mistake of ours in answering must not stop the daemon's work."""
+        try:
+            return work()
+        except Exception:
+            self._on_error(f"internal error at a call of uid {client.peer.uid}:\n{traceback.format_exc()}")
+            self._drop(client)
+            return None
+
+    def _begin_reply(self, client: _Client, reply: dict[str, Any]) -> None:
+        client.reply = json.dumps(reply).encode() + b"\0"
+        self._send(client)
 
     def _send(self, client: _Client) -> None:
         try:

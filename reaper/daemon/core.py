@@ -65,7 +65,7 @@ class Daemon:
         self._sharing = Sharing()
         self._notices = Notices(self.messenger)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
-        self._ledger = Ledger()
+        self.ledger = Ledger()
         self._polled: Instant | None = None
         self._poll_at = 0
         self._expected_usec = 0  # when the next tick was to come at the latest
@@ -261,15 +261,15 @@ class Daemon:
         if program is not None:
             self.commit(key, tracking.defer(self.sessions[key], now.boot_usec), now, program)
             return
-        was_engaged = self._ledger.is_engaged
-        is_admitted, self._ledger = brake.admit(self._ledger, self.policy.brake, now.boot_usec)
+        was_engaged = self.ledger.is_engaged
+        is_admitted, self.ledger = brake.admit(self.ledger, self.policy.brake, now.boot_usec)
         if is_admitted:
             change = tracking.finish(self.sessions[key], now.boot_usec)
             self.sessions[key] = change.tracked
             self.save()  # before the act: were it our last, the next daemon and its brake would know of it
             self.commit(key, change, now)
             return
-        release = brake.release_usec(self._ledger, self.policy.brake)
+        release = brake.release_usec(self.ledger, self.policy.brake)
         self.sessions[key] = replace(self.sessions[key], due_usec=max(release, now.boot_usec + 1))
         if not was_engaged:
             self._journal.send(report.braked(self.sessions[key], self.policy))
@@ -379,7 +379,7 @@ class Daemon:
 
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
-        self._polled, self._ledger = state.polled, state.ledger
+        self._polled, self.ledger = state.polled, state.ledger
         self._expected_usec = state.polled.boot_usec + self.poll_usec
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
@@ -395,6 +395,6 @@ class Daemon:
         """Writes the state, so that a restart changes no outcome."""
         if self._polled is None:
             return
-        state = Snapshot(self._boot_id, self._polled, self._policy_text, self._ledger, tuple(self.sessions.values()))
+        state = Snapshot(self._boot_id, self._polled, self._policy_text, self.ledger, tuple(self.sessions.values()))
         self._memory.save(state, self._host.clock().boot_usec)
         self._is_dirty = False

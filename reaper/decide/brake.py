@@ -30,3 +30,9 @@ def release_usec(ledger: Ledger, brake: Brake) -> int:
     if brake.sessions is None or len(ledger.began_usec) < brake.sessions:
         return 0
     return ledger.began_usec[-brake.sessions] + brake.per_usec
+
+
+def held_usec(ledger: Ledger, brake: Brake, now_usec: int) -> int | None:
+    """How long no other session may end yet; None where sessions are not held back."""
+    left = release_usec(ledger, brake) - now_usec
+    return left if ledger.is_engaged and left > 0 else None

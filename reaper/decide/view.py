@@ -34,6 +34,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
         "terminals": list(tracked.terminals),
         "leader": session.key.pid,
         "elevated": tracked.elevated,
+        "opened_usec": max(0, now_usec - session.opened_usec),
         "phase": "held" if hold is not None else life.phase.value,
         "evidence": life.evidence,
         "idle_usec": max(0, now_usec - life.evidence_usec),

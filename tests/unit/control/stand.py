@@ -12,6 +12,7 @@ from reaper.control.methods import CallError, Peer
 from reaper.control.server import Server
 
 LIST = b'{"method":"io.reaper.List"}\0'
+WATCH = b'{"method":"io.reaper.Watch","more":true}\0'
 ALL = {"parameters": {"sessions": ["1", "2", "3"], "policy": ""}}
 
 
@@ -30,6 +31,10 @@ class FakeSubject:
         owners = {"1": 0, "2": 1000, "3": 1001}
         visible = [name for name, owner in owners.items() if uid in (0, owner)]
         return {"sessions": visible, "policy": self.padding}
+
+    def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
+        answer = self.list_sessions(uid)
+        return answer, (answer["sessions"], answer["policy"])
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         raise CallError("io.reaper.NoSuchSession", session=name[:200])
@@ -58,6 +63,13 @@ class Stand:
                 assert key.data is self.server
                 self.server.handle(key.fd, events, self.now_usec)
         raise AssertionError("the server spins")
+
+    def turn(self, now_usec: int) -> None:
+        """What the daemon's loop does at such a time, and what comes of it."""
+        self.now_usec = now_usec
+        self.server.expire(now_usec)
+        self.server.refresh(now_usec)
+        self.pump()
 
     def connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

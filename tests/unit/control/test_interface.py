@@ -209,7 +209,10 @@ class FakeSubject:
     is_policy_broken = False
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
-        return {"sessions": [view.of_session(*each) for each in SESSIONS], "policy": "p0l1cy"}
+        return {"sessions": [view.of_session(*each) for each in SESSIONS], "policy": "p0l1cy", "brake_usec": None}
+
+    def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
+        return {**self.list_sessions(uid), "brake_usec": 5 * SECOND}, None
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         if name == "none":
@@ -243,6 +246,7 @@ class FakeSubject:
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "List": {},
+    "Watch": {},
     "Explain": {"session": "100"},
     "Hold": {"session": "100", "duration_usec": MINUTE, "why": "a build"},
     "Release": {"session": "100", "why": "done"},

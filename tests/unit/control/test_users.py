@@ -24,7 +24,7 @@ def reachable(path) -> None:
             os.chmod(directory, os.stat(directory).st_mode | 0o711)
 
 
-def ask_as(stand: Stand, uid: int, calls: int) -> list[bytes]:
+def ask_as(stand: Stand, uid: int, calls: int, call: bytes = LIST) -> list[bytes]:
     """What a user gets to read on each of so many connections, a call on each."""
     results, results_writer = os.pipe()
     done, done_writer = os.pipe()
@@ -39,7 +39,7 @@ def ask_as(stand: Stand, uid: int, calls: int) -> list[bytes]:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.connect(stand.path)
             with contextlib.suppress(BrokenPipeError):
-                connection.sendall(LIST)
+                connection.sendall(call)
             connections.append(connection)
         for connection in connections:
             try:
