@@ -13,6 +13,7 @@ from reaper.errors import ReaperError
 
 SUBCOMMANDS = (
     "list",
+    "watch",
     "explain",
     "warn",
     "hold",

@@ -4,52 +4,54 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+import os
+import sys
 
 from reaper.control.client import call
-from reaper.decide.messages import span
+from reaper.ctl import selection, style, table
+from reaper.ctl.style import Ink, Span
 
 HELP = "list the sessions that reaper watches"
-# Fits 80 columns with room for names that do not keep to their width.
-_ROW = "{:<8} {:<10} {:<15} {:<8} {:>8} {:<9} {}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
+    selection.add_arguments(parser, "opened")
+    parser.add_argument("-l", "--full", action="store_true", help="all columns, and nothing is cut")
+    parser.add_argument("--no-header", action="store_true", help="the sessions alone")
     parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints one line a session. Raises ReaperError where the daemon does not answer."""
     answer = call("io.reaper.List", {})
+    there = len(answer["sessions"])
+    answer["sessions"] = selection.select(answer["sessions"], selection.selection_of(options))
     if options.json:
         print(json.dumps(answer, indent=2))
         return 0
-    print(_ROW.format("SESSION", "USER", "FROM", "TERMINAL", "IDLE", "PHASE", "NEXT"))
-    for session in answer["sessions"]:
-        print(_row(session))
+    glyphs, is_coloured = style.glyphs_of(os.environ), style.is_coloured(sys.stdout)
+    if not options.no_header:
+        for note in table.notes_of(answer):
+            print(style.render((Span(note, Ink.BOLD),), is_coloured=is_coloured))
+    if not answer["sessions"]:
+        print(_none(there), file=sys.stderr)
+        return 0
+    rows = [table.cells_of(each, glyphs) for each in answer["sessions"]]
+    if options.full:
+        width, fitted = None, table.fit(rows, table.USUAL + table.MORE, (), None)
+    else:
+        width = style.terminal_width(sys.stdout)
+        fitted = table.fit(rows, table.USUAL, table.MORE, width)
+    if not options.no_header:
+        line = style.trimmed((Span(table.header(fitted, glyphs), Ink.BOLD),), width or sys.maxsize)
+        print(style.render(line, is_coloured=is_coloured))
+    for row in rows:
+        print(style.render(table.line(row, fitted, glyphs, width), is_coloured=is_coloured))
     return 0
 
 
-def _row(session: dict[str, Any]) -> str:
-    terminals = session["terminals"]
-    more = f"+{len(terminals) - 1}" if len(terminals) > 1 else ""
-    return _ROW.format(
-        session["session"],
-        session["user"] + ("#" if session["elevated"] else ""),  # as a prompt has it where root types
-        session["remote"] or session["origin"],
-        (terminals[0] if terminals else "-") + more,
-        span(session["idle_usec"]).replace(" ", ""),
-        session["phase"],
-        next_of(session),
-    ).rstrip()
-
-
-def next_of(session: dict[str, Any]) -> str:
-    """What happens next, and in how long: "ends in 3min"."""
-    if session["left_usec"] is None:
-        return "-" if session["phase"] != "ending" else "is being ended"
-    verb = "would end in" if session["action"] == "observe" else "ends in"
-    if session["phase"] == "deferred":
-        verb = "ends within"
-    return f"{verb} {span(session['left_usec']).replace(' ', '')}"
+def _none(there: int) -> str:
+    if not there:
+        return "There is no session that you may see."
+    return f"No session is as asked for; there {'is' if there == 1 else 'are'} {there}."

@@ -12,6 +12,7 @@ complete -c reaperctl -s h -l help -d 'Print a summary and exit'
 complete -c reaperctl -n __fish_use_subcommand -l version -d 'Print the version and exit'
 
 complete -c reaperctl -n __fish_use_subcommand -a list -d 'List the sessions that reaper watches'
+complete -c reaperctl -n __fish_use_subcommand -a watch -d 'Show the sessions live, with the time that each has left'
 complete -c reaperctl -n __fish_use_subcommand -a explain -d 'Say which rule won, why, and what happens next'
 complete -c reaperctl -n __fish_use_subcommand -a warn -d "Show a session's warning on its terminals now, or a text"
 complete -c reaperctl -n __fish_use_subcommand -a hold -d 'Keep a session for a while'
@@ -22,7 +23,18 @@ complete -c reaperctl -n __fish_use_subcommand -a check -d 'Validate the policy 
 complete -c reaperctl -n __fish_use_subcommand -a policy -d 'Print the policy with the place of each value'
 complete -c reaperctl -n __fish_use_subcommand -a reload -d 'Have the daemon read the policy files anew'
 
-complete -c reaperctl -n '__fish_seen_subcommand_from list explain' -l json -d "Print the daemon's answer as JSON"
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch explain' -l json -d "Print the daemon's answer as JSON"
+
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l user -x -a '(__fish_complete_users)' -d 'Only these users'
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l origin -x -a 'ssh console serial graphical other' -d 'Only this kind of line'
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l phase -x -a 'active warned deferred observed ending held' -d 'Only in this phase'
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l rule -x -d 'Only under these rules'
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l from -x -d 'Only from an address, a network or a pattern of host names'
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l sort -x -a 'opened session user from terminal idle phase next rule' -d 'The order'
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -s r -l reverse -d 'The other way round'
+complete -c reaperctl -n '__fish_seen_subcommand_from list' -s l -l full -d 'All columns, and nothing is cut'
+complete -c reaperctl -n '__fish_seen_subcommand_from list' -l no-header -d 'The sessions alone'
+
 complete -c reaperctl -n '__fish_seen_subcommand_from explain' -a '(__reaperctl_sessions)' -d 'Session'
 
 set -l requests warn hold release lock terminate

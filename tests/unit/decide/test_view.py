@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reaper.ctl.list import next_of
+from reaper.ctl.table import next_of
 from reaper.decide import tracking, view
 from reaper.decide.policy import Ceiling, Share
 from reaper.decide.tracking import Tracked

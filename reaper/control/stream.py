@@ -1,0 +1,65 @@
+"""The client's side of a method that goes on answering: io.reaper.Watch. Never waits for the daemon."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+from reaper.control.client import MAX_REPLY_BYTES, TIMEOUT_SEC, DaemonAbsentError, DaemonRefusedError
+from reaper.control.server import PATH
+
+
+class Stream:
+    """One call with `more`, and its replies. Raises DaemonAbsentError where no daemon listens."""
+
+    def __init__(self, method: str, path: str = PATH) -> None:
+        self._path = path
+        self._received = bytearray()
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._connection.settimeout(TIMEOUT_SEC)
+            self._connection.connect(path)
+            self._connection.sendall(json.dumps({"method": method, "more": True}).encode() + b"\0")
+            self._connection.setblocking(False)
+        except OSError as error:
+            self._connection.close()
+            raise DaemonAbsentError(path) from error
+
+    def fileno(self) -> int:
+        """Readable when there is something to take()."""
+        return self._connection.fileno()
+
+    def take(self) -> list[dict[str, Any]]:
+        """The replies that have come whole.
+
+        Raises DaemonAbsentError when the daemon is gone or talks nonsense, DaemonRefusedError when it refuses the call.
+        """
+        try:
+            data = self._connection.recv(1 << 20)
+        except (BlockingIOError, InterruptedError):
+            return []
+        except OSError as error:
+            raise DaemonAbsentError(self._path) from error
+        if not data or len(self._received) > MAX_REPLY_BYTES:
+            raise DaemonAbsentError(self._path)
+        self._received += data
+        *whole, rest = self._received.split(b"\0")
+        self._received = rest
+        return [self._decoded(bytes(each)) for each in whole]
+
+    def _decoded(self, text: bytes) -> dict[str, Any]:
+        try:
+            reply = json.loads(text)
+        except ValueError as error:
+            raise DaemonAbsentError(self._path) from error
+        if not isinstance(reply, dict):
+            raise DaemonAbsentError(self._path)
+        if "error" in reply:
+            raise DaemonRefusedError(str(reply["error"]), reply.get("parameters") or {})
+        answer: dict[str, Any] = reply.get("parameters") or {}
+        return answer
+
+    def close(self) -> None:
+        """Ends the watch."""
+        self._connection.close()

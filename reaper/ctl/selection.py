@@ -1,0 +1,133 @@
+"""Which sessions a person wants to see, and in what order: the options that list and watch share. Pure."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from fnmatch import fnmatchcase
+from typing import Any, Callable, NamedTuple
+
+from reaper.decide.life import Phase
+from reaper.decide.match import Origin, is_from, parse_network
+
+ORIGINS = tuple(origin.value for origin in Origin)
+PHASES = tuple(dict.fromkeys([phase.value for phase in Phase if phase is not Phase.GONE] + ["held"]))
+_NEVER = 1 << 63
+
+
+class Selection(NamedTuple):
+    """What is wanted. An empty tuple asks for nothing in particular."""
+
+    user: tuple[str, ...] = ()
+    origin: tuple[str, ...] = ()
+    phase: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+    remote: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ("opened",)
+    is_reversed: bool = False
+
+
+def _numbered(text: str) -> tuple[Any, ...]:
+    """Text with its numbers as numbers: 9 before 12, pts/9 before pts/12."""
+    return tuple((0, int(each), "") if each.isdigit() else (1, 0, each) for each in re.findall(r"[0-9]+|[^0-9]+", text))
+
+
+def _address(session: dict[str, Any]) -> tuple[Any, ...]:
+    """Addresses by number, before names; local sessions last."""
+    remote = session["remote"]
+    try:
+        network = parse_network(remote) if "/" not in remote else None
+    except ValueError:
+        network = None
+    if network is not None:
+        return (0, network.version, int(network.network_address), "")
+    return (1, 0, 0, remote) if remote else (2, 0, 0, session["origin"])
+
+
+_KEYS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "opened": lambda session: -session["opened_usec"],
+    "session": lambda session: _numbered(session["session"]),
+    "user": lambda session: session["user"],
+    "from": _address,
+    "terminal": lambda session: [_numbered(each) for each in session["terminals"]],
+    "idle": lambda session: session["idle_usec"],
+    "phase": lambda session: PHASES.index(session["phase"]) if session["phase"] in PHASES else len(PHASES),
+    "next": lambda session: _NEVER if session["left_usec"] is None else session["left_usec"],
+    "rule": lambda session: session["rule"],
+}
+SORT_KEYS = tuple(_KEYS)
+
+
+def add_arguments(parser: argparse.ArgumentParser, sort: str) -> None:
+    """The options; `sort` is the order where none is asked for."""
+    several = "; may be given several times"
+    parser.add_argument("--user", metavar="USER", action="append", default=[], help=f"only these users{several}")
+    parser.add_argument(
+        "--origin", metavar="ORIGIN", action="append", default=[], choices=ORIGINS, help=f"only {', '.join(ORIGINS)}"
+    )
+    parser.add_argument(
+        "--phase", metavar="PHASE", action="append", default=[], choices=PHASES, help=f"only {', '.join(PHASES)}"
+    )
+    parser.add_argument("--rule", metavar="RULE", action="append", default=[], help=f"only under these rules{several}")
+    parser.add_argument(
+        "--from",
+        metavar="HOST",
+        dest="remote",
+        action="append",
+        default=[],
+        type=_remote,
+        help="only from an address, a network or a pattern of host names",
+    )
+    parser.add_argument(
+        "--sort", metavar="KEY[,KEY]", type=_sort, default=(sort,), help=f"order by {', '.join(SORT_KEYS)}"
+    )
+    parser.add_argument("-r", "--reverse", action="store_true", help="the other way round")
+
+
+def _remote(text: str) -> str:
+    try:
+        parse_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _sort(text: str) -> tuple[str, ...]:
+    keys = tuple(text.split(","))
+    for key in keys:
+        if key not in _KEYS:
+            raise argparse.ArgumentTypeError(f"{key!r} is none of {', '.join(SORT_KEYS)}")
+    return keys
+
+
+def selection_of(options: argparse.Namespace) -> Selection:
+    """What the options ask for."""
+    return Selection(
+        tuple(options.user),
+        tuple(options.origin),
+        tuple(options.phase),
+        tuple(options.rule),
+        tuple(options.remote),
+        options.sort,
+        options.reverse,
+    )
+
+
+def select(sessions: list[dict[str, Any]], wanted: Selection) -> list[dict[str, Any]]:
+    """The sessions that are wanted, in their order. What is equal stays as the daemon has it."""
+    found = [each for each in sessions if _is_wanted(each, wanted)]
+    return sorted(found, key=lambda each: [_KEYS[key](each) for key in wanted.sort], reverse=wanted.is_reversed)
+
+
+def _is_wanted(session: dict[str, Any], wanted: Selection) -> bool:
+    return (
+        _fits(session["user"], wanted.user)
+        and (not wanted.origin or session["origin"] in wanted.origin)
+        and (not wanted.phase or session["phase"] in wanted.phase)
+        and _fits(session["rule"], wanted.rule)
+        and (not wanted.remote or is_from(wanted.remote, session["remote"]))
+    )
+
+
+def _fits(text: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
