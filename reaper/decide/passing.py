@@ -24,13 +24,14 @@ def aged(answer: Any, usec: int) -> Any:
 def lasting(answer: Any, now_usec: int) -> Any:
     """What two answers have in common, each with its own `now_usec`, between which nothing happened but time.
 
-    Ages and remainders become moments. What has run out is at 0 for good.
+    Ages and remainders become moments. What is at 0 may stay there for a while: what has run out, and the age of what
+    the clock of terminals dates a few seconds ahead.
     """
 
     def fix(name: str, value: int) -> int:
-        if name in GROWING:
-            return now_usec - value
-        return now_usec + value if value else 0
+        if not value:
+            return 0
+        return now_usec - value if name in GROWING else now_usec + value
 
     return _moved(answer, fix)
 

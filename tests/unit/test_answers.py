@@ -27,12 +27,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "Lock": {"session": "300"},
     "Terminate": {"session": "100", "why": "maintenance"},
     "List": {},
+    "Watch": {},
     "Reload": {},
 }
 NO_SUCH, NOT_ALLOWED = "io.reaper.NoSuchSession", "io.reaper.NotAllowed"
 # For each verb what root is told, whose session it is, and anybody else; "" where it is done.
 WHO_MAY = {
     "List": ("", "", ""),
+    "Watch": ("", "", ""),
     "Explain": ("", "", NO_SUCH),
     "Hold": ("", "", NO_SUCH),
     "Release": ("", "", NO_SUCH),

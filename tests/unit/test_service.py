@@ -15,7 +15,7 @@ from reaper.control.methods import CallError, Peer
 from reaper.decide import config, snapshot
 from reaper.decide.brake import Ledger
 from reaper.decide.events import Kind
-from reaper.decide.policy import Match, Policy, Rule
+from reaper.decide.policy import Brake, Match, Policy, Rule
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
 from reaper.sense.elevations import Elevations
@@ -285,6 +285,34 @@ def crowd(stand) -> Stand:
 @pytest.mark.parametrize(("uid", "users"), [(0, ["alice", "bob"]), (1000, ["alice"]), (1001, ["bob"]), (1002, [])])
 def test_who_sees_whom(crowd, uid, users):
     assert [each["user"] for each in crowd.service.answers.list_sessions(uid)["sessions"]] == users
+
+
+@pytest.mark.parametrize("uid", [0, 1000, 1002])
+def test_who_watches_whom(crowd, uid):
+    assert crowd.service.answers.watch_sessions(uid)[0] == crowd.service.answers.list_sessions(uid)
+
+
+def test_what_is_new_to_who_watches(crowd):
+    """Time alone is not; somebody else's login is not for those who may not see it."""
+    crowd.bench.run(10)
+    before = {uid: crowd.service.answers.watch_sessions(uid)[1] for uid in (0, 1000)}
+    crowd.bench.run(15)
+    assert {uid: crowd.service.answers.watch_sessions(uid)[1] for uid in (0, 1000)} == before
+    crowd.bench.host.login(300, "pts/3", user="carol", uid=1003)
+    crowd.bench.run(15)
+    assert crowd.service.answers.watch_sessions(0)[1] != before[0]
+    assert crowd.service.answers.watch_sessions(1000)[1] == before[1000]
+
+
+def test_how_long_the_brake_holds(stand):
+    stand.files.policy = make_policy(brake=Brake(sessions=1, per_usec=60 * SECOND))
+    stand.service.reload()
+    stand.bench.host.login(100, "pts/1")
+    stand.bench.host.login(200, "pts/2")
+    stand.bench.run(59)
+    assert stand.service.answers.list_sessions(0)["brake_usec"] is None
+    stand.bench.run(20)
+    assert 0 < stand.service.answers.list_sessions(1000)["brake_usec"] <= 60 * SECOND
 
 
 @pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2"])

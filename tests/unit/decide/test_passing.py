@@ -17,7 +17,7 @@ from tests.unit.simulated import SECOND
 ANSWER = {
     "sessions": [
         {"session": "1", "idle_usec": 10, "opened_usec": 99, "next_usec": 5, "left_usec": 20, "limit_usec": 30},
-        {"session": "2", "idle_usec": 0, "left_usec": None, "elevated": True, "hold": {"left_usec": 70, "by": "root"}},
+        {"session": "2", "idle_usec": 7, "left_usec": None, "elevated": True, "hold": {"left_usec": 70, "by": "root"}},
     ],
     "policy": "p",
     "brake_usec": 12,
@@ -73,6 +73,20 @@ def test_an_idle_session_is_no_news_until_something_happens_to_it():
     assert seen() == before
     bench.run(40)
     assert seen() != before
+
+
+def test_who_has_just_typed_is_news_once():
+    """Their evidence is dated ahead, so their age stands at 0 for some seconds."""
+    bench = Bench(make_policy())
+    bench.host.login(100, "pts/1")
+    bench.run(1)
+    seen = []
+    for _ in range(40):
+        (tracked,) = bench.daemon.sessions.values()
+        now = bench.host.clock().boot_usec
+        seen.append(str(lasting(view.of_session(tracked, now), now)))
+        bench.run(0.25)
+    assert len(set(seen)) == 2
 
 
 def test_every_relative_time_of_an_answer_is_known():
