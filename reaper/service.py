@@ -1,6 +1,7 @@
 """The loop: one thread that waits for the poll, the earliest moment, logind, leaders that end, signals and the socket.
 
-Wakes for nothing else. Everything that it wakes for ends in Daemon.tick() or in an answer on the socket.
+Wakes for nothing else, but for what those who watch on the socket were to be told and it was too early. Everything that
+it wakes for ends in Daemon.tick() or in an answer on the socket.
 """
 
 from __future__ import annotations

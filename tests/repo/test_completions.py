@@ -10,6 +10,7 @@ from typing import Callable
 import pytest
 
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
+from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
 from reaper.decide.events import Kind
 from reaper.decide.match import Origin
 
@@ -98,6 +99,12 @@ def test_options(shell):
 @pytest.mark.parametrize("command", SUBCOMMANDS)
 def test_options_of_a_subcommand(shell, command):
     assert shell(ABSENT)(f"reaperctl {command} --") == long_options(subparsers(make_parser())[command])
+
+
+@pytest.mark.parametrize("command", ["list", "watch"])
+@pytest.mark.parametrize(("option", "words"), [("--origin", ORIGINS), ("--phase", PHASES), ("--sort", SORT_KEYS)])
+def test_what_sessions_are_chosen_by(shell, command, option, words):
+    assert shell(ABSENT)(f"reaperctl {command} {option} ") == set(words)
 
 
 def test_sessions(shell):

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from reaper.ctl import table
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
+from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
 from reaper.decide import keys, template
 
 from .tree import listed, manual_pages, read, run
@@ -67,6 +69,14 @@ def test_reaperctl_subcommands(command):
     own = part(text, command)
     missing = [option for option in options(parser) if option not in ("-h", "--help") and not has(own, macro(option))]
     assert missing == []
+
+
+def test_what_list_chooses_and_shows():
+    own = part(page("reaperctl.1"), "list")
+    words = {word for line in own.splitlines() if line.startswith(".Cm ") for word in line.split()}
+    assert {*SORT_KEYS, *ORIGINS, *PHASES} <= words
+    titles = {column.title for column in (*table.USUAL, *table.MORE)}
+    assert set(re.findall(r"^\.It Ql ([A-Z ]+)$", own, re.MULTILINE)) == titles
 
 
 def test_reaperctl_has_no_other_subcommand():

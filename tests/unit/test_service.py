@@ -304,6 +304,17 @@ def test_what_is_new_to_who_watches(crowd):
     assert crowd.service.answers.watch_sessions(1000)[1] == before[1000]
 
 
+def test_the_loop_wakes_for_what_was_too_early_to_tell(stand, monkeypatch):
+    waits = []
+    monkeypatch.setattr(stand.service._selector, "select", lambda timeout: waits.append(timeout) or [])
+    stand.service.reload()
+    stand.bench.tick()
+    stand.service._wait()
+    monkeypatch.setattr(stand.service._server, "next_wake", lambda: stand.bench.host.clock().boot_usec + SECOND // 2)
+    stand.service._wait()
+    assert waits == [stand.bench.daemon.poll_usec / SECOND, 0.5]
+
+
 def test_how_long_the_brake_holds(stand):
     stand.files.policy = make_policy(brake=Brake(sessions=1, per_usec=60 * SECOND))
     stand.service.reload()
