@@ -24,6 +24,7 @@ SUBCOMMANDS = (
     "policy",
     "reload",
     "log",
+    "doctor",
 )
 EXIT_FAILED, EXIT_ABSENT, EXIT_NOT_ALLOWED, EXIT_BAD_CONFIGURATION = 1, 3, 4, 78
 

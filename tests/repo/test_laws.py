@@ -28,11 +28,16 @@ LAYERS = {
     "reaper.decide": ("reaper.decide", "reaper.errors"),
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
+    # The checks are pure, as `decide` is; what they are about is read by `look`, with `sense`'s trust in files.
+    "reaper.doctor.look": ("reaper.doctor", "reaper.control.client", "reaper.decide", "reaper.sense.policyfiles",
+                           *LEAVES),
+    "reaper.doctor": ("reaper.doctor", "reaper.decide", "reaper.errors"),
     "reaper.control": ("reaper.control", "reaper.decide", "reaper.errors", "reaper.__version__"),
     # The journal read back: it neither looks at the host nor acts, and needs no daemon.
     "reaper.audit": ("reaper.audit", "reaper.decide", "reaper.errors"),
     # check reads the policy files as the daemon would, so it needs `sense`; the tool changes nothing, so never `act`.
-    "reaper.ctl": ("reaper.ctl", "reaper.audit", "reaper.control", "reaper.decide", "reaper.sense", "reaper.errors",
+    "reaper.ctl": ("reaper.ctl", "reaper.audit", "reaper.control", "reaper.decide", "reaper.doctor", "reaper.sense",
+                   "reaper.errors",
                    "reaper.__version__"),
 }  # fmt: skip
 
@@ -87,10 +92,20 @@ def test_every_layer_imports_only_what_is_below_it():
     assert not wrong, listed(wrong)
 
 
-def test_decide_is_pure():
+@pytest.mark.parametrize(("directory", "looks"), [("reaper/decide", None), ("reaper/doctor", "reaper/doctor/look")])
+def test_what_judges_is_pure(directory, looks):
+    """`looks` is the part below it that reads the host, and that the rest does not know."""
     wrong = []
-    for name in python_files("reaper/decide"):
-        wrong += [f"{name}:{line}: {module}" for module, line in imports(name) if module.split(".")[0] in IMPURE]
+    for name in python_files(directory):
+        if looks and name.startswith(f"{looks}/"):
+            continue
+        found = list(imports(name))
+        wrong += [f"{name}:{line}: {module}" for module, line in found if module.split(".")[0] in IMPURE]
+        wrong += [
+            f"{name}:{line}: {module}"
+            for module, line in found
+            if looks and is_within(module, (dotted(f"{looks}.py"),))
+        ]
         for node in ast.walk(parsed(name)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EFFECTS:
                 wrong.append(f"{name}:{node.lineno}: {node.func.id}()")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from reaper.ctl import table
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
 from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
 from reaper.decide import keys, template
+from reaper.doctor import first
 
-from .tree import listed, manual_pages, read, run
+from .tree import listed, manual_pages, parsed, python_files, read, run
 
 PAGES = ("reaper.7", "reaper.yaml.5", "reaperctl.1", "reaperd.8", "pam_reaper.8")
 EXIT_STATUS = {"reaperctl.1": {"0", "1", "2", "3", "4", "78"}, "reaperd.8": {"0", "1", "2", "78"}}
@@ -88,6 +90,25 @@ def test_reaperctl_names_no_other_option():
     parser = make_parser()
     known = {macro(option) for each in (parser, *subparsers(parser).values()) for option in options(each)}
     assert set(re.findall(r"Fl -?[\w-]+", page("reaperctl.1"))) <= known
+
+
+def findings() -> set[str]:
+    """The id of each finding that doctor has: what error(), warning() and note() are given as the first."""
+    calls = [node for name in python_files("reaper/doctor") for node in ast.walk(parsed(name)) if is_finding(node)]
+    written = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    return written | {name for name, _, _ in first.SAID.values()}
+
+
+def is_finding(node: ast.AST) -> bool:
+    made_by = ("error", "warning", "note")
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in made_by and bool(node.args)
+    )
+
+
+def test_every_finding_of_doctor_is_there_and_no_other():
+    items = re.findall(r"^\.It Cm (.*) Pq (?:error|warning|note)", part(page("reaperctl.1"), "doctor"), re.MULTILINE)
+    assert sorted(name for item in items for name in item.split(" , ")) == sorted(findings())
 
 
 def test_reaperd_options():

@@ -22,6 +22,7 @@ complete -c reaperctl -n __fish_use_subcommand -a terminate -d 'End a session no
 complete -c reaperctl -n __fish_use_subcommand -a check -d 'Validate the policy files and print the merged policy'
 complete -c reaperctl -n __fish_use_subcommand -a policy -d 'Print the policy with the place of each value'
 complete -c reaperctl -n __fish_use_subcommand -a reload -d 'Have the daemon read the policy files anew'
+complete -c reaperctl -n __fish_use_subcommand -a doctor -d 'Say what keeps a limit from being enforced, and what to do'
 
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch explain' -l json -d "Print the daemon's answer as JSON"
 
@@ -71,3 +72,6 @@ complete -c reaperctl -n '__fish_seen_subcommand_from log' -s n -x -d 'The last 
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -s b -l boot -d 'Events of this boot'
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -s f -l follow -d 'The last events, then new ones as they come'
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -l json -d 'Print the events as JSON'
+
+complete -c reaperctl -n '__fish_seen_subcommand_from doctor' -l json -d 'Print the findings, and what ends what first, as JSON'
+complete -c reaperctl -n '__fish_seen_subcommand_from doctor' -s q -l quiet -d 'Print only what keeps a limit from being enforced'

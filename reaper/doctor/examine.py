@@ -1,0 +1,89 @@
+"""From the facts to the findings: every check, in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reaper.doctor import clock, daemon, first, journal, kernel, libraries, logind, pam, rules, sshd
+from reaper.doctor.findings import Finding, Severity, note, worst_first
+from reaper.doctor.shell import Tmout
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was read of the host. `sshd` is None where there is none; `unchecked` says what could not be looked at."""
+
+    version: str
+    daemon: daemon.Daemon
+    files: rules.Files
+    pam: pam.Pam
+    sshd: sshd.Sshd | None
+    logind: logind.Logind
+    tmouts: tuple[Tmout, ...]
+    kernel: kernel.Kernel
+    journal: journal.Journal
+    clock: clock.Clock
+    is_root: bool = True
+    missing_modules: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that the doctor says: the findings, the worst first, and what ends which sessions first."""
+
+    findings: tuple[Finding, ...]
+    first: tuple[first.Row, ...]
+
+    def is_enforced(self) -> bool:
+        """Whether nothing was found that keeps a limit from being enforced."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+
+def examine(facts: Facts) -> Diagnosis:
+    """Every check of the facts.
+
+    The table is of the policy of the files, and without reaper where no daemon has a policy in force. Where one has,
+    and the files do not tell which, there is no table.
+    """
+    has_policy = facts.daemon.answers and bool(facts.daemon.policy_id)
+    rows = first.table(facts.files.policy if has_policy else None, facts.sshd, facts.logind, facts.tmouts)
+    is_known = facts.files.policy is not None or not has_policy
+    return Diagnosis(worst_first(_findings(facts, rows, is_known)), rows if is_known else ())
+
+
+def _findings(facts: Facts, rows: tuple[first.Row, ...], is_known: bool) -> Iterator[Finding]:
+    policy = facts.files.policy
+    yield from daemon.check(facts.daemon, facts.version)
+    yield from rules.check(facts.files, facts.daemon)
+    yield from libraries.check(facts.missing_modules, policy)
+    if facts.sshd is not None:
+        yield from sshd.check(facts.sshd)
+    yield from pam.check(facts.pam, facts.logind.answers is not False, policy)
+    yield from logind.check(facts.logind)
+    yield from first.check(rows, facts.sshd, is_known)
+    yield from kernel.check(facts.kernel)
+    yield from journal.check(facts.journal)
+    yield from clock.check(facts.clock, policy)
+    for what in facts.unchecked:
+        yield note("unchecked", f"Could not be looked at: {what}.", "" if facts.is_root else "sudo reaperctl doctor")
+
+
+def document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The same in plain JSON types; reaperctl(1) describes them."""
+    return {
+        "findings": [
+            {"id": each.id, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
+            for each in diagnosis.findings
+        ],
+        "first": [
+            {
+                "session": row.kind.id,
+                "text": first.sentence(row),
+                "mechanisms": [vars(each) for each in row.mechanisms],
+            }
+            for row in diagnosis.first
+        ],
+    }

@@ -1,0 +1,130 @@
+"""Looks at what is around reaper: the policy files, logind, login shells, kernel, journal, clock, Python's modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+
+from reaper.doctor.clock import Clock
+from reaper.doctor.examine import Facts
+from reaper.doctor.journal import Journal, parse_settings
+from reaper.doctor.kernel import Kernel, parse_mounts
+from reaper.doctor.libraries import NEEDED, TO_LOCK
+from reaper.doctor.logind import Logind, parse_property, parse_span
+from reaper.doctor.look import daemon, pam, sshd
+from reaper.doctor.look.host import Host
+from reaper.doctor.pam import Pam
+from reaper.doctor.rules import Files
+from reaper.doctor.shell import Tmout, parse_tmout
+
+LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
+# What bash, ksh and zsh read at login or as interactive shells, and what PAM puts into the environment.
+SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/ksh.kshrc", "/etc/kshrc", "/etc/zsh/zshenv",
+               "/etc/zsh/zprofile", "/etc/zsh/zshrc", "/etc/zsh/zlogin", "/etc/zshenv", "/etc/zprofile", "/etc/zshrc",
+               "/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")  # fmt: skip
+PROFILES = "/etc/profile.d"
+CATALOGED = "reaper: "
+
+
+def look(host: Host, version: str) -> Facts:
+    """All that the checks are about."""
+    unchecked: list[str] = []
+    missing = tuple(name for name in (*NEEDED, *TO_LOCK) if importlib.util.find_spec(name) is None)
+    ssh, is_whole = sshd.look(host)
+    if not is_whole:
+        unchecked.append("all of sshd's configuration")
+    logind = _logind(host)
+    if logind.answers is None:
+        unchecked.append("logind's settings")
+    about = daemon.look(host)
+    if about.unit is None:
+        unchecked.append("the unit reaper.service")
+    return Facts(
+        version=version,
+        daemon=about,
+        files=Files() if "yaml" in missing else _policy(host, unchecked),
+        pam=_pam(host, ssh.pam_service if ssh and ssh.use_pam is not False else None, unchecked),
+        sshd=ssh,
+        logind=logind,
+        tmouts=_tmouts(host),
+        kernel=_kernel(host),
+        journal=_journal(host),
+        clock=_clock(host),
+        is_root=host.is_root,
+        missing_modules=missing,
+        unchecked=tuple(unchecked),
+    )
+
+
+def _policy(host: Host, unchecked: list[str]) -> Files:
+    from reaper.decide.config import parse
+    from reaper.decide.problems import PolicyError
+    from reaper.sense.policyfiles import read_sources
+
+    try:
+        return Files(parse(read_sources(host.root)))
+    except PolicyError as error:
+        if not host.is_root and any("Permission denied" in problem.message for problem in error.problems):
+            unchecked.append("the policy files")
+            return Files()
+        return Files(problem=str(error.problems[0]))
+
+
+def _pam(host: Host, sshd_service: str | None, unchecked: list[str]) -> Pam:
+    try:
+        return pam.look(host, sshd_service)
+    except PermissionError:
+        unchecked.append("PAM's configuration")
+        return Pam((), (), has_module=True, has_updater=False)
+
+
+def _logind(host: Host) -> Logind:
+    kills = _property(host, "KillUserProcesses")
+    if kills is None:
+        is_there = host.run(["busctl", "--version"]) is not None
+        return Logind(False if is_there else None)
+    version = host.run(["systemctl", "--version"])
+    return Logind(
+        answers=True,
+        stop_idle_usec=parse_span(_property(host, "StopIdleSessionUSec") or ""),
+        kills_user_processes=kills == "true",
+        knows_ssh_terminals=version is not None and "+UTMP" in version.output and host.exists("/run/utmp"),
+    )
+
+
+def _property(host: Host, name: str) -> str | None:
+    """A property of logind's; None where it has none such, or does not answer."""
+    said = host.run(["busctl", "get-property", *LOGIND, name])
+    return parse_property(said.output) if said is not None and said.status == 0 else None
+
+
+def _tmouts(host: Host) -> tuple[Tmout, ...]:
+    profiles = [f"{PROFILES}/{name}" for name in host.names(PROFILES) if name.endswith(".sh")]
+    found: list[Tmout] = []
+    for path in (*SHELL_FILES, *profiles):
+        try:
+            text = host.read(path)
+        except PermissionError:  # the person's shell cannot read it either
+            continue
+        found += parse_tmout(path, text or "")
+    return tuple(found)
+
+
+def _kernel(host: Host) -> Kernel:
+    release = host.read("/proc/sys/kernel/osrelease") or ""
+    return parse_mounts(release.strip(), host.read("/proc/self/mountinfo") or "")
+
+
+def _journal(host: Host) -> Journal:
+    said = host.run(["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"])
+    storage, burst = parse_settings(said.output if said is not None else "")
+    catalog = host.run(["journalctl", "--no-pager", "--list-catalog"])
+    has_catalog = None if catalog is None or catalog.status != 0 else CATALOGED in catalog.output
+    return Journal(storage, host.exists("/var/log/journal"), burst, has_catalog)
+
+
+def _clock(host: Host) -> Clock:
+    said = host.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
+    synchronized = {"yes": True, "no": False}.get(said.output.strip()) if said is not None else None
+    return Clock(time.time() >= os.stat(__file__).st_mtime, synchronized)

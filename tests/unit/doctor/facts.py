@@ -1,0 +1,78 @@
+"""A host on which nothing is wrong, to be varied by one thing; and what a check says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from reaper.decide.config import Source, parse
+from reaper.decide.policy import Policy
+from reaper.doctor.clock import Clock
+from reaper.doctor.daemon import Daemon, Properties
+from reaper.doctor.examine import Facts
+from reaper.doctor.findings import Finding, Severity
+from reaper.doctor.journal import Journal
+from reaper.doctor.kernel import Kernel
+from reaper.doctor.logind import Logind
+from reaper.doctor.pam import Line, Pam, Stack
+from reaper.doctor.rules import Files
+from reaper.doctor.sshd import Sshd
+
+UNIT: Properties = {
+    "LoadState": ("loaded",),
+    "ActiveState": ("active",),
+    "UnitFileState": ("enabled",),
+    "CapabilityBoundingSet": ("cap_dac_override cap_kill cap_sys_ptrace",),
+    "DevicePolicy": ("closed",),
+    "DeviceAllow": ("char-tty rw", "char-pts rw"),
+    "PrivateDevices": ("no",),
+}
+SYSTEMD = Line("session", "optional", "pam_systemd.so")
+REAPER = Line("session", "optional", "pam_reaper.so")
+ELEVATIONS = Line("session", "success=ok default=ignore", "pam_reaper.so", ("elevations",))
+GOOD_PAM = Pam(
+    logins=(Stack("sshd", (SYSTEMD, ELEVATIONS, REAPER)), Stack("login", (SYSTEMD, ELEVATIONS, REAPER))),
+    elevators=(Stack("su", (SYSTEMD, ELEVATIONS, REAPER)), Stack("sudo", (ELEVATIONS,))),
+    has_module=True,
+    has_updater=True,
+)
+
+
+def policy(text: str = "") -> Policy:
+    """The policy of one file."""
+    return parse([Source("reaper.yaml", text)])
+
+
+def unit(**changed: Any) -> Properties:
+    """The properties of the unit as it is installed and runs, but for these."""
+    return {**UNIT, **{name: value if isinstance(value, tuple) else (value,) for name, value in changed.items()}}
+
+
+def daemon(**changed: Any) -> Daemon:
+    """A daemon that runs the built-in policy, but for these."""
+    values = {"unit": UNIT, "answers": True, "version": "1", "policy_id": policy().id, **changed}
+    return Daemon(**values)
+
+
+def facts(**changed: Any) -> Facts:
+    """A host on which nothing is wrong, but for these."""
+    values: dict[str, Any] = {
+        "version": "1",
+        "daemon": daemon(),
+        "files": Files(policy()),
+        "pam": GOOD_PAM,
+        "sshd": Sshd(use_pam=True),
+        "logind": Logind(answers=True, knows_ssh_terminals=True),
+        "tmouts": (),
+        "kernel": Kernel("6.12.1", "v2"),
+        "journal": Journal("auto", has_directory=True, has_catalog=True),
+        "clock": Clock(is_set=True, is_synchronized=True),
+    }
+    return Facts(**{**values, **changed})
+
+
+def ids(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    """Severity and id of each."""
+    found = list(findings)
+    assert all(each.remedy for each in found if each.severity is not Severity.NOTE)
+    return [(each.severity.value, each.id) for each in found]

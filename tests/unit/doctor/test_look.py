@@ -1,0 +1,303 @@
+"""What is read of a host: files below a directory of the test's own, and commands that answer as real ones did."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reaper.doctor.examine import examine
+from reaper.doctor.look import pam, sshd
+from reaper.doctor.look.host import MOST_BYTES, Host, Said, run_command
+from reaper.doctor.look.system import look
+from reaper.doctor.pam import Line, Stack
+from reaper.doctor.sshd import Sshd
+from reaper.errors import ReaperError
+
+from .facts import ELEVATIONS, REAPER, SYSTEMD, ids, policy
+
+COMMON = """
+session	[default=1]			pam_permit.so
+session	optional	pam_systemd.so
+session	[success=ok default=ignore]	pam_reaper.so elevations
+session	optional	pam_reaper.so
+"""
+ANSWERS = {
+    "systemctl show": "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
+    "systemctl --version": "systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT -IPTC +UTMP +SYSVINIT\n",
+    "busctl get-property StopIdleSessionUSec": "t 18446744073709551615\n",
+    "busctl get-property KillUserProcesses": "b false\n",
+    "busctl --version": "systemd 252\n",
+    "systemd-analyze": "# /etc/systemd/journald.conf\n[Journal]\n",
+    "journalctl": "029b48be2814458784d164c672e18344 reaper: A person has come back to a session\n",
+    "timedatectl": "yes\n",
+    "/usr/sbin/sshd": "usepam yes\nclientaliveinterval 0\nchanneltimeout none\nunusedconnectiontimeout none\n",
+}
+
+
+class GuardedHost(Host):
+    """One with files that may not be read, also by a test that root runs."""
+
+    forbidden: tuple[str, ...] = ()
+
+    def read(self, path: str) -> str | None:
+        if path in self.forbidden:
+            raise PermissionError(path)
+        return super().read(path)
+
+
+@dataclass
+class FakeHost:
+    """A healthy host; `answers` are of commands by some of their words, "" for a failure, None for none such.
+
+    What is `forbidden` may not be read.
+    """
+
+    directory: Path
+    answers: dict[str, str | None] = field(default_factory=lambda: dict(ANSWERS))
+    is_root: bool = True
+    daemon: dict[str, Any] | None = None
+    forbidden: tuple[str, ...] = ()
+
+    def write(self, path: str, text: str = "") -> Path:
+        file = self.directory / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def run(self, words: Sequence[str]) -> Said | None:
+        line = " ".join(words)
+        for command, answer in self.answers.items():
+            first, _, rest = command.partition(" ")
+            if words[0] == first and all(word in line.split() for word in rest.split()):
+                return None if answer is None else Said(0 if answer else 1, answer, "" if answer else "line 1: bad\nx")
+        return None
+
+    def ask(self, method: str) -> dict[str, Any]:
+        if self.daemon is None:
+            raise ReaperError("daemon-absent", "nobody there")
+        return self.daemon
+
+    def host(self) -> Host:
+        made = GuardedHost(str(self.directory), self.run, self.ask, self.is_root)
+        object.__setattr__(made, "forbidden", self.forbidden)
+        return made
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeHost:
+    made = FakeHost(tmp_path, daemon={"version": "1", "policy": policy().id, "sessions": []})
+    made.write("/etc/pam.d/common-session", COMMON)
+    for service in ("sshd", "login", "su"):
+        made.write(f"/etc/pam.d/{service}", "auth required pam_unix.so\n@include common-session\n")
+    made.write("/usr/lib/x86_64-linux-gnu/security/pam_reaper.so")
+    made.write("/usr/sbin/sshd")
+    made.write("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n")
+    made.write("/run/utmp")
+    (tmp_path / "var/log/journal").mkdir(parents=True)
+    made.write("/proc/sys/kernel/osrelease", "6.12.1\n")
+    made.write("/proc/self/mountinfo", "1 2 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+    return made
+
+
+def found(fake: FakeHost) -> list[tuple[str, str]]:
+    """What the doctor says of the host, but for what this Python lacks."""
+    facts = replace(look(fake.host(), "1"), missing_modules=())
+    return ids(examine(facts).findings)
+
+
+def test_a_healthy_host(fake: FakeHost) -> None:
+    assert found(fake) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "expected"),
+    [
+        ("systemctl show", "LoadState=loaded\nUnitFileState=disabled\n", [("error", "daemon-not-enabled")]),
+        ("systemctl show", None, [("note", "unchecked")]),
+        ("systemctl show", "", [("note", "unchecked")]),
+        ("busctl get-property StopIdleSessionUSec", "t 300000000\n", [("warning", "logind-stop-idle")]),
+        ("busctl get-property StopIdleSessionUSec", "", []),  # before systemd 252
+        ("busctl get-property KillUserProcesses", "b true\n", [("warning", "logind-kills")]),
+        ("busctl get-property KillUserProcesses", "", [("warning", "no-logind")]),
+        ("systemd-analyze", "[Journal]\nStorage=volatile\n", [("warning", "journal-volatile")]),
+        ("systemd-analyze", None, []),
+        ("journalctl", "no such\n", [("note", "catalog-missing")]),
+        ("journalctl", "", []),
+        ("timedatectl", "no\n", [("note", "clock-alone")]),
+        ("timedatectl", None, []),
+        ("/usr/sbin/sshd", "usepam no\n", [("error", "sshd-without-pam")]),
+        ("/usr/sbin/sshd", "", [("note", "sshd-not-asked")]),
+    ],
+)
+def test_what_commands_tell(fake: FakeHost, command: str, answer: str | None, expected: Any) -> None:
+    fake.answers[command] = answer
+    assert found(fake) == expected
+
+
+def test_no_bus_tool_is_no_word_on_logind(fake: FakeHost) -> None:
+    fake.answers = {name: None if name.startswith("busctl") else each for name, each in ANSWERS.items()}
+    assert found(fake) == [("note", "unchecked")]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("/etc/profile.d/tmout.sh", "readonly TMOUT=60\n", [("warning", "shell-tmout")]),
+        ("/etc/profile.d/tmout.csh", "TMOUT=60\n", []),
+        ("/etc/environment", "TMOUT=60\n", [("warning", "shell-tmout")]),
+        ("/etc/reaper/reaper.yaml", "poll: soon\n", [("error", "policy-rejected")]),
+        ("/etc/reaper/reaper.d/1.yaml", "poll: 5s\n", [("error", "policy-not-loaded")]),
+        ("/proc/sys/kernel/osrelease", "6.1.0\n", [("note", "kernel-dev-tty")]),
+        ("/proc/self/mountinfo", "", [("error", "cgroup-not-v2")]),
+        ("/etc/pam.d/common-session", "session optional pam_systemd.so\n", [("warning", "pam-not-enabled")]),
+        ("/etc/pam.d/login", "", [("error", "logins-unseen")]),
+    ],
+)
+def test_what_files_tell(fake: FakeHost, path: str, text: str, expected: Any) -> None:
+    fake.write(path, text)
+    assert found(fake) == expected
+
+
+def test_an_absent_daemon(fake: FakeHost) -> None:
+    fake.daemon = None
+    assert found(fake) == [("error", "daemon-silent")]
+
+
+def test_the_brake_is_read_where_the_daemon_tells_of_it(fake: FakeHost) -> None:
+    assert fake.daemon is not None
+    fake.daemon["brake_usec"] = 5_000_000
+    assert found(fake) == [("warning", "brake-engaged")]
+    fake.daemon["brake_usec"] = None
+    assert found(fake) == []
+
+
+def test_a_directory_that_others_can_write(fake: FakeHost) -> None:
+    records = fake.directory / "run/reaper/sessions"
+    records.mkdir(parents=True)
+    assert found(fake) == []
+    records.chmod(0o777)
+    assert found(fake) == [("error", "runtime-exposed")]
+
+
+def test_no_sshd_is_no_trouble(fake: FakeHost) -> None:
+    (fake.directory / "usr/sbin/sshd").unlink()
+    shutil.rmtree(fake.directory / "etc/ssh")
+    (fake.directory / "etc/pam.d/sshd").unlink()
+    assert found(fake) == []
+
+
+# PAM's files.
+
+
+def stacks(fake: FakeHost) -> list[Stack]:
+    return list(pam.look(fake.host(), "sshd").logins)
+
+
+def test_includes_and_substacks_are_followed(fake: FakeHost) -> None:
+    fake.write("/etc/pam.d/login", "session substack inner\nsession include inner\nauth include inner\n")
+    fake.write("/etc/pam.d/inner", "session optional pam_reaper.so\nauth optional pam_reaper.so\n")
+    permit = Line("session", "default=1", "pam_permit.so")
+    assert stacks(fake) == [
+        Stack("sshd", (permit, SYSTEMD, ELEVATIONS, REAPER)),
+        Stack("login", (REAPER, REAPER)),
+    ]
+
+
+def test_the_distributions_files_come_after_the_administrators(fake: FakeHost) -> None:
+    fake.write("/usr/lib/pam.d/login", "session optional pam_reaper.so\n")
+    assert len(stacks(fake)[1].lines) == 4
+    (fake.directory / "etc/pam.d/login").unlink()
+    assert stacks(fake)[1] == Stack("login", (REAPER,))
+
+
+def test_sshd_without_a_file_has_the_stack_of_others(fake: FakeHost) -> None:
+    (fake.directory / "etc/pam.d/sshd").unlink()
+    fake.write("/etc/pam.d/other", "session optional pam_reaper.so\n")
+    assert stacks(fake)[0] == Stack("sshd", (REAPER,))
+
+
+def test_files_that_include_each_other_come_to_an_end(fake: FakeHost) -> None:
+    fake.write("/etc/pam.d/login", "session optional a.so\nsession include login\nsession include login\n")
+    assert len(stacks(fake)[1].lines) <= pam.MOST_LINES
+
+
+# sshd's files.
+
+
+def configured(fake: FakeHost) -> Sshd:
+    fake.is_root = False
+    read, is_whole = sshd.look(fake.host())
+    assert read is not None
+    assert is_whole
+    return read
+
+
+def test_an_ordinary_user_reads_sshds_files(fake: FakeHost) -> None:
+    assert configured(fake) == Sshd(True)
+    fake.write("/etc/ssh/sshd_config.d/1.conf", "UnusedConnectionTimeout 1m\nUsePAM no\n")
+    fake.write("/etc/ssh/sshd_config.d/2.conf", "UnusedConnectionTimeout 2m\n")
+    assert configured(fake) == Sshd(False, unused_usec=60_000_000)
+
+
+def test_a_match_block_ends_with_its_file(fake: FakeHost) -> None:
+    fake.write("/etc/ssh/sshd_config.d/1.conf", "Match User ann\nChannelTimeout *=1m\n")
+    assert configured(fake) == Sshd(True, matched=("channeltimeout",))
+
+
+def test_an_include_in_a_match_block_belongs_to_it(fake: FakeHost) -> None:
+    fake.write("/etc/ssh/sshd_config", "UsePAM yes\nMatch User ann\nInclude more\nClientAliveInterval 60\n")
+    fake.write("/etc/ssh/more", "ChannelTimeout *=1m\n")
+    assert configured(fake) == Sshd(True, matched=("channeltimeout", "clientaliveinterval"))
+
+
+def test_sshd_files_that_include_themselves_come_to_an_end(fake: FakeHost) -> None:
+    fake.write("/etc/ssh/sshd_config", "UsePAM yes\nInclude sshd_config\nInclude sshd_config\n")
+    fake.is_root = False
+    assert sshd.look(fake.host())[1] is False
+
+
+def test_root_asks_sshd_and_still_names_what_match_blocks_set(fake: FakeHost) -> None:
+    fake.write("/etc/ssh/sshd_config.d/1.conf", "Match User ann\nChannelTimeout *=1m\n")
+    assert sshd.look(fake.host())[0] == Sshd(True, matched=("channeltimeout",), channels=(("none", 0),))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/etc/ssh/sshd_config.d/1.conf", [("note", "unchecked")]),
+        ("/etc/ssh/sshd_config", [("note", "unchecked")]),
+        ("/etc/pam.d/common-session", [("note", "unchecked")]),
+        ("/etc/profile", []),
+    ],
+)
+def test_a_file_that_may_not_be_read(fake: FakeHost, path: str, expected: Any) -> None:
+    fake.write(path)
+    fake.is_root, fake.forbidden = False, (path,)
+    assert found(fake) == expected
+
+
+# The host itself.
+
+
+def test_only_files_are_read_and_no_more_than_is_sensible(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "long").write_bytes(b"\xff" * (MOST_BYTES + 1))
+    assert host.read("/fifo") is None
+    assert host.read("/absent") is None
+    assert host.read("/") is None
+    assert host.read("/long") == "\ufffd" * MOST_BYTES
+
+
+def test_commands_of_the_system() -> None:
+    assert run_command(["sh", "-c", "echo out; echo err >&2; exit 3"]) == Said(3, "out\n", "err\n")
+    assert run_command(["reaper-no-such-command"]) is None
+    said = run_command(["env"])
+    assert said is not None
+    assert "LC_ALL=C\n" in said.output
