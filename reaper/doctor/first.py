@@ -136,9 +136,10 @@ def _of_logind(logind: Logind, kind: Kind) -> Iterator[Mechanism]:
 
 def _of_shell(tmouts: Sequence[Tmout], kind: Kind) -> Iterator[Mechanism]:
     if tmouts and kind.at_prompt:
-        times = [each.seconds * USEC_PER_SEC for each in tmouts]
+        ordered = sorted(tmouts, key=lambda each: each.seconds)
+        first, times = ordered[0], [each.seconds * USEC_PER_SEC for each in ordered]
         changed = "" if any(each.is_readonly for each in tmouts) else "unless the user unsets it"
-        yield Mechanism("tmout", f"TMOUT in {tmouts[0].path}", min(times), max(times), changed)
+        yield Mechanism("tmout", f"TMOUT in {first.path}:{first.line}", times[0], times[-1], changed)
 
 
 def _of_sshd(sshd: Sshd, kind: Kind) -> Iterator[Mechanism]:

@@ -14,11 +14,15 @@ DATES_DEV_TTY = (6, 5)  # from here on, a read through /dev/tty moves the time o
 
 @dataclass(frozen=True)
 class Kernel:
-    """`release` as uname -r has it; `cgroup` is "v2", "hybrid" or "v1"; `hidepid` as /proc is mounted, "" for not."""
+    """`release` as uname -r has it; `cgroup` is "v2", "hybrid" or "v1"; `hidepid` as /proc is mounted, "" for not.
+
+    `allows_tiocsti`: the sysctl dev.tty.legacy_tiocsti is there and on.
+    """
 
     release: str
     cgroup: str
     hidepid: str = ""
+    allows_tiocsti: bool = False
 
 
 def parse_release(release: str) -> tuple[int, int]:
@@ -27,7 +31,7 @@ def parse_release(release: str) -> tuple[int, int]:
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
-def parse_mounts(release: str, mountinfo: str) -> Kernel:
+def parse_mounts(release: str, mountinfo: str, *, allows_tiocsti: bool = False) -> Kernel:
     """The kernel with what proc_pid_mountinfo(5) tells: the last mount on a place is the one that is seen."""
     types: dict[str, str] = {}
     hidepid = ""
@@ -41,7 +45,7 @@ def parse_mounts(release: str, mountinfo: str) -> Kernel:
                 hidepid = found[1] if found and found[1] not in ("0", "off") else ""
     is_unified = types.get("/sys/fs/cgroup") == "cgroup2"
     is_hybrid = types.get("/sys/fs/cgroup/unified") == "cgroup2"
-    return Kernel(release, "v2" if is_unified else "hybrid" if is_hybrid else "v1", hidepid)
+    return Kernel(release, "v2" if is_unified else "hybrid" if is_hybrid else "v1", hidepid, allows_tiocsti)
 
 
 def check(kernel: Kernel) -> Iterator[Finding]:
@@ -62,9 +66,15 @@ def check(kernel: Kernel) -> Iterator[Finding]:
     if kernel.cgroup != "v2":
         yield error(
             "cgroup-not-v2",
-            f"Control groups are {kernel.cgroup}: what a session holds cannot be told, so sessions without a terminal"
-            " are left alone and others may be ended in part.",
+            f"Control groups are {kernel.cgroup}, not v2: what a session holds cannot be told. Sessions without a"
+            " terminal may be left alone, and others be ended in part.",
             "boot with systemd.unified_cgroup_hierarchy=1",
+        )
+    if kernel.allows_tiocsti:
+        yield note(
+            "kernel-tiocsti",
+            "Programs may put input into their user's own terminal (TIOCSTI), which looks like typing.",
+            "dev.tty.legacy_tiocsti=0 in a file of /etc/sysctl.d, then sysctl --system",
         )
     if kernel.hidepid:
         yield note(

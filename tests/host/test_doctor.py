@@ -22,7 +22,7 @@ RESTART_LOGIND = ["systemctl", "restart", "systemd-logind.service"]
 RESTART = ["systemctl", "restart", "reaper.service"]
 PROFILES = ["reaper", "reaper-elevations"]
 # What the host of the tests is, and nothing about reaper: it has no network, its kernel is the machine's.
-OF_THE_LAB = {"clock-alone", "python-pam-missing", "kernel-dev-tty"}
+OF_THE_LAB = {"clock-alone", "python-pam-missing", "kernel-dev-tty", "kernel-tiocsti"}
 
 
 def doctor(host: Host, *options: str) -> subprocess.CompletedProcess[str]:

@@ -113,7 +113,9 @@ def _tmouts(host: Host) -> tuple[Tmout, ...]:
 
 def _kernel(host: Host) -> Kernel:
     release = host.read("/proc/sys/kernel/osrelease") or ""
-    return parse_mounts(release.strip(), host.read("/proc/self/mountinfo") or "")
+    allows_tiocsti = (host.read("/proc/sys/dev/tty/legacy_tiocsti") or "").strip() == "1"
+    mounts = host.read("/proc/self/mountinfo") or ""
+    return parse_mounts(release.strip(), mounts, allows_tiocsti=allows_tiocsti)
 
 
 def _journal(host: Host) -> Journal:

@@ -130,6 +130,7 @@ def test_logind_properties(printed: str, value: str, usec: int | None) -> None:
         (Kernel("6.12", "hybrid"), [("error", "cgroup-not-v2")]),
         (Kernel("6.12", "v1"), [("error", "cgroup-not-v2")]),
         (Kernel("6.12", "v2", "2"), [("note", "proc-hidepid")]),
+        (Kernel("6.12", "v2", allows_tiocsti=True), [("note", "kernel-tiocsti")]),
     ],
 )
 def test_kernel(read: Kernel, expected: list[tuple[str, str]]) -> None:

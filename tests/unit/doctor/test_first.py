@@ -121,7 +121,7 @@ def test_sentences() -> None:
     text = "environments: {standard: {idle: 15min, max: 8h}}\nrules: [{name: a, match: {user: x}, idle: 20min}]"
     made = rows(text, tmouts=(Tmout("/etc/profile", 3, 600, False),))
     assert sentence(made["ssh-prompt"]) == (
-        "TMOUT in /etc/profile 10min (unless the user unsets it), then reaper, without input 15min to 20min,"
+        "TMOUT in /etc/profile:3 10min (unless the user unsets it), then reaper, without input 15min to 20min,"
         " then reaper, by age 8h"
     )
     assert sentence(rows(None)["ssh-prompt"]) == "nothing ends it"

@@ -154,6 +154,8 @@ def test_no_bus_tool_is_no_word_on_logind(fake: FakeHost) -> None:
         ("/etc/reaper/reaper.yaml", "poll: soon\n", [("error", "policy-rejected")]),
         ("/etc/reaper/reaper.d/1.yaml", "poll: 5s\n", [("error", "policy-not-loaded")]),
         ("/proc/sys/kernel/osrelease", "6.1.0\n", [("note", "kernel-dev-tty")]),
+        ("/proc/sys/dev/tty/legacy_tiocsti", "1\n", [("note", "kernel-tiocsti")]),
+        ("/proc/sys/dev/tty/legacy_tiocsti", "0\n", []),
         ("/proc/self/mountinfo", "", [("error", "cgroup-not-v2")]),
         ("/etc/pam.d/common-session", "session optional pam_systemd.so\n", [("warning", "pam-not-enabled")]),
         ("/etc/pam.d/login", "", [("error", "logins-unseen")]),
