@@ -73,12 +73,16 @@ class Row:
 
 
 def table(policy: Policy | None, sshd: Sshd | None, logind: Logind, tmouts: Sequence[Tmout]) -> tuple[Row, ...]:
-    """A row for each kind of session. Without `policy` reaper ends nothing, without `sshd` nobody comes over ssh."""
+    """A row for each kind of session. Without `policy` reaper ends nothing, without `sshd` nobody comes over ssh.
+
+    Where sshd has UsePAM off, neither reaper nor logind knows of who does.
+    """
     kinds = [kind for kind in KINDS if sshd is not None or kind.origin is not Origin.SSH]
     rows = []
     for kind in kinds:
-        found = [*_of_reaper(policy, kind), *_of_logind(logind, kind), *_of_shell(tmouts, kind)]
-        found += _of_sshd(sshd, kind) if sshd else []
+        is_told = kind.origin is not Origin.SSH or (sshd is not None and sshd.use_pam is not False)
+        found = [*_of_reaper(policy, kind), *_of_logind(logind, kind)] if is_told else []
+        found += [*_of_shell(tmouts, kind), *(_of_sshd(sshd, kind) if sshd else ())]
         rows.append(Row(kind, tuple(sorted(found, key=lambda each: each.shortest_usec))))
     return tuple(rows)
 

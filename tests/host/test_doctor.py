@@ -121,6 +121,7 @@ def test_without_the_file_of_the_module(host: Host) -> None:
 def test_sshd_without_pam(host: Host) -> None:
     with file(host, SSHD, "UsePAM no\n"):
         assert findings(host) == (1, {"sshd-without-pam": "error"})
+        assert first(host, "ssh-prompt") == []
     with file(host, SSHD, "Match User nobody\nPermitTTY no\n"):  # and what follows is still read: UsePAM yes
         assert findings(host) == (0, {})
 

@@ -49,6 +49,9 @@ def times(row: Row, by: str = "reaper") -> tuple[int, int | None] | None:
         ({"sshd": Sshd(True, (("session:shell", MIN),))}, "channel-timeout", ON_SSH_TERMINAL),
         ({"sshd": Sshd(True, unused_usec=MIN)}, "unused-timeout", {"ssh-no-terminal"}),
         ({"sshd": None}, "reaper", LOCAL),
+        ({"sshd": Sshd(False)}, "reaper", LOCAL),
+        ({"sshd": Sshd(False), "logind": Logind(True, MIN, knows_ssh_terminals=True)}, "logind", LOCAL),
+        ({"sshd": Sshd(None)}, "reaper", ALL),
     ],
 )
 def test_who_ends_what(found: dict[str, Any], by: str, kinds: set[str]) -> None:
