@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .lab import Host
+from .lab import Host, SshClient
 from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, quick, rule, wait_event
 
 
@@ -25,6 +26,20 @@ def session_of(host: Host, person: str) -> dict[str, Any]:
     answer = json.loads(host.run(["reaperctl", "list", "--json"]).stdout)
     (found,) = [each for each in answer["sessions"] if each["user"] == person]
     return dict(found)
+
+
+@contextlib.contextmanager
+def root_shell(host: Host, admin: str) -> Iterator[SshClient]:
+    """Somebody logs in and becomes root."""
+    host.add_user(admin)
+    host.write(f"/etc/sudoers.d/{admin}", f"{admin} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    try:
+        with log_in(host, admin) as terminal:
+            terminal.send("sudo -i\n")
+            yield terminal
+    finally:
+        host.run(["rm", "-f", f"/etc/sudoers.d/{admin}"])
+        host.remove_user(admin)
 
 
 def refused(host: Host, *words: str) -> tuple[int, str]:
@@ -95,8 +110,8 @@ def test_root_holds_and_releases(host: Host, person: str) -> None:
         wait_event(host, person, "observed")
         assert re.search(rf"^{name} .* held ", host.run(["reaperctl", "list"]).stdout, re.MULTILINE)
         assert "by root: a long build" in host.run(["reaperctl", "explain", name]).stdout
-        with host.ssh("root") as root:
-            root.expect(rf"reaper: session {name} of {person} is held for .* more, by root: a long build", 20)
+        with root_shell(host, f"{person}x") as root:
+            root.expect(rf"reaper: session {name} of {person} is held for .* more, by root: a long build", 30)
         assert refused(host, "terminate", name, "--reason", "x")[0] == 1
         terminal.send(f"reaperctl release {name}; echo status=$?\n")
         terminal.expect(r"not allowed: root holds the session[\s\S]*status=4", 20)
