@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reaper.decide import config
 from reaper.decide.brake import Ledger
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Life, Phase, Rung
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
-from reaper.decide.policy import Origin
+from reaper.decide.policy import Limits, Origin, spelled
+from reaper.decide.problems import PolicyError, Source
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
 VERSION = 3
+_LIMITS = "saved"
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "work": tracked.work and list(tracked.work),
         "hold": tracked.hold and list(tracked.hold),
         "order": tracked.order and list(tracked.order),
+        "limits": spelled(tracked.limits) if tracked.limits and life.phase is Phase.ENDING else None,
     }
 
 
@@ -106,7 +110,7 @@ def decode(text: str, boot_id: str) -> Snapshot:
             raise _refused(f"it has {len(rest)} sessions and should have {document['sessions']}")
         sessions = tuple(_decode_tracked(json.loads(line)) for line in rest)
         return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError) as error:
         raise _refused(f"{type(error).__name__}: {error}") from error
 
 
@@ -142,7 +146,14 @@ def _decode_tracked(value: Any) -> Tracked:
         work=None if value["work"] is None else Work(*map(_integer, value["work"])),
         hold=None if value["hold"] is None else _decode_hold(value["hold"]),
         order=None if value["order"] is None else Order(*map(_string, value["order"])),
+        limits=None if value["limits"] is None else _decode_limits(value["limits"]),
     )
+
+
+def _decode_limits(value: Any) -> Limits:
+    """What a session is being ended under, which need not be what the policy says by now."""
+    text = json.dumps({"environments": {_LIMITS: value}})
+    return config.parse([Source("the saved limits", text)]).environments[_LIMITS]
 
 
 def _decode_hold(value: Any) -> Hold:

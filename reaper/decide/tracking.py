@@ -154,7 +154,7 @@ def apply_policy(
         return Change(scheduled(replace(tracked, rule=tracked.rule or verdict.rule, limits=limits)), ())
     is_ending = tracked.life.phase is Phase.ENDING and tracked.limits is not None
     if is_ending and verdict.limits.action is not Action.OBSERVE:
-        return Change(tracked, ())  # what was begun under a rule is brought to its end under that rule
+        return Change(scheduled(tracked), ())  # what was begun under a rule is brought to its end under that rule
     if tracked.hold is not None:
         tracked = replace(tracked, hold=trim(tracked.hold, bounds(tracked, policy, verdict.rule, verdict.limits)))
         verdict = replace(verdict, limits=held(verdict.limits))

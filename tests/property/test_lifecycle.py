@@ -269,7 +269,13 @@ def test_no_life_breaks_a_law(case):
     Watcher(limits).live(steps)
 
 
+CUT_SHORT = limits_of(16, None, [], Action.TERMINATE)
+OLD_AGE = limits_of(None, 16, [], Action.TERMINATE)
+
+
 @given(ANY, st.integers(1, 5))
+@example((CUT_SHORT, [("wait", 23_941), ("policy", OLD_AGE), ("wait", 1)]), 1)
+@example((CUT_SHORT, [("wait", 23_941), ("policy", replace(OLD_AGE, grace_usec=9 * SECOND)), ("wait", 9_000)]), 1)
 def test_restarts_change_no_outcome(case, every):
     """Law 4: the same life with and without restarts, act for act and moment for moment."""
     limits, steps = case
