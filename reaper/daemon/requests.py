@@ -10,6 +10,7 @@ from reaper.act.journal import Journal
 from reaper.daemon.core import Daemon
 from reaper.decide import hold as holds
 from reaper.decide import overrule, report, tracking
+from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Phase, Warn
 from reaper.decide.model import Instant, Order, SessionKey
@@ -17,12 +18,15 @@ from reaper.decide.policy import Action, Origin
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 
+PAUSE_USEC = 2 * USEC_PER_SEC
+
 
 class Requests:
     """Carries requests out. `by` says in words who asks."""
 
     def __init__(self, daemon: Daemon, journal: Journal) -> None:
         self._daemon, self._journal = daemon, journal
+        self._held: dict[SessionKey, int] = {}  # when a hold of each was last granted
 
     def hold(self, key: SessionKey, wanted: Hold, now: Instant) -> str:
         """Holds a session; returns what made the hold shorter than wanted, or "".
@@ -30,6 +34,7 @@ class Requests:
         Raises ReaperError where it would be none at all, or the session is being ended.
         """
         daemon = self._daemon
+        self._require_patience(key, wanted)
         daemon.look(key, now)
         tracked = daemon.sessions[key]
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
@@ -45,6 +50,7 @@ class Requests:
             raise ReaperError("not-allowed", _why_not(bound, tracked.rule), "ask an administrator")
         if latest < wanted.until_usec:
             wanted, shortened = wanted._replace(until_usec=latest), bound
+        self._held[key] = now.boot_usec
         change = overrule.hold(tracked, wanted, now.boot_usec)
         self._journal.send(report.held(change.tracked, daemon.policy_id, now.boot_usec))
         daemon.commit(key, change, now)
@@ -59,6 +65,13 @@ class Requests:
         _require_own(hold, uid)
         self._daemon.release(key, by, why or "released", now)
         self._daemon.save()
+
+    def _require_patience(self, key: SessionKey, wanted: Hold) -> None:
+        """Each hold is a record in the journal and a write of the state: not for users to have in a loop."""
+        known = self._daemon.sessions
+        self._held = {asked: at for asked, at in self._held.items() if asked in known}
+        if wanted.uid != 0 and wanted.since_usec - self._held.get(key, -PAUSE_USEC) < PAUSE_USEC:
+            raise ReaperError("too-often", "the session was held just now", "ask again in a moment")
 
     def warn(self, key: SessionKey, by: str, text: str, now: Instant) -> list[str]:
         """Tells the person when their session ends, or what an administrator has to say; returns on which terminals.

@@ -333,3 +333,19 @@ def test_a_person_cannot_change_what_root_holds(bench, login):
         hold(bench, login, MINUTE, ALICE)
     assert refused.value.problem == "not-allowed"
     assert left_usec(bench) == HOUR
+
+
+def test_a_loop_of_requests_writes_no_flood(bench, login):
+    """Each is a record in the journal and a write of the state."""
+    asked = requests(bench)
+    now, key = bench.host.clock(), login.session.key
+    wanted = Hold(now.boot_usec, now.boot_usec + HOUR, ALICE, "alice", "a build")
+    asked.hold(key, wanted, now)
+    asked.release(key, ALICE, "alice", "", now)
+    for _ in range(100):
+        with pytest.raises(ReaperError, match="held just now"):
+            asked.hold(key, wanted, now)
+    assert bench.words() == ["opened", "held", "released"]
+    asked.hold(key, wanted._replace(uid=ROOT), now)
+    bench.run(3)
+    asked.hold(key, wanted._replace(uid=ROOT, since_usec=bench.host.time.boot_usec), bench.host.clock())
