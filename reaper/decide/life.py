@@ -111,6 +111,7 @@ class Life:
 
     __slots__ = (
         "deferred_usec",
+        "ending",
         "evidence",
         "evidence_usec",
         "first_warned_usec",
@@ -128,11 +129,12 @@ class Life:
     rung: Rung
     rung_until_usec: int
     deferred_usec: int  # when the end was first put off for a program, since the last evidence; 0 when it was not
+    ending: Reason | None  # which limit it is that the session is being ended for; None while it is not
 
 
 def begin(evidence: str, at_usec: int) -> Life:
     """The life of a session first seen alive at a moment."""
-    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0)
+    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None)
 
 
 class Deadline(NamedTuple):

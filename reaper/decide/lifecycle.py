@@ -84,9 +84,14 @@ def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tupl
 def notice(
     life: Life, evidence: str, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
 ) -> tuple[Life, list[Act]]:
-    """Takes in evidence that stands for the moment `at_usec`."""
-    if at_usec <= life.evidence_usec or life.phase in (Phase.ENDING, Phase.GONE):
+    """Takes in evidence that stands for the moment `at_usec`.
+
+    It stops no end that has begun; should a lapse break that off, it counts.
+    """
+    if at_usec <= life.evidence_usec or life.phase is Phase.GONE:
         return life, []
+    if life.phase is Phase.ENDING:
+        return replace(life, evidence=evidence, evidence_usec=at_usec), []
     before = nearest_limit(life.evidence_usec, limits, opened_usec)
     gap_usec = at_usec - life.evidence_usec
     acts: list[Act] = []
@@ -146,6 +151,8 @@ class _Scene(NamedTuple):
 
     @property
     def reason(self) -> Reason:
+        if self.life.ending is not None:
+            return self.life.ending
         nearest = nearest_limit(self.life.evidence_usec, self.limits, self.opened_usec)
         return nearest.reason if nearest else Reason.IDLE
 
@@ -182,7 +189,7 @@ def _spare(scene: _Scene) -> Outcome:
 
 
 def _wake(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0), []
+    return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0, ending=None), []
 
 
 def _defer(scene: _Scene) -> Outcome:
@@ -200,9 +207,11 @@ def _return(scene: _Scene) -> Outcome:
 
 def _reach_limit(scene: _Scene) -> Outcome:
     if scene.limits.action is Action.OBSERVE:
-        return replace(scene.life, phase=Phase.OBSERVED), [Tell(Fact.OBSERVED, scene.reason, scene.idle_usec)]
+        return replace(scene.life, phase=Phase.OBSERVED, ending=None), [
+            Tell(Fact.OBSERVED, scene.reason, scene.idle_usec)
+        ]
     until = scene.now_usec + scene.limits.grace_usec
-    life = replace(scene.life, phase=Phase.ENDING, rung=Rung.HANGUP, rung_until_usec=until)
+    life = replace(scene.life, phase=Phase.ENDING, rung=Rung.HANGUP, rung_until_usec=until, ending=scene.reason)
     return life, [Tell(Fact.ENDING, scene.reason, scene.idle_usec), Signal(Rung.HANGUP, scene.reason)]
 
 

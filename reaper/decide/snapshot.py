@@ -14,7 +14,7 @@ from typing import Any
 from reaper.decide import config
 from reaper.decide.brake import Ledger
 from reaper.decide.hold import Hold
-from reaper.decide.lifecycle import Life, Phase, Rung
+from reaper.decide.lifecycle import Life, Phase, Reason, Rung
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
 from reaper.decide.policy import Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
@@ -86,6 +86,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "rung": life.rung.value,
         "rung_until_usec": life.rung_until_usec,
         "deferred_usec": life.deferred_usec,
+        "ending": life.ending and life.ending.value,
         "readings": [list(reading) for reading in tracked.readings],
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
@@ -137,6 +138,7 @@ def _decode_tracked(value: Any) -> Tracked:
         rung=Rung(value["rung"]),
         rung_until_usec=_integer(value["rung_until_usec"]),
         deferred_usec=_integer(value["deferred_usec"]),
+        ending=None if value["ending"] is None else Reason(value["ending"]),
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(
