@@ -72,9 +72,12 @@ def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tupl
     if life.phase is Phase.DEFERRED:
         life, _ = step(life, Stimulus.FREE, limits, opened_usec, now_usec)
         return advance(life, limits, opened_usec, now_usec)
-    if life.stages < len(limits.warn_usec):
-        life, acts = step(life, Stimulus.LEAD, limits, opened_usec, now_usec)
     end = deadline(life, limits, opened_usec)
+    if life.first_warned_usec and end is not None and now_usec >= end.usec:
+        life = replace(life, stages=len(limits.warn_usec))  # too late for what has been missed: nothing is left
+    elif life.stages < len(limits.warn_usec):
+        life, acts = step(life, Stimulus.LEAD, limits, opened_usec, now_usec)
+        end = deadline(life, limits, opened_usec)
     if limits.action is Action.OBSERVE and end is not None and now_usec >= end.usec:
         life, more = step(life, Stimulus.LIMIT, limits, opened_usec, now_usec)
         acts += more

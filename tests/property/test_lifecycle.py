@@ -264,6 +264,8 @@ class Watcher:
 
 
 @given(ANY)
+@example((limits_of(16, 16, [1, 4], Action.TERMINATE), [("wait", 12_001), ("stop", 3_999), ("wait", 1)]))
+@example((limits_of(16, None, [], Action.TERMINATE), [("wait", 33_520), ("type", 0), ("stop", 7_386), ("wait", 1)]))
 def test_no_life_breaks_a_law(case):
     limits, steps = case
     Watcher(limits).live(steps)
