@@ -1,7 +1,8 @@
 """The loop: one thread that waits for the poll, the earliest moment, logind, leaders that end, signals and the socket.
 
 Wakes for nothing else, but for what those who watch on the socket were to be told and it was too early. Everything that
-it wakes for ends in Daemon.tick() or in an answer on the socket.
+it wakes for ends in Daemon.tick() or in an answer on the socket. However many ask there, no more than one is answered
+between two ticks.
 """
 
 from __future__ import annotations
@@ -108,13 +109,14 @@ class Service:
         refresh = self._server.next_wake()
         if refresh is not None:
             wake = min(wake, refresh)
-        for key, events in self._selector.select(max(0, wake - now_usec) / 1_000_000):
-            self._handle(key.fd, key.data, events)
+        for key, _ in self._selector.select(max(0, wake - now_usec) / 1_000_000):
+            self._handle(key.fd, key.data)
+        self._server.serve(self._host.clock().boot_usec)
 
-    def _handle(self, fd: int, data: Any, events: int) -> None:
+    def _handle(self, fd: int, data: Any) -> None:
         now = self._host.clock()
         if data is self._server:
-            self._server.handle(fd, events, now.boot_usec)
+            self._server.handle(fd, now.boot_usec)
         elif data == "logind":
             self._host.monitor().flush()
             self._daemon.hasten(now.boot_usec + LOGIN_USEC)

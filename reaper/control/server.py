@@ -1,7 +1,8 @@
 """The socket /run/reaper/io.reaper: varlink (https://varlink.org), JSON messages that each end in a NUL.
 
 Never waits for a client. What a client can make us hold is bounded: the length of a call, the number of clients, their
-share for one user, and the time that one may take for a call.
+share for one user, and the time that one may take for a call. So is what all of them together can make us do before the
+loop comes round to what is due: one call, of the client that has waited the longest.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import struct
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from reaper.control.methods import Peer, Subject, is_watch, reply_to
-from reaper.control.watches import Watches
+from reaper.control.watches import Watches, encode
 
 PATH = "/run/reaper/io.reaper"
 # A call names a method and a session; nothing longer means well.
@@ -29,6 +30,8 @@ MAX_CLIENTS = 64
 MAX_CLIENTS_PER_USER = 16
 # A client that is silent for this long, or does not take its reply, is let go. One that watches may be silent.
 PATIENCE_USEC = 30_000_000
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Server:
         self._listener: socket.socket | None = None
         self._identity: tuple[int, int] = (0, 0)
         self._clients: dict[int, _Client] = {}
+        self._ready: dict[int, None] = {}  # connections with something to do, who has waited the longest first
         self._watches = Watches(subject)
 
     def ensure_bound(self) -> None:
@@ -103,25 +107,38 @@ class Server:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)
 
-    def handle(self, fd: int, events: int, now_usec: int) -> None:
-        """Does what a readable or writable descriptor of ours allows."""
+    def handle(self, fd: int, now_usec: int) -> None:
+        """Takes note of a descriptor of ours that is readable or writable; and lets those in who have come."""
         if self._listener is not None and fd == self._listener.fileno():
             self._accept(now_usec)
+        elif fd in self._clients:
+            self._ready[fd] = None
+
+    def serve(self, now_usec: int) -> None:
+        """Does one thing for one client: goes on with its reply, answers its next call, or reads what may be one.
+
+        A thousand calls in one write are as many turns of the loop, and the others' turns come in between.
+        """
+        fd = next(iter(self._ready), None)
+        if fd is None:
             return
-        client = self._clients.get(fd)
-        if client is None:
-            return
+        del self._ready[fd]
+        client = self._clients[fd]
         try:
-            if events & selectors.EVENT_WRITE:
+            if client.reply:
                 self._send(client)
-                if fd in self._clients:
-                    self._answer(client, now_usec)
-            elif events & selectors.EVENT_READ:
-                self._receive(client, now_usec)
+            elif self._has_call(client) or self._receive(client):
+                self._answer(client, now_usec)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self._drop(client)
+        if fd in self._clients and self._has_call(client):
+            self._ready[fd] = None
+
+    def _has_call(self, client: _Client) -> bool:
+        """Whether a call is to be answered: a whole one, once the last reply is taken, and of nobody who watches."""
+        return not client.reply and b"\0" in client.received and client.connection.fileno() not in self._watches
 
     def expire(self, now_usec: int) -> None:
         """Lets go of clients that take too long."""
@@ -131,24 +148,29 @@ class Server:
 
     def refresh(self, now_usec: int) -> None:
         """Tells those who watch what has changed. One that has not taken the last reply is told when it has."""
-        for fd in self._watches.fds:
+        free = [fd for fd in self._watches.fds if not self._clients[fd].reply]
+        for fd in self._watches.due(free, now_usec):
             client = self._clients[fd]
-            if not client.reply:
-                reply = self._guarded(client, functools.partial(self._watches.news, fd, now_usec))
-                if reply is not None:
-                    client.since_usec = now_usec
-                    self._begin_reply(client, reply)
+            reply = self._guarded(client, functools.partial(self._watches.news, fd, now_usec))
+            if reply is not None:
+                client.since_usec = now_usec
+                self._begin_reply(client, reply)
 
     def next_wake(self) -> int | None:
-        """When refresh() has something to look at though nothing happens until then; None for never."""
-        return self._watches.next_usec()
+        """When serve() or refresh() has something to do though nothing happens until then; None for never."""
+        return 0 if self._ready else self._watches.next_usec()
 
     def _accept(self, now_usec: int) -> None:
+        """Lets in all who are in the kernel's queue: no more than that at a time, however fast others come."""
         assert self._listener is not None
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:  # the client is gone again, or descriptors are short: the next one may do better
-            return
+        for _ in range(MAX_CLIENTS):
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # nobody is left, or has left, or descriptors are short: the next turn may do better
+                return
+            self._admit(connection, now_usec)
+
+    def _admit(self, connection: socket.socket, now_usec: int) -> None:
         pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         client = _Client(connection, Peer(pid, uid), now_usec)
         same_user = sum(1 for each in self._clients.values() if each.peer.uid == uid)
@@ -163,44 +185,39 @@ class Server:
 
     def _drop(self, client: _Client) -> None:
         del self._clients[client.connection.fileno()]
+        self._ready.pop(client.connection.fileno(), None)
         self._watches.end(client.connection.fileno())
         self._selector.unregister(client.connection)
         client.connection.close()
 
-    def _receive(self, client: _Client, now_usec: int) -> None:
-        data = client.connection.recv(MAX_CALL_BYTES)
+    def _receive(self, client: _Client) -> bool:
+        """Reads what there is of a call, and no more than one can have; whether it is whole now."""
+        data = client.connection.recv(MAX_CALL_BYTES + 1 - len(client.received))
         client.received += data
-        # Whole calls are answered, and so go; but not while their sender watches.
-        is_kept = b"\0" not in client.received or client.connection.fileno() in self._watches
-        if not data or (len(client.received) > MAX_CALL_BYTES and is_kept):
+        if not data or (len(client.received) > MAX_CALL_BYTES and not self._has_call(client)):
             self._drop(client)
-            return
-        self._answer(client, now_usec)
+            return False
+        return self._has_call(client)
 
     def _answer(self, client: _Client, now_usec: int) -> None:
-        """Answers the calls that have come in whole, one at a time: the next is not read before the reply is taken."""
+        """Answers the first of the calls that have come in whole."""
         fd = client.connection.fileno()
-        while not client.reply and b"\0" in client.received and fd not in self._watches:
-            call, _, rest = bytes(client.received).partition(b"\0")
-            client.received = bytearray(rest)
-            client.since_usec = now_usec
-            try:
-                message = json.loads(call)
-            except (ValueError, RecursionError):
-                self._drop(client)
-                return
-            if is_watch(message):
-                reply = self._guarded(client, functools.partial(self._watches.begin, fd, client.peer, now_usec))
-            else:
-                reply = self._guarded(client, functools.partial(reply_to, message, client.peer, self._subject))
-            if reply is None:
-                return
-            if not (isinstance(message, dict) and message.get("oneway") is True):
-                self._begin_reply(client, reply)
-                if client.connection.fileno() < 0:  # dropped
-                    return
+        call, _, rest = bytes(client.received).partition(b"\0")
+        client.received = bytearray(rest)
+        client.since_usec = now_usec
+        try:
+            message = json.loads(call)
+        except (ValueError, RecursionError):
+            self._drop(client)
+            return
+        if is_watch(message):
+            reply = self._guarded(client, functools.partial(self._watches.begin, fd, client.peer, now_usec))
+        else:
+            reply = self._guarded(client, functools.partial(reply_to, message, client.peer, self._subject))
+        if reply is not None and not (isinstance(message, dict) and message.get("oneway") is True):
+            self._begin_reply(client, encode(reply))
 
-    def _guarded(self, client: _Client, work: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    def _guarded(self, client: _Client, work: Callable[[], T]) -> T | None:
         """A barrier: any user may call, and a mistake of ours in answering must not stop the daemon's work."""
         try:
             return work()
@@ -209,8 +226,8 @@ class Server:
             self._drop(client)
             return None
 
-    def _begin_reply(self, client: _Client, reply: dict[str, Any]) -> None:
-        client.reply = json.dumps(reply).encode() + b"\0"
+    def _begin_reply(self, client: _Client, reply: bytes) -> None:
+        client.reply = reply
         self._send(client)
 
     def _send(self, client: _Client) -> None:

@@ -2,11 +2,15 @@
 
 A client that calls io.reaper.Watch with `more` is answered at once, and then whenever something it may see has changed,
 for as long as it stays connected. No queue: who is slow is told the newest state when there is room for it. Nothing is
-looked at while nobody watches, and nothing is looked at twice within SPACE_USEC.
+looked at while nobody watches, and nothing is looked at twice within SPACE_USEC, however often the loop turns. However
+many watch, those of one user see the same: it is looked at and written out once for all of them.
 """
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +32,26 @@ class _Watch:
     is_behind: bool = False  # something may have changed since, and it was too early to look
 
 
+class _Look:
+    """What a user may see at a moment."""
+
+    def __init__(self, answer: dict[str, Any], lasting: Any) -> None:
+        self._answer, self.lasting = answer, lasting
+
+    @functools.cached_property
+    def reply(self) -> bytes:
+        """For all who are to be told of it."""
+        return encode(_reply(self._answer))
+
+
 class Watches:
     """Who watches, by the descriptor of the connection."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._watches: dict[int, _Watch] = {}
+        self._looked_usec = -SPACE_USEC
+        self._looks: dict[int, _Look] = {}  # by uid, as of the last look
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._watches
@@ -62,21 +80,42 @@ class Watches:
         """The connection is closed."""
         self._watches.pop(fd, None)
 
-    def news(self, fd: int, now_usec: int) -> dict[str, Any] | None:
-        """The next reply to one that has taken the last one, if there is something new and it is not too early."""
+    def due(self, fds: Iterable[int], now_usec: int) -> list[int]:
+        """Those of the connections that are to be asked for news(): all at once, or none yet as it is too early."""
+        self._looks.clear()
+        found = []
+        for fd in fds:
+            watch = self._watches[fd]
+            watch.is_behind = now_usec < self._due_usec(watch)
+            if not watch.is_behind:
+                found.append(fd)
+        if found:
+            self._looked_usec = now_usec
+        return found
+
+    def news(self, fd: int, now_usec: int) -> bytes | None:
+        """The next reply to one that is due, if there is something new."""
         watch = self._watches[fd]
-        watch.is_behind = now_usec < watch.replied_usec + SPACE_USEC
-        if watch.is_behind:
+        look = self._looks.get(watch.uid)
+        if look is None:
+            look = self._looks[watch.uid] = _Look(*self._subject.watch_sessions(watch.uid))
+        if look.lasting == watch.lasting:
             return None
-        answer, lasting = self._subject.watch_sessions(watch.uid)
-        if lasting == watch.lasting:
-            return None
-        watch.lasting, watch.replied_usec = lasting, now_usec
-        return _reply(answer)
+        watch.lasting, watch.replied_usec = look.lasting, now_usec
+        return look.reply
 
     def next_usec(self) -> int | None:
-        """When news() is to be asked again though nothing happens until then; None for never."""
-        return min((each.replied_usec + SPACE_USEC for each in self._watches.values() if each.is_behind), default=None)
+        """When due() is to be asked again though nothing happens until then; None for never."""
+        return min((self._due_usec(each) for each in self._watches.values() if each.is_behind), default=None)
+
+    def _due_usec(self, watch: _Watch) -> int:
+        """Looked at with all others, or else each would wake the loop for itself and find the others behind."""
+        return max(watch.replied_usec, self._looked_usec) + SPACE_USEC
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """A message as it goes over the socket."""
+    return json.dumps(message).encode() + b"\0"
 
 
 def _reply(answer: dict[str, Any]) -> dict[str, Any]:

@@ -53,15 +53,21 @@ class Stand:
         self.clients: list[socket.socket] = []
         self.server.ensure_bound()
 
+    def step(self) -> bool:
+        """One turn of the loop; whether there was anything to do."""
+        ready = self.selector.select(0)
+        is_busy = bool(ready) or self.server.next_wake() == 0
+        for key, _ in ready:
+            assert key.data is self.server
+            self.server.handle(key.fd, self.now_usec)
+        self.server.serve(self.now_usec)
+        return is_busy
+
     def pump(self) -> None:
         """Turns of the loop until nothing is ready."""
         for _ in range(10_000):
-            ready = self.selector.select(0)
-            if not ready:
+            if not self.step():
                 return
-            for key, events in ready:
-                assert key.data is self.server
-                self.server.handle(key.fd, events, self.now_usec)
         raise AssertionError("the server spins")
 
     def turn(self, now_usec: int) -> None:

@@ -16,8 +16,9 @@ def serve(stand: Stand, replies: int) -> int:
 
     def work() -> None:
         for _ in range(replies):
-            for key, events in stand.selector.select(5):
-                stand.server.handle(key.fd, events, 0)
+            for key, _ in stand.selector.select(5):
+                stand.server.handle(key.fd, 0)
+            stand.server.serve(0)
 
     return fork(work)
 

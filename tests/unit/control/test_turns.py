@@ -1,0 +1,146 @@
+"""However many clients there are, and whatever they send, one call at most comes before what is due."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import pytest
+
+from reaper.control.server import MAX_CALL_BYTES, MAX_CLIENTS
+from reaper.control.watches import MAX_WATCHES, MAX_WATCHES_PER_USER, SPACE_USEC
+from tests.unit.control.stand import ALL, LIST, WATCH, Stand
+
+ONEWAY = LIST.replace(b"}", b',"oneway":true}')
+
+
+def pour(connection: socket.socket, data: bytes) -> int:
+    """Sends as much as the socket takes; returns how much."""
+    with contextlib.suppress(BlockingIOError):
+        return connection.send(data)
+    return 0
+
+
+def calls_by_turn(stand: Stand) -> list[int]:
+    """How many calls were answered in each turn, until there is nothing to do."""
+    counts = []
+    before = stand.subject.calls
+    while stand.step():
+        counts.append(stand.subject.calls - before)
+        before = stand.subject.calls
+    return counts
+
+
+@pytest.mark.parametrize("call", [LIST, ONEWAY])
+def test_one_call_a_turn(stand, call):
+    """Thousands in one write, from every place that there is; those without a reply have nothing to hold them back."""
+    clients = [stand.connect() for _ in range(MAX_CLIENTS // 2)]
+    sent = [pour(each, call * 100) for each in clients]
+    counts = calls_by_turn(stand)
+    assert set(counts) <= {0, 1}
+    assert sum(counts) == sum(size // len(call) for size in sent)
+
+
+def test_the_others_turns_come_in_between(stand):
+    greedy = [stand.connect() for _ in range(3)]
+    modest = stand.connect()
+    for each in greedy:
+        pour(each, ONEWAY * 300)
+    stand.step()
+    pour(modest, LIST)
+    for _ in range(len(greedy) + 1):
+        stand.step()
+    assert stand.read(modest)[:1] == [ALL]
+
+
+def test_who_is_not_done_has_the_loop_come_round_at_once(stand):
+    connection = stand.connect()
+    pour(connection, LIST * 2)
+    stand.step()
+    assert (stand.subject.calls, stand.server.next_wake()) == (1, 0)
+    stand.step()
+    assert (stand.subject.calls, stand.server.next_wake()) == (2, None)
+
+
+def test_what_is_kept_of_a_client_is_one_call_at_most(stand):
+    """However much it sends: the rest stays in the kernel, at its own expense."""
+    connection = stand.connect()
+    assert pour(connection, ONEWAY * 5000) > 2 * MAX_CALL_BYTES
+    (client,) = stand.server._clients.values()
+    while stand.step():
+        assert len(client.received) <= MAX_CALL_BYTES + 1
+
+
+def test_a_call_of_the_greatest_length_and_one_above(stand):
+    connection, other = stand.connect(), stand.connect()
+    stand.send(connection, LIST[:-1].ljust(MAX_CALL_BYTES) + b"\0" + LIST)
+    assert stand.read(connection) == [ALL, ALL]
+    stand.send(other, LIST[:-1].ljust(MAX_CALL_BYTES + 1) + b"\0")
+    assert stand.read(other) == [None]
+
+
+def test_who_leaves_with_calls_unanswered_is_forgotten(stand):
+    connection = stand.connect()
+    pour(connection, LIST * 300)
+    stand.step()
+    connection.close()
+    stand.pump()
+    assert len(stand.selector.get_map()) == 1
+    assert stand.server.next_wake() is None
+
+
+def test_all_who_wait_are_let_in_at_once_and_no_more_than_that(stand):
+    """Or else those who come and go would keep the administrator at the door for as many turns."""
+    for _ in range(MAX_CLIENTS):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stand.clients.append(connection)
+        connection.connect(stand.path)
+    stand.step()
+    assert len(stand.server._clients) == MAX_CLIENTS
+
+
+# Those who watch.
+
+
+def test_those_of_one_user_are_told_of_one_look(stand):
+    connections = [stand.connect() for _ in range(MAX_WATCHES_PER_USER)]
+    for each in connections:
+        stand.send(each, WATCH)
+        stand.read(each)
+    before = stand.subject.calls
+    stand.subject.padding = "new"
+    stand.turn(SPACE_USEC)
+    assert stand.subject.calls == before + 1
+    assert [[reply["parameters"]["policy"] for reply in stand.read(each)] for each in connections] == [
+        ["new"]
+    ] * MAX_WATCHES_PER_USER
+
+
+def test_however_often_the_loop_turns_there_is_one_look_a_second(stand):
+    """Also where nothing is new: then too the loop must have a wake to come that ends this, and no second one."""
+    connection = stand.connect()
+    stand.send(connection, WATCH)
+    stand.read(connection)
+    stand.turn(10 * SPACE_USEC)
+    before = stand.subject.calls
+    for number in range(1, 100):
+        stand.turn(10 * SPACE_USEC + number * SPACE_USEC // 100)
+    assert stand.subject.calls == before
+    assert stand.server.next_wake() == 11 * SPACE_USEC
+    stand.turn(11 * SPACE_USEC)
+    assert (stand.subject.calls, stand.server.next_wake()) == (before + 1, None)
+
+
+def test_those_who_begin_at_different_times_do_not_wake_the_loop_for_each_other(stand):
+    for number in range(3):
+        connection = stand.connect()
+        stand.turn(number * SPACE_USEC // 3)
+        stand.send(connection, WATCH)
+    wakes = 0
+    while stand.server.next_wake() is not None:
+        stand.turn(stand.server.next_wake())
+        wakes += 1
+        assert wakes < MAX_WATCHES
+    for _ in range(2):
+        stand.turn(stand.now_usec + 10 * SPACE_USEC)
+        assert stand.server.next_wake() is None
