@@ -13,11 +13,16 @@ from reaper.control.methods import CallError, Peer
 from reaper.daemon import Daemon
 from reaper.daemon.requests import Requests
 from reaper.decide import brake, passing, view
+from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.hold import Hold
 from reaper.decide.model import Order
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
+
+# A look for new sessions reads a directory and may ask logind, and names that nobody has cost a user nothing: no user
+# has the daemon look more often than this. Nor does one user's asking keep another's login from being found.
+LOOK_USEC = USEC_PER_SEC
 
 T = TypeVar("T")
 
@@ -28,6 +33,8 @@ class Answers:
     def __init__(self, host: Host, daemon: Daemon, journal: Journal, reload: Callable[[], str]) -> None:
         self._host, self._daemon, self._reload = host, daemon, reload
         self._requests = Requests(daemon, journal)
+        self._looked_usec = 0
+        self._lookers: set[int] = set()  # for whom new sessions were looked for since then
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
         """The answer to io.reaper.List."""
@@ -98,12 +105,23 @@ class Answers:
     def _named(self, peer: Peer, name: str) -> Tracked:
         """The session of that name that a person may see; also one that was opened since the last poll."""
         tracked = self._find(peer, name)
-        if tracked is None:
-            self._daemon.discover(self._host.clock())
+        if tracked is None and self._discover(peer.uid):
             tracked = self._find(peer, name)
         if tracked is None:
             raise CallError("io.reaper.NoSuchSession", session=name[:200])
         return tracked
+
+    def _discover(self, uid: int) -> bool:
+        """Looks for new sessions, if it is not too early to do so once more for that user."""
+        now = self._host.clock()
+        if now.boot_usec - self._looked_usec >= LOOK_USEC:
+            self._looked_usec = now.boot_usec
+            self._lookers.clear()
+        if uid in self._lookers:
+            return False
+        self._lookers.add(uid)
+        self._daemon.discover(now)
+        return True
 
     def _who(self, peer: Peer) -> str:
         """Who asks, in words: a user, and where root asks the session that it was done from."""

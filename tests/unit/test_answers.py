@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -210,3 +210,36 @@ def test_ones_own_session(stand):
     )
     assert stand.ask("Explain", Peer(201, 1000), session="self")["error"] == NO_SUCH
     assert stand.ask("Explain", Peer(9999, 0), session="self")["error"] == NO_SUCH
+
+
+# Sessions that nobody has.
+
+
+def test_no_user_has_the_daemon_look_for_new_sessions_more_than_once_a_second(stand):
+    """A name that nobody has costs a user nothing, and a look reads a directory and may ask logind."""
+    looks = count_looks(stand)
+    for _ in range(50):
+        assert stand.ask("Explain", ALICE, session="x")["error"] == NO_SUCH
+    assert looks() == 1
+    stand.bench.sleep(1)
+    stand.ask("Explain", ALICE, session="x")
+    assert looks() == 2
+
+
+def test_one_users_asking_keeps_no_others_login_from_being_found(stand):
+    stand.ask("Explain", BOB, session="x")
+    stand.bench.host.login(400, "pts/9")
+    assert stand.ask("Explain", BOB, session="400")["error"] == NO_SUCH
+    assert "explanation" in stand.ask("Explain", ALICE, session="400")["parameters"]
+
+
+def count_looks(stand: Stand) -> Callable[[], int]:
+    """Counts the looks for new sessions from here on."""
+    discover, looks = stand.bench.host.discover, []
+
+    def counted(*words: Any) -> Any:
+        looks.append(words)
+        return discover(*words)
+
+    stand.bench.host.discover = counted
+    return lambda: len(looks)
