@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from .lab import Host
 from .lab.host import end_entered
 from .limits import ENDED, IDLE, log_in, quick, reload, rule, wait_event
+from .window import last, window
 
 SOCKET = "unix:/run/reaper/io.reaper"
 
@@ -23,54 +22,8 @@ def quick_polls(host: Host) -> Iterator[None]:
         yield
 
 
-class Window:
-    """A tmux window of the host's, with a shell in it, and what a person sees there."""
-
-    def __init__(self, host: Host, columns: int = 80, lines: int = 24) -> None:
-        self.host = host
-        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(lines), "env PS1='ready> ' sh")
-        self.wait(lambda shown: "ready>" in shown)
-
-    def tmux(self, *words: str) -> str:
-        environment = {"TERM": "xterm", "LANG": "C.UTF-8"}
-        return self.host.run(["tmux", "-L", "watch", *words], environment=environment).stdout
-
-    def shown(self) -> str:
-        return self.tmux("capture-pane", "-p")
-
-    def wait(self, is_it: Callable[[str], bool], timeout: float = 30.0) -> str:
-        """What is shown as soon as it is as it should be; tmux tells nobody when something changes, so it is asked."""
-        deadline = time.monotonic() + timeout
-        while True:
-            shown = self.shown()
-            if is_it(shown):
-                return shown
-            assert time.monotonic() < deadline, f"not so within {timeout:g} s:\n{shown}"
-
-    def keys(self, *keys: str) -> None:
-        self.tmux("send-keys", *keys)
-
-    def run(self, line: str) -> None:
-        self.tmux("send-keys", "-l", line)
-        self.keys("Enter")
-
-
-@contextlib.contextmanager
-def window(host: Host) -> Iterator[Window]:
-    found = Window(host)
-    try:
-        yield found
-    finally:
-        found.tmux("kill-server")
-
-
 def line_of(person: str, shown: str) -> str:
     return next((line for line in shown.splitlines() if person in line), "")
-
-
-def last(shown: str) -> str:
-    """The last line that is not empty."""
-    return shown.rstrip().rpartition("\n")[2]
 
 
 def test_watch(host: Host, person: str) -> None:
