@@ -73,7 +73,7 @@ def next_of(session: dict[str, Any]) -> str:
     """What happens next, and in how long: "ends in 3min"."""
     hold = session.get("hold")
     if hold is not None:
-        return f"held {short(hold['left_usec'])}" if hold.get("left_usec") is not None else "held"
+        return f"held {short(hold['left_usec'])} more" if hold.get("left_usec") is not None else "held"
     if session["phase"] == "ending":
         return "is being ended"
     if session["phase"] == "observed":

@@ -28,7 +28,7 @@ def test_a_screen():
         "15       bob     192.0.2.9   pts/3   14min13s warned ends in 47s          #-----",
         "4711~364 carol~# 2001:~:ffff pts/0    12min3s active would end in 2min57s ##----",
         "12       ann     192.0.2.7   pts/0+1       7s active ends in 14min53s     ######",
-        "c3       dave    console     tty1          7s held   held 1h59min         ",
+        "c3       dave    console     tty1          7s held   held 1h59min more    ",
         "9        erin    192.0.2.7   -             7s active -                    ",
         "",
         "",

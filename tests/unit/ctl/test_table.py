@@ -24,7 +24,7 @@ def test_eighty_columns():
         "12          ann           192.0.2.7    pts/0+1       4s active ends in 14min56s",
         "15          bob           192.0.2.9    pts/3   14min10s warned ends in 50s",
         "4711.287364 carol-of-th\u2026# 2001:d\u2026:ffff pts/0      12min active would end in 3min",
-        "c3          dave          console      tty1          4s held   held 2h",
+        "c3          dave          console      tty1          4s held   held 2h more",
         "9           erin          192.0.2.7    -             4s active -",
     ]
 
@@ -83,7 +83,7 @@ def test_hostile_text():
         ({"left_usec": None}, "-"),
         ({"left_usec": None, "phase": "ending"}, "is being ended"),
         ({"left_usec": None, "phase": "observed"}, "would have ended"),
-        ({"phase": "held", "hold": {"left_usec": 90 * MINUTE, "by": "root", "why": ""}}, "held 1h30min"),
+        ({"phase": "held", "hold": {"left_usec": 90 * MINUTE, "by": "root", "why": ""}}, "held 1h30min more"),
         ({"phase": "held", "hold": {"left_usec": None, "by": "root", "why": ""}}, "held"),
         ({"hold": None}, "ends in 14min56s"),
     ],
