@@ -69,9 +69,13 @@ def for_terminal(text: str, name: str) -> str:
 
 def hold_hint(limits: Limits, session: str) -> str:
     """How the person can hold the session: empty where the rule grants no holds."""
-    if not limits.hold_max_usec:
-        return ""
-    return f"To keep it: reaperctl hold {session} {span(min(limits.hold_max_usec, USEC_PER_HOUR))} --reason TEXT"
+    return f"To keep it: {hold_command(limits, session)}" if limits.hold_max_usec else ""
+
+
+def hold_command(limits: Limits, session: str) -> str:
+    """What to type to hold the session: for an hour, or for as long as the rule allows. The time is one word."""
+    longest = span(min(limits.hold_max_usec, USEC_PER_HOUR)).replace(" ", "")
+    return f"reaperctl hold {session} {longest} --reason TEXT"
 
 
 def warning_for(tracked: Tracked, act: Warn, host: str, now_usec: int, deadline: str) -> str:

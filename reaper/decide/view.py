@@ -8,7 +8,7 @@ from reaper.decide import lifecycle
 from reaper.decide.hold import Hold
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase
-from reaper.decide.messages import plain, span
+from reaper.decide.messages import hold_command, plain, span
 from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
 from reaper.decide.tracking import Tracked, subject_of
 
@@ -117,15 +117,13 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None)
     if verdict is None:
         return [*lines, "No policy is in force: nothing happens to any session until one loads."]
     capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
-    lines.append(f"Its limits are those of {verdict.rule}{capped}.")
+    lines.append(f"Its limits are those of the rule {verdict.rule}{capped}.")
     lines += [f"Not {rule}: {plain(why)}." for rule, why in verdict.passed_over]
     lines.append(_outlook(tracked, shown))
     if tracked.hold is None and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
         longest = span(verdict.limits.hold_max_usec)
-        lines.append(
-            f"Its user may hold it, until {longest} after the last sign of life: reaperctl hold {shown['session']} 1h"
-            " --reason TEXT."
-        )
+        command = hold_command(verdict.limits, shown["session"])
+        lines.append(f"Its user may hold it with {command}, until {longest} after the last sign of life.")
     return lines
 
 

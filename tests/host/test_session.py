@@ -354,7 +354,7 @@ def test_reaperctl(host: Host, person: str) -> None:
         assert [each["user"] for each in own["sessions"]] == [person]
         assert "at its limit of 16s" in terminal.command(f"reaperctl explain {session}")
         shown = host.output(["reaperctl", "explain", session])
-        assert f"Its limits are those of {person}." in shown
+        assert f"Its limits are those of the rule {person}." in shown
         assert max(map(len, host.output(["reaperctl", "list"]).splitlines())) <= 80
         assert host.run(["reaperctl", "explain", "nobody"], check=False).returncode == 1
         assert host.run(["reaperctl", "frobnicate"], check=False).returncode == 2

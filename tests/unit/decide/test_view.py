@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reaper.ctl.table import next_of
 from reaper.decide import tracking, view
+from reaper.decide.duration import parse_duration
 from reaper.decide.policy import Ceiling, Share
 from reaper.decide.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
@@ -44,8 +47,19 @@ def test_a_session_that_another_keeps():
     assert "The last sign of life was input in another session of the same user, 5s ago." in text
 
 
+@pytest.mark.parametrize(("hold_max", "said"), [(4 * 3600, "1h"), (90, "1min30s")])
+def test_how_its_user_may_hold_it(hold_max, said):
+    """The command can be entered as it stands: its time is one word, and no longer than the rule allows."""
+    tracked, due = idle()
+    policy = make_policy(make_limits(hold_max_usec=hold_max * SECOND))
+    text = view.explain(tracked, policy, frozenset(), due)["text"]
+    name = tracked.session.name
+    assert f"Its user may hold it with reaperctl hold {name} {said} --reason TEXT, until" in text[-1]
+    assert parse_duration(said) == min(hold_max, 3600) * SECOND
+
+
 def test_what_a_ceiling_lowered():
     tracked, due = idle()
     policy = make_policy(LIMITS, ceiling=Ceiling(busy_max_usec=30 * SECOND))
     text = view.explain(tracked, policy, frozenset(), due)["text"]
-    assert "Its limits are those of environment:standard; its busy_max lowered by the ceiling." in text
+    assert "Its limits are those of the rule environment:standard; its busy_max lowered by the ceiling." in text
