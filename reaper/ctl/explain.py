@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import textwrap
+from collections.abc import Sequence
 
-from reaper.ctl import session
+from reaper.ctl import session, style
 
 HELP = "say which evidence counted last, which rule won and why, and what happens next"
 
@@ -22,5 +25,16 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(answer, indent=2))
     else:
-        print("\n".join(answer["explanation"]["text"]))
+        print("\n".join(folded(answer["explanation"]["text"], style.terminal_width(sys.stdout))))
     return 0
+
+
+def folded(sentences: Sequence[str], width: int | None) -> list[str]:
+    """The lines of a terminal so wide, broken between words only; None: each sentence is a line, for programs."""
+    if width is None:
+        return list(sentences)
+    return [
+        line
+        for each in sentences
+        for line in textwrap.wrap(each, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    ]
