@@ -15,6 +15,7 @@ from reaper.daemon.requests import Requests
 from reaper.decide import brake, passing, view
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.hold import Hold
+from reaper.decide.messages import plain
 from reaper.decide.model import Order
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
@@ -25,6 +26,7 @@ from reaper.sense.host import Host
 LOOK_USEC = USEC_PER_SEC
 
 T = TypeVar("T")
+SELF = "self"
 
 
 class Answers:
@@ -57,7 +59,9 @@ class Answers:
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         """The answer to io.reaper.Explain."""
-        tracked = self._named(peer, name)
+        key = self._named(peer, name).session.key
+        self._daemon.look(key, self._host.clock())
+        tracked = self._daemon.sessions[key]
         policy = self._daemon.policy
         groups = (self._daemon.groups.of(tracked.session, policy) if policy else None) or frozenset[str]()
         return {"explanation": view.explain(tracked, policy, groups, self._host.clock().boot_usec, self._daemon.local)}
@@ -71,7 +75,8 @@ class Answers:
         shortened = _granted(lambda: self._requests.hold(tracked.session.key, wanted, now))
         hold = self._daemon.sessions[tracked.session.key].hold
         assert hold is not None
-        return {"hold": view.of_hold(hold, now.boot_usec), "shortened": shortened}
+        shown = view.of_hold(hold, now.boot_usec)
+        return {"session": plain(tracked.session.name), "hold": shown, "shortened": shortened}
 
     def release_session(self, peer: Peer, name: str, why: str) -> None:
         """Does what io.reaper.Release says."""
@@ -133,24 +138,25 @@ class Answers:
             "root"
             if peer.uid == 0
             else next(
-                (each.session.user for each in self._daemon.sessions.values() if each.session.uid == peer.uid),
+                (plain(each.session.user) for each in self._daemon.sessions.values() if each.session.uid == peer.uid),
                 str(peer.uid),
             )
         )
-        return f"{user} (session {here.name} of {here.user})" if here is not None and peer.uid == 0 else user
+        return f"{user} (session {here.name} of {plain(here.user)})" if here is not None and peer.uid == 0 else user
 
     def _find(self, peer: Peer, name: str) -> Tracked | None:
+        """The session by its id, by a terminal that is its own at this very moment, or that of the calling process."""
+        visible = [each for each in self._daemon.sessions.values() if peer.uid in (0, each.session.uid)]
+        for tracked in visible:
+            if name in (tracked.session.name, str(tracked.session.key)):
+                return tracked
+        scope = self._host.scope_of(peer.pid) if name == SELF else ""
+        if scope:
+            return next((each for each in visible if each.session.scope == scope), None)
         terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
-        scope = self._host.scope_of(peer.pid) if name == "self" else ""
-        for tracked in self._daemon.sessions.values():
-            session = tracked.session
-            if peer.uid not in (0, session.uid):
-                continue
-            if name in (session.name, str(session.key)) or terminal in tracked.terminals:
-                return tracked
-            if scope and session.scope == scope:
-                return tracked
-        return None
+        owners = {reading.uid for reading in self._host.read_terminals([terminal])}
+        likely = (each for each in visible if each.session.uid in owners)
+        return next((each for each in likely if terminal in self._host.terminal_names(each.session)), None)
 
 
 def _granted(request: Callable[[], T]) -> T:

@@ -71,9 +71,9 @@ class Messenger:
         """Shows an administrator's own words; returns on which terminals they are."""
         return _delivered(self._tell(tracked, messages.notice(by, text, self._name)))
 
-    def announce(self, tracked: Tracked, held: Collection[Tracked], now_usec: int) -> None:
-        """Tells an administrator which sessions are held."""
-        self._tell(tracked, messages.holds(held, now_usec))
+    def announce(self, tracked: Tracked, held: int) -> None:
+        """Tells an administrator that sessions are held."""
+        self._tell(tracked, messages.holds(held))
 
     def retry(self, tracked: Tracked, now: Instant) -> None:
         """Tries a warning again where it was not taken, with the time that is left by now."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reaper.control.server import PATH
+from reaper.decide.messages import plain
 from reaper.errors import ReaperError
 
 # The daemon answers in milliseconds; one that takes this long hangs.
@@ -34,10 +35,11 @@ def _say(name: str, parameters: Mapping[str, Any]) -> str:
     if name == "io.reaper.NoSuchSession":
         return f"no session {parameters.get('session', '')!r} that you may see; reaperctl list shows those there are"
     if name == "io.reaper.NotAllowed":
-        return f"not allowed: {parameters.get('why', '')}"
+        return f"not allowed: {plain(str(parameters.get('why', '')))}"
     if name == "io.reaper.Refused":
         hint = parameters.get("hint", "")
-        return f"{parameters.get('why', '')} ({hint})" if hint else str(parameters.get("why", ""))
+        why = plain(str(parameters.get("why", "")))
+        return f"{why} ({plain(str(hint))})" if hint else why
     if name == "io.reaper.PolicyRejected":
         stays = parameters.get("policy", "")
         which = f"policy {stays} stays in force" if stays else "there is no policy in force"

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     left = answer["hold"]["left_usec"]
     until = time.strftime("%a %H:%M", time.localtime(time.time() + left / 1_000_000))
     cut = f", as {answer['shortened']} allows no longer" if answer["shortened"] else ""
-    print(f"held for {span(left)}, until {until}{cut}")
+    print(f"session {answer['session']} is held for {span(left)}, until {until}{cut}")
     return 0
 
 

@@ -70,7 +70,7 @@ class Daemon:
         self._poll_at = 0
         self._expected_usec = 0  # when the next tick was to come at the latest
         self._policy_text = ""
-        self._is_dirty = False
+        self.is_dirty = False
         self._unjudged: set[SessionKey] = set()  # sessions that await a name service's word on their user
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
 
@@ -93,7 +93,7 @@ class Daemon:
         for key, tracked in list(self.sessions.items()):
             if tracked.due_usec is not None and tracked.due_usec <= now.boot_usec:
                 self._guarded(key, now, self._turn)
-        if self._is_dirty or self._memory.is_old(now.boot_usec):
+        if self.is_dirty or self._memory.is_old(now.boot_usec):
             self.save()
         self._expected_usec = self.next_wake()
 
@@ -135,7 +135,7 @@ class Daemon:
             self._guarded(key, now, lambda key, now: self.messenger.retry(self.sessions[key], now))
         for key in list(self._unjudged):
             self._guarded(key, now, self.judge)
-        self._notices.look(self.sessions, now.boot_usec)
+        self._notices.look(self.sessions)
         self._polled = now
         self._poll_at = now.boot_usec + self.poll_usec
 
@@ -170,7 +170,7 @@ class Daemon:
         self.groups.forget(session.user)
         self.judge(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
-        self._is_dirty = True
+        self.is_dirty = True
 
     def _heed_circumstances(self, now: Instant) -> None:
         """Judges anew those of whom a rule may ask what has just changed: whether root acts, and the hour."""
@@ -277,8 +277,9 @@ class Daemon:
     def release(self, key: SessionKey, by: str, why: str, now: Instant) -> None:
         """A session is held no more; `by` is "" where nobody released it."""
         self._journal.send(report.released(self.sessions[key], self.policy_id, by, why))
-        self.sessions[key] = overrule.release(self.sessions[key])
-        self._is_dirty = True
+        self.sessions[key] = overrule.release(self.sessions[key], now.boot_usec)
+        self.is_dirty = True
+        self._unjudged.add(key)  # until it is
         self.judge(key, now)
 
     def leader_died(self, key: SessionKey, now: Instant) -> None:
@@ -306,7 +307,7 @@ class Daemon:
         self._unjudged.discard(key)
         del self.sessions[key]
         self.on_forget(key)
-        self._is_dirty = True
+        self.is_dirty = True
 
     # What is done.
 
@@ -319,7 +320,7 @@ class Daemon:
         why = ""
         for act in change.acts:
             why = self._perform(change.tracked, act, now, why, program)
-        self._is_dirty = self._is_dirty or bool(change.acts)
+        self.is_dirty = self.is_dirty or bool(change.acts)
 
     def _perform(self, tracked: Tracked, act: Act, now: Instant, why: str, program: Program | None) -> str:
         """Carries out one act; what it has to say goes into the record of the fact that follows it."""
@@ -358,7 +359,7 @@ class Daemon:
         for key in list(self.sessions):
             self._guarded(key, now, self.judge)
         self.hasten(now.boot_usec + policy.poll_usec)
-        self._is_dirty = True
+        self.is_dirty = True
 
     def judge(self, key: SessionKey, now: Instant) -> None:
         """Puts a session under the rule that it falls under now."""
@@ -371,8 +372,7 @@ class Daemon:
                 )
                 self._journal.note(Priority.WARNING, f"{message} to session {messages.plain(tracked.session.name)} yet")
             self._unjudged.add(key)
-            if tracked.limits is None:  # restored: nobody watches over what had been announced
-                self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
+            self.sessions[key] = tracking.wait_for_policy(tracked, policy, now.boot_usec)
             return
         self._unjudged.discard(key)
         self.commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec, self.local), now)
@@ -397,4 +397,4 @@ class Daemon:
             return
         state = Snapshot(self._boot_id, self._polled, self._policy_text, self.ledger, tuple(self.sessions.values()))
         self._memory.save(state, self._host.clock().boot_usec)
-        self._is_dirty = False
+        self.is_dirty = False

@@ -1,4 +1,4 @@
-"""What an administrator is told as they become root: the holds that are in force on the host."""
+"""What an administrator is told as they become root: that there are holds in force on the host."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ class Notices:
         self._told: set[SessionKey] = set()
 
     def remember(self, tracked: Tracked) -> None:
-        """A session of the daemon before this one, which has told it whatever there was."""
-        if tracked.elevated or tracked.session.uid == 0:
-            self._told.add(tracked.session.key)
+        """A session of the daemon before this one: told then, or let go now, rather than told twice."""
+        self._told.add(tracked.session.key)
 
-    def look(self, sessions: dict[SessionKey, Tracked], now_usec: int) -> None:
+    def look(self, sessions: dict[SessionKey, Tracked]) -> None:
         """Tells the sessions that are elevated since the last look."""
         self._told &= sessions.keys()
         fresh = [
@@ -29,8 +28,8 @@ class Notices:
         ]
         if not fresh:
             return
-        held = [tracked for tracked in sessions.values() if tracked.hold is not None]
+        held = sum(1 for tracked in sessions.values() if tracked.hold is not None)
         for tracked in fresh:
             self._told.add(tracked.session.key)
             if held:
-                self._messenger.announce(tracked, held, now_usec)
+                self._messenger.announce(tracked, held)

@@ -13,6 +13,7 @@ from reaper.decide import overrule, report, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Phase, Warn
+from reaper.decide.messages import plain
 from reaper.decide.model import Instant, Order, SessionKey
 from reaper.decide.policy import Action, Origin
 from reaper.decide.tracking import Tracked
@@ -35,6 +36,9 @@ class Requests:
         """
         daemon = self._daemon
         self._require_patience(key, wanted)
+        limits = daemon.sessions[key].limits
+        if wanted.uid != 0 and limits is not None and not limits.hold_max_usec:
+            raise ReaperError("not-allowed", _why_not("hold_max", daemon.sessions[key].rule), "ask an administrator")
         daemon.look(key, now)
         tracked = daemon.sessions[key]
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
@@ -52,9 +56,9 @@ class Requests:
             wanted, shortened = wanted._replace(until_usec=latest), bound
         self._held[key] = now.boot_usec
         change = overrule.hold(tracked, wanted, now.boot_usec)
+        daemon.sessions[key], daemon.is_dirty = change.tracked, True
         self._journal.send(report.held(change.tracked, daemon.policy_id, now.boot_usec))
         daemon.commit(key, change, now)
-        daemon.save()
         return shortened
 
     def release(self, key: SessionKey, uid: int, by: str, why: str, now: Instant) -> None:
@@ -64,7 +68,6 @@ class Requests:
             raise ReaperError("not-held", "the session is not held")
         _require_own(hold, uid)
         self._daemon.release(key, by, why or "released", now)
-        self._daemon.save()
 
     def _require_patience(self, key: SessionKey, wanted: Hold) -> None:
         """Each hold is a record in the journal and a write of the state: not for users to have in a loop."""
@@ -97,11 +100,12 @@ class Requests:
         Raises ReaperError where it is held or only observed and this is not forced, or where it is being ended already.
         """
         daemon = self._daemon
+        daemon.look(key, now)  # which terminals are its own by now
         tracked = daemon.sessions[key]
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
             raise ReaperError("ending", "the session is being ended already")
         if tracked.hold is not None and not force:
-            raise ReaperError("held", f"{tracked.hold.by} holds the session", "release it first, or use --force")
+            raise ReaperError("held", f"{plain(tracked.hold.by)} holds the session", "release it first, or use --force")
         observed = tracked.limits is not None and tracked.limits.action is Action.OBSERVE
         if observed and tracked.hold is None and not force:
             raise ReaperError("observed", f"its rule {tracked.rule} only observes", "use --force")
@@ -115,7 +119,9 @@ class Requests:
 
 def _require_own(hold: Hold | None, uid: int) -> None:
     if hold is not None and uid not in (0, hold.uid):
-        raise ReaperError("not-allowed", f"{hold.by} holds the session, and only who holds it and root may change that")
+        raise ReaperError(
+            "not-allowed", f"{plain(hold.by)} holds the session, and only who holds it and root may change that"
+        )
 
 
 def _due(tracked: Tracked, now: Instant) -> Warn:
@@ -134,4 +140,5 @@ def _why_not(bound: str, rule: str) -> str:
         return f"the rule {rule} lets its users hold no session any longer"
     if bound == "no policy":
         return "there is no policy that would let users hold a session"
-    return f"the {bound.replace(': ', 's ')} lets nobody hold the session any longer"
+    what = "an administrator's hold lasts a week at most" if ":" not in bound else f"the ceiling's {bound[9:]}"
+    return f"{what} lets nobody hold the session any longer" if ":" in bound else what

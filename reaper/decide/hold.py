@@ -3,8 +3,8 @@
 Pure. While a session is held, its limits are those of its rule with `observe` in place of the rule's action: it is
 never touched, and what would have happened is logged. How long a hold may last:
 
-1. A person's own ends `hold_max` after their last sign of life at the latest. Asking for it is none: a program that
-   asks again and again gains nothing by it.
+1. A person's own ends `hold_max` after their last sign of life at the latest, and `hold_max` after the `max` of their
+   rule. Asking for it is no sign of life: a program that asks again and again gains nothing by it.
 2. An administrator's (root's) ends LONGEST_HOLD_USEC after it was asked for, or the ceiling's `hold_max`.
 3. Nobody's outlasts the ceiling's `idle` and `max`, less the shortest warning that is due then. A rule that the
    ceiling does not cover has none of these.
@@ -27,13 +27,17 @@ LONGEST_REASON = 200
 
 
 class Hold(NamedTuple):
-    """One exception. Times are boot-time microseconds; `by` is who asked, in words, and `why` their reason."""
+    """One exception. Times are boot-time microseconds; `by` is who asked, in words, and `why` their reason.
+
+    `action` is what the rule has at its limit; None where no rule is known.
+    """
 
     since_usec: int
     until_usec: int
     uid: int
     by: str
     why: str
+    action: Action | None = None
 
 
 def is_over(hold: Hold | None, now_usec: int) -> bool:
@@ -65,6 +69,8 @@ def latest_usec(bounds: Bounds, uid: int, since_usec: int) -> tuple[int, str]:
     if uid != 0:
         own = bounds.limits.hold_max_usec
         candidates.append((bounds.evidence_usec + own if own else 0, "hold_max"))  # evidence can be ahead of the clock
+        if bounds.limits.max_usec is not None:
+            candidates.append((bounds.opened_usec + bounds.limits.max_usec + own, "hold_max"))
     if ceiling.idle_usec is not None:
         candidates.append((bounds.evidence_usec + ceiling.idle_usec - lead, "ceiling: idle"))
     if ceiling.max_usec is not None:
@@ -78,7 +84,7 @@ def trim(hold: Hold, bounds: Bounds) -> Hold:
     return hold if hold.until_usec <= latest else hold._replace(until_usec=latest)
 
 
-@functools.lru_cache(maxsize=64)  # one object for all held sessions under the same rule
-def held(limits: Limits) -> Limits:
-    """The limits of a session while it is held."""
-    return replace(limits, action=Action.OBSERVE)
+@functools.lru_cache(maxsize=64)  # one object for all sessions under the same rule
+def with_action(limits: Limits, action: Action) -> Limits:
+    """The limits with another action at their end; `observe` is that of a session that is held."""
+    return limits if limits.action is action else replace(limits, action=action)

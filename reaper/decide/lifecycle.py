@@ -63,15 +63,15 @@ RETRY_USEC = 60 * USEC_PER_SEC
 
 def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
     """Lets time pass: whatever warning or rung has become due. Ends nothing (rule 4)."""
-    acts: list[Act] = []
     due = next_due(life, limits, opened_usec)
     if due is None or now_usec < due:
-        return life, acts
+        return life, []
     if life.phase is Phase.ENDING:
         return step(life, Stimulus.RUNG, limits, opened_usec, now_usec)
     if life.phase is Phase.DEFERRED:
         life, _ = step(life, Stimulus.FREE, limits, opened_usec, now_usec)
         return advance(life, limits, opened_usec, now_usec)
+    acts: list[Act] = []
     end = deadline(life, limits, opened_usec)
     if life.first_warned_usec and end is not None and now_usec >= end.usec:
         life = replace(life, stages=len(limits.warn_usec))  # too late for what has been missed: nothing is left
@@ -87,10 +87,7 @@ def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tupl
 def notice(
     life: Life, evidence: str, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
 ) -> tuple[Life, list[Act]]:
-    """Takes in evidence that stands for the moment `at_usec`.
-
-    It stops no end that has begun; should a lapse break that off, it counts.
-    """
+    """Takes in evidence that stands for the moment `at_usec`. It stops no end that has begun, unless a lapse does."""
     if at_usec <= life.evidence_usec or life.phase is Phase.GONE:
         return life, []
     if life.phase is Phase.ENDING:

@@ -7,7 +7,6 @@ goes through plain() first. Lines end in CR LF, for a full-screen program has pu
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_SEC, format_duration
@@ -18,7 +17,6 @@ from reaper.decide.template import Template, parse_template
 from reaper.decide.tracking import Tracked
 
 _BELL = "\a"
-_MOST_HOLDS = 5
 _STAY = {Reason.IDLE: "Press any key to stay.", Reason.MAX: "Save your work and log in again."}
 _BUILT_IN = {
     Reason.IDLE: parse_template("This session on {host} is idle and ends in {left}. {stay}\n{hold}"),
@@ -177,17 +175,10 @@ def notice(by: str, text: str, host: str) -> str:
     return _framed(_BELL, f"{plain(by)} on {plain(host)}: {plain(text)}")
 
 
-def holds(held: Collection[Tracked], now_usec: int) -> str:
-    """Which sessions are held, for an administrator; the first few of them."""
-    lines = []
-    for tracked in list(held)[:_MOST_HOLDS]:
-        hold = tracked.hold
-        assert hold is not None
-        what = f"session {plain(tracked.session.name)} of {plain(tracked.session.user)} is held"
-        lines.append(f"{what} for {span(hold.until_usec - now_usec)} more, by {plain(hold.by)}: {plain(hold.why)}")
-    if len(held) > _MOST_HOLDS:
-        lines.append(f"and {len(held) - _MOST_HOLDS} more are held; reaperctl list shows them")
-    return _framed("", *lines)
+def holds(number: int) -> str:
+    """How many sessions are held, for whoever becomes root; who holds them is for reaperctl to tell, and to root."""
+    what = "1 session is held" if number == 1 else f"{number} sessions are held"
+    return _framed("", f"{what} and not ended when idle; reaperctl list tells which.")
 
 
 def _framed(start: str, *lines: str) -> str:

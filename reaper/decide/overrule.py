@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reaper.decide import lifecycle
-from reaper.decide.hold import Hold, held
+from reaper.decide.hold import Hold, with_action
 from reaper.decide.lifecycle import Act, Stimulus
 from reaper.decide.model import Order
 from reaper.decide.policy import BUILT_IN, Action
@@ -19,18 +19,25 @@ def hold(tracked: Tracked, wanted: Hold, now_usec: int) -> Change:
     if limits is not None:
         opened = tracked.session.opened_usec
         life, acts = lifecycle.step(life, Stimulus.POLICY, limits, opened, now_usec)
-        limits = held(limits)
+        wanted = wanted._replace(action=limits.action if tracked.hold is None else tracked.hold.action)
+        limits = with_action(limits, Action.OBSERVE)
     return go_on(replace(tracked, hold=wanted, limits=limits), life, acts)
 
 
-def release(tracked: Tracked) -> Tracked:
-    """The session without its hold. Its limits stay those of a held one until its rule is asked for anew."""
-    return scheduled(replace(tracked, hold=None))
+def release(tracked: Tracked, now_usec: int) -> Tracked:
+    """The session without its hold, under its rule as it was. What was counted while it was held counts no more."""
+    life, limits, held = tracked.life, tracked.limits, tracked.hold
+    if limits is not None:
+        opened = tracked.session.opened_usec
+        life, _ = lifecycle.step(life, Stimulus.POLICY, limits, opened, now_usec)
+        if held is not None and held.action is not None:
+            limits = with_action(limits, held.action)
+    return scheduled(replace(tracked, life=life, limits=limits, hold=None))
 
 
 def dismiss(tracked: Tracked, order: Order, now_usec: int) -> Change:
     """Begins the end of a session at somebody's word, whatever its limits say; neither hold nor `observe` keeps it."""
-    limits = replace(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], action=Action.TERMINATE)
+    limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.TERMINATE)
     opened = tracked.session.opened_usec
     life, _ = lifecycle.step(tracked.life, Stimulus.POLICY, limits, opened, now_usec)
     life, acts = lifecycle.step(life, Stimulus.LIMIT, limits, opened, now_usec)

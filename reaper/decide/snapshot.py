@@ -16,7 +16,7 @@ from reaper.decide.brake import Ledger
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Life, Phase, Reason, Rung
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
-from reaper.decide.policy import Limits, Origin, spelled
+from reaper.decide.policy import Action, Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
@@ -90,7 +90,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "readings": [list(reading) for reading in tracked.readings],
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
-        "hold": tracked.hold and list(tracked.hold),
+        "hold": tracked.hold and [*tracked.hold[:-1], tracked.hold.action and tracked.hold.action.value],
         "order": tracked.order and list(tracked.order),
         "limits": spelled(tracked.limits) if tracked.limits and life.phase is Phase.ENDING else None,
     }
@@ -159,8 +159,9 @@ def _decode_limits(value: Any) -> Limits:
 
 
 def _decode_hold(value: Any) -> Hold:
-    since, until, uid, by, why = value
-    return Hold(_integer(since), _integer(until), _integer(uid), _string(by), _string(why))
+    since, until, uid, by, why, action = value
+    spared = None if action is None else Action(action)
+    return Hold(_integer(since), _integer(until), _integer(uid), _string(by), _string(why), spared)
 
 
 def _decode_reading(value: Any) -> Reading:

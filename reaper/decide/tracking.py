@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reaper.decide import evidence, lifecycle
-from reaper.decide.hold import Bounds, Hold, ceiling_over, held, trim
+from reaper.decide.hold import Bounds, Hold, ceiling_over, trim, with_action
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import SHARED, Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.model import Instant, Order, Reading, Session, Work
@@ -18,6 +18,7 @@ from reaper.decide.policy import (
     Subject,
     Verdict,
     asks_for,
+    cap,
     judge,
     without_limits,
     without_warnings,
@@ -146,18 +147,21 @@ def apply_policy(
 ) -> Change:
     """Puts a session under a policy. Without one, nothing is due. `local` is for policies that ask for it."""
     if policy is None:
+        if tracked.order is not None:
+            return Change(scheduled(tracked), ())
         return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
     verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.session.origin, bool(tracked.readings)))
     if tracked.order is not None:
-        limits = tracked.limits or replace(verdict.limits, action=Action.TERMINATE)
+        limits = tracked.limits or with_action(verdict.limits, Action.TERMINATE)
         return Change(scheduled(replace(tracked, rule=tracked.rule or verdict.rule, limits=limits)), ())
     is_ending = tracked.life.phase is Phase.ENDING and tracked.limits is not None
     if is_ending and verdict.limits.action is not Action.OBSERVE:
         return Change(scheduled(tracked), ())  # what was begun under a rule is brought to its end under that rule
     if tracked.hold is not None:
-        tracked = replace(tracked, hold=trim(tracked.hold, bounds(tracked, policy, verdict.rule, verdict.limits)))
-        verdict = replace(verdict, limits=held(verdict.limits))
+        hold = trim(tracked.hold, bounds(tracked, policy, verdict.rule, verdict.limits))
+        tracked = replace(tracked, hold=hold._replace(action=verdict.limits.action))
+        verdict = replace(verdict, limits=with_action(verdict.limits, Action.OBSERVE))
     life = tracked.life
     acts: list[Act] = []
     opened = tracked.session.opened_usec
@@ -200,6 +204,16 @@ def look(
 def go_on(tracked: Tracked, life: Life, acts: list[Act]) -> Change:
     """The session with what the lifecycle has made of its life."""
     return Change(scheduled(replace(tracked, life=life)), tuple(acts))
+
+
+def wait_for_policy(tracked: Tracked, policy: Policy | None, now_usec: int) -> Tracked:
+    """A session whose rule cannot be told for now: what was announced may be nobody's word, and its hold is capped."""
+    if tracked.limits is None:  # restored: nobody watches over what had been announced
+        return lapse(tracked, now_usec)
+    if tracked.hold is None or policy is None:
+        return tracked
+    limits, _ = cap(tracked.limits, ceiling_over(policy, tracked.rule))
+    return scheduled(replace(tracked, hold=trim(tracked.hold, bounds(tracked, policy, tracked.rule, limits))))
 
 
 def bounds(tracked: Tracked, policy: Policy, rule: str, limits: Limits) -> Bounds:

@@ -25,7 +25,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
         end = lifecycle.deadline(life, limits, session.opened_usec)
     due = hold.until_usec if hold is not None else tracked.due_usec
     return {
-        "session": session.name,
+        "session": plain(session.name),
         "user": plain(session.user),
         "uid": session.uid,
         "origin": session.origin.value,

@@ -71,7 +71,7 @@ def check(daemon: Daemon, own_version: str) -> Iterator[Finding]:
             "brake-engaged",
             f"The brake holds sessions back that are due, for another {span(daemon.brake_usec)} at least:"
             " more have reached their limits than the policy lets end at once.",
-            "journalctl -t reaperd REAPER_EVENT=brake, and see brake in reaper.yaml(5)",
+            "journalctl -u reaper REAPER_EVENT=brake, and see brake in reaper.yaml(5)",
         )
     yield from _hindered(daemon.unit or {})
     for path, why in daemon.exposed:

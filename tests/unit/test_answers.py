@@ -243,3 +243,22 @@ def count_looks(stand: Stand) -> Callable[[], int]:
 
     stand.bench.host.discover = counted
     return lambda: len(looks)
+
+
+def test_a_terminal_that_has_come_to_be_anothers(stand):
+    """Between two polls: pts/1 is closed, and the next who logs in gets its number."""
+    tty = stand.alice.ttys.pop("pts/1")
+    stand.alice.ttys["pts/9"] = tty
+    carol = stand.bench.host.login(400, "pts/1", user="carol", uid=1003)
+    reply = stand.ask("Terminate", ROOT, session="pts/1")
+    assert "error" not in reply
+    stand.bench.run(10)
+    assert stand.alice.leader.is_alive
+    assert not carol.leader.is_alive
+
+
+def test_no_escape_sequence_comes_from_a_name(stand):
+    stand.bench.host.login(400, "pts/4", user="ma\x1b[2Jllory", uid=1003)
+    stand.ask("Hold", Peer(1, 1003), session="pts/4")
+    reply = stand.ask("Terminate", ROOT, session="pts/4")
+    assert reply["parameters"]["why"] == "ma\\x1b[2Jllory holds the session"

@@ -223,7 +223,7 @@ class FakeSubject:
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
         if name == "none":
             raise CallError("io.reaper.Refused", why="why", hint="hint")
-        return {"hold": view.of_hold(HOLD, NOW), "shortened": "hold_max"}
+        return {"session": "100", "hold": view.of_hold(HOLD, NOW), "shortened": "hold_max"}
 
     def release_session(self, peer: Peer, name: str, why: str) -> None:
         if name == "none":

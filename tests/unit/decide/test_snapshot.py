@@ -12,6 +12,7 @@ from reaper.decide import snapshot
 from reaper.decide.brake import Ledger
 from reaper.decide.hold import Hold
 from reaper.decide.model import Order
+from reaper.decide.policy import Action
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
@@ -66,7 +67,7 @@ def test_a_state_that_is_not_whole_is_refused(state, spoil, why):
         snapshot.decode("".join(lines), "b00t")
 
 
-@pytest.mark.parametrize("hold", [None, Hold(1, 2, 0, "root", "why \u2603")])
+@pytest.mark.parametrize("hold", [None, Hold(1, 2, 0, "root", "why \u2603"), Hold(1, 2, 0, "r", "w", Action.TERMINATE)])
 @pytest.mark.parametrize("order", [None, Order("root", "why")])
 def test_what_somebody_said_of_a_session_outlives_the_daemon(state, hold, order):
     first, *others = state.sessions
@@ -79,7 +80,8 @@ def test_what_somebody_said_of_a_session_outlives_the_daemon(state, hold, order)
     ("name", "value"),
     [
         ("hold", [1, 2, 0, "root"]),
-        ("hold", [1, "2", 0, "root", ""]),
+        ("hold", [1, "2", 0, "root", "", None]),
+        ("hold", [1, 2, 0, "root", "", "no"]),
         ("hold", 7),
         ("order", ["root"]),
         ("order", [1, 2]),
