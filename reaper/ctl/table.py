@@ -84,7 +84,11 @@ def next_of(session: dict[str, Any]) -> str:
     verb = would if session["action"] == "observe" else does
     if not session["left_usec"]:
         return f"{verb} now"
-    return f"{verb} {'within' if session['phase'] == 'deferred' else 'in'} {short(session['left_usec'])}"
+    left_usec: int = session["left_usec"]
+    if session["phase"] == "deferred":
+        return f"{verb} within {short(left_usec)}"
+    # The last key may count from a few seconds ahead (decide/evidence.py); nobody is told of more time than the limit.
+    return f"{verb} in {short(min(left_usec, session['limit_usec'] or left_usec))}"
 
 
 def ink_of(session: dict[str, Any]) -> Ink:

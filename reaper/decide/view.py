@@ -151,6 +151,9 @@ def _outlook_by_limits(tracked: Tracked, shown: dict[str, Any]) -> str:
     if shown["left_usec"] is None:
         return "No limit applies to it: nothing happens to it."
     act = "would end (observe)" if shown["action"] == "observe" else "ends"
-    warn = f" It is warned in {span(shown['next_usec'])}." if shown["next"] == "warn" else ""
+    # Where the last key counts from a few seconds ahead, what follows is told from there on, as its idle time is.
+    ahead_usec = max(0, shown["left_usec"] - shown["limit_usec"])
+    warn = f" It is warned in {span(shown['next_usec'] - ahead_usec)}." if shown["next"] == "warn" else ""
     kind = "of age" if shown["reason"] == "max" else "without input" if tracked.readings else "without work"
-    return f"It {act} in {span(shown['left_usec'])}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"
+    left = span(shown["left_usec"] - ahead_usec)
+    return f"It {act} in {left}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"

@@ -75,6 +75,8 @@ def test_hostile_text():
     [
         ({}, "ends in 14min56s"),
         ({"action": "observe"}, "would end in 14min56s"),
+        ({"left_usec": 15 * MINUTE + 8 * SECOND}, "ends in 15min"),
+        ({"left_usec": 240 * MINUTE, "phase": "deferred"}, "ends within 4h"),
         ({"action": "observe", "left_usec": 0}, "would end now"),
         ({"action": "observe", "phase": "deferred"}, "would end within 14min56s"),
         ({"action": "lock"}, "locks in 14min56s"),

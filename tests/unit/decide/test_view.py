@@ -58,6 +58,22 @@ def test_how_its_user_may_hold_it(hold_max, said):
     assert parse_duration(said) == min(hold_max, 3600) * SECOND
 
 
+def test_who_has_just_typed_has_no_more_than_the_limit():
+    """The moment that the last key counts from can lie ahead of the clock."""
+    host = FakeHost()
+    login = host.login(100, "pts/1")
+    now = host.clock()
+    policy = make_policy(make_limits())
+    fresh = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    fresh = tracking.apply_policy(fresh, policy, frozenset(), now.boot_usec).tracked
+    before = fresh.life.evidence_usec - 3 * SECOND
+    shown = view.of_session(fresh, before)
+    assert (shown["idle_usec"], shown["left_usec"]) == (0, shown["limit_usec"] + 3 * SECOND)
+    later, ahead = (view.explain(fresh, policy, frozenset(), at)["text"] for at in (before + 3 * SECOND, before))
+    assert ahead == later
+    assert next_of(shown) == next_of(view.of_session(fresh, before + 3 * SECOND))
+
+
 def test_what_a_ceiling_lowered():
     tracked, due = idle()
     policy = make_policy(LIMITS, ceiling=Ceiling(busy_max_usec=30 * SECOND))
