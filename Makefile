@@ -41,7 +41,7 @@ export REAPER_TEST_CACHE
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help deb install install-host build lint test test-all test-unit test-vm demo bench scoreboard clean test-tools
+.PHONY: help deb install install-host build lint test test-all test-unit test-vm demo captures bench scoreboard clean test-tools
 
 help: ## This list
 	@echo "reaper $(VERSION)"
@@ -50,6 +50,10 @@ help: ## This list
 demo: ## Watch it work: a disposable host, two people, one idle and one typing
 	@$(LAB) tools
 	@$(PYTHON) -m tests.host.demo $(ARGS)
+
+captures: ## Take the screens of reaperctl in the README anew, on a disposable host
+	@$(LAB) tools
+	@$(PYTHON) -m tests.host.captures
 
 deb: ## Build this machine's package into dist/ (SUITE=bookworm: another suite's)
 	@$(LAB) deb --output dist $(if $(SUITE),--suite $(SUITE))
