@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import os
+import select
 import selectors
 import socket
 import struct
@@ -41,6 +42,7 @@ class _Client:
     since_usec: int
     received: bytearray = field(default_factory=bytearray)
     reply: bytes = b""
+    has_left: bool = False
 
 
 class Server:
@@ -191,7 +193,14 @@ class Server:
         client.connection.close()
 
     def _receive(self, client: _Client) -> bool:
-        """Reads what there is of a call, and no more than one can have; whether it is whole now."""
+        """Reads what there is of a call, and no more than one can have; whether it is whole now.
+
+        Who calls and leaves is heard out once. What is more in the kernel's buffer can be minutes of work for nobody.
+        """
+        if client.has_left:
+            self._drop(client)
+            return False
+        client.has_left = _is_closed(client.connection)
         data = client.connection.recv(MAX_CALL_BYTES + 1 - len(client.received))
         client.received += data
         if not data or (len(client.received) > MAX_CALL_BYTES and not self._has_call(client)):
@@ -241,3 +250,10 @@ class Server:
         client.reply = client.reply[sent:]
         waiting = bool(client.reply)
         self._selector.modify(client.connection, selectors.EVENT_WRITE if waiting else selectors.EVENT_READ, self)
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    """Whether the other end is closed, and not for sending alone (POLLHUP of poll(2)); there may be data of it left."""
+    poller = select.poll()
+    poller.register(connection, 0)
+    return bool(poller.poll(0))

@@ -69,7 +69,7 @@ began = time.time() + float(first)
 for number, name in enumerate(names):
     rings = began + number * float(spread) / len(names)
     # No later than this by the daemon's clock: what the call takes makes a tick seem later, never earlier.
-    call("Hold", session=name, duration_usec=int((rings - time.time()) * 1e6), why="an alarm clock")
+    call("Hold", session=name, duration_usec=max(1, int((rings - time.time()) * 1e6)), why="an alarm clock")
     due[name] = int(rings * 1e6)
 print("ready", flush=True)
 waited, refused = [], 0

@@ -89,6 +89,29 @@ def test_who_leaves_with_calls_unanswered_is_forgotten(stand):
     assert stand.server.next_wake() is None
 
 
+def test_who_calls_and_leaves_is_heard_out_once(stand):
+    """A call or a few that want no reply are done, and what fills the kernel's buffer is not."""
+    for calls, most in ((3, 3), (5000, 2 * MAX_CALL_BYTES // len(ONEWAY))):
+        connection = stand.connect()
+        before = stand.subject.calls
+        pour(connection, ONEWAY * calls)
+        connection.close()
+        stand.pump()
+        assert min(calls, MAX_CALL_BYTES // len(ONEWAY)) <= stand.subject.calls - before <= most
+    assert len(stand.selector.get_map()) == 1
+
+
+def test_who_only_ends_the_sending_is_answered(stand):
+    connection = stand.connect()
+    pour(connection, LIST * 500)
+    connection.shutdown(socket.SHUT_WR)
+    replies = []
+    while None not in replies:
+        replies += stand.read(connection)
+        stand.pump()
+    assert replies == [ALL] * 500 + [None]
+
+
 def test_all_who_wait_are_let_in_at_once_and_no_more_than_that(stand):
     """Or else those who come and go would keep the administrator at the door for as many turns."""
     for _ in range(MAX_CLIENTS):
