@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,19 +51,34 @@ def _say(name: str, parameters: Mapping[str, Any]) -> str:
     return f"the daemon refused the call: {name} {dict(parameters)}"
 
 
+def connect(path: str) -> socket.socket:
+    """A connection that waits TIMEOUT_SEC at most for the daemon, at whatever. Raises OSError where nobody listens.
+
+    Anybody can fill the daemon's queue, and connect(2) waits for a place in it only where the socket blocks (unix(7),
+    EAGAIN): Python's own timeout would give up at once.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", TIMEOUT_SEC, 0))
+        connection.connect(path)
+        connection.settimeout(TIMEOUT_SEC)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
 def call(method: str, parameters: Mapping[str, Any], path: str = PATH) -> dict[str, Any]:
     """Calls a method and returns its reply.
 
     Raises DaemonAbsentError where no daemon answers in time, DaemonRefusedError where it answers with an error.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(TIMEOUT_SEC)
-        try:
-            connection.connect(path)
+    try:
+        with connect(path) as connection:
             connection.sendall(json.dumps({"method": method, "parameters": dict(parameters)}).encode() + b"\0")
             reply = json.loads(_receive(connection))
-        except (OSError, ValueError) as error:
-            raise DaemonAbsentError(path) from error
+    except (OSError, ValueError) as error:
+        raise DaemonAbsentError(path) from error
     if not isinstance(reply, dict):
         raise DaemonAbsentError(path)
     if "error" in reply:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
 from typing import Any
 
-from reaper.control.client import MAX_REPLY_BYTES, TIMEOUT_SEC, DaemonAbsentError, DaemonRefusedError
+from reaper.control.client import MAX_REPLY_BYTES, DaemonAbsentError, DaemonRefusedError, connect
 from reaper.control.server import PATH
 
 
@@ -16,10 +15,11 @@ class Stream:
     def __init__(self, method: str, path: str = PATH) -> None:
         self._path = path
         self._received = bytearray()
-        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._connection.settimeout(TIMEOUT_SEC)
-            self._connection.connect(path)
+            self._connection = connect(path)
+        except OSError as error:
+            raise DaemonAbsentError(path) from error
+        try:
             self._connection.sendall(json.dumps({"method": method, "more": True}).encode() + b"\0")
             self._connection.setblocking(False)
         except OSError as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import socket
 
 import pytest
 
@@ -44,3 +47,31 @@ def test_the_client_gets_an_error(stand):
 def test_nobody_listens(tmp_path):
     with pytest.raises(client.DaemonAbsentError, match="reaperd does not answer"):
         client.call("io.reaper.List", {}, str(tmp_path / "none"))
+
+
+def test_the_client_waits_for_a_place_in_a_full_queue(tmp_path):
+    """Anybody can fill it: that is no sign of an absent daemon."""
+    path = str(tmp_path / "full")
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        listener.bind(path)
+        listener.listen(0)
+        first = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        first.connect(path)
+        other = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.connect(path)
+
+        def work() -> None:
+            for _ in range(2):  # who came first, and then ours
+                connection, _ = listener.accept()
+            assert connection.recv(4096).endswith(b"\0")
+            connection.sendall(b'{"parameters":{"a":1}}\0')
+
+        pid = fork(work)
+        try:
+            assert client.call("io.reaper.List", {}, path) == {"a": 1}
+        finally:
+            os.kill(pid, signal.SIGKILL)  # it may still wait for us
+            os.waitpid(pid, 0)
