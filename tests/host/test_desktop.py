@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from .lab import Host
 from .limits import ENDED, events, quick, rule, wait_event
 
+LOGIN1 = "org.freedesktop.login1"
 STACK = """\
 session required pam_systemd.so class=user type=x11
 session required pam_reaper.so
@@ -21,21 +23,52 @@ def quick_polls(host: Host) -> Iterator[None]:
         yield
 
 
-def test_desktop(host: Host, person: str) -> None:
-    """Left alone by a rule for everybody; ended by one for graphical sessions, when the desktop says that it idles."""
+@contextlib.contextmanager
+def desktop(host: Host, person: str) -> Iterator[str]:
+    """A graphical session by its PAM service and type; its name."""
     host.write("/etc/pam.d/gdm-lab", STACK)
     unit = f"desktop-{person}"
     words = ["systemd-run", "--quiet", f"--unit={unit}", "--property=PAMName=gdm-lab", f"--property=User={person}"]
-    with rule(host, person):
-        host.run([*words, "sleep", "1000"])
-        session = wait_event(host, person, "opened")["REAPER_SESSION"]
-        login1 = "org.freedesktop.login1"
-        path = f"/org/freedesktop/login1/session/_{ord(session[0]):02x}{session[1:]}"
-        host.run(["busctl", "call", login1, path, f"{login1}.Session", "SetIdleHint", "b", "1"])
-        host.run(["sleep", str(ENDED)])
-        assert events(host, person) == ["opened"]
-    with rule(host, person, match=f"{{user: {person}, origin: graphical}}"):
-        told = wait_event(host, person, "terminated")
-        assert (told["REAPER_ORIGIN"], told["REAPER_EVIDENCE"]) == ("graphical", "desktop")
-    host.run(["systemctl", "reset-failed", f"{unit}.service"], check=False)
-    host.run(["rm", "/etc/pam.d/gdm-lab"])
+    host.run([*words, "sleep", "1000"])
+    try:
+        yield wait_event(host, person, "opened")["REAPER_SESSION"]
+    finally:
+        host.run(["systemctl", "stop", f"{unit}.service"], check=False)
+        host.run(["systemctl", "reset-failed", f"{unit}.service"], check=False)
+        host.run(["rm", "/etc/pam.d/gdm-lab"])
+
+
+def path_of(session: str) -> str:
+    """The session's object on the bus."""
+    return f"/org/freedesktop/login1/session/_{ord(session[0]):02x}{session[1:]}"
+
+
+def test_desktop(host: Host, person: str) -> None:
+    """Left alone by a rule for everybody; ended by one for graphical sessions, when the desktop says that it idles."""
+    with contextlib.ExitStack() as stack:
+        with rule(host, person):
+            session = stack.enter_context(desktop(host, person))
+            host.run(["busctl", "call", LOGIN1, path_of(session), f"{LOGIN1}.Session", "SetIdleHint", "b", "1"])
+            host.run(["sleep", str(ENDED)])
+            assert events(host, person) == ["opened"]
+        with rule(host, person, match=f"{{user: {person}, origin: graphical}}"):
+            told = wait_event(host, person, "terminated")
+            assert (told["REAPER_ORIGIN"], told["REAPER_EVIDENCE"]) == ("graphical", "desktop")
+
+
+def test_lock(host: Host, person: str) -> None:
+    """Whoever draws the screen hears from logind that it is to be locked."""
+    heard, unit = f"/run/heard-{person}", f"listen-{person}"
+    match = f"--match=type='signal',interface='{LOGIN1}.Session',member='Lock'"
+    listen = ["systemd-run", "--quiet", f"--unit={unit}", f"--property=StandardOutput=file:{heard}"]
+    with rule(host, person, idle="1h"), desktop(host, person) as session:
+        host.run([*listen, "busctl", match, "monitor"])
+        for _ in range(30):  # it is not told when busctl has begun to listen
+            told = host.run(["reaperctl", "lock", session]).stdout
+            assert told == "its desktop was asked to lock it\n"
+            if host.run(["grep", "-q", path_of(session), heard], check=False).returncode == 0:
+                break
+            host.run(["sleep", "1"])
+        assert "Member=Lock" in host.output(["cat", heard])
+    host.run(["systemctl", "stop", f"{unit}.service"], check=False)
+    host.run(["rm", "-f", heard])
