@@ -157,6 +157,7 @@ def test_words_of_roots(host: Host, person: str) -> None:
         terminal.expect(r"idle and ends in (10|9)min.* Press any key to stay", 10)
         host.run(["reaperctl", "warn", name, "the switch is replaced at noon"])
         terminal.expect(r"reaper: root on \S+: the switch is replaced at noon", 10)
+    wait_event(host, person, "closed")
     status, said = refused(host, "warn", name)
     assert status == 1
     assert "no session" in said
