@@ -72,7 +72,7 @@ def test_a_program_of_their_own_keeps_nothing(host: Host, person: str) -> None:
 
 
 def test_who_types_in_one_session_keeps_the_other(host: Host, person: str) -> None:
-    with rule(host, person, share_activity="user"), log_in(host, person) as idle, log_in(host, person) as busy:
+    with rule(host, person, share_activity="user"), log_in(host, person) as busy, log_in(host, person) as idle:
         deadline = time.monotonic() + ENDED
         while time.monotonic() < deadline:
             busy.send("y")
