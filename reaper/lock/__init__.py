@@ -1,0 +1,16 @@
+"""reaper-lock: holds the terminals of one locked session, and gives them back to who proves to be its person.
+
+A program of its own, one process a locked session (reaper-lock@NAME.service), so that no restart of reaperd opens or
+loses a lock. reaperd decides that a session is locked, and when it ends; here is how:
+
+freezer       what is attached to the terminals stops, in a cgroup of root's that no signal wakes
+holders       who that is
+line          one terminal: taken over so that nobody else reads it, and put back as it was
+screen, keys  what is shown there, and what a person types at the prompt
+prompt        the process that asks, and conversation: what it says to PAM
+keeper        joins them
+
+What must hold: from the moment that the state says `locked` until it says `unlocking`, nothing that the person's
+processes do can read what is typed on these terminals; and whatever becomes of this program, the session is in the end
+either given back, or ended, or locked anew, and never open and never frozen for good.
+"""
