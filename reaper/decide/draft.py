@@ -16,7 +16,7 @@ from typing import Any
 from reaper.decide import keys, yamltree
 from reaper.decide.match import Match
 from reaper.decide.problems import MOST_PROBLEMS, PolicyError, Problem, Source, suggestion
-from reaper.decide.values import NOT_YET, Value, name
+from reaper.decide.values import Value, name
 from reaper.decide.yamltree import Node, Place, kind, read_tree, shown
 
 Keys = Mapping[str, "tuple[str, Value]"]
@@ -142,8 +142,6 @@ def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: 
 def _known(word: str, place: Place, known: Keys, what: str) -> tuple[str, Value]:
     if word in known:
         return known[word]
-    if word in keys.LATER:
-        raise place.error(f"{word} {NOT_YET}", keys.LATER[word])
     raise place.error(f"{what} has no key '{shown(word)}'", suggestion(word, known))
 
 

@@ -30,6 +30,7 @@ from reaper.decide.values import (
     terminal,
 )
 
+_LOCK_FOR = or_never(duration(USEC_PER_SEC, None, "the person needs a moment to unlock"))
 _HOLD_MAX = duration(0, LONGEST_HOLD_USEC, "a hold is an exception for a while: from 0, for none, to 1w")
 
 LIMITS: Mapping[str, tuple[str, Value]] = {
@@ -37,13 +38,14 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "max": ("max_usec", limit),
     "warn": ("warn_usec", leads),
     "message": ("message", message),
-    "action": ("action", one_of(Action, {"lock": "use terminate: the person logs in again"})),
-    "kill": ("kill", one_of(Kill, {})),
+    "action": ("action", one_of(Action)),
+    "lock_for": ("lock_for_usec", _LOCK_FOR),
+    "kill": ("kill", one_of(Kill)),
     "grace": ("grace_usec", duration(USEC_PER_SEC, 10 * USEC_PER_MIN, "programs need a moment to save, and no more")),
     "activity": ("activity", activity),
     "network_floor": ("network_floor_bytes", size(1, "nothing is no sign of life")),
     "cpu_floor": ("cpu_floor_usec", duration(10 * USEC_PER_MSEC, USEC_PER_MIN, "of a minute's CPU time")),
-    "share_activity": ("share_activity", one_of(Share, {})),
+    "share_activity": ("share_activity", one_of(Share)),
     "busy": ("busy", plain(each(program, empty=""))),
     "busy_max": ("busy_max_usec", busy_max),
     "hold_max": ("hold_max_usec", _HOLD_MAX),
@@ -53,7 +55,7 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
 MATCH: Mapping[str, tuple[str, Value]] = {
     "user": ("user", plain(each(glob, "remove the key to match every user"))),
     "group": ("group", plain(each(glob, "remove the key to match every group"))),
-    "origin": ("origin", plain(each(one_of(Origin, {}), "remove the key to match every origin"))),
+    "origin": ("origin", plain(each(one_of(Origin), "remove the key to match every origin"))),
     "from": ("remote", plain(each(remote, "remove the key to match every host"))),
     "terminal": ("terminal", plain(each(terminal, "remove the key, or write none"))),
     "service": ("service", plain(each(glob, "remove the key to match every service"))),
@@ -65,6 +67,7 @@ MATCH: Mapping[str, tuple[str, Value]] = {
 CEILING: Mapping[str, tuple[str, Value]] = {
     "idle": ("idle_usec", limit),
     "max": ("max_usec", limit),
+    "lock_for": ("lock_for_usec", _LOCK_FOR),
     "busy_max": ("busy_max_usec", or_never(busy_max)),
     "hold_max": ("hold_max_usec", or_never(_HOLD_MAX)),
     "except": ("exempt", each(name, empty="")),
@@ -86,8 +89,3 @@ TOP: Mapping[str, tuple[str, Value]] = {
 """The keys that are set as a whole."""
 
 SECTIONS = ("environments", "ceiling", "brake", "rules")
-
-LATER: Mapping[str, str] = {
-    "lock_for": "remove it: sessions are ended, not locked",
-}
-"""Keys that DESIGN has and this version not, and what to do instead: never to be accepted and ignored."""

@@ -19,9 +19,14 @@ class Phase(enum.Enum):
     ACTIVE = "active"
     WARNED = "warned"
     DEFERRED = "deferred"
+    LOCKED = "locked"
     OBSERVED = "observed"
     ENDING = "ending"
     GONE = "gone"
+
+
+LASTING = (Phase.LOCKED, Phase.ENDING)
+"""What was begun under a rule and is brought to its end under it, whatever becomes of the rule."""
 
 
 class Stimulus(enum.Enum):
@@ -32,6 +37,8 @@ class Stimulus(enum.Enum):
     LIMIT = "limit"  # the limit was reached, and confirmed
     BUSY = "busy"  # the same, and a program runs in it that its rule lets finish
     FREE = "free"  # no such program runs any more, or it has had its time
+    LOCK = "lock"  # somebody has it locked
+    UNLOCK = "unlock"  # its person has proved who they are
     RUNG = "rung"  # the grace of a step of the termination is over, and the session is still there
     POLICY = "policy"  # other limits apply from now on
     LAPSE = "lapse"  # nobody looked at it for much longer than a poll
@@ -51,6 +58,7 @@ class Reason(enum.Enum):
 
     IDLE = "idle"
     MAX = "max"
+    LOCK = "lock"  # how long it may stay locked
 
 
 class Warn(NamedTuple):
@@ -69,6 +77,10 @@ class Defer(NamedTuple):
 
 class Spare(NamedTuple):
     """Tell the person, who has been told of an end, that the session stays."""
+
+
+class Lock(NamedTuple):
+    """Take the terminals of the session over until its person proves who they are."""
 
 
 class Signal(NamedTuple):
@@ -100,9 +112,10 @@ class Tell(NamedTuple):
     usec: int
 
 
-Act = Union[Warn, Defer, Spare, Signal, Tell]
+Act = Union[Warn, Defer, Spare, Lock, Signal, Tell]
 # The evidence of a session whose rule counts what is typed in the others of its user.
 SHARED = "shared"
+UNLOCKED = "unlocked"
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,7 @@ class Life:
         "evidence",
         "evidence_usec",
         "first_warned_usec",
+        "locked_usec",
         "phase",
         "rung",
         "rung_until_usec",
@@ -122,7 +136,7 @@ class Life:
     )
 
     phase: Phase
-    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input", "shared"
+    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input", "shared", "unlocked"
     evidence_usec: int  # the latest moment it can stand for; up to 8 s ahead of the clock
     stages: int  # how many leads have been announced
     first_warned_usec: int  # 0 when not warned
@@ -130,11 +144,12 @@ class Life:
     rung_until_usec: int
     deferred_usec: int  # when the end was first put off for a program, since the last evidence; 0 when it was not
     ending: Reason | None  # which limit it is that the session is being ended for; None while it is not
+    locked_usec: int  # when it was locked; 0 while it is not
 
 
 def begin(evidence: str, at_usec: int) -> Life:
     """The life of a session first seen alive at a moment."""
-    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None)
+    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None, 0)
 
 
 class Deadline(NamedTuple):
@@ -148,6 +163,8 @@ class Deadline(NamedTuple):
 def deadline(life: Life, limits: Limits, opened_usec: int) -> Deadline | None:
     """When the session ends if nothing more happens, or None for never (rule 1)."""
     nearest = nearest_limit(life.evidence_usec, limits, opened_usec)
+    if life.phase is Phase.LOCKED:
+        return _lock_limit(life, limits, opened_usec)
     if nearest is not None and life.phase is Phase.DEFERRED:
         warned_usec = life.deferred_usec + limits.busy_max_usec
         return nearest._replace(usec=warned_usec + (limits.warn_usec[-1] if limits.warn_usec else 0))
@@ -166,6 +183,16 @@ def nearest_limit(evidence_usec: int, limits: Limits, opened_usec: int) -> Deadl
     return min(candidates, key=lambda each: each.usec, default=None)
 
 
+def _lock_limit(life: Life, limits: Limits, opened_usec: int) -> Deadline | None:
+    """The limit of a locked session; nobody is there to be warned."""
+    candidates = []
+    if limits.lock_for_usec is not None:
+        candidates.append(Deadline(life.locked_usec + limits.lock_for_usec, Reason.LOCK, limits.lock_for_usec))
+    if limits.max_usec is not None:
+        candidates.append(Deadline(opened_usec + limits.max_usec, Reason.MAX, limits.max_usec))
+    return min(candidates, key=lambda each: each.usec, default=None)
+
+
 def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
     """The next moment at which time alone changes something, or None."""
     if life.phase is Phase.ENDING:
@@ -177,7 +204,7 @@ def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
     end = deadline(life, limits, opened_usec)
     if end is None:
         return None
-    if life.stages < len(limits.warn_usec):
+    if life.phase is not Phase.LOCKED and life.stages < len(limits.warn_usec):
         return end.usec - limits.warn_usec[life.stages]
     return end.usec
 
@@ -192,8 +219,8 @@ def busy_left_usec(life: Life, limits: Limits, now_usec: int) -> int:
 
 def is_due(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> bool:
     """Whether the session has reached a limit, after every warning that its rule grants."""
-    if life.phase not in (Phase.ACTIVE, Phase.WARNED) or limits.action is Action.OBSERVE:
+    if life.phase not in (Phase.ACTIVE, Phase.WARNED, Phase.LOCKED) or limits.action is Action.OBSERVE:
         return False
     end = deadline(life, limits, opened_usec)
-    warned = not limits.warn_usec or life.first_warned_usec
+    warned = not limits.warn_usec or life.first_warned_usec or life.phase is Phase.LOCKED
     return end is not None and bool(warned) and now_usec >= end.usec

@@ -18,12 +18,14 @@ Rules, each of them property-tested (tests/property/test_lifecycle.py):
 7. A program can put the end off for `busy_max` in all, counted from the first time since the evidence that moved the
    limit last. Whatever ends a deferral, the person is warned anew as rule 1 says. (A lapse does not: the person has
    nothing to answer then.)
+8. Where the action is `lock`, the idle limit locks, once its warnings are given; `max` ends, for no lock makes a
+   session younger. What is locked stays so until its person unlocks it or it ends: no evidence, policy or lapse opens
+   it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.life import (
@@ -33,6 +35,7 @@ from reaper.decide.life import (
     Defer,
     Fact,
     Life,
+    Lock,
     Phase,
     Reason,
     Rung,
@@ -49,16 +52,15 @@ from reaper.decide.life import (
     next_due,
 )
 from reaper.decide.policy import Action, Limits
+from reaper.decide.transitions import RETRY_USEC, TABLE, Turn, step
 
 __all__ = [
-    "RESUMED_GAP_USEC", "RETRY_USEC", "SHARED", "TABLE", "Act", "Deadline", "Defer", "Fact", "Life", "Phase", "Reason",
-    "Rung", "Signal", "Spare", "Stimulus", "Tell", "Turn", "Warn", "advance", "begin", "busy_left_usec", "deadline",
-    "defer", "end", "free", "hurry", "is_due", "next_due", "notice", "step",
+    "RESUMED_GAP_USEC", "RETRY_USEC", "SHARED", "TABLE", "Act", "Deadline", "Defer", "Fact", "Life", "Lock", "Phase",
+    "Reason", "Rung", "Signal", "Spare", "Stimulus", "Tell", "Turn", "Warn", "advance", "begin", "busy_left_usec",
+    "deadline", "defer", "end", "free", "hurry", "is_due", "lock", "next_due", "notice", "step", "unlock",
 ]  # fmt: skip
 
 RESUMED_GAP_USEC = 60 * USEC_PER_SEC
-# After the last rung there is nothing stronger: look again, say so, and try the last rung once more.
-RETRY_USEC = 60 * USEC_PER_SEC
 
 
 def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
@@ -75,7 +77,7 @@ def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tupl
     end = deadline(life, limits, opened_usec)
     if life.first_warned_usec and end is not None and now_usec >= end.usec:
         life = replace(life, stages=len(limits.warn_usec))  # too late for what has been missed: nothing is left
-    elif life.stages < len(limits.warn_usec):
+    elif life.phase is not Phase.LOCKED and life.stages < len(limits.warn_usec):
         life, acts = step(life, Stimulus.LEAD, limits, opened_usec, now_usec)
         end = deadline(life, limits, opened_usec)
     if limits.action is Action.OBSERVE and end is not None and now_usec >= end.usec:
@@ -87,8 +89,11 @@ def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tupl
 def notice(
     life: Life, evidence: str, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
 ) -> tuple[Life, list[Act]]:
-    """Takes in evidence that stands for the moment `at_usec`. It stops no end that has begun, unless a lapse does."""
-    if at_usec <= life.evidence_usec or life.phase is Phase.GONE:
+    """Takes in evidence that stands for the moment `at_usec`. It stops no end that has begun, unless a lapse does.
+
+    Keys that are typed at a lock are no evidence: anybody can do that.
+    """
+    if at_usec <= life.evidence_usec or life.phase in (Phase.LOCKED, Phase.GONE):
         return life, []
     if life.phase is Phase.ENDING:
         return replace(life, evidence=evidence, evidence_usec=at_usec), []
@@ -102,6 +107,16 @@ def notice(
     if (gap_usec >= RESUMED_GAP_USEC and evidence != SHARED) or acts:
         acts.append(Tell(Fact.RESUMED, Reason.IDLE, gap_usec))
     return life, acts
+
+
+def lock(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+    """Locks a session at somebody's word, whatever its limits say."""
+    return step(life, Stimulus.LOCK, limits, opened_usec, now_usec)
+
+
+def unlock(life: Life, limits: Limits, opened_usec: int, at_usec: int) -> tuple[Life, list[Act]]:
+    """The person of a locked session has proved who they are, at a moment."""
+    return step(life, Stimulus.UNLOCK, limits, opened_usec, at_usec)
 
 
 def hurry(life: Life, by_usec: int) -> Life:
@@ -130,170 +145,3 @@ def defer(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[
 def free(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
     """Ends a deferral: there is no such program any more."""
     return step(life, Stimulus.FREE, limits, opened_usec, now_usec)
-
-
-def step(
-    life: Life, stimulus: Stimulus, limits: Limits, opened_usec: int, now_usec: int, gap_usec: int = 0
-) -> tuple[Life, list[Act]]:
-    """One transition: what the table says, and what is done on the way."""
-    turn = TABLE[life.phase, stimulus]
-    return turn(_Scene(life, limits, opened_usec, now_usec, gap_usec))
-
-
-class _Scene(NamedTuple):
-    """All that a transition may look at."""
-
-    life: Life
-    limits: Limits
-    opened_usec: int
-    now_usec: int
-    gap_usec: int
-
-    @property
-    def reason(self) -> Reason:
-        if self.life.ending is not None:
-            return self.life.ending
-        nearest = nearest_limit(self.life.evidence_usec, self.limits, self.opened_usec)
-        return nearest.reason if nearest else Reason.IDLE
-
-    @property
-    def idle_usec(self) -> int:
-        return max(0, self.now_usec - self.life.evidence_usec)
-
-
-Outcome = tuple[Life, list[Act]]
-
-
-def _stay(scene: _Scene) -> Outcome:
-    return scene.life, []
-
-
-def _warn(scene: _Scene) -> Outcome:
-    """Announces the end. Leads that were missed together are announced as one."""
-    first_warned = scene.life.first_warned_usec or scene.now_usec
-    life = replace(scene.life, phase=Phase.WARNED, first_warned_usec=first_warned)
-    close = deadline(life, scene.limits, scene.opened_usec)
-    if close is None:
-        return scene.life, []
-    left = close.usec - scene.now_usec
-    stages = sum(1 for lead in scene.limits.warn_usec if left <= lead)
-    life = replace(life, stages=max(stages, scene.life.stages))
-    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
-    return life, [*acts, Tell(Fact.WARNED, close.reason, left)]
-
-
-def _spare(scene: _Scene) -> Outcome:
-    life = replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0)
-    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Spare()]
-    return life, [*acts, Tell(Fact.CANCELLED, Reason.IDLE, scene.gap_usec)]
-
-
-def _wake(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0, ending=None), []
-
-
-def _defer(scene: _Scene) -> Outcome:
-    since = scene.life.deferred_usec or scene.now_usec
-    life = replace(scene.life, phase=Phase.DEFERRED, stages=0, first_warned_usec=0, deferred_usec=since)
-    left = max(0, since + scene.limits.busy_max_usec - scene.now_usec)
-    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Defer(scene.reason, left)]
-    return life, [*acts, Tell(Fact.DEFERRED, scene.reason, left)]
-
-
-def _return(scene: _Scene) -> Outcome:
-    life, _ = _wake(scene)
-    return life, [] if scene.limits.action is Action.OBSERVE else [Spare()]
-
-
-def _reach_limit(scene: _Scene) -> Outcome:
-    if scene.limits.action is Action.OBSERVE:
-        return replace(scene.life, phase=Phase.OBSERVED, ending=None), [
-            Tell(Fact.OBSERVED, scene.reason, scene.idle_usec)
-        ]
-    until = scene.now_usec + scene.limits.grace_usec
-    life = replace(scene.life, phase=Phase.ENDING, rung=Rung.HANGUP, rung_until_usec=until, ending=scene.reason)
-    return life, [Tell(Fact.ENDING, scene.reason, scene.idle_usec), Signal(Rung.HANGUP, scene.reason)]
-
-
-def _climb(scene: _Scene) -> Outcome:
-    """The next rung. KILL leaves nothing to wait for but the kernel, so what is there after its grace is a failure.
-
-    Where the policy has come to `observe` in the middle of an end, the ladder is left.
-    """
-    life, limits = scene.life, scene.limits
-    if limits.action is Action.OBSERVE:
-        return _reach_limit(scene)
-    if life.rung is not Rung.KILL:
-        rung = Rung(life.rung + 1)
-        life = replace(life, rung=rung, rung_until_usec=scene.now_usec + max(limits.grace_usec, USEC_PER_SEC))
-        return life, [Signal(rung, scene.reason)]
-    life = replace(life, rung_until_usec=scene.now_usec + RETRY_USEC)
-    return life, [Tell(Fact.TERMINATE_FAILED, scene.reason, scene.idle_usec), Signal(Rung.KILL, scene.reason)]
-
-
-def _close(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.GONE), [Tell(Fact.CLOSED, scene.reason, scene.idle_usec)]
-
-
-def _terminated(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.GONE), [Tell(Fact.TERMINATED, scene.reason, scene.idle_usec)]
-
-
-class Turn(NamedTuple):
-    """A row's right-hand side: where it leads, for the picture in reaper(7), and what carries it out."""
-
-    to: tuple[Phase, ...]
-    by: object
-
-    def __call__(self, scene: _Scene) -> Outcome:
-        """Carries it out, and holds it to the picture."""
-        assert callable(self.by)
-        life, acts = self.by(scene)
-        assert life.phase in self.to
-        return life, acts
-
-
-def _row(phase: Phase, **turns: Turn) -> dict[tuple[Phase, Stimulus], Turn]:
-    ignore = Turn((phase,), _stay)
-    return {(phase, stimulus): turns.get(stimulus.value, ignore) for stimulus in Stimulus}
-
-
-TABLE: dict[tuple[Phase, Stimulus], Turn] = {
-    **_row(
-        Phase.ACTIVE,
-        lead=Turn((Phase.ACTIVE, Phase.WARNED), _warn),
-        limit=Turn((Phase.ENDING, Phase.OBSERVED), _reach_limit),
-        busy=Turn((Phase.DEFERRED,), _defer),
-        gone=Turn((Phase.GONE,), _close),
-    ),
-    **_row(
-        Phase.WARNED,
-        evidence=Turn((Phase.ACTIVE,), _spare),
-        lead=Turn((Phase.WARNED,), _warn),
-        limit=Turn((Phase.ENDING, Phase.OBSERVED), _reach_limit),
-        busy=Turn((Phase.DEFERRED,), _defer),
-        policy=Turn((Phase.ACTIVE,), _spare),
-        lapse=Turn((Phase.ACTIVE,), _wake),
-        gone=Turn((Phase.GONE,), _close),
-    ),
-    **_row(
-        Phase.DEFERRED,
-        evidence=Turn((Phase.ACTIVE,), _return),
-        free=Turn((Phase.ACTIVE,), _wake),
-        policy=Turn((Phase.ACTIVE,), _wake),
-        gone=Turn((Phase.GONE,), _close),
-    ),
-    **_row(
-        Phase.OBSERVED,
-        evidence=Turn((Phase.ACTIVE,), _wake),
-        policy=Turn((Phase.ACTIVE,), _wake),
-        gone=Turn((Phase.GONE,), _close),
-    ),
-    **_row(
-        Phase.ENDING,
-        rung=Turn((Phase.ENDING, Phase.OBSERVED), _climb),
-        lapse=Turn((Phase.ACTIVE,), _wake),
-        gone=Turn((Phase.GONE,), _terminated),
-    ),
-    **_row(Phase.GONE),
-}

@@ -60,8 +60,8 @@ class Limits:
     administrator wants no warning.  `message` is their text of a warning; without parts, the built-in one.
     `activity` is empty where what counts goes by the kind of session (counted()).  The floors are a minute's: bytes on
     the connection, CPU time.  `busy` are patterns for the names of programs that put the end off while they run in the
-    session, for `busy_max_usec` in all.  For `hold_max_usec` after their last sign of life a person may hold their
-    session; 0 for not at all.
+    session, for `busy_max_usec` in all.  A session that was locked and not unlocked ends after `lock_for_usec`.  For
+    `hold_max_usec` after their last sign of life a person may hold their session; 0 for not at all.
     """
 
     idle_usec: int | None
@@ -69,6 +69,7 @@ class Limits:
     warn_usec: tuple[int, ...]
     message: Template
     action: Action
+    lock_for_usec: int | None
     kill: Kill
     grace_usec: int
     activity: tuple[Activity, ...]

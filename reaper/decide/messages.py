@@ -12,12 +12,13 @@ from typing import NamedTuple
 from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_SEC, format_duration
 from reaper.decide.lifecycle import Defer, Reason, Warn
 from reaper.decide.model import Order, Program
-from reaper.decide.policy import Kill, Limits
+from reaper.decide.policy import Action, Kill, Limits
 from reaper.decide.template import Template, parse_template
 from reaper.decide.tracking import Tracked
 
 _BELL = "\a"
 _STAY = {Reason.IDLE: "Press any key to stay.", Reason.MAX: "Save your work and log in again."}
+_LOCKS = parse_template("This session on {host} is idle and is locked in {left}. {stay}\n{hold}")
 _BUILT_IN = {
     Reason.IDLE: parse_template("This session on {host} is idle and ends in {left}. {stay}\n{hold}"),
     Reason.MAX: parse_template("This session on {host} ends in {left}: {reason}. {stay}\n{hold}"),
@@ -84,19 +85,19 @@ def warning_for(tracked: Tracked, act: Warn, host: str, now_usec: int, deadline:
         left_usec=act.left_usec,
         deadline=deadline,
         idle_usec=now_usec - tracked.life.evidence_usec,
-        limit_usec=_limit(limits, act.reason),
+        limit_usec=limit_of(limits, act.reason),
         host=host,
         user=session.user,
         session=session.name,
         hold=hold_hint(limits, session.name),
     )
-    return warning(limits.message, act.reason, outlook)
+    return warning(limits.message, act.reason, outlook, locks=limits.action is Action.LOCK)
 
 
 def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str) -> str:
     """What is said where a session stays for a program."""
     assert tracked.limits is not None
-    return deferral(act.reason, act.left_usec, _limit(tracked.limits, act.reason), host, program.name)
+    return deferral(act.reason, act.left_usec, limit_of(tracked.limits, act.reason), host, program.name)
 
 
 def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
@@ -104,15 +105,20 @@ def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
     assert tracked.limits is not None
     if tracked.order is not None:
         return dismissal(tracked.order, host)
-    return farewell(reason, _limit(tracked.limits, reason), host, tracked.limits.kill)
+    return farewell(reason, limit_of(tracked.limits, reason), host, tracked.limits.kill)
 
 
-def _limit(limits: Limits, reason: Reason) -> int:
-    return (limits.idle_usec if reason is Reason.IDLE else limits.max_usec) or 0
+def limit_of(limits: Limits, reason: Reason) -> int:
+    """How long a limit is; 0 for never."""
+    limit = {Reason.IDLE: limits.idle_usec, Reason.MAX: limits.max_usec, Reason.LOCK: limits.lock_for_usec}[reason]
+    return limit or 0
 
 
-def warning(template: Template, reason: Reason, outlook: Outlook) -> str:
-    """A warning, by the administrator's text or, where that is empty, by the built-in one."""
+def warning(template: Template, reason: Reason, outlook: Outlook, *, locks: bool = False) -> str:
+    """A warning, by the administrator's text or, where that is empty, by the built-in one.
+
+    `locks`: idleness does not end the session, but locks it.
+    """
     limit = span(outlook.limit_usec)
     is_idle = reason is Reason.IDLE
     values = {
@@ -127,7 +133,8 @@ def warning(template: Template, reason: Reason, outlook: Outlook) -> str:
         "hold": outlook.hold,
     }
     shown = {name: plain(value) for name, value in values.items()}
-    return _framed(_BELL, *(template if template.parts else _BUILT_IN[reason]).fill(shown))
+    built_in = _LOCKS if locks and is_idle else _BUILT_IN[reason]
+    return _framed(_BELL, *(template if template.parts else built_in).fill(shown))
 
 
 def deferral(reason: Reason, left_usec: int, limit_usec: int, host: str, program: str) -> str:
@@ -158,6 +165,8 @@ def farewell(reason: Reason, limit_usec: int, host: str, kill: Kill) -> str:
     """
     if reason is Reason.IDLE:
         why = f"nobody has typed for {span(limit_usec)}"
+    elif reason is Reason.LOCK:
+        why = f"nobody has unlocked it for {span(limit_usec)}"
     else:
         why = f"it has lasted {span(limit_usec)}, the longest that is allowed"
     rest = " What you have detached (tmux, nohup) is left running." if kill is Kill.TERMINAL else ""

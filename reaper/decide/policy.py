@@ -71,6 +71,7 @@ class Ceiling:
 
     idle_usec: int | None = None
     max_usec: int | None = None
+    lock_for_usec: int | None = None
     busy_max_usec: int | None = None
     hold_max_usec: int | None = None
     exempt: tuple[str, ...] = ()
@@ -156,16 +157,25 @@ def cap(limits: Limits, ceiling: Ceiling) -> tuple[Limits, tuple[str, ...]]:
     """
     idle, idle_capped = _lower(limits.idle_usec, ceiling.idle_usec)
     longest, max_capped = _lower(limits.max_usec, ceiling.max_usec)
+    lock_for, lock_capped = _lower(
+        limits.lock_for_usec, ceiling.lock_for_usec if limits.action is Action.LOCK else None
+    )
     busy_max, busy_capped = _lower(limits.busy_max_usec, ceiling.busy_max_usec if limits.busy else None)
     hold_max, hold_capped = _lower(limits.hold_max_usec, ceiling.hold_max_usec)
     assert busy_max is not None
     assert hold_max is not None
-    lowered = {"idle": idle_capped, "max": max_capped, "busy_max": busy_capped, "hold_max": hold_capped}
+    lowered = {
+        "idle": idle_capped,
+        "max": max_capped,
+        "lock_for": lock_capped,
+        "busy_max": busy_capped,
+        "hold_max": hold_capped,
+    }
     capped = tuple(name for name, is_lower in lowered.items() if is_lower)
     if not capped:
         return limits, ()
     limits = replace(limits, idle_usec=idle, max_usec=longest, busy_max_usec=busy_max, hold_max_usec=hold_max)
-    return fit_leads(limits), capped
+    return fit_leads(replace(limits, lock_for_usec=lock_for)), capped
 
 
 def _lower(limit: int | None, ceiling: int | None) -> tuple[int | None, bool]:
@@ -189,6 +199,7 @@ def document(policy: Policy) -> dict[str, Any]:
         "ceiling": {
             "idle": _or_never(policy.ceiling.idle_usec),
             "max": _or_never(policy.ceiling.max_usec),
+            "lock_for": _or_never(policy.ceiling.lock_for_usec),
             "busy_max": _or_never(policy.ceiling.busy_max_usec),
             "hold_max": _or_never(policy.ceiling.hold_max_usec),
             "except": list(policy.ceiling.exempt),
@@ -225,6 +236,7 @@ def spelled(limits: Limits) -> dict[str, Any]:
         "warn": [format_duration(lead) for lead in limits.warn_usec],
         "message": str(limits.message),
         "action": limits.action.value,
+        "lock_for": _or_never(limits.lock_for_usec),
         "kill": limits.kill.value,
         "grace": format_duration(limits.grace_usec),
         "activity": [each.value for each in limits.activity] or AUTO,
@@ -261,6 +273,7 @@ _STANDARD = Limits(
     warn_usec=(5 * USEC_PER_MIN, USEC_PER_MIN),
     message=Template(),
     action=Action.TERMINATE,
+    lock_for_usec=30 * USEC_PER_MIN,
     kill=Kill.TERMINAL,
     grace_usec=10 * USEC_PER_SEC,
     activity=(),

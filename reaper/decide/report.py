@@ -7,7 +7,7 @@ from collections.abc import Collection
 from reaper.decide import lifecycle
 from reaper.decide.events import Event, Kind
 from reaper.decide.lifecycle import Fact, Reason, Tell
-from reaper.decide.messages import plain, span
+from reaper.decide.messages import limit_of, plain, span
 from reaper.decide.model import Session, Usage
 from reaper.decide.policy import Action, Policy
 from reaper.decide.tracking import Tracked
@@ -156,9 +156,7 @@ def of_tell(
 
 
 def _limit_usec(reason: Reason, tracked: Tracked) -> int:
-    if tracked.limits is None:
-        return 0
-    return (tracked.limits.idle_usec if reason is Reason.IDLE else tracked.limits.max_usec) or 0
+    return 0 if tracked.limits is None else limit_of(tracked.limits, reason)
 
 
 def _cause(tell: Tell, tracked: Tracked) -> str:

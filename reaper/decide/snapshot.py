@@ -14,14 +14,14 @@ from typing import Any
 from reaper.decide import config
 from reaper.decide.brake import Ledger
 from reaper.decide.hold import Hold
-from reaper.decide.lifecycle import Life, Phase, Reason, Rung
+from reaper.decide.life import LASTING, Life, Phase, Reason, Rung
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
 from reaper.decide.policy import Action, Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
-VERSION = 3
+VERSION = 4
 _LIMITS = "saved"
 
 
@@ -87,12 +87,13 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "rung_until_usec": life.rung_until_usec,
         "deferred_usec": life.deferred_usec,
         "ending": life.ending and life.ending.value,
+        "locked_usec": life.locked_usec,
         "readings": [list(reading) for reading in tracked.readings],
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
         "hold": tracked.hold and [*tracked.hold[:-1], tracked.hold.action and tracked.hold.action.value],
         "order": tracked.order and list(tracked.order),
-        "limits": spelled(tracked.limits) if tracked.limits and life.phase is Phase.ENDING else None,
+        "limits": spelled(tracked.limits) if tracked.limits and life.phase in LASTING else None,
     }
 
 
@@ -139,6 +140,7 @@ def _decode_tracked(value: Any) -> Tracked:
         rung_until_usec=_integer(value["rung_until_usec"]),
         deferred_usec=_integer(value["deferred_usec"]),
         ending=None if value["ending"] is None else Reason(value["ending"]),
+        locked_usec=_integer(value["locked_usec"]),
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(
@@ -153,7 +155,7 @@ def _decode_tracked(value: Any) -> Tracked:
 
 
 def _decode_limits(value: Any) -> Limits:
-    """What a session is being ended under, which need not be what the policy says by now."""
+    """What a session is locked or being ended under, which need not be what the policy says by now."""
     text = json.dumps({"environments": {_LIMITS: value}})
     return config.parse([Source("the saved limits", text)]).environments[_LIMITS]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from reaper.decide import evidence, lifecycle
 from reaper.decide.hold import Bounds, Hold, ceiling_over, trim, with_action
 from reaper.decide.hours import LocalTime
+from reaper.decide.life import LASTING
 from reaper.decide.lifecycle import SHARED, Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.model import Instant, Order, Reading, Session, Work
 from reaper.decide.policy import (
@@ -112,7 +113,7 @@ def meet(
 def scheduled(tracked: Tracked) -> Tracked:
     """The same with its next moment worked out. One of which nothing tells if it idles has none."""
     due = None
-    if tracked.limits is not None and (_shows(tracked) or tracked.life.phase is Phase.ENDING):
+    if tracked.limits is not None and (_shows(tracked) or tracked.life.phase in LASTING):
         due = lifecycle.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
     if tracked.hold is not None:
         due = tracked.hold.until_usec if due is None else min(due, tracked.hold.until_usec)
@@ -155,9 +156,10 @@ def apply_policy(
     if tracked.order is not None:
         limits = tracked.limits or with_action(verdict.limits, Action.TERMINATE)
         return Change(scheduled(replace(tracked, rule=tracked.rule or verdict.rule, limits=limits)), ())
-    is_ending = tracked.life.phase is Phase.ENDING and tracked.limits is not None
-    if is_ending and verdict.limits.action is not Action.OBSERVE:
-        return Change(scheduled(tracked), ())  # what was begun under a rule is brought to its end under that rule
+    phase = tracked.life.phase
+    stays = phase is Phase.LOCKED or (phase is Phase.ENDING and verdict.limits.action is not Action.OBSERVE)
+    if stays and tracked.limits is not None:
+        return Change(scheduled(tracked), ())  # brought to its end under the rule that it was begun under
     if tracked.hold is not None:
         hold = trim(tracked.hold, bounds(tracked, policy, verdict.rule, verdict.limits))
         tracked = replace(tracked, hold=hold._replace(action=verdict.limits.action))
@@ -189,11 +191,13 @@ def look(
         has_lost_all = bool(tracked.readings) and not readings
         if (has_lost_all or found.evidence == SEEN) and life.phase is not Phase.ENDING:
             life, _ = lifecycle.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
-        if found.evidence == SEEN:  # nobody has come back: only from now on it can be told
+        if (
+            found.evidence == SEEN and life.phase is not Phase.LOCKED
+        ):  # nobody has come back: only from now on it can be told
             life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
         elif found.evidence:
             life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
-    elif found.at_usec > life.evidence_usec:
+    elif found.at_usec > life.evidence_usec and life.phase is not Phase.LOCKED:
         life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
     still_there = {reading.name for reading in readings}
     tampered = tuple(name for name in tracked.tampered if name in still_there) + found.forged
@@ -242,7 +246,7 @@ def pass_time(tracked: Tracked, now_usec: int) -> Change:
 
 def is_due(tracked: Tracked, now_usec: int) -> bool:
     """Whether the session has reached its limit, with every warning given."""
-    if tracked.limits is None or not _shows(tracked):
+    if tracked.limits is None or not (_shows(tracked) or tracked.life.phase is Phase.LOCKED):
         return False
     return lifecycle.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
 

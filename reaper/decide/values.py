@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from reaper.decide import yamltree
@@ -142,14 +142,12 @@ def message(node: Node) -> Template:
         raise PolicyError([node.place.problem(*fault) for fault in error.faults]) from None
 
 
-def one_of(members: type[E], not_yet: Mapping[str, str]) -> Callable[[Node], E]:
-    """A member of an enum by its value; `not_yet` has the remedies for words whose time has not come."""
+def one_of(members: type[E]) -> Callable[[Node], E]:
+    """A member of an enum by its value."""
 
     def value(node: Node) -> E:
         written = text(node)
-        if written in not_yet:
-            raise node.place.error(f"'{written}' {NOT_YET}", not_yet[written])
-        words = [str(member.value) for member in members if member.value not in not_yet]
+        words = [str(member.value) for member in members]
         if written not in words:
             raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, words))
         return members(written)

@@ -1,0 +1,43 @@
+"""What a lock changes about a session: it begins, its person opens it, or it does not hold.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reaper.decide import lifecycle
+from reaper.decide.hold import with_action
+from reaper.decide.lifecycle import Phase, Reason, Stimulus
+from reaper.decide.model import Reading
+from reaper.decide.policy import BUILT_IN, Action
+from reaper.decide.tracking import Change, Tracked, deadline, go_on, is_due
+
+
+def would_lock(tracked: Tracked, now_usec: int) -> bool:
+    """Whether the session is due, and would then be locked and not ended."""
+    if tracked.limits is None or tracked.limits.action is not Action.LOCK or tracked.life.phase is Phase.LOCKED:
+        return False
+    end = deadline(tracked)
+    return is_due(tracked, now_usec) and end is not None and end.reason is Reason.IDLE
+
+
+def unlock(tracked: Tracked, readings: tuple[Reading, ...], at_usec: int) -> Change:
+    """The person of a locked session has proved who they are, and its terminals read like this since."""
+    if tracked.limits is None or tracked.life.phase is not Phase.LOCKED:
+        return Change(tracked, ())
+    life, acts = lifecycle.unlock(tracked.life, tracked.limits, tracked.session.opened_usec, at_usec)
+    return go_on(replace(tracked, readings=readings, tampered=()), life, acts)
+
+
+def lock(tracked: Tracked, now_usec: int) -> Change:
+    """Locks a session at somebody's word, whatever its limits say."""
+    limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.LOCK)
+    return go_on(
+        replace(tracked, limits=limits), *lifecycle.lock(tracked.life, limits, tracked.session.opened_usec, now_usec)
+    )
+
+
+def break_off(tracked: Tracked, now_usec: int) -> Change:
+    """Begins the end of a locked session before its time: its lock cannot be held, or was tried too often."""
+    assert tracked.limits is not None
+    opened = tracked.session.opened_usec
+    return go_on(tracked, *lifecycle.step(tracked.life, Stimulus.LIMIT, tracked.limits, opened, now_usec))

@@ -1,0 +1,228 @@
+"""What each phase of a session makes of what befalls it: the table, and what is done on the way.
+
+Pure. The rules that it follows stand in lifecycle.py; the picture in reaper(7) is drawn from the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from reaper.decide.duration import USEC_PER_SEC
+from reaper.decide.life import (
+    UNLOCKED,
+    Act,
+    Defer,
+    Fact,
+    Life,
+    Lock,
+    Phase,
+    Reason,
+    Rung,
+    Signal,
+    Spare,
+    Stimulus,
+    Tell,
+    Warn,
+    deadline,
+    nearest_limit,
+)
+from reaper.decide.policy import Action, Limits
+
+# After the last rung there is nothing stronger: look again, say so, and try the last rung once more.
+RETRY_USEC = 60 * USEC_PER_SEC
+
+
+def step(
+    life: Life, stimulus: Stimulus, limits: Limits, opened_usec: int, now_usec: int, gap_usec: int = 0
+) -> tuple[Life, list[Act]]:
+    """One transition: what the table says, and what is done on the way."""
+    turn = TABLE[life.phase, stimulus]
+    return turn(_Scene(life, limits, opened_usec, now_usec, gap_usec))
+
+
+class _Scene(NamedTuple):
+    """All that a transition may look at."""
+
+    life: Life
+    limits: Limits
+    opened_usec: int
+    now_usec: int
+    gap_usec: int
+
+    @property
+    def reason(self) -> Reason:
+        if self.life.ending is not None:
+            return self.life.ending
+        if self.life.phase is Phase.LOCKED:
+            nearest = deadline(self.life, self.limits, self.opened_usec)
+            return nearest.reason if nearest else Reason.LOCK
+        nearest = nearest_limit(self.life.evidence_usec, self.limits, self.opened_usec)
+        return nearest.reason if nearest else Reason.IDLE
+
+    @property
+    def idle_usec(self) -> int:
+        return max(0, self.now_usec - self.life.evidence_usec)
+
+
+Outcome = tuple[Life, list[Act]]
+
+
+def _stay(scene: _Scene) -> Outcome:
+    return scene.life, []
+
+
+def _warn(scene: _Scene) -> Outcome:
+    """Announces the end. Leads that were missed together are announced as one."""
+    first_warned = scene.life.first_warned_usec or scene.now_usec
+    life = replace(scene.life, phase=Phase.WARNED, first_warned_usec=first_warned)
+    close = deadline(life, scene.limits, scene.opened_usec)
+    if close is None:
+        return scene.life, []
+    left = close.usec - scene.now_usec
+    stages = sum(1 for lead in scene.limits.warn_usec if left <= lead)
+    life = replace(life, stages=max(stages, scene.life.stages))
+    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
+    return life, [*acts, Tell(Fact.WARNED, close.reason, left)]
+
+
+def _spare(scene: _Scene) -> Outcome:
+    life = replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0)
+    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Spare()]
+    return life, [*acts, Tell(Fact.CANCELLED, Reason.IDLE, scene.gap_usec)]
+
+
+def _wake(scene: _Scene) -> Outcome:
+    return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0, ending=None), []
+
+
+def _defer(scene: _Scene) -> Outcome:
+    since = scene.life.deferred_usec or scene.now_usec
+    life = replace(scene.life, phase=Phase.DEFERRED, stages=0, first_warned_usec=0, deferred_usec=since)
+    left = max(0, since + scene.limits.busy_max_usec - scene.now_usec)
+    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Defer(scene.reason, left)]
+    return life, [*acts, Tell(Fact.DEFERRED, scene.reason, left)]
+
+
+def _return(scene: _Scene) -> Outcome:
+    life, _ = _wake(scene)
+    return life, [] if scene.limits.action is Action.OBSERVE else [Spare()]
+
+
+def _reach_limit(scene: _Scene) -> Outcome:
+    if scene.limits.action is Action.OBSERVE:
+        return replace(scene.life, phase=Phase.OBSERVED, ending=None), [
+            Tell(Fact.OBSERVED, scene.reason, scene.idle_usec)
+        ]
+    is_locked = scene.life.phase is Phase.LOCKED
+    if scene.limits.action is Action.LOCK and not is_locked and scene.reason is Reason.IDLE:
+        return _lock(scene)
+    until = scene.now_usec + scene.limits.grace_usec
+    life = replace(scene.life, phase=Phase.ENDING, rung=Rung.HANGUP, rung_until_usec=until, ending=scene.reason)
+    return life, [Tell(Fact.ENDING, scene.reason, scene.idle_usec), Signal(Rung.HANGUP, scene.reason)]
+
+
+def _lock(scene: _Scene) -> Outcome:
+    life, _ = _wake(scene)
+    life = replace(life, phase=Phase.LOCKED, locked_usec=scene.now_usec)
+    return life, [Lock()]
+
+
+def _unlock(scene: _Scene) -> Outcome:
+    since = max(scene.life.evidence_usec, scene.now_usec)
+    life, _ = _wake(scene)
+    return replace(life, evidence=UNLOCKED, evidence_usec=since, deferred_usec=0, locked_usec=0), []
+
+
+def _climb(scene: _Scene) -> Outcome:
+    """The next rung. KILL leaves nothing to wait for but the kernel, so what is there after its grace is a failure.
+
+    Where the policy has come to `observe` in the middle of an end, the ladder is left.
+    """
+    life, limits = scene.life, scene.limits
+    if limits.action is Action.OBSERVE:
+        return _reach_limit(scene)
+    if life.rung is not Rung.KILL:
+        rung = Rung(life.rung + 1)
+        life = replace(life, rung=rung, rung_until_usec=scene.now_usec + max(limits.grace_usec, USEC_PER_SEC))
+        return life, [Signal(rung, scene.reason)]
+    life = replace(life, rung_until_usec=scene.now_usec + RETRY_USEC)
+    return life, [Tell(Fact.TERMINATE_FAILED, scene.reason, scene.idle_usec), Signal(Rung.KILL, scene.reason)]
+
+
+def _close(scene: _Scene) -> Outcome:
+    return replace(scene.life, phase=Phase.GONE), [Tell(Fact.CLOSED, scene.reason, scene.idle_usec)]
+
+
+def _terminated(scene: _Scene) -> Outcome:
+    return replace(scene.life, phase=Phase.GONE), [Tell(Fact.TERMINATED, scene.reason, scene.idle_usec)]
+
+
+class Turn(NamedTuple):
+    """A row's right-hand side: where it leads, for the picture in reaper(7), and what carries it out."""
+
+    to: tuple[Phase, ...]
+    by: object
+
+    def __call__(self, scene: _Scene) -> Outcome:
+        """Carries it out, and holds it to the picture."""
+        assert callable(self.by)
+        life, acts = self.by(scene)
+        assert life.phase in self.to
+        return life, acts
+
+
+def _row(phase: Phase, **turns: Turn) -> dict[tuple[Phase, Stimulus], Turn]:
+    ignore = Turn((phase,), _stay)
+    return {(phase, stimulus): turns.get(stimulus.value, ignore) for stimulus in Stimulus}
+
+
+TABLE: dict[tuple[Phase, Stimulus], Turn] = {
+    **_row(
+        Phase.ACTIVE,
+        lead=Turn((Phase.ACTIVE, Phase.WARNED), _warn),
+        limit=Turn((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
+        busy=Turn((Phase.DEFERRED,), _defer),
+        lock=Turn((Phase.LOCKED,), _lock),
+        gone=Turn((Phase.GONE,), _close),
+    ),
+    **_row(
+        Phase.WARNED,
+        evidence=Turn((Phase.ACTIVE,), _spare),
+        lead=Turn((Phase.WARNED,), _warn),
+        limit=Turn((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
+        busy=Turn((Phase.DEFERRED,), _defer),
+        lock=Turn((Phase.LOCKED,), _lock),
+        policy=Turn((Phase.ACTIVE,), _spare),
+        lapse=Turn((Phase.ACTIVE,), _wake),
+        gone=Turn((Phase.GONE,), _close),
+    ),
+    **_row(
+        Phase.DEFERRED,
+        lock=Turn((Phase.LOCKED,), _lock),
+        evidence=Turn((Phase.ACTIVE,), _return),
+        free=Turn((Phase.ACTIVE,), _wake),
+        policy=Turn((Phase.ACTIVE,), _wake),
+        gone=Turn((Phase.GONE,), _close),
+    ),
+    **_row(
+        Phase.LOCKED,
+        unlock=Turn((Phase.ACTIVE,), _unlock),
+        limit=Turn((Phase.ENDING,), _reach_limit),
+        gone=Turn((Phase.GONE,), _close),
+    ),
+    **_row(
+        Phase.OBSERVED,
+        lock=Turn((Phase.LOCKED,), _lock),
+        evidence=Turn((Phase.ACTIVE,), _wake),
+        policy=Turn((Phase.ACTIVE,), _wake),
+        gone=Turn((Phase.GONE,), _close),
+    ),
+    **_row(
+        Phase.ENDING,
+        rung=Turn((Phase.ENDING, Phase.OBSERVED), _climb),
+        lapse=Turn((Phase.ACTIVE,), _wake),
+        gone=Turn((Phase.GONE,), _terminated),
+    ),
+    **_row(Phase.GONE),
+}
