@@ -6,28 +6,16 @@ of it, which is a warning. An elevation without the module is not found at all.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reaper.decide.pamstack import Line
 from reaper.decide.policy import Policy
 from reaper.doctor.findings import Finding, error, note, warning
 
 MODULE = "pam_reaper.so"
 LOGIND_MODULE = "pam_systemd.so"
 ELEVATORS = ("su", "su-l", "sudo", "sudo-i")
-INCLUDES = ("include", "substack")
-_WORD = re.compile(r"\[((?:[^\]\\]|\\.)*)\]|(\S+)")  # pam.conf(5): words with spaces stand in brackets
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a PAM file (pam.d(5)). `kind` is lower case, `*` in an @include, whose `module` is the file."""
-
-    kind: str
-    control: str
-    module: str
-    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +27,7 @@ class Stack:
 
     def names(self, module: str) -> bool:
         """Whether one of its lines is of that module."""
-        return any(_base(line) == module for line in self.lines)
+        return any(line.base == module for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -55,25 +43,9 @@ class Pam:
     has_updater: bool
 
 
-def parse_lines(text: str) -> tuple[Line, ...]:
-    """The lines of a file in /etc/pam.d. What is no such line is passed over."""
-    lines = []
-    for written in text.replace("\\\n", " ").split("\n"):
-        words = [bracketed if bracketed else word for bracketed, word in _WORD.findall(written.partition("#")[0])]
-        if len(words) == 2 and words[0] == "@include":
-            lines.append(Line("*", "include", words[1]))
-        elif len(words) >= 3:
-            lines.append(Line(words[0].lstrip("-").lower(), words[1].lower(), words[2], tuple(words[3:])))
-    return tuple(lines)
-
-
-def _base(line: Line) -> str:
-    return line.module.rpartition("/")[2]
-
-
 def _records(stack: Stack, service: str) -> bool:
     """Whether the stack has a line that records what the service does; `elevations` passes logins over."""
-    ours = [line.arguments for line in stack.lines if _base(line) == MODULE]
+    ours = [line.arguments for line in stack.lines if line.base == MODULE]
     if service not in ELEVATORS:
         ours = [arguments for arguments in ours if "elevations" not in arguments]
     return any(f"skip={service}" not in arguments for arguments in ours)
@@ -120,7 +92,7 @@ def _missing_module(pam: Pam) -> Iterator[Finding]:
     stacks = [stack for stack in (*pam.logins, *pam.elevators) if stack.names(MODULE)]
     if pam.has_module or not stacks:
         return
-    out = [stack.service for stack in stacks if any(_base(each) == MODULE and _keeps_out(each) for each in stack.lines)]
+    out = [stack.service for stack in stacks if any(each.base == MODULE and _keeps_out(each) for each in stack.lines)]
     if out:
         what = f"nobody gets in by {_listed(out)}"
         yield error("pam-module-missing", f"{MODULE} is required and its file is missing: {what}.", _reinstall())
@@ -142,7 +114,7 @@ def _unmarked(pam: Pam, policy: Policy | None) -> Iterator[Finding]:
 
 
 def _before_logind(stack: Stack) -> bool:
-    order = [_base(line) for line in stack.lines if "elevations" not in line.arguments]
+    order = [line.base for line in stack.lines if "elevations" not in line.arguments]
     return MODULE in order and LOGIND_MODULE in order and order.index(MODULE) < order.index(LOGIND_MODULE)
 
 

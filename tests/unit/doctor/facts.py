@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reaper.decide.config import Source, parse
+from reaper.decide.pamstack import Line
 from reaper.decide.policy import Policy
 from reaper.doctor.clock import Clock
 from reaper.doctor.daemon import Daemon, Properties
@@ -14,7 +15,7 @@ from reaper.doctor.findings import Finding, Severity
 from reaper.doctor.journal import Journal
 from reaper.doctor.kernel import Kernel
 from reaper.doctor.logind import Logind
-from reaper.doctor.pam import Line, Pam, Stack
+from reaper.doctor.pam import Pam, Stack
 from reaper.doctor.rules import Files
 from reaper.doctor.sshd import Sshd
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from reaper.decide.pamstack import MOST_LINES, Line
 from reaper.doctor.examine import examine
 from reaper.doctor.look import pam, sshd
 from reaper.doctor.look.host import MOST_BYTES, Host, Said, run_command
 from reaper.doctor.look.system import look
-from reaper.doctor.pam import Line, Stack
+from reaper.doctor.pam import Stack
 from reaper.doctor.sshd import Sshd
 from reaper.errors import ReaperError
 
@@ -226,7 +227,7 @@ def test_sshd_without_a_file_has_the_stack_of_others(fake: FakeHost) -> None:
 
 def test_files_that_include_each_other_come_to_an_end(fake: FakeHost) -> None:
     fake.write("/etc/pam.d/login", "session optional a.so\nsession include login\nsession include login\n")
-    assert len(stacks(fake)[1].lines) <= pam.MOST_LINES
+    assert len(stacks(fake)[1].lines) <= MOST_LINES
 
 
 # sshd's files.

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reaper.doctor.pam import Line, Pam, Stack, check, parse_lines
+from reaper.decide.pamstack import Line, parse_lines
+from reaper.doctor.pam import Pam, Stack, check
 
 from .facts import ELEVATIONS, GOOD_PAM, REAPER, SYSTEMD, ids, policy
 
