@@ -15,6 +15,7 @@ from reaper.daemon.requests import Requests
 from reaper.decide import brake, passing, view
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.hold import Hold
+from reaper.decide.lifecycle import Phase
 from reaper.decide.messages import plain
 from reaper.decide.model import Order
 from reaper.decide.tracking import Tracked
@@ -93,7 +94,7 @@ class Answers:
     def lock_session(self, peer: Peer, name: str) -> None:
         """Does what io.reaper.Lock says."""
         key = self._named(peer, name).session.key
-        _granted(lambda: self._requests.lock(key))
+        _granted(lambda: self._requests.lock(key, self._who(peer), self._host.clock()))
 
     def terminate_session(self, peer: Peer, name: str, why: str, *, force: bool) -> None:
         """Does what io.reaper.Terminate says."""
@@ -155,7 +156,7 @@ class Answers:
             return next((each for each in visible if each.session.scope == scope), None)
         terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
         owners = {reading.uid for reading in self._host.read_terminals([terminal])}
-        likely = (each for each in visible if each.session.uid in owners)
+        likely = (each for each in visible if each.session.uid in owners or each.life.phase is Phase.LOCKED)
         return next((each for each in likely if terminal in self._host.terminal_names(each.session)), None)
 
 

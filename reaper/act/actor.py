@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from reaper.act import lock, notify, runtime, terminate
 from reaper.act.notify import Delivery
 from reaper.decide.lifecycle import Rung
+from reaper.decide.locking import LockOrder
 from reaper.decide.model import ProcessId, SessionKey, Targets
 from reaper.decide.policy import Kill
 
@@ -28,6 +29,22 @@ class Actor:
     def lock(self, session_id: str) -> None:
         """See lock.lock_session."""
         lock.lock_session(session_id)
+
+    def lock_terminals(self, name: str, order: LockOrder) -> None:
+        """See lock.lock_terminals."""
+        lock.lock_terminals(name, order, f"{self._directory}/locks")
+
+    def start_keeper(self, name: str) -> None:
+        """See lock.start_keeper."""
+        lock.start_keeper(name)
+
+    def end_lock(self, name: str) -> None:
+        """See lock.end_lock."""
+        lock.end_lock(name)
+
+    def forget_lock(self, name: str) -> None:
+        """See lock.forget_lock."""
+        lock.forget_lock(name, f"{self._directory}/locks")
 
     def remove_record(self, key: SessionKey) -> None:
         """See runtime.remove_record."""

@@ -1,27 +1,79 @@
-"""Locking of graphical sessions: logind asks whoever draws their screen (org.freedesktop.login1(5))."""
+"""Locks begin and end here: reaper-lock is told which terminals to take, and a desktop is asked to lock its screen.
+
+Nothing here waits for a terminal or a person: systemd starts reaper-lock@NAME.service, and what becomes of the lock
+stands in its files (decide/locking.py).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 
+from reaper.decide import locking
+from reaper.decide.locking import LockOrder
 from reaper.errors import ReaperError
 
-# As for all that logind is asked (sense/logind.py): it answers in milliseconds or is in trouble.
+DIRECTORY = "/run/reaper/locks"
+# As for all that systemd and logind are asked (sense/logind.py): they answer in milliseconds or are in trouble.
 _TIMEOUT_SEC = 5
 
 
 def lock_session(session_id: str) -> None:
     """Has the desktop of a session asked to lock its screen. Raises ReaperError where logind does not take it."""
+    _ask(["loginctl", "--no-pager", "lock-session", session_id], "logind")
+
+
+def lock_terminals(name: str, order: LockOrder, directory: str = DIRECTORY) -> None:
+    """Has the terminals of a session taken. Raises ReaperError where that cannot even begin; nothing is locked then."""
+    assert locking.is_name(name)
+    try:
+        forget_lock(name, directory)  # of a session by the same name that ended long ago
+        os.makedirs(f"{directory}/{name}", mode=0o700)
+        path = f"{directory}/{name}/order"
+        fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(locking.encode_order(order))
+        os.rename(f"{path}.new", path)
+    except OSError as error:
+        raise ReaperError("lock-failed", f"the order to lock cannot be written: {error}") from error
+    start_keeper(name)
+
+
+def start_keeper(name: str) -> None:
+    """Has systemd start the reaper-lock of a lock; one that runs goes on. Raises ReaperError where it does not."""
+    _ask(["systemctl", "--no-ask-password", "--no-block", "start", unit(name)], "systemd")
+
+
+def end_lock(name: str) -> None:
+    """Has what is locked ended: reaper-lock hangs up as it stops. Raises ReaperError where systemd does not stop it."""
+    _ask(["systemctl", "--no-ask-password", "--no-block", "stop", unit(name)], "systemd")
+
+
+def forget_lock(name: str, directory: str = DIRECTORY) -> None:
+    """Clears away the files of a lock that is over."""
+    for file in ("order", "order.new", "state", "state.new"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{directory}/{name}/{file}")
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(f"{directory}/{name}")
+
+
+def unit(name: str) -> str:
+    """The service that holds the lock of a session."""
+    return f"reaper-lock@{name}.service"
+
+
+def _ask(command: list[str], whom: str) -> None:
     try:
         done = subprocess.run(
-            ["loginctl", "--no-pager", "lock-session", session_id],
+            command,
             capture_output=True,
             timeout=_TIMEOUT_SEC,
             check=False,
             env={"PATH": os.defpath, "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReaperError("lock-failed", f"logind cannot be asked: {error}") from error
+        raise ReaperError("lock-failed", f"{whom} cannot be asked: {error}") from error
     if done.returncode:
-        raise ReaperError("lock-failed", f"logind refuses: {done.stderr.decode('utf-8', 'replace').strip()}")
+        raise ReaperError("lock-failed", f"{whom} refuses: {done.stderr.decode('utf-8', 'replace').strip()}")

@@ -9,6 +9,7 @@ deferrals.py which programs a session waits for, endings.py how a session ends. 
 service.py.
 """
 
-from reaper.daemon.core import LAPSE_USEC, Daemon
+from reaper.daemon.core import Daemon
+from reaper.daemon.times import LAPSE_USEC
 
 __all__ = ["LAPSE_USEC", "Daemon"]

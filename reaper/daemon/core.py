@@ -14,35 +14,23 @@ from reaper.daemon.circumstances import Circumstances
 from reaper.daemon.deferrals import Deferrals
 from reaper.daemon.endings import Endings
 from reaper.daemon.groups import Groups
+from reaper.daemon.locks import FIRST_LOOK_USEC, Locks
 from reaper.daemon.looks import Looks
 from reaper.daemon.memory import Memory
 from reaper.daemon.notices import Notices
+from reaper.daemon.performing import Performer
 from reaper.daemon.sharing import Sharing
-from reaper.decide import brake, evidence, hold, messages, overrule, report, tracking
+from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, LAPSE_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
+from reaper.decide import brake, deferral, evidence, hold, locked, messages, overrule, report, tracking
 from reaper.decide.brake import Ledger
-from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
 from reaper.decide.hours import LocalTime
-from reaper.decide.lifecycle import Act, Defer, Fact, Phase, Rung, Spare, Tell, Warn
+from reaper.decide.lifecycle import Phase, Signal
 from reaper.decide.model import Instant, Program, Session, SessionKey
 from reaper.decide.policy import Policy
 from reaper.decide.snapshot import Snapshot
 from reaper.decide.tracking import Change, Tracked
 from reaper.sense.host import Host
-
-# How long the processes of a session get to die after its leader has, before what was freed is counted.
-SETTLE_USEC = 200_000
-# How long a connection gets to close by itself once nobody is on its terminals any more: sshd and PAM take a moment.
-# What is left then (a master that persists) should not take in a person who comes back to what is ending.
-CLOSING_USEC = 2 * USEC_PER_SEC
-# How often to look again at a session that is due and could not be warned.
-UNTOLD_USEC = 60 * USEC_PER_SEC
-# A record older than this at first sight began before the daemon: its login says nothing of now.
-NEW_LOGIN_USEC = 60 * USEC_PER_SEC
-# A tick that comes this late was kept from coming: by a stop of the daemon, a suspended host. It is more than a busy
-# host's scheduler takes and less than the shortest lead that a person can answer to.
-LAPSE_USEC = 5 * USEC_PER_SEC
-DEFAULT_POLL_USEC = 15 * USEC_PER_SEC
 
 
 class Daemon:
@@ -61,6 +49,8 @@ class Daemon:
         self._circumstances = Circumstances(host)
         self.groups = Groups(host)
         self._endings = Endings(host, actor)
+        self.locks = Locks(host, actor)
+        self._performer = Performer(journal, self.messenger, self._endings, self.locks)
         self._deferrals = Deferrals(host)
         self._sharing = Sharing()
         self._notices = Notices(self.messenger)
@@ -129,6 +119,8 @@ class Daemon:
             self._guarded(key, now, functools.partial(self._share, typed_usec))
         for key in self._deferrals.waiting:
             self._guarded(key, now, self._look_busy)
+        for key in self.locks.standing:
+            self._guarded(key, now, self.look_locked)
         for key in list(self._unwatched):
             self._guarded(key, now, self._check_gone)
         for key in self.messenger.waiting:
@@ -231,7 +223,17 @@ class Daemon:
         """Looks whether a session is still to wait for a program."""
         tracked = self.sessions[key]
         if tracked.limits is not None and self._deferrals.find(tracked, now.boot_usec) is None:
-            self.commit(key, tracking.free(tracked, now.boot_usec), now)
+            self.commit(key, deferral.free(tracked, now.boot_usec), now)
+
+    def look_locked(self, key: SessionKey, now: Instant) -> None:
+        """Looks what has become of the lock of a session, if it is locked."""
+        news = self.locks.look(self.sessions[key], now)
+        if news.change is None:
+            return
+        self.commit(key, news.change, now, why=news.why)
+        self.save()  # before what the lock stands on is cleared away
+        self.locks.clear(self.sessions[key])
+        self.judge(key, now)
 
     # What is due.
 
@@ -241,6 +243,7 @@ class Daemon:
             self.release(key, "", "its time is over", now)
         self._look(key, now, self._polled or now)
         self._look_around(key, now)
+        self.look_locked(key, now)
         self.commit(key, tracking.pass_time(self.sessions[key], now.boot_usec), now)
         if tracking.is_due(self.sessions[key], now.boot_usec):
             self._end(key, now)
@@ -259,7 +262,12 @@ class Daemon:
             return
         program = self._deferrals.find(self.sessions[key], now.boot_usec)
         if program is not None:
-            self.commit(key, tracking.defer(self.sessions[key], now.boot_usec), now, program)
+            self.commit(key, deferral.defer(self.sessions[key], now.boot_usec), now, program)
+            return
+        if locked.would_lock(self.sessions[key], now.boot_usec):
+            self.judge(key, now)  # whether it still can be locked
+            if locked.would_lock(self.sessions[key], now.boot_usec):
+                self.lock(key, tracking.finish(self.sessions[key], now.boot_usec), "", now)
             return
         was_engaged = self.ledger.is_engaged
         is_admitted, self.ledger = brake.admit(self.ledger, self.policy.brake, now.boot_usec)
@@ -273,6 +281,13 @@ class Daemon:
         self.sessions[key] = replace(self.sessions[key], due_usec=max(release, now.boot_usec + 1))
         if not was_engaged:
             self._journal.send(report.braked(self.sessions[key], self.policy))
+
+    def lock(self, key: SessionKey, change: Change, by: str, now: Instant) -> None:
+        """Locks a session; `by` is who ordered it, "" where its limit did."""
+        self.sessions[key] = change.tracked
+        self.save()  # before the act, as for an end
+        self.commit(key, change, now, why=by)
+        self.hasten(now.boot_usec + FIRST_LOOK_USEC)
 
     def release(self, key: SessionKey, by: str, why: str, now: Instant) -> None:
         """A session is held no more; `by` is "" where nobody released it."""
@@ -303,6 +318,7 @@ class Daemon:
         self.actor.remove_record(key)
         self.messenger.forget(key)
         self._endings.forget(key)
+        self.locks.forget(tracked)
         self._unwatched.discard(key)
         self._unjudged.discard(key)
         del self.sessions[key]
@@ -311,40 +327,19 @@ class Daemon:
 
     # What is done.
 
-    def commit(self, key: SessionKey, change: Change, now: Instant, program: Program | None = None) -> None:
-        """Takes over a session's new state, and does what came with it; `program` is what its end is put off for."""
+    def commit(
+        self, key: SessionKey, change: Change, now: Instant, program: Program | None = None, why: str = ""
+    ) -> None:
+        """Takes over a session's new state, and does what came with it, as Performer.perform() says."""
         self.sessions[key] = change.tracked
         self._deferrals.follow(change.tracked)
+        self.locks.follow(change.tracked)
         for terminal in change.tampered:
             self._journal.send(report.tampered(change.tracked, self.policy_id, terminal))
-        why = ""
-        for act in change.acts:
-            why = self._perform(change.tracked, act, now, why, program)
+        self._performer.perform(change.tracked, change.acts, self.policy_id, now, program, why)
+        if any(isinstance(act, Signal) for act in change.acts):
+            self._settling[key] = now.boot_usec + SETTLE_USEC
         self.is_dirty = self.is_dirty or bool(change.acts)
-
-    def _perform(self, tracked: Tracked, act: Act, now: Instant, why: str, program: Program | None) -> str:
-        """Carries out one act; what it has to say goes into the record of the fact that follows it."""
-        assert tracked.limits is not None or isinstance(act, Tell)
-        key = tracked.session.key
-        if isinstance(act, Tell):
-            freed = self._endings.freed(key) if act.fact is Fact.TERMINATED else None
-            if act.fact is Fact.TERMINATE_FAILED:
-                why = self._endings.why_failed(tracked)
-            self._journal.send(report.of_tell(act, tracked, self.policy_id, now.boot_usec, why, freed))
-            return ""
-        if isinstance(act, Warn):
-            return self.messenger.warn(tracked, act, now)
-        if isinstance(act, Defer):
-            assert program is not None
-            return self.messenger.defer(tracked, act, program)
-        if isinstance(act, Spare):
-            self.messenger.spare(tracked)
-            return ""
-        if act.rung is Rung.HANGUP:
-            self.messenger.part(tracked, act.reason)
-        self._endings.climb(tracked, act.rung)
-        self._settling[key] = now.boot_usec + SETTLE_USEC
-        return ""
 
     # Policy and state.
 
@@ -375,7 +370,9 @@ class Daemon:
             self.sessions[key] = tracking.wait_for_policy(tracked, policy, now.boot_usec)
             return
         self._unjudged.discard(key)
-        self.commit(key, tracking.apply_policy(tracked, self.policy, groups, now.boot_usec, self.local), now)
+        unlockable = self.locks.obstacle(tracked, policy)
+        change = tracking.apply_policy(tracked, policy, groups, now.boot_usec, self.local, unlockable)
+        self.commit(key, change, now)
 
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
@@ -385,6 +382,7 @@ class Daemon:
             self.sessions[tracked.session.key] = tracked
             self._looks.remember(tracked)
             self._notices.remember(tracked)
+            self.locks.follow(tracked)
             self._watch(tracked.session.key)
         if self.policy is not None:
             self._heed_circumstances(now)  # first: under other limits than theirs what was announced would not count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reaper.decide import tracking
+from reaper.decide import deferral
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Program, SessionKey
 from reaper.decide.tracking import Tracked
@@ -23,7 +23,7 @@ class Deferrals:
 
     def find(self, tracked: Tracked, now_usec: int) -> Program | None:
         """What the end of a session has to wait for; None where there is nothing, or where it has waited enough."""
-        if tracked.limits is None or not tracking.busy_left_usec(tracked, now_usec):
+        if tracked.limits is None or not deferral.busy_left_usec(tracked, now_usec):
             return None
         return self._host.busy_program(tracked.session, tracked.terminals, tracked.limits.busy)
 

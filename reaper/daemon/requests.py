@@ -9,13 +9,13 @@ from __future__ import annotations
 from reaper.act.journal import Journal
 from reaper.daemon.core import Daemon
 from reaper.decide import hold as holds
-from reaper.decide import overrule, report, tracking
+from reaper.decide import locked, overrule, report, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Phase, Warn
 from reaper.decide.messages import plain
 from reaper.decide.model import Instant, Order, SessionKey
-from reaper.decide.policy import Action, Origin
+from reaper.decide.policy import Action
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 
@@ -87,12 +87,26 @@ class Requests:
         self._journal.send(report.warned_by(tracked, self._daemon.policy_id, by, text, told))
         return told
 
-    def lock(self, key: SessionKey) -> None:
-        """Has the desktop of a graphical session lock it. Raises ReaperError for any other, or where that fails."""
-        session = self._daemon.sessions[key].session
-        if session.origin is not Origin.GRAPHICAL or not session.session_id:
-            raise ReaperError("not-lockable", "only graphical sessions can be locked", "warn or terminate it")
-        self._daemon.actor.lock(session.session_id)
+    def lock(self, key: SessionKey, by: str, now: Instant) -> None:
+        """Locks a session, whatever its limits say, or has its desktop do that; `by` is root or its user.
+
+        Raises ReaperError where it cannot be locked, is held or only observed, or is locked or being ended already.
+        """
+        daemon = self._daemon
+        daemon.look(key, now)  # which terminals are its own by now
+        daemon.look_locked(key, now)
+        tracked = daemon.sessions[key]
+        if tracked.life.phase in (Phase.LOCKED, Phase.ENDING, Phase.GONE):
+            doing = "locked" if tracked.life.phase is Phase.LOCKED else "being ended"
+            raise ReaperError("too-late", f"the session is {doing} already")
+        if tracked.hold is not None:
+            raise ReaperError("held", f"{plain(tracked.hold.by)} holds the session", "release it first")
+        if tracked.limits is not None and tracked.limits.action is Action.OBSERVE:
+            raise ReaperError("observed", f"its rule {tracked.rule} only observes", "warn or terminate it")
+        why = daemon.locks.examine(tracked)
+        if why:
+            raise ReaperError("not-lockable", f"the session cannot be locked: {why}", "warn or terminate it")
+        daemon.lock(key, locked.lock(tracked, now.boot_usec), by, now)
 
     def terminate(self, key: SessionKey, order: Order, now: Instant, *, force: bool) -> None:
         """Begins the end of a session, whatever its limits, the brake and programs that are busy say.

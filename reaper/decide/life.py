@@ -39,6 +39,7 @@ class Stimulus(enum.Enum):
     FREE = "free"  # no such program runs any more, or it has had its time
     LOCK = "lock"  # somebody has it locked
     UNLOCK = "unlock"  # its person has proved who they are
+    FAIL = "fail"  # it could not be locked
     RUNG = "rung"  # the grace of a step of the termination is over, and the session is still there
     POLICY = "policy"  # other limits apply from now on
     LAPSE = "lapse"  # nobody looked at it for much longer than a poll

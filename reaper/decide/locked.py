@@ -36,8 +36,15 @@ def lock(tracked: Tracked, now_usec: int) -> Change:
     )
 
 
+def give_up(tracked: Tracked, now_usec: int) -> Change:
+    """The session could not be locked: it is as it was, and its rule will have to warn of something else."""
+    assert tracked.limits is not None
+    opened = tracked.session.opened_usec
+    return go_on(tracked, *lifecycle.step(tracked.life, Stimulus.FAIL, tracked.limits, opened, now_usec))
+
+
 def break_off(tracked: Tracked, now_usec: int) -> Change:
-    """Begins the end of a locked session before its time: its lock cannot be held, or was tried too often."""
+    """Begins the end of a locked session before its time, as its lock was tried too often."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
     return go_on(tracked, *lifecycle.step(tracked.life, Stimulus.LIMIT, tracked.limits, opened, now_usec))

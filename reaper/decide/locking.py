@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.decide.model import Session, SessionKey
+from reaper.decide.model import ProcessId, Session, SessionKey
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 
@@ -52,12 +52,13 @@ class LockOrder:
 
 @dataclass(frozen=True)
 class LockState:
-    """What has become of a lock. `why` is what stood in the way, where it failed."""
+    """What has become of a lock, as the process `keeper` last said; `why` is what stood in the way, where it failed."""
 
     stage: Stage
     since_usec: int
     failures: int
     why: str
+    keeper: ProcessId
 
 
 def is_name(name: str) -> bool:
@@ -128,6 +129,7 @@ def encode_state(state: LockState, **more: Any) -> str:
         "since_usec": state.since_usec,
         "failures": state.failures,
         "why": state.why,
+        "keeper": list(state.keeper),
     }
     return json.dumps(document, separators=(",", ":")) + "\n"
 
@@ -139,7 +141,11 @@ def decode_state(text: str) -> tuple[LockState, dict[str, Any]]:
         if value["version"] != VERSION:
             raise ValueError(f"it is of version {value['version']!r}, not {VERSION}")
         state = LockState(
-            Stage(value["stage"]), _integer(value["since_usec"]), _integer(value["failures"]), _string(value["why"])
+            Stage(value["stage"]),
+            _integer(value["since_usec"]),
+            _integer(value["failures"]),
+            _string(value["why"]),
+            ProcessId(*map(_integer, value["keeper"])),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ReaperError("lock-state", f"the state of a lock is broken: {type(error).__name__}: {error}") from error

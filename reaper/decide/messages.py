@@ -179,6 +179,13 @@ def dismissal(order: Order, host: str) -> str:
     return _framed(_BELL, f"{text} Log in again to go on.")
 
 
+def lock_heading(tracked: Tracked, by: str, now_usec: int) -> str:
+    """Why a session is locked, above the prompt that unlocks it; `by` is who ordered it, "" where nobody did."""
+    if by:
+        return f"Locked by {plain(by)}."
+    return f"Locked after {span(now_usec - tracked.life.evidence_usec)} without input."
+
+
 def notice(by: str, text: str, host: str) -> str:
     """An administrator's own words."""
     return _framed(_BELL, f"{plain(by)} on {plain(host)}: {plain(text)}")

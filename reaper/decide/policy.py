@@ -108,6 +108,12 @@ class Policy:
         return f"environment:{self.environment}"
 
     @functools.cached_property
+    def locks(self) -> bool:
+        """Whether it has any session locked."""
+        limits = (*self.environments.values(), *(rule.limits for rule in self.rules))
+        return any(each.action is Action.LOCK for each in limits)
+
+    @functools.cached_property
     def id(self) -> str:
         """The first 12 hex digits of SHA-256 over document() as compact JSON with sorted keys.
 

@@ -16,6 +16,13 @@ from reaper.errors import ReaperError
 
 def of_session(kind: Kind, tracked: Tracked, policy_id: str, text: str, **fields: str) -> Event:
     """An event about one session. `text` goes on from "Session 3 of alice from 10.0.0.1 (pts/0) "."""
+    common = common_fields(tracked, policy_id)
+    common.update(fields)
+    return Event(kind, f"Session {_who(tracked)} {text}.", common)
+
+
+def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
+    """What every record about a session has."""
     limits = tracked.limits
     common = _identity(tracked.session)
     common["terminals"] = " ".join(tracked.terminals)
@@ -26,8 +33,7 @@ def of_session(kind: Kind, tracked: Tracked, policy_id: str, text: str, **fields
         common["action"] = limits.action.value
         if limits.action is Action.OBSERVE:
             common["observed"] = "1"
-    common.update(fields)
-    return Event(kind, f"Session {_who(tracked)} {text}.", common)
+    return common
 
 
 def _identity(session: Session) -> dict[str, str]:
@@ -78,6 +84,15 @@ def released(tracked: Tracked, policy_id: str, by: str, why: str) -> Event:
     agent = f" by {plain(by)}" if by else ""
     text = f"is not held any more{agent}: {plain(why)} (held by {plain(tracked.hold.by)}: {plain(tracked.hold.why)})"
     return of_session(Kind.RELEASED, tracked, policy_id, text, by=plain(by), why=plain(why))
+
+
+def lock_fields(tracked: Tracked, policy_id: str, by: str, now_usec: int) -> dict[str, str]:
+    """What the records about a lock have in common; reaper-lock writes them, and knows no more of the session."""
+    fields = common_fields(tracked, policy_id)
+    idle_usec = max(0, now_usec - tracked.life.evidence_usec)
+    reason, limit_usec = ("order", 0) if by else ("idle", _limit_usec(Reason.IDLE, tracked))
+    fields.update(reason=reason, limit_usec=str(limit_usec), idle_usec=str(idle_usec), by=plain(by))
+    return {name: value for name, value in fields.items() if value}
 
 
 def warned_by(tracked: Tracked, policy_id: str, by: str, text: str, terminals: Collection[str]) -> Event:
@@ -175,7 +190,8 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
         return f"is in use again after {span(tell.usec)}"
     if tell.fact is Fact.WARNED:
         verb = f"would be warned ({spared})" if observing else "is warned"
-        return f"{verb}: it ends in {span(tell.usec)}, {cause}{also}"
+        locks = tracked.limits is not None and tracked.limits.action is Action.LOCK and tell.reason is Reason.IDLE
+        return f"{verb}: it {'is locked' if locks else 'ends'} in {span(tell.usec)}, {cause}{also}"
     if tell.fact is Fact.CANCELLED:
         return (
             f"stays: its warning is withdrawn after {span(tell.usec)}"
@@ -191,7 +207,7 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
     if tell.fact is Fact.ENDING:
         missing = "input" if tracked.readings else "work"
         idle = "" if tracked.order else f" after {span(tell.usec)} without {missing}"
-        return f"is being ended{idle}, {cause}"
+        return f"is being ended{idle}, {cause}{also}"
     if tell.fact is Fact.TERMINATED and freed is not None:
         return (
             f"is ended, {cause}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"

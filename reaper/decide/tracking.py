@@ -144,15 +144,25 @@ def limits_of_kind(policy: Policy, verdict: Verdict, origin: Origin, has_termina
 
 
 def apply_policy(
-    tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int, local: LocalTime | None = None
+    tracked: Tracked,
+    policy: Policy | None,
+    groups: frozenset[str],
+    now_usec: int,
+    local: LocalTime | None = None,
+    unlockable: str = "",
 ) -> Change:
-    """Puts a session under a policy. Without one, nothing is due. `local` is for policies that ask for it."""
+    """Puts a session under a policy. Without one, nothing is due. `local` is for policies that ask for it.
+
+    `unlockable` is why the session cannot be locked, "" where it can: what would be locked is ended then.
+    """
     if policy is None:
         if tracked.order is not None:
             return Change(scheduled(tracked), ())
         return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
     verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.session.origin, bool(tracked.readings)))
+    if unlockable and verdict.limits.action is Action.LOCK:
+        verdict = replace(verdict, limits=with_action(verdict.limits, Action.TERMINATE))
     if tracked.order is not None:
         limits = tracked.limits or with_action(verdict.limits, Action.TERMINATE)
         return Change(scheduled(replace(tracked, rule=tracked.rule or verdict.rule, limits=limits)), ())
@@ -183,6 +193,8 @@ def look(
     """Takes in a new look at the session; `previous` is when the last one was taken, or earlier."""
     if readings == tracked.readings and clues == NO_CLUES and tracked.work is None:
         return Change(tracked, ())
+    if tracked.life.phase is Phase.LOCKED:  # who types at a lock is nobody until they unlock it
+        return Change(replace(tracked, readings=readings), ())
     found = gather(tracked, readings, previous, now, clues)
     life = tracked.life
     acts: list[Act] = []
@@ -191,13 +203,11 @@ def look(
         has_lost_all = bool(tracked.readings) and not readings
         if (has_lost_all or found.evidence == SEEN) and life.phase is not Phase.ENDING:
             life, _ = lifecycle.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
-        if (
-            found.evidence == SEEN and life.phase is not Phase.LOCKED
-        ):  # nobody has come back: only from now on it can be told
+        if found.evidence == SEEN:  # nobody has come back: only from now on it can be told
             life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
         elif found.evidence:
             life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
-    elif found.at_usec > life.evidence_usec and life.phase is not Phase.LOCKED:
+    elif found.at_usec > life.evidence_usec:
         life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
     still_there = {reading.name for reading in readings}
     tampered = tuple(name for name in tracked.tampered if name in still_there) + found.forged
@@ -262,23 +272,6 @@ def finish(tracked: Tracked, now_usec: int) -> Change:
     """Begins the end of a session that is due."""
     assert tracked.limits is not None
     return go_on(tracked, *lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
-
-
-def busy_left_usec(tracked: Tracked, now_usec: int) -> int:
-    """For how much longer a program may put the end of the session off."""
-    return 0 if tracked.limits is None else lifecycle.busy_left_usec(tracked.life, tracked.limits, now_usec)
-
-
-def defer(tracked: Tracked, now_usec: int) -> Change:
-    """Puts off the end of a session that is due, for a program that runs in it."""
-    assert tracked.limits is not None
-    return go_on(tracked, *lifecycle.defer(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
-
-
-def free(tracked: Tracked, now_usec: int) -> Change:
-    """No program that its rule names runs in the session any more."""
-    assert tracked.limits is not None
-    return go_on(tracked, *lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def share(tracked: Tracked, typed_usec: int, now_usec: int) -> Change:

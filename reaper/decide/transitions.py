@@ -93,7 +93,7 @@ def _spare(scene: _Scene) -> Outcome:
 
 
 def _wake(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0, ending=None), []
+    return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0, ending=None, locked_usec=0), []
 
 
 def _defer(scene: _Scene) -> Outcome:
@@ -208,6 +208,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
     **_row(
         Phase.LOCKED,
         unlock=Turn((Phase.ACTIVE,), _unlock),
+        fail=Turn((Phase.ACTIVE,), _wake),
         limit=Turn((Phase.ENDING,), _reach_limit),
         gone=Turn((Phase.GONE,), _close),
     ),

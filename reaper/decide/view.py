@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from reaper.decide import lifecycle
+from reaper.decide import lifecycle, tracking
 from reaper.decide.hold import Hold
 from reaper.decide.hours import LocalTime
-from reaper.decide.lifecycle import Phase
+from reaper.decide.lifecycle import Phase, Reason
 from reaper.decide.messages import hold_command, plain, span
 from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
 from reaper.decide.tracking import Tracked, subject_of
 
-_NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "end", Action.TERMINATE: "end"}
+_OUTLOOKS = {"observe": "would end (observe)", "lock": "is locked", "end": "ends"}
+_NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "lock", Action.TERMINATE: "end"}
 
 
 def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     """The io.reaper.Session of a tracked session."""
     session, life, limits = tracked.session, tracked.life, tracked.limits
     end = None
-    phases = (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED)
+    phases = (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED, Phase.LOCKED)
     hold = tracked.hold
     if tracked.due_usec is not None and limits is not None and life.phase in phases and hold is None:
         end = lifecycle.deadline(life, limits, session.opened_usec)
@@ -61,9 +62,17 @@ def _next(tracked: Tracked) -> str:
         return "nothing"
     if tracked.life.phase is Phase.ENDING:
         return "escalate"
+    if tracked.life.phase is Phase.LOCKED:
+        return "end"
     if tracked.life.stages < len(tracked.limits.warn_usec):
         return "warn"
-    return _NEXT_AT_LIMIT[tracked.limits.action]
+    end = tracking.deadline(tracked)
+    return _at_limit(tracked.limits.action, end.reason if end else Reason.IDLE)
+
+
+def _at_limit(action: Action, reason: Reason) -> str:
+    """What happens at a limit: no lock makes a session younger, so its `max` ends it."""
+    return "end" if action is Action.LOCK and reason is not Reason.IDLE else _NEXT_AT_LIMIT[action]
 
 
 def explain(
@@ -149,8 +158,14 @@ def _outlook_by_limits(tracked: Tracked, shown: dict[str, Any]) -> str:
         left = f"{span(shown['left_usec'] or 0)} at most"
         return f"It has reached its limit and stays while a program runs in it that its rule names as busy, {left}."
     if shown["left_usec"] is None:
+        if tracked.life.phase is Phase.LOCKED:
+            return "It is locked until its user unlocks it on one of its terminals."
         return "No limit applies to it: nothing happens to it."
-    act = "would end (observe)" if shown["action"] == "observe" else "ends"
+    if tracked.life.phase is Phase.LOCKED:
+        return (
+            f"It is locked until its user unlocks it on one of its terminals, and ends in {span(shown['left_usec'])}."
+        )
+    act = _OUTLOOKS[_at_limit(Action(shown["action"]), Reason(shown["reason"]))]
     # Where the last key counts from a few seconds ahead, what follows is told from there on, as its idle time is.
     ahead_usec = max(0, shown["left_usec"] - shown["limit_usec"])
     warn = f" It is warned in {span(shown['next_usec'] - ahead_usec)}." if shown["next"] == "warn" else ""

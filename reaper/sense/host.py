@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from reaper import procfs
 from reaper.decide.hours import LocalMoment, LocalTime
+from reaper.decide.locking import LockState
 from reaper.decide.model import (
     Holding,
     Instant,
@@ -29,7 +30,7 @@ from reaper.decide.model import (
 )
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
-from reaper.sense import connections, logins, processes, programs, terminals, work
+from reaper.sense import connections, locks, logins, processes, programs, terminals, work
 from reaper.sense.accounts import read_groups
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time
 from reaper.sense.elevations import Elevated, Elevations
@@ -229,6 +230,25 @@ class Host:
     def read_idle_usec(self, session: Session) -> int | None:
         """For how long a graphical session has been idle by its desktop's own word; None where nothing tells."""
         return self._logind.read_idle_usec(session.session_id) if session.session_id else None
+
+    def read_locked_hint(self, session: Session) -> bool | None:
+        """Whether a graphical session is locked by its desktop's own word; None where nothing tells."""
+        return self._logind.read_locked_hint(session.session_id) if session.session_id else None
+
+    def lock_obstacle(self, session: Session, names: Collection[str]) -> str:
+        """Why a session that has these terminals cannot be locked; "" where it can."""
+        return locks.obstacle(session, names)
+
+    def read_lock(self, session: Session) -> LockState | None:
+        """What has become of the lock of a session; None where nothing is told yet, or nothing that can be read."""
+        try:
+            return locks.read_state(session.name)
+        except ReaperError:
+            return None
+
+    def is_running(self, process: ProcessId) -> bool:
+        """Whether exactly that process still runs."""
+        return processes.is_alive(process)
 
     def read_work(self, session: Session, has_terminal: bool) -> Work | None:
         """What its connection and processes have done until now; None where that cannot be told."""

@@ -136,6 +136,11 @@ class Logind:
             return None
         return max(0, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - int(since))
 
+    def read_locked_hint(self, session_id: str) -> bool | None:
+        """Whether the desktop of a session has said that it is locked (LockedHint). None where logind does not tell."""
+        text = _show([session_id], "LockedHint")
+        return {"LockedHint=yes": True, "LockedHint=no": False}.get((text or "").strip())
+
 
 def _show(ids: list[str], properties: str = _PROPERTIES) -> str | None:
     wanted = [f"--property={name}" for name in properties.split()]

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.daemon import LAPSE_USEC
-from reaper.decide import lifecycle, snapshot, tracking
+from reaper.decide import deferral, lifecycle, snapshot, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.lifecycle import (
     Act,
@@ -160,7 +160,7 @@ class Watcher:
             self.look(now)
             self.polled, self.poll_at = now, now.boot_usec + POLL_USEC
             if self.tracked.life.phase is Phase.DEFERRED and not self.keeps_busy(now):
-                self.take(tracking.free(self.tracked, now.boot_usec))
+                self.take(deferral.free(self.tracked, now.boot_usec))
                 self.observer.is_deferred = False
         if self.tracked.due_usec is not None and self.tracked.due_usec <= now.boot_usec:
             self.due(now)
@@ -176,7 +176,7 @@ class Watcher:
             self.expected = now.boot_usec
 
     def keeps_busy(self, now: Instant) -> bool:
-        return self.is_busy and tracking.busy_left_usec(self.tracked, now.boot_usec) > 0
+        return self.is_busy and deferral.busy_left_usec(self.tracked, now.boot_usec) > 0
 
     def due(self, now: Instant) -> None:
         if self.tracked.life.phase is not Phase.ENDING:
@@ -186,7 +186,7 @@ class Watcher:
         if tracking.is_due(self.tracked, now.boot_usec):
             self.look(now)
             if tracking.is_due(self.tracked, now.boot_usec):
-                put_off = tracking.defer if self.keeps_busy(now) else tracking.finish
+                put_off = deferral.defer if self.keeps_busy(now) else tracking.finish
                 self.take(put_off(self.tracked, now.boot_usec))
 
     def restart(self) -> None:

@@ -46,6 +46,8 @@ JOINERS = {
     # The one place where what was seen leads to what is done.
     "reaper/daemon/core.py": ("reaper.act",),
     "reaper/daemon/endings.py": ("reaper.act",),
+    "reaper/daemon/performing.py": ("reaper.act.journal", "reaper.act.messenger"),
+    "reaper/daemon/locks.py": ("reaper.act.actor",),
     "reaper/daemon/requests.py": ("reaper.act.journal",),
     "reaper/daemon/notices.py": ("reaper.act.messenger",),
     "reaper/daemon/memory.py": ("reaper.act.actor", "reaper.act.journal"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reaper.ctl.table import next_of
-from reaper.decide import tracking, view
+from reaper.decide import deferral, tracking, view
 from reaper.decide.duration import parse_duration
 from reaper.decide.policy import Ceiling, Share
 from reaper.decide.tracking import Tracked
@@ -28,7 +28,7 @@ def idle() -> tuple[Tracked, int]:
 
 def test_a_deferred_session():
     tracked, due = idle()
-    deferred = tracking.defer(tracked, due).tracked
+    deferred = deferral.defer(tracked, due).tracked
     shown = view.of_session(deferred, due + 40 * SECOND)
     assert (shown["phase"], shown["reason"]) == ("deferred", "idle")
     assert (shown["next"], shown["next_usec"]) == ("warn", 60 * SECOND)

@@ -1,0 +1,159 @@
+"""The sessions that are locked: how a lock begins, what has become of it at each look, and how it is ended.
+
+A session of terminals is held by reaper-lock, a program of its own that goes on whatever becomes of the daemon; what it
+has to tell stands in its files. A graphical session is locked by its desktop, and logind tells whether it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple
+
+from reaper.act.actor import Actor
+from reaper.decide import locked, report
+from reaper.decide.duration import USEC_PER_SEC
+from reaper.decide.lifecycle import Phase
+from reaper.decide.locking import LockOrder, Stage
+from reaper.decide.messages import lock_heading
+from reaper.decide.model import Instant, SessionKey
+from reaper.decide.policy import Origin, Policy
+from reaper.decide.tracking import Change, Tracked
+from reaper.errors import ReaperError
+from reaper.sense.host import Host
+
+# A lock is in force within a second or two. One that is not by now, with systemd at work on it, never will be.
+ESTABLISH_USEC = 30 * USEC_PER_SEC
+# When to look first at what became of it.
+FIRST_LOOK_USEC = 2 * USEC_PER_SEC
+
+
+class News(NamedTuple):
+    """What a look at a lock brought: a change of its session, if any, and why."""
+
+    change: Change | None = None
+    why: str = ""
+
+
+class Locks:
+    """Begins locks and looks after them. Times are boot-time microseconds."""
+
+    def __init__(self, host: Host, actor: Actor) -> None:
+        self._host, self._actor = host, actor
+        self._locked: set[SessionKey] = set()
+        self._failed: dict[SessionKey, str] = {}
+        self._obstacles: dict[SessionKey, str] = {}
+        self._hinted: set[SessionKey] = set()  # graphical sessions whose desktop has said that it is locked
+
+    @property
+    def standing(self) -> list[SessionKey]:
+        """The sessions that are locked."""
+        return list(self._locked)
+
+    def follow(self, tracked: Tracked) -> None:
+        """Takes note of where a session is in its life."""
+        key = tracked.session.key
+        if tracked.life.phase is Phase.LOCKED:
+            self._locked.add(key)
+        else:
+            self._locked.discard(key)
+            self._hinted.discard(key)
+
+    def forget(self, tracked: Tracked) -> None:
+        """The session is not there any more; reaper-lock has seen that by itself."""
+        key = tracked.session.key
+        self._locked.discard(key)
+        self._hinted.discard(key)
+        self._failed.pop(key, None)
+        self._obstacles.pop(key, None)
+
+    def obstacle(self, tracked: Tracked, policy: Policy | None) -> str:
+        """Why a session cannot be locked where a rule may ask for that; "" where it can, or none does."""
+        key = tracked.session.key
+        self._obstacles.pop(key, None)
+        if policy is None or not policy.locks:
+            return ""
+        why = self._failed.get(key) or self.examine(tracked)
+        if why:
+            self._obstacles[key] = why
+        return why
+
+    def examine(self, tracked: Tracked) -> str:
+        """Why a session cannot be locked at this moment; "" where it can."""
+        return self._host.lock_obstacle(tracked.session, tracked.terminals)
+
+    def why_not(self, key: SessionKey) -> str:
+        """Why a session that was to be locked is not, as a record has it; "" for any other."""
+        why = self._obstacles.get(key, "")
+        return f"it cannot be locked: {why}" if why else ""
+
+    def begin(self, tracked: Tracked, policy_id: str, by: str, now: Instant) -> None:
+        """Has a session locked. What stands in the way is found at the next look."""
+        session, limits = tracked.session, tracked.limits
+        assert limits is not None
+        self._failed.pop(session.key, None)
+        try:
+            if session.origin is Origin.GRAPHICAL:
+                self._actor.lock(session.session_id)
+                return
+            until = None if limits.lock_for_usec is None else now.boot_usec + limits.lock_for_usec
+            heading = lock_heading(tracked, by, now.boot_usec)
+            fields = report.lock_fields(tracked, policy_id, by, now.boot_usec)
+            self._actor.lock_terminals(session.name, LockOrder(session, heading, fields, now.boot_usec, until))
+        except ReaperError as error:
+            self._failed[session.key] = str(error)
+
+    def look(self, tracked: Tracked, now: Instant) -> News:
+        """What has become of a lock since the last look."""
+        key = tracked.session.key
+        if tracked.life.phase is not Phase.LOCKED:
+            return News()
+        if key in self._failed:
+            return News(locked.give_up(tracked, now.boot_usec), self._failed[key])
+        if tracked.session.origin is Origin.GRAPHICAL:
+            return self._look_at_desktop(tracked, now)
+        state = self._host.read_lock(tracked.session)
+        if state is None or state.stage is Stage.LOCKING:
+            if now.boot_usec - tracked.life.locked_usec < ESTABLISH_USEC:
+                return News()
+            self._failed[key] = "reaper-lock does not get it done"
+            with contextlib.suppress(ReaperError):
+                self._actor.end_lock(tracked.session.name)  # it takes back what it has begun
+            return News(locked.give_up(tracked, now.boot_usec), self._failed[key])
+        if state.stage is Stage.UNLOCKED:
+            readings = self._host.read_terminals(self._host.terminal_names(tracked.session))
+            return News(locked.unlock(tracked, readings, state.since_usec))
+        if state.stage is Stage.FAILED:
+            self._failed[key] = state.why
+            return News(locked.give_up(tracked, now.boot_usec), state.why)
+        if state.stage is Stage.REFUSED:
+            return News(locked.break_off(tracked, now.boot_usec), state.why)
+        if not self._host.is_running(state.keeper):
+            with contextlib.suppress(ReaperError):  # asked again at the next look
+                self._actor.start_keeper(tracked.session.name)
+        return News()
+
+    def _look_at_desktop(self, tracked: Tracked, now: Instant) -> News:
+        """Unlocked is what was locked by logind's word and is not any more, or what is used though it never was."""
+        key = tracked.session.key
+        is_locked = self._host.read_locked_hint(tracked.session)
+        if is_locked is None:
+            return News()
+        if is_locked:
+            self._hinted.add(key)
+            return News()
+        idle_usec = self._host.read_idle_usec(tracked.session)
+        is_used = idle_usec is not None and now.boot_usec - idle_usec > tracked.life.locked_usec + FIRST_LOOK_USEC
+        if key in self._hinted or is_used:
+            return News(locked.unlock(tracked, (), now.boot_usec))
+        return News()
+
+    def end(self, tracked: Tracked) -> None:
+        """A session ends that may be locked: what is frozen wakes to a hangup, and its terminals are not given back."""
+        if tracked.life.locked_usec and tracked.session.origin is not Origin.GRAPHICAL:
+            with contextlib.suppress(ReaperError):  # asked again at the next rung
+                self._actor.end_lock(tracked.session.name)
+
+    def clear(self, tracked: Tracked) -> None:
+        """Clears away what a lock that is over has left, whose session goes on."""
+        if tracked.life.phase is not Phase.LOCKED and not tracked.life.locked_usec:
+            self._actor.forget_lock(tracked.session.name)
