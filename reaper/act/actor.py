@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reaper.act import lock, notify, runtime, terminate
+from reaper.act import lock, notify, runtime, terminate, tickets
 from reaper.act.notify import Delivery
 from reaper.decide.lifecycle import Rung
 from reaper.decide.locking import LockOrder
@@ -45,6 +45,10 @@ class Actor:
     def forget_lock(self, name: str) -> None:
         """See lock.forget_lock."""
         lock.forget_lock(name, f"{self._directory}/locks")
+
+    def drop_tickets(self, user: str, uid: int) -> list[str]:
+        """See tickets.drop."""
+        return tickets.drop(user, uid)
 
     def remove_record(self, key: SessionKey) -> None:
         """See runtime.remove_record."""

@@ -48,7 +48,7 @@ class Daemon:
         self._looks = Looks(host)
         self._circumstances = Circumstances(host)
         self.groups = Groups(host)
-        self._endings = Endings(host, actor)
+        self._endings = Endings(host, actor, journal)
         self.locks = Locks(host, actor)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
         self._deferrals = Deferrals(host)

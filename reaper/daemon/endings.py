@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from reaper.act.actor import Actor
+from reaper.act.journal import Journal
+from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Phase, Rung
+from reaper.decide.messages import plain
 from reaper.decide.model import Attached, Ending, ProcessId, SessionKey, Targets, Usage
 from reaper.decide.policy import Kill
 from reaper.decide.tracking import Tracked
@@ -15,8 +18,8 @@ from reaper.sense.host import Host
 class Endings:
     """What is remembered of the sessions that are ending, and the acts that end them."""
 
-    def __init__(self, host: Host, actor: Actor) -> None:
-        self._host, self._actor = host, actor
+    def __init__(self, host: Host, actor: Actor, journal: Journal) -> None:
+        self._host, self._actor, self._journal = host, actor, journal
         self._endings: dict[SessionKey, Ending] = {}
 
     def climb(self, tracked: Tracked, rung: Rung) -> None:
@@ -30,6 +33,7 @@ class Endings:
         )
         targets = self._host.targets(tracked.session, names)
         if rung is Rung.HANGUP:
+            self.drop_tickets(tracked)
             front = tuple(each.process for each in targets.attached if each.in_front)
             self._endings[key] = Ending(self._host.holding(targets), front, names)
         elif ending is not None:
@@ -38,6 +42,12 @@ class Endings:
             left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
             targets = targets._replace(attached=targets.attached + left)
         self._actor.climb(targets, rung, self._kill(tracked, targets.everything), tracked.session.scope)
+
+    def drop_tickets(self, tracked: Tracked) -> None:
+        """What spares the user a password (sudo's tickets) goes; no failure of that stops anything."""
+        for problem in self._actor.drop_tickets(tracked.session.user, tracked.session.uid):
+            who = plain(tracked.session.user)
+            self._journal.note(Priority.WARNING, f"a ticket of {who} is not removed: {plain(problem)}, ignoring")
 
     def _kill(self, tracked: Tracked, held: Collection[ProcessId]) -> Kill:
         """How much is to end; never another's login, which came in through an sshd that this session had started.

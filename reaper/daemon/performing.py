@@ -54,6 +54,7 @@ class Performer:
             return ""
         if isinstance(act, Lock):
             self._messenger.forget(key)
+            self._endings.drop_tickets(tracked)
             self._locks.begin(tracked, policy_id, why, now)
             return ""
         if act.rung is Rung.HANGUP:

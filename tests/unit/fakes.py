@@ -31,6 +31,7 @@ from reaper.decide.model import (
 from reaper.decide.policy import BUILT_IN, Kill, Limits, Origin, Policy
 from reaper.errors import ReaperError
 from reaper.sense.host import Discovery
+from tests.unit.locked import FakeLocker, FakeLocks
 from tests.unit.simulated import SECOND, Clock, FakeTty
 from tests.unit.surroundings import FakeSurroundings
 
@@ -114,11 +115,12 @@ class FakeLogin:
         return [each for each in (self.leader, *self.survivors, *self.processes) if each.is_alive]
 
 
-class FakeHost(FakeSurroundings):
+class FakeHost(FakeSurroundings, FakeLocks):
     """A host of as many logins as a test wants."""
 
     def __init__(self) -> None:
-        super().__init__()
+        FakeSurroundings.__init__(self)
+        FakeLocks.__init__(self)
         self.time = Clock()
         self.logins: dict[SessionKey, FakeLogin] = {}
         self.strangers: dict[str, FakeTty] = {}  # inner ptys: tmux's, screen's
@@ -302,18 +304,19 @@ class FakeHost(FakeSurroundings):
         return self.groups.get(user)
 
 
-class FakeActor:
+class FakeActor(FakeLocker):
     """Acts on a FakeHost, and remembers it."""
 
     def __init__(self, host: FakeHost) -> None:
+        super().__init__(host)
         self._host = host
         self.climbs: list[tuple[Rung, Kill, str]] = []
         self.removed: list[SessionKey] = []
         self.removed_marks: list[ProcessId] = []
         self.states: list[tuple[str, int]] = []  # each with how many rungs had been climbed by then
         self.state_trouble: OSError | None = None
-        self.locked: list[str] = []
-        self.lock_trouble: ReaperError | None = None
+        self.dropped: list[tuple[str, int, int]] = []  # whose tickets, and how many rungs had been climbed by then
+        self.ticket_trouble: list[str] = []
 
     def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
         tty = self._host.ttys.get(terminal)
@@ -324,10 +327,9 @@ class FakeActor:
         tty.shown.append(text)
         return Delivery.DELIVERED
 
-    def lock(self, session_id: str) -> None:
-        if self.lock_trouble is not None:
-            raise self.lock_trouble
-        self.locked.append(session_id)
+    def drop_tickets(self, user: str, uid: int) -> list[str]:
+        self.dropped.append((user, uid, len(self.climbs)))
+        return self.ticket_trouble
 
     def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
         self.climbs.append((rung, kill, scope))

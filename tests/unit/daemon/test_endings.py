@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reaper.decide.lifecycle import Rung
 from reaper.decide.model import SessionKey, Usage
-from reaper.decide.policy import Brake, Kill
+from reaper.decide.policy import Action, Brake, Kill
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import CONT, KILL, TERM, FakeTty, make_limits, make_policy
@@ -205,3 +205,33 @@ def test_what_another_logged_in_through_is_spared():
         bench.host.login(100, "pts/1").is_shared = is_shared
         bench.run(75)
         assert {each for _, each, _ in bench.actor.climbs} == {kill}
+
+
+# What spares its user a password.
+
+
+def test_the_users_tickets_go_before_the_first_rung(bench):
+    """Once: a person who has logged in anew while the rest of the old session ends keeps what they get by then."""
+    login = bench.host.login(100, "pts/1")
+    login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
+    bench.run(120)
+    assert [rung for rung, _, _ in bench.actor.climbs] == [Rung.HANGUP, Rung.TERM, Rung.KILL]
+    assert bench.actor.dropped == [("alice", 1000, 0)]
+
+
+def test_who_is_only_observed_keeps_their_tickets(bench):
+    bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
+    bench.host.login(100, "pts/1")
+    bench.run(120)
+    assert "observed" in bench.words()
+    assert bench.actor.dropped == []
+
+
+def test_a_ticket_that_stays_is_told_and_stops_nothing(bench):
+    bench.actor.ticket_trouble = ["/run/sudo/ts: others than root may change \x1bsudo"]
+    bench.host.login(100, "pts/1")
+    bench.run(120)
+    assert bench.words()[-1] == "terminated"
+    assert bench.warnings() == [
+        "a ticket of alice is not removed: /run/sudo/ts: others than root may change \\x1bsudo, ignoring"
+    ]

@@ -1,0 +1,74 @@
+"""Locks in the daemon's surroundings: reaper-lock, as FakeHost and FakeActor have it, does what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from reaper.decide.locking import LockOrder, LockState, Stage
+from reaper.decide.model import ProcessId, Session, SessionKey
+from reaper.errors import ReaperError
+
+KEEPER = ProcessId(4711, 4711)
+
+
+class FakeLocks:
+    """The part of FakeHost that answers for locks, and what reaper-lock has written by now."""
+
+    def __init__(self) -> None:
+        self.obstacles: dict[SessionKey, str] = {}
+        self.lock_states: dict[str, LockState] = {}
+        self.hints: dict[str, bool | None] = {}
+        self.running = {KEEPER}
+
+    # What a test does to it.
+
+    def keep(self, session: Session, stage: Stage, since_usec: int, why: str = "") -> None:
+        """reaper-lock says how far a lock is."""
+        self.lock_states[session.name] = LockState(stage, since_usec, 0, why, KEEPER)
+
+    # What the daemon asks it.
+
+    def lock_obstacle(self, session: Session, names: Collection[str]) -> str:
+        return self.obstacles.get(session.key, "" if names else "it has no terminal")
+
+    def read_lock(self, session: Session) -> LockState | None:
+        return self.lock_states.get(session.name)
+
+    def read_locked_hint(self, session: Session) -> bool | None:
+        return self.hints.get(session.session_id)
+
+    def is_running(self, process: ProcessId) -> bool:
+        return process in self.running
+
+
+class FakeLocker:
+    """The part of FakeActor that locks."""
+
+    def __init__(self, host: FakeLocks) -> None:
+        self._locks = host
+        self.locked: list[str] = []
+        self.lock_trouble: ReaperError | None = None
+        self.orders: dict[str, LockOrder] = {}
+        self.started: list[str] = []
+        self.ended_locks: list[str] = []
+
+    def lock(self, session_id: str) -> None:
+        if self.lock_trouble is not None:
+            raise self.lock_trouble
+        self.locked.append(session_id)
+
+    def lock_terminals(self, name: str, order: LockOrder) -> None:
+        if self.lock_trouble is not None:
+            raise self.lock_trouble
+        self.orders[name] = order
+        self._locks.lock_states.pop(name, None)
+
+    def start_keeper(self, name: str) -> None:
+        self.started.append(name)
+
+    def end_lock(self, name: str) -> None:
+        self.ended_locks.append(name)
+
+    def forget_lock(self, name: str) -> None:
+        self.orders.pop(name, None)
+        self._locks.lock_states.pop(name, None)
