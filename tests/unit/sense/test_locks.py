@@ -11,6 +11,7 @@ import pytest
 
 from reaper.decide import pamstack
 from reaper.decide.locking import LockOrder, LockState, Stage, encode_order, encode_state
+from reaper.decide.model import ProcessId
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 from reaper.sense import locks
@@ -211,7 +212,7 @@ def test_a_stack_that_includes_itself_is_no_end():
 
 
 ORDER = LockOrder(make_session(100), "locked", {"session": "100"}, 5, None)
-STATE = LockState(Stage.LOCKED, 7, 2, "")
+STATE = LockState(Stage.LOCKED, 7, 2, "", ProcessId(4711, 17))
 
 
 @pytest.fixture
