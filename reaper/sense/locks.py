@@ -39,17 +39,17 @@ class Shadow(NamedTuple):
 
 def read_order(name: str, directory: str = DIRECTORY) -> LockOrder | None:
     """The order of a session's lock; None where there is none. Raises ReaperError where it is broken."""
-    text = _read_own(name, directory, "order")
+    text = read_text(name, directory, "order")
     return None if text is None else locking.decode_order(text)
 
 
 def read_state(name: str, directory: str = DIRECTORY) -> LockState | None:
     """What has become of a session's lock; None where nothing is told yet. Raises ReaperError where it is broken."""
-    text = _read_own(name, directory, "state")
+    text = read_text(name, directory, "state")
     return None if text is None else locking.decode_state(text)[0]
 
 
-def _read_own(name: str, directory: str, file: str) -> str | None:
+def read_text(name: str, directory: str, file: str) -> str | None:
     """A file of a lock's directory, if root and nobody else can have written it."""
     if not locking.is_name(name):
         return None

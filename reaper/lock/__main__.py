@@ -1,0 +1,41 @@
+"""reaper-lock NAME: holds the lock of one session. Started by systemd, as reaper-lock@NAME.service; see reaper(7)."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+from reaper.decide import locking
+from reaper.errors import ReaperError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs until the lock is over. Returns the exit status: 0, 1 for failure (and systemd starts it anew), 2 usage."""
+    names = list(sys.argv[1:] if arguments is None else arguments)
+    if len(names) != 1 or not locking.is_name(names[0]):
+        print("usage: reaper-lock NAME (systemd starts it, where reaperd orders a lock)", file=sys.stderr)
+        return 2
+    try:
+        return _keep(names[0])
+    except ReaperError as error:
+        print(f"reaper-lock: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+
+
+def _keep(name: str) -> int:
+    from reaper.act.journal import Journal
+    from reaper.lock.keeper import Keeper
+    from reaper.lock.store import Store
+    from reaper.sense.host import Host
+
+    keeper = Keeper(Store(name), Host(), Journal())
+    keeper.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

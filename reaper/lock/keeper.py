@@ -1,0 +1,307 @@
+"""The keeper of one lock: takes the terminals of a session, lets its person in, and gives everything back.
+
+A loop of one thread, that wakes for a process that asks (prompt), for a signal, and about once a second to look for
+terminals and holders that are new. Every step is written to the state before it is taken, so that a keeper that was
+killed is followed by one that goes on where it was: locked stays locked, and what was being given back is given back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+from collections.abc import Collection
+
+from reaper.act.journal import Journal
+from reaper.act.terminate import send
+from reaper.decide import lockreport
+from reaper.decide.events import Priority
+from reaper.decide.locking import MAX_FAILURES, LockState, Stage
+from reaper.decide.model import ProcessId
+from reaper.errors import ReaperError
+from reaper.lock import prompt
+from reaper.lock.conversation import Outcome
+from reaper.lock.freezer import Freezer
+from reaper.lock.holders import holders
+from reaper.lock.store import Store
+from reaper.lock.taken import Taken
+from reaper.sense import processes
+from reaper.sense.host import Host
+
+SERVICE = "reaper"
+LOOK_MS = 1000
+# How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
+STOP_MS = 2000
+# How long a session that is hung up gets to end by itself, before what is in front of its terminals is killed.
+END_MS = 3000
+# How long a program gets between two sizes of its terminal, to see the first.
+REDRAW_MS = 150
+_ROUNDS = 20
+
+
+class Keeper:
+    """Holds one lock, from run() to its end. Times are microseconds since boot."""
+
+    def __init__(self, store: Store, host: Host, journal: Journal) -> None:
+        self._store, self._host, self._journal = store, host, journal
+        self._order = store.read_order()
+        self._session = self._order.session
+        self._freezer = Freezer(self._session.scope)
+        self._taken: dict[str, Taken] = {}
+        self._origins: dict[ProcessId, str] = {}
+        ticks = processes.start_ticks(os.getpid())
+        assert ticks is not None
+        me = ProcessId(os.getpid(), ticks)
+        self._state = LockState(Stage.LOCKING, self._now(), 0, "", me)
+        self._me = me
+        self._last = ""  # why the last attempt failed
+        self._wakeup, self._wakeup_writer = socket.socketpair()
+        self._is_stopped = False
+
+    def run(self) -> None:
+        """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over."""
+        self._catch_signals()
+        known = self._store.read_state()
+        if known is not None:
+            self._take_over(*known)
+        if self._state.stage is Stage.LOCKING:
+            self._establish(is_new=known is None)
+        while self._state.stage in (Stage.LOCKED, Stage.REFUSED):
+            self._look()
+            if self._state.stage not in (Stage.LOCKED, Stage.REFUSED):
+                break
+            self._wait(LOOK_MS)
+            if self._is_stopped or not self._host.is_alive(self._session):
+                self._end()
+                return
+        if self._state.stage is Stage.UNLOCKING:
+            self._give_back()
+
+    # The beginning.
+
+    def _catch_signals(self) -> None:
+        self._wakeup.setblocking(False)
+        self._wakeup_writer.setblocking(False)
+        signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._is_stopped = True
+
+    def _take_over(self, state: LockState, document: dict[str, object]) -> None:
+        """Goes on from where another keeper was killed."""
+        self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._me)
+        origins = document.get("origins")
+        assert isinstance(origins, list)
+        self._origins = {ProcessId(pid, ticks): group for pid, ticks, group in origins}
+        lines = document.get("lines")
+        assert isinstance(lines, list)
+        for value in lines:
+            taken = Taken.from_plain(value)
+            with contextlib.suppress(ReaperError):  # it has hung up meanwhile
+                taken.open()
+                self._taken[taken.name] = taken
+        if state.stage in (Stage.LOCKING, Stage.LOCKED, Stage.REFUSED):
+            self._journal.note(Priority.WARNING, f"the lock of session {self._session.name} is established anew")
+        self._save()
+
+    def _establish(self, *, is_new: bool) -> None:
+        """Locks. What stands in the way ends in FAILED, with everything as it was."""
+        if is_new:
+            self._save()
+        try:
+            self._freezer.make()
+            prompt.load()
+            self._look()
+            if not self._taken:
+                raise ReaperError("no-terminal", "it has no terminal")
+            if self._is_stopped:
+                raise ReaperError("stopped", "reaper-lock was stopped")
+        except (ReaperError, OSError) as error:
+            message = error.message if isinstance(error, ReaperError) else str(error)
+            self._restore()
+            self._move_on(Stage.FAILED, message)
+            return
+        self._move_on(Stage.LOCKED)
+        self._journal.send(lockreport.locked(self._order, sorted(self._taken)))
+
+    # While it is locked.
+
+    def _look(self) -> None:
+        """Takes what has come to the session, lets go of what has gone, and sees to it that each terminal asks."""
+        for taken in [each for each in self._taken.values() if each.is_gone()]:
+            self._drop(taken)
+        names = self._host.terminal_names(self._session)
+        for name in sorted(names - self._taken.keys()):
+            with contextlib.suppress(ReaperError):  # gone at once
+                self._taken[name] = Taken.found(name)
+        self._freeze()
+        for taken in list(self._taken.values()):
+            self._hold(taken)
+        if self._state.stage is Stage.LOCKED:
+            for taken in self._taken.values():
+                self._ask(taken)
+
+    def _hold(self, taken: Taken) -> None:
+        """Takes a terminal whose readers are frozen; one that is held already stays as it is."""
+        if taken.is_held:
+            return
+        try:
+            taken.drain()
+            self._save()  # before it is raw: a successor must know what it was like, and what was typed ahead
+            taken.hold()
+            self._freeze()  # who opened it until just now
+            taken.survey()
+            self._save()
+            taken.cover()
+        except ReaperError:
+            self._drop(taken)
+
+    def _freeze(self) -> None:
+        """Stops every holder of the terminals; each round finds what was born in the one before."""
+        for _ in range(_ROUNDS):
+            found = self._holders()
+            members = set(self._freezer.members())
+            new = {each: self._freezer.origin(each) for each in found if each not in members}
+            fresh = {each: group for each, group in new.items() if group is not None}
+            if not fresh:
+                break
+            self._origins.update(fresh)
+            self._save()
+            for process in fresh:
+                self._freezer.add(process)
+        poll = select.poll()
+        for _ in range(STOP_MS // 10):
+            if self._freezer.is_frozen():
+                return
+            poll.poll(10)
+
+    def _holders(self) -> list[ProcessId]:
+        return holders(self._session, self._taken.keys(), self._host.everything(self._session))
+
+    def _drop(self, taken: Taken) -> None:
+        """A terminal has hung up: what was attached to it alone wakes, and finds that out."""
+        taken.close()
+        del self._taken[taken.name]
+        still = set(self._holders())
+        for process in self._freezer.members():
+            if process not in still:
+                self._freezer.let_go(process, self._origins.pop(process, self._session.scope))
+        self._save()
+
+    def _ask(self, taken: Taken) -> None:
+        if not taken.is_asking:
+            taken.ask(self._order, self._host_name(), self._state.failures, self._last)
+
+    def _wait(self, timeout_ms: int) -> None:
+        """Until an attempt is over, a terminal hangs up, a signal comes, or it is time to look again."""
+        poll = select.poll()
+        poll.register(self._wakeup, select.POLLIN)
+        asking = {taken.child_fd: taken for taken in self._taken.values() if taken.is_asking}
+        for fd in asking:
+            poll.register(fd, select.POLLIN)
+        for taken in self._taken.values():
+            poll.register(taken.fd, 0)
+        for fd, _ in poll.poll(timeout_ms):
+            if fd == self._wakeup.fileno():
+                self._wakeup.recv(64)
+            elif fd in asking:
+                self._hear(asking[fd])
+
+    def _hear(self, taken: Taken) -> None:
+        outcome = taken.outcome()
+        if outcome is None or self._state.stage is not Stage.LOCKED:
+            return
+        if outcome.ok:
+            self._unlock(taken)
+        elif outcome.is_answered and outcome.phase != "gone":
+            self._refuse(taken, outcome)
+        else:
+            self._last = ""
+
+    def _refuse(self, taken: Taken, outcome: Outcome) -> None:
+        """An attempt has failed."""
+        self._last = outcome.why
+        failures = self._state.failures + 1
+        self._state = LockState(Stage.LOCKED, self._state.since_usec, failures, "", self._me)
+        self._save()
+        self._journal.send(lockreport.unlock_failed(self._order, taken.name, failures, outcome.why))
+        if failures >= MAX_FAILURES:
+            for each in self._taken.values():
+                each.stop_asking()
+                each.tell("Too many attempts have failed. This session ends.")
+            self._move_on(Stage.REFUSED, f"{failures} attempts to unlock it failed")
+
+    # The end.
+
+    def _unlock(self, taken: Taken) -> None:
+        self._move_on(Stage.UNLOCKING)
+        self._journal.send(lockreport.unlocked(self._order, taken.name, self._now()))
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self._restore()
+        self._move_on(Stage.UNLOCKED)
+
+    def _restore(self) -> None:
+        """Everything as it was: first the terminals, then who reads them, then what they show."""
+        for taken in list(self._taken.values()):
+            taken.stop_asking()
+            with contextlib.suppress(ReaperError):
+                taken.restore()
+        self._freezer.put_back(self._origins)
+        nudged = []
+        for taken in self._taken.values():
+            with contextlib.suppress(ReaperError):
+                nudged.append((taken, taken.line.nudge()))
+        select.select([], [], [], REDRAW_MS / 1000)
+        for taken, size in nudged:
+            if size is not None:
+                with contextlib.suppress(ReaperError):
+                    taken.line.settle(size)
+        for taken in self._taken.values():
+            taken.close()
+
+    def _end(self) -> None:
+        """The session ends: what is frozen wakes to a hangup, on terminals that are not given back."""
+        if self._state.stage is Stage.LOCKED:
+            self._move_on(Stage.REFUSED, "reaper-lock was stopped")  # whoever comes after this one asks nobody
+        for taken in self._taken.values():
+            taken.stop_asking()
+            taken.tell("This session ends.")
+        send(self._freezer.members(), signal.SIGHUP)
+        send([ProcessId(*self._session.key)], signal.SIGTERM, signal.SIGCONT)
+        front = self._in_front(self._taken.keys())
+        self._freezer.put_back(self._origins)
+        poll = select.poll()
+        for _ in range(END_MS // 50):
+            if not any(map(processes.is_alive, front)):
+                break
+            poll.poll(50)
+        send(front, signal.SIGKILL)
+
+    def _in_front(self, names: Collection[str]) -> list[ProcessId]:
+        found = processes.attached(names, self._host.everything(self._session))
+        return [each.process for each in found if each.in_front]
+
+    # The state.
+
+    def _move_on(self, stage: Stage, why: str = "") -> None:
+        self._state = LockState(stage, self._now(), self._state.failures, why, self._me)
+        self._save()
+
+    def _save(self) -> None:
+        origins = [[*process, group] for process, group in self._origins.items()]
+        self._store.write_state(
+            self._state, lines=[taken.to_plain() for taken in self._taken.values()], origins=origins
+        )
+
+    def _now(self) -> int:
+        return self._host.clock().boot_usec
+
+    @staticmethod
+    def _host_name() -> str:
+        return os.uname().nodename

@@ -1,0 +1,41 @@
+"""The files of one lock: the order that reaperd wrote, and the state, which every change is written to before it is made."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from reaper.decide import locking
+from reaper.decide.locking import LockOrder, LockState
+from reaper.errors import ReaperError
+from reaper.sense import locks
+
+
+class Store:
+    """The directory of a lock, by the name of its session."""
+
+    def __init__(self, name: str, directory: str = locks.DIRECTORY) -> None:
+        self._name, self._directory = name, directory
+
+    def read_order(self) -> LockOrder:
+        """What is to be locked. Raises ReaperError where there is no order, or none that root wrote."""
+        order = locks.read_order(self._name, self._directory)
+        if order is None:
+            raise ReaperError("lock-order", f"there is no order to lock session {self._name}", "use reaperctl lock")
+        return order
+
+    def read_state(self) -> tuple[LockState, dict[str, Any]] | None:
+        """How far an earlier process got, with all that it has set aside; None where this one is the first.
+
+        Raises ReaperError for a state that is broken.
+        """
+        text = locks.read_text(self._name, self._directory, "state")
+        return None if text is None else locking.decode_state(text)
+
+    def write_state(self, state: LockState, **more: Any) -> None:
+        """Replaces the state, whole or not at all. Raises OSError where it cannot."""
+        path = f"{self._directory}/{self._name}/state"
+        fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(locking.encode_state(state, **more))
+        os.rename(f"{path}.new", path)

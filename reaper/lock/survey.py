@@ -1,0 +1,70 @@
+"""What a terminal is found like before anything is drawn on it: its modes as it tells them, and a console's contents."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+
+from reaper.lock.screen import ASK_DEVICE, ASK_MODES, Kind, Modes, Replies, read_replies, tells_modes
+from reaper.sense.terminals import DEV, is_console
+
+# A terminal answers by itself, after one way there and back of the connection; a slow one has a second for it.
+ANSWER_MS = 1000
+_MOST_BYTES = 64 * 1024
+
+
+def kind_of(name: str) -> Kind:
+    """What sort of terminal a name below /dev is."""
+    if name.startswith("pts/"):
+        return Kind.PTY
+    return Kind.CONSOLE if is_console(name) else Kind.SERIAL
+
+
+def survey(fd: int, kind: Kind) -> Modes:
+    """Asks a pty's terminal for its modes; it must be raw, and nobody else read it. What was typed meanwhile is dropped.
+
+    What does not answer in time, or is no pty, has none that are known.
+    """
+    if kind is not Kind.PTY:
+        return Modes()
+    replies = _ask(fd, ASK_DEVICE)
+    if not tells_modes(replies.device):
+        return Modes()
+    return _ask(fd, ASK_MODES).modes
+
+
+def _ask(fd: int, question: bytes) -> Replies:
+    data = b""
+    replies = read_replies(data, Modes())
+    with contextlib.suppress(OSError):  # it is gone, or takes nothing: it has not answered
+        os.write(fd, question)
+        end, poll = time.monotonic() + ANSWER_MS / 1000, select.poll()
+        poll.register(fd, select.POLLIN)
+        while replies.device is None and len(data) < _MOST_BYTES:
+            left_ms = int((end - time.monotonic()) * 1000)
+            if left_ms <= 0 or not poll.poll(left_ms):
+                break
+            data += os.read(fd, 4096)
+            replies = read_replies(data, Modes())
+    return replies
+
+
+def read_contents(name: str) -> bytes:
+    """What a virtual console shows, with its attributes and its cursor (vcs(4)); b"" for any other terminal."""
+    if kind_of(name) is not Kind.CONSOLE:
+        return b""
+    try:
+        with open(f"{DEV}/vcsa{name[len('tty') :]}", "rb", buffering=0) as file:
+            return file.read(_MOST_BYTES)
+    except OSError:
+        return b""
+
+
+def write_contents(name: str, contents: bytes) -> None:
+    """Shows that again; where the console has got another size meanwhile, its program has to draw it anew."""
+    if not contents or read_contents(name)[:2] != contents[:2]:
+        return
+    with contextlib.suppress(OSError), open(f"{DEV}/vcsa{name[len('tty') :]}", "wb", buffering=0) as file:
+        file.write(contents)

@@ -1,0 +1,166 @@
+"""A terminal in the keeper's hands: the line, what its screen showed, and who asks there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from reaper.decide.locking import MAX_FAILURES, LockOrder
+from reaper.errors import ReaperError
+from reaper.lock import prompt, screen
+from reaper.lock.conversation import Outcome
+from reaper.lock.line import Before, Line
+from reaper.lock.screen import Modes
+from reaper.lock.survey import kind_of, read_contents, survey, write_contents
+
+SERVICE = "reaper"
+
+
+class Taken:
+    """One terminal, from when it was found to when it is given back. What it was like is set aside in to_plain()."""
+
+    def __init__(self, name: str, before: Before | None, modes: Modes | None, contents: bytes) -> None:
+        self.name, self.kind = name, kind_of(name)
+        self.is_held = False
+        self._before, self._modes, self._contents = before, modes, contents
+        self._line: Line | None = None
+        self._child: prompt.Child | None = None
+
+    @classmethod
+    def found(cls, name: str) -> Taken:
+        """A terminal that is new here. Raises ReaperError where it is gone."""
+        taken = cls(name, None, None, b"")
+        taken.open()
+        taken._before = taken.line.look()
+        taken._contents = read_contents(name)
+        return taken
+
+    @classmethod
+    def from_plain(cls, value: Any) -> Taken:
+        """One that another keeper had taken. Raises ReaperError for what to_plain() does not write."""
+        try:
+            modes = None if value["modes"] is None else Modes.from_plain(value["modes"])
+            contents = bytes.fromhex(value["contents"])
+            before = Before.from_plain(value["before"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReaperError("lock-state", f"what a terminal showed is broken: {error}") from error
+        return cls(before.name, before, modes, contents)
+
+    def to_plain(self) -> dict[str, Any]:
+        """In JSON's types: all that a keeper after this one needs to put it back."""
+        return {
+            "before": self.before.to_plain(),
+            "modes": None if self._modes is None else self._modes.to_plain(),
+            "contents": self._contents.hex(),
+        }
+
+    def open(self) -> None:
+        """Opens the terminal. Raises ReaperError where it is gone, or is another by now."""
+        self._line = Line(self.name, self._before)
+
+    @property
+    def line(self) -> Line:
+        """The terminal itself."""
+        assert self._line is not None
+        return self._line
+
+    @property
+    def before(self) -> Before:
+        """What it was like."""
+        assert self._before is not None
+        return self._before
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor."""
+        return self.line.fd
+
+    def is_gone(self) -> bool:
+        """Whether it has hung up."""
+        return self.line.is_gone()
+
+    def drain(self) -> None:
+        """Sets aside what was typed ahead. Who else reads it must be frozen."""
+        self._before = self.line.drain(self.before)
+
+    def hold(self) -> None:
+        """Makes it ours alone."""
+        self.line.take(self.before)
+        self.is_held = True
+
+    def survey(self) -> None:
+        """Asks the terminal for its modes, unless a keeper before this one did: what it finds now would be our own."""
+        if self._modes is None:
+            self._modes = survey(self.fd, self.kind)
+            self._is_set_aside = False
+
+    def cover(self) -> None:
+        """Sets aside what it shows."""
+        self._write(screen.set_aside(self._modes or Modes(), self.kind))
+
+    # Who asks.
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether an attempt is under way."""
+        return self._child is not None
+
+    @property
+    def child_fd(self) -> int:
+        """What is readable when the attempt is over."""
+        assert self._child is not None
+        return self._child.fd
+
+    def ask(self, order: LockOrder, host: str, failures: int, last: str) -> None:
+        """Starts an attempt."""
+        session = order.session
+        ask = prompt.Ask(
+            user=session.user,
+            service=SERVICE,
+            tty=f"/dev/{self.name}",
+            rhost=session.remote,
+            heading=order.heading,
+            host=host,
+            failures=failures,
+            most=MAX_FAILURES,
+            kind=self.kind,
+            last=last,
+        )
+        self._child = prompt.start(self.fd, ask)
+
+    def outcome(self) -> Outcome | None:
+        """What became of the attempt; None while it lasts."""
+        outcome = None if self._child is None else self._child.outcome()
+        if outcome is not None:
+            self._child = None
+        return outcome
+
+    def stop_asking(self) -> None:
+        """Breaks off an attempt that is under way."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
+    def tell(self, text: str) -> None:
+        """Shows a line in place of the prompt."""
+        self._write(f"\r\n{text}\r\n".encode())
+
+    # Its end here.
+
+    def restore(self) -> None:
+        """Gives the terminal back as it was. Raises ReaperError where it is gone."""
+        if self._modes is not None:
+            self._write(screen.bring_back(self._modes, self.kind))
+            write_contents(self.name, self._contents)
+        self.line.restore(self.before)
+
+    def close(self) -> None:
+        """Lets go of it."""
+        self.stop_asking()
+        self.line.close()
+
+    def _write(self, data: bytes) -> None:
+        """What the terminal does not take at once it does not get: nothing here may wait for it."""
+        with contextlib.suppress(OSError):
+            os.write(self.fd, data)
