@@ -29,6 +29,7 @@ class Stat(NamedTuple):
     tpgid: int
     cpu_ticks: int  # utime + stime
     reaped_cpu_ticks: int  # cutime + cstime
+    threads: int
     starttime: int
     rss_pages: int
 
@@ -55,19 +56,24 @@ def parse_stat(text: str) -> Stat:
         tpgid=number[4],
         cpu_ticks=number[10] + number[11],
         reaped_cpu_ticks=number[12] + number[13],
+        threads=number[16],
         starttime=number[18],
         rss_pages=number[20],
     )
 
 
 def read_stat(pid: int) -> Stat | None:
-    """What the kernel says of a process, or None where there is none (any more), or only a zombie of it."""
+    """What the kernel says of a process, or None where there is none (any more), or only a zombie of it.
+
+    One whose first thread has ended while others run on (pthread_exit(3) in main) is shown as a zombie, and is none:
+    its other threads hold what it had open, and do as they like.
+    """
     try:
         with open(f"{PROC}/{pid}/stat", "rb") as file:
             stat = parse_stat(file.read().decode("utf-8", "replace"))
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if stat.state in "ZX" else stat
+    return None if stat.state in "ZX" and stat.threads < 2 else stat
 
 
 def read_program(pid: int) -> str | None:

@@ -143,19 +143,10 @@ def test_a_hostile_comm_changes_no_other_field(comm, numbers, state):
     """A process chooses its comm: spaces, parentheses, line feeds, a whole stat line."""
     stat = parse_stat(f"42 ({comm}) {state} {' '.join(map(str, numbers))}\n")
     assert stat == Stat(
-        pid=42,
-        comm=comm,
-        state=state,
-        ppid=numbers[0],
-        pgrp=numbers[1],
-        session=numbers[2],
-        tty_nr=numbers[3],
-        tpgid=numbers[4],
-        cpu_ticks=numbers[10] + numbers[11],
-        reaped_cpu_ticks=numbers[12] + numbers[13],
-        starttime=numbers[18],
-        rss_pages=numbers[20],
-    )
+        pid=42, comm=comm, state=state, ppid=numbers[0], pgrp=numbers[1], session=numbers[2], tty_nr=numbers[3],
+        tpgid=numbers[4], cpu_ticks=numbers[10] + numbers[11], reaped_cpu_ticks=numbers[12] + numbers[13],
+        threads=numbers[16], starttime=numbers[18], rss_pages=numbers[20],
+    )  # fmt: skip
 
 
 # The saved state.
