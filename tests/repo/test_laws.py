@@ -28,6 +28,9 @@ LAYERS = {
     "reaper.decide": ("reaper.decide", "reaper.errors"),
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
+    # The program that holds a locked session. Of `act` its keeper alone has something: the journal.
+    "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
+    "reaper.lock": ("reaper.lock", "reaper.sense", "reaper.decide", *LEAVES),
     # The checks are pure, as `decide` is; what they are about is read by `look`, with `sense`'s trust in files.
     "reaper.doctor.look": ("reaper.doctor", "reaper.control.client", "reaper.decide", "reaper.sense.policyfiles",
                            *LEAVES),
@@ -55,6 +58,8 @@ JOINERS = {
     # and of the daemon itself.
     "reaper/service.py": ("reaper.act.journal",),
     "reaper/answers.py": ("reaper.act.journal",),
+    # Tells of what became of a lock, where it happens.
+    "reaper/lock/keeper.py": ("reaper.act.journal",),
     # Builds the three and hands them to each other; what they do is not its business (see the test).
     "reaper/__main__.py": ("reaper.act.actor", "reaper.act.journal"),
 }

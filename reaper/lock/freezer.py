@@ -1,0 +1,180 @@
+"""What is attached to the locked terminals stops, in a cgroup of root's that no signal of the person's wakes.
+
+A SIGSTOP would be undone by any SIGCONT of the same user's. A process in a frozen cgroup (cgroup v2, cgroup.freeze)
+acts on no signal but SIGKILL until it is thawed (tests/host/test_lock_parts.py). All of them go to one group,
+`reaper-lock` below the session's scope, and not each to a child of its own group: what is below user@UID.service is
+delegated to the user, who could move them out again. A process that is moved out goes on at once.
+
+Nothing here decides who is frozen (see holders), and nothing is remembered here: where each came from is the caller's
+to keep, so that it is known after a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Mapping
+
+from reaper import procfs
+from reaper.decide.model import ProcessId
+from reaper.errors import ReaperError
+from reaper.sense.processes import CGROUP, start_ticks
+
+GROUP = "reaper-lock"
+_SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
+# What moves a member out takes its later children with it, so two rounds do; more are for what was born in between.
+_ROUNDS = 100
+
+
+class Freezer:
+    """The group of one session's frozen processes; `scope` is that of the session, below the cgroup mount."""
+
+    def __init__(self, scope: str, mount: str = CGROUP) -> None:
+        self._scope, self._mount = scope, mount
+        self._path = f"{scope}/{GROUP}"
+
+    def make(self) -> None:
+        """Makes the group, frozen, so that whatever comes in stops at once. Does nothing where it is made already.
+
+        Raises ReaperError ("cannot-freeze") where there is none to be had: no cgroup v2, no scope, an old kernel.
+        """
+        if not _SCOPE.fullmatch(self._scope) or ".." in self._scope.split("/"):
+            raise ReaperError("cannot-freeze", "the session has no scope of its own", "see loginctl session-status")
+        if not os.path.exists(f"{self._mount}/cgroup.controllers"):
+            hint = "boot with systemd.unified_cgroup_hierarchy=1"
+            raise ReaperError("cannot-freeze", f"there is no cgroup v2 at {self._mount}", hint)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._mount + self._path, 0o755)
+        except OSError as error:
+            raise ReaperError("cannot-freeze", f"no cgroup in {self._scope}: {error.strerror}") from error
+        try:
+            _write(f"{self._mount}{self._path}/cgroup.freeze", "1")
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._mount + self._path)
+            hint = "cgroup.freeze is there from Linux 5.2 on" if error.errno == errno.ENOENT else ""
+            raise ReaperError("cannot-freeze", f"{self._scope} cannot be frozen: {error.strerror}", hint) from error
+
+    def origin(self, process: ProcessId) -> str | None:
+        """The cgroup that add() would take a process from; None where it is gone, or in already.
+
+        For who must have it written down before anything changes.
+        """
+        group = _group_of(process.pid)
+        is_there = start_ticks(process.pid) == process.start_ticks  # after the other: so that was the same process
+        return group if is_there and group != self._path else None
+
+    def add(self, process: ProcessId) -> str | None:
+        """Moves a process in, where it stops; returns the cgroup that it came from, as a path below the mount.
+
+        None where it is gone, or in already. Raises ReaperError ("cannot-freeze") where the kernel does not take it.
+        """
+        origin = self.origin(process)
+        if origin is None:
+            return None
+        try:
+            _write(f"{self._mount}{self._path}/cgroup.procs", str(process.pid))
+        except OSError as error:
+            if error.errno == errno.ESRCH or start_ticks(process.pid) != process.start_ticks:
+                return None
+            raise ReaperError("cannot-freeze", f"process {process.pid} cannot be moved: {error.strerror}") from error
+        now = procfs.read_stat(process.pid)
+        if now is not None and now.starttime != process.start_ticks:
+            # It ended, and its pid went to a stranger, who was born where its parent is.
+            self._move(process.pid, _group_of(now.ppid) or self._scope)
+        return origin if now is not None and now.starttime == process.start_ticks else None
+
+    def members(self) -> list[ProcessId]:
+        """Who is in the group; nobody where there is none."""
+        found = ((pid, start_ticks(pid)) for pid in self._pids())
+        return [ProcessId(pid, ticks) for pid, ticks in found if ticks is not None]
+
+    def is_frozen(self) -> bool:
+        """Whether all members have stopped; so has an empty group. One that waits for a disk stops when it is done."""
+        try:
+            with open(f"{self._mount}{self._path}/cgroup.events", encoding="ascii") as file:
+                return "frozen 1" in file.read().splitlines()
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):
+                return False
+            raise
+
+    def put_back(self, origins: Mapping[ProcessId, str]) -> None:
+        """Moves every member to where it came from, where it goes on, and removes the group.
+
+        Who is not among the `origins`, or whose group is gone or takes nobody any more, goes to the scope. May be done
+        again after it was interrupted, and then does the rest. Raises ReaperError ("cannot-thaw") where the group does
+        not become empty; all in it are thawed then.
+        """
+        for _ in range(_ROUNDS):
+            pids = self._pids()
+            for pid in pids:
+                ticks = start_ticks(pid)
+                origin = origins.get(ProcessId(pid, ticks)) if ticks is not None else None
+                self._move(pid, self._scope if origin in (None, self._path) else origin or "/")
+            if not pids and self._is_removed():
+                return
+        self.thaw()
+        raise ReaperError("cannot-thaw", f"{self._path} does not become empty")
+
+    def thaw(self) -> None:
+        """Has every member go on, where it is. Does nothing where there is no group."""
+        try:
+            _write(f"{self._mount}{self._path}/cgroup.freeze", "0")
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENODEV):
+                raise
+
+    def _pids(self) -> list[int]:
+        """A process that moves while the list is read may be in it twice (cgroup-v2.rst)."""
+        try:
+            with open(f"{self._mount}{self._path}/cgroup.procs", encoding="ascii") as file:
+                return [pid for pid in dict.fromkeys(int(line) for line in file) if pid > 0]
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):
+                return []
+            raise
+
+    def _move(self, pid: int, group: str) -> None:
+        """Out of the group; a process that has ended, and a place that is gone, is no error."""
+        if not self._is_taken(pid, group):
+            self._is_taken(pid, self._scope)
+
+    def _is_taken(self, pid: int, group: str) -> bool:
+        try:
+            _write(f"{self._mount}{group}/cgroup.procs", str(pid))
+        except OSError as error:
+            return error.errno == errno.ESRCH
+        return True
+
+    def _is_removed(self) -> bool:
+        try:
+            os.rmdir(self._mount + self._path)
+        except OSError as error:
+            return error.errno in (errno.ENOENT, errno.ENODEV)  # else somebody is in it still
+        return True
+
+
+def _group_of(pid: int) -> str | None:
+    """The cgroup (v2) that a process is in; None where it is gone.
+
+    Its name is of the user's choice below user@UID.service, but has no line feed: the kernel takes none.
+    """
+    try:
+        with open(f"{procfs.PROC}/{pid}/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            lines = file.read().split("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return next((line[len("0::") :] for line in lines if line.startswith("0::")), None)
+
+
+def _write(path: str, text: str) -> None:
+    """Writes to a file that is there, in one go, as the kernel's want it. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode("ascii"))
+    finally:
+        os.close(fd)

@@ -1,0 +1,95 @@
+"""A /proc and a cgroup hierarchy of the test's own making, in which processes can be moved."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from reaper.decide.model import ProcessId
+from reaper.lock import freezer
+from reaper.lock.freezer import Freezer
+from tests.unit.sense.trees import Tree
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch) -> Tree:
+    return Tree(tmp_path, monkeypatch)
+
+
+class Cgroups:
+    """Does what the kernel does when one of its files is written to, and refuses what it is told to."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.mount = str(tree.directory / "cgroup")
+        self.scope = tree.scope("3")
+        self.path = f"{self.scope}/reaper-lock"
+        self.freezer = Freezer(self.scope, self.mount)
+        self.refusals: dict[tuple[str, int], int] = {}
+        with open(f"{self.mount}/cgroup.controllers", "w", encoding="ascii"):
+            pass
+
+    def make(self) -> None:
+        """The kernel makes the files of a group with it."""
+        os.mkdir(self.mount + self.path)
+        for name in ("cgroup.freeze", "cgroup.procs"):
+            self.tree.write_scope(self.path, name, "")
+        self.freezer.make()
+
+    def add(self, pid: int, group: str) -> ProcessId:
+        os.makedirs(self.mount + group, exist_ok=True)
+        return self.tree.add(pid, scope=group)
+
+    def where(self, pid: int) -> str:
+        return (self.tree.directory / "proc" / str(pid) / "cgroup").read_text().split("0::")[1].strip()
+
+    def pids(self, group: str) -> list[int]:
+        try:
+            with open(f"{self.mount}{group}/cgroup.procs", encoding="ascii") as file:
+                return [int(line) for line in file]
+        except FileNotFoundError:
+            return []
+
+    def write(self, path: str, text: str) -> None:
+        """In place of freezer._write()."""
+        group, _, name = path[len(self.mount) :].rpartition("/")
+        if not os.path.isdir(self.mount + group):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        if name != "cgroup.procs":
+            self.tree.write_scope(group, name, text)
+            return
+        pid = int(text)
+        if (group, pid) in self.refusals:
+            number = self.refusals[group, pid]
+            raise OSError(number, os.strerror(number))
+        entry = self.tree.directory / "proc" / text
+        if not entry.exists():
+            raise ProcessLookupError(errno.ESRCH, "No such process")
+        old = self.where(pid)
+        self.tree.write_scope(old, "cgroup.procs", "".join(f"{each}\n" for each in self.pids(old) if each != pid))
+        self.tree.write_scope(group, "cgroup.procs", "".join(f"{each}\n" for each in [*self.pids(group), pid]))
+        (entry / "cgroup").write_text(f"0::{group}\n")
+
+    def rmdir(self, path: str) -> None:
+        """In place of os.rmdir()."""
+        group = path[len(self.mount) :]
+        if not os.path.isdir(path):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        if self.pids(group):
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        for name in os.listdir(path):
+            os.unlink(f"{path}/{name}")
+        _rmdir(path)
+
+
+_rmdir = os.rmdir
+
+
+@pytest.fixture
+def cgroups(tree, monkeypatch) -> Cgroups:
+    cgroups = Cgroups(tree)
+    monkeypatch.setattr(freezer, "_write", cgroups.write)
+    monkeypatch.setattr(freezer.os, "rmdir", cgroups.rmdir)
+    return cgroups

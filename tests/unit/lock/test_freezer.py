@@ -1,0 +1,141 @@
+"""Who goes into the group of the frozen, and back to where. What freezing does is shown on a booted host."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from reaper.decide.model import ProcessId
+from reaper.errors import ReaperError
+from reaper.lock import freezer
+from reaper.lock.freezer import Freezer
+from tests.unit.sense.trees import START_TICKS
+
+ELSEWHERE = "/user.slice/user-1000.slice/user@1000.service/app.slice/a b.service"
+
+
+def freeze_file(cgroups) -> str:
+    with open(f"{cgroups.mount}{cgroups.path}/cgroup.freeze", encoding="ascii") as file:
+        return file.read()
+
+
+def test_there_and_back(cgroups):
+    cgroups.make()
+    shell, service = cgroups.add(10, cgroups.scope), cgroups.add(11, ELSEWHERE)
+    assert freeze_file(cgroups) == "1"
+    assert cgroups.freezer.origin(shell) == cgroups.scope
+    origins = {each: cgroups.freezer.add(each) for each in (shell, service)}
+    assert origins == {shell: cgroups.scope, service: ELSEWHERE}
+    assert cgroups.freezer.members() == [shell, service]
+    assert [cgroups.freezer.add(each) for each in (shell, service)] == [None, None], "in already"
+    cgroups.freezer.put_back(origins)
+    assert (cgroups.where(10), cgroups.where(11)) == (cgroups.scope, ELSEWHERE)
+    assert not os.path.exists(cgroups.mount + cgroups.path)
+    cgroups.freezer.put_back(origins)
+    assert cgroups.freezer.members() == []
+    cgroups.freezer.thaw()
+
+
+def test_what_was_interrupted_is_finished(cgroups):
+    cgroups.make()
+    origins = dict.fromkeys((cgroups.add(10, ELSEWHERE), cgroups.add(11, ELSEWHERE)), ELSEWHERE)
+    for each in origins:
+        cgroups.freezer.add(each)
+    cgroups.write(f"{cgroups.mount}{ELSEWHERE}/cgroup.procs", "10")
+    cgroups.freezer.make()
+    cgroups.freezer.put_back(origins)
+    assert [cgroups.where(pid) for pid in (10, 11)] == [ELSEWHERE, ELSEWHERE]
+
+
+def test_who_cannot_go_back_goes_to_the_scope(cgroups):
+    """Nobody remembers it, or its group is gone, or takes nobody; and nobody goes back to the group of the frozen."""
+    cgroups.make()
+    processes = [cgroups.add(pid, ELSEWHERE) for pid in range(10, 15)]
+    origins = {each: cgroups.freezer.add(each) or "" for each in processes}
+    del origins[processes[0]]
+    origins[processes[1]] = "/user.slice/gone.service"
+    cgroups.refusals[ELSEWHERE, 12] = errno.EBUSY
+    origins[processes[3]] = cgroups.path
+    cgroups.freezer.put_back(origins)
+    assert [cgroups.where(pid) for pid in range(10, 15)] == [cgroups.scope] * 4 + [ELSEWHERE]
+
+
+def test_another_process_by_that_pid(cgroups, monkeypatch):
+    """It is not moved; and where the pid changed hands in that very moment, it is moved out again."""
+    cgroups.make()
+    assert cgroups.freezer.add(ProcessId(10, START_TICKS)) is None
+    cgroups.add(10, ELSEWHERE)
+    assert cgroups.freezer.add(ProcessId(10, START_TICKS + 1)) is None
+    assert cgroups.where(10) == ELSEWHERE
+    cgroups.add(5, "/system.slice/cron.service")
+    stat = cgroups.tree.directory / "proc/10/stat"
+
+    def write(path: str, text: str) -> None:
+        cgroups.write(path, text)
+        stat.write_text(stat.read_text().replace("S 1 ", "S 5 ").replace(f" {START_TICKS} ", " 99 "))
+
+    monkeypatch.setattr(freezer, "_write", write)
+    assert cgroups.freezer.add(ProcessId(10, START_TICKS)) is None
+    assert cgroups.where(10) == "/system.slice/cron.service"
+
+
+def test_what_the_kernel_does_not_take_is_told(cgroups):
+    cgroups.make()
+    process = cgroups.add(10, ELSEWHERE)
+    cgroups.refusals[cgroups.path, 10] = errno.EINVAL
+    with pytest.raises(ReaperError, match="process 10") as caught:
+        cgroups.freezer.add(process)
+    assert caught.value.problem == "cannot-freeze"
+
+
+def test_a_group_that_does_not_become_empty_is_thawed(cgroups):
+    cgroups.make()
+    process = cgroups.add(10, ELSEWHERE)
+    cgroups.freezer.add(process)
+    cgroups.refusals = {(ELSEWHERE, 10): errno.EBUSY, (cgroups.scope, 10): errno.EBUSY}
+    with pytest.raises(ReaperError) as caught:
+        cgroups.freezer.put_back({process: ELSEWHERE})
+    assert caught.value.problem == "cannot-thaw"
+    assert freeze_file(cgroups) == "0"
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["", "/", "/user.slice", "/system.slice/ssh.service", "/user.slice/../system.slice/session-3.scope",
+     "/user.slice/user-1000.slice/session-3.scope/below", "/user.slice/user-1000.slice/user@1000.service"],
+)  # fmt: skip
+def test_only_in_a_sessions_own_scope(cgroups, scope):
+    os.makedirs(f"{cgroups.mount}/{scope}", exist_ok=True)
+    with pytest.raises(ReaperError, match="no scope of its own"):
+        Freezer(scope, cgroups.mount).make()
+
+
+def test_where_nothing_can_be_frozen(cgroups):
+    with pytest.raises(ReaperError, match=r"no cgroup in /user\.slice"):
+        Freezer("/user.slice/user-1000.slice/session-4.scope", cgroups.mount).make()
+    os.unlink(f"{cgroups.mount}/cgroup.controllers")
+    with pytest.raises(ReaperError, match="no cgroup v2"):
+        cgroups.freezer.make()
+
+
+def test_an_old_kernel_has_no_freezer(cgroups, monkeypatch):
+    def write(path: str, text: str) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(freezer, "_write", write)
+    with pytest.raises(ReaperError, match="cannot be frozen") as caught:
+        cgroups.freezer.make()
+    assert "5.2" in caught.value.hint
+    assert not os.path.exists(cgroups.mount + cgroups.path)
+
+
+@pytest.mark.parametrize(
+    ("events", "is_frozen"), [("populated 1\nfrozen 1\n", True), ("populated 1\nfrozen 0\n", False)]
+)
+def test_when_all_have_stopped(cgroups, events, is_frozen):
+    assert not cgroups.freezer.is_frozen(), "there is no group"
+    cgroups.make()
+    cgroups.tree.write_scope(cgroups.path, "cgroup.events", events)
+    assert cgroups.freezer.is_frozen() is is_frozen
