@@ -1,0 +1,191 @@
+"""Who is to be frozen: what is attached to a terminal, and what else could read there.
+
+A process that has left the terminal (setsid(2)) but keeps a descriptor of it reads what is typed as before, whatever
+the owner and the mode of the terminal say since. A descriptor of /dev/tty does, too: it stays with the terminal that
+was the controlling one when it was opened. So do those of a thread with a table of its own, and of a process whose
+first thread has ended. All of them are looked for among the processes of the user and of the session.
+
+What cannot be seen so: a descriptor that is under way in a socket (unix(7), SCM_RIGHTS), or that is registered with an
+io_uring alone. The manual says it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import re
+import stat
+import struct
+from collections.abc import Collection, Iterable, Iterator
+
+from reaper import procfs
+from reaper.decide.model import ProcessId, Session
+from reaper.sense import connections, processes
+from reaper.sense.terminals import DEV, device_number
+
+_DEV_TTY = os.makedev(5, 0)
+_PIDFD_GETFD = 438  # the same on every architecture, as all that came after Linux 5.1
+_PIDFD_THREAD = os.O_EXCL
+_MACHINES_APART = ("alpha", "mips", "ppc", "sparc")  # in asm/ioctl.h, _IOC_READ
+_TIOCGDEV = 0x40045432 if os.uname().machine.startswith(_MACHINES_APART) else 0x80045432
+_INODE = re.compile(rb"^ino:\s*([0-9]+)$", re.MULTILINE)
+_Nodes = dict[tuple[int, int], int]
+
+
+def holders(session: Session, terminals: Collection[str], held: Iterable[ProcessId]) -> list[ProcessId]:
+    """Every process that reads what is typed on these terminals, or could; `held` is what the session holds.
+
+    Never what carries the connection, another login's sshd, pid 1, or this process and what descends from it. Reads the
+    stat of every process of the host, and the descriptors of those that are the user's or the session's: 5,000 of the
+    former and 50 of the latter took 0.1 s.
+    """
+    nodes, members = _nodes(terminals), set(held)
+    if not nodes:
+        return []
+    found = {each.process for each in processes.attached(terminals, members)}
+    for process in _suspects(session, members) - found:
+        if _has_open(process, nodes, process in members):
+            found.add(process)
+    spared = set(connections.connection_holders(session, members))
+    return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))
+
+
+def _nodes(terminals: Iterable[str]) -> _Nodes:
+    """The inodes of the terminals, with the device numbers: every instance of devpts has a pts/0 by the same number."""
+    found = {}
+    for name in terminals:
+        number = device_number(name)
+        if number is not None:
+            status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
+            found[status.st_dev, status.st_ino] = number
+    return found
+
+
+def _suspects(session: Session, held: set[ProcessId]) -> set[ProcessId]:
+    """What the session holds, and all that is the user's, wherever it runs.
+
+    Of the user's groups all are, whoever they run as: those in a user namespace of theirs do as somebody else. Where
+    root is the user, its services are not: they are the system.
+    """
+    found = held | set(processes.members(f"/user.slice/user-{session.uid}.slice"))
+    if session.uid:
+        known = {process.pid for process in found}
+        for pid in _pids_of(session.uid, known):
+            ticks = processes.start_ticks(pid)
+            if ticks is not None:
+                found.add(ProcessId(pid, ticks))
+    return found
+
+
+def _pids_of(uid: int, known: Collection[int]) -> Iterator[int]:
+    """The processes that run as a user, really, effectively or when they like; /proc/PID of what may not be dumped is
+    root's."""
+    for name in os.listdir(procfs.PROC):
+        if not name.isdigit() or int(name) in known:
+            continue
+        try:
+            owner = os.stat(f"{procfs.PROC}/{name}").st_uid
+        except FileNotFoundError:
+            continue
+        if owner == uid or (not owner and str(uid) in (procfs.read_status(int(name), "Uid") or "").split()):
+            yield int(name)
+
+
+def _has_open(process: ProcessId, nodes: _Nodes, is_held: bool) -> bool:
+    """Whether a thread of a process has one of the terminals open."""
+    pid = process.pid
+    inodes = {inode for _, inode in nodes}
+    for tid in _threads(pid):
+        directory = f"{procfs.PROC}/{pid}/task/{tid}"
+        try:
+            fds = os.listdir(f"{directory}/fd")
+        except OSError:  # gone, or kept from us by a security module
+            continue
+        for fd in fds:
+            try:
+                status = _status(directory, fd, inodes)
+            except OSError:
+                continue
+            if status is None:
+                continue
+            if (status.st_dev, status.st_ino) in nodes:
+                return True
+            if status.st_rdev == _DEV_TTY and stat.S_ISCHR(status.st_mode):
+                number = _terminal_behind(tid, int(fd), tid == pid)
+                if number in nodes.values() or (number is None and (is_held or not _has_terminal(pid))):
+                    return True
+    return False
+
+
+def _threads(pid: int) -> list[int]:
+    """They share a table of descriptors, unless they asked for their own (unshare(2), CLONE_FILES)."""
+    try:
+        return [int(name) for name in os.listdir(f"{procfs.PROC}/{pid}/task")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _status(directory: str, fd: str, inodes: Collection[int]) -> os.stat_result | None:
+    """What a descriptor is of, unless that cannot be a terminal that matters.
+
+    stat(2) on a file of the network may wait for ever. So it is asked only where the inode is one of those wanted,
+    which fdinfo tells without asking the file system (since Linux 5.14).
+    """
+    link = os.readlink(f"{directory}/fd/{fd}")
+    if not link.startswith("/"):  # socket:[1], pipe:[2], anon_inode:inotify
+        return None
+    if not link.endswith("/tty"):
+        with open(f"{directory}/fdinfo/{fd}", "rb", buffering=0) as file:
+            inode = _INODE.search(file.read(4096))
+        if inode and int(inode[1]) not in inodes:
+            return None
+    return os.stat(f"{directory}/fd/{fd}")
+
+
+def _terminal_behind(tid: int, fd: int, is_first: bool) -> int | None:
+    """The number of the terminal that a thread's descriptor of /dev/tty leads to; None where that cannot be told.
+
+    The kernel tells it to who has the descriptor alone (TIOCGDEV), so we take one, of that thread (a pidfd of one that
+    is not the first is to be had from Linux 6.9 on).
+    """
+    try:
+        pidfd = os.pidfd_open(tid, 0 if is_first else _PIDFD_THREAD)
+    except OSError:
+        return None
+    try:
+        own = ctypes.CDLL(None).syscall(_PIDFD_GETFD, pidfd, fd, 0)  # close-on-exec
+    finally:
+        os.close(pidfd)
+    if own < 0:
+        return None
+    try:
+        (number,) = struct.unpack("I", fcntl.ioctl(own, _TIOCGDEV, struct.pack("I", 0)))
+    except OSError:
+        return None
+    finally:
+        os.close(own)
+    return int(number)
+
+
+def _has_terminal(pid: int) -> bool:
+    status = procfs.read_stat(pid)
+    return status is not None and status.tty_nr != 0
+
+
+def _is_ours(pid: int) -> bool:
+    """Pid 1, this process, and what descends from it."""
+    while pid > 1 and pid != os.getpid():
+        status = procfs.read_stat(pid)
+        if status is None or not status.ppid:
+            return False
+        if status.ppid == 1:
+            return pid == os.getpid()
+        pid = status.ppid
+    return True
+
+
+def _is_another_login(pid: int) -> bool:
+    """An sshd that an administrator started by hand has their terminal, and so have those whom it lets in."""
+    status = procfs.read_stat(pid)
+    return status is not None and connections.is_sshd(pid) and connections.is_another_login(status.session)

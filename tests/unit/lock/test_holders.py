@@ -1,0 +1,146 @@
+"""Who is frozen with a terminal, and who never is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import pytest
+
+from reaper.decide.model import ProcessId, SessionKey
+from reaper.lock import holders as module
+from reaper.lock.holders import holders
+from reaper.sense import processes
+from tests.unit.fakes import make_session
+from tests.unit.sense.trees import START_TICKS, Tree
+
+NUMBER = 34816
+SLICE = "/user.slice/user-1000.slice"
+
+
+class Login:
+    """A connection with a shell on its terminal, pts/0, which is a file here; its inode is what counts."""
+
+    def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tree = tree
+        self.dev = tree.directory / "dev"
+        (self.dev / "pts").mkdir(parents=True)
+        for name in ("pts/0", "pts/1", "null"):
+            (self.dev / name).touch()
+        monkeypatch.setattr(module, "DEV", str(self.dev))
+        for each in (module, processes):
+            monkeypatch.setattr(each, "device_number", {"pts/0": NUMBER, "pts/1": NUMBER + 1}.get)
+        self.scope = tree.scope("3")
+        self.leader = tree.add(500, 400, "sshd", self.scope, uid=0)
+        self.carrier = tree.add(501, 500, "sshd", self.scope, session=500)
+        self.shell = tree.add(502, 501, scope=self.scope, tty_nr=NUMBER, tpgid=502)
+        self.session = make_session(500, key=SessionKey(500, START_TICKS), scope=self.scope, uid=1000)
+
+    def open(self, process: ProcessId, name: str, fd: int = 0, tid: int = 0, link: str = "") -> ProcessId:
+        """A descriptor of a process, or of one of its threads."""
+        task = self.tree.directory / f"proc/{process.pid}/task/{tid or process.pid}"
+        for kind in ("fd", "fdinfo"):
+            (task / kind).mkdir(parents=True, exist_ok=True)
+        os.symlink(link or self.dev / name, task / f"fd/{fd}")
+        inode = os.stat(self.dev / name).st_ino
+        (task / f"fdinfo/{fd}").write_text(f"pos:\t0\nflags:\t02\nmnt_id:\t22\nino:\t{inode}\n")
+        return process
+
+    def found(self, terminals: Iterable[str] = ("pts/0",)) -> set[ProcessId]:
+        return set(holders(self.session, list(terminals), processes.members(self.scope)))
+
+
+@pytest.fixture
+def login(tree, monkeypatch) -> Login:
+    return Login(tree, monkeypatch)
+
+
+def test_what_is_attached_but_not_the_connection(login):
+    login.open(login.leader, "pts/0")
+    login.open(login.carrier, "pts/0")
+    elsewhere = login.tree.add(503, 502, session=502, tty_nr=NUMBER, uid=0)
+    login.tree.add(504, 502, scope=login.scope)
+    assert login.found() == {login.shell, elsewhere}
+    assert login.found([]) == login.found(["pts/7"]) == set()
+
+
+def test_what_has_detached_itself_and_could_read(login):
+    """In the scope, elsewhere among the user's groups, in a system service of the user's, and as none of the user's."""
+    reader = login.open(login.tree.add(510, scope=login.scope, uid=7), "pts/0", fd=5)
+    mapped = login.open(login.tree.add(511, scope=f"{make(login, f'{SLICE}/user@1000.service')}", uid=100000), "pts/0")
+    service = login.open(login.tree.add(512), "pts/0")
+    login.open(login.tree.add(513, scope=login.scope), "pts/1")
+    login.open(login.tree.add(514, scope=login.scope), "null", link="socket:[1]")
+    stranger = login.open(login.tree.add(515, uid=1001), "pts/0")
+    os.chown(login.tree.directory / "proc/512", 1000, -1)
+    os.chown(login.tree.directory / "proc/515", 1001, -1)
+    assert login.found() == {login.shell, reader, mapped, service}
+    assert stranger not in login.found()
+
+
+def make(login: Login, group: str) -> str:
+    (login.tree.directory / "cgroup" / group[1:]).mkdir(parents=True, exist_ok=True)
+    return group
+
+
+def test_what_may_not_be_dumped_belongs_to_root_in_proc(login):
+    """And is found by what its status says: here as a saved uid."""
+    hidden = login.open(login.tree.add(510, uid=0), "pts/0")
+    login.tree.write(510, "status", "Name:\ta\nUid:\t0\t0\t1000\t0\n")
+    daemon = login.open(login.tree.add(511, uid=0), "pts/0")
+    assert hidden in login.found()
+    assert daemon not in login.found()
+
+
+def test_a_thread_with_a_table_of_its_own(login):
+    login.open(login.tree.add(510, scope=login.scope), "null")
+    reader = login.open(ProcessId(510, START_TICKS), "pts/0", tid=511)
+    assert reader in login.found()
+
+
+@pytest.mark.parametrize(
+    ("behind", "tty_nr", "is_held", "is_found"),
+    [
+        (NUMBER, 0, True, True),
+        (NUMBER, NUMBER + 1, False, True),
+        (NUMBER + 1, 0, True, False),
+        (None, 0, False, True),
+        (None, NUMBER + 1, True, True),
+        (None, NUMBER + 1, False, False),
+    ],
+)
+def test_what_has_dev_tty_open(login, monkeypatch, behind, tty_nr, is_held, is_found):
+    """It stays with the terminal of the moment when it was opened. Where the kernel does not say which, a process of
+    the session's is meant, or one that has no terminal now: not the shells of the user's other logins."""
+    monkeypatch.setattr(module, "_terminal_behind", lambda tid, fd, is_first: behind)
+    monkeypatch.setattr(module.stat, "S_ISCHR", lambda mode: True)
+    (login.dev / "tty").touch()
+    monkeypatch.setattr(module, "_DEV_TTY", os.stat(login.dev / "tty").st_rdev)
+    group = login.scope if is_held else make(login, f"{SLICE}/session-4.scope")
+    process = login.open(login.tree.add(510, scope=group, tty_nr=tty_nr), "tty", fd=255)
+    assert (process in login.found()) is is_found
+
+
+def test_another_login_is_spared(login):
+    """An administrator runs an sshd by hand on the terminal: who comes in by it stays as they are."""
+    listener = login.tree.add(520, 502, "sshd", login.scope, session=502, pgrp=520, tty_nr=NUMBER, uid=0)
+    monitor = login.open(login.tree.add(521, 520, "sshd", login.scope, uid=0), "pts/0", fd=2)
+    child = login.open(login.tree.add(522, 521, "sshd", login.scope, session=521, uid=1001), "pts/0", fd=2)
+    found = login.found()
+    assert listener in found
+    assert not {monitor, child} & found
+
+
+def test_never_ourselves_nor_pid_1(login, monkeypatch):
+    init = login.tree.add(1, 0, uid=0, tty_nr=NUMBER, session=502)
+    keeper = login.tree.add(530, 1, uid=0, tty_nr=NUMBER, session=502)
+    prompt = login.tree.add(531, 530, uid=0, tty_nr=NUMBER, session=502)
+    module_of_pam = login.tree.add(532, 531, uid=0, tty_nr=NUMBER, session=502)
+    monkeypatch.setattr(os, "getpid", lambda: 530)
+    assert not {init, keeper, prompt, module_of_pam} & login.found()
+
+
+def test_what_ended_meanwhile(login):
+    gone = login.tree.add(510, scope=login.scope)
+    os.rename(login.tree.directory / "proc/510/task", login.tree.directory / "proc/510/gone")
+    assert gone not in login.found()
