@@ -131,9 +131,7 @@ class Stack:
         """Starts a login whose first step is taken after `setup`, a piece of shell run in its namespace."""
         if not (self.services / service).exists():
             self.configure(service, self.session_line(options, directory))
-        command: list[Arg] = ["unshare", "--mount", "--propagation", "private"]
-        command += ["sh", "-c", f'{PRIVATE}\n{setup}\nexec "$@"', self.socket_path]
-        command += [*self.build.prefix, self.build.driver, self.services, service, user, *steps]
+        command = [*self.apart(setup), *self.build.prefix, self.build.driver, self.services, service, user, *steps]
         base = {"PATH": os.environ["PATH"], "LC_ALL": "C", "D": str(self.directory), "N": str(self.nsswitch)}
         process = subprocess.Popen(
             command,
@@ -144,6 +142,11 @@ class Stack:
         )
         self.started.append(Login(process))
         return self.started[-1]
+
+    def apart(self, setup: str = "") -> list[Arg]:
+        """What is put before a command, so that it runs in a namespace of its own after that piece of shell."""
+        unshare: list[Arg] = ["unshare", "--mount", "--propagation", "private"]
+        return [*unshare, "sh", "-c", f'{PRIVATE}\n{setup}\nexec "$@"', self.socket_path]
 
     def finish(self, login: Login) -> Result:
         """Lets a login go on to its end."""

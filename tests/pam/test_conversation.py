@@ -1,0 +1,234 @@
+"""Unlocking by the real libpam and its real modules, through python-pam: passwords, accounts, and odd conversations."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# What crypt(3) makes of "right", and of the longest answer there is.
+RIGHT = "$6$rounds=1000$reaper$tZa1lqe/I4YgKnkH.8YMDUxw2BAl1F0RTJn4u.63.xCWyi6RHXgbvAf0aTQdKX.EQu0S99d0OU6XJ7GNY.u9j0"
+LONGEST = "$6$rounds=1000$reaper$3T5OG61ZDUHLyGyXYQmpbH.6wCJldA/VLfv8APWWOSD8vb255fQteY0zkyabN/cq.hvf.6wLdRH0QHkJYub0O."
+# Name: the password's hash, and the rest of shadow(5).
+PEOPLE = {
+    "alice": f"{RIGHT}:20000:0:99999:7:::",
+    "long": f"{LONGEST}:20000:0:99999:7:::",
+    "expired": f"{RIGHT}:20000:0:99999:7::0:",  # chage -E 0
+    "locked": f"!{RIGHT}:20000:0:99999:7:::",  # usermod -L
+    "aged": f"{RIGHT}:0:0:99999:7:::",  # chage -d 0
+    "open": ":20000:0:99999:7:::",
+}
+UNIX = "auth required pam_unix.so nullok nodelay\naccount required pam_unix.so\n"
+BIND = """
+mount --bind "$S/pam.d" /etc/pam.d; mount --bind "$S/passwd" /etc/passwd; mount --bind "$S/shadow" /etc/shadow
+"""
+CONV_ERR, AUTH_ERR, PERM_DENIED, NEW_AUTHTOK_REQD, ACCT_EXPIRED, SYSTEM_ERR = 19, 7, 6, 12, 13, 4
+
+
+@pytest.fixture(scope="session")
+def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The module of prompts.c."""
+    module = tmp_path_factory.mktemp("prompts") / "prompts.so"
+    flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    cc = os.environ.get("CC", "cc")
+    subprocess.run([cc, *flags, "-o", str(module), str(HERE / "prompts.c"), "-lpam"], check=True)
+    return module
+
+
+def unlock(stack: Any, service: str, user: str, *answers: str | None) -> Any:
+    """One attempt, with these answers one after the other."""
+    stack.configure("reaper", service)
+    stack.configure("other", "auth required pam_deny.so\naccount required pam_deny.so\n")
+    (stack.services.parent / "passwd").write_text(
+        "root:x:0:0::/:/bin/sh\n" + "".join(f"{name}:x:{2000 + i}:100::/:/bin/sh\n" for i, name in enumerate(PEOPLE))
+    )
+    shadow = stack.services.parent / "shadow"
+    shadow.write_text("root:*:20000::::::\n" + "".join(f"{name}:{rest}\n" for name, rest in PEOPLE.items()))
+    shadow.chmod(0o600)
+    words = [*stack.apart(BIND), sys.executable, str(HERE / "answering.py"), user, json.dumps(answers)]
+    base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    surroundings = {**base, "N": str(stack.nsswitch), "S": str(stack.services.parent)}
+    done = subprocess.run(words, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["wiped"], "an answer is left in memory"
+    return told
+
+
+def result(ok: bool, code: int, phase: str, answered: bool = True, expired: bool = False, why: str = "") -> Any:
+    reasons = {
+        0: "Success",
+        CONV_ERR: "Conversation error",
+        AUTH_ERR: "Authentication failure",
+        NEW_AUTHTOK_REQD: "Authentication token is no longer valid; new one required",
+        ACCT_EXPIRED: "User account has expired",
+        PERM_DENIED: "Permission denied",
+    }
+    told = {"ok": ok, "code": code, "why": why or reasons[code], "phase": phase}
+    return {**told, "is_answered": answered, "is_expired": expired}
+
+
+def test_wrong_then_right(stack):
+    wrong = unlock(stack, UNIX, "alice", "wrong")
+    assert wrong["result"] == result(False, AUTH_ERR, "authentication")
+    assert wrong["spoken"] == [["prompt", "Password: ", False]]
+    right = unlock(stack, UNIX, "alice", "right")
+    assert right["result"] == result(True, 0, "account")
+
+
+@pytest.mark.parametrize("answer", ["", "right ", "Right", "righ", "right\x7f", "\xff\xfe", "x" * 511])
+def test_nothing_else_is_right(stack, answer):
+    assert not unlock(stack, UNIX, "alice", answer)["result"]["ok"]
+
+
+def test_the_longest_answer(stack):
+    assert unlock(stack, UNIX, "long", "x" * 511)["result"]["ok"]
+    for answer in ("x" * 510, "x" * 512, "x" * 100_000):
+        assert not unlock(stack, UNIX, "long", answer)["result"]["ok"]
+
+
+def test_an_answer_with_a_nul_is_not_cut_there(stack):
+    told = unlock(stack, UNIX, "alice", "right\0")
+    assert not told["result"]["ok"]
+    assert not told["result"]["is_answered"]
+
+
+@pytest.mark.parametrize("user", ["alice\0", "\0"])
+def test_a_name_with_a_nul_is_not_cut_there(user):
+    from reaper.lock.conversation import authenticate
+
+    told = authenticate(user, "reaper", "", "", lambda _prompt, _shows: None, lambda _text, _bad: None)
+    assert vars(told) == result(False, SYSTEM_ERR, "start", False, why="a name has a NUL in it")
+
+
+def test_an_account_that_has_expired_unlocks_nothing(stack):
+    told = unlock(stack, UNIX, "expired", "right")
+    assert told["result"] == result(False, ACCT_EXPIRED, "account")
+
+
+def test_an_account_that_is_locked_unlocks_nothing(stack):
+    assert unlock(stack, UNIX, "locked", "right")["result"] == result(False, AUTH_ERR, "authentication")
+
+
+def test_a_password_that_is_to_be_changed_unlocks_and_is_told(stack):
+    told = unlock(stack, UNIX, "aged", "right")
+    assert told["result"] == result(True, NEW_AUTHTOK_REQD, "account", expired=True)
+    assert not unlock(stack, UNIX, "aged", "wrong")["result"]["ok"]
+
+
+def test_no_password_at_all_unlocks_nothing(stack):
+    told = unlock(stack, UNIX, "open", "", "")
+    assert not told["result"]["ok"]
+    told = unlock(stack, "auth sufficient pam_permit.so\naccount required pam_permit.so\n", "open")
+    nothing = "PAM asked for nothing, which proves nothing"
+    assert told["result"] == result(False, PERM_DENIED, "authentication", False, why=nothing)
+
+
+def test_what_only_speaks_may_let_in(stack, prompts):
+    """A fingerprint reader or a token says what to do, and asks for no text."""
+    told = unlock(stack, f"auth required {prompts} tells\naccount required pam_permit.so\n", "alice")
+    assert told["result"] == result(True, 0, "account", False)
+
+
+def test_the_person_has_gone(stack):
+    told = unlock(stack, UNIX, "alice", None)
+    assert told["result"]["ok"] is False
+    assert told["result"]["is_answered"] is False
+
+
+def test_a_mistake_of_ours_is_no_success(stack):
+    told = unlock(stack, UNIX, "alice", "raise")
+    assert "RuntimeError: on purpose" in told["result"]["raised"]
+
+
+def test_two_different_answers_and_messages_in_one_call(stack, prompts):
+    service = f"auth required {prompts} two\naccount required pam_permit.so\n"
+    told = unlock(stack, service, "alice", "one", "two")
+    assert told["result"] == result(True, 0, "account")
+    assert told["spoken"] == [
+        ["said", "\x1b[2J\x1b]0;title\a\r\nsecond \x9b31m line", False],  # made plain where it is drawn: see screen
+        ["prompt", "First: ", False],
+        ["said", "in between", True],
+        ["prompt", "Second: ", True],
+    ]
+    assert not unlock(stack, service, "alice", "two", "one")["result"]["ok"]
+    gone = unlock(stack, service, "alice", "one", None)
+    assert gone["result"] == result(False, CONV_ERR, "authentication")
+
+
+@pytest.mark.parametrize("what", ["binary", "many"])
+def test_what_is_not_understood_is_answered_with_an_error(stack, prompts, what):
+    told = unlock(stack, f"auth required {prompts} {what}\naccount required pam_permit.so\n", "alice", "x", "y")
+    assert told["result"] == result(False, CONV_ERR, "authentication", False)
+    assert told["spoken"] == []
+
+
+def test_as_many_messages_as_there_may_be(stack, prompts):
+    service = f"auth required {prompts} most\naccount required pam_permit.so\n"
+    told = unlock(stack, service, "alice", *map(str, range(32)))
+    assert told["result"]["ok"]
+    assert told["left"] == []
+
+
+def test_a_second_factor_after_the_password(stack, prompts):
+    service = UNIX.replace("\n", f"\nauth required {prompts} two\n", 1)
+    assert unlock(stack, service, "alice", "right", "one", "two")["result"]["ok"]
+    for answers in (("wrong", "one", "two"), ("right", "one", "one")):
+        assert not unlock(stack, service, "alice", *answers)["result"]["ok"]
+
+
+def test_terminal_and_remote_host_are_told_and_credentials_decide_nothing(stack, prompts):
+    service = f"{UNIX}account required {prompts} items\nauth required {prompts} none fails\n"
+    assert unlock(stack, service, "alice", "right")["result"]["ok"]
+
+
+def test_lockout_by_pam_faillock(stack, tmp_path):
+    options = f"dir={tmp_path}/faillock deny=2 unlock_time=600"
+    (tmp_path / "faillock").mkdir()
+    service = f"""\
+auth required pam_faillock.so preauth {options}
+auth sufficient pam_unix.so nodelay
+auth [default=die] pam_faillock.so authfail {options}
+account required pam_faillock.so
+account required pam_unix.so
+"""
+    assert unlock(stack, service, "alice", "right")["result"]["ok"]
+    for _ in range(2):
+        assert not unlock(stack, service, "alice", "wrong")["result"]["ok"]
+    told = unlock(
+        stack, service.replace("required pam_faillock.so preauth", "requisite pam_faillock.so preauth"), "alice"
+    )
+    assert told["result"]["ok"] is False
+    assert told["result"]["is_answered"] is False, "no guess: nothing was asked"
+    assert "account is locked" in told["spoken"][0][1]
+
+
+def test_delay_by_pam_faildelay(stack):
+    """libpam waits for half of it at least, in pam_authenticate()."""
+    told = unlock(stack, "auth optional pam_faildelay.so delay=400000\n" + UNIX, "alice", "wrong")
+    assert told["seconds"] >= 0.2
+
+
+def test_no_such_service_is_denied(stack):
+    stack.configure("other", "auth required pam_deny.so\n")
+    told = unlock(stack, "", "alice", "right")
+    assert told["result"]["ok"] is False
+
+
+@pytest.mark.parametrize("name", ["debian", "redhat"])
+def test_the_service_files_that_are_shipped(stack, name):
+    auth, account = (f"{line}\n" for line in UNIX.splitlines())
+    stack.configure("common-auth", auth)
+    stack.configure("common-account", account)
+    stack.configure("password-auth", UNIX)
+    service = (ROOT / "packaging/pam.d" / name).read_text()
+    assert unlock(stack, service, "alice", "right")["result"]["ok"]
+    assert not unlock(stack, service, "alice", "wrong")["result"]["ok"]
+    assert not unlock(stack, service, "expired", "right")["result"]["ok"]
