@@ -14,6 +14,8 @@ SYSTEMDDIR    ?= /usr/lib/systemd
 UNITDIR       ?= $(SYSTEMDDIR)/system
 TMPFILESDIR   ?= /usr/lib/tmpfiles.d
 PAMCONFIGSDIR ?= /usr/share/pam-configs
+# Whose common stacks the PAM service of a lock includes: those of debian or of redhat.
+PAMSTACKS     ?= $(if $(wildcard /etc/pam.d/common-auth),debian,redhat)
 DOCDIR        ?= $(PREFIX)/share/doc/idle-reaper
 MANDIR        ?= $(PREFIX)/share/man
 BASHDIR       ?= $(PREFIX)/share/bash-completion/completions
@@ -147,6 +149,7 @@ install: build ## Install it all (DESTDIR=, PREFIX=); what packages call, prefer
 	$(call put,systemd/*.preset,$(SYSTEMDDIR)/system-preset)
 	$(call put,systemd/tmpfiles.d/*.conf,$(TMPFILESDIR))
 	$(call put,packaging/pam/*,$(PAMCONFIGSDIR))
+	install -D -m 0644 packaging/pam.d/$(PAMSTACKS) $(DESTDIR)$(SYSCONFDIR)/pam.d/reaper
 	$(call put,packaging/reaper.yaml,$(SYSCONFDIR)/reaper)
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/reaper/reaper.d $(DESTDIR)/usr/lib/reaper/reaper.d
 	$(foreach section,1 5 7 8,$(call put,packaging/man/*.$(section),$(MANDIR)/man$(section)) &&) true
