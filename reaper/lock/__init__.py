@@ -7,7 +7,7 @@ freezer       what is attached to the terminals stops, in a cgroup of root's tha
 holders       who that is
 line          one terminal: taken over so that nobody else reads it, and put back as it was
 screen, keys  what is shown there, and what a person types at the prompt
-prompt        the process that asks, and conversation: what it says to PAM
+prompt        the process that asks; dialogue: what it says to the person, and conversation: to PAM
 keeper        joins them
 
 What must hold: from the moment that the state says `locked` until it says `unlocking`, nothing that the person's

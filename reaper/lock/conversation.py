@@ -30,12 +30,13 @@ _REINITIALIZE = 8
 
 
 @dataclass(frozen=True)
-class Result:
-    """What PAM says. `code` is libpam's; `why` is in words, fit for a terminal and the journal, and never a secret.
+class Outcome:
+    """What became of an attempt. `code` is libpam's; `why` is in words, fit for a terminal and the journal: no secret.
 
-    `phase` is the one that decided: start, authentication, account. Where `is_answered` is not set, nobody has typed an
-    answer, so that a failure was no guess. A password that has to be changed is `is_expired`, and no failure: who is
-    there is proved, and passwd(1) is for the shell that waits behind the lock, with its old and its new prompts.
+    `phase` is the one that decided: start, authentication, account; or gone (the person, with the terminal) and died
+    (the process that asks), which prompt adds. Where it is not answered, nobody has typed anything for PAM, so that a
+    failure was no guess. A password that has to be changed is `is_expired`, and no failure: who is there is proved, and
+    passwd(1) with its old and its new prompts is for the shell behind the lock.
     """
 
     ok: bool
@@ -147,7 +148,7 @@ class _Conversation:
             self._library.free(copy)
 
 
-def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: Say) -> Result:
+def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: Say) -> Outcome:
     """One attempt of the user's, as libpam's modules want it. Blocks as long as they do, and as a failure is delayed.
 
     Where PAM asks for nothing and says nothing, its success proves nothing: so an account whose password was taken away
@@ -159,10 +160,10 @@ def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: S
     handle = library.Handle()
     names = [name.encode(errors="surrogateescape") for name in (service, user, tty, rhost)]
     if any(b"\0" in name for name in names):
-        return Result(False, _SYSTEM_ERROR, "a name has a NUL in it", "start")
+        return Outcome(False, _SYSTEM_ERROR, "a name has a NUL in it", "start")
     code = library.start(names[0], names[1], ctypes.byref(library.Conversation(callback, None)), ctypes.byref(handle))
     if code != _SUCCESS:
-        return Result(False, code, f"PAM cannot be asked (pam_start: {code})", "start")
+        return Outcome(False, code, f"PAM cannot be asked (pam_start: {code})", "start")
     try:
         for item, name in ((_TTY, names[2]), (_RHOST, names[3])):
             if name:
@@ -176,11 +177,11 @@ def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: S
     return result
 
 
-def _judged(library: Any, handle: Any, conversation: _Conversation) -> Result:
+def _judged(library: Any, handle: Any, conversation: _Conversation) -> Outcome:
     """The three calls, of which the first that fails decides. That of credentials does not."""
     phase, code = "authentication", library.authenticate(handle, _NO_EMPTY_PASSWORD)
     if code == _SUCCESS and not (conversation.is_answered or conversation.is_spoken):
-        return Result(False, _DENIED, "PAM asked for nothing, which proves nothing", phase)
+        return Outcome(False, _DENIED, "PAM asked for nothing, which proves nothing", phase)
     if code == _SUCCESS:
         phase, code = "account", library.acct_mgmt(handle, 0)
     is_expired = phase == "account" and code == _NEW_PASSWORD
@@ -188,4 +189,4 @@ def _judged(library: Any, handle: Any, conversation: _Conversation) -> Result:
         # Tickets and tokens are renewed where there are such; the person has been let in whether or not they can be.
         library.setcred(handle, _REINITIALIZE)
     why = plain((library.strerror(handle, code) or b"").decode(errors="replace"))
-    return Result(code == _SUCCESS or is_expired, code, why, phase, conversation.is_answered, is_expired)
+    return Outcome(code == _SUCCESS or is_expired, code, why, phase, conversation.is_answered, is_expired)

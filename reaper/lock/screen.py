@@ -132,6 +132,7 @@ class View:
     left: int  # attempts, until the session ends
     told: tuple[str, ...] = ()  # what became of the last attempt, and what PAM has said since
     prompt: str = ""
+    typed: str = ""  # at a prompt that shows it
 
 
 def lines_of(view: View) -> list[str]:
@@ -140,20 +141,26 @@ def lines_of(view: View) -> list[str]:
     chances = "If the next attempt fails" if view.left == 1 else f"After {view.left} more attempts that fail"
     return [
         f"This session on {plain(view.host)} is locked.",
-        *_lines(view.heading),
+        *plain_lines(view.heading),
         "",
         f"It is the session of {plain(view.user)}, {where}.",
         f"To go on where it was left, authenticate as {plain(view.user)}. {chances}, the session ends.",
         "",
-        *(line for text in view.told for line in _lines(text)),
+        *(line for text in view.told for line in plain_lines(text)),
         *([""] if view.told else []),
-        prompt_of(view.prompt),
+        prompt_of(view.prompt) + plain(view.typed),
     ]
+
+
+def plain_lines(text: str) -> list[str]:
+    """Outside text of any length as lines that are fit for a terminal."""
+    lines = text.replace("\t", " ").replace("\r\n", "\n").strip("\n").split("\n")
+    return [plain(line) for line in lines] if text else []
 
 
 def prompt_of(text: str) -> str:
     """A module's own prompt: the last of its lines, with a space to its end."""
-    shown = "".join(_lines(text)[-1:]).rstrip()
+    shown = "".join(plain_lines(text)[-1:]).rstrip()
     return f"{shown} " if shown else ""
 
 
@@ -166,12 +173,6 @@ def drawn(lines: list[str], kind: Kind, rows: int, columns: int) -> bytes:
     start = 2 if len(folded) < rows else 1
     placed = "".join(f"\x1b[{start + row};1H{line}" for row, line in enumerate(folded[-rows:]))
     return f"\x1b\\\x1b(B\x0f\x1b[m\x1b[?25h\x1b[H\x1b[2J{placed}".encode(errors="replace")
-
-
-def _lines(text: str) -> list[str]:
-    return (
-        [plain(line.replace("\t", " ")) for line in text.replace("\r\n", "\n").strip("\n").split("\n")] if text else []
-    )
 
 
 def _folded(line: str, columns: int) -> Iterator[str]:

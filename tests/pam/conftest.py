@@ -246,3 +246,13 @@ def stack(tmp_path: Path, release: Build) -> Iterator[Stack]:
     made = Stack(tmp_path, release)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The module of prompts.c."""
+    module = tmp_path_factory.mktemp("prompts") / "prompts.so"
+    flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    cc = os.environ.get("CC", "cc")
+    subprocess.run([cc, *flags, "-o", str(module), str(HERE / "prompts.c"), "-lpam"], check=True)
+    return module

@@ -32,16 +32,6 @@ mount --bind "$S/pam.d" /etc/pam.d; mount --bind "$S/passwd" /etc/passwd; mount 
 CONV_ERR, AUTH_ERR, PERM_DENIED, NEW_AUTHTOK_REQD, ACCT_EXPIRED, SYSTEM_ERR = 19, 7, 6, 12, 13, 4
 
 
-@pytest.fixture(scope="session")
-def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The module of prompts.c."""
-    module = tmp_path_factory.mktemp("prompts") / "prompts.so"
-    flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    cc = os.environ.get("CC", "cc")
-    subprocess.run([cc, *flags, "-o", str(module), str(HERE / "prompts.c"), "-lpam"], check=True)
-    return module
-
-
 def unlock(stack: Any, service: str, user: str, *answers: str | None) -> Any:
     """One attempt, with these answers one after the other."""
     stack.configure("reaper", service)

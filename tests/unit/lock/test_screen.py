@@ -132,6 +132,8 @@ def test_what_the_person_reads():
         "Two: ",
     ]
     assert prompt_of("") == ""
+    typed = View("ws1", "alice", "tty1", "", "", 1, (), "Code:", "12\x1b3")
+    assert lines_of(typed)[-1] == "Code: 12\\x1b3"
 
 
 def shown(data: bytes, rows: int, columns: int) -> list[str]:
@@ -140,7 +142,8 @@ def shown(data: bytes, rows: int, columns: int) -> list[str]:
     start = data.index(b"\x1b[2J") + 4
     for match in re.finditer(r"\x1b\[(\d+);1H([^\x1b]*)", data[start:].decode()):
         row, text = int(match[1]), match[2]
-        assert sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text) <= columns
+        drawn_over = [char for char in text if unicodedata.category(char) not in ("Mn", "Me")]
+        assert sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in drawn_over) <= columns
         assert not screen[row - 1]
         screen[row - 1] = text
     return screen

@@ -1,0 +1,341 @@
+"""What a person sees and types at a locked terminal: the real process, on a real pty, with the real libpam."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.lab.terminal import Line
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# What crypt(3) makes of "right".
+RIGHT = "$6$rounds=1000$reaper$tZa1lqe/I4YgKnkH.8YMDUxw2BAl1F0RTJn4u.63.xCWyi6RHXgbvAf0aTQdKX.EQu0S99d0OU6XJ7GNY.u9j0"
+SHADOW = f"root:*:20000::::::\nalice:{RIGHT}:20000:0:99999:7:::\naged:{RIGHT}:0:0:99999:7:::\n"
+PASSWD = "root:x:0:0::/:/bin/sh\nalice:x:2000:100::/:/bin/sh\naged:x:2001:100::/:/bin/sh\n"
+UNIX = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n"
+BIND = """
+mount --bind "$S/pam.d" /etc/pam.d; mount --bind "$S/passwd" /etc/passwd; mount --bind "$S/shadow" /etc/shadow
+"""
+ASK = {
+    "user": "alice",
+    "service": "reaper",
+    "tty": "/dev/pts/7",
+    "rhost": "192.0.2.7",
+    "heading": "Nobody has typed for 15min.",
+    "host": "ws1",
+    "failures": 0,
+    "most": 5,
+    "kind": "pty",
+}
+
+
+class Locked:
+    """A locked terminal: its person's end, and the one that keeps it locked."""
+
+    def __init__(self, line: Line, slave: int, keeper: subprocess.Popen[str]) -> None:
+        self.line, self.slave, self.keeper = line, slave, keeper
+
+    def tell(self, word: str) -> Any:
+        assert self.keeper.stdin is not None
+        assert self.keeper.stdout is not None
+        self.keeper.stdin.write(word + "\n")
+        self.keeper.stdin.flush()
+        answer = self.keeper.stdout.readline()
+        assert answer, "the keeper has failed"
+        return json.loads(answer)
+
+    def start(self, failures: int = 0, last: str = "") -> None:
+        assert self.tell(f"start {failures} {last}") is True
+
+    def asks(self, prompt: str = r"Password: \Z") -> None:
+        self.line.expect(prompt)
+
+    def outcome(self) -> Any:
+        """It may be drawing still: the terminal is read meanwhile."""
+        assert self.keeper.stdin is not None
+        assert self.keeper.stdout is not None
+        self.keeper.stdin.write("wait\n")
+        self.keeper.stdin.flush()
+        while self.keeper.stdout not in select.select([self.keeper.stdout, self.line.fileno()], [], [])[0]:
+            self.line.read_available()
+        return json.loads(self.keeper.stdout.readline())
+
+
+@pytest.fixture
+def locked(stack) -> Iterator[Any]:
+    """Starts one; what is given overrides what is asked."""
+    with contextlib.ExitStack() as everything:
+        yield lambda service=UNIX, **more: everything.enter_context(lock(stack, service, more))
+
+
+@contextlib.contextmanager
+def lock(stack: Any, service: str, more: dict[str, Any]) -> Iterator[Locked]:
+    stack.configure("reaper", service)
+    where = stack.services.parent
+    (where / "passwd").write_text(PASSWD)
+    (where / "shadow").write_text(SHADOW)
+    (where / "shadow").chmod(0o600)
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.set_blocking(slave, False)
+    resize(slave, 24, 120)
+    words = [*stack.apart(BIND), sys.executable, str(HERE / "keeping.py"), str(slave), json.dumps({**ASK, **more})]
+    base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    keeper = subprocess.Popen(
+        words,
+        env={**base, "N": str(stack.nsswitch), "S": str(where)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=[slave],
+    )
+    line = Line(master)
+    made = Locked(line, slave, keeper)
+    try:
+        yield made
+    finally:
+        keeper.kill()
+        keeper.communicate()
+        for descriptor in {slave, made.slave, line.fileno()} - {-1}:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def resize(slave: int, rows: int, columns: int) -> None:
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def test_wrong_then_right(locked):
+    at = locked()
+    at.start()
+    at.line.expect(r"This session on ws1 is locked\..*Nobody has typed for 15min\.")
+    at.line.expect(r"session of alice, on /dev/pts/7, from 192\.0\.2\.7\..*authenticate as alice\. After 5 more")
+    at.asks()
+    at.line.send("wrong\r")
+    at.line.expect("One moment")
+    assert at.outcome() == {
+        "ok": False,
+        "code": 7,
+        "why": "Authentication failure",
+        "phase": "authentication",
+        "is_answered": True,
+        "is_expired": False,
+    }
+    at.start(4, "Authentication failure")
+    at.line.expect("If the next attempt fails, the session ends")
+    at.line.expect(r"The last attempt failed: Authentication failure\.")
+    at.asks()
+    at.line.send("wrogn\x15right\r")
+    told = at.outcome()
+    assert told["ok"]
+    assert told["phase"] == "account"
+    assert "right" not in at.line.text
+    assert "wrong" not in at.line.text
+
+
+def test_control_keys_and_the_noise_of_a_terminal_change_nothing(locked):
+    at = locked()
+    at.start()
+    at.asks()
+    at.line.send(b"\x03\x1a\x1c\x13\x11\x04\x1b[A\x1b[<0;1;1M\x1b[I\x1b[200~right\x1b[201~\x1b[?2004;1$y\r")
+    assert at.outcome()["ok"]
+
+
+def test_enter_alone_wakes_the_screen_and_is_no_attempt(locked):
+    at = locked()
+    at.start()
+    for _ in range(3):
+        at.asks()
+        at.line.send("\r")
+    at.asks()
+    at.line.send("right\r")
+    assert at.outcome()["ok"]
+
+
+def test_what_was_typed_before_the_prompt_is_not_taken(locked):
+    at = locked()
+    at.line.send("wro")
+    at.start()
+    at.asks()
+    at.line.send("right\r")
+    assert at.outcome()["ok"]
+
+
+def test_a_mebibyte_that_is_pasted_is_no_attempt_without_a_line_and_one_with_lines(locked):
+    at = locked()
+    at.start()
+    at.asks()
+    paste(at, b"x" * (1 << 20) + b"\r")
+    at.line.expect("longer than any password, and was not sent")
+    at.asks()
+    paste(at, b"wrong\r" * 10_000)
+    told = at.outcome()
+    assert (told["ok"], told["is_answered"]) == (False, True)
+    at.start(1)
+    at.asks()
+    at.line.send("right\r")
+    assert at.outcome()["ok"]
+
+
+def paste(at: Locked, data: bytes) -> None:
+    """As a terminal does: what the line takes is written, and what it shows is read."""
+    os.set_blocking(at.line.fileno(), False)
+    while data:
+        _, ready, _ = select.select([], [at.line.fileno()], [], 20)
+        assert ready, "the line takes no more"
+        with contextlib.suppress(BlockingIOError):
+            data = data[os.write(at.line.fileno(), data[:4096]) :]
+        at.line.read_available()
+    os.set_blocking(at.line.fileno(), True)
+
+
+def test_several_prompts_messages_and_what_is_shown(locked, prompts):
+    at = locked(f"auth required {prompts} two\naccount required pam_permit.so\n")
+    at.start()
+    at.line.expect(r"\\x1b\[2J\\x1b\]0;title\\x07\x1b\[\d+;1Hsecond \\x9b31m line")
+    at.asks(r"First: \Z")
+    at.line.send("one\r")
+    at.line.expect("in between")
+    at.asks(r"Second: \Z")
+    at.line.send("t\x1b[Dvo")
+    at.line.expect(r"tvo\Z")
+    resize(at.slave, 10, 30)
+    at.line.expect(r"Second: tvo\Z")
+    at.line.send("\x7f\x7fw")
+    at.line.expect("tvo\x08 \x08\x08 \x08w".replace("\x08", r"\x08"))
+    at.line.send("o\r")
+    assert at.outcome()["ok"]
+    assert "\x9b" not in at.line.text
+
+
+def test_resize_is_drawn(locked):
+    at = locked()
+    at.start()
+    at.asks()
+    at.line.send("rig")
+    resize(at.slave, 10, 40)
+    at.line.expect(r"\x1b\[2J.*authenticate as alice\.\x1b\[")
+    at.asks()
+    at.line.send("ht\r")
+    assert at.outcome()["ok"]
+
+
+@pytest.mark.parametrize("typed", ["", "righ"])
+def test_the_terminal_hangs_up_in_the_middle(locked, typed):
+    at = locked()
+    at.start()
+    at.asks()
+    at.line.send(typed)
+    os.close(at.line.fileno())
+    at.line._master = -1
+    assert at.keeper.stdin is not None
+    assert at.tell("wait")["phase"] == "gone"
+    at.start()
+    assert at.tell("wait")["phase"] == "gone"
+
+
+def test_what_pam_refuses_without_a_question_waits_for_the_person(locked):
+    """pam_faillock as requisite, an address that pam_access does not like: no guess, and no loop of failures."""
+    at = locked("auth requisite pam_deny.so\n")
+    at.start()
+    at.line.expect(r"not possible now: Authentication failure\. Press Enter to try again\.")
+    at.line.send("\r")
+    told = at.outcome()
+    assert (told["ok"], told["is_answered"]) == (False, False)
+
+
+def test_a_password_that_is_to_be_changed_is_told(locked):
+    at = locked(user="aged")
+    at.start()
+    at.asks()
+    at.line.send("right\r")
+    at.line.expect(r"has to be changed: passwd\(1\) does that\. Press Enter to go on\.")
+    at.line.send("\r")
+    told = at.outcome()
+    assert (told["ok"], told["is_expired"]) == (True, True)
+
+
+def test_hostile_names(locked):
+    at = locked(user="alice", host="h\x1b[2J", rhost="\x1b]0;x\x07", heading="\x9b5m")
+    at.start()
+    at.asks()
+    at.line.send("right\r")
+    assert at.outcome()["ok"]
+    for part in ("h\\x1b[2J", "\\x1b]0;x\\x07", "\\x9b5m"):
+        assert part in at.line.text
+    assert "\x1b]" not in at.line.text
+
+
+def test_a_serial_line_sees_no_escape(locked):
+    at = locked(kind="serial", tty="ttyS0", rhost="")
+    at.start()
+    at.line.expect("This session on ws1 is locked")
+    at.asks()
+    at.line.send("wrong\x7f\r")
+    assert not at.outcome()["ok"]
+    at.start(1, "Authentication failure")
+    at.asks()
+    at.line.send("right\r")
+    assert at.outcome()["ok"]
+    assert "\x1b" not in at.line.text
+
+
+def test_the_process_is_secluded(locked):
+    at = locked()
+    at.start()
+    at.asks()
+    seen = at.tell("look")
+    assert seen["core"] == ["0", "0"]
+    assert seen["fds"] == 5
+    assert seen["ignored"] == 1 << 12, "SIGPIPE, as in every program in Python"
+    assert seen["blocked"] == 0
+    assert seen["locked"] > 0
+
+
+def test_it_ends_when_it_is_told_to(locked):
+    at = locked()
+    at.start()
+    at.asks()
+    pid = at.tell("pid")
+    assert at.tell("stop") is True
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_it_is_killed(locked):
+    at = locked()
+    at.start()
+    at.asks()
+    at.tell("kill")
+    told = at.outcome()
+    assert (told["ok"], told["phase"]) == (False, "died")
+
+
+def test_it_dies_with_its_parent(locked):
+    at = locked()
+    at.start()
+    at.asks()
+    with contextlib.closing(Descriptor(os.pidfd_open(at.tell("pid")))) as process:
+        at.keeper.stdin.write("leave\n")
+        at.keeper.stdin.flush()
+        assert select.select([process], [], [], 20)[0]
+
+
+class Descriptor:
+    def __init__(self, number: int) -> None:
+        self.fileno = lambda: number
+        self.close = lambda: os.close(number)
