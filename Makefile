@@ -133,6 +133,7 @@ sys.exit(main())
 endef
 export REAPERD_LAUNCHER := $(call LAUNCHER,reaper.__main__)
 export REAPERCTL_LAUNCHER := $(call LAUNCHER,reaper.ctl.__main__)
+export REAPERLOCK_LAUNCHER := $(call LAUNCHER,reaper.lock.__main__)
 
 # $(call put,FILES,DIRECTORY): files that are not there yet, or not any more, are no error.
 put = $(foreach file,$(wildcard $(1)),install -D -m 0644 $(file) $(DESTDIR)$(2)/$(notdir $(file)) &&) true
@@ -143,7 +144,8 @@ install: build ## Install it all (DESTDIR=, PREFIX=); what packages call, prefer
 	install -d -m 0755 $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	printf '%s\n' "$$REAPERD_LAUNCHER" > $(DESTDIR)$(PREFIX)/sbin/reaperd
 	printf '%s\n' "$$REAPERCTL_LAUNCHER" > $(DESTDIR)$(PREFIX)/bin/reaperctl
-	chmod 0755 $(DESTDIR)$(PREFIX)/sbin/reaperd $(DESTDIR)$(PREFIX)/bin/reaperctl
+	printf '%s\n' "$$REAPERLOCK_LAUNCHER" > $(DESTDIR)$(PYTHONDIR)/reaper-lock
+	chmod 0755 $(DESTDIR)$(PREFIX)/sbin/reaperd $(DESTDIR)$(PREFIX)/bin/reaperctl $(DESTDIR)$(PYTHONDIR)/reaper-lock
 	$(call put,systemd/*.service systemd/*.socket systemd/*.target systemd/*.timer systemd/*.slice,$(UNITDIR))
 	$(call put,systemd/*.catalog,$(SYSTEMDDIR)/catalog)
 	$(call put,systemd/*.preset,$(SYSTEMDDIR)/system-preset)

@@ -11,7 +11,7 @@ import select
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
-from reaper.audit.records import UNIT, Record, Sender, record_of, sender_of, text_of
+from reaper.audit.records import Record, Sender, record_of, sender_of, text_of, units_of
 from reaper.audit.select import Selection
 from reaper.errors import ReaperError
 from systemd import id128, journal  # type: ignore[attr-defined,unused-ignore]
@@ -66,7 +66,7 @@ def check_readable(directories: Sequence[str] = DIRECTORIES) -> None:
 
 
 class History:
-    """The journal's events of reaperd. Close it, or use it as a context manager."""
+    """The journal's events of reaper. Close it, or use it as a context manager."""
 
     def __init__(self, open_reader: Callable[[], Any] | None = None) -> None:
         self._open = open_reader or open_journal
@@ -74,7 +74,7 @@ class History:
             self._reader = self._open()
         except OSError as error:
             raise ReaperError("journal-unreadable", f"the journal cannot be opened: {error.strerror}") from error
-        self._daemons: dict[tuple[str, str], bool] = {}
+        self._ours: dict[tuple[str, str, str], bool] = {}
 
     def __enter__(self) -> History:  # noqa: PYI034 - Python 3.9 has no Self
         return self
@@ -157,19 +157,20 @@ class History:
 
     def _event(self, entry: Mapping[str, Any]) -> Record | None:
         sender = sender_of(entry)
-        if sender is Sender.DAEMON or (sender is Sender.GONE and self._was_daemon(entry)):
+        if sender is Sender.OURS or (sender is Sender.GONE and self._was_ours(entry)):
             return record_of(entry)
         return None
 
-    def _was_daemon(self, entry: Mapping[str, Any]) -> bool:
-        """Whether a process that journald did not meet alive had written as the daemon before."""
-        process = text_of(entry, "_BOOT_ID"), text_of(entry, "_PID")
-        if process not in self._daemons:
-            boot, pid = process
+    def _was_ours(self, entry: Mapping[str, Any]) -> bool:
+        """Whether a process that journald did not meet alive had written as one of ours before."""
+        units = [f"_SYSTEMD_UNIT={unit}" for unit in units_of(entry)]
+        process = text_of(entry, "_BOOT_ID"), text_of(entry, "_PID"), units[-1]
+        if process not in self._ours:
+            boot, pid, _ = process
             with self._open() as reader:
-                _match(reader, [["_UID=0", f"_SYSTEMD_UNIT={UNIT}", f"_BOOT_ID={boot}", f"_PID={pid}"]])
-                self._daemons[process] = bool(reader.get_next())
-        return self._daemons[process]
+                _match(reader, [["_UID=0", *units, f"_BOOT_ID={boot}", f"_PID={pid}"]])
+                self._ours[process] = bool(reader.get_next())
+        return self._ours[process]
 
 
 def open_journal() -> journal.Reader:

@@ -7,13 +7,15 @@ underscore are journald's own word on who sent an entry (systemd.journal-fields(
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reaper.decide.messages import plain
 
 UNIT = "reaper.service"
-IDENTIFIER = "reaperd"
+IDENTIFIERS = ("reaperd", "reaper-lock")
+_KEEPER = re.compile(r"reaper-lock@[A-Za-z0-9.]+\.service", re.ASCII)
 _PREFIX = "REAPER_"
 _NUMBERS = frozenset(["uid", "leader", "freed_processes", "freed_rss"])
 
@@ -24,7 +26,7 @@ Value = object
 class Sender(enum.Enum):
     """Who wrote an entry."""
 
-    DAEMON = enum.auto()
+    OURS = enum.auto()  # the daemon, or the reaper-lock of a session
     OTHER = enum.auto()
     # A process of root's that was gone before journald looked at it, as after `stopped` while journald is restarted:
     # the kernel has told its uid and pid, and nobody its unit.
@@ -33,7 +35,7 @@ class Sender(enum.Enum):
 
 @dataclass(frozen=True)
 class Record:
-    """One event of the daemon's. `time_usec` is the wall clock's, as journald took it."""
+    """One event of reaper's. `time_usec` is the wall clock's, as journald took it."""
 
     time_usec: int
     boot: str
@@ -62,9 +64,15 @@ def sender_of(entry: Mapping[str, Value]) -> Sender:
     if text_of(entry, "_UID") != "0":
         return Sender.OTHER
     unit = text_of(entry, "_SYSTEMD_UNIT")
-    if unit == UNIT:
-        return Sender.DAEMON
+    if unit == UNIT or _KEEPER.fullmatch(unit):
+        return Sender.OURS
     return Sender.OTHER if unit or text_of(entry, "_SYSTEMD_CGROUP") else Sender.GONE
+
+
+def units_of(entry: Mapping[str, Value]) -> list[str]:
+    """The units that may have sent an entry, by what it says of itself."""
+    keeper = f"reaper-lock@{text_of(entry, f'{_PREFIX}SESSION')}.service"
+    return [UNIT, keeper] if _KEEPER.fullmatch(keeper) else [UNIT]
 
 
 def record_of(entry: Mapping[str, Value]) -> Record | None:

@@ -26,16 +26,17 @@ def unlocked(order: LockOrder, terminal: str, now_usec: int) -> Event:
     """Its person has proved who they are."""
     after_usec = max(0, now_usec - order.locked_usec)
     return _event(
-        Kind.UNLOCKED, order, f"is unlocked on {terminal}, {span(after_usec)} after it was locked", {"terminals": terminal}
+        Kind.UNLOCKED,
+        order,
+        f"is unlocked on {terminal}, {span(after_usec)} after it was locked",
+        {"terminals": terminal},
     )
 
 
 def unlock_failed(order: LockOrder, terminal: str, failures: int, why: str) -> Event:
     """Somebody tried, and has not."""
     attempt = f"attempt {failures} of {MAX_FAILURES} on {terminal}: {plain(why)}"
-    return _event(
-        Kind.UNLOCK_FAILED, order, f"is not unlocked by {attempt}", {"terminals": terminal, "why": attempt}
-    )
+    return _event(Kind.UNLOCK_FAILED, order, f"is not unlocked by {attempt}", {"terminals": terminal, "why": attempt})
 
 
 def _event(kind: Kind, order: LockOrder, text: str, more: dict[str, str]) -> Event:

@@ -102,6 +102,11 @@ class Freezer:
                 return False
             raise
 
+    def let_go(self, process: ProcessId, origin: str) -> None:
+        """Moves one member to where it came from, where it goes on; to the scope where that is gone."""
+        if process in self.members():
+            self._move(process.pid, origin)
+
     def put_back(self, origins: Mapping[ProcessId, str]) -> None:
         """Moves every member to where it came from, where it goes on, and removes the group.
 

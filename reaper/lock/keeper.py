@@ -21,8 +21,7 @@ from reaper.decide.events import Priority
 from reaper.decide.locking import MAX_FAILURES, LockState, Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
-from reaper.lock import prompt
-from reaper.lock.conversation import Outcome
+from reaper.lock.conversation import Outcome, load
 from reaper.lock.freezer import Freezer
 from reaper.lock.holders import holders
 from reaper.lock.store import Store
@@ -30,7 +29,6 @@ from reaper.lock.taken import Taken
 from reaper.sense import processes
 from reaper.sense.host import Host
 
-SERVICE = "reaper"
 LOOK_MS = 1000
 # How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
 STOP_MS = 2000
@@ -114,7 +112,7 @@ class Keeper:
             self._save()
         try:
             self._freezer.make()
-            prompt.load()
+            load()
             self._look()
             if not self._taken:
                 raise ReaperError("no-terminal", "it has no terminal")
@@ -154,9 +152,9 @@ class Keeper:
             self._save()  # before it is raw: a successor must know what it was like, and what was typed ahead
             taken.hold()
             self._freeze()  # who opened it until just now
-            taken.survey()
-            self._save()
-            taken.cover()
+            if taken.survey():
+                self._save()
+                taken.cover()
         except ReaperError:
             self._drop(taken)
 

@@ -1,4 +1,4 @@
-"""The files of one lock: the order that reaperd wrote, and the state, which every change is written to before it is made."""
+"""The files of one lock: the order, and the state, which every change is written to before it is made."""
 
 from __future__ import annotations
 

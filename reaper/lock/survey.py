@@ -1,4 +1,4 @@
-"""What a terminal is found like before anything is drawn on it: its modes as it tells them, and a console's contents."""
+"""What a terminal is found like before anything is drawn on it: its modes, and what a console shows."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def kind_of(name: str) -> Kind:
 
 
 def survey(fd: int, kind: Kind) -> Modes:
-    """Asks a pty's terminal for its modes; it must be raw, and nobody else read it. What was typed meanwhile is dropped.
+    """Asks a pty's terminal for its modes; it must be raw, and nobody else read it.
 
-    What does not answer in time, or is no pty, has none that are known.
+    What was typed meanwhile is dropped. What does not answer in time, or is no pty, has none that are known.
     """
     if kind is not Kind.PTY:
         return Modes()

@@ -10,6 +10,7 @@ from reaper.decide.locking import MAX_FAILURES, LockOrder
 from reaper.errors import ReaperError
 from reaper.lock import prompt, screen
 from reaper.lock.conversation import Outcome
+from reaper.lock.dialogue import Ask
 from reaper.lock.line import Before, Line
 from reaper.lock.screen import Modes
 from reaper.lock.survey import kind_of, read_contents, survey, write_contents
@@ -89,11 +90,12 @@ class Taken:
         self.line.take(self.before)
         self.is_held = True
 
-    def survey(self) -> None:
-        """Asks the terminal for its modes, unless a keeper before this one did: what it finds now would be our own."""
-        if self._modes is None:
-            self._modes = survey(self.fd, self.kind)
-            self._is_set_aside = False
+    def survey(self) -> bool:
+        """Asks the terminal for its modes; False where a keeper before this one did, and what it shows is our own."""
+        if self._modes is not None:
+            return False
+        self._modes = survey(self.fd, self.kind)
+        return True
 
     def cover(self) -> None:
         """Sets aside what it shows."""
@@ -115,7 +117,7 @@ class Taken:
     def ask(self, order: LockOrder, host: str, failures: int, last: str) -> None:
         """Starts an attempt."""
         session = order.session
-        ask = prompt.Ask(
+        ask = Ask(
             user=session.user,
             service=SERVICE,
             tty=f"/dev/{self.name}",

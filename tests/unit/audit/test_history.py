@@ -10,6 +10,7 @@ import pytest
 from reaper.audit import history
 from reaper.audit.history import History, NotAllowedError, check_readable
 from reaper.audit.select import Selection, matches, matches_of_story
+from reaper.decide.events import Kind
 from reaper.errors import ReaperError
 from tests.unit.audit.entries import (
     BOOT,
@@ -27,6 +28,7 @@ from tests.unit.audit.entries import (
 
 USER = {"_UID": "1000", "_SYSTEMD_UNIT": "session-3.scope"}
 GONE = {"_UID": "0"}
+LOCKED, UNLOCKED = of_session(Kind.LOCKED, "is locked"), of_session(Kind.UNLOCKED, "is unlocked")
 
 
 class FakeReader:
@@ -138,6 +140,15 @@ def test_a_line_of_a_process_that_was_gone_counts_if_it_was_the_daemon():
     later = entry(1, STOPPED, boot=LATER_BOOT, **GONE)
     assert Opened(entry(0, STARTED), later).read() == ["started"]
     assert Opened({**entry(0, STARTED), "_PID": "99"}, entry(1, STOPPED, **GONE)).read() == ["started"]
+
+
+def test_a_line_of_a_lock_that_was_gone_counts_if_it_was_that_sessions():
+    keeper = {"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@12.service"}
+    assert Opened(entry(0, LOCKED, **keeper), entry(1, UNLOCKED, **GONE)).read() == ["locked", "unlocked"]
+    other = entry(
+        0, of_session(Kind.LOCKED, "is locked", session="13"), _UID="0", _SYSTEMD_UNIT="reaper-lock@13.service"
+    )
+    assert Opened(other, entry(1, UNLOCKED, **GONE)).read() == ["locked"]
 
 
 def test_each_process_that_was_gone_is_asked_about_once():

@@ -33,7 +33,12 @@ def login(**fields: str) -> tracking.Tracked:
 @pytest.mark.parametrize(
     ("sender", "expected"),
     [
-        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper.service"}, Sender.DAEMON),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper.service"}, Sender.OURS),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@12.service"}, Sender.OURS),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@4711.17.service"}, Sender.OURS),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@.service"}, Sender.OTHER),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "not-reaper-lock@12.service"}, Sender.OTHER),
+        ({"_UID": "1000", "_SYSTEMD_UNIT": "reaper-lock@12.service"}, Sender.OTHER),
         ({"_UID": "1000", "_SYSTEMD_UNIT": "session-3.scope"}, Sender.OTHER),
         # A user's own manager runs a unit of that name: journald says so in another field.
         ({"_UID": "1000", "_SYSTEMD_UNIT": "user@1000.service", "_SYSTEMD_USER_UNIT": "reaper.service"}, Sender.OTHER),
