@@ -76,6 +76,17 @@ def read_stat(pid: int) -> Stat | None:
     return None if stat.state in "ZX" and stat.threads < 2 else stat
 
 
+def read_session(pid: int) -> int | None:
+    """The kernel session of a process (getsid(2)), far cheaper than read_stat(); None where it is gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+    except PermissionError:  # a security module
+        stat = read_stat(pid)
+        return stat.session if stat else None
+
+
 def read_program(pid: int) -> str | None:
     """The path of the file that a process runs (proc_pid_exe(5)), also of one that an upgrade has replaced since.
 

@@ -1,7 +1,7 @@
 """The processes of a session: who is on its terminals, what its scope holds.
 
-Nothing here runs on the regular poll but for sessions in trouble; attached() reads all of /proc and is for the moment
-before an act.
+Nothing here runs on the regular poll but for sessions in trouble; attached() asks about every process of the host and
+is for the moment before an act.
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attach
         return []
     own = [stat for stat in map(procfs.read_stat, (process.pid for process in held)) if stat is not None]
     kernel_sessions = {stat.session for stat in own if stat.tty_nr in numbers}
+    stats = (procfs.read_stat(pid) for pid in _all_pids() if procfs.read_session(pid) in kernel_sessions)
     return [
         Attached(ProcessId(stat.pid, stat.starttime), stat.session == stat.pid or stat.pgrp == stat.tpgid)
-        for stat in _all_stats()
-        if stat.tty_nr in numbers and stat.session in kernel_sessions
+        for stat in stats
+        if stat is not None and stat.tty_nr in numbers and stat.session in kernel_sessions
     ]
 
 
@@ -126,12 +127,15 @@ def _is_open(pid: int, fd: int, path: str) -> bool:
         return False
 
 
+def _all_pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir(procfs.PROC) if name.isdigit())
+
+
 def _all_stats() -> Iterator[procfs.Stat]:
-    for name in os.listdir(procfs.PROC):
-        if name.isdigit():
-            stat = procfs.read_stat(int(name))
-            if stat is not None:
-                yield stat
+    for pid in _all_pids():
+        stat = procfs.read_stat(pid)
+        if stat is not None:
+            yield stat
 
 
 def children(pid: int) -> list[int]:

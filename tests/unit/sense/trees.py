@@ -25,6 +25,7 @@ class Tree:
         (directory / "proc").mkdir()
         (directory / "sbin").mkdir()
         monkeypatch.setattr(procfs, "PROC", str(directory / "proc"))
+        monkeypatch.setattr(procfs, "read_session", lambda pid: getattr(procfs.read_stat(pid), "session", None))
         monkeypatch.setattr(processes, "CGROUP", str(directory / "cgroup"))
 
     def scope(self, session_id: str, uid: int = 1000) -> str:
