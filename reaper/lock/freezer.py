@@ -5,6 +5,9 @@ acts on no signal but SIGKILL until it is thawed (tests/host/test_lock_parts.py)
 `reaper-lock` below the session's scope, and not each to a child of its own group: what is below user@UID.service is
 delegated to the user, who could move them out again. A process that is moved out goes on at once.
 
+A process that has a child and ends, again and again, is gone whenever one comes to move it. So there is still(), for
+the last look: nothing of the user's runs meanwhile, and nobody escapes it.
+
 Nothing here decides who is frozen (see holders), and nothing is remembered here: where each came from is the caller's
 to keep, so that it is known after a restart.
 """
@@ -15,7 +18,9 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Mapping
+import select
+import time
+from collections.abc import Iterator, Mapping
 
 from reaper import procfs
 from reaper.decide.model import ProcessId
@@ -26,6 +31,8 @@ GROUP = "reaper-lock"
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
 # What moves a member out takes its later children with it, so two rounds do; more are for what was born in between.
 _ROUNDS = 100
+_MARK = "trusted.reaper.still"  # an attribute of the group of all that is the user's, where it is we who have frozen it
+_STILL_SEC = 2.0
 
 
 class Freezer:
@@ -45,6 +52,7 @@ class Freezer:
         if not os.path.exists(f"{self._mount}/cgroup.controllers"):
             hint = "boot with systemd.unified_cgroup_hierarchy=1"
             raise ReaperError("cannot-freeze", f"there is no cgroup v2 at {self._mount}", hint)
+        self._release()
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self._mount + self._path, 0o755)
@@ -94,13 +102,33 @@ class Freezer:
 
     def is_frozen(self) -> bool:
         """Whether all members have stopped; so has an empty group. One that waits for a disk stops when it is done."""
+        return self.wait(0)
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until all members have stopped; False where some have not by then."""
+        return self._wait(self._path, seconds)
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """Nothing of the user's runs within, in this login or another: for one look at who is to be frozen.
+
+        sshd's children stop with it, so it must be short. What an interrupted one has left, make() undoes. Where
+        something waits for a disk, this goes on without it after a while: it cannot have children either.
+        """
+        group = self._scope.rpartition("/")[0]
+        path = self._mount + group
+        with open(f"{path}/cgroup.freeze", encoding="ascii") as file:
+            is_frozen = file.read().strip() == "1"
+        if is_frozen:  # by an administrator, who will thaw it
+            yield
+            return
+        os.setxattr(path, _MARK, b"1")
         try:
-            with open(f"{self._mount}{self._path}/cgroup.events", encoding="ascii") as file:
-                return "frozen 1" in file.read().splitlines()
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENODEV):
-                return False
-            raise
+            _write(f"{path}/cgroup.freeze", "1")
+            self._wait(group, _STILL_SEC)
+            yield
+        finally:
+            self._release()
 
     def let_go(self, process: ProcessId, origin: str) -> None:
         """Moves one member to where it came from, where it goes on; to the scope where that is gone."""
@@ -132,6 +160,34 @@ class Freezer:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
+
+    def _release(self) -> None:
+        """Ends still(), also one that was interrupted."""
+        path = self._mount + self._scope.rpartition("/")[0]
+        try:
+            os.getxattr(path, _MARK)
+        except OSError:  # ours it is not
+            return
+        _write(f"{path}/cgroup.freeze", "0")
+        os.removexattr(path, _MARK)
+
+    def _wait(self, group: str, seconds: float) -> bool:
+        """The kernel tells of a change of cgroup.events by POLLPRI."""
+        deadline = time.monotonic() + seconds
+        try:
+            with open(f"{self._mount}{group}/cgroup.events", "rb", buffering=0) as file:
+                poll = select.poll()
+                poll.register(file, select.POLLPRI)
+                while b"frozen 1" not in os.pread(file.fileno(), 4096, 0).splitlines():
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return False
+                    poll.poll(left * 1000)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):
+                return False
+            raise
+        return True
 
     def _pids(self) -> list[int]:
         """A process that moves while the list is read may be in it twice (cgroup-v2.rst)."""

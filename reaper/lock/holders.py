@@ -36,9 +36,9 @@ _Nodes = dict[tuple[int, int], int]
 def holders(session: Session, terminals: Collection[str], held: Iterable[ProcessId]) -> list[ProcessId]:
     """Every process that reads what is typed on these terminals, or could; `held` is what the session holds.
 
-    Never what carries the connection, another login's sshd, pid 1, or this process and what descends from it. Reads the
-    stat of every process of the host, and the descriptors of those that are the user's or the session's: 5,000 of the
-    former and 50 of the latter took 0.1 s.
+    Never what carries the connection, another login's sshd, pid 1, or this process and what descends from it. Looks at
+    every process of the host, and at the descriptors of those that are the user's or the session's: 1,600 of the former
+    and 46 of the latter cost 35 ms of CPU time.
     """
     nodes, members = _nodes(terminals), set(held)
     if not nodes:

@@ -28,6 +28,7 @@ class Cgroups:
         self.path = f"{self.scope}/reaper-lock"
         self.freezer = Freezer(self.scope, self.mount)
         self.refusals: dict[tuple[str, int], int] = {}
+        self.marks: set[str] = set()
         with open(f"{self.mount}/cgroup.controllers", "w", encoding="ascii"):
             pass
 
@@ -72,6 +73,11 @@ class Cgroups:
         self.tree.write_scope(group, "cgroup.procs", "".join(f"{each}\n" for each in [*self.pids(group), pid]))
         (entry / "cgroup").write_text(f"0::{group}\n")
 
+    def getxattr(self, path: str, name: str) -> bytes:
+        if path not in self.marks:
+            raise OSError(errno.ENODATA, "No data available")
+        return b"1"
+
     def rmdir(self, path: str) -> None:
         """In place of os.rmdir()."""
         group = path[len(self.mount) :]
@@ -92,4 +98,7 @@ def cgroups(tree, monkeypatch) -> Cgroups:
     cgroups = Cgroups(tree)
     monkeypatch.setattr(freezer, "_write", cgroups.write)
     monkeypatch.setattr(freezer.os, "rmdir", cgroups.rmdir)
+    monkeypatch.setattr(freezer.os, "setxattr", lambda path, name, value: cgroups.marks.add(path))
+    monkeypatch.setattr(freezer.os, "removexattr", lambda path, name: cgroups.marks.remove(path))
+    monkeypatch.setattr(freezer.os, "getxattr", cgroups.getxattr)
     return cgroups

@@ -139,3 +139,42 @@ def test_when_all_have_stopped(cgroups, events, is_frozen):
     cgroups.make()
     cgroups.tree.write_scope(cgroups.path, "cgroup.events", events)
     assert cgroups.freezer.is_frozen() is is_frozen
+
+
+SLICE = "/user.slice/user-1000.slice"
+
+
+@pytest.fixture
+def users(cgroups):
+    """The group of all that is the user's."""
+    cgroups.tree.write_scope(SLICE, "cgroup.freeze", "0\n")
+    cgroups.tree.write_scope(SLICE, "cgroup.events", "populated 1\nfrozen 1\n")
+
+    def read() -> str:
+        with open(f"{cgroups.mount}{SLICE}/cgroup.freeze", encoding="ascii") as file:
+            return file.read().strip()
+
+    return read
+
+
+def test_nothing_of_the_users_runs_for_a_moment(cgroups, users):
+    with cgroups.freezer.still():
+        assert users() == "1"
+    assert users() == "0"
+    with pytest.raises(ZeroDivisionError), cgroups.freezer.still():
+        raise ZeroDivisionError
+    assert users() == "0"
+    assert not cgroups.marks
+
+
+def test_a_moment_that_was_cut_short_ends_when_the_lock_is_made_again(cgroups, users):
+    """And an administrator's own freezing never does."""
+    cgroups.marks.add(cgroups.mount + SLICE)
+    cgroups.tree.write_scope(SLICE, "cgroup.freeze", "1\n")
+    cgroups.make()
+    assert users() == "0"
+    cgroups.tree.write_scope(SLICE, "cgroup.freeze", "1\n")
+    cgroups.freezer.make()
+    with cgroups.freezer.still():
+        assert users() == "1"
+    assert users() == "1"
