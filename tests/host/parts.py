@@ -1,0 +1,95 @@
+"""The parts of a lock joined by hand, with a new process for every step, as if each had been killed after it.
+
+Runs inside the host, by its own python3: `parts.py STEP USER [TTY]`, with the state in a file between the steps.
+"""
+
+import json
+import sys
+
+sys.path.insert(0, "/usr/share/idle-reaper")
+
+from reaper.decide.model import ProcessId
+from reaper.lock.freezer import Freezer
+from reaper.lock.holders import holders
+from reaper.lock.line import Before, Line
+from reaper.sense.host import Host
+
+STATE = "/run/lock-parts-{}.json"
+SECONDS = 30
+
+
+def lock(user, *tty):
+    """Freezes whom there is to freeze, and takes the terminals."""
+    host = Host()
+    sessions = [each for each in host.discover((), ()).sessions if each.user == user]
+    (session,) = [each for each in sessions if not tty or host.terminal_names(each) == {*tty}]
+    freezer, names, origins, rounds = Freezer(session.scope), host.terminal_names(session), {}, 0
+    freezer.make()
+    before = {name: Line(name).look() for name in names}
+    while freeze(freezer, holders(session, names, host.everything(session)), origins):
+        rounds += 1
+        if rounds > 100:
+            break
+    with freezer.still():
+        missed = freeze(freezer, holders(session, names, host.everything(session)), origins)
+    assert freezer.wait(SECONDS)
+    drained = {}
+    for name in names:
+        line = Line(name, before[name])
+        drained[name] = line.drain(before[name])
+        line.take(drained[name])
+    state = {
+        "scope": session.scope,
+        "id": session.session_id,
+        "rounds": rounds,
+        "missed": len(missed),
+        "members": sorted(each.pid for each in freezer.members()),
+        "origins": [[*each, group] for each, group in origins.items() if group],
+        "lines": {name: each.to_plain() for name, each in drained.items()},
+    }
+    write(user, state)
+    print(json.dumps(state))
+
+
+def freeze(freezer, processes, origins):
+    """Returns those that were not in yet."""
+    inside = set(freezer.members())
+    new = [each for each in processes if each not in inside]
+    origins.update({each: freezer.add(each) for each in new})
+    return new
+
+
+def unlock(user):
+    """Puts all of it back."""
+    state = read(user)
+    for name, plain in state["lines"].items():
+        before = Before.from_plain(plain)
+        assert Line(name, before).restore(before)
+    origins = {ProcessId(pid, ticks): group for pid, ticks, group in state["origins"]}
+    Freezer(state["scope"]).put_back(origins)
+
+
+def nudge(user):
+    """The first half of what has programs draw anew."""
+    state = read(user)
+    write(user, {**state, "sizes": {name: Line(name).nudge() for name in state["lines"]}})
+
+
+def settle(user):
+    """And the second."""
+    for name, size in read(user)["sizes"].items():
+        Line(name).settle(tuple(size))
+
+
+def write(user, state):
+    with open(STATE.format(user), "w", encoding="utf-8") as file:
+        json.dump(state, file)
+
+
+def read(user):
+    with open(STATE.format(user), encoding="utf-8") as file:
+        return json.load(file)
+
+
+if __name__ == "__main__":
+    {"lock": lock, "unlock": unlock, "nudge": nudge, "settle": settle}[sys.argv[1]](*sys.argv[2:])
