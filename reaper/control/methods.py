@@ -200,7 +200,6 @@ def _warn(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[s
 
 
 def _lock(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
-    _require_root(peer, "lock sessions")
     subject.lock_session(peer, _text(parameters, "session"))
     return {}
 

@@ -1,4 +1,4 @@
-"""reaperctl lock: have the desktop of a graphical session lock its screen."""
+"""reaperctl lock: lock a session, until its user unlocks it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 
 from reaper.ctl import session
 
-HELP = "have the desktop of a graphical session lock its screen"
+HELP = "lock a session until its user unlocks it with their password"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints that it was asked to. Raises ReaperError where the daemon does not answer, or it cannot be locked."""
+    """Prints that it is being done. Raises ReaperError where the daemon does not answer, or it cannot be locked."""
     answer = session.call_for("io.reaper.Lock", options.session, {})
-    print(json.dumps(answer, indent=2) if options.json else "its desktop was asked to lock it")
+    print(json.dumps(answer, indent=2) if options.json else "it is being locked")
     return 0

@@ -80,8 +80,8 @@ def next_of(session: dict[str, Any]) -> str:
         return "would have ended"
     if session["left_usec"] is None:
         return "-"
-    does, would = ("locks", "would lock") if session["action"] == "lock" else ("ends", "would end")
-    verb = would if session["action"] == "observe" else does
+    locks = session["action"] == "lock" and session["phase"] != "locked" and session["reason"] == "idle"
+    verb = "locks" if locks else "would end" if session["action"] == "observe" else "ends"
     if not session["left_usec"]:
         return f"{verb} now"
     left_usec: int = session["left_usec"]

@@ -27,7 +27,7 @@ from reaper.decide.events import Priority
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase, Signal
 from reaper.decide.model import Instant, Program, Session, SessionKey
-from reaper.decide.policy import Policy
+from reaper.decide.policy import BUILT_IN, Policy
 from reaper.decide.snapshot import Snapshot
 from reaper.decide.tracking import Change, Tracked
 from reaper.sense.host import Host
@@ -49,7 +49,7 @@ class Daemon:
         self._circumstances = Circumstances(host)
         self.groups = Groups(host)
         self._endings = Endings(host, actor, journal)
-        self.locks = Locks(host, actor)
+        self.locks = Locks(host, actor, journal)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
         self._deferrals = Deferrals(host)
         self._sharing = Sharing()
@@ -250,15 +250,16 @@ class Daemon:
 
     def _end(self, key: SessionKey, now: Instant) -> None:
         """Ends a session, if it still is the session that it was, still idle and not busy, and the brake lets it."""
-        assert self.policy is not None
+        policy = self.policy or BUILT_IN  # none where a session was locked at somebody's word
         if not self._host.is_alive(self.sessions[key].session):
             self._check_gone(key, now)
             return
         self.look(key, now)
         if not tracking.is_due(self.sessions[key], now.boot_usec):
             return
-        if self.messenger.is_untold(key):
-            self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + UNTOLD_USEC)
+        wait_usec = UNTOLD_USEC if self.messenger.is_untold(key) else self.locks.opening_usec(self.sessions[key], now)
+        if wait_usec:
+            self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + wait_usec)
             return
         program = self._deferrals.find(self.sessions[key], now.boot_usec)
         if program is not None:
@@ -270,17 +271,17 @@ class Daemon:
                 self.lock(key, tracking.finish(self.sessions[key], now.boot_usec), "", now)
             return
         was_engaged = self.ledger.is_engaged
-        is_admitted, self.ledger = brake.admit(self.ledger, self.policy.brake, now.boot_usec)
+        is_admitted, self.ledger = brake.admit(self.ledger, policy.brake, now.boot_usec)
         if is_admitted:
             change = tracking.finish(self.sessions[key], now.boot_usec)
             self.sessions[key] = change.tracked
             self.save()  # before the act: were it our last, the next daemon and its brake would know of it
             self.commit(key, change, now)
             return
-        release = brake.release_usec(self.ledger, self.policy.brake)
+        release = brake.release_usec(self.ledger, policy.brake)
         self.sessions[key] = replace(self.sessions[key], due_usec=max(release, now.boot_usec + 1))
         if not was_engaged:
-            self._journal.send(report.braked(self.sessions[key], self.policy))
+            self._journal.send(report.braked(self.sessions[key], policy))
 
     def lock(self, key: SessionKey, change: Change, by: str, now: Instant) -> None:
         """Locks a session; `by` is who ordered it, "" where its limit did."""

@@ -10,13 +10,15 @@ import contextlib
 from typing import NamedTuple
 
 from reaper.act.actor import Actor
+from reaper.act.journal import Journal
 from reaper.decide import locked, report
 from reaper.decide.duration import USEC_PER_SEC
+from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Phase
 from reaper.decide.locking import LockOrder, Stage
-from reaper.decide.messages import lock_heading
-from reaper.decide.model import Instant, SessionKey
-from reaper.decide.policy import Origin, Policy
+from reaper.decide.messages import lock_heading, plain
+from reaper.decide.model import Instant, Reading, SessionKey
+from reaper.decide.policy import Origin, Policy, asks_to_lock
 from reaper.decide.tracking import Change, Tracked
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
@@ -37,8 +39,9 @@ class News(NamedTuple):
 class Locks:
     """Begins locks and looks after them. Times are boot-time microseconds."""
 
-    def __init__(self, host: Host, actor: Actor) -> None:
-        self._host, self._actor = host, actor
+    def __init__(self, host: Host, actor: Actor, journal: Journal) -> None:
+        self._host, self._actor, self._journal = host, actor, journal
+        self._policy: Policy | None = None
         self._locked: set[SessionKey] = set()
         self._failed: dict[SessionKey, str] = {}
         self._obstacles: dict[SessionKey, str] = {}
@@ -69,6 +72,7 @@ class Locks:
     def obstacle(self, tracked: Tracked, policy: Policy | None) -> str:
         """Why a session cannot be locked where a rule may ask for that; "" where it can, or none does."""
         key = tracked.session.key
+        self._policy = policy
         self._obstacles.pop(key, None)
         if policy is None or not policy.locks:
             return ""
@@ -81,10 +85,11 @@ class Locks:
         """Why a session cannot be locked at this moment; "" where it can."""
         return self._host.lock_obstacle(tracked.session, tracked.terminals)
 
-    def why_not(self, key: SessionKey) -> str:
-        """Why a session that was to be locked is not, as a record has it; "" for any other."""
-        why = self._obstacles.get(key, "")
-        return f"it cannot be locked: {why}" if why else ""
+    def why_not(self, tracked: Tracked) -> str:
+        """Why a session that its rule would lock cannot be, as a record has it; "" for any other."""
+        why = self._obstacles.get(tracked.session.key, "")
+        is_asked_for = self._policy is not None and asks_to_lock(self._policy, tracked.rule)
+        return f"it cannot be locked: {why}" if why and is_asked_for else ""
 
     def begin(self, tracked: Tracked, policy_id: str, by: str, now: Instant) -> None:
         """Has a session locked. What stands in the way is found at the next look."""
@@ -108,29 +113,45 @@ class Locks:
         if tracked.life.phase is not Phase.LOCKED:
             return News()
         if key in self._failed:
-            return News(locked.give_up(tracked, now.boot_usec), self._failed[key])
+            return self._give_up(tracked, self._failed[key], now)
         if tracked.session.origin is Origin.GRAPHICAL:
             return self._look_at_desktop(tracked, now)
         state = self._host.read_lock(tracked.session)
         if state is None or state.stage is Stage.LOCKING:
             if now.boot_usec - tracked.life.locked_usec < ESTABLISH_USEC:
                 return News()
-            self._failed[key] = "reaper-lock does not get it done"
             with contextlib.suppress(ReaperError):
                 self._actor.end_lock(tracked.session.name)  # it takes back what it has begun
-            return News(locked.give_up(tracked, now.boot_usec), self._failed[key])
+            return self._give_up(tracked, "reaper-lock does not get it done", now)
         if state.stage is Stage.UNLOCKED:
-            readings = self._host.read_terminals(self._host.terminal_names(tracked.session))
-            return News(locked.unlock(tracked, readings, state.since_usec))
+            return News(locked.unlock(tracked, self._readings(tracked), state.since_usec, now))
         if state.stage is Stage.FAILED:
-            self._failed[key] = state.why
-            return News(locked.give_up(tracked, now.boot_usec), state.why)
+            return self._give_up(tracked, state.why, now)
         if state.stage is Stage.REFUSED:
             return News(locked.break_off(tracked, now.boot_usec), state.why)
         if not self._host.is_running(state.keeper):
             with contextlib.suppress(ReaperError):  # asked again at the next look
                 self._actor.start_keeper(tracked.session.name)
         return News()
+
+    def _give_up(self, tracked: Tracked, why: str, now: Instant) -> News:
+        """What was to be locked is not, and will not be tried again unless somebody orders it."""
+        self._failed[tracked.session.key] = why
+        name = plain(tracked.session.name)
+        self._journal.note(Priority.ERR, f"session {name} is not locked, and goes on as it was: {plain(why)}")
+        return News(locked.give_up(tracked, self._readings(tracked), now.boot_usec), why)
+
+    def _readings(self, tracked: Tracked) -> tuple[Reading, ...]:
+        return self._host.read_terminals(self._host.terminal_names(tracked.session))
+
+    def opening_usec(self, tracked: Tracked, now: Instant) -> int:
+        """How long the end of a session is to wait, as its person has just unlocked it: 0 for not at all."""
+        if tracked.life.phase is not Phase.LOCKED or tracked.session.origin is Origin.GRAPHICAL:
+            return 0
+        state = self._host.read_lock(tracked.session)
+        is_opening = state is not None and state.stage in (Stage.UNLOCKING, Stage.UNLOCKED)
+        since_usec = state.since_usec if state is not None else 0
+        return FIRST_LOOK_USEC if is_opening and now.boot_usec - since_usec < ESTABLISH_USEC else 0
 
     def _look_at_desktop(self, tracked: Tracked, now: Instant) -> News:
         """Unlocked is what was locked by logind's word and is not any more, or what is used though it never was."""
@@ -144,7 +165,7 @@ class Locks:
         idle_usec = self._host.read_idle_usec(tracked.session)
         is_used = idle_usec is not None and now.boot_usec - idle_usec > tracked.life.locked_usec + FIRST_LOOK_USEC
         if key in self._hinted or is_used:
-            return News(locked.unlock(tracked, (), now.boot_usec))
+            return News(locked.unlock(tracked, (), now.boot_usec, now))
         return News()
 
     def end(self, tracked: Tracked) -> None:

@@ -7,7 +7,7 @@ from reaper.act.messenger import Messenger
 from reaper.daemon.endings import Endings
 from reaper.daemon.locks import Locks
 from reaper.decide import report
-from reaper.decide.lifecycle import Act, Defer, Fact, Lock, Rung, Spare, Tell, Warn
+from reaper.decide.lifecycle import Act, Defer, Fact, Lock, Reason, Rung, Spare, Tell, Warn
 from reaper.decide.messages import named
 from reaper.decide.model import Instant, Program
 from reaper.decide.tracking import Tracked
@@ -39,8 +39,8 @@ class Performer:
             freed = self._endings.freed(key) if act.fact is Fact.TERMINATED else None
             if act.fact is Fact.TERMINATE_FAILED:
                 why = self._endings.why_failed(tracked)
-            elif act.fact in (Fact.WARNED, Fact.ENDING):
-                why = "; ".join(filter(None, (why, self._locks.why_not(key))))
+            elif act.fact in (Fact.WARNED, Fact.ENDING) and act.reason is Reason.IDLE and tracked.order is None:
+                why = "; ".join(filter(None, (why, self._locks.why_not(tracked))))
             self._journal.send(report.of_tell(act, tracked, policy_id, now.boot_usec, why, freed))
             return ""
         if isinstance(act, Warn):

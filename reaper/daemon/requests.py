@@ -32,7 +32,7 @@ class Requests:
     def hold(self, key: SessionKey, wanted: Hold, now: Instant) -> str:
         """Holds a session; returns what made the hold shorter than wanted, or "".
 
-        Raises ReaperError where it would be none at all, or the session is being ended.
+        Raises ReaperError where it would be none at all, or the session is locked or being ended.
         """
         daemon = self._daemon
         self._require_patience(key, wanted)
@@ -43,6 +43,8 @@ class Requests:
         tracked = daemon.sessions[key]
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
             raise ReaperError("ending", "the session is being ended already")
+        if tracked.life.phase is Phase.LOCKED:
+            raise ReaperError("locked", "the session is locked", "hold it once it is unlocked")
         _require_own(tracked.hold, wanted.uid)
         shortened = ""
         if daemon.policy is None or tracked.limits is None:
@@ -146,6 +148,8 @@ def _due(tracked: Tracked, now: Instant) -> Warn:
         raise ReaperError("nothing-due", "nothing is going to end the session", hint)
     if tracked.limits.action is Action.OBSERVE:
         raise ReaperError("nothing-due", f"its rule {tracked.rule} only observes", hint)
+    if tracked.life.phase is Phase.LOCKED:
+        raise ReaperError("nothing-due", "the session is locked, and its terminals show nothing else")
     return Warn(end.reason, max(0, end.usec - now.boot_usec))
 
 

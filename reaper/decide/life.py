@@ -211,8 +211,11 @@ def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
 
 
 def busy_left_usec(life: Life, limits: Limits, now_usec: int) -> int:
-    """For how much longer programs may put off the end of the session; 0 where none may (rule 7)."""
-    if not limits.busy:
+    """For how much longer programs may put off the end of the session; 0 where none may (rule 7).
+
+    None may once it is locked: what would be waited for stands still there.
+    """
+    if not limits.busy or life.phase is Phase.LOCKED:
         return 0
     used_usec = now_usec - life.deferred_usec if life.deferred_usec else 0
     return max(0, limits.busy_max_usec - used_usec)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide import lifecycle
+from reaper.decide import evidence, lifecycle
 from reaper.decide.hold import with_action
 from reaper.decide.lifecycle import Phase, Reason, Stimulus
-from reaper.decide.model import Reading
+from reaper.decide.model import Instant, Reading
 from reaper.decide.policy import BUILT_IN, Action
 from reaper.decide.tracking import Change, Tracked, deadline, go_on, is_due
 
@@ -20,10 +20,13 @@ def would_lock(tracked: Tracked, now_usec: int) -> bool:
     return is_due(tracked, now_usec) and end is not None and end.reason is Reason.IDLE
 
 
-def unlock(tracked: Tracked, readings: tuple[Reading, ...], at_usec: int) -> Change:
-    """The person of a locked session has proved who they are, and its terminals read like this since."""
-    if tracked.limits is None or tracked.life.phase is not Phase.LOCKED:
-        return Change(tracked, ())
+def unlock(tracked: Tracked, readings: tuple[Reading, ...], since_usec: int, now: Instant) -> Change:
+    """The person of a locked session has proved who they are, and its terminals read like this since.
+
+    What they have typed since then shows on the terminals alone.
+    """
+    assert tracked.limits is not None
+    at_usec = max([since_usec, *(evidence.bucket_end(reading, now) for reading in readings)])
     life, acts = lifecycle.unlock(tracked.life, tracked.limits, tracked.session.opened_usec, at_usec)
     return go_on(replace(tracked, readings=readings, tampered=()), life, acts)
 
@@ -36,11 +39,14 @@ def lock(tracked: Tracked, now_usec: int) -> Change:
     )
 
 
-def give_up(tracked: Tracked, now_usec: int) -> Change:
+def give_up(tracked: Tracked, readings: tuple[Reading, ...], now_usec: int) -> Change:
     """The session could not be locked: it is as it was, and its rule will have to warn of something else."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
-    return go_on(tracked, *lifecycle.step(tracked.life, Stimulus.FAIL, tracked.limits, opened, now_usec))
+    return go_on(
+        replace(tracked, readings=readings),
+        *lifecycle.step(tracked.life, Stimulus.FAIL, tracked.limits, opened, now_usec),
+    )
 
 
 def break_off(tracked: Tracked, now_usec: int) -> Change:

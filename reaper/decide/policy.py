@@ -5,7 +5,7 @@ Pure: no I/O, no clock, no YAML.  config.py makes a Policy out of text, and judg
 1. The rules are tried in order and the first that matches wins; where none does, the host's environment stands.
 2. What the winning rule leaves out comes from the environment.  That is settled when the policy is read
    (inherit()), so a Rule carries its limits complete.
-3. The ceiling is laid over the result (cap()).  It can shorten and never lengthen, and it leaves the action alone:
+3. The ceiling is laid over the result (ceiling.py).  It can shorten and never lengthen, and it leaves the action alone:
    `observe` stays `observe`, for to try a policy out must not bite.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from reaper.decide.ceiling import Ceiling, cap
 from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, format_duration
 from reaper.decide.limits import (
     SHORTEST_LIMIT_USEC,
@@ -41,7 +42,8 @@ from reaper.decide.template import Template
 
 __all__ = [
     "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
-    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Share", "Subject", "Verdict", "asks_for", "cap",
+    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Share", "Subject", "Verdict", "asks_for",
+    "asks_to_lock", "cap",
     "counted", "document", "fit_leads", "inherit", "judge", "longest_lead", "spelled", "without_limits",
     "without_warnings",
 ]  # fmt: skip
@@ -63,18 +65,6 @@ class Rule:
     match: Match
     limits: Limits
     given: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Ceiling:
-    """The longest limits there may be, whatever a rule says; None caps nothing.  `exempt` (``except``): rule names."""
-
-    idle_usec: int | None = None
-    max_usec: int | None = None
-    lock_for_usec: int | None = None
-    busy_max_usec: int | None = None
-    hold_max_usec: int | None = None
-    exempt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,45 +144,16 @@ def judge(policy: Policy, subject: Subject) -> Verdict:
     return Verdict(name, limits, capped, tuple(passed_over))
 
 
-@functools.lru_cache(maxsize=64)  # a thousand sessions are under few rules
-def cap(limits: Limits, ceiling: Ceiling) -> tuple[Limits, tuple[str, ...]]:
-    """The limits under the ceiling, and the names of those it lowered: the strictest wins, and never is the longest.
-
-    Warnings that no longer fit a lowered limit are dropped as fit_leads() says.  For how long programs may put the end
-    off is lowered only where some may.  What it does to holds that there are is hold.py's.
-    """
-    idle, idle_capped = _lower(limits.idle_usec, ceiling.idle_usec)
-    longest, max_capped = _lower(limits.max_usec, ceiling.max_usec)
-    lock_for, lock_capped = _lower(
-        limits.lock_for_usec, ceiling.lock_for_usec if limits.action is Action.LOCK else None
-    )
-    busy_max, busy_capped = _lower(limits.busy_max_usec, ceiling.busy_max_usec if limits.busy else None)
-    hold_max, hold_capped = _lower(limits.hold_max_usec, ceiling.hold_max_usec)
-    assert busy_max is not None
-    assert hold_max is not None
-    lowered = {
-        "idle": idle_capped,
-        "max": max_capped,
-        "lock_for": lock_capped,
-        "busy_max": busy_capped,
-        "hold_max": hold_capped,
-    }
-    capped = tuple(name for name, is_lower in lowered.items() if is_lower)
-    if not capped:
-        return limits, ()
-    limits = replace(limits, idle_usec=idle, max_usec=longest, busy_max_usec=busy_max, hold_max_usec=hold_max)
-    return fit_leads(replace(limits, lock_for_usec=lock_for)), capped
-
-
-def _lower(limit: int | None, ceiling: int | None) -> tuple[int | None, bool]:
-    if ceiling is None or (limit is not None and limit <= ceiling):
-        return limit, False
-    return ceiling, True
-
-
 def asks_for(policy: Policy, rule: str, origin: Origin) -> bool:
     """Whether a rule names an origin, rather than that it fits any."""
     return any(origin in each.match.origin for each in policy.rules if each.name == rule)
+
+
+def asks_to_lock(policy: Policy, rule: str) -> bool:
+    """Whether a rule has sessions locked, or the environment where that is what stands for a rule."""
+    if rule == policy.fallback:
+        return policy.environments[policy.environment].action is Action.LOCK
+    return any(each.limits.action is Action.LOCK for each in policy.rules if each.name == rule)
 
 
 def document(policy: Policy) -> dict[str, Any]:

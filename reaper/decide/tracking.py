@@ -156,8 +156,8 @@ def apply_policy(
     `unlockable` is why the session cannot be locked, "" where it can: what would be locked is ended then.
     """
     if policy is None:
-        if tracked.order is not None:
-            return Change(scheduled(tracked), ())
+        if tracked.order is not None or (tracked.life.phase in LASTING and tracked.life.locked_usec):
+            return Change(scheduled(tracked), ())  # begun at somebody's word, or under a policy that there was
         return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
     verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.session.origin, bool(tracked.readings)))

@@ -122,6 +122,10 @@ def _reach_limit(scene: _Scene) -> Outcome:
     return life, [Tell(Fact.ENDING, scene.reason, scene.idle_usec), Signal(Rung.HANGUP, scene.reason)]
 
 
+def _order_lock(scene: _Scene) -> Outcome:
+    return _stay(scene) if scene.limits.action is Action.OBSERVE else _lock(scene)
+
+
 def _lock(scene: _Scene) -> Outcome:
     life, _ = _wake(scene)
     life = replace(life, phase=Phase.LOCKED, locked_usec=scene.now_usec)
@@ -148,6 +152,11 @@ def _climb(scene: _Scene) -> Outcome:
         return life, [Signal(rung, scene.reason)]
     life = replace(life, rung_until_usec=scene.now_usec + RETRY_USEC)
     return life, [Tell(Fact.TERMINATE_FAILED, scene.reason, scene.idle_usec), Signal(Rung.KILL, scene.reason)]
+
+
+def _break_off(scene: _Scene) -> Outcome:
+    """An end that nobody watched begins anew; not one out of a lock, whose terminals are hung up and not given back."""
+    return _stay(scene) if scene.life.locked_usec else _wake(scene)
 
 
 def _close(scene: _Scene) -> Outcome:
@@ -183,7 +192,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
         lead=Turn((Phase.ACTIVE, Phase.WARNED), _warn),
         limit=Turn((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
         busy=Turn((Phase.DEFERRED,), _defer),
-        lock=Turn((Phase.LOCKED,), _lock),
+        lock=Turn((Phase.ACTIVE, Phase.LOCKED), _order_lock),
         gone=Turn((Phase.GONE,), _close),
     ),
     **_row(
@@ -192,16 +201,16 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
         lead=Turn((Phase.WARNED,), _warn),
         limit=Turn((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
         busy=Turn((Phase.DEFERRED,), _defer),
-        lock=Turn((Phase.LOCKED,), _lock),
+        lock=Turn((Phase.WARNED, Phase.LOCKED), _order_lock),
         policy=Turn((Phase.ACTIVE,), _spare),
         lapse=Turn((Phase.ACTIVE,), _wake),
         gone=Turn((Phase.GONE,), _close),
     ),
     **_row(
         Phase.DEFERRED,
-        lock=Turn((Phase.LOCKED,), _lock),
         evidence=Turn((Phase.ACTIVE,), _return),
         free=Turn((Phase.ACTIVE,), _wake),
+        lock=Turn((Phase.DEFERRED, Phase.LOCKED), _order_lock),
         policy=Turn((Phase.ACTIVE,), _wake),
         gone=Turn((Phase.GONE,), _close),
     ),
@@ -214,7 +223,6 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
     ),
     **_row(
         Phase.OBSERVED,
-        lock=Turn((Phase.LOCKED,), _lock),
         evidence=Turn((Phase.ACTIVE,), _wake),
         policy=Turn((Phase.ACTIVE,), _wake),
         gone=Turn((Phase.GONE,), _close),
@@ -222,7 +230,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
     **_row(
         Phase.ENDING,
         rung=Turn((Phase.ENDING, Phase.OBSERVED), _climb),
-        lapse=Turn((Phase.ACTIVE,), _wake),
+        lapse=Turn((Phase.ACTIVE, Phase.ENDING), _break_off),
         gone=Turn((Phase.GONE,), _terminated),
     ),
     **_row(Phase.GONE),

@@ -76,9 +76,14 @@ def _at_limit(action: Action, reason: Reason) -> str:
 
 
 def explain(
-    tracked: Tracked, policy: Policy | None, groups: frozenset[str], now_usec: int, local: LocalTime | None = None
+    tracked: Tracked,
+    policy: Policy | None,
+    groups: frozenset[str],
+    now_usec: int,
+    local: LocalTime | None = None,
+    why_not: str = "",
 ) -> dict[str, Any]:
-    """The io.reaper.Explanation of a tracked session."""
+    """The io.reaper.Explanation of a tracked session. `why_not` is why it is not locked, where its rule would."""
     verdict = judge(policy, subject_of(tracked, groups, local)) if policy else None
     shown = of_session(tracked, now_usec)
     return {
@@ -90,7 +95,7 @@ def explain(
         "capped": list(verdict.capped) if verdict else [],
         "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
         "refused": tracked.refusal,
-        "text": _sentences(tracked, shown, verdict),
+        "text": _sentences(tracked, shown, verdict, why_not),
     }
 
 
@@ -102,11 +107,12 @@ _EVIDENCE = {
     "desktop": "what its desktop tells logind",
     "network": "what crossed its connection",
     "cpu": "the CPU time of its processes",
+    "unlocked": "its user's unlocking it",
     "shared": "input in another session of the same user",
 }
 
 
-def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None) -> list[str]:
+def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, why_not: str) -> list[str]:
     remote = f" from {shown['remote']}" if shown["remote"] else ""
     lines = [
         (
@@ -129,6 +135,8 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None)
     lines.append(f"Its limits are those of the rule {verdict.rule}{capped}.")
     lines += [f"Not {rule}: {plain(why)}." for rule, why in verdict.passed_over]
     lines.append(_outlook(tracked, shown))
+    if why_not and tracked.life.phase in (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED):
+        lines.append(f"Its rule would lock it, but {why_not}.")
     if tracked.hold is None and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
         longest = span(verdict.limits.hold_max_usec)
         command = hold_command(verdict.limits, shown["session"])

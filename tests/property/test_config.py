@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reaper.decide.config import PolicyError, Source, describe, parse
 from reaper.decide.duration import LONGEST_USEC, DurationError, format_duration, parse_duration
 from reaper.decide.hours import LocalTime
-from reaper.decide.keys import BRAKE, CEILING, LATER, LIMITS, MATCH, SECTIONS, TOP
+from reaper.decide.keys import BRAKE, CEILING, LIMITS, MATCH, SECTIONS, TOP
 from reaper.decide.policy import (
     BUILT_IN,
     SHORTEST_LIMIT_USEC,
@@ -66,7 +66,8 @@ limits = st.builds(
     max_usec=limit_usecs,
     warn_usec=leads,
     message=(messages | st.just("")).map(parse_template),
-    action=st.sampled_from([Action.OBSERVE, Action.TERMINATE]),
+    action=st.sampled_from(Action),
+    lock_for_usec=st.none() | st.integers(SECOND, 10**15),
     kill=st.sampled_from(Kill),
     grace_usec=st.integers(SECOND, 600 * SECOND),
     activity=st.lists(st.sampled_from(Activity), unique=True).map(tuple),
@@ -93,6 +94,7 @@ ceilings = st.builds(
     Ceiling,
     idle_usec=limit_usecs,
     max_usec=limit_usecs,
+    lock_for_usec=st.none() | st.integers(SECOND, 10**15),
     busy_max_usec=st.none() | busy_usecs,
     hold_max_usec=st.none() | busy_usecs,
 )
@@ -164,7 +166,6 @@ words = st.sampled_from(
         *MATCH,
         *CEILING,
         *BRAKE,
-        *LATER,
         *("name", "standard", "never", "none", "any", "15m", "1h 30min", "16s", "8s", "ssh", "root", "unlimited", "3"),
         *("true", "Mon..Fri 08:00-18:00", "Sat", "22:00-06:00"),
         *("10.0.0.0/8", "10.0.0.1/8", "::1", "[", "'", '"', "*", "&a", "!!x", "", "\ud800", "input", "lock", "observe"),
@@ -218,14 +219,15 @@ def no_longer(limit, than):
 @given(limits, ceilings)
 def test_under_a_ceiling_the_strictest_wins(before, ceiling):
     after, capped = cap(before, ceiling)
-    for name in ("idle", "max", "hold_max", *(["busy_max"] if before.busy else [])):
+    for name in ("idle", "max", "lock_for", "hold_max", *(["busy_max"] if before.busy else [])):
         was, least, now = (getattr(it, f"{name}_usec") for it in (before, ceiling, after))
         assert no_longer(now, was)
         assert no_longer(now, least)
         assert now in (was, least)
         assert (name in capped) == (now != was)
-    untouched = {field.name for field in fields(Limits)} - {"idle_usec", "max_usec", "warn_usec", "hold_max_usec"}
-    untouched -= {"busy_max_usec"} if before.busy else set()
+    lowered = {"idle_usec", "max_usec", "warn_usec", "lock_for_usec", "hold_max_usec"}
+    lowered |= {"busy_max_usec"} if before.busy else set()
+    untouched = {field.name for field in fields(Limits)} - lowered
     assert all(getattr(before, name) == getattr(after, name) for name in untouched)
     assert cap(after, ceiling) == (after, ())
 

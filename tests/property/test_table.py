@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.decide import lifecycle
-from reaper.decide.lifecycle import TABLE, Life, Phase, Rung, Signal, Stimulus, Tell
+from reaper.decide.lifecycle import TABLE, Life, Phase, Reason, Rung, Signal, Stimulus, Tell
 from reaper.decide.policy import Action
 from tests.property.test_lifecycle import LIMITS
 
@@ -24,6 +24,8 @@ ANY_LIFE = st.builds(
     rung=st.sampled_from(Rung),
     rung_until_usec=MOMENTS,
     deferred_usec=st.just(0) | MOMENTS,
+    ending=st.none() | st.sampled_from(Reason),
+    locked_usec=st.just(0) | MOMENTS,
 )
 
 

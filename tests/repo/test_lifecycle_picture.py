@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reaper.decide import lifecycle
+from reaper.decide import transitions
 from reaper.decide.lifecycle import TABLE, Phase, Stimulus
 
 from .tree import read
@@ -24,7 +24,7 @@ def draw() -> str:
 
 def outcomes(phase: Phase, stimulus: Stimulus) -> list[str]:
     turn = TABLE[phase, stimulus]
-    return ["-"] if turn.by is lifecycle._stay else [to.value for to in turn.to]
+    return ["-"] if turn.by is transitions._stay else [to.value for to in turn.to]
 
 
 def test_the_table_is_total():

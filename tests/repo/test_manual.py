@@ -16,7 +16,7 @@ from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
 from reaper.decide import keys, template
 from reaper.doctor import first
 
-from .tree import listed, manual_pages, parsed, python_files, read, run
+from .tree import manual_pages, parsed, python_files, read, run
 
 PAGES = ("reaper.7", "reaper.yaml.5", "reaperctl.1", "reaperd.8", "pam_reaper.8")
 EXIT_STATUS = {"reaperctl.1": {"0", "1", "2", "3", "4", "78"}, "reaperd.8": {"0", "1", "2", "78"}}
@@ -154,9 +154,3 @@ def test_placeholders():
     """The manual has a row for each and for no other, in their order; the sample names them all."""
     assert re.findall(r"^\.It Cm \{(\w+)\} Ta ", page("reaper.yaml.5"), re.MULTILINE) == list(template.PLACEHOLDERS)
     assert set(re.findall(r"\{(\w+)\}", read("packaging/reaper.yaml"))) == set(template.PLACEHOLDERS)
-
-
-def test_the_manual_describes_nothing_of_later_versions():
-    text = page("reaper.yaml.5")
-    wrong = [key for key in keys.LATER if re.search(rf"^\.It .*\bCm {key}\b", text, re.MULTILINE)]
-    assert not wrong, listed(wrong)

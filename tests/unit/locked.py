@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from reaper.decide.locking import LockOrder, LockState, Stage
 from reaper.decide.model import ProcessId, Session, SessionKey
+from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 
 KEEPER = ProcessId(4711, 4711)
@@ -29,7 +30,8 @@ class FakeLocks:
     # What the daemon asks it.
 
     def lock_obstacle(self, session: Session, names: Collection[str]) -> str:
-        return self.obstacles.get(session.key, "" if names else "it has no terminal")
+        has_place = bool(session.session_id) if session.origin is Origin.GRAPHICAL else bool(names)
+        return self.obstacles.get(session.key, "" if has_place else "it has no terminal")
 
     def read_lock(self, session: Session) -> LockState | None:
         return self.lock_states.get(session.name)

@@ -12,7 +12,6 @@ from reaper.control import methods
 from reaper.control.methods import Peer, Subject, reply_to
 from reaper.decide.hold import LONGEST_HOLD_USEC, LONGEST_REASON
 from reaper.decide.policy import Origin
-from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown
 from tests.unit.fakes import make_limits, make_policy
@@ -24,7 +23,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "Hold": {"session": "100", "duration_usec": MINUTE, "why": "a build"},
     "Release": {"session": "100"},
     "Warn": {"session": "100"},
-    "Lock": {"session": "300"},
+    "Lock": {"session": "c3"},
     "Terminate": {"session": "100", "why": "maintenance"},
     "List": {},
     "Watch": {},
@@ -39,7 +38,7 @@ WHO_MAY = {
     "Hold": ("", "", NO_SUCH),
     "Release": ("", "", NO_SUCH),
     "Warn": ("", NOT_ALLOWED, NOT_ALLOWED),
-    "Lock": ("", NOT_ALLOWED, NOT_ALLOWED),
+    "Lock": ("", "", NO_SUCH),
     "Terminate": ("", NOT_ALLOWED, NOT_ALLOWED),
     "Reload": ("", NOT_ALLOWED, NOT_ALLOWED),
 }
@@ -52,7 +51,7 @@ class Stand:
         self.bench = Bench(make_policy(make_limits(hold_max_usec=60 * MINUTE)))
         self.alice = self.bench.host.login(100, "pts/1")
         self.bob = self.bench.host.login(200, "pts/2", user="bob", uid=1001)
-        self.bench.host.login(300, origin=Origin.GRAPHICAL)
+        self.bench.host.login(300, origin=Origin.GRAPHICAL, session_id="c3")
         self.bench.run(1)
         self.rejected = ""
         self.reloads = 0
@@ -137,11 +136,12 @@ def test_what_is_no_request_is_refused(stand, verb, parameters):
 
 
 def test_what_cannot_be_granted_says_why_and_what_to_do(stand):
+    stand.bench.host.obstacles[stand.alice.session.key] = "its user has no password here"
     reply = stand.ask("Lock", ROOT, session="100")
     assert reply["error"] == "io.reaper.Refused"
-    assert reply["parameters"] == {"why": "only graphical sessions can be locked", "hint": "warn or terminate it"}
-    stand.bench.actor.lock_trouble = ReaperError("lock-failed", "logind refuses")
-    assert stand.ask("Lock", ROOT)["parameters"] == {"why": "logind refuses", "hint": ""}
+    why = "the session cannot be locked: its user has no password here"
+    assert reply["parameters"] == {"why": why, "hint": "warn or terminate it"}
+    assert stand.bench.actor.orders == {}
 
 
 def test_a_hold_that_the_policy_does_not_grant(stand):

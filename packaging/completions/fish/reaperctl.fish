@@ -17,7 +17,7 @@ complete -c reaperctl -n __fish_use_subcommand -a explain -d 'Say which rule won
 complete -c reaperctl -n __fish_use_subcommand -a warn -d "Show a session's warning on its terminals now, or a text"
 complete -c reaperctl -n __fish_use_subcommand -a hold -d 'Keep a session for a while'
 complete -c reaperctl -n __fish_use_subcommand -a release -d 'End a hold before its time'
-complete -c reaperctl -n __fish_use_subcommand -a lock -d 'Have the desktop of a graphical session lock its screen'
+complete -c reaperctl -n __fish_use_subcommand -a lock -d 'Lock a session until its user unlocks it'
 complete -c reaperctl -n __fish_use_subcommand -a terminate -d 'End a session now'
 complete -c reaperctl -n __fish_use_subcommand -a check -d 'Validate the policy files and print the merged policy'
 complete -c reaperctl -n __fish_use_subcommand -a policy -d 'Print the policy with the place of each value'
@@ -28,7 +28,7 @@ complete -c reaperctl -n '__fish_seen_subcommand_from list watch explain' -l jso
 
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l user -x -a '(__fish_complete_users)' -d 'Only these users'
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l origin -x -a 'ssh console serial graphical other' -d 'Only this kind of line'
-complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l phase -x -a 'active warned deferred observed ending held' -d 'Only in this phase'
+complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l phase -x -a 'active warned deferred locked observed ending held' -d 'Only in this phase'
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l rule -x -d 'Only under these rules'
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l from -x -d 'Only from an address, a network or a pattern of host names'
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l sort -x -a 'opened session user from terminal idle phase next rule' -d 'The order'

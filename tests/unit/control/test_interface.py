@@ -141,6 +141,8 @@ def every_session() -> list[tuple[Tracked, int]]:
         make(Origin.SSH, make_limits(max_usec=20 * SECOND, idle_usec=10 * MINUTE), 5),
         make(Origin.SSH, make_limits(warn_usec=()), 0),
         make(Origin.SSH, make_limits(warn_usec=(), action=Action.OBSERVE), 0),
+        make(Origin.SSH, make_limits(warn_usec=(), action=Action.LOCK), 0),
+        make(Origin.SSH, make_limits(action=Action.LOCK, lock_for_usec=None), 0, phase=Phase.LOCKED, locked_usec=NOW),
         make(Origin.SSH, make_limits(), 10**6),
         make(Origin.SSH, make_limits(), 55, phase=Phase.WARNED, stages=2, first_warned_usec=NOW),
         (overrule.hold(make(Origin.SSH, make_limits(), 0)[0], HOLD, NOW).tracked, NOW),

@@ -19,7 +19,7 @@ environments:
   standard: {idle: 20m}
   restricted: {idle: 5m, warn: [30s, 2m], message: "Save your work until {deadline}: \u00e4\u00f6\u00fc."}
   lab: {idle: never, max: 12h}
-ceiling: {idle: 30m, max: 1d, busy_max: 2h, hold_max: 3h, except: [break-glass]}
+ceiling: {idle: 30m, max: 1d, lock_for: 45m, busy_max: 2h, hold_max: 3h, except: [break-glass]}
 brake: {sessions: unlimited, per: 2min}
 rules:
   - name: break-glass
@@ -36,6 +36,8 @@ rules:
     max: never
     warn: []
     message: ""
+    action: lock
+    lock_for: never
     kill: terminal
     grace: 30
     activity: input
@@ -54,7 +56,7 @@ def parsed(*texts):
 def test_every_key():
     policy = parsed(EXAMPLE)
     assert (policy.environment, policy.poll_usec, policy.sources) == ("restricted", 10 * SECOND, ("0.yaml",))
-    assert policy.ceiling == Ceiling(30 * MINUTE, 24 * HOUR, 2 * HOUR, 3 * HOUR, ("break-glass",))
+    assert policy.ceiling == Ceiling(30 * MINUTE, 24 * HOUR, 45 * MINUTE, 2 * HOUR, 3 * HOUR, ("break-glass",))
     assert policy.brake == Brake(None, 2 * MINUTE)
     restricted = policy.environments["restricted"]
     assert (restricted.idle_usec, restricted.warn_usec) == (5 * MINUTE, (2 * MINUTE, 30 * SECOND))
@@ -73,9 +75,9 @@ def test_every_key():
     assert (limits.idle_usec, limits.max_usec, limits.warn_usec) == (90 * MINUTE, None, ())
     assert (limits.message, limits.kill, limits.grace_usec) == (Template(), Kill.TERMINAL, 30 * SECOND)
     assert (limits.share_activity, limits.busy, limits.busy_max_usec) == (Share.USER, ("dpkg", "rsync*"), HOUR)
-    given = ("idle", "max", "warn", "message", "kill", "grace", "activity", "share_activity", "busy", "busy_max")
-    assert limits.hold_max_usec == 30 * MINUTE
-    assert operators.given == (*given, "hold_max")
+    assert (limits.action, limits.lock_for_usec, limits.hold_max_usec) == (Action.LOCK, None, 30 * MINUTE)
+    given = ("idle", "max", "warn", "message", "action", "lock_for", "kill", "grace", "activity", "share_activity")
+    assert operators.given == (*given, "busy", "busy_max", "hold_max")
     assert (rest.match, rest.limits, rest.given) == (Match(), restricted, ())
 
 

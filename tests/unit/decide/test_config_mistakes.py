@@ -21,8 +21,8 @@ EXAMPLE = "see reaper.yaml(5) for an example"
 NAME = "letters, digits and . _ @ - after a letter or digit, 64 at most"
 HOSTS = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
 RULE_KEYS = (
-    "known: action, activity, busy, busy_max, cpu_floor, grace, hold_max, idle, kill, match, max, message, name,"
-    " network_floor, share_activity, warn"
+    "known: action, activity, busy, busy_max, cpu_floor, grace, hold_max, idle, kill, lock_for, match, max, message,"
+    " name, network_floor, share_activity, warn"
 )
 TOP_KEYS = "known: brake, ceiling, environment, environments, poll, rules, terminal_servers"
 LINES = "write lines of key: value"
@@ -170,7 +170,7 @@ NUMBERS = [
 ]
 
 WORDS = [
-    (rule("action: kill"), "2:21: 'kill' is not known here", "known: observe, terminate"),
+    (rule("action: kill"), "2:21: 'kill' is not known here", "known: lock, observe, terminate"),
     (rule("action: terminat"), "2:21: 'terminat' is not known here", "did you mean terminate?"),
     (rule("kill: all"), "2:19: 'all' is not known here", "known: session, terminal"),
     (rule("activity: keys"), "2:23: 'keys' is not known here", "known: auto, cpu, input, network"),
@@ -218,12 +218,9 @@ WORDS = [
 ]
 
 LATER = [
-    (rule("action: lock"), "2:21: 'lock' is not in this version of reaper", "use terminate: the person logs in again"),
-    (
-        rule("lock_for: 1h"),
-        "2:13: lock_for is not in this version of reaper",
-        "remove it: sessions are ended, not locked",
-    ),
+    (rule("lock_for: 0"), "2:23: 0 is shorter than 1s", "the person needs a moment to unlock"),
+    (rule("lock_for: soon"), "2:23: 'soon' is not a duration", WRITE),
+    ("ceiling: {lock_for: 0}", "1:21: 0 is shorter than 1s", "the person needs a moment to unlock"),
     (rule("hold_max: never"), "2:23: 'never' is not a duration", "this cannot be never: it needs a length of time"),
     (rule("hold_max: 8d"), "2:23: 8d is longer than 1w", HOLD),
     ("ceiling: {hold_max: 8d}", "1:21: 8d is longer than 1w", HOLD),

@@ -16,6 +16,7 @@ from reaper.decide.policy import (
     Rule,
     Share,
     Subject,
+    asks_to_lock,
     cap,
     document,
     fit_leads,
@@ -44,13 +45,12 @@ def test_built_in():
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
     rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, (), 4 * HOUR, 0)
-    standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), Template(), Action.TERMINATE, Kill.TERMINAL, *rest)
-    restricted = Limits(
-        10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), Template(), Action.TERMINATE, Kill.SESSION, *rest
-    )
+    ends = (Template(), Action.TERMINATE, 30 * MINUTE)
+    standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), *ends, Kill.TERMINAL, *rest)
+    restricted = Limits(10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), *ends, Kill.SESSION, *rest)
     assert BUILT_IN.environments == {"standard": standard, "restricted": restricted}
     assert (BUILT_IN.brake.sessions, BUILT_IN.brake.per_usec) == (10, MINUTE)
-    assert BUILT_IN.ceiling == Ceiling(None, None, None, None, ())
+    assert BUILT_IN.ceiling == Ceiling(None, None, None, None, None, ())
 
 
 def test_without_rules_the_environment_stands():
@@ -100,6 +100,28 @@ def test_a_ceiling_covers_what_puts_the_end_off():
     assert judge(policy(deferring, ceiling=Ceiling(busy_max_usec=0)), ALICE).limits.busy_max_usec == 0
 
 
+def test_a_ceiling_covers_locks_whoever_orders_them():
+    for action in Action:
+        verdict = judge(policy(rule("any", "*", action=action), ceiling=Ceiling(lock_for_usec=MINUTE)), ALICE)
+        assert (verdict.limits.lock_for_usec, verdict.capped) == (MINUTE, ("lock_for",))
+    never = rule("never", "*", lock_for_usec=None)
+    assert judge(policy(never, ceiling=Ceiling(lock_for_usec=HOUR)), ALICE).limits.lock_for_usec == HOUR
+    assert judge(policy(never), ALICE).limits.lock_for_usec is None
+
+
+def test_who_is_locked():
+    lab = replace(STANDARD, action=Action.LOCK)
+    locks, ends = rule("locks", "a*", action=Action.LOCK), rule("ends", "*")
+    some = policy(locks, ends)
+    assert some.locks
+    assert [asks_to_lock(some, name) for name in ("locks", "ends", "environment:standard")] == [True, False, False]
+    environment = policy(ends, environment="lab", environments={**BUILT_IN.environments, "lab": lab})
+    assert environment.locks
+    assert asks_to_lock(environment, "environment:lab")
+    assert not asks_to_lock(environment, "environment:standard")
+    assert not BUILT_IN.locks
+
+
 def test_a_ceiling_leaves_alone_what_nothing_puts_off():
     assert cap(STANDARD, Ceiling(busy_max_usec=HOUR)) == (STANDARD, ())
 
@@ -145,7 +167,7 @@ def test_the_id_is_of_what_is_enforced():
 
 
 def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
-    assert BUILT_IN.id == "eff4961554e2"
+    assert BUILT_IN.id == "3cf61989136f"
 
 
 @pytest.mark.parametrize("elevated", [True, False])
