@@ -51,8 +51,7 @@ class Daemon:
         self._endings = Endings(host, actor, journal)
         self.locks = Locks(host, actor, journal)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
-        self._deferrals = Deferrals(host)
-        self._sharing = Sharing()
+        self._deferrals, self._sharing = Deferrals(host), Sharing()
         self._notices = Notices(self.messenger)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self.ledger = Ledger()
@@ -269,6 +268,8 @@ class Daemon:
             self.judge(key, now)  # whether it still can be locked
             if locked.would_lock(self.sessions[key], now.boot_usec):
                 self.lock(key, tracking.finish(self.sessions[key], now.boot_usec), "", now)
+            else:
+                self._turn(key, now)  # warned anew, that it ends
             return
         was_engaged = self.ledger.is_engaged
         is_admitted, self.ledger = brake.admit(self.ledger, policy.brake, now.boot_usec)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.lifecycle import Phase
+from reaper.decide.lifecycle import Life, Phase
+from reaper.decide.locking import Stage
 from reaper.decide.model import SessionKey
 from reaper.decide.policy import Action, Brake, Origin
 from reaper.errors import ReaperError
@@ -13,6 +14,7 @@ from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_holds import DUE, HOUR, WARNED, hold, make_bench, requests, terminate
 from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import KILL, FakeLogin, make_limits, make_policy
+from tests.unit.simulated import SECOND, FakeTty
 
 
 @pytest.fixture
@@ -160,14 +162,166 @@ def test_the_brake_does_not_hold_an_order_back_and_does_not_count_it():
 # Locks.
 
 
+def lock(bench: Bench, login: FakeLogin, by: str = "root") -> None:
+    requests(bench).lock(login.session.key, by, bench.host.clock())
+
+
+def life_of(bench: Bench, login: FakeLogin) -> Life:
+    return bench.daemon.sessions[login.session.key].life
+
+
+def check_refused(bench: Bench, login: FakeLogin, why: str) -> None:
+    """Not locked, and nothing is any different for having been asked."""
+    before, told = life_of(bench, login), bench.words()
+    orders = dict(bench.actor.orders)
+    with pytest.raises(ReaperError, match=why):
+        lock(bench, login)
+    assert life_of(bench, login) == before
+    assert (bench.actor.orders, bench.actor.locked, bench.words()) == (orders, [], told)
+    assert not signalled(login)
+
+
+@pytest.mark.parametrize(("by", "heading"), [("root", "Locked by root."), ("al\x1bice", "Locked by al\\x1bice.")])
+def test_a_lock_that_was_ordered(bench, login, by, heading):
+    lock(bench, login, by)
+    order = bench.actor.orders["100"]
+    assert order.heading == heading
+    assert order.until_usec == order.locked_usec + 1800 * SECOND
+    assert (order.fields["reason"], order.fields["by"]) == ("order", heading[len("Locked by ") : -1])
+    assert order.fields["limit_usec"] == "0"
+    assert life_of(bench, login).phase is Phase.LOCKED
+    assert shown(login) == []
+    assert bench.actor.dropped == [("alice", 1000, 0)]
+    assert bench.daemon.next_wake() <= bench.host.time.boot_usec + 2 * SECOND
+    assert '"phase":"locked"' in bench.host.state
+
+
+def test_it_is_unlocked_and_under_its_own_rule_again(bench, login):
+    lock(bench, login)
+    bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
+    bench.run(1000)
+    bench.host.keep(login.session, Stage.UNLOCKED, bench.host.time.boot_usec)
+    bench.run(5)
+    assert life_of(bench, login).evidence == "unlocked"
+    assert bench.daemon.sessions[login.session.key].limits.action is Action.TERMINATE
+    bench.run(45)
+    assert shown(login)[0].startswith("reaper: This session on host1 is idle and ends in")
+
+
+def test_a_lock_that_was_ordered_ends_too(bench, login):
+    lock(bench, login)
+    bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
+    bench.run(1801)
+    assert signalled(login)
+    assert bench.told(word="ending")[0].fields["reason"] == "lock"
+
+
+def test_an_order_that_fails_leaves_the_session_as_it_was(bench, login):
+    bench.actor.lock_trouble = ReaperError("lock-failed", "systemd refuses")
+    lock(bench, login)
+    bench.run(3)
+    assert life_of(bench, login).phase is Phase.ACTIVE
+    assert bench.warnings() == ["session 100 is not locked, and goes on as it was: systemd refuses"]
+    bench.run(50)
+    assert [event.fields["why"] for event in bench.told(word="warned")] == [""]
+    bench.actor.lock_trouble = None
+    lock(bench, login)
+    bench.run(3)
+    assert "100" in bench.actor.orders
+
+
+@pytest.mark.parametrize("phase", ["active", "warned", "deferred"])
+def test_a_lock_from_any_phase(phase):
+    bench = Bench(make_policy(make_limits(busy=("rsync",), busy_max_usec=HOUR)))
+    login = bench.host.login(100, "pts/1")
+    if phase == "deferred":
+        bench.host.start(login, "/usr/bin/rsync")
+    bench.run({"active": 1, "warned": 50, "deferred": DUE + 2}[phase])
+    assert life_of(bench, login).phase is Phase(phase)
+    lock(bench, login)
+    assert life_of(bench, login).phase is Phase.LOCKED
+    bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
+    bench.run(1801)
+    assert signalled(login)
+
+
+def test_what_is_locked_is_not_locked_again(bench, login):
+    lock(bench, login)
+    check_refused(bench, login, "locked already")
+
+
+def test_what_is_ending_is_not_locked(bench, login):
+    login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
+    terminate(bench, login)
+    with pytest.raises(ReaperError, match="being ended already"):
+        lock(bench, login)
+    assert bench.actor.orders == {}
+
+
+def test_what_is_held_or_observed_is_not_locked(bench, login):
+    hold(bench, login, HOUR)
+    check_refused(bench, login, "root holds the session")
+    bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
+    requests(bench).release(login.session.key, 0, "root", "", bench.host.clock())
+    check_refused(bench, login, "only observes")
+
+
+def test_what_cannot_be_locked_is_not(bench, login):
+    bench.host.obstacles[login.session.key] = "its user has no password here"
+    check_refused(bench, login, "cannot be locked: its user has no password here")
+    other = bench.host.login(200)
+    bench.run(1)
+    check_refused(bench, other, "cannot be locked: it has no terminal")
+
+
+def test_what_is_locked_is_not_held_nor_warned(bench, login):
+    """A hold would keep it from ending, and there is nowhere to show a warning."""
+    lock(bench, login)
+    with pytest.raises(ReaperError, match="the session is locked"):
+        hold(bench, login, HOUR)
+    with pytest.raises(ReaperError, match="locked, and its terminals show nothing else"):
+        warn(bench, login)
+
+
+def test_what_is_locked_is_ended_at_somebodys_word(bench, login):
+    lock(bench, login)
+    terminate(bench, login)
+    assert bench.actor.ended_locks == ["100"]
+    bench.run(10)
+    assert bench.words() == ["opened", "ending", "terminated"]
+
+
+def test_a_lock_without_a_policy():
+    """Under the limits that are built in; when it is open again, there are none."""
+    bench = Bench()
+    login = bench.host.login(100, "pts/1")
+    bench.run(1)
+    lock(bench, login)
+    bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
+    login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
+    bench.run(20)
+    assert life_of(bench, login).phase is Phase.LOCKED
+    bench.host.keep(login.session, Stage.UNLOCKED, bench.host.time.boot_usec)
+    bench.run(20)
+    assert life_of(bench, login).phase is Phase.ACTIVE
+    assert bench.daemon.sessions[login.session.key].limits is None
+    lock(bench, login)
+    bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
+    bench.run(1801)
+    assert signalled(login)
+    assert bench.warnings() == []
+
+
 def test_the_desktop_of_a_graphical_session_is_asked_to_lock_it(bench):
     login = bench.host.login(100, origin=Origin.GRAPHICAL, session_id="c3")
     bench.run(1)
-    requests(bench).lock(login.session.key)
+    lock(bench, login)
     assert bench.actor.locked == ["c3"]
-
-
-def test_no_other_session_is_locked(bench, login):
-    with pytest.raises(ReaperError, match="only graphical sessions"):
-        requests(bench).lock(login.session.key)
-    assert bench.actor.locked == []
+    assert bench.actor.orders == {}
+    assert life_of(bench, login).phase is Phase.LOCKED
+    bench.host.hints["c3"] = True
+    bench.run(10)
+    bench.host.hints["c3"] = False
+    bench.run(20)
+    assert life_of(bench, login).phase is Phase.ACTIVE
+    assert not signalled(login)
