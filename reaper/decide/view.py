@@ -137,7 +137,8 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None,
     lines.append(_outlook(tracked, shown))
     if why_not and tracked.life.phase in (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED):
         lines.append(f"Its rule would lock it, but {why_not}.")
-    if tracked.hold is None and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
+    is_holdable = tracked.hold is None and tracked.life.phase is not Phase.LOCKED
+    if is_holdable and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
         longest = span(verdict.limits.hold_max_usec)
         command = hold_command(verdict.limits, shown["session"])
         lines.append(f"Its user may hold it with {command}, until {longest} after the last sign of life.")

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
-from reaper.decide.locking import LockOrder, LockState, Stage
+from reaper.decide.locking import LockOrder, LockState, Stage, encode_state
 from reaper.decide.model import ProcessId, Session, SessionKey
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 
 KEEPER = ProcessId(4711, 4711)
+
+
+def keep_files(directory: str, name: str, stage: Stage, since_usec: int = 5) -> None:
+    """What reaper-lock writes of a lock, for the real Host to read."""
+    path = Path(f"{directory}/{name}/state")
+    path.touch(mode=0o600)
+    path.write_text(encode_state(LockState(stage, since_usec, 0, "", KEEPER)))
 
 
 class FakeLocks:

@@ -9,16 +9,21 @@ import inspect
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from reaper.act.actor import Actor
 from reaper.act.notify import Delivery
 from reaper.decide.lifecycle import Rung
+from reaper.decide.locking import LockOrder, Stage
 from reaper.decide.model import Attached, ProcessId, Targets
 from reaper.decide.policy import Kill
+from reaper.errors import ReaperError
+from reaper.sense import locks
 from tests.unit.act.ptys import Pty
-from tests.unit.fakes import CONT, HUP, KILL, TERM, FakeActor, FakeHost, FakeProcess
+from tests.unit.fakes import CONT, HUP, KILL, TERM, FakeActor, FakeHost, FakeProcess, make_session
+from tests.unit.locked import keep_files
 from tests.unit.people import Witness
 from tests.unit.simulated import FakeTty
 
@@ -26,8 +31,9 @@ ROLES = ("front", "background", "leader", "child", "detached")
 
 
 class RealWorld:
-    def __init__(self, directory: str) -> None:
-        self.directory = directory
+    def __init__(self, directory: str, tools: str) -> None:
+        self.directory, self.tools = directory, tools
+        self.tool("exit 0")
         self.actor = Actor(directory)
         self.uid = os.geteuid()
         self.ptys: dict[str, Pty] = {}
@@ -51,6 +57,26 @@ class RealWorld:
 
     def signals(self, role: str) -> set[signal.Signals]:
         return self.witnesses[role].signals()
+
+    def order(self, name: str) -> LockOrder | None:
+        return locks.read_order(name, f"{self.directory}/locks")
+
+    def keep(self, name: str, stage: Stage) -> None:
+        keep_files(f"{self.directory}/locks", name, stage)
+
+    def stage(self, name: str) -> Stage | None:
+        state = locks.read_state(name, f"{self.directory}/locks")
+        return state.stage if state else None
+
+    def refuse(self) -> None:
+        """systemd and logind do nothing for anybody."""
+        self.tool("exit 1")
+
+    def tool(self, script: str) -> None:
+        for name in ("systemctl", "loginctl"):
+            path = Path(self.tools, name)
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
 
     def stop(self) -> None:
         for pty in self.ptys.values():
@@ -87,13 +113,28 @@ class FakeWorld:
     def signals(self, role: str) -> set[signal.Signals]:
         return set(self.processes[role].signals)
 
+    def order(self, name: str) -> LockOrder | None:
+        return self.actor.orders.get(name)
+
+    def keep(self, name: str, stage: Stage) -> None:
+        self.host.keep(make_session(int(name)), stage, 5)
+
+    def stage(self, name: str) -> Stage | None:
+        state = self.host.read_lock(make_session(int(name)))
+        return state.stage if state else None
+
+    def refuse(self) -> None:
+        self.actor.lock_trouble = ReaperError("lock-failed", "systemd refuses")
+
     def stop(self) -> None:
         pass
 
 
 @pytest.fixture(params=["fake", "real"])
-def world(request, tmp_path) -> Iterator:
-    world = FakeWorld() if request.param == "fake" else RealWorld(str(tmp_path / "run"))
+def world(request, tmp_path, monkeypatch) -> Iterator:
+    (tmp_path / "tools").mkdir()
+    monkeypatch.setattr(os, "defpath", str(tmp_path / "tools"))
+    world = FakeWorld() if request.param == "fake" else RealWorld(str(tmp_path / "run"), str(tmp_path / "tools"))
     yield world
     world.stop()
 
@@ -181,6 +222,35 @@ def test_a_reused_pid_is_not_signalled(world):
 def test_processes_that_are_gone_are_passed_over(world):
     gone = ProcessId(2**22 - 1, 5)
     world.actor.climb(Targets((Attached(gone, True),), (gone,), (gone,)), Rung.KILL, Kill.SESSION, "")
+
+
+# Locks.
+
+
+def test_a_lock_from_its_order_to_its_end(world):
+    """The order is there to be read; a new one leaves nothing of what was told of the last."""
+    order = LockOrder(make_session(100), "Locked.", {"session": "100"}, 5, None)
+    world.actor.lock_terminals("100", order)
+    assert world.order("100") == order
+    world.keep("100", Stage.UNLOCKED)
+    assert world.stage("100") is Stage.UNLOCKED
+    world.actor.lock_terminals("100", order)
+    assert world.stage("100") is None
+    world.actor.start_keeper("100")
+    world.actor.end_lock("100")
+    world.actor.forget_lock("100")
+    assert (world.order("100"), world.stage("100")) == (None, None)
+    world.actor.forget_lock("100")
+
+
+def test_locks_that_are_refused(world):
+    world.refuse()
+    with pytest.raises(ReaperError) as refused:
+        world.actor.lock("c3")
+    assert refused.value.problem == "lock-failed"
+    with pytest.raises(ReaperError) as refused:
+        world.actor.lock_terminals("100", LockOrder(make_session(100), "Locked.", {}, 5, None))
+    assert refused.value.problem == "lock-failed"
 
 
 def test_the_fake_has_the_same_methods():

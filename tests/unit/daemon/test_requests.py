@@ -270,7 +270,7 @@ def test_what_cannot_be_locked_is_not(bench, login):
     bench.host.obstacles[login.session.key] = "its user has no password here"
     check_refused(bench, login, "cannot be locked: its user has no password here")
     other = bench.host.login(200)
-    bench.run(1)
+    bench.run(5)
     check_refused(bench, other, "cannot be locked: it has no terminal")
 
 

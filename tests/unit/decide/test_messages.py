@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from reaper.decide import messages
@@ -166,3 +168,22 @@ def test_what_is_filled_in_has_room(reason):
     text = messages.warning(parse_template(EVERYTHING), reason, outlook)
     assert "..." not in text
     assert len(messages.warning(BUILT_IN_TEXT, reason, outlook).encode()) < 1024
+
+
+def test_what_is_locked_and_not_ended():
+    warning = messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(left_usec=5 * MINUTE), locks=True)
+    assert "is idle and is locked in 5min. Press any key to stay." in warning
+    assert "locked" not in messages.warning(BUILT_IN_TEXT, Reason.MAX, ODD, locks=True)
+    own = messages.warning(parse_template("{left}"), Reason.IDLE, ODD._replace(left_usec=MINUTE), locks=True)
+    assert "reaper: 1min\r\n" in own
+
+
+def test_a_farewell_to_what_nobody_has_unlocked():
+    said = messages.farewell(Reason.LOCK, 30 * MINUTE, "host1", Kill.SESSION)
+    assert "ends now: nobody has unlocked it for 30min. Log in again to go on." in said
+
+
+def test_the_heading_of_a_lock():
+    tracked = SimpleNamespace(life=SimpleNamespace(evidence_usec=0))
+    assert messages.lock_heading(tracked, "", 15 * MINUTE) == "Locked after 15min without input."
+    assert messages.lock_heading(tracked, "ro\x1b[2Jot", 0) == "Locked by ro\\x1b[2Jot."

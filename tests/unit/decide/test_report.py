@@ -281,3 +281,28 @@ def test_what_would_have_happened_to_a_held_session(fact):
     event = report.of_tell(Tell(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
     assert "(held)" in event.message
     assert event.fields["observed"] == "1"
+
+
+# Locks.
+
+
+def test_a_warning_says_whether_it_locks():
+    assert "is warned: it is locked in 1min, at" in tell(Fact.WARNED, Reason.IDLE, MINUTE, Action.LOCK).message
+    assert "is warned: it ends in 1min, at" in tell(Fact.WARNED, Reason.MAX, MINUTE, Action.LOCK).message
+
+
+def test_the_end_of_what_was_not_unlocked():
+    event = tell(Fact.ENDING, Reason.LOCK, 45 * MINUTE, Action.LOCK, why="5 attempts failed")
+    assert event.message == (
+        f"{ALICE} is being ended after 45min without input,"
+        " at its limit of 30min (lock, rule environment:standard); 5 attempts failed."
+    )
+    assert (event.fields["reason"], event.fields["limit_usec"]) == ("lock", str(30 * MINUTE))
+
+
+def test_what_the_records_of_a_lock_have_in_common():
+    fields = report.lock_fields(tracked(Action.LOCK), "p0l1cy", "", LATER)
+    assert fields == {**COMMON, **IDLE, **NOW_IDLE, "action": "lock"}
+    ordered = report.lock_fields(tracked(Action.LOCK), "p0l1cy", "ro\not", LATER)
+    assert ordered == {**fields, "reason": "order", "limit_usec": "0", "by": "ro\\not"}
+    assert fields.keys() | ordered.keys() <= FIELDS

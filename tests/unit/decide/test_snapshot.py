@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide import snapshot
+from reaper.decide import locked, snapshot
 from reaper.decide.brake import Ledger
 from reaper.decide.hold import Hold
 from reaper.decide.model import Order
@@ -16,7 +16,7 @@ from reaper.decide.policy import Action
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
-from tests.unit.fakes import make_policy
+from tests.unit.fakes import make_limits, make_policy
 
 
 @pytest.fixture
@@ -92,3 +92,12 @@ def test_what_nobody_can_have_said_is_refused(state, name, value):
     spoiled = json.dumps({**json.loads(rest[0]), name: value})
     with pytest.raises(ReaperError):
         snapshot.decode("\n".join([first, spoiled, *rest[1:]]), "b00t")
+
+
+def test_what_is_locked_keeps_what_it_was_locked_under(state):
+    limits = make_limits(action=Action.LOCK, lock_for_usec=None, idle_usec=77_000_000)
+    kept = locked.lock(replace(state.sessions[0], limits=limits), state.polled.boot_usec).tracked
+    back = snapshot.decode(snapshot.encode(replace(state, sessions=(kept,))), "b00t").sessions[0]
+    assert (back.life, back.limits) == (kept.life, limits)
+    assert back.life.locked_usec == state.polled.boot_usec
+    assert snapshot.decode(snapshot.encode(state), "b00t").sessions[0].limits is None

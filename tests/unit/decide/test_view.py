@@ -1,27 +1,29 @@
-"""What reaperctl shows of a session that waits for a program, or that others of its user keep."""
+"""What reaperctl shows of a session that waits for a program, that others of its user keep, or that is locked."""
 
 from __future__ import annotations
 
 import pytest
 
 from reaper.ctl.table import next_of
-from reaper.decide import deferral, tracking, view
+from reaper.decide import deferral, locked, tracking, view
 from reaper.decide.duration import parse_duration
-from reaper.decide.policy import Ceiling, Share
+from reaper.decide.model import Instant
+from reaper.decide.policy import Action, Ceiling, Limits, Share
 from reaper.decide.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
-from tests.unit.simulated import SECOND
+from tests.unit.simulated import SECOND, WALL_NS
 
+LOCKING = make_limits(action=Action.LOCK, lock_for_usec=100 * SECOND, hold_max_usec=3600 * SECOND)
 LIMITS = make_limits(busy=("rsync",), busy_max_usec=100 * SECOND, share_activity=Share.USER)
 
 
-def idle() -> tuple[Tracked, int]:
+def idle(limits: Limits = LIMITS) -> tuple[Tracked, int]:
     """A session at its limit, and that moment."""
     host = FakeHost()
     login = host.login(100, "pts/1")
     now = host.clock()
     found = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
-    found = tracking.apply_policy(found, make_policy(LIMITS), frozenset(), now.boot_usec).tracked
+    found = tracking.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
     warned = tracking.pass_time(found, now.boot_usec + 60 * SECOND).tracked
     return warned, now.boot_usec + 80 * SECOND
 
@@ -79,3 +81,52 @@ def test_what_a_ceiling_lowered():
     policy = make_policy(LIMITS, ceiling=Ceiling(busy_max_usec=30 * SECOND))
     text = view.explain(tracked, policy, frozenset(), due)["text"]
     assert "Its limits are those of the rule environment:standard; its busy_max lowered by the ceiling." in text
+
+
+# Locks.
+
+
+def test_a_session_that_will_be_locked():
+    tracked, due = idle(LOCKING)
+    shown = view.of_session(tracked, due - 15 * SECOND)
+    assert (shown["phase"], shown["action"], shown["reason"]) == ("warned", "lock", "idle")
+    assert view.of_session(tracking.pass_time(tracked, due - 15 * SECOND).tracked, due)["next"] == "lock"
+    assert next_of(shown) == "locks in 5s"
+    text = view.explain(tracked, make_policy(LOCKING), frozenset(), due - 15 * SECOND)["text"]
+    assert any(each.startswith("It is locked in 5s, at its limit of 1min without input.") for each in text)
+
+
+def test_a_session_that_is_locked():
+    tracked, due = idle(LOCKING)
+    kept = locked.lock(tracked, due).tracked
+    shown = view.of_session(kept, due + 40 * SECOND)
+    assert (shown["phase"], shown["reason"], shown["next"]) == ("locked", "lock", "end")
+    assert (shown["left_usec"], shown["next_usec"], shown["limit_usec"]) == (60 * SECOND, 60 * SECOND, 100 * SECOND)
+    assert next_of(shown) == "ends in 1min"
+    text = view.explain(kept, make_policy(LOCKING), frozenset(), due + 40 * SECOND, why_not="it cannot")["text"]
+    assert text[-1] == "It is locked until its user unlocks it on one of its terminals, and ends in 1min."
+
+
+def test_a_session_that_is_locked_for_ever():
+    tracked, due = idle(make_limits(lock_for_usec=None))
+    kept = locked.lock(tracked, due).tracked
+    shown = view.of_session(kept, due)
+    assert (shown["phase"], shown["reason"], shown["next"], shown["left_usec"]) == ("locked", "none", "nothing", None)
+    text = view.explain(kept, make_policy(LIMITS), frozenset(), due)["text"]
+    assert text[-1] == "It is locked until its user unlocks it on one of its terminals."
+
+
+def test_what_was_unlocked():
+    tracked, due = idle(LOCKING)
+    kept = locked.lock(tracked, due).tracked
+    now = Instant(due + 50 * SECOND, WALL_NS)
+    opened = locked.unlock(kept, (), due + 40 * SECOND, now).tracked
+    text = view.explain(opened, make_policy(LOCKING), frozenset(), now.boot_usec)["text"]
+    assert "The last sign of life was its user's unlocking it, 10s ago." in text
+
+
+def test_what_cannot_be_locked_says_so():
+    tracked, due = idle()
+    why = "it cannot be locked: its user has no password here"
+    text = view.explain(tracked, make_policy(LIMITS), frozenset(), due, why_not=why)["text"]
+    assert f"Its rule would lock it, but {why}." in text
