@@ -21,7 +21,7 @@ from reaper.daemon.notices import Notices
 from reaper.daemon.performing import Performer
 from reaper.daemon.sharing import Sharing
 from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, LAPSE_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
-from reaper.decide import brake, deferral, evidence, hold, locked, messages, overrule, report, tracking
+from reaper.decide import brake, deferral, evidence, hold, locked, overrule, report, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.events import Priority
 from reaper.decide.hours import LocalTime
@@ -161,6 +161,8 @@ class Daemon:
         self.groups.forget(session.user)
         self.judge(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
+        if is_new:
+            self._endings.returns.welcome(self.sessions[session.key], self.sessions.values(), self.policy_id)
         self.is_dirty = True
 
     def _heed_circumstances(self, now: Instant) -> None:
@@ -364,10 +366,7 @@ class Daemon:
         groups = frozenset[str]() if policy is None else self.groups.of(tracked.session, policy)
         if groups is None:
             if key not in self._unjudged:
-                message = (
-                    f"the groups of {messages.plain(tracked.session.user)} cannot be told, so no rule is applied anew"
-                )
-                self._journal.note(Priority.WARNING, f"{message} to session {messages.plain(tracked.session.name)} yet")
+                self._journal.note(Priority.WARNING, report.unjudged(tracked.session))
             self._unjudged.add(key)
             self.sessions[key] = tracking.wait_for_policy(tracked, policy, now.boot_usec)
             return
@@ -378,7 +377,7 @@ class Daemon:
 
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
-        self._polled, self.ledger = state.polled, state.ledger
+        self._polled, self.ledger, self._endings.returns.past = state.polled, state.ledger, state.past
         self._expected_usec = state.polled.boot_usec + self.poll_usec
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
@@ -395,6 +394,7 @@ class Daemon:
         """Writes the state, so that a restart changes no outcome."""
         if self._polled is None:
             return
-        state = Snapshot(self._boot_id, self._polled, self._policy_text, self.ledger, tuple(self.sessions.values()))
+        past, sessions = self._endings.returns.past, tuple(self.sessions.values())
+        state = Snapshot(self._boot_id, self._polled, self._policy_text, self.ledger, sessions, past)
         self._memory.save(state, self._host.clock().boot_usec)
         self.is_dirty = False

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
+from reaper.daemon.returns import Returns
 from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Phase, Rung
 from reaper.decide.messages import plain
@@ -20,6 +21,7 @@ class Endings:
 
     def __init__(self, host: Host, actor: Actor, journal: Journal) -> None:
         self._host, self._actor, self._journal = host, actor, journal
+        self.returns = Returns(journal)
         self._endings: dict[SessionKey, Ending] = {}
 
     def climb(self, tracked: Tracked, rung: Rung) -> None:
@@ -33,6 +35,7 @@ class Endings:
         )
         targets = self._host.targets(tracked.session, names)
         if rung is Rung.HANGUP:
+            self.returns.note(tracked, self._host.clock().boot_usec)
             self.drop_tickets(tracked)
             front = tuple(each.process for each in targets.attached if each.in_front)
             self._endings[key] = Ending(self._host.holding(targets), front, names)

@@ -35,6 +35,7 @@ FIELDS = frozenset(
         "by",
         "why",
         "observed",
+        "previous",
     ]
 )
 
@@ -59,6 +60,7 @@ class Kind(enum.Enum):
     """What happened."""
 
     OPENED = _Kind("opened", "3ad82131ac7246f6ad5d294cf378461b", Priority.INFO)
+    REAUTHENTICATED = _Kind("reauthenticated", "d551fcd9acf74f55b89b47015f1aadc4", Priority.NOTICE)
     CLOSED = _Kind("closed", "66a46f89429b4ef79b9083877e7ec7aa", Priority.INFO)
     RESUMED = _Kind("resumed", "029b48be2814458784d164c672e18344", Priority.INFO)
     WARNED = _Kind("warned", "7eab3d14b7a247b68c03872203913e8f", Priority.NOTICE)

@@ -10,6 +10,7 @@ from reaper.decide.lifecycle import Fact, Reason, Tell
 from reaper.decide.messages import limit_of, plain, span
 from reaper.decide.model import Session, Usage
 from reaper.decide.policy import Action, Policy
+from reaper.decide.returns import Ended
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 
@@ -61,6 +62,17 @@ def opened(tracked: Tracked, policy_id: str) -> Event:
     return of_session(Kind.OPENED, tracked, policy_id, f"opened ({plain(session.service)}, {session.origin.value})")
 
 
+def reauthenticated(tracked: Tracked, policy_id: str, followed: Ended) -> Event:
+    """A person has logged in again whose session was ended."""
+    gap_usec = tracked.session.opened_usec - followed.ended_usec
+    previous = plain(followed.session)
+    text = f"follows session {previous} of the same user, which was ended {span(gap_usec)} before ({followed.reason})"
+    return of_session(
+        Kind.REAUTHENTICATED, tracked, policy_id, text,
+        previous=previous, reason=followed.reason, idle_usec=str(gap_usec),
+    )  # fmt: skip
+
+
 def tampered(tracked: Tracked, policy_id: str, terminal: str) -> Event:
     """A terminal's times were set by hand."""
     text = f"had the times of {terminal} set by hand: that does not count as activity"
@@ -102,6 +114,12 @@ def warned_by(tracked: Tracked, policy_id: str, by: str, text: str, terminals: C
     return of_session(
         Kind.WARNED, tracked, policy_id, f"is warned by {plain(by)} {where}{said}", by=plain(by), why=plain(text)
     )
+
+
+def unjudged(session: Session) -> str:
+    """A line, no event: no name service tells which rule a session falls under."""
+    user, name = plain(session.user), plain(session.name)
+    return f"the groups of {user} cannot be told, so no rule is applied anew to session {name} yet"
 
 
 def started(version: str) -> Event:

@@ -18,6 +18,7 @@ from reaper.decide.life import LASTING, Life, Phase, Reason, Rung
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
 from reaper.decide.policy import Action, Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
+from reaper.decide.returns import Ended, Past
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
@@ -30,7 +31,7 @@ class Snapshot:
     """Everything that outlives the daemon within one boot.
 
     `policy` is the last good policy as text of a policy file, "" where there has been none. `polled` is when the
-    terminals were last read.
+    terminals were last read. `past` is of the ended sessions that no login has followed yet.
     """
 
     boot_id: str
@@ -38,6 +39,7 @@ class Snapshot:
     policy: str
     ledger: Ledger
     sessions: tuple[Tracked, ...]
+    past: Past = ()
 
 
 def encode_lines(snapshot: Snapshot) -> Iterator[str]:
@@ -51,6 +53,7 @@ def encode_lines(snapshot: Snapshot) -> Iterator[str]:
         "polled": list(snapshot.polled),
         "policy": snapshot.policy,
         "ended_usec": list(snapshot.ledger.began_usec),
+        "past": [list(each) for each in snapshot.past],
         "sessions": len(snapshot.sessions),
     }
     yield json.dumps(document, separators=(",", ":")) + "\n"
@@ -111,7 +114,8 @@ def decode(text: str, boot_id: str) -> Snapshot:
         if len(rest) != _integer(document["sessions"]):
             raise _refused(f"it has {len(rest)} sessions and should have {document['sessions']}")
         sessions = tuple(_decode_tracked(json.loads(line)) for line in rest)
-        return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions)
+        past = tuple(map(_decode_ended, document["past"]))
+        return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions, past)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError) as error:
         raise _refused(f"{type(error).__name__}: {error}") from error
 
@@ -152,6 +156,11 @@ def _decode_tracked(value: Any) -> Tracked:
         order=None if value["order"] is None else Order(*map(_string, value["order"])),
         limits=None if value["limits"] is None else _decode_limits(value["limits"]),
     )
+
+
+def _decode_ended(value: Any) -> Ended:
+    uid, session, reason, ended_usec = value
+    return Ended(_integer(uid), _string(session), _string(reason), _integer(ended_usec))
 
 
 def _decode_limits(value: Any) -> Limits:

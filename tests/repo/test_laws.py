@@ -53,6 +53,7 @@ JOINERS = {
     "reaper/daemon/locks.py": ("reaper.act.actor",),
     "reaper/daemon/requests.py": ("reaper.act.journal",),
     "reaper/daemon/notices.py": ("reaper.act.messenger",),
+    "reaper/daemon/returns.py": ("reaper.act.journal",),
     "reaper/daemon/memory.py": ("reaper.act.actor", "reaper.act.journal"),
     # The daemon's surroundings. It acts on no session: of `act` it has the journal, to say what became of the policy
     # and of the daemon itself.

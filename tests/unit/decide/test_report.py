@@ -210,6 +210,7 @@ def test_every_kind_is_reported_by_something():
     by_fact = {Kind[fact.name] for fact in Fact}
     others = {
         Kind.OPENED,
+        Kind.REAUTHENTICATED,
         Kind.TAMPERED,
         Kind.STARTED,
         Kind.STOPPED,

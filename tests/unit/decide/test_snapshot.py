@@ -13,6 +13,7 @@ from reaper.decide.brake import Ledger
 from reaper.decide.hold import Hold
 from reaper.decide.model import Order
 from reaper.decide.policy import Action
+from reaper.decide.returns import Ended
 from reaper.decide.snapshot import Snapshot
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
@@ -101,3 +102,19 @@ def test_what_is_locked_keeps_what_it_was_locked_under(state):
     assert (back.life, back.limits) == (kept.life, limits)
     assert back.life.locked_usec == state.polled.boot_usec
     assert snapshot.decode(snapshot.encode(state), "b00t").sessions[0].limits is None
+
+
+def test_who_may_come_back_outlives_the_daemon(state):
+    past = (Ended(1000, "3", "idle", 5), Ended(1001, "\u2603", "order", 6))
+    kept = replace(state, past=past)
+    assert snapshot.decode(snapshot.encode(kept), "b00t").past == past
+
+
+@pytest.mark.parametrize(
+    "spoilt", ["null", '[[1000,"3","idle"]]', '[["1000","3","idle",5]]', '[[1000,3,"idle",5]]', "5"]
+)
+def test_who_may_come_back_is_read_as_the_rest_is(state, spoilt):
+    lines = list(snapshot.encode_lines(state))
+    text = "".join([lines[0].replace('"past":[]', f'"past":{spoilt}'), *lines[1:]])
+    with pytest.raises(ReaperError):
+        snapshot.decode(text, "b00t")
