@@ -65,8 +65,9 @@ class Answers:
         tracked = self._daemon.sessions[key]
         policy = self._daemon.policy
         groups = (self._daemon.groups.of(tracked.session, policy) if policy else None) or frozenset[str]()
-        now_usec, local, why_not = self._host.clock().boot_usec, self._daemon.local, self._daemon.locks.why_not(tracked)
-        return {"explanation": view.explain(tracked, policy, groups, now_usec, local, why_not)}
+        unlockable = self._daemon.locks.obstacle(tracked, policy)
+        now_usec, local = self._host.clock().boot_usec, self._daemon.local
+        return {"explanation": view.explain(tracked, policy, groups, now_usec, local, unlockable)}
 
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
         """The answer to io.reaper.Hold."""

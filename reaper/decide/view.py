@@ -13,6 +13,7 @@ from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
 from reaper.decide.tracking import Tracked, subject_of
 
 _OUTLOOKS = {"observe": "would end (observe)", "lock": "is locked", "end": "ends"}
+_SETTLED = (Phase.LOCKED, Phase.ENDING)  # whether it could be locked is no question any more
 _NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "lock", Action.TERMINATE: "end"}
 
 
@@ -81,10 +82,12 @@ def explain(
     groups: frozenset[str],
     now_usec: int,
     local: LocalTime | None = None,
-    why_not: str = "",
+    unlockable: str = "",
 ) -> dict[str, Any]:
-    """The io.reaper.Explanation of a tracked session. `why_not` is why it is not locked, where its rule would."""
+    """The io.reaper.Explanation of a tracked session; `unlockable` is why it could not be locked, "" for nothing."""
     verdict = judge(policy, subject_of(tracked, groups, local)) if policy else None
+    if verdict is None or verdict.limits.action is not Action.LOCK or tracked.life.phase in _SETTLED:
+        unlockable = ""
     shown = of_session(tracked, now_usec)
     return {
         "session": shown,
@@ -95,7 +98,8 @@ def explain(
         "capped": list(verdict.capped) if verdict else [],
         "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
         "refused": tracked.refusal,
-        "text": _sentences(tracked, shown, verdict, why_not),
+        "unlockable": plain(unlockable),
+        "text": _sentences(tracked, shown, verdict, plain(unlockable)),
     }
 
 
@@ -112,7 +116,7 @@ _EVIDENCE = {
 }
 
 
-def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, why_not: str) -> list[str]:
+def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, unlockable: str) -> list[str]:
     remote = f" from {shown['remote']}" if shown["remote"] else ""
     lines = [
         (
@@ -134,9 +138,9 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None,
     capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
     lines.append(f"Its limits are those of the rule {verdict.rule}{capped}.")
     lines += [f"Not {rule}: {plain(why)}." for rule, why in verdict.passed_over]
+    if unlockable:
+        lines.append(f"It cannot be locked, and will be ended instead: {unlockable}.")
     lines.append(_outlook(tracked, shown))
-    if why_not and tracked.life.phase in (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED):
-        lines.append(f"Its rule would lock it, but {why_not}.")
     is_holdable = tracked.hold is None and tracked.life.phase is not Phase.LOCKED
     if is_holdable and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
         longest = span(verdict.limits.hold_max_usec)

@@ -11,7 +11,7 @@ from reaper.answers import Answers
 from reaper.control import methods
 from reaper.control.methods import Peer, Subject, reply_to
 from reaper.decide.hold import LONGEST_HOLD_USEC, LONGEST_REASON
-from reaper.decide.policy import Origin
+from reaper.decide.policy import Action, Origin
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown
 from tests.unit.fakes import make_limits, make_policy
@@ -262,3 +262,14 @@ def test_no_escape_sequence_comes_from_a_name(stand):
     stand.ask("Hold", Peer(1, 1003), session="pts/4")
     reply = stand.ask("Terminate", ROOT, session="pts/4")
     assert reply["parameters"]["why"] == "ma\\x1b[2Jllory holds the session"
+
+
+def test_a_session_that_cannot_be_locked_says_why(stand):
+    """As things are when it is asked, and not when it was last judged."""
+    key = next(key for key, each in stand.bench.daemon.sessions.items() if each.session.name == "100")
+    stand.bench.adopt(make_policy(make_limits(action=Action.LOCK)))
+    assert stand.ask("Explain", ALICE)["parameters"]["explanation"]["unlockable"] == ""
+    stand.bench.host.obstacles[key] = "its user has no password here"
+    told = stand.ask("Explain", ALICE)["parameters"]["explanation"]
+    assert told["unlockable"] == "its user has no password here"
+    assert "It cannot be locked, and will be ended instead: its user has no password here." in told["text"]

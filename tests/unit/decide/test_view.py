@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reaper.ctl.table import next_of
 from reaper.decide import deferral, locked, tracking, view
 from reaper.decide.duration import parse_duration
+from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant
 from reaper.decide.policy import Action, Ceiling, Limits, Share
 from reaper.decide.tracking import Tracked
@@ -103,7 +106,7 @@ def test_a_session_that_is_locked():
     assert (shown["phase"], shown["reason"], shown["next"]) == ("locked", "lock", "end")
     assert (shown["left_usec"], shown["next_usec"], shown["limit_usec"]) == (60 * SECOND, 60 * SECOND, 100 * SECOND)
     assert next_of(shown) == "ends in 1min"
-    text = view.explain(kept, make_policy(LOCKING), frozenset(), due + 40 * SECOND, why_not="it cannot")["text"]
+    text = view.explain(kept, make_policy(LOCKING), frozenset(), due + 40 * SECOND, unlockable="it cannot")["text"]
     assert text[-1] == "It is locked until its user unlocks it on one of its terminals, and ends in 1min."
 
 
@@ -125,8 +128,34 @@ def test_what_was_unlocked():
     assert "The last sign of life was its user's unlocking it, 10s ago." in text
 
 
-def test_what_cannot_be_locked_says_so():
+WHY = "its user has no password here"
+
+
+def explained(action: Action, unlockable: str, phase: Phase = Phase.ACTIVE) -> tuple[str, list[str]]:
+    """What explain says of a lock, and all that it says; the session is under what reaperd makes of the rule."""
     tracked, due = idle()
-    why = "it cannot be locked: its user has no password here"
-    text = view.explain(tracked, make_policy(LIMITS), frozenset(), due, why_not=why)["text"]
-    assert f"Its rule would lock it, but {why}." in text
+    tracked = replace(tracked, life=replace(tracked.life, phase=phase))
+    told = view.explain(tracked, make_policy(make_limits(action=action)), frozenset(), due, None, unlockable)
+    return told["unlockable"], told["text"]
+
+
+def test_a_session_that_cannot_be_locked():
+    told, text = explained(Action.LOCK, f"{WHY}\x1b")
+    assert told == f"{WHY}\\x1b"
+    assert f"It cannot be locked, and will be ended instead: {WHY}\\x1b." in text
+
+
+@pytest.mark.parametrize(
+    ("action", "unlockable", "phase"),
+    [
+        (Action.LOCK, "", Phase.ACTIVE),
+        (Action.TERMINATE, WHY, Phase.ACTIVE),
+        (Action.OBSERVE, WHY, Phase.ACTIVE),
+        (Action.LOCK, WHY, Phase.ENDING),
+        (Action.LOCK, WHY, Phase.LOCKED),
+    ],
+)
+def test_nothing_is_said_of_locks_where_none_is_in_question(action, unlockable, phase):
+    told, text = explained(action, unlockable, phase)
+    assert told == ""
+    assert not any("cannot be locked" in line for line in text)

@@ -244,3 +244,10 @@ def test_the_time_of_day_is_that_of_the_zone_as_it_is_now(real, monkeypatch):
     real.host.local_time()
     minutes = [now.weekday * 1440 + now.minute for now in (first, second)]
     assert (minutes[1] - minutes[0]) % (7 * 1440) in (360, 361)
+
+
+def test_what_stands_in_the_way_of_a_lock(world):
+    """A session without a terminal has nothing that could be held; a desktop locks itself."""
+    assert world.host.lock_obstacle(world.session, ()) != ""
+    graphical = replace(world.session, session_id="c1", origin=Origin.GRAPHICAL)
+    assert world.host.lock_obstacle(graphical, ()) == ""
