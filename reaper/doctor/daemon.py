@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from reaper.decide.messages import span
 from reaper.doctor.findings import Finding, error, note, warning
@@ -27,13 +28,21 @@ SETTINGS = {
 Properties = Mapping[str, tuple[str, ...]]
 
 
+class Login(NamedTuple):
+    """Who has a session now, from where, and under which rule."""
+
+    user: str
+    origin: str
+    rule: str
+
+
 @dataclass(frozen=True)
 class Daemon:
     """The daemon as systemd and its own socket tell of it.
 
     `unit` holds the unit's properties, None where systemd was not there to ask. `answers`: the socket does; the fields
-    after it are what it said, and empty otherwise. `exposed`: what of /run/reaper others than root could change, and
-    why.
+    after it are what it said, and empty otherwise; `logins` are of the sessions that it shows. `exposed`: what of
+    /run/reaper others than root could change, and why.
     """
 
     unit: Properties | None
@@ -42,6 +51,7 @@ class Daemon:
     policy_id: str = ""
     brake_usec: int | None = None
     exposed: tuple[tuple[str, str], ...] = ()
+    logins: frozenset[Login] = frozenset()
 
 
 def parse_properties(text: str) -> Properties:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.doctor import clock, daemon, first, journal, kernel, libraries, logind, pam, rules, sshd
+from reaper.doctor import clock, daemon, first, journal, kernel, libraries, locking, logind, pam, rules, sshd
 from reaper.doctor.findings import Finding, Severity, note, worst_first
 from reaper.doctor.shell import Tmout
 
@@ -25,6 +25,7 @@ class Facts:
     kernel: kernel.Kernel
     journal: journal.Journal
     clock: clock.Clock
+    locking: locking.Locking
     is_root: bool = True
     missing_modules: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ def _findings(facts: Facts, rows: tuple[first.Row, ...], is_known: bool) -> Iter
     yield from daemon.check(facts.daemon, facts.version)
     yield from rules.check(facts.files, facts.daemon)
     yield from libraries.check(facts.missing_modules, policy)
+    yield from locking.check(facts.locking, policy)
     if facts.sshd is not None:
         yield from sshd.check(facts.sshd)
     yield from pam.check(facts.pam, facts.logind.answers is not False, policy)

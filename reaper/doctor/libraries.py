@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from reaper.decide.policy import Action, Policy
+from reaper.decide.policy import Policy
 from reaper.doctor.findings import Finding, error, note, warning
+from reaper.doctor.locking import rules_that_lock
 
 NEEDED = {"yaml": "python3-yaml (EL: python3-pyyaml)", "systemd": "python3-systemd"}
 # Debian's python3-pampy imports six and does not depend on it.
@@ -20,8 +21,7 @@ def check(missing: Collection[str], policy: Policy | None) -> Iterator[Finding]:
     for_lock = [package for module, package in TO_LOCK.items() if module in missing]
     if not for_lock:
         return
-    limits = [policy.environments[policy.environment], *(rule.limits for rule in policy.rules)] if policy else []
-    if any(each.action is Action.LOCK for each in limits):
+    if rules_that_lock(policy):
         message = "The policy locks sessions, and Python cannot ask PAM: such sessions are ended instead."
         yield warning("python-pam-missing", message, f"install {' and '.join(for_lock)}")
     else:

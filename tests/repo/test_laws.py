@@ -32,8 +32,8 @@ LAYERS = {
     "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock": ("reaper.lock", "reaper.sense", "reaper.decide", *LEAVES),
     # The checks are pure, as `decide` is; what they are about is read by `look`, with `sense`'s trust in files.
-    "reaper.doctor.look": ("reaper.doctor", "reaper.control.client", "reaper.decide", "reaper.sense.policyfiles",
-                           *LEAVES),
+    "reaper.doctor.look": ("reaper.doctor", "reaper.control.client", "reaper.decide", "reaper.sense.locks",
+                           "reaper.sense.policyfiles", *LEAVES),
     "reaper.doctor": ("reaper.doctor", "reaper.decide", "reaper.errors"),
     "reaper.control": ("reaper.control", "reaper.decide", "reaper.errors", "reaper.__version__"),
     # The journal read back: it neither looks at the host nor acts, and needs no daemon.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from reaper.doctor.daemon import SERVICE, SETTINGS, Daemon, Properties, parse_properties
+from reaper.doctor.daemon import SERVICE, SETTINGS, Daemon, Login, Properties, parse_properties
 from reaper.doctor.look.host import Host
 from reaper.errors import ReaperError
 from reaper.sense.policyfiles import untrusted
@@ -32,6 +32,7 @@ def look(host: Host) -> Daemon:
         policy_id=str(listed.get("policy", "")),
         brake_usec=brake if isinstance(brake, int) else None,
         exposed=exposed,
+        logins=frozenset(Login(*(str(row[name]) for name in Login._fields)) for row in listed.get("sessions", ())),
     )
 
 

@@ -12,7 +12,7 @@ from reaper.doctor.journal import Journal, parse_settings
 from reaper.doctor.kernel import Kernel, parse_mounts
 from reaper.doctor.libraries import NEEDED, TO_LOCK
 from reaper.doctor.logind import Logind, parse_property, parse_span
-from reaper.doctor.look import daemon, pam, sshd
+from reaper.doctor.look import daemon, locking, pam, sshd
 from reaper.doctor.look.host import Host
 from reaper.doctor.pam import Pam
 from reaper.doctor.rules import Files
@@ -40,10 +40,14 @@ def look(host: Host, version: str) -> Facts:
     about = daemon.look(host)
     if about.unit is None:
         unchecked.append("the unit reaper.service")
+    files = Files() if "yaml" in missing else _policy(host, unchecked)
+    lock, is_whole = locking.look(host, about.logins, files.policy)
+    if not is_whole:
+        unchecked.append("who could unlock a session")
     return Facts(
         version=version,
         daemon=about,
-        files=Files() if "yaml" in missing else _policy(host, unchecked),
+        files=files,
         pam=_pam(host, ssh.pam_service if ssh and ssh.use_pam is not False else None, unchecked),
         sshd=ssh,
         logind=logind,
@@ -51,6 +55,7 @@ def look(host: Host, version: str) -> Facts:
         kernel=_kernel(host),
         journal=_journal(host),
         clock=_clock(host),
+        locking=lock,
         is_root=host.is_root,
         missing_modules=missing,
         unchecked=tuple(unchecked),

@@ -14,6 +14,7 @@ from reaper.doctor.examine import Facts
 from reaper.doctor.findings import Finding, Severity
 from reaper.doctor.journal import Journal
 from reaper.doctor.kernel import Kernel
+from reaper.doctor.locking import Locking
 from reaper.doctor.logind import Logind
 from reaper.doctor.pam import Pam, Stack
 from reaper.doctor.rules import Files
@@ -67,6 +68,7 @@ def facts(**changed: Any) -> Facts:
         "tmouts": (),
         "kernel": Kernel("6.12.1", "v2"),
         "journal": Journal("auto", has_directory=True, has_catalog=True),
+        "locking": Locking(),
         "clock": Clock(is_set=True, is_synchronized=True),
     }
     return Facts(**{**values, **changed})

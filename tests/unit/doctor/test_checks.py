@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from reaper.doctor import clock, daemon, journal, kernel, libraries, logind, rules
+from reaper.doctor import clock, daemon, journal, kernel, libraries, locking, logind, rules
 from reaper.doctor.clock import Clock
 from reaper.doctor.journal import Journal
 from reaper.doctor.kernel import Kernel
+from reaper.doctor.locking import Locking, rules_that_lock
 from reaper.doctor.logind import Logind
 from reaper.doctor.rules import Files
 
@@ -214,3 +215,38 @@ def test_clock(read: Clock, in_force: Any, expected: list[tuple[str, str]]) -> N
 )
 def test_libraries(missing: tuple[str, ...], expected: list[tuple[str, str]]) -> None:
     assert ids(libraries.check(missing, policy())) == expected
+
+
+LOCKS = policy("rules: [{name: desks, match: {user: ann}, action: lock}]")
+
+
+@pytest.mark.parametrize(
+    ("found", "locks", "expected"),
+    [
+        (Locking(), True, []),
+        (Locking(has_service=False), True, ["lock-service-missing"]),
+        (Locking(has_service=False, unable=(("ann", "x"),)), False, []),
+        (Locking(unable=(("ann", "x"), ("bob", "y"), ("eve", "x"))), True, ["user-unlockable", "user-unlockable"]),
+    ],
+)
+def test_locking(found: Locking, locks: bool, expected: list[str]) -> None:
+    findings = list(locking.check(found, LOCKS if locks else policy()))
+    assert ids(findings) == [("warning", name) for name in expected]
+
+
+def test_who_cannot_be_locked_is_named_once_a_reason() -> None:
+    found = Locking(unable=(("ann", "no password"), ("bob", "expired"), ("eve", "no password")))
+    first, second = locking.check(found, LOCKS)
+    assert first.message == "Sessions of ann, eve cannot be locked, and are ended instead: no password."
+    assert "bob" in second.message
+
+
+def test_rules_that_lock() -> None:
+    environment = "environments: {standard: {action: lock}}\nrules: [{name: a, action: terminate}, {name: b}]"
+    assert rules_that_lock(policy(environment)) == {"b", "environment:standard"}
+    assert rules_that_lock(LOCKS) == {"desks"}
+    assert rules_that_lock(None) == rules_that_lock(policy()) == frozenset()
+
+
+def test_python_without_pam_is_a_warning_where_a_rule_locks() -> None:
+    assert ids(libraries.check(("pam",), LOCKS)) == [("warning", "python-pam-missing")]

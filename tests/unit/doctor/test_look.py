@@ -13,6 +13,7 @@ import pytest
 
 from reaper.decide.pamstack import MOST_LINES, Line
 from reaper.doctor.examine import examine
+from reaper.doctor.locking import Locking
 from reaper.doctor.look import pam, sshd
 from reaper.doctor.look.host import MOST_BYTES, Host, Said, run_command
 from reaper.doctor.look.system import look
@@ -304,3 +305,43 @@ def test_commands_of_the_system() -> None:
     said = run_command(["env"])
     assert said is not None
     assert "LC_ALL=C\n" in said.output
+
+
+# Who could unlock a session.
+
+
+@pytest.fixture
+def locking(fake: FakeHost) -> FakeHost:
+    """A host whose rule locks, with four people on it, of whom ann alone has a password; carl is on a desktop."""
+    fake.write("/etc/reaper/reaper.yaml", "rules: [{name: desks, match: {user: [ann, bob, carl]}, action: lock}]\n")
+    fake.write("/etc/pam.d/reaper", "auth required pam_unix.so\n")
+    fake.write("/etc/shadow", "ann:$y$j9T$a$b:1:0:9:7:::\nbob:!:1::::::\ncarl:!:1::::::\ndave:!:1::::::\n")
+    rows = [("ann", "ssh", "desks"), ("bob", "ssh", "desks"), ("bob", "console", "desks")]
+    rows += [("carl", "graphical", "desks"), ("dave", "ssh", "environment:standard")]
+    assert fake.daemon is not None
+    fake.daemon["sessions"] = [dict(zip(("user", "origin", "rule"), row)) for row in rows]
+    fake.daemon["policy"] = look(fake.host(), "1").files.policy.id  # type: ignore[union-attr]
+    return fake
+
+
+def test_who_is_logged_in_and_could_not_unlock(locking: FakeHost) -> None:
+    assert found(locking) == [("warning", "user-unlockable")]
+    facts = look(locking.host(), "1")
+    assert [user for user, _ in facts.locking.unable] == ["bob"]
+
+
+def test_nobody_is_asked_about_where_nothing_locks(locking: FakeHost) -> None:
+    locking.write("/etc/reaper/reaper.yaml", "rules: [{name: desks, match: {user: [ann, bob, carl]}}]\n")
+    (locking.directory / "etc/pam.d/reaper").unlink()
+    assert look(locking.host(), "1").locking == Locking()
+
+
+def test_a_host_without_the_service_that_unlocks(locking: FakeHost) -> None:
+    (locking.directory / "etc/pam.d/reaper").unlink()
+    assert found(locking) == [("warning", "lock-service-missing")]
+
+
+def test_who_is_not_root_does_not_learn_of_passwords(locking: FakeHost) -> None:
+    locking.is_root = False
+    assert look(locking.host(), "1").locking == Locking()
+    assert "who could unlock a session" in look(locking.host(), "1").unchecked

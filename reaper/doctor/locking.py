@@ -1,0 +1,50 @@
+"""Whether what the policy wants locked can be locked: the PAM service, and the users who are logged in. Pure.
+
+What Python and the kernel lack for it, libraries.py and kernel.py say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reaper.decide.policy import Action, Policy
+from reaper.doctor.findings import Finding, warning
+
+
+@dataclass(frozen=True)
+class Locking:
+    """What was found: whether PAM has the service, and each user who could not unlock anything, with why."""
+
+    has_service: bool = True
+    unable: tuple[tuple[str, str], ...] = ()
+
+
+def rules_that_lock(policy: Policy | None) -> frozenset[str]:
+    """The names of the rules whose sessions are to be locked, as sessions are shown with them."""
+    if policy is None:
+        return frozenset()
+    limits = {rule.name: rule.limits for rule in policy.rules}
+    limits[f"environment:{policy.environment}"] = policy.environments[policy.environment]
+    return frozenset(name for name, each in limits.items() if each.action is Action.LOCK)
+
+
+def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
+    """Whose sessions are ended though a rule says to lock them."""
+    if not rules_that_lock(policy):
+        return
+    if not locking.has_service:
+        yield warning(
+            "lock-service-missing",
+            "The policy locks sessions, and PAM has no service reaper to unlock them by: they are ended instead.",
+            "install the package idle-reaper anew, with its /etc/pam.d/reaper",
+        )
+    users_by_reason: dict[str, list[str]] = {}
+    for user, why in locking.unable:
+        users_by_reason.setdefault(why, []).append(user)
+    for why, users in users_by_reason.items():
+        yield warning(
+            "user-unlockable",
+            f"Sessions of {', '.join(users)} cannot be locked, and are ended instead: {why}.",
+            "passwd and chage for these users, or a rule of their own with action: terminate",
+        )

@@ -1,0 +1,25 @@
+"""Looks who of those that are logged in could not unlock a session that a rule locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reaper.decide import pamstack
+from reaper.decide.policy import Policy
+from reaper.doctor.daemon import Login
+from reaper.doctor.locking import Locking, rules_that_lock
+from reaper.doctor.look.host import Host
+from reaper.sense import locks
+
+
+def look(host: Host, logins: Iterable[Login], policy: Policy | None) -> tuple[Locking, bool]:
+    """What stands in the way, and whether all of it could be told: only root reads who has a password."""
+    rules = rules_that_lock(policy)
+    users = sorted({login.user for login in logins if login.rule in rules and login.origin != "graphical"})
+    has_service = not rules or pamstack.find(locks.SERVICE, host.read) is not None
+    if not has_service:
+        return Locking(has_service=False), True
+    if not host.is_root:
+        return Locking(), not users
+    found = ((user, locks.user_obstacle(user, host.root)) for user in users)
+    return Locking(unable=tuple((user, why) for user, why in found if why)), True
