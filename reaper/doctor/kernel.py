@@ -67,7 +67,7 @@ def check(kernel: Kernel) -> Iterator[Finding]:
         yield error(
             "cgroup-not-v2",
             f"Control groups are {kernel.cgroup}, not v2: what a session holds cannot be told. Sessions without a"
-            " terminal may be left alone, and others be ended in part.",
+            " terminal may be left alone, others be ended in part, and none can be locked.",
             "boot with systemd.unified_cgroup_hierarchy=1",
         )
     if kernel.allows_tiocsti:
