@@ -25,7 +25,7 @@ def cap(limits: Limits, ceiling: Ceiling) -> tuple[Limits, tuple[str, ...]]:
     """The limits under the ceiling, and the names of those it lowered: the strictest wins, and never is the longest.
 
     Warnings that no longer fit a lowered limit are dropped as fit_leads() says.  For how long programs may put the end
-    off is lowered only where some may; for how long a session may stay locked always, as each can be locked at somebody's
+    off is lowered only where some may; for how long a session stays locked always, as anybody may have it locked by
     word.  What it does to holds that there are is hold.py's.
     """
     idle, idle_capped = _lower(limits.idle_usec, ceiling.idle_usec)

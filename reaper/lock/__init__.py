@@ -6,7 +6,8 @@ loses a lock. reaperd decides that a session is locked, and when it ends; here i
 freezer       what is attached to the terminals stops, in a cgroup of root's that no signal wakes
 holders       who that is
 line          one terminal: taken over so that nobody else reads it, and put back as it was
-screen, keys  what is shown there, and what a person types at the prompt
+survey        how its terminal was left, as that tells itself, and what a console shows
+screen, keys  what is shown there meanwhile, and what a person types at the prompt
 prompt        the process that asks; dialogue: what it says to the person, and conversation: to PAM
 keeper        joins them
 

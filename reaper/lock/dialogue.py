@@ -67,6 +67,8 @@ class Dialogue:
             return Outcome(False, outcome.code, "the terminal is gone", "gone", outcome.is_answered)
         if outcome.is_expired:
             self._pause("The password has to be changed: passwd(1) does that. Press Enter to go on.")
+        elif not outcome.ok and outcome.phase == "account":  # what its modules have said is there to be read
+            self._pause(f"The account may not be used now: {outcome.why}. Press Enter to try again.")
         elif not outcome.ok and not outcome.is_answered:
             self._pause(f"That is not possible now: {outcome.why}. Press Enter to try again.")
         return outcome

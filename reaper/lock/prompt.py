@@ -104,7 +104,7 @@ def _seclude(parent: int, kept: Collection[int]) -> None:
                 os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc.prctl(_PR_SET_DUMPABLE, 0)
-    # With a limit, memory that is asked for later could not be had; a host may grant no more.
+    # It takes CAP_IPC_LOCK or a limit that Python's own memory is within: where there is neither, nothing is locked.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        libc.mlockall(_MCL_CURRENT | _MCL_FUTURE)
+    libc.mlockall(_MCL_CURRENT | _MCL_FUTURE)

@@ -23,7 +23,7 @@ def look(pid: int) -> dict[str, object]:
     with open(f"/proc/{pid}/limits", encoding="ascii") as stream:
         core = next(line.split()[4:6] for line in stream if line.startswith("Max core"))
     with open(f"/proc/{pid}/status", encoding="ascii") as stream:
-        status = dict(line.rstrip().split(":\t", 1) for line in stream if ":\t" in line)
+        status = {name: value.strip() for name, _, value in (line.partition(":") for line in stream)}
     return {
         "core": core,
         "fds": len(os.listdir(f"/proc/{pid}/fd")),

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from reaper.lock.keys import MAX_LINE, Keys
 
@@ -140,33 +136,3 @@ def test_wiping_leaves_nothing():
     keys.feed(b"x" * (MAX_LINE + 1))
     assert not keys.is_empty
     assert buffer == bytes(MAX_LINE)
-
-
-PIECES = st.lists(
-    st.one_of(st.binary(max_size=6), st.sampled_from(SWALLOWED), st.sampled_from([keys for keys, _ in TYPED + EDITS])),
-    max_size=12,
-).map(b"".join)
-
-
-@given(PIECES, st.lists(st.integers(0, 200), max_size=8))
-@example(b"\x1b[M\r\r\rx", [3, 4, 5])
-def test_any_bytes_cut_anywhere_give_the_same_line(data, cuts):
-    whole = typed(data)
-    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    reads = [data[start:end] for start, end in zip(places, places[1:])]
-    assert typed(*reads) == whole
-    assert typed(*(bytes([byte]) for byte in data)) == whole
-    line, _, is_too_long = whole
-    assert len(line) <= MAX_LINE
-    assert not re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", line)
-    assert not (line and is_too_long)
-
-
-@given(PIECES)
-def test_after_any_bytes_a_cleared_line_is_as_typed(data):
-    keys = Keys()
-    keys.feed(data)
-    keys.settle()
-    assert not keys.feed(b"\x15new")
-    assert keys.line() == b"new"
-    assert not keys.is_too_long

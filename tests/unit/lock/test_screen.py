@@ -7,8 +7,6 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from reaper.lock.screen import (
     ASK_DEVICE,
@@ -172,21 +170,3 @@ def test_the_prompt_is_always_there(rows):
 
 def test_a_size_of_nothing_is_taken_for_the_usual_one():
     assert drawn(lines_of(VIEW), Kind.PTY, 0, 0) == drawn(lines_of(VIEW), Kind.PTY, 24, 80)
-
-
-TEXT = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
-    ["\x1b[2J", "a b  c " * 20, "漢字" * 30, "\x9b5m"]
-)
-
-
-@given(
-    st.builds(View, TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(1, 9), st.lists(TEXT, max_size=5).map(tuple), TEXT),
-    st.integers(1, 60),
-    st.integers(2, 200),
-)
-def test_nothing_from_outside_is_obeyed(view, rows, columns):
-    data = drawn(lines_of(view), Kind.PTY, rows, columns)
-    ours = rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[\?25h|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H"
-    rest = re.sub(ours, b"", data).decode()
-    assert rest.isprintable() or not rest
-    shown(data, rows, columns)
