@@ -8,6 +8,9 @@ delegated to the user, who could move them out again. A process that is moved ou
 A process that has a child and ends, again and again, is gone whenever one comes to move it. So there is still(), for
 the last look: nothing of the user's runs meanwhile, and nobody escapes it.
 
+A unit of systemd that becomes empty is over, so who was alone in a scope of the user's own has no place to return to,
+and stays in the session's.
+
 Nothing here decides who is frozen (see holders), and nothing is remembered here: where each came from is the caller's
 to keep, so that it is known after a restart.
 """
@@ -190,13 +193,25 @@ class Freezer:
         return True
 
     def _pids(self) -> list[int]:
-        """A process that moves while the list is read may be in it twice (cgroup-v2.rst)."""
+        """Of every process that is in, with a thread at least.
+
+        One whose first thread has ended is not in cgroup.procs: that thread stays in the group that it died in, and
+        only the others come along (measured on 6.18). They are in cgroup.threads.
+        """
+        pids = self._read("cgroup.procs")
+        for tid in self._read("cgroup.threads"):
+            if tid not in pids:
+                pids[int(procfs.read_status(tid, "Tgid") or 0)] = None
+        return [pid for pid in pids if pid > 0]
+
+    def _read(self, name: str) -> dict[int, None]:
+        """What moves while it is read may be in it twice (cgroup-v2.rst)."""
         try:
-            with open(f"{self._mount}{self._path}/cgroup.procs", encoding="ascii") as file:
-                return [pid for pid in dict.fromkeys(int(line) for line in file) if pid > 0]
+            with open(f"{self._mount}{self._path}/{name}", encoding="ascii") as file:
+                return dict.fromkeys(int(line) for line in file)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENODEV):
-                return []
+                return {}
             raise
 
     def _move(self, pid: int, group: str) -> None:

@@ -35,7 +35,7 @@ class Cgroups:
     def make(self) -> None:
         """The kernel makes the files of a group with it."""
         os.mkdir(self.mount + self.path)
-        for name in ("cgroup.freeze", "cgroup.procs"):
+        for name in ("cgroup.freeze", "cgroup.procs", "cgroup.threads"):
             self.tree.write_scope(self.path, name, "")
         self.freezer.make()
 

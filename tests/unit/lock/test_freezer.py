@@ -49,6 +49,17 @@ def test_what_was_interrupted_is_finished(cgroups):
     assert [cgroups.where(pid) for pid in (10, 11)] == [ELSEWHERE, ELSEWHERE]
 
 
+def test_a_process_without_its_first_thread(cgroups):
+    """Only its threads are in."""
+    cgroups.make()
+    process = cgroups.add(10, ELSEWHERE)
+    cgroups.tree.add(12, scope=cgroups.path)
+    cgroups.tree.write_scope(cgroups.path, "cgroup.procs", "")
+    cgroups.tree.write_scope(cgroups.path, "cgroup.threads", "12\n")
+    cgroups.tree.write(12, "status", "Tgid:\t10\n")
+    assert cgroups.freezer.members() == [process]
+
+
 def test_who_cannot_go_back_goes_to_the_scope(cgroups):
     """Nobody remembers it, or its group is gone, or takes nobody; and nobody goes back to the group of the frozen."""
     cgroups.make()
