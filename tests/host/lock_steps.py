@@ -1,0 +1,62 @@
+"""The steps of a lock without the daemon, taken one at a time on a booted host by parts.py."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from .lab import Host, SshClient
+
+PARTS = "/run/lock-parts.py"
+LOOK = """\
+import fcntl, json, os, sys
+fd = os.open(f"/dev/{sys.argv[1]}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+status = os.fstat(fd)
+attributes = fcntl.ioctl(fd, 0x802C542A, bytes(44))
+print(json.dumps([attributes.hex(), status.st_uid, status.st_gid, oct(status.st_mode)]))
+"""
+
+WAIT_RAW = """\
+import os, sys, termios, time
+fd = os.open(f"/dev/{sys.argv[1]}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+while termios.tcgetattr(fd)[3] & termios.ICANON:
+    time.sleep(0.05)
+"""
+
+
+@contextlib.contextmanager
+def parts_installed(host: Host) -> Iterator[None]:
+    """With the daemon out of the way."""
+    here = os.path.join(os.path.dirname(__file__), "parts.py")
+    with open(here, encoding="utf-8") as file:
+        host.write(PARTS, file.read())
+    host.run(["systemctl", "stop", "reaper.service"])
+    try:
+        yield
+    finally:
+        host.run(["systemctl", "start", "reaper.service"])
+
+
+def step(host: Host, what: str, person: str, *tty: str) -> dict[str, Any]:
+    """`tty` tells which of the person's logins is meant, where there are several."""
+    told = host.output(["python3", PARTS, what, person, *tty])
+    return json.loads(told) if told else {}
+
+
+def look(host: Host, tty: str) -> list[Any]:
+    """The terminal's whole struct termios2 (TCGETS2), owner and mode."""
+    return list(json.loads(host.output(["python3", "-c", LOOK, tty])))
+
+
+def tty_of(terminal: SshClient) -> str:
+    return terminal.command("tty")[len("/dev/") :]
+
+
+def waits_on_terminal(host: Host, person: str, program: str) -> None:
+    """Until a person's program sleeps in a read of its terminal, or waits for something to be there."""
+    script = 'for n in $(seq 300); do pid=$(pgrep -nu "$1" -x "$2") && [ "$(ps -o stat= -p $pid | cut -c1)" = S ] && '
+    script += '[ "$(ps -o tpgid= -p $pid)" -eq "$(ps -o pgid= -p $pid)" ] && exit 0; sleep 0.1; done; exit 1'
+    host.run(["sh", "-c", script, "sh", person, program])

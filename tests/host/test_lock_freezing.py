@@ -1,0 +1,216 @@
+"""Who is frozen on a booted host, what undoes it and what does not, and what systemd and logind make of it.
+
+The parts of reaper.lock are joined by parts.py; no daemon has a hand in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .lab import Host
+from .limits import log_in
+from .lock_steps import parts_installed, step, tty_of, waits_on_terminal
+
+
+@pytest.fixture(autouse=True, scope="module")
+def parts(host: Host) -> Iterator[None]:
+    with parts_installed(host):
+        yield
+
+
+def frozen(host: Host, state: dict[str, Any]) -> bool:
+    path = f"/sys/fs/cgroup{state['scope']}/reaper-lock/cgroup.events"
+    return "frozen 1" in host.read(path).splitlines()
+
+
+def group_of(host: Host, pid: int) -> str:
+    (line,) = [line for line in host.read(f"/proc/{pid}/cgroup").splitlines() if line.startswith("0::")]
+    return line[len("0::") :]
+
+
+def as_user(host: Host, person: str, script: str) -> Any:
+    return host.run(["runuser", "-u", person, "--", "sh", "-c", script], check=False)
+
+
+def test_what_the_user_cannot_undo(host: Host, person: str) -> None:
+    """No signal of theirs but SIGKILL is acted upon, none of them can be moved out, and nobody opens the terminal."""
+    with log_in(host, person) as terminal:
+        tty = tty_of(terminal)
+        terminal.send("while :; do :; done\n")
+        state = step(host, "lock", person)
+        pids = " ".join(map(str, state["members"]))
+        assert pids
+        ticks = f"cut -d' ' -f14,15 /proc/{state['members'][0]}/stat"
+        burnt = host.output(["sh", "-c", ticks])
+        signals = f"for n in $(seq 200); do kill -CONT {pids}; kill -INT {pids}; kill -HUP {pids}; done"
+        assert as_user(host, person, signals).returncode == 0
+        assert frozen(host, state)
+        assert host.output(["sh", "-c", ticks]) == burnt
+        scope = f"/sys/fs/cgroup{state['scope']}"
+        uid = host.output(["id", "-u", person])
+        own = f"/sys/fs/cgroup/user.slice/user-{uid}.slice/user@{uid}.service"
+        for script in (
+            f"echo 0 > {scope}/reaper-lock/cgroup.freeze",
+            f"echo {pids} > {scope}/cgroup.procs",
+            f"mkdir {own}/x && echo {pids} > {own}/x/cgroup.procs",
+            f"rmdir {scope}/reaper-lock",
+            f"cat < /dev/{tty}",
+            f": > /dev/{tty}",
+        ):
+            refused = as_user(host, person, script)
+            assert refused.returncode != 0, script
+            assert re.search("denied|not permitted|I/O error", refused.stderr), (script, refused.stderr)
+        assert all(group_of(host, pid) == f"{state['scope']}/reaper-lock" for pid in state["members"])
+        victim = state["members"][-1]
+        assert as_user(host, person, f"kill -KILL {victim}").returncode == 0
+        host.wait_end(victim)
+        if victim != state["members"][0]:
+            assert frozen(host, state)
+
+
+def test_systemd_and_logind_see_nothing_unusual(host: Host, person: str) -> None:
+    """The scope runs while it is locked, with the group below it, which is gone after; logging out works."""
+    with log_in(host, person) as terminal:
+        tty_of(terminal)
+        state = step(host, "lock", person)
+        unit = state["scope"].rpartition("/")[2]
+        status = host.output(["systemctl", "status", "--no-pager", unit])
+        assert "reaper-lock" in status
+        properties = ["--property=ActiveState", "--property=SubState", "--property=FreezerState"]
+        shown = host.output(["systemctl", "show", *properties, unit]).splitlines()
+        assert sorted(shown) == ["ActiveState=active", "FreezerState=running", "SubState=running"]
+        host.run(["systemctl", "daemon-reload"])
+        assert frozen(host, state)
+        assert "State=" in host.output(["loginctl", "show-session", state["id"]])
+        step(host, "unlock", person)
+        assert not host.exists(f"/sys/fs/cgroup{state['scope']}/reaper-lock")
+        assert "reaper-lock" not in host.output(["systemctl", "status", "--no-pager", unit])
+        terminal.send("exit\n")
+        assert terminal.wait() == 0
+    script = f"for n in $(seq 300); do systemctl is-active -q {unit} || exit 0; sleep 0.1; done; exit 1"
+    host.shell(script)
+
+
+def test_children_that_come_and_go(host: Host, person: str) -> None:
+    """A loop of short-lived ones, several deep: at the end nothing on the terminal runs, and later it goes on."""
+    with log_in(host, person) as terminal:
+        tty = tty_of(terminal)
+        loop = "while :; do (true; (true & true)) & true; done"
+        terminal.send(f"for n in 1 2 3; do ({loop}) & done 2>/dev/null; echo loops-$((1+1))\n")
+        terminal.expect("loops-2")
+        state = step(host, "lock", person)
+        assert frozen(host, state)
+        attached = host.output(["ps", "-t", tty, "-o", "pid=,stat="]).splitlines()
+        running = [line for line in attached if line.split()[1][0] != "Z"]
+        assert {int(line.split()[0]) for line in running} <= set(state["members"])
+        step(host, "unlock", person)
+        terminal.send("kill $(jobs -p); wait 2>/dev/null; echo all-$((1+1))\n")
+        terminal.expect("all-2")
+
+
+CHAIN = "import os\nwhile True:\n    if os.fork(): os._exit(0)\n"
+
+
+def test_a_chain_of_children(host: Host, person: str) -> None:
+    """Each has one and ends: whichever is found is gone at once. For the last look nothing of the user's runs."""
+    with log_in(host, person) as terminal, log_in(host, person) as other:
+        tty = tty_of(terminal)
+        host.write("/tmp/chain.py", CHAIN)
+        terminal.command("python3 /tmp/chain.py &")
+        state = step(host, "lock", person, tty)
+        slice_ = f"/sys/fs/cgroup{state['scope'].rpartition('/')[0]}"
+        assert host.read(f"{slice_}/cgroup.freeze") == "0\n"
+        assert other.command("echo goes-on") == "goes-on"
+        pids = host.output(["pgrep", "-u", person, "-f", "chain.py"]).split()
+        assert pids
+        assert {*map(int, pids)} <= {*state["members"]}
+        host.run(["kill", "-KILL", *pids])
+        step(host, "unlock", person)
+
+
+DETACHED = r"""
+import ctypes, fcntl, os, sys, termios, threading
+kind = sys.argv[1]
+fd = os.open("/dev/tty" if kind == "tty" else os.ttyname(0), os.O_RDWR | os.O_NOCTTY)
+if os.fork():
+    os._exit(0)
+os.setsid()
+null = os.open("/dev/null", os.O_RDWR)
+for each in range(3):
+    os.dup2(null, each)
+libc = ctypes.CDLL(None)
+def steal():
+    if kind == "own":
+        libc.unshare(0x400)
+        open(f"/tmp/{sys.argv[2]}", "w").close()
+    ready.set()
+    os.read(fd, 100)
+ready = threading.Event()
+if kind in ("own", "first"):
+    threading.Thread(target=steal).start()
+    ready.wait()
+    if kind == "own":
+        os.close(fd)
+        threading.Event().wait()
+    open(f"/tmp/{sys.argv[2]}", "w").close()
+    libc.pthread_exit(None)
+open(f"/tmp/{sys.argv[2]}", "w").close()
+os.read(fd, 100)
+"""
+
+
+@pytest.mark.parametrize("kind", ["name", "tty", "first", "own"])
+def test_who_has_detached_itself_and_reads_on(host: Host, person: str, kind: str) -> None:
+    """By its name, by /dev/tty, with the first thread gone, and from a thread with descriptors of its own."""
+    with log_in(host, person) as terminal:
+        tty_of(terminal)
+        host.write("/tmp/detached.py", DETACHED)
+        terminal.command(f"python3 /tmp/detached.py {kind} {person}")
+        host.shell(f"for n in $(seq 300); do [ -e /tmp/{person} ] && exit 0; sleep 0.1; done; exit 1")
+        (pid,) = map(int, host.output(["pgrep", "-u", person, "-x", "python3"]).split())
+        state = step(host, "lock", person)
+        assert pid in state["members"]
+        step(host, "unlock", person)
+        host.run(["kill", "-KILL", str(pid)])
+
+
+def test_what_has_let_go_of_the_terminal_goes_on(host: Host, person: str) -> None:
+    """And the other login of the same user, with /dev/tty open in its shell."""
+    with log_in(host, person) as terminal:
+        tty_of(terminal)
+        terminal.command("setsid sleep 1000 </dev/null >/dev/null 2>&1 &")
+        script = f"for n in $(seq 300); do pgrep -u {person} -x sleep && exit 0; sleep 0.1; done; exit 1"
+        detached = int(host.shell(script).stdout)
+        state = step(host, "lock", person)
+        assert detached not in state["members"]
+        scope = state["scope"]
+        outside = host.read(f"/sys/fs/cgroup{scope}/cgroup.procs").split()
+        assert str(detached) in outside
+        assert any("sshd" in host.output(["ps", "-o", "comm=", "-p", pid]) for pid in outside)
+        step(host, "unlock", person)
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_back_in_its_own_group(host: Host, person: str, is_alone: bool) -> None:
+    """What the user's own manager had put elsewhere; unless it was alone there, for then that group is gone."""
+    with log_in(host, person) as terminal:
+        tty_of(terminal)
+        other = "" if is_alone else "setsid sleep 1000 </dev/null >/dev/null 2>&1 &"
+        terminal.send(f"systemd-run --user --scope -q sh -c '{other} cat; true'\n")
+        waits_on_terminal(host, person, "cat")
+        (pid,) = map(int, host.output(["pgrep", "-u", person, "-x", "cat"]).split())
+        was = group_of(host, pid)
+        assert "/user@" in was
+        state = step(host, "lock", person)
+        assert pid in state["members"]
+        assert group_of(host, pid) == f"{state['scope']}/reaper-lock"
+        if is_alone:
+            host.shell(f"for n in $(seq 300); do [ -e /sys/fs/cgroup{was} ] || exit 0; sleep 0.1; done; exit 1")
+        step(host, "unlock", person)
+        assert group_of(host, pid) == (state["scope"] if is_alone else was)
+        terminal.send("still here\n")
+        terminal.expect(r"still here\r\nstill here")
