@@ -117,11 +117,14 @@ class Watcher:
         self.clock.boot_usec += 2 * FRESH_USEC
         now = self.clock.now()
         self.session = make_session(100, opened_usec=now.boot_usec)
-        self.observer = Observer(now.boot_usec, self.limits, now.boot_usec)
+        self.observer = self.make_observer(now.boot_usec)
         self.polled, self.poll_at, self.expected = now, now.boot_usec, now.boot_usec
         self.tracked = tracking.meet(self.session, self.read(), now, is_new=True)
         self.moments = itertools.count(1)
         self.put_in_force(self.limits)
+
+    def make_observer(self, now_usec: int) -> Observer:
+        return Observer(now_usec, self.limits, now_usec)
 
     def read(self) -> tuple[Reading, ...]:
         return tuple(self.ttys[number].read() for number in sorted(self.ttys))
@@ -129,10 +132,13 @@ class Watcher:
     def policy(self) -> Policy:
         return make_policy(self.limits)
 
+    def judged(self) -> Change:
+        return tracking.apply_policy(self.tracked, self.policy(), frozenset(), self.clock.boot_usec)
+
     def put_in_force(self, limits: Limits) -> None:
         self.observer.just_observing = self.limits.action is not Action.OBSERVE
         changed, self.limits, self.observer.limits = self.limits != limits, limits, limits
-        self.take(tracking.apply_policy(self.tracked, self.policy(), frozenset(), self.clock.boot_usec))
+        self.take(self.judged())
         self.observer.just_observing = False
         if changed:
             self.observer.warned_usec = None
@@ -148,7 +154,7 @@ class Watcher:
         before = self.tracked.terminals
         self.take(tracking.look(self.tracked, self.read(), self.polled, now))
         if self.tracked.terminals != before:
-            self.take(tracking.apply_policy(self.tracked, self.policy(), frozenset(), now.boot_usec))
+            self.take(self.judged())
 
     def moment(self) -> None:
         """One tick of the daemon."""
@@ -172,7 +178,7 @@ class Watcher:
         if now.boot_usec - self.expected > LAPSE_USEC:
             self.tracked = tracking.lapse(self.tracked, now.boot_usec)
             self.observer.lapse()
-            self.take(tracking.apply_policy(self.tracked, self.policy(), frozenset(), now.boot_usec))
+            self.take(self.judged())
             self.expected = now.boot_usec
 
     def keeps_busy(self, now: Instant) -> bool:
@@ -195,7 +201,7 @@ class Watcher:
         read = snapshot.decode(written, "b00t")
         (self.tracked,) = read.sessions
         assert read.polled == self.polled
-        change = tracking.apply_policy(self.tracked, self.policy(), frozenset(), self.clock.boot_usec)
+        change = self.judged()
         assert not change.acts
         self.tracked = change.tracked
 

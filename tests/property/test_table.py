@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reaper.decide import lifecycle
 from reaper.decide.lifecycle import TABLE, Life, Phase, Reason, Rung, Signal, Stimulus, Tell
 from reaper.decide.policy import Action
-from tests.property.test_lifecycle import LIMITS
+from tests.property.test_locks import ANY_LIMITS as LIMITS
 
 MOMENTS = st.integers(0, 10**12)
 ANY_LIFE = st.builds(
