@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 from collections.abc import Collection
+from typing import Any
 
 from reaper.act.journal import Journal
 from reaper.act.terminate import send
@@ -22,21 +23,19 @@ from reaper.decide.locking import MAX_FAILURES, LockState, Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
 from reaper.lock.conversation import Outcome, load
-from reaper.lock.freezer import Freezer
-from reaper.lock.holders import holders
+from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
 from reaper.lock.taken import Taken
 from reaper.sense import processes
 from reaper.sense.host import Host
 
 LOOK_MS = 1000
-# How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
-STOP_MS = 2000
+# An attempt that ended by itself, with nobody typing, is not begun anew in a loop.
+ASK_PAUSE_USEC = 1_000_000
 # How long a session that is hung up gets to end by itself, before what is in front of its terminals is killed.
 END_MS = 3000
 # How long a program gets between two sizes of its terminal, to see the first.
 REDRAW_MS = 150
-_ROUNDS = 20
 
 
 class Keeper:
@@ -46,9 +45,8 @@ class Keeper:
         self._store, self._host, self._journal = store, host, journal
         self._order = store.read_order()
         self._session = self._order.session
-        self._freezer = Freezer(self._session.scope)
+        self._stopped = Stopped(self._session, host, self._save)
         self._taken: dict[str, Taken] = {}
-        self._origins: dict[ProcessId, str] = {}
         ticks = processes.start_ticks(os.getpid())
         assert ticks is not None
         me = ProcessId(os.getpid(), ticks)
@@ -61,19 +59,15 @@ class Keeper:
     def run(self) -> None:
         """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over."""
         self._catch_signals()
-        known = self._store.read_state()
-        if known is not None:
-            self._take_over(*known)
+        self._resume()
         if self._state.stage is Stage.LOCKING:
-            self._establish(is_new=known is None)
+            self._establish()
         while self._state.stage in (Stage.LOCKED, Stage.REFUSED):
-            self._look()
-            if self._state.stage not in (Stage.LOCKED, Stage.REFUSED):
-                break
-            self._wait(LOOK_MS)
             if self._is_stopped or not self._host.is_alive(self._session):
                 self._end()
                 return
+            self._look()
+            self._wait(LOOK_MS)
         if self._state.stage is Stage.UNLOCKING:
             self._give_back()
 
@@ -89,15 +83,23 @@ class Keeper:
     def _stop(self, _number: int, _frame: object) -> None:
         self._is_stopped = True
 
-    def _take_over(self, state: LockState, document: dict[str, object]) -> None:
-        """Goes on from where another keeper was killed."""
+    def _resume(self) -> None:
+        """Goes on from where another keeper was killed, if there was one; without its state nothing can be put back."""
+        try:
+            known = self._store.read_state()
+            if known is None:
+                self._save()
+            else:
+                self._take_over(*known)
+        except (ReaperError, KeyError, TypeError, ValueError) as error:
+            self._journal.note(Priority.ERR, f"the lock of session {self._session.name} cannot be kept: {error}")
+            self._move_on(Stage.REFUSED, f"its lock cannot be kept: {error}")
+
+    def _take_over(self, state: LockState, document: dict[str, Any]) -> None:
+        """Takes over the state of another keeper. Raises what a state that is none leads to."""
         self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._me)
-        origins = document.get("origins")
-        assert isinstance(origins, list)
-        self._origins = {ProcessId(pid, ticks): group for pid, ticks, group in origins}
-        lines = document.get("lines")
-        assert isinstance(lines, list)
-        for value in lines:
+        self._stopped.resume(document["origins"])
+        for value in document["lines"]:
             taken = Taken.from_plain(value)
             with contextlib.suppress(ReaperError):  # it has hung up meanwhile
                 taken.open()
@@ -106,12 +108,10 @@ class Keeper:
             self._journal.note(Priority.WARNING, f"the lock of session {self._session.name} is established anew")
         self._save()
 
-    def _establish(self, *, is_new: bool) -> None:
+    def _establish(self) -> None:
         """Locks. What stands in the way ends in FAILED, with everything as it was."""
-        if is_new:
-            self._save()
         try:
-            self._freezer.make()
+            self._stopped.make()
             load()
             self._look()
             if not self._taken:
@@ -136,7 +136,10 @@ class Keeper:
         for name in sorted(names - self._taken.keys()):
             with contextlib.suppress(ReaperError):  # gone at once
                 self._taken[name] = Taken.found(name)
-        self._freeze()
+        if all(taken.is_held for taken in self._taken.values()):
+            self._stopped.look(self._taken)
+        else:
+            self._stopped.stop(self._taken)
         for taken in list(self._taken.values()):
             self._hold(taken)
         if self._state.stage is Stage.LOCKED:
@@ -151,47 +154,23 @@ class Keeper:
             taken.drain()
             self._save()  # before it is raw: a successor must know what it was like, and what was typed ahead
             taken.hold()
-            self._freeze()  # who opened it until just now
+            self._stopped.stop(self._taken)  # who opened it until just now
             if taken.survey():
                 self._save()
                 taken.cover()
         except ReaperError:
             self._drop(taken)
 
-    def _freeze(self) -> None:
-        """Stops every holder of the terminals; each round finds what was born in the one before."""
-        for _ in range(_ROUNDS):
-            found = self._holders()
-            members = set(self._freezer.members())
-            new = {each: self._freezer.origin(each) for each in found if each not in members}
-            fresh = {each: group for each, group in new.items() if group is not None}
-            if not fresh:
-                break
-            self._origins.update(fresh)
-            self._save()
-            for process in fresh:
-                self._freezer.add(process)
-        poll = select.poll()
-        for _ in range(STOP_MS // 10):
-            if self._freezer.is_frozen():
-                return
-            poll.poll(10)
-
-    def _holders(self) -> list[ProcessId]:
-        return holders(self._session, self._taken.keys(), self._host.everything(self._session))
-
     def _drop(self, taken: Taken) -> None:
         """A terminal has hung up: what was attached to it alone wakes, and finds that out."""
         taken.close()
         del self._taken[taken.name]
-        still = set(self._holders())
-        for process in self._freezer.members():
-            if process not in still:
-                self._freezer.let_go(process, self._origins.pop(process, self._session.scope))
+        self._stopped.let_go(self._taken)
         self._save()
 
     def _ask(self, taken: Taken) -> None:
-        if not taken.is_asking:
+        if not taken.is_asking and self._now() - taken.asked_usec >= ASK_PAUSE_USEC:
+            taken.asked_usec = self._now()
             taken.ask(self._order, self._host_name(), self._state.failures, self._last)
 
     def _wait(self, timeout_ms: int) -> None:
@@ -250,7 +229,7 @@ class Keeper:
             taken.stop_asking()
             with contextlib.suppress(ReaperError):
                 taken.restore()
-        self._freezer.put_back(self._origins)
+        self._stopped.put_back()
         nudged = []
         for taken in self._taken.values():
             with contextlib.suppress(ReaperError):
@@ -270,10 +249,10 @@ class Keeper:
         for taken in self._taken.values():
             taken.stop_asking()
             taken.tell("This session ends.")
-        send(self._freezer.members(), signal.SIGHUP)
+        send(self._stopped.members(), signal.SIGHUP)
         send([ProcessId(*self._session.key)], signal.SIGTERM, signal.SIGCONT)
         front = self._in_front(self._taken.keys())
-        self._freezer.put_back(self._origins)
+        self._stopped.put_back()
         poll = select.poll()
         for _ in range(END_MS // 50):
             if not any(map(processes.is_alive, front)):
@@ -292,10 +271,14 @@ class Keeper:
         self._save()
 
     def _save(self) -> None:
-        origins = [[*process, group] for process, group in self._origins.items()]
-        self._store.write_state(
-            self._state, lines=[taken.to_plain() for taken in self._taken.values()], origins=origins
-        )
+        """Writes the state down. Raises OSError while nothing is locked yet; what is locked must be unlocked without."""
+        lines = [taken.to_plain() for taken in self._taken.values()]
+        try:
+            self._store.write_state(self._state, lines=lines, origins=self._stopped.to_plain())
+        except OSError as error:
+            if self._state.stage is Stage.LOCKING:
+                raise
+            self._journal.note(Priority.ERR, f"the lock of session {self._session.name} is not saved: {error}")
 
     def _now(self) -> int:
         return self._host.clock().boot_usec

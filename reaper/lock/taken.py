@@ -24,6 +24,7 @@ class Taken:
     def __init__(self, name: str, before: Before | None, modes: Modes | None, contents: bytes) -> None:
         self.name, self.kind = name, kind_of(name)
         self.is_held = False
+        self.asked_usec = 0  # when somebody was last asked here
         self._before, self._modes, self._contents = before, modes, contents
         self._line: Line | None = None
         self._child: prompt.Child | None = None

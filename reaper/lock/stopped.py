@@ -1,0 +1,86 @@
+"""Who of a locked session stands still, and where each came from: holders found, frozen, and put back."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Collection
+from typing import Any, Callable
+
+from reaper.decide.model import ProcessId, Session
+from reaper.lock.freezer import Freezer
+from reaper.lock.holders import holders
+from reaper.sense.host import Host
+
+# How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
+STOP_MS = 2000
+# Holders are looked for in all of /proc, which takes longer the more processes there are: no more than a fiftieth of
+# the time, and not less often than every ten seconds.
+SEARCH_SHARE = 50
+LONGEST_PAUSE_USEC = 10_000_000
+_ROUNDS = 20
+
+
+class Stopped:
+    """Stops the holders of terminals; `save` writes down where they came from, before they are moved."""
+
+    def __init__(self, session: Session, host: Host, save: Callable[[], None]) -> None:
+        self._session, self._host, self._save = session, host, save
+        self._freezer = Freezer(session.scope)
+        self._origins: dict[ProcessId, str] = {}
+        self._search_usec = 0  # when to look for holders again
+
+    def to_plain(self) -> list[list[Any]]:
+        """In JSON's types."""
+        return [[*process, group] for process, group in self._origins.items()]
+
+    def resume(self, value: Any) -> None:
+        """Takes over what another keeper had stopped. Raises TypeError or ValueError for what to_plain() writes not."""
+        self._origins = {ProcessId(int(pid), int(ticks)): str(group) for pid, ticks, group in value}
+
+    def make(self) -> None:
+        """Makes the place where they stand still. Raises ReaperError where there can be none."""
+        self._freezer.make()
+
+    def look(self, names: Collection[str]) -> None:
+        """Stops who holds these terminals since the last look, unless that was a moment ago."""
+        if self._host.clock().boot_usec >= self._search_usec:
+            self.stop(names)
+
+    def stop(self, names: Collection[str]) -> None:
+        """Stops every holder of these terminals; each round finds what was born in the one before."""
+        began_usec = self._host.clock().boot_usec
+        for _ in range(_ROUNDS):
+            members = set(self._freezer.members())
+            new = {each: self._freezer.origin(each) for each in self._holders(names) if each not in members}
+            fresh = {each: group for each, group in new.items() if group is not None}
+            if not fresh:
+                break
+            self._origins.update(fresh)
+            self._save()
+            for process in fresh:
+                self._freezer.add(process)
+        now_usec = self._host.clock().boot_usec
+        self._search_usec = now_usec + min(SEARCH_SHARE * (now_usec - began_usec), LONGEST_PAUSE_USEC)
+        poll = select.poll()
+        for _ in range(STOP_MS // 10):
+            if self._freezer.is_frozen():
+                return
+            poll.poll(10)
+
+    def let_go(self, names: Collection[str]) -> None:
+        """Has those go on who hold none of these terminals, which are left."""
+        still = set(self._holders(names))
+        for process in self._freezer.members():
+            if process not in still:
+                self._freezer.let_go(process, self._origins.pop(process, self._session.scope))
+
+    def members(self) -> list[ProcessId]:
+        """Who stands still."""
+        return self._freezer.members()
+
+    def put_back(self) -> None:
+        """Has everybody go on, where they were; also where it raises ReaperError, as not all could be moved there."""
+        self._freezer.put_back(self._origins)
+
+    def _holders(self, names: Collection[str]) -> list[ProcessId]:
+        return holders(self._session, names, self._host.everything(self._session))
