@@ -124,7 +124,7 @@ class Daemon:
             self._guarded(key, now, self._check_gone)
         for key in self.messenger.waiting:
             self._guarded(key, now, lambda key, now: self.messenger.retry(self.sessions[key], now))
-        for key in list(self._unjudged):
+        for key in {*self._unjudged, *self.locks.hindered}:
             self._guarded(key, now, self.judge)
         self._notices.look(self.sessions)
         self._polled = now

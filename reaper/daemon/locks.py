@@ -45,6 +45,7 @@ class Locks:
         self._locked: set[SessionKey] = set()
         self._failed: dict[SessionKey, str] = {}
         self._obstacles: dict[SessionKey, str] = {}
+        self._hindered: set[SessionKey] = set()
         self._hinted: set[SessionKey] = set()  # graphical sessions whose desktop has said that it is locked
 
     @property
@@ -52,9 +53,18 @@ class Locks:
         """The sessions that are locked."""
         return list(self._locked)
 
+    @property
+    def hindered(self) -> list[SessionKey]:
+        """The sessions that were warned and cannot be locked: what stands in the way may be gone by now."""
+        return list(self._hindered)
+
     def follow(self, tracked: Tracked) -> None:
         """Takes note of where a session is in its life."""
         key = tracked.session.key
+        if tracked.life.phase is Phase.WARNED and key in self._obstacles and key not in self._failed:
+            self._hindered.add(key)
+        else:
+            self._hindered.discard(key)
         if tracked.life.phase is Phase.LOCKED:
             self._locked.add(key)
         else:
@@ -66,6 +76,7 @@ class Locks:
         key = tracked.session.key
         self._locked.discard(key)
         self._hinted.discard(key)
+        self._hindered.discard(key)
         self._failed.pop(key, None)
         self._obstacles.pop(key, None)
 

@@ -259,6 +259,7 @@ class Keeper:
                 break
             poll.poll(50)
         send(front, signal.SIGKILL)
+        self._store.remove()
 
     def _in_front(self, names: Collection[str]) -> list[ProcessId]:
         found = processes.attached(names, self._host.everything(self._session))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -31,6 +32,15 @@ class Store:
         """
         text = locks.read_text(self._name, self._directory, "state")
         return None if text is None else locking.decode_state(text)
+
+    def remove(self) -> None:
+        """Clears it all away: the session is gone."""
+        directory = f"{self._directory}/{self._name}"
+        for file in ("state.new", "state", "order"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{directory}/{file}")
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
 
     def write_state(self, state: LockState, **more: Any) -> None:
         """Replaces the state, whole or not at all. Raises OSError where it cannot."""
