@@ -27,6 +27,8 @@ def locking(limits: Limits, lock_for: int | None) -> Limits:
 
 LOCKING = st.builds(locking, LIMITS, st.none() | st.integers(1, 300))
 ANY_LIMITS = LIMITS | LOCKING
+IDLE = locking(limits_of(20, None, [10], Action.TERMINATE), 100)
+SOON = replace(IDLE, lock_for_usec=20 * SECOND)
 LOCK_STEPS = st.one_of(
     st.tuples(st.just("wait"), st.integers(1, 90_000)),
     st.tuples(st.just("lock"), st.none()),
@@ -223,13 +225,13 @@ def test_no_life_breaks_a_law(case):
 
 
 @given(LIVES, st.integers(1, 5))
+@example((IDLE, [("wait", 40_000), ("policy", SOON), ("wait", 90_000)]), 1)
 def test_restarts_change_no_outcome(case, every):
     """Nor do they open a lock."""
     limits, steps = case
     assert LockWatcher(limits, restarts_every=every).live(steps) == LockWatcher(limits).live(steps)
 
 
-IDLE = locking(limits_of(20, None, [10], Action.TERMINATE), 100)
 NOTHING_OPENS = STEPS | BUSY_STEPS | st.tuples(st.just("obstacle"), st.booleans())
 
 
