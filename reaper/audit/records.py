@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reaper.decide.messages import plain
 
 UNIT = "reaper.service"
-IDENTIFIERS = ("reaperd", "reaper-lock")
+IDENTIFIER = "reaperd"
 _KEEPER = re.compile(r"reaper-lock@[A-Za-z0-9.]+\.service", re.ASCII)
 _PREFIX = "REAPER_"
 _NUMBERS = frozenset(["uid", "leader", "freed_processes", "freed_rss"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reaper.audit.records import IDENTIFIERS, Record
+from reaper.audit.records import IDENTIFIER, Record
 from reaper.decide.events import Kind
 from reaper.decide.messages import plain
 
@@ -36,9 +36,9 @@ class Selection:
 def matches(selection: Selection) -> list[list[str]]:
     """Alternatives, each a list of matches that must all hold; of one field, one must (sd_journal_add_match(3)).
 
-    A uid and the identifiers find reaper's entries quickly; that they are its own is for records.sender_of() to say.
+    A uid and the identifier find reaper's entries quickly; that they are its own is for records.sender_of() to say.
     """
-    ours = ["_UID=0", *(f"SYSLOG_IDENTIFIER={identifier}" for identifier in IDENTIFIERS)]
+    ours = ["_UID=0", f"SYSLOG_IDENTIFIER={IDENTIFIER}"]
     if selection.boot:
         ours.append(f"_BOOT_ID={selection.boot}")
     wanted = list(ours)
