@@ -1,9 +1,13 @@
 """What is attached to the locked terminals stops, in a cgroup of root's that no signal of the person's wakes.
 
 A SIGSTOP would be undone by any SIGCONT of the same user's. A process in a frozen cgroup (cgroup v2, cgroup.freeze)
-acts on no signal but SIGKILL until it is thawed (tests/host/test_lock_parts.py). All of them go to one group,
-`reaper-lock` below the session's scope, and not each to a child of its own group: what is below user@UID.service is
-delegated to the user, who could move them out again. A process that is moved out goes on at once.
+does nothing until it is thawed, whatever the signal, but end: by SIGKILL, and by what else ends it where it has no
+handler; what it would handle itself waits. So nothing that is meant to end is in the way of its end but a handler, and
+systemd comes to SIGKILL after its timeout (tests/host/test_lock_freezing.py).
+
+All of them go to one group, `reaper-lock` below the session's scope, and not each to a child of its own group: what is
+below user@UID.service is delegated to the user, who could move them out again. A process that is moved out goes on at
+once.
 
 A process that has a child and ends, again and again, is gone whenever one comes to move it. So there is still(), for
 the last look: nothing of the user's runs meanwhile, and nobody escapes it.
