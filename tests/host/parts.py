@@ -61,10 +61,15 @@ def freeze(freezer, processes, origins):
 
 def unlock(user):
     """Puts all of it back."""
-    state = read(user)
-    for name, plain in state["lines"].items():
+    for name, plain in read(user)["lines"].items():
         before = Before.from_plain(plain)
         assert Line(name, before).restore(before)
+    release(user)
+
+
+def release(user):
+    """Has everybody go on, where the terminals are gone."""
+    state = read(user)
     origins = {ProcessId(pid, ticks): group for pid, ticks, group in state["origins"]}
     Freezer(state["scope"]).put_back(origins)
 
@@ -92,4 +97,4 @@ def read(user):
 
 
 if __name__ == "__main__":
-    {"lock": lock, "unlock": unlock, "nudge": nudge, "settle": settle}[sys.argv[1]](*sys.argv[2:])
+    {"lock": lock, "unlock": unlock, "release": release, "nudge": nudge, "settle": settle}[sys.argv[1]](*sys.argv[2:])

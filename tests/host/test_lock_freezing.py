@@ -72,6 +72,51 @@ def test_what_the_user_cannot_undo(host: Host, person: str) -> None:
             assert frozen(host, state)
 
 
+def wait_inactive(host: Host, unit: str) -> None:
+    """And not failed."""
+    script = f"for n in $(seq 300); do [ $(systemctl is-active {unit}) = inactive ] && exit 0; sleep 0.1; done; exit 1"
+    host.shell(script)
+
+
+def test_what_ends_while_it_is_frozen(host: Host, person: str) -> None:
+    """What has no handler for a signal that ends it; what has one waits until it goes on."""
+    with log_in(host, person) as terminal:
+        tty_of(terminal)
+        terminal.send("sh -c 'trap \"echo trapped-$((1+1))\" TERM; cat; echo after'\n")
+        waits_on_terminal(host, person, "cat")
+        state = step(host, "lock", person)
+        (cat,) = map(int, host.output(["pgrep", "-u", person, "-x", "cat"]).split())
+        (shell,) = map(int, host.output(["pgrep", "-u", person, "-x", "sh"]).split())
+        assert {cat, shell} < {*state["members"]}
+        assert as_user(host, person, f"kill -TERM {cat} {shell}").returncode == 0
+        host.wait_end(cat)
+        assert frozen(host, state)
+        terminal.quiet("trapped-2", 0)
+        step(host, "unlock", person)
+        terminal.expect("trapped-2")
+        terminal.expect("after")
+
+
+@pytest.mark.parametrize("way", ["a broken connection", "loginctl terminate-session"])
+def test_the_end_of_a_locked_session(host: Host, person: str, way: str) -> None:
+    """As soon as those who are frozen go on, they end of the hangup, and the scope is left in good order."""
+    with log_in(host, person) as terminal:
+        tty_of(terminal)
+        terminal.send("vim.tiny -u NONE -i NONE\n")
+        waits_on_terminal(host, person, "vim.tiny")
+        state = step(host, "lock", person)
+        unit = state["scope"].rpartition("/")[2]
+        if way == "a broken connection":
+            terminal.hang_up()
+        else:
+            host.run(["loginctl", "terminate-session", state["id"]])
+            assert terminal.closed(20)
+        step(host, "release", person)
+        path = f"/sys/fs/cgroup{state['scope']}"
+        host.shell(f"for n in $(seq 300); do [ -d {path} ] || exit 0; sleep 0.1; done; ls {path}; exit 1")
+        wait_inactive(host, unit)
+
+
 def test_systemd_and_logind_see_nothing_unusual(host: Host, person: str) -> None:
     """The scope runs while it is locked, with the group below it, which is gone after; logging out works."""
     with log_in(host, person) as terminal:
@@ -91,8 +136,7 @@ def test_systemd_and_logind_see_nothing_unusual(host: Host, person: str) -> None
         assert "reaper-lock" not in host.output(["systemctl", "status", "--no-pager", unit])
         terminal.send("exit\n")
         assert terminal.wait() == 0
-    script = f"for n in $(seq 300); do systemctl is-active -q {unit} || exit 0; sleep 0.1; done; exit 1"
-    host.shell(script)
+    wait_inactive(host, unit)
 
 
 def test_children_that_come_and_go(host: Host, person: str) -> None:
