@@ -99,6 +99,8 @@ class Keeper:
         """Takes over the state of another keeper. Raises what a state that is none leads to."""
         self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._me)
         self._stopped.resume(document["origins"])
+        if state.stage is not Stage.UNLOCKED:
+            self._stopped.make()
         for value in document["lines"]:
             taken = Taken.from_plain(value)
             with contextlib.suppress(ReaperError):  # it has hung up meanwhile
@@ -229,6 +231,7 @@ class Keeper:
             taken.stop_asking()
             with contextlib.suppress(ReaperError):
                 taken.restore()
+        self._save()  # what was typed ahead is typed again once, and what follows is the person's
         self._stopped.put_back()
         nudged = []
         for taken in self._taken.values():
@@ -272,7 +275,7 @@ class Keeper:
         self._save()
 
     def _save(self) -> None:
-        """Writes the state down. Raises OSError while nothing is locked yet; what is locked must be unlocked without."""
+        """Writes the state down. Raises OSError only while nothing is locked yet: later it must do without."""
         lines = [taken.to_plain() for taken in self._taken.values()]
         try:
             self._store.write_state(self._state, lines=lines, origins=self._stopped.to_plain())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Collection
 from typing import Any, Callable
 
@@ -12,7 +11,7 @@ from reaper.lock.holders import holders
 from reaper.sense.host import Host
 
 # How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
-STOP_MS = 2000
+STOP_SEC = 2
 # Holders are looked for in all of /proc, which takes longer the more processes there are: no more than a fiftieth of
 # the time, and not less often than every ten seconds.
 SEARCH_SHARE = 50
@@ -43,29 +42,37 @@ class Stopped:
 
     def look(self, names: Collection[str]) -> None:
         """Stops who holds these terminals since the last look, unless that was a moment ago."""
-        if self._host.clock().boot_usec >= self._search_usec:
-            self.stop(names)
+        began_usec = self._host.clock().boot_usec
+        if began_usec >= self._search_usec:
+            self._add_holders(names)
+            self._pace(began_usec)
 
     def stop(self, names: Collection[str]) -> None:
-        """Stops every holder of these terminals; each round finds what was born in the one before."""
+        """Stops every holder of these terminals. Who forks and exits faster than a look is found while nothing runs."""
         began_usec = self._host.clock().boot_usec
         for _ in range(_ROUNDS):
-            members = set(self._freezer.members())
-            new = {each: self._freezer.origin(each) for each in self._holders(names) if each not in members}
-            fresh = {each: group for each, group in new.items() if group is not None}
-            if not fresh:
+            if not self._add_holders(names):
                 break
-            self._origins.update(fresh)
-            self._save()
-            for process in fresh:
-                self._freezer.add(process)
+        with self._freezer.still():
+            self._add_holders(names)
+        self._pace(began_usec)
+        self._freezer.wait(STOP_SEC)
+
+    def _pace(self, began_usec: int) -> None:
         now_usec = self._host.clock().boot_usec
         self._search_usec = now_usec + min(SEARCH_SHARE * (now_usec - began_usec), LONGEST_PAUSE_USEC)
-        poll = select.poll()
-        for _ in range(STOP_MS // 10):
-            if self._freezer.is_frozen():
-                return
-            poll.poll(10)
+
+    def _add_holders(self, names: Collection[str]) -> bool:
+        """Stops who is found at one look; whether that was anybody new."""
+        members = set(self._freezer.members())
+        origins = {each: self._freezer.origin(each) for each in self._holders(names) if each not in members}
+        new = {each: group for each, group in origins.items() if group is not None}
+        if new:
+            self._origins.update(new)
+            self._save()
+            for process in new:
+                self._freezer.add(process)
+        return bool(new)
 
     def let_go(self, names: Collection[str]) -> None:
         """Has those go on who hold none of these terminals, which are left."""

@@ -23,7 +23,7 @@ class Taken:
 
     def __init__(self, name: str, before: Before | None, modes: Modes | None, contents: bytes) -> None:
         self.name, self.kind = name, kind_of(name)
-        self.is_held = False
+        self.is_held = self._is_restored = False
         self.asked_usec = 0  # when somebody was last asked here
         self._before, self._modes, self._contents = before, modes, contents
         self._line: Line | None = None
@@ -44,10 +44,12 @@ class Taken:
         try:
             modes = None if value["modes"] is None else Modes.from_plain(value["modes"])
             contents = bytes.fromhex(value["contents"])
-            before = Before.from_plain(value["before"])
+            before, is_restored = Before.from_plain(value["before"]), bool(value["restored"])
         except (KeyError, TypeError, ValueError) as error:
             raise ReaperError("lock-state", f"what a terminal showed is broken: {error}") from error
-        return cls(before.name, before, modes, contents)
+        taken = cls(before.name, before, modes, contents)
+        taken._is_restored = is_restored
+        return taken
 
     def to_plain(self) -> dict[str, Any]:
         """In JSON's types: all that a keeper after this one needs to put it back."""
@@ -55,6 +57,7 @@ class Taken:
             "before": self.before.to_plain(),
             "modes": None if self._modes is None else self._modes.to_plain(),
             "contents": self._contents.hex(),
+            "restored": self._is_restored,
         }
 
     def open(self) -> None:
@@ -152,11 +155,14 @@ class Taken:
     # Its end here.
 
     def restore(self) -> None:
-        """Gives the terminal back as it was. Raises ReaperError where it is gone."""
+        """Gives the terminal back as it was, once. Raises ReaperError where it is gone."""
+        if self._is_restored:
+            return
         if self._modes is not None:
             self._write(screen.bring_back(self._modes, self.kind))
             write_contents(self.name, self._contents)
         self.line.restore(self.before)
+        self._is_restored = True
 
     def close(self) -> None:
         """Lets go of it."""

@@ -29,7 +29,8 @@ LAYERS = {
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
     # The program that holds a locked session. Of `act` its keeper alone has something: the journal.
-    "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
+    "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act", *LEAVES),
+    "reaper.lock.__main__": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock": ("reaper.lock", "reaper.sense", "reaper.decide", *LEAVES),
     # The checks are pure, as `decide` is; what they are about is read by `look`, with `sense`'s trust in files.
     "reaper.doctor.look": ("reaper.doctor", "reaper.control.client", "reaper.decide", "reaper.sense.locks",
@@ -50,7 +51,10 @@ JOINERS = {
     "reaper/daemon/core.py": ("reaper.act",),
     "reaper/daemon/endings.py": ("reaper.act",),
     "reaper/daemon/performing.py": ("reaper.act.journal", "reaper.act.messenger"),
-    "reaper/daemon/locks.py": ("reaper.act.actor",),
+    "reaper/daemon/locks.py": ("reaper.act.actor", "reaper.act.journal"),
+    # A program of its own: what it holds it lets go, or hangs up.
+    "reaper/lock/keeper.py": ("reaper.act.journal", "reaper.act.terminate"),
+    "reaper/lock/__main__.py": ("reaper.act.journal",),
     "reaper/daemon/requests.py": ("reaper.act.journal",),
     "reaper/daemon/notices.py": ("reaper.act.messenger",),
     "reaper/daemon/returns.py": ("reaper.act.journal",),
@@ -59,8 +63,6 @@ JOINERS = {
     # and of the daemon itself.
     "reaper/service.py": ("reaper.act.journal",),
     "reaper/answers.py": ("reaper.act.journal",),
-    # Tells of what became of a lock, where it happens.
-    "reaper/lock/keeper.py": ("reaper.act.journal",),
     # Builds the three and hands them to each other; what they do is not its business (see the test).
     "reaper/__main__.py": ("reaper.act.actor", "reaper.act.journal"),
 }

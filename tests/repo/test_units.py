@@ -15,7 +15,7 @@ SERVICES = tuple(name for name in UNITS if name.endswith(".service"))
 
 # `systemd-analyze security --offline=true` (systemd 252) gives 2.0; what may not get worse unnoticed. For the measure:
 # systemd-logind.service, which has much the same to do, is at 2.8 to 3.0 on the same hosts.
-WORST_EXPOSURE = 2.0
+WORST_EXPOSURE = {"systemd/reaper.service": 2.0, "systemd/reaper-lock@.service": 4.2}  # the latter: PAM's modules
 OFFLINE_SINCE = 250
 
 HARDENING = re.compile(
@@ -60,7 +60,7 @@ def offline(analyze):
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_exposure(offline, unit):
-    assert exposure(offline, str(ROOT / unit)) <= WORST_EXPOSURE
+    assert exposure(offline, str(ROOT / unit)) <= WORST_EXPOSURE[unit]
 
 
 def test_exposure_is_no_higher_than_that_of_logind(offline):
