@@ -1,4 +1,4 @@
-"""Sessions that are locked at their limit: what becomes of the lock, and of those that cannot be locked."""
+"""Sessions that are locked at their limit: what becomes of the lock, until it is opened or the session ends."""
 
 from __future__ import annotations
 
@@ -8,30 +8,26 @@ import pytest
 
 from reaper.decide.lifecycle import Phase
 from reaper.decide.locking import Stage
-from reaper.decide.policy import Action, Brake, Limits, Match, Origin, Rule
-from reaper.decide.tracking import Tracked
-from reaper.errors import ReaperError
+from reaper.decide.policy import Action, Brake
 from tests.unit.bench import Bench
+from tests.unit.daemon.locking import (
+    DUE,
+    LOCK_FOR,
+    LOCKS,
+    give_back,
+    keep,
+    lock,
+    make_bench,
+    make_locking,
+    phase,
+    take,
+    tracked_of,
+)
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import FakeLogin, make_limits, make_policy
 from tests.unit.locked import KEEPER
 from tests.unit.simulated import SECOND
-
-# Without evidence a session here is due 68 s after its login; 5 s are a poll.
-DUE = 68
-LOCK_FOR = 200
-LOCKS = "reaper: This session on host1 is idle and is locked in {}. Press any key to stay."
-ENDS = "reaper: This session on host1 is idle and ends in {}. Press any key to stay."
-NO_PASSWORD = "its user has no password here"
-
-
-def make_locking(**fields: object) -> Limits:
-    return make_limits(**{"action": Action.LOCK, "lock_for_usec": LOCK_FOR * SECOND, **fields})
-
-
-def make_bench(**fields: object) -> Bench:
-    return Bench(make_policy(make_locking(**fields)))
 
 
 @pytest.fixture
@@ -42,44 +38,6 @@ def bench() -> Bench:
 @pytest.fixture
 def login(bench: Bench) -> FakeLogin:
     return bench.host.login(100, "pts/1")
-
-
-def tracked_of(bench: Bench) -> Tracked:
-    (tracked,) = bench.daemon.sessions.values()
-    return tracked
-
-
-def phase(bench: Bench) -> Phase:
-    return tracked_of(bench).life.phase
-
-
-def keep(bench: Bench, login: FakeLogin, stage: Stage, why: str = "") -> None:
-    """reaper-lock gets that far, now."""
-    bench.host.keep(login.session, stage, bench.host.time.boot_usec, why)
-
-
-def take(bench: Bench, login: FakeLogin) -> None:
-    """reaper-lock has taken the terminals, which are root's now."""
-    for tty in login.ttys.values():
-        tty.uid = 0
-        tty.chmod(0o600)
-    keep(bench, login, Stage.LOCKED)
-
-
-def give_back(bench: Bench, login: FakeLogin, stage: Stage = Stage.UNLOCKED, why: str = "") -> None:
-    """reaper-lock has put everything back."""
-    for tty in login.ttys.values():
-        tty.uid = login.session.uid
-        tty.chmod(0o620)
-    keep(bench, login, stage, why)
-
-
-def lock(bench: Bench, login: FakeLogin) -> None:
-    """Up to the limit, and a moment more."""
-    bench.run(DUE)
-    take(bench, login)
-    bench.run(3)
-    assert phase(bench) is Phase.LOCKED
 
 
 # A lock begins.
@@ -343,116 +301,6 @@ def test_a_lock_that_is_never_established_is_given_up(bench, login, stage):
     ]
 
 
-# What cannot be locked.
-
-
-def check_warned_and_ended(bench: Bench, login: FakeLogin, why: str, before: int) -> None:
-    """Warned anew that it ends, for no less than the shortest lead, and then ended."""
-    assert shown(login)[before:] == [ENDS.format("10s")]
-    assert not signalled(login)
-    assert phase(bench) is Phase.WARNED
-    bench.run(9)
-    assert not signalled(login)
-    bench.run(2)
-    assert signalled(login)
-    told = [bench.told(word="warned")[-1], *bench.told(word="ending")]
-    assert [event.fields["why"] for event in told] == [f"it cannot be locked: {why}"] * 2
-    assert all(f"it cannot be locked: {why}" in event.message for event in told)
-
-
-def test_a_lock_that_fails(bench, login):
-    bench.run(DUE)
-    take(bench, login)
-    give_back(bench, login, Stage.FAILED, "its terminal \x1b is gone")
-    bench.run(2)
-    assert bench.actor.orders == {}
-    assert "tampered" not in bench.words()
-    assert bench.warnings() == ["session 100 is not locked, and goes on as it was: its terminal \\x1b is gone"]
-    assert bench.told(word="warned")[-1].fields["action"] == "terminate"
-    check_warned_and_ended(bench, login, "its terminal \x1b is gone", 2)
-
-
-def test_a_lock_that_systemd_refuses(bench, login):
-    bench.actor.lock_trouble = ReaperError("lock-failed", "systemd refuses")
-    bench.run(DUE + 2)
-    check_warned_and_ended(bench, login, "systemd refuses", 2)
-
-
-def test_who_comes_back_after_a_failure_stays(bench, login):
-    bench.run(DUE)
-    keep(bench, login, Stage.FAILED, "why")
-    bench.run(4)
-    login.ttys["pts/1"].type()
-    bench.run(30)
-    assert phase(bench) is Phase.ACTIVE
-    assert not signalled(login)
-
-
-def test_an_obstacle_is_told_beforehand(bench, login):
-    bench.host.obstacles[login.session.key] = NO_PASSWORD
-    bench.run(DUE - 1)
-    assert shown(login) == [ENDS.format("20s"), ENDS.format("10s")]
-    assert {event.fields["why"] for event in bench.told(word="warned")} == {f"it cannot be locked: {NO_PASSWORD}"}
-    bench.run(1)
-    assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == f"it cannot be locked: {NO_PASSWORD}"
-    assert bench.actor.orders == {}
-
-
-def test_an_obstacle_between_the_warning_and_the_limit(bench, login):
-    bench.run(DUE - 5)
-    bench.host.obstacles[login.session.key] = NO_PASSWORD
-    bench.run(5)
-    assert shown(login)[2:] == ["reaper: Thank you, this session stays.", ENDS.format("10s")]
-    check_warned_and_ended(bench, login, NO_PASSWORD, 3)
-
-
-def test_an_obstacle_that_is_gone_by_the_next_look(bench, login):
-    bench.host.obstacles[login.session.key] = NO_PASSWORD
-    bench.run(10)
-    bench.host.obstacles.clear()
-    bench.adopt(make_policy(make_locking()))
-    bench.run(DUE)
-    assert phase(bench) is Phase.LOCKED
-
-
-def test_an_obstacle_at_the_limit_of_who_is_not_warned():
-    bench = make_bench(warn_usec=())
-    login = bench.host.login(100, "pts/1")
-    bench.run(DUE - 5)
-    bench.host.obstacles[login.session.key] = NO_PASSWORD
-    bench.run(5)
-    assert signalled(login)
-    assert bench.words() == ["opened", "ending"]
-
-
-def test_a_session_without_a_terminal_is_ended():
-    bench = make_bench()
-    login = bench.host.login(100)
-    bench.run(DUE)
-    assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == "it cannot be locked: it has no terminal"
-
-
-def test_a_rule_that_ends_sessions_is_told_of_no_obstacle():
-    """However many others lock theirs."""
-    rule = Rule("locks", Match(user=("bob",)), make_locking())
-    bench = Bench(make_policy(make_limits(max_usec=None), rules=(rule,)))
-    login = bench.host.login(100, "pts/1")
-    bench.host.obstacles[login.session.key] = NO_PASSWORD
-    bench.run(DUE)
-    assert all("why" not in event.fields or not event.fields["why"] for event in bench.told(100))
-    assert signalled(login)
-
-
-def test_nobody_is_examined_where_no_rule_locks(monkeypatch):
-    bench = Bench(make_policy())
-    monkeypatch.setattr(bench.host, "lock_obstacle", None)
-    login = bench.host.login(100, "pts/1")
-    bench.run(DUE)
-    assert signalled(login)
-
-
 # Restarts and policies.
 
 
@@ -508,74 +356,3 @@ def test_another_policy_opens_no_lock(bench, login, action):
     assert tracked_of(bench).limits == replace(
         make_locking(), action=action, idle_usec=None, lock_for_usec=1800 * SECOND
     )
-
-
-# Desktops.
-
-
-def make_desktop() -> tuple[Bench, FakeLogin]:
-    bench = Bench(make_policy(rules=(Rule("desktops", Match(origin=(Origin.GRAPHICAL,)), make_locking()),)))
-    login = bench.host.login(100, origin=Origin.GRAPHICAL, session_id="c3")
-    login.idle_usec = 0
-    bench.run(1)
-    return bench, login
-
-
-def idle(bench: Bench, login: FakeLogin, seconds: int) -> None:
-    """So long without input, by the desktop's own word."""
-    for _ in range(seconds):
-        login.idle_usec += SECOND
-        bench.run(1)
-
-
-def lock_desktop() -> tuple[Bench, FakeLogin]:
-    bench, login = make_desktop()
-    idle(bench, login, 70)
-    assert bench.actor.locked == ["c3"]
-    assert phase(bench) is Phase.LOCKED
-    assert bench.actor.orders == {}
-    return bench, login
-
-
-def test_a_desktop_locks_itself_and_says_when_it_is_open():
-    bench, login = lock_desktop()
-    bench.host.hints["c3"] = True
-    idle(bench, login, 20)
-    login.idle_usec = 0  # somebody types at the lock
-    idle(bench, login, 10)
-    assert phase(bench) is Phase.LOCKED
-    bench.host.hints["c3"] = False
-    login.idle_usec = 0
-    bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).life.evidence in ("unlocked", "desktop")
-
-
-def test_a_desktop_that_never_says_that_it_is_locked():
-    """In use again is unlocked."""
-    bench, login = lock_desktop()
-    bench.host.hints["c3"] = False
-    idle(bench, login, 20)
-    assert phase(bench) is Phase.LOCKED
-    login.idle_usec = 0
-    bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
-
-
-def test_a_desktop_that_says_nothing_stays_locked_until_it_ends():
-    bench, login = lock_desktop()
-    idle(bench, login, LOCK_FOR - 50)
-    assert not signalled(login)
-    idle(bench, login, 60)
-    assert signalled(login)
-    assert bench.actor.ended_locks == []
-
-
-def test_a_desktop_that_logind_does_not_know():
-    bench = Bench(make_policy(rules=(Rule("desktops", Match(origin=(Origin.GRAPHICAL,)), make_locking()),)))
-    login = bench.host.login(100, origin=Origin.GRAPHICAL, session_id="")
-    login.idle_usec = 0
-    bench.run(1)
-    idle(bench, login, 130)
-    assert bench.actor.locked == []
-    assert signalled(login)

@@ -1,0 +1,64 @@
+"""Locks among fakes: what reaper-lock does, and what has come of it."""
+
+from __future__ import annotations
+
+from reaper.decide.lifecycle import Phase
+from reaper.decide.locking import Stage
+from reaper.decide.policy import Action, Limits
+from reaper.decide.tracking import Tracked
+from tests.unit.bench import Bench
+from tests.unit.fakes import FakeLogin, make_limits, make_policy
+from tests.unit.simulated import SECOND
+
+# Without evidence a session here is due 68 s after its login; 5 s are a poll.
+DUE = 68
+LOCK_FOR = 200
+LOCKS = "reaper: This session on host1 is idle and is locked in {}. Press any key to stay."
+ENDS = "reaper: This session on host1 is idle and ends in {}. Press any key to stay."
+NO_PASSWORD = "its user has no password here"
+
+
+def make_locking(**fields: object) -> Limits:
+    return make_limits(**{"action": Action.LOCK, "lock_for_usec": LOCK_FOR * SECOND, **fields})
+
+
+def make_bench(**fields: object) -> Bench:
+    return Bench(make_policy(make_locking(**fields)))
+
+
+def tracked_of(bench: Bench) -> Tracked:
+    (tracked,) = bench.daemon.sessions.values()
+    return tracked
+
+
+def phase(bench: Bench) -> Phase:
+    return tracked_of(bench).life.phase
+
+
+def keep(bench: Bench, login: FakeLogin, stage: Stage, why: str = "") -> None:
+    """reaper-lock gets that far, now."""
+    bench.host.keep(login.session, stage, bench.host.time.boot_usec, why)
+
+
+def take(bench: Bench, login: FakeLogin) -> None:
+    """reaper-lock has taken the terminals, which are root's now."""
+    for tty in login.ttys.values():
+        tty.uid = 0
+        tty.chmod(0o600)
+    keep(bench, login, Stage.LOCKED)
+
+
+def give_back(bench: Bench, login: FakeLogin, stage: Stage = Stage.UNLOCKED, why: str = "") -> None:
+    """reaper-lock has put everything back."""
+    for tty in login.ttys.values():
+        tty.uid = login.session.uid
+        tty.chmod(0o620)
+    keep(bench, login, stage, why)
+
+
+def lock(bench: Bench, login: FakeLogin) -> None:
+    """Up to the limit, and a moment more."""
+    bench.run(DUE)
+    take(bench, login)
+    bench.run(3)
+    assert phase(bench) is Phase.LOCKED
