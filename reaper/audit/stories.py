@@ -109,6 +109,13 @@ def _cause(story: Story) -> str:
     ending = story.last(Kind.ENDING) or story.records[-1]
     if ending.fields.get("reason") == "order":
         return f"as {plain(ending.fields.get('by', ''))} ordered: {plain(ending.fields.get('why', ''))}"
+    if ending.fields.get("reason") == "lock":
+        why = plain(ending.fields.get("why", ""))
+        return (
+            f"while it was locked: {why}"
+            if why
+            else f"as nobody unlocked it within {span(ending.number('limit_usec'))}"
+        )
     if ending.fields.get("reason") == "max":
         return f"at {span(ending.number('limit_usec'))}, the longest that its rule allows"
     return f"after {span(ending.number('idle_usec'))} without {'input' if story.terminals else 'work'}"

@@ -110,6 +110,7 @@ class Locks:
         try:
             if session.origin is Origin.GRAPHICAL:
                 self._actor.lock(session.session_id)
+                self._journal.send(report.desktop_locked(tracked, policy_id, by, now.boot_usec))
                 return
             until = None if limits.lock_for_usec is None else now.boot_usec + limits.lock_for_usec
             heading = lock_heading(tracked, by, now.boot_usec)
@@ -176,6 +177,8 @@ class Locks:
         idle_usec = self._host.read_idle_usec(tracked.session)
         is_used = idle_usec is not None and now.boot_usec - idle_usec > tracked.life.locked_usec + FIRST_LOOK_USEC
         if key in self._hinted or is_used:
+            policy_id = self._policy.id if self._policy else ""
+            self._journal.send(report.desktop_unlocked(tracked, policy_id, now.boot_usec))
             return News(locked.unlock(tracked, (), now.boot_usec, now))
         return News()
 

@@ -107,6 +107,20 @@ def lock_fields(tracked: Tracked, policy_id: str, by: str, now_usec: int) -> dic
     return {name: value for name, value in fields.items() if value}
 
 
+def desktop_locked(tracked: Tracked, policy_id: str, by: str, now_usec: int) -> Event:
+    """The desktop of a graphical session was asked to lock it; what reaper-lock has taken, it tells itself."""
+    fields = lock_fields(tracked, policy_id, by, now_usec)
+    cause = f"as {plain(by)} ordered" if by else f"after {span(int(fields['idle_usec']))} without input"
+    return of_session(Kind.LOCKED, tracked, policy_id, f"is locked by its desktop {cause}", **fields)
+
+
+def desktop_unlocked(tracked: Tracked, policy_id: str, now_usec: int) -> Event:
+    """The desktop of a graphical session tells that it is not locked any more; `tracked` still is."""
+    after_usec = max(0, now_usec - tracked.life.locked_usec)
+    text = f"is unlocked by its desktop, {span(after_usec)} after it was locked"
+    return of_session(Kind.UNLOCKED, tracked, policy_id, text)
+
+
 def warned_by(tracked: Tracked, policy_id: str, by: str, text: str, terminals: Collection[str]) -> Event:
     """An administrator had the person warned, with a text of theirs or the session's own warning."""
     where = f"on {', '.join(terminals)}" if terminals else "on no terminal, as none takes it"

@@ -242,7 +242,7 @@ class Host:
     def read_lock(self, session: Session) -> LockState | None:
         """What has become of the lock of a session; None where nothing is told yet, or nothing that can be read."""
         try:
-            return locks.read_state(session.name)
+            return locks.read_state(session.name, locks.DIRECTORY)
         except ReaperError:
             return None
 

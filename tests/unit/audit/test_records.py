@@ -7,8 +7,11 @@ import json
 import pytest
 
 from reaper.audit.records import Sender, as_document, record_of, sender_of, sentence_of
-from reaper.decide import report, tracking
+from reaper.decide import lockreport, report, tracking
 from reaper.decide.events import FIELDS, Event, Kind
+from reaper.decide.locking import LockOrder
+from reaper.decide.model import Session, SessionKey
+from reaper.decide.policy import Origin
 from tests.unit.audit.entries import (
     BOOT,
     IDENTITY,
@@ -61,6 +64,20 @@ def test_an_event():
     assert (found.session, found.user, found.number("left_usec")) == ("12", "ann", 300_000_000)
     assert found.number("freed_rss") == 0
     assert found.fields.keys() <= FIELDS
+
+
+def test_what_a_lock_says_is_about_the_session_too():
+    """Its message names no terminals, as each of its events is about its own."""
+    session = Session(SessionKey(4711, 17), "12", "ann", 1000, "sshd", Origin.SSH, "192.0.2.7", "", "", 0, "pam")
+    order = LockOrder(session, "", {**IDENTITY, "idle_usec": str(900_000_000)}, 0, 1_800_000_000)
+    for event, sentence in (
+        (lockreport.locked(order, ["pts/0"]), "is locked after 15min without input (rule ops), for 30min at most"),
+        (lockreport.unlocked(order, "pts/0", 60_000_000), "is unlocked on pts/0, 1min after it was locked"),
+        (lockreport.unlock_failed(order, "pts/0", 2, "no"), "is not unlocked by attempt 2 of 5 on pts/0: no"),
+    ):
+        found = record_of(entry(1, event))
+        assert (found.session, found.user, sentence_of(found)) == ("12", "ann", sentence)
+        assert event.fields.keys() <= FIELDS
 
 
 def test_a_line_that_is_no_event():

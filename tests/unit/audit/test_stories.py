@@ -80,6 +80,20 @@ def test_summary_of_the_longest_time_that_is_allowed():
     assert summary_of(story(OPENED, ending, TERMINATED), BOOT) == expected
 
 
+@pytest.mark.parametrize(
+    ("why", "cause"),
+    [("", "as nobody unlocked it within 30min"), ("5 attempts failed", "while it was locked: 5 attempts failed")],
+)
+def test_summary_of_a_lock(why, cause):
+    limit_usec = str(30 * 60 * USEC)
+    ending = of_session(
+        Kind.ENDING, "is being ended", reason="lock", limit_usec=limit_usec, **({"why": why} if why else {})
+    )
+    lock = of_session(Kind.LOCKED, "is locked after 15min without input")
+    assert summary_of(story(OPENED, lock, ending, TERMINATED), BOOT).startswith(f"Ended {cause}; 3 processes")
+    assert summary_of(story(OPENED, lock), BOOT) == UNKNOWN
+
+
 def test_summary_of_a_session_without_a_terminal():
     ending = of_session(Kind.ENDING, "is ended", reason="idle", idle_usec=str(900 * USEC), terminals="")
     gone = of_session(Kind.TERMINATED, "is ended", terminals="", freed_processes="1", freed_rss="4096")

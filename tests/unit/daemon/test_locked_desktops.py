@@ -37,6 +37,10 @@ def lock_desktop() -> tuple[Bench, FakeLogin]:
     assert bench.actor.locked == ["c3"]
     assert phase(bench) is Phase.LOCKED
     assert bench.actor.orders == {}
+    assert bench.words() == ["opened", "locked"]
+    (told,) = bench.told(word="locked")
+    assert "is locked by its desktop after 1min" in told.message
+    assert (told.fields["reason"], told.fields["action"]) == ("idle", "lock")
     return bench, login
 
 
@@ -52,6 +56,8 @@ def test_a_desktop_locks_itself_and_says_when_it_is_open():
     bench.run(5)
     assert phase(bench) is Phase.ACTIVE
     assert tracked_of(bench).life.evidence in ("unlocked", "desktop")
+    assert bench.words() == ["opened", "locked", "unlocked"]
+    assert "is unlocked by its desktop, " in bench.told(word="unlocked")[0].message
 
 
 def test_a_desktop_that_never_says_that_it_is_locked():

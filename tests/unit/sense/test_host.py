@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from reaper.decide.model import NS_PER_SEC, Usage
+from reaper.decide.locking import LockState, Stage
+from reaper.decide.model import NS_PER_SEC, ProcessId, Usage
 from reaper.decide.policy import Origin
-from reaper.sense import connections
+from reaper.sense import connections, locks
 from reaper.sense.host import Host
 from tests.unit.fakes import FakeHost
+from tests.unit.locked import KEEPER
 from tests.unit.simulated import WALL_NS
 
 
@@ -251,3 +254,36 @@ def test_what_stands_in_the_way_of_a_lock(world):
     assert world.host.lock_obstacle(world.session, ()) != ""
     graphical = replace(world.session, session_id="c1", origin=Origin.GRAPHICAL)
     assert world.host.lock_obstacle(graphical, ()) == ""
+
+
+def test_what_has_become_of_a_lock(world, monkeypatch):
+    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
+    assert world.host.read_lock(world.session) is None
+    for stage in Stage:
+        world.keep(stage)
+        state = world.host.read_lock(world.session)
+        assert state == LockState(stage, 5, 0, "", KEEPER)
+
+
+def test_a_state_that_cannot_be_read_is_none(real, monkeypatch):
+    monkeypatch.setattr(locks, "DIRECTORY", real.locks)
+    real.keep(Stage.LOCKED)
+    Path(f"{real.locks}/{real.session.name}/state").write_text("{")
+    assert real.host.read_lock(real.session) is None
+
+
+def test_a_keeper_runs_or_does_not(world):
+    keeper = world.leader
+    if isinstance(world.host, FakeHost):
+        world.host.running.add(keeper)
+    assert world.host.is_running(keeper)
+    assert not world.host.is_running(keeper._replace(start_ticks=keeper.start_ticks + 1))
+    assert not world.host.is_running(ProcessId(2**22 - 1, 5))
+
+
+@pytest.mark.parametrize("is_locked", [True, False, None])
+def test_what_a_desktop_says_of_its_lock(world, is_locked):
+    world.hint("c1", is_locked)
+    graphical = replace(world.session, session_id="c1", origin=Origin.GRAPHICAL)
+    assert world.host.read_locked_hint(graphical) is is_locked
+    assert world.host.read_locked_hint(replace(graphical, session_id="")) is None

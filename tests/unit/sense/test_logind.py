@@ -122,6 +122,19 @@ def test_a_desktops_word(library, loginctl, monkeypatch):
     assert Logind().read_idle_usec("c7") is None
 
 
+def test_a_desktops_word_on_its_lock(library, loginctl):
+    for told, is_locked in (
+        ("LockedHint=yes\n", True),
+        ("LockedHint=no\n", False),
+        ("", None),
+        ("LockedHint=\n", None),
+    ):
+        loginctl(told, "", 0)
+        assert Logind().read_locked_hint("c7") is is_locked
+    loginctl("", "Failed to connect to bus: No such file or directory", 1)
+    assert Logind().read_locked_hint("c7") is None
+
+
 def test_a_logind_that_does_not_answer(library, loginctl):
     """No bus: that says nothing about the sessions, so they are to be asked for again."""
     loginctl("", "Failed to connect to bus: No such file or directory", 1)

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 
+from reaper.decide.locking import Stage
 from reaper.decide.model import NS_PER_SEC, ProcessId, Session
 from reaper.sense import elevations, processes
 from reaper.sense.elevations import Elevations
@@ -16,6 +17,7 @@ from reaper.sense.host import Host
 from reaper.sense.logind import LogindSession
 from reaper.sense.records import Records
 from tests.unit.fakes import FakeHost, FakeProcess
+from tests.unit.locked import keep_files
 from tests.unit.people import Line, RealLogin
 from tests.unit.simulated import SECOND, FakeTty
 from tests.unit.surroundings import FakeSudo
@@ -27,6 +29,7 @@ class FakeLogind:
     def __init__(self) -> None:
         self.known: dict[str, LogindSession] = {}
         self.is_silent = False
+        self.hints: dict[str, bool | None] = {}
         self.asked: list[str] = []
         self.recalls = 0
 
@@ -35,6 +38,9 @@ class FakeLogind:
 
     def recall(self) -> None:
         self.recalls += 1
+
+    def read_locked_hint(self, session_id: str) -> bool | None:
+        return self.hints.get(session_id)
 
     def read_sessions(self, ids):
         self.asked += sorted(ids)
@@ -47,6 +53,7 @@ class RealWorld:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.logind = FakeLogind()
+        self.locks = os.path.join(directory, "locks")
         self.marks = os.path.join(directory, "elevated")
         self.elevations = Elevations(self.marks)
         self.host = Host(Records(directory), self.logind, self.elevations)  # type: ignore[arg-type]
@@ -81,6 +88,13 @@ class RealWorld:
         lines = list(self.login.lines.values())
         self.login.stop()
         wait_until(lambda: not any(processes.is_alive(each) for line in lines for each in (line.shell, line.job)))
+
+    def keep(self, stage: Stage) -> None:
+        os.makedirs(f"{self.locks}/{self.session.name}", exist_ok=True)
+        keep_files(self.locks, self.session.name, stage)
+
+    def hint(self, session_id: str, is_locked: bool | None) -> None:
+        self.logind.hints[session_id] = is_locked
 
     def become_root(self, name: str) -> str:
         """A process on a terminal has made itself root's, and been so for a while; what it does is no matter."""
@@ -145,6 +159,12 @@ class FakeWorld:
 
     def settle(self, name: str) -> None:
         self.host.time.boot_usec += SECOND
+
+    def keep(self, stage: Stage) -> None:
+        self.host.keep(self.session, stage, 5)
+
+    def hint(self, session_id: str, is_locked: bool | None) -> None:
+        self.host.hints[session_id] = is_locked
 
     def become_root(self, name: str) -> FakeSudo:
         sudo = self.host.become_root(self.session, self.host.time.boot_usec - elevations.BRIEF_USEC)
