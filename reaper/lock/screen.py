@@ -23,6 +23,13 @@ _CURSOR = 25
 # ways, reports of the focus, brackets around what is pasted.
 _INPUT = (1, 9, 66, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 ASK_MODES = b"".join(b"\x1b[?%d$p" % mode for mode in (*_ALTERNATE, _CURSOR, *_INPUT)) + b"\x1b[?u" + ASK_DEVICE
+_PLACE = b"\x1b[1;7H"
+# What tells the screens of a terminal apart that does not tell its modes, but does tell where its cursor is (CPR, of
+# the VT100): 1049 goes to the other screen and back. On the main one, this brings the cursor back to where it was
+# before; on the alternate one, to where the program was started, which is seldom that place; and where there is no such
+# screen, it leaves the cursor in the corner.
+ASK_SCREEN = b"\x1b[6n" + _PLACE + b"\x1b[?1049h\x1b[H\x1b[?1049l\x1b[6n" + ASK_DEVICE
+_POSITION = re.compile(rb"\x1b\[([0-9]{1,5};[0-9]{1,5})R")
 _DEVICE = re.compile(rb"\x1b\[\?([0-9;]{1,64})c")
 _MODE = re.compile(rb"\x1b\[\?([0-9]{1,5});([0-4])\$y")
 _KEYBOARD = re.compile(rb"\x1b\[\?([0-9]{1,3})u")
@@ -44,7 +51,7 @@ class Modes:
     """How a terminal was found: what there is to set aside, and to bring back.
 
     Where it is not known, because the terminal does not tell, modes are left alone: what they make of keys is swallowed
-    (see keys), and what is not brought back might be missed.
+    (see keys), and what is not brought back might be missed. A cursor that is hidden stays hidden then.
     """
 
     is_alternate: bool = False
@@ -65,15 +72,15 @@ class Modes:
 
 @dataclass(frozen=True)
 class Replies:
-    """What a terminal has answered, and what else has come: that was typed."""
+    """What a terminal has answered, and what else has come: that was typed. `modes` is None where it tells none."""
 
     device: tuple[int, ...] | None
-    modes: Modes
+    modes: Modes | None
     typed: bytes
 
 
-def read_replies(data: bytes, otherwise: Modes) -> Replies:
-    """Takes what has come after a question apart; `otherwise` is taken of a terminal that does not tell its modes."""
+def read_replies(data: bytes) -> Replies:
+    """Takes what has come after a question apart."""
     devices = _DEVICE.findall(data)
     device = tuple(int(part) for part in devices[-1].split(b";") if part) if devices else None
     told = {int(mode): int(value) for mode, value in _MODE.findall(data)}
@@ -85,7 +92,7 @@ def read_replies(data: bytes, otherwise: Modes) -> Replies:
         flags[-1] if flags else 0,
     )
     typed = _UNFINISHED.sub(b"", _KEYBOARD.sub(b"", _MODE.sub(b"", _DEVICE.sub(b"", data))))
-    return Replies(device, modes if any(told.get(mode) for mode in _ALTERNATE) else otherwise, typed)
+    return Replies(device, modes if any(told.get(mode) for mode in _ALTERNATE) else None, typed)
 
 
 def tells_modes(device: tuple[int, ...] | None) -> bool:
@@ -97,6 +104,15 @@ def tells_modes(device: tuple[int, ...] | None) -> bool:
     return bool(device) and device is not None and (device[0] >= _LEVEL_2 or device == (_VT102,))
 
 
+def read_screen(data: bytes) -> tuple[Modes, bytes]:
+    """What has come after ASK_SCREEN, and what is to be written so that the terminal is as before that question."""
+    positions = _POSITION.findall(data)
+    if len(positions) < 2:
+        return Modes(), b""
+    is_alternate = b"\x1b[%sH" % positions[-1] != _PLACE
+    return Modes(is_alternate), b"\x1b[?1049h" if is_alternate else b"\x1b[%sH" % positions[0]
+
+
 def set_aside(modes: Modes, kind: Kind) -> bytes:
     """What is written once, before the first picture. ESC first: it ends what a stopped program may have begun."""
     if kind is Kind.SERIAL:
@@ -104,8 +120,9 @@ def set_aside(modes: Modes, kind: Kind) -> bytes:
     if kind is Kind.CONSOLE:
         return b"\x1b\\\x1b7"
     start = b"\x1b\\" if modes.is_alternate else b"\x1b\\\x1b[?1049h"
+    cursor = b"\x1b[?25h" if modes.is_cursor_hidden else b""
     keyboard = b"\x1b[>0u" if modes.keyboard else b""
-    return start + keyboard + b"".join(b"\x1b[?%dl" % mode for mode in modes.on)
+    return start + cursor + keyboard + b"".join(b"\x1b[?%dl" % mode for mode in modes.on)
 
 
 def bring_back(modes: Modes, kind: Kind) -> bytes:
@@ -172,7 +189,7 @@ def drawn(lines: list[str], kind: Kind, rows: int, columns: int) -> bytes:
     folded = [part for line in lines for part in _folded(line, columns)]
     start = 2 if len(folded) < rows else 1
     placed = "".join(f"\x1b[{start + row};1H{line}" for row, line in enumerate(folded[-rows:]))
-    return f"\x1b\\\x1b(B\x0f\x1b[m\x1b[?25h\x1b[H\x1b[2J{placed}".encode(errors="replace")
+    return f"\x1b\\\x1b(B\x0f\x1b[m\x1b[H\x1b[2J{placed}".encode(errors="replace")
 
 
 def _folded(line: str, columns: int) -> Iterator[str]:

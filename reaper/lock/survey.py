@@ -7,7 +7,16 @@ import os
 import select
 import time
 
-from reaper.lock.screen import ASK_DEVICE, ASK_MODES, Kind, Modes, Replies, read_replies, tells_modes
+from reaper.lock.screen import (
+    ASK_DEVICE,
+    ASK_MODES,
+    ASK_SCREEN,
+    Kind,
+    Modes,
+    read_replies,
+    read_screen,
+    tells_modes,
+)
 from reaper.sense.terminals import DEV, is_console
 
 # A terminal answers by itself, after one way there and back of the connection; a slow one has a second for it.
@@ -25,30 +34,36 @@ def kind_of(name: str) -> Kind:
 def survey(fd: int, kind: Kind) -> Modes:
     """Asks a pty's terminal for its modes; it must be raw, and nobody else read it.
 
-    What was typed meanwhile is dropped. What does not answer in time, or is no pty, has none that are known.
+    What was typed meanwhile is dropped. What does not answer in time, or is no pty, has none that are known. One that
+    answers, and does not tell its modes, is asked for what is worst to be mistaken about: whether a program has its
+    alternate screen.
     """
     if kind is not Kind.PTY:
         return Modes()
-    replies = _ask(fd, ASK_DEVICE)
-    if not tells_modes(replies.device):
+    device = read_replies(_ask(fd, ASK_DEVICE)).device
+    if device is None:
         return Modes()
-    return _ask(fd, ASK_MODES).modes
+    modes = read_replies(_ask(fd, ASK_MODES)).modes if tells_modes(device) else None
+    if modes is None:
+        modes, undo = read_screen(_ask(fd, ASK_SCREEN))
+        with contextlib.suppress(OSError):
+            os.write(fd, undo)
+    return modes
 
 
-def _ask(fd: int, question: bytes) -> Replies:
+def _ask(fd: int, question: bytes) -> bytes:
+    """What comes until the fence at the question's end is answered, or the time is up."""
     data = b""
-    replies = read_replies(data, Modes())
     with contextlib.suppress(OSError):  # it is gone, or takes nothing: it has not answered
         os.write(fd, question)
         end, poll = time.monotonic() + ANSWER_MS / 1000, select.poll()
         poll.register(fd, select.POLLIN)
-        while replies.device is None and len(data) < _MOST_BYTES:
+        while read_replies(data).device is None and len(data) < _MOST_BYTES:
             left_ms = int((end - time.monotonic()) * 1000)
             if left_ms <= 0 or not poll.poll(left_ms):
                 break
             data += os.read(fd, 4096)
-            replies = read_replies(data, Modes())
-    return replies
+    return data
 
 
 def read_contents(name: str) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from dataclasses import dataclass
 
 import pytest
 
 from reaper.lock.screen import (
     ASK_DEVICE,
     ASK_MODES,
+    ASK_SCREEN,
     Kind,
     Modes,
     View,
@@ -19,12 +21,12 @@ from reaper.lock.screen import (
     lines_of,
     prompt_of,
     read_replies,
+    read_screen,
     set_aside,
     tells_modes,
 )
 
 VIEW = View("ws1", "alice", "/dev/pts/3", "192.0.2.7", "Nobody has typed for 15min.", 5, (), "Password: ")
-UNKNOWN = Modes(is_alternate=True, on=(9999,))
 VIM = (
     b"\x1b[?47;2$y\x1b[?1047;2$y\x1b[?1049;1$y\x1b[?25;2$y\x1b[?1;1$y\x1b[?9;0$y\x1b[?66;1$y\x1b[?1000;2$y"
     b"\x1b[?1002;1$y\x1b[?1006;1$y\x1b[?2004;1$y\x1b[?1u\x1b[?65;1;9c"
@@ -32,25 +34,26 @@ VIM = (
 
 
 def test_the_answers_of_a_terminal():
-    replies = read_replies(VIM, UNKNOWN)
+    replies = read_replies(VIM)
     assert replies.device == (65, 1, 9)
     assert replies.modes == Modes(True, True, (1, 66, 1002, 1006, 2004), 1)
     assert replies.typed == b""
 
 
 def test_what_was_typed_meanwhile_is_not_lost():
-    replies = read_replies(b"ls" + VIM + b"\r\x1b[A", UNKNOWN)
+    replies = read_replies(b"ls" + VIM + b"\r\x1b[A")
     assert replies.typed == b"ls\r\x1b[A"
+    assert replies.modes is not None
     assert replies.modes.is_alternate
-    assert read_replies(b"ls\x1b[?1049;", UNKNOWN).typed == b"ls", "an answer that is not all there was not typed"
-    assert read_replies(b"ls\x1b", UNKNOWN).typed == b"ls\x1b", "Escape was"
+    assert read_replies(b"ls\x1b[?1049;").typed == b"ls", "an answer that is not all there was not typed"
+    assert read_replies(b"ls\x1b").typed == b"ls\x1b", "Escape was"
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"ls", b"\x1b[?1;2c", b"\x1b[?6c", b"\x1b[?1049;0$y\x1b[?47;0$y\x1b[?62c", b"\x1b[?2004;1$y\x1b[?62c"]
 )
 def test_a_terminal_that_does_not_tell(data):
-    assert read_replies(data, UNKNOWN).modes == UNKNOWN
+    assert read_replies(data).modes is None
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,63 @@ def test_questions_end_with_the_fence():
     assert re.fullmatch(rb"(\x1b\[\?[0-9]+\$p)+\x1b\[\?u\x1b\[c", ASK_MODES)
 
 
+@dataclass
+class Screens:
+    """A terminal that has screens, or one alone, and tells no modes: what 1049 does, and where the cursor is."""
+
+    cursor: str
+    is_alternate: bool
+    saved: str = "3;1"
+    has_alternate: bool = True
+
+    def write(self, data: bytes) -> bytes:
+        answers = b""
+        for match in re.finditer(r"\x1b\[(\?\d+|[\d;]*)([nHhlc])", data.decode()):
+            value, final = match.groups()
+            if final == "n":
+                answers += b"\x1b[%sR" % self.cursor.encode()
+            elif final == "c":
+                answers += b"\x1b[?1;2c"
+            elif final == "H":
+                self.cursor = value or "1;1"
+            elif self.has_alternate:
+                self.switch(to=final == "h")
+        return answers
+
+    def switch(self, *, to: bool) -> None:
+        if to and not self.is_alternate:
+            self.saved = self.cursor
+        if not to:
+            self.cursor = self.saved
+        self.is_alternate = to
+
+
+@pytest.mark.parametrize("cursor", ["1;1", "1;7", "24;80", "5;12"])
+@pytest.mark.parametrize("is_alternate", [False, True])
+@pytest.mark.parametrize("typed", [b"", b"\x1b[1;2", b"x\x1b[A"])
+def test_a_terminal_is_asked_by_its_cursor_which_screen_it_shows(cursor, is_alternate, typed):
+    screens = Screens(cursor, is_alternate)
+    modes, undo = read_screen(typed + screens.write(ASK_SCREEN))
+    assert modes == Modes(is_alternate)
+    screens.write(undo)
+    assert screens.is_alternate is is_alternate
+    if is_alternate:
+        assert screens.saved == "3;1", "where the shell goes on when the program is left"
+    else:
+        assert screens.cursor == cursor
+
+
+def test_a_terminal_with_one_screen_is_cleared_for_who_draws_there():
+    screens = Screens("5;12", is_alternate=False, has_alternate=False)
+    modes, _ = read_screen(screens.write(ASK_SCREEN))
+    assert modes == Modes(is_alternate=True)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x1b[?1;2c", b"\x1b[5;12R\x1b[?1;2c"])
+def test_a_terminal_that_does_not_tell_where_its_cursor_is(data):
+    assert read_screen(data) == (Modes(), b"")
+
+
 def test_main_screen_is_left_and_entered_again():
     modes = Modes(on=(1, 2004))
     assert set_aside(modes, Kind.PTY) == b"\x1b\\\x1b[?1049h\x1b[?1l\x1b[?2004l"
@@ -74,7 +134,7 @@ def test_main_screen_is_left_and_entered_again():
 
 def test_alternate_screen_is_cleared_for_its_program_to_draw():
     modes = Modes(True, True, (1000,), 5)
-    assert set_aside(modes, Kind.PTY) == b"\x1b\\\x1b[>0u\x1b[?1000l"
+    assert set_aside(modes, Kind.PTY) == b"\x1b\\\x1b[?25h\x1b[>0u\x1b[?1000l"
     assert bring_back(modes, Kind.PTY) == b"\x1b[m\x1b[<u\x1b[H\x1b[2J\x1b[?25l\x1b[?1000h"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from reaper.lock import survey
-from reaper.lock.screen import ASK_DEVICE, ASK_MODES, Kind, Modes
+from reaper.lock.screen import ASK_DEVICE, ASK_MODES, ASK_SCREEN, Kind, Modes
 
 VIM = b"\x1b[?1049;1$y\x1b[?25;1$y\x1b[?2004;1$y"
 
@@ -55,9 +55,15 @@ def test_what_is_typed_meanwhile_is_no_answer():
         assert survey.survey(fd, Kind.PTY) == Modes(True, False, (2004,))
 
 
-@pytest.mark.parametrize("device", [b"\x1b[?1;2c", b"\x1b[?1;0c"])
-def test_one_of_the_first_level_is_asked_no_more(device):
-    with terminal((ASK_DEVICE, b"x" + device)) as fd:
+def test_one_of_the_first_level_is_asked_for_its_screen_alone():
+    device = b"\x1b[?1;2c"
+    with terminal((ASK_DEVICE, b"x" + device), (ASK_SCREEN, b"\x1b[5;12R\x1b[3;1R" + device)) as fd:
+        assert survey.survey(fd, Kind.PTY) == Modes(is_alternate=True)
+
+
+def test_so_is_one_that_says_more_of_itself_than_it_knows():
+    device = b"\x1b[?62c"
+    with terminal((ASK_DEVICE, device), (ASK_MODES, device), (ASK_SCREEN, device)) as fd:
         assert survey.survey(fd, Kind.PTY) == Modes()
 
 
