@@ -40,7 +40,7 @@ def deb(suite: str) -> str:
 @pytest.fixture(scope="session")
 def host(suite: str, deb: str) -> Iterator[Host]:
     """A host of the suite with the package installed; booted once, shared by the tests, so leave it as it was found."""
-    with Host(suite, packages=("mosh",)) as booted:
+    with Host(suite, packages=("mosh", "nano")) as booted:
         booted.install(deb)
         yield booted
 

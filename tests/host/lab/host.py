@@ -20,7 +20,7 @@ from typing import Any
 from .container import Container, unique_name
 from .errors import LabError
 from .guest import Guest, JournalEntry, no_such_entry, read_text, surroundings
-from .terminal import SshClient, Terminal
+from .terminal import SshClient, Terminal, ssh_words
 from .trees import scratch_directory, tree_with
 
 BOOT_SECONDS = 90.0
@@ -142,9 +142,16 @@ class Host(Guest):
         return self._result(command, process.returncode, stdout, stderr, check)
 
     def ssh(self, user: str, **more: Any) -> SshClient:
+        return SshClient(user, **self._ssh_settings(), **more)
+
+    def ssh_words(self, user: str, **more: Any) -> list[str]:
+        """The words of a command that logs in over ssh, for who has a terminal of their own for it."""
+        return ssh_words(user, **self._ssh_settings(), **more)
+
+    def _ssh_settings(self) -> dict[str, Any]:
         # The client runs here but in the host's network, as if the host's loopback reached to us.
         enter = ["nsenter", f"--target={self.leader}", "--net", "--"]
-        return SshClient(user, key=self.key, known_hosts=self.known_hosts, enter=enter, **more)
+        return {"key": self.key, "known_hosts": self.known_hosts, "enter": enter}
 
     def terminal(self, command: Sequence[str]) -> Terminal:
         """Runs a command as root on a pseudo-terminal of the host's own (for login(1), sudo, su)."""

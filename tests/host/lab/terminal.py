@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from fcntl import ioctl
 from types import TracebackType
+from typing import Any
 
 TRANSCRIPT_LIMIT = 16 << 20  # a runaway program must not take the machine's memory with it
 BRACKETED_PASTE = re.compile(rb"\x1b\[\?2004[hl]\r?")  # readline switches it on and off around every line
@@ -168,45 +169,45 @@ class Terminal(Line):
 
 
 class SshClient(Terminal):
-    """A real ssh client on a terminal.
+    """A real ssh client on a terminal; see ssh_words() for what can be asked for."""
+
+    def __init__(self, user: str, *, rows: int = 24, columns: int = 200, term: str = "xterm", **more: Any) -> None:
+        super().__init__(ssh_words(user, **more), rows=rows, columns=columns, term=term)
+
+    def __enter__(self) -> SshClient:  # noqa: PYI034 - Python 3.9 has no Self
+        return self
+
+
+def ssh_words(
+    user: str,
+    *,
+    key: str,
+    known_hosts: str,
+    address: str = "127.0.0.1",
+    port: int = 22,
+    enter: Sequence[str] = (),
+    control: str | None = None,
+    options: Sequence[str] = (),
+    command: Sequence[str] = (),
+) -> list[str]:
+    """The words of a real ssh client's command.
 
     `enter` is put before ssh's own words (to reach the host's network); `control` is the path of a ControlMaster
     socket: the first client becomes the master, later ones share its connection.
     """
-
-    def __init__(
-        self,
-        user: str,
-        *,
-        key: str,
-        known_hosts: str,
-        address: str = "127.0.0.1",
-        port: int = 22,
-        enter: Sequence[str] = (),
-        control: str | None = None,
-        options: Sequence[str] = (),
-        command: Sequence[str] = (),
-        rows: int = 24,
-        columns: int = 200,
-        term: str = "xterm",
-    ) -> None:
-        settings = {
-            "IdentitiesOnly": "yes",
-            "IdentityAgent": "none",
-            "IdentityFile": key,
-            "UserKnownHostsFile": known_hosts,
-            "GlobalKnownHostsFile": "/dev/null",
-            "StrictHostKeyChecking": "yes",
-            "HostKeyAlias": "lab",
-            "ControlMaster": "auto" if control else "no",
-            "ControlPath": control or "none",
-            "ConnectTimeout": "20",
-        }
-        words = [*enter, "ssh", "-F", "/dev/null", "-p", str(port)]
-        for name, value in settings.items():
-            words += ["-o", f"{name}={value}"]
-        words += [*options, f"{user}@{address}", *command]
-        super().__init__(words, rows=rows, columns=columns, term=term)
-
-    def __enter__(self) -> SshClient:  # noqa: PYI034 - Python 3.9 has no Self
-        return self
+    settings = {
+        "IdentitiesOnly": "yes",
+        "IdentityAgent": "none",
+        "IdentityFile": key,
+        "UserKnownHostsFile": known_hosts,
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "HostKeyAlias": "lab",
+        "ControlMaster": "auto" if control else "no",
+        "ControlPath": control or "none",
+        "ConnectTimeout": "20",
+    }
+    words = [*enter, "ssh", "-F", "/dev/null", "-p", str(port)]
+    for name, value in settings.items():
+        words += ["-o", f"{name}={value}"]
+    return [*words, *options, f"{user}@{address}", *command]
