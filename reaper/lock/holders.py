@@ -5,8 +5,9 @@ the owner and the mode of the terminal say since. A descriptor of /dev/tty does,
 was the controlling one when it was opened. So do those of a thread with a table of its own, and of a process whose
 first thread has ended. All of them are looked for among the processes of the user and of the session.
 
-What cannot be seen so: a descriptor that is under way in a socket (unix(7), SCM_RIGHTS), or that is registered with an
-io_uring alone. The manual says it.
+So are those that read by an io_uring (see rings).
+
+What cannot be seen so: a descriptor that is under way in a socket (unix(7), SCM_RIGHTS). The manual says it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from reaper import procfs
 from reaper.decide.model import ProcessId, Session
+from reaper.lock import rings
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV, device_number
 
@@ -33,8 +35,12 @@ _INODE = re.compile(rb"^ino:\s*([0-9]+)$", re.MULTILINE)
 _Nodes = dict[tuple[int, int], int]
 
 
-def holders(session: Session, terminals: Collection[str], held: Iterable[ProcessId]) -> list[ProcessId]:
+def holders(
+    session: Session, terminals: Collection[str], held: Iterable[ProcessId], *, may_wait: bool = False
+) -> list[ProcessId]:
     """Every process that reads what is typed on these terminals, or could; `held` is what the session holds.
+
+    With `may_wait` also the user's that wait for something to read by a ring: a terminal, for all that can be seen.
 
     Never what carries the connection, another login's sshd, pid 1, or this process and what descends from it. Looks at
     every process of the host, and at the descriptors of those that are the user's or the session's: 1,600 of the former
@@ -45,7 +51,7 @@ def holders(session: Session, terminals: Collection[str], held: Iterable[Process
         return []
     found = {each.process for each in processes.attached(terminals, members)}
     for process in _suspects(session, members) - found:
-        if _has_open(process, nodes, process in members):
+        if _has_open(process, nodes, process in members) or rings.reads(process.pid, terminals, may_wait=may_wait):
             found.add(process)
     spared = set(connections.connection_holders(session, members))
     return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+import fcntl
+import os
+from collections.abc import Collection, Iterator
 from typing import Any, Callable
 
 from reaper.decide.model import ProcessId, Session
+from reaper.errors import ReaperError
+from reaper.lock import rings
 from reaper.lock.freezer import Freezer
 from reaper.lock.holders import holders
 from reaper.sense.host import Host
+from reaper.sense.locks import DIRECTORY
 
 # How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
 STOP_SEC = 2
@@ -44,28 +50,51 @@ class Stopped:
         """Stops who holds these terminals since the last look, unless that was a moment ago."""
         began_usec = self._host.clock().boot_usec
         if began_usec >= self._search_usec:
-            self._add_holders(names)
+            is_new = self._add_holders(names)
             self._pace(began_usec)
+            if is_new:
+                self._make_sure()
 
     def stop(self, names: Collection[str]) -> None:
-        """Stops every holder of these terminals. Who forks and exits faster than a look is found while nothing runs."""
+        """Stops every holder of these terminals. Who forks and exits faster than a look is found while nothing runs.
+
+        Raises ReaperError ("cannot-freeze") where one would read all the same.
+        """
         began_usec = self._host.clock().boot_usec
         for _ in range(_ROUNDS):
             if not self._add_holders(names):
                 break
-        with self._freezer.still():
-            self._add_holders(names)
+        with self._alone(), self._freezer.still():
+            self._add_holders(names, may_wait=True)
         self._pace(began_usec)
+        self._make_sure()
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _alone() -> Iterator[None]:
+        """While no other session's keeper does the same, which would have its user's processes go on too early."""
+        os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
+        fd = os.open(DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _make_sure(self) -> None:
         self._freezer.wait(STOP_SEC)
+        for process in self._freezer.members():
+            if rings.is_busy(process.pid):
+                raise ReaperError("cannot-freeze", f"process {process.pid} waits for its io_uring, which does not stop")
 
     def _pace(self, began_usec: int) -> None:
         now_usec = self._host.clock().boot_usec
         self._search_usec = now_usec + min(SEARCH_SHARE * (now_usec - began_usec), LONGEST_PAUSE_USEC)
 
-    def _add_holders(self, names: Collection[str]) -> bool:
+    def _add_holders(self, names: Collection[str], *, may_wait: bool = False) -> bool:
         """Stops who is found at one look; whether that was anybody new."""
-        members = set(self._freezer.members())
-        origins = {each: self._freezer.origin(each) for each in self._holders(names) if each not in members}
+        members, found = set(self._freezer.members()), self._holders(names, may_wait=may_wait)
+        origins = {each: self._freezer.origin(each) for each in found if each not in members}
         new = {each: group for each, group in origins.items() if group is not None}
         if new:
             self._origins.update(new)
@@ -89,5 +118,5 @@ class Stopped:
         """Has everybody go on, where they were; also where it raises ReaperError, as not all could be moved there."""
         self._freezer.put_back(self._origins)
 
-    def _holders(self, names: Collection[str]) -> list[ProcessId]:
-        return holders(self._session, names, self._host.everything(self._session))
+    def _holders(self, names: Collection[str], *, may_wait: bool = False) -> list[ProcessId]:
+        return holders(self._session, names, self._host.everything(self._session), may_wait=may_wait)
