@@ -23,6 +23,7 @@ from reaper.decide.locking import MAX_FAILURES, LockState, Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
 from reaper.lock.conversation import Outcome, load
+from reaper.lock.prompt import Child
 from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
 from reaper.lock.taken import Taken
@@ -47,6 +48,7 @@ class Keeper:
         self._session = self._order.session
         self._stopped = Stopped(self._session, host, self._save)
         self._taken: dict[str, Taken] = {}
+        self._orphans: dict[int, tuple[str, Child]] = {}
         ticks = processes.start_ticks(os.getpid())
         assert ticks is not None
         me = ProcessId(os.getpid(), ticks)
@@ -66,7 +68,7 @@ class Keeper:
             if self._is_stopped or not self._host.is_alive(self._session):
                 self._end()
                 return
-            self._look()
+            self._keep()
             self._wait(LOOK_MS)
         if self._state.stage is Stage.UNLOCKING:
             self._give_back()
@@ -101,8 +103,11 @@ class Keeper:
         self._stopped.resume(document["origins"])
         if state.stage is not Stage.UNLOCKED:
             self._stopped.make()
+        names = self._host.terminal_names(self._session)
         for value in document["lines"]:
             taken = Taken.from_plain(value)
+            if taken.name not in names:  # a number that has come to another login by now, perhaps
+                continue
             with contextlib.suppress(ReaperError):  # it has hung up meanwhile
                 taken.open()
                 self._taken[taken.name] = taken
@@ -130,6 +135,14 @@ class Keeper:
 
     # While it is locked.
 
+    def _keep(self) -> None:
+        """A look; where that fails, what it was about could be open, so that the session is to end."""
+        try:
+            self._look()
+        except ReaperError as error:
+            if self._state.stage is Stage.LOCKED:
+                self._turn_away(f"it cannot be kept locked: {error.message}")
+
     def _look(self) -> None:
         """Takes what has come to the session, lets go of what has gone, and sees to it that each terminal asks."""
         for taken in [each for each in self._taken.values() if each.is_gone()]:
@@ -153,18 +166,27 @@ class Keeper:
         if taken.is_held:
             return
         try:
+            self._save()  # before it is root's and raw: a successor must know what it was like
             taken.drain()
-            self._save()  # before it is raw: a successor must know what it was like, and what was typed ahead
+            self._save()  # and what was typed ahead
             taken.hold()
             self._stopped.stop(self._taken)  # who opened it until just now
             if taken.survey():
                 self._save()
                 taken.cover()
         except ReaperError:
+            if not taken.is_gone():  # or whoever is there would have a way around the lock
+                raise
             self._drop(taken)
 
     def _drop(self, taken: Taken) -> None:
-        """A terminal has hung up: what was attached to it alone wakes, and finds that out."""
+        """A terminal has hung up: what was attached to it alone wakes, and finds that out.
+
+        An attempt that PAM is at goes on and counts, or who hangs up in time could guess as often as they like.
+        """
+        child = taken.hand_over()
+        if child is not None:
+            self._orphans[child.fd] = (taken.name, child)
         taken.close()
         del self._taken[taken.name]
         self._stopped.let_go(self._taken)
@@ -180,7 +202,7 @@ class Keeper:
         poll = select.poll()
         poll.register(self._wakeup, select.POLLIN)
         asking = {taken.child_fd: taken for taken in self._taken.values() if taken.is_asking}
-        for fd in asking:
+        for fd in (*asking, *self._orphans):
             poll.register(fd, select.POLLIN)
         for taken in self._taken.values():
             poll.register(taken.fd, 0)
@@ -189,6 +211,8 @@ class Keeper:
                 self._wakeup.recv(64)
             elif fd in asking:
                 self._hear(asking[fd])
+            elif fd in self._orphans:
+                self._hear_orphan(*self._orphans.pop(fd))
 
     def _hear(self, taken: Taken) -> None:
         outcome = taken.outcome()
@@ -196,23 +220,33 @@ class Keeper:
             return
         if outcome.ok:
             self._unlock(taken)
-        elif outcome.is_answered and outcome.phase != "gone":
-            self._refuse(taken, outcome)
+        elif outcome.is_answered:
+            self._refuse(taken.name, outcome)
         else:
             self._last = ""
 
-    def _refuse(self, taken: Taken, outcome: Outcome) -> None:
+    def _hear_orphan(self, name: str, child: Child) -> None:
+        """An attempt is over whose terminal is gone: it opens nothing any more."""
+        outcome = child.outcome()
+        if outcome is not None and outcome.is_answered and not outcome.ok and self._state.stage is Stage.LOCKED:
+            self._refuse(name, outcome)
+
+    def _refuse(self, name: str, outcome: Outcome) -> None:
         """An attempt has failed."""
         self._last = outcome.why
         failures = self._state.failures + 1
         self._state = LockState(Stage.LOCKED, self._state.since_usec, failures, "", self._me)
         self._save()
-        self._journal.send(lockreport.unlock_failed(self._order, taken.name, failures, outcome.why))
+        self._journal.send(lockreport.unlock_failed(self._order, name, failures, outcome.why))
         if failures >= MAX_FAILURES:
-            for each in self._taken.values():
-                each.stop_asking()
-                each.tell("Too many attempts have failed. This session ends.")
-            self._move_on(Stage.REFUSED, f"{failures} attempts to unlock it failed")
+            self._turn_away(f"{failures} attempts to unlock it failed", "Too many attempts have failed. ")
+
+    def _turn_away(self, why: str, told: str = "") -> None:
+        """Nobody is asked any more; reaperd ends the session."""
+        for each in self._taken.values():
+            each.stop_asking()
+            each.tell(f"{told}This session ends.")
+        self._move_on(Stage.REFUSED, why)
 
     # The end.
 

@@ -148,6 +148,11 @@ class Taken:
             self._child.stop()
             self._child = None
 
+    def hand_over(self) -> prompt.Child | None:
+        """Gives the process that asks to who waits for it from now on; None where there is none."""
+        child, self._child = self._child, None
+        return child
+
     def tell(self, text: str) -> None:
         """Shows a line in place of the prompt."""
         self._write(f"\r\n{text}\r\n".encode())
