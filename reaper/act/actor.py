@@ -42,6 +42,10 @@ class Actor:
         """See lock.end_lock."""
         lock.end_lock(name)
 
+    def withdraw_lock(self, name: str) -> None:
+        """See lock.withdraw_lock."""
+        lock.withdraw_lock(name, f"{self._directory}/locks")
+
     def forget_lock(self, name: str) -> None:
         """See lock.forget_lock."""
         lock.forget_lock(name, f"{self._directory}/locks")

@@ -50,9 +50,16 @@ def end_lock(name: str) -> None:
     _ask(["systemctl", "--no-ask-password", "--no-block", "stop", unit(name)], "systemd")
 
 
+def withdraw_lock(name: str, directory: str = DIRECTORY) -> None:
+    """Has a lock given up that is not in force: reaper-lock puts everything back as it stops. Raises as end_lock()."""
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(f"{directory}/{name}/order", f"{directory}/{name}/withdrawn")
+    end_lock(name)
+
+
 def forget_lock(name: str, directory: str = DIRECTORY) -> None:
     """Clears away the files of a lock that is over."""
-    for file in ("order", "order.new", "state", "state.new"):
+    for file in ("order", "order.new", "withdrawn", "state", "state.new"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{directory}/{name}/{file}")
     with contextlib.suppress(FileNotFoundError):

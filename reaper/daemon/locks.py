@@ -133,7 +133,7 @@ class Locks:
             if now.boot_usec - tracked.life.locked_usec < ESTABLISH_USEC:
                 return News()
             with contextlib.suppress(ReaperError):
-                self._actor.end_lock(tracked.session.name)  # it takes back what it has begun
+                self._actor.withdraw_lock(tracked.session.name)
             return self._give_up(tracked, "reaper-lock does not get it done", now)
         if state.stage is Stage.UNLOCKED:
             return News(locked.unlock(tracked, self._readings(tracked), state.since_usec, now))
@@ -189,6 +189,7 @@ class Locks:
                 self._actor.end_lock(tracked.session.name)
 
     def clear(self, tracked: Tracked) -> None:
-        """Clears away what a lock that is over has left, whose session goes on."""
-        if tracked.life.phase is not Phase.LOCKED and not tracked.life.locked_usec:
+        """Clears away what a lock has left that is over by reaper-lock's own word, and whose session goes on."""
+        state = self._host.read_lock(tracked.session)
+        if not tracked.life.locked_usec and state is not None and state.stage in (Stage.UNLOCKED, Stage.FAILED):
             self._actor.forget_lock(tracked.session.name)

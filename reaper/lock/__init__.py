@@ -9,6 +9,7 @@ line          one terminal: taken over so that nobody else reads it, and put bac
 survey        how its terminal was left, as that tells itself, and what a console shows
 screen, keys  what is shown there meanwhile, and what a person types at the prompt
 prompt        the process that asks; dialogue: what it says to the person, and conversation: to PAM
+leave         how it ends: given back, or hung up
 keeper        joins them
 
 What must hold: from the moment that the state says `locked` until it says `unlocking`, nothing that the person's

@@ -12,17 +12,16 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Collection
 from typing import Any
 
 from reaper.act.journal import Journal
-from reaper.act.terminate import send
 from reaper.decide import lockreport
 from reaper.decide.events import Priority
 from reaper.decide.locking import MAX_FAILURES, LockState, Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
 from reaper.lock.conversation import Outcome, load
+from reaper.lock.leave import give_back, hang_up
 from reaper.lock.prompt import Child
 from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
@@ -33,10 +32,6 @@ from reaper.sense.host import Host
 LOOK_MS = 1000
 # An attempt that ended by itself, with nobody typing, is not begun anew in a loop.
 ASK_PAUSE_USEC = 1_000_000
-# How long a session that is hung up gets to end by itself, before what is in front of its terminals is killed.
-END_MS = 3000
-# How long a program gets between two sizes of its terminal, to see the first.
-REDRAW_MS = 150
 
 
 class Keeper:
@@ -65,6 +60,9 @@ class Keeper:
         if self._state.stage is Stage.LOCKING:
             self._establish()
         while self._state.stage in (Stage.LOCKED, Stage.REFUSED):
+            if self._is_stopped and self._state.stage is Stage.LOCKED and self._store.is_withdrawn():
+                self._fail("it was not locked in time")
+                return
             if self._is_stopped or not self._host.is_alive(self._session):
                 self._end()
                 return
@@ -127,8 +125,7 @@ class Keeper:
                 raise ReaperError("stopped", "reaper-lock was stopped")
         except (ReaperError, OSError) as error:
             message = error.message if isinstance(error, ReaperError) else str(error)
-            self._restore()
-            self._move_on(Stage.FAILED, message)
+            self._fail(message)
             return
         self._move_on(Stage.LOCKED)
         self._journal.send(lockreport.locked(self._order, sorted(self._taken)))
@@ -256,51 +253,21 @@ class Keeper:
         self._give_back()
 
     def _give_back(self) -> None:
-        self._restore()
+        give_back(self._taken.values(), self._stopped, self._save)
         self._move_on(Stage.UNLOCKED)
 
-    def _restore(self) -> None:
-        """Everything as it was: first the terminals, then who reads them, then what they show."""
-        for taken in list(self._taken.values()):
-            taken.stop_asking()
-            with contextlib.suppress(ReaperError):
-                taken.restore()
-        self._save()  # what was typed ahead is typed again once, and what follows is the person's
-        self._stopped.put_back()
-        nudged = []
-        for taken in self._taken.values():
-            with contextlib.suppress(ReaperError):
-                nudged.append((taken, taken.line.nudge()))
-        select.select([], [], [], REDRAW_MS / 1000)
-        for taken, size in nudged:
-            if size is not None:
-                with contextlib.suppress(ReaperError):
-                    taken.line.settle(size)
-        for taken in self._taken.values():
-            taken.close()
+    def _fail(self, why: str) -> None:
+        """Nothing is locked any more, or was yet: everything is as it was."""
+        self._move_on(Stage.UNLOCKING)
+        give_back(self._taken.values(), self._stopped, self._save)
+        self._move_on(Stage.FAILED, why)
 
     def _end(self) -> None:
-        """The session ends: what is frozen wakes to a hangup, on terminals that are not given back."""
+        """The session ends, or has."""
         if self._state.stage is Stage.LOCKED:
             self._move_on(Stage.REFUSED, "reaper-lock was stopped")  # whoever comes after this one asks nobody
-        for taken in self._taken.values():
-            taken.stop_asking()
-            taken.tell("This session ends.")
-        send(self._stopped.members(), signal.SIGHUP)
-        send([ProcessId(*self._session.key)], signal.SIGTERM, signal.SIGCONT)
-        front = self._in_front(self._taken.keys())
-        self._stopped.put_back()
-        poll = select.poll()
-        for _ in range(END_MS // 50):
-            if not any(map(processes.is_alive, front)):
-                break
-            poll.poll(50)
-        send(front, signal.SIGKILL)
+        hang_up(self._session, self._taken.values(), self._stopped, self._host)
         self._store.remove()
-
-    def _in_front(self, names: Collection[str]) -> list[ProcessId]:
-        found = processes.attached(names, self._host.everything(self._session))
-        return [each.process for each in found if each.in_front]
 
     # The state.
 

@@ -25,6 +25,10 @@ class Store:
             raise ReaperError("lock-order", f"there is no order to lock session {self._name}", "use reaperctl lock")
         return order
 
+    def is_withdrawn(self) -> bool:
+        """Whether reaperd wants the lock no more, and the session to go on."""
+        return locks.read_text(self._name, self._directory, "withdrawn") is not None
+
     def read_state(self) -> tuple[LockState, dict[str, Any]] | None:
         """How far an earlier process got, with all that it has set aside; None where this one is the first.
 
@@ -36,7 +40,7 @@ class Store:
     def remove(self) -> None:
         """Clears it all away: the session is gone."""
         directory = f"{self._directory}/{self._name}"
-        for file in ("state.new", "state", "order"):
+        for file in ("state.new", "state", "order", "withdrawn"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{directory}/{file}")
         with contextlib.suppress(OSError):

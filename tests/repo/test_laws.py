@@ -29,7 +29,8 @@ LAYERS = {
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
     # The program that holds a locked session. Of `act` its keeper alone has something: the journal.
-    "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act", *LEAVES),
+    "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
+    "reaper.lock.leave": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.terminate", *LEAVES),
     "reaper.lock.__main__": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock": ("reaper.lock", "reaper.sense", "reaper.decide", *LEAVES),
     # The checks are pure, as `decide` is; what they are about is read by `look`, with `sense`'s trust in files.
@@ -53,7 +54,8 @@ JOINERS = {
     "reaper/daemon/performing.py": ("reaper.act.journal", "reaper.act.messenger"),
     "reaper/daemon/locks.py": ("reaper.act.actor", "reaper.act.journal"),
     # A program of its own: what it holds it lets go, or hangs up.
-    "reaper/lock/keeper.py": ("reaper.act.journal", "reaper.act.terminate"),
+    "reaper/lock/keeper.py": ("reaper.act.journal",),
+    "reaper/lock/leave.py": ("reaper.act.terminate",),
     "reaper/lock/__main__.py": ("reaper.act.journal",),
     "reaper/daemon/requests.py": ("reaper.act.journal",),
     "reaper/daemon/notices.py": ("reaper.act.messenger",),

@@ -61,6 +61,7 @@ class FakeLocker:
         self.orders: dict[str, LockOrder] = {}
         self.started: list[str] = []
         self.ended_locks: list[str] = []
+        self.withdrawn: list[str] = []
 
     def lock(self, session_id: str) -> None:
         if self.lock_trouble is not None:
@@ -78,6 +79,10 @@ class FakeLocker:
 
     def end_lock(self, name: str) -> None:
         self.ended_locks.append(name)
+
+    def withdraw_lock(self, name: str) -> None:
+        self.orders.pop(name, None)
+        self.withdrawn.append(name)
 
     def forget_lock(self, name: str) -> None:
         self.orders.pop(name, None)

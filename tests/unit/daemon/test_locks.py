@@ -295,7 +295,7 @@ def test_a_lock_that_is_never_established_is_given_up(bench, login, stage):
     assert phase(bench) is Phase.LOCKED
     bench.run(5)
     assert phase(bench) is Phase.WARNED
-    assert bench.actor.ended_locks == ["100"]
+    assert bench.actor.withdrawn == ["100"]
     assert bench.warnings() == [
         "session 100 is not locked, and goes on as it was: reaper-lock does not get it done",
     ]
