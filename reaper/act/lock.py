@@ -51,10 +51,13 @@ def end_lock(name: str) -> None:
 
 
 def withdraw_lock(name: str, directory: str = DIRECTORY) -> None:
-    """Has a lock given up that is not in force: reaper-lock puts everything back as it stops. Raises as end_lock()."""
+    """Has a lock given up that is not in force: reaper-lock puts everything back, as it stops or anew.
+
+    Raises ReaperError where systemd does not start it.
+    """
     with contextlib.suppress(FileNotFoundError):
         os.rename(f"{directory}/{name}/order", f"{directory}/{name}/withdrawn")
-    end_lock(name)
+    _ask(["systemctl", "--no-ask-password", "--no-block", "restart", unit(name)], "systemd")
 
 
 def forget_lock(name: str, directory: str = DIRECTORY) -> None:

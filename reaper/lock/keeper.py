@@ -30,6 +30,7 @@ from reaper.sense import processes
 from reaper.sense.host import Host
 
 LOOK_MS = 1000
+LATE = "it was not locked in time"
 # An attempt that ended by itself, with nobody typing, is not begun anew in a loop.
 ASK_PAUSE_USEC = 1_000_000
 
@@ -57,11 +58,13 @@ class Keeper:
         """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over."""
         self._catch_signals()
         self._resume()
+        if self._state.stage in (Stage.LOCKING, Stage.LOCKED) and self._store.is_withdrawn():
+            self._fail(LATE)
         if self._state.stage is Stage.LOCKING:
             self._establish()
         while self._state.stage in (Stage.LOCKED, Stage.REFUSED):
             if self._is_stopped and self._state.stage is Stage.LOCKED and self._store.is_withdrawn():
-                self._fail("it was not locked in time")
+                self._fail(LATE)
                 return
             if self._is_stopped or not self._host.is_alive(self._session):
                 self._end()

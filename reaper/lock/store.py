@@ -22,6 +22,9 @@ class Store:
         """What is to be locked. Raises ReaperError where there is no order, or none that root wrote."""
         order = locks.read_order(self._name, self._directory)
         if order is None:
+            text = locks.read_text(self._name, self._directory, "withdrawn")
+            order = None if text is None else locking.decode_order(text)
+        if order is None:
             raise ReaperError("lock-order", f"there is no order to lock session {self._name}", "use reaperctl lock")
         return order
 

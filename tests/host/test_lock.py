@@ -128,3 +128,28 @@ def test_the_daemon_comes_and_goes(host: Host, keeper_of_a_password: str) -> Non
         explained = host.run(["reaperctl", "explain", name]).stdout
         assert " is active" in explained
         assert terminal.command("echo still here") == "still here"
+
+
+def test_who_could_not_be_locked_goes_on(host: Host, keeper_of_a_password: str) -> None:
+    """Where nothing comes of an order, the session is as it was; and it is locked by the next order."""
+    person, directory = keeper_of_a_password, "/run/systemd/system/reaper-lock@.service.d"
+    with log_in(host, person) as terminal:
+        name = wait_event(host, person, "opened")["REAPER_SESSION"]
+        host.run(["mkdir", "-p", directory])
+        host.write(f"{directory}/never.conf", "[Service]\nExecStartPre=/bin/sleep 1000\n")
+        try:
+            host.run(["systemctl", "daemon-reload"])
+            host.run(["reaperctl", "lock", name])
+            assert " locked" in host.run(["reaperctl", "explain", name]).stdout
+            host.wait_journal(lambda entry: f"session {name} is not locked, and goes on" in entry["MESSAGE"], 60)
+            assert terminal.command("echo here") == "here"
+            assert " is active" in host.run(["reaperctl", "explain", name]).stdout
+        finally:
+            host.run(["rm", "-r", directory])
+            host.run(["systemctl", "daemon-reload"])
+        host.run(["systemctl", "stop", f"reaper-lock@{name}.service"])
+        assert terminal.command("echo here") == "here"
+        host.run(["reaperctl", "lock", name])
+        unlock(terminal)
+        assert terminal.command("echo here") == "here"
+    assert events(host, person).count("locked") == 1

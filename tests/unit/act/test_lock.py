@@ -113,6 +113,18 @@ def test_who_cannot_be_asked(tools, ask, command, monkeypatch):
         ask()
 
 
+def test_what_is_withdrawn_says_so_before_it_is_stopped(tools, directory):
+    """Else reaper-lock would take the stop for the end of the session."""
+    lock.lock_terminals("100", ORDER, directory)
+    tools.does(f"ls {directory}/100 > {directory}/seen")
+    lock.withdraw_lock("100", directory)
+    assert Path(f"{directory}/seen").read_text().split() == ["withdrawn"]
+    assert tools.asked[-1] == "systemctl --no-ask-password --no-block restart reaper-lock@100.service"
+    assert locks.read_order("100", directory) is None
+    lock.forget_lock("100", directory)
+    assert not os.path.exists(f"{directory}/100")
+
+
 def test_what_is_over_is_cleared_away(tools, directory):
     lock.lock_terminals("100", ORDER, directory)
     lock.lock_terminals("101", ORDER, directory)
