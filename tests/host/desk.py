@@ -63,9 +63,10 @@ class Desk(Window):
         """Until the window shows just that; what matches `but` is of no account."""
         with contextlib.suppress(AssertionError):
             self.wait(lambda _: without(self.picture(), but) == without(picture, but))
-        assert without(self.picture(), but) == without(picture, but)
+        shown = self.picture()
+        assert without(shown, but) == without(picture, but), f"{shown}\nand not {picture}"
 
-    def resize(self, columns: int, rows: int) -> None:
+    def resize(self, rows: int, columns: int) -> None:
         """Makes the window another size."""
         self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
 

@@ -137,6 +137,10 @@ class Terminal(Line):
     ) -> None:
         self.hang_up()
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Makes the window another size; the program gets SIGWINCH."""
+        ioctl(self.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def closed(self, timeout: float = 0.0) -> bool:
         """Whether the program ends within so long; what it still shows goes to the transcript."""
         deadline = time.monotonic() + timeout

@@ -1,0 +1,125 @@
+"""People whose sessions are locked: how such a session was before, and whether all of it is back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from .lab import Host
+from .limits import quick, rule, wait_event
+
+SECRET = "correct horse"
+PROMPT = "assword: "
+FAILED = "The last attempt failed"
+# Adds to a file again and again, as a job does.
+TICK = "import sys, time\nwhile True:\n    open(sys.argv[1], 'a').write('x')\n    time.sleep(0.1)\n"
+
+# What there is to say of a session: its terminals, and what runs in it or as its person, wherever.
+LOOK = r"""
+import json, os, subprocess, sys
+session, user, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+lines = {}
+for name in names:
+    words = ["stat", "-c", "%U %G %a %t:%T", "/dev/" + name], ["stty", "-a", "-F", "/dev/" + name]
+    lines[name] = [subprocess.check_output(each, text=True) for each in words]
+uid = int(subprocess.check_output(["id", "-u", user], text=True))
+found = {}
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        group = open(f"/proc/{pid}/cgroup").read().split("0::")[1].strip()
+        comm, _, rest = open(f"/proc/{pid}/stat").read().partition("(")[2].rpartition(")")
+        owner = os.stat(f"/proc/{pid}").st_uid
+    except (FileNotFoundError, ProcessLookupError):
+        continue
+    state, parent, group_id, sid, tty, front = rest.split()[:6]
+    if owner == uid or f"/session-{session}.scope" in group:
+        found[f"{pid} {comm}"] = [group, "stopped" if state == "T" else "runs", group_id, sid, tty, front]
+print(json.dumps({"lines": lines, "processes": found}))
+"""
+
+
+@contextlib.contextmanager
+def looking(host: Host) -> Iterator[None]:
+    """Sessions are looked at every second; and there is /opt/tick."""
+    host.write("/opt/tick", TICK)
+    with quick(host):
+        yield
+    host.run(["rm", "-f", "/opt/tick"])
+
+
+@contextlib.contextmanager
+def keeping(host: Host, person: str) -> Iterator[str]:
+    """A person who has a password, and whose sessions nothing but a test locks."""
+    host.run(["chpasswd"], input=f"{person}:{SECRET}\n")
+    with rule(host, person, idle="1h", action="lock"):
+        yield person
+
+
+class Stay:
+    """A person's only session, and how it was before it was locked."""
+
+    def __init__(self, host: Host, person: str, terminals: int = 1) -> None:
+        self.host, self.person = host, person
+        self.name = wait_event(host, person, "opened")["REAPER_SESSION"]
+        deadline = time.monotonic() + 20
+        while len(self.terminals()) != terminals:  # no event tells of a terminal
+            assert time.monotonic() < deadline, self.terminals()
+            time.sleep(0.1)
+        self.before = self.look()
+
+    def look(self) -> dict[str, Any]:
+        """How its terminals are, and its processes."""
+        words = ["python3", "-c", LOOK, self.name, self.person, *self.terminals()]
+        return dict(json.loads(self.host.output(words)))
+
+    def terminals(self) -> list[str]:
+        """Which terminals the daemon has seen last."""
+        sessions = json.loads(self.host.output(["reaperctl", "list", "--json"]))["sessions"]
+        (told,) = [each for each in sessions if each["session"] == self.name]
+        return sorted(told["terminals"])
+
+    @property
+    def scope(self) -> str:
+        uid = self.host.output(["id", "-u", self.person])
+        return f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{self.name}.scope"
+
+    def is_healthy(self) -> None:
+        """systemd and logind find nothing amiss."""
+        told = self.host.output(["systemctl", "status", "--no-pager", f"session-{self.name}.scope"])
+        assert "Active: active (running)" in told or "Active: active (abandoned)" in told, told
+        told = self.host.output(["loginctl", "session-status", "--no-pager", self.name])
+        assert re.search(r"State: (active|online)", told), told
+        assert re.search(r"Leader: \d+ \(sshd", told), told
+
+    def lock(self) -> str:
+        """Has it locked; returns the journal's cursor before."""
+        cursor = self.host.cursor()
+        self.host.run(["reaperctl", "lock", self.name])
+        wait_event(self.host, self.person, "locked", after=cursor)
+        self.is_healthy()
+        assert "1" in self.host.read(f"{self.scope}/reaper-lock/cgroup.freeze")
+        return cursor
+
+    def is_back(self, cursor: str) -> None:
+        """Waits until all has been put back, and looks whether it has."""
+        wait_event(self.host, self.person, "unlocked", after=cursor)
+        self.host.shell(f"until ! systemctl is-active --quiet reaper-lock@{self.name}.service; do sleep 0.1; done")
+        assert not self.host.exists(f"{self.scope}/reaper-lock")
+        now = self.look()
+        assert now == self.before, f"{now}\nand not {self.before}"
+        self.is_healthy()
+
+
+def grows(host: Host, path: str) -> None:
+    """Waits until something has been added to a file."""
+    host.shell(f'was=$(stat -c %s {path}); until [ "$(stat -c %s {path})" -gt "$was" ]; do sleep 0.1; done')
+
+
+def resized(look: dict[str, Any], rows: int, columns: int) -> dict[str, Any]:
+    """What a look would tell of a terminal of another size."""
+    sized = re.sub(r"rows \d+; columns \d+", f"rows {rows}; columns {columns}", json.dumps(look))
+    return dict(json.loads(sized))
