@@ -130,11 +130,8 @@ class Locks:
             return self._look_at_desktop(tracked, now)
         state = self._host.read_lock(tracked.session)
         if state is None or state.stage is Stage.LOCKING:
-            if now.boot_usec - tracked.life.locked_usec < ESTABLISH_USEC:
-                return News()
-            with contextlib.suppress(ReaperError):
-                self._actor.withdraw_lock(tracked.session.name)
-            return self._give_up(tracked, "reaper-lock does not get it done", now)
+            is_late = now.boot_usec - tracked.life.locked_usec >= ESTABLISH_USEC
+            return self._withdraw(tracked, now, is_lost=state is None) if is_late else News()
         if state.stage is Stage.UNLOCKED:
             return News(locked.unlock(tracked, self._readings(tracked), state.since_usec, now))
         if state.stage is Stage.FAILED:
@@ -145,6 +142,14 @@ class Locks:
             with contextlib.suppress(ReaperError):  # asked again at the next look
                 self._actor.start_keeper(tracked.session.name)
         return News()
+
+    def _withdraw(self, tracked: Tracked, now: Instant, *, is_lost: bool) -> News:
+        """A lock is not in force in time; or `is_lost`, which cannot be told from one that nobody keeps any more."""
+        if is_lost and self._host.is_frozen(tracked.session):
+            return News(locked.break_off(tracked, now.boot_usec), "what was known of its lock is lost")
+        with contextlib.suppress(ReaperError):
+            self._actor.withdraw_lock(tracked.session.name)
+        return self._give_up(tracked, "reaper-lock does not get it done", now)
 
     def _give_up(self, tracked: Tracked, why: str, now: Instant) -> News:
         """What was to be locked is not, and will not be tried again unless somebody orders it."""

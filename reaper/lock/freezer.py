@@ -32,9 +32,9 @@ from collections.abc import Iterator, Mapping
 from reaper import procfs
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
+from reaper.sense.locks import GROUP
 from reaper.sense.processes import CGROUP, start_ticks
 
-GROUP = "reaper-lock"
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
 # What moves a member out takes its later children with it, so two rounds do; more are for what was born in between.
 _ROUNDS = 100

@@ -1,12 +1,12 @@
 """The host as the daemon sees it: every look that it takes goes through here.
 
-Composes the leaves beside it (records, logind, terminals, processes) into the daemon's questions: which sessions are
-there, which terminals are theirs, what do those say, who would be hit. tests/unit/fakes.py has a FakeHost with the same
-methods, held to the same contract tests.
+Composes the leaves beside it into the daemon's questions: which sessions are there, which terminals are theirs, what
+do those say, who would be hit. tests/unit/fakes.py has a FakeHost with the same methods and contract tests.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Collection, Container, Iterable
@@ -241,10 +241,13 @@ class Host:
 
     def read_lock(self, session: Session) -> LockState | None:
         """What has become of the lock of a session; None where nothing is told yet, or nothing that can be read."""
-        try:
+        with contextlib.suppress(ReaperError):
             return locks.read_state(session.name, locks.DIRECTORY)
-        except ReaperError:
-            return None
+        return None
+
+    def is_frozen(self, session: Session) -> bool:
+        """Whether a lock has stopped what is attached to a session, and has not let it go on."""
+        return locks.is_frozen(session.scope)
 
     def is_running(self, process: ProcessId) -> bool:
         """Whether exactly that process still runs."""

@@ -22,6 +22,8 @@ from reaper.sense.clock import read_clock
 
 DIRECTORY = "/run/reaper/locks"
 SERVICE = "reaper"
+GROUP = "reaper-lock"
+"""The control group, in the session's scope, of what is stopped."""
 # A state has the contents of consoles in it, of some 100 KiB each, and what was typed ahead.
 MOST_BYTES = 16 * 1024 * 1024
 MODULES = ("pam", "six")  # Debian's python3-pampy imports six and does not depend on it
@@ -63,6 +65,11 @@ def read_text(name: str, directory: str, file: str) -> str | None:
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
             return None
         return opened.read(MOST_BYTES)
+
+
+def is_frozen(scope: str) -> bool:
+    """Whether there is a group in a session's scope for what a lock has stopped."""
+    return bool(scope) and os.path.isdir(f"{processes.CGROUP}{scope}/{GROUP}")
 
 
 def obstacle(session: Session, terminals: Collection[str], root: str = "/") -> str:

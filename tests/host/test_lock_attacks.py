@@ -7,7 +7,9 @@ the host can do anything.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import select
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,7 +221,8 @@ def test_sigcont(host: Host, someone: str) -> None:
         fail(host, terminal, someone)
         as_person(host, someone, "pkill -KILL -x sleep")
         found.wait("killed", f"ps -u {someone} -o stat=,comm= | grep -q '^Z.*sleep'")  # its parent is frozen
-        unlock(host, terminal, someone)
+        terminal.send(f"{SECRET}\n")
+        terminal.expect("Killed")
 
 
 def test_keeper_killed_by_its_person(host: Host, someone: str) -> None:
@@ -317,9 +320,8 @@ def test_five_wrong(host: Host, someone: str) -> None:
         terminal.expect("Too many attempts have failed")
         assert terminal.closed(40)
         found.wait_gone()
-    told = events(host, someone)
-    assert told.count("unlock-failed") == 5
-    assert told[-2:] == ["ending", "terminated"]
+    wait_event(host, someone, "terminated")
+    assert events(host, someone)[-7:] == ["unlock-failed"] * 5 + ["ending", "terminated"]
     assert "5 attempts to unlock it failed" in wait_event(host, someone, "ending")["REAPER_WHY"]
 
 
@@ -331,11 +333,12 @@ def test_daemon_away(host: Host, someone: str) -> None:
         shown = host.output(["reaperctl", "list"])
         assert re.search(rf"{someone}.*locked", shown), shown
         host.run(["systemctl", "stop", "reaper.service"])
-        found.wait_frozen()
-        fail(host, terminal, someone)
-        terminal.send(f"{SECRET}\n")
-        assert terminal.command("echo I am $((40 + 2))") == "I am 42"
-        host.run(["systemctl", "start", "reaper.service"])
+        try:
+            found.wait_frozen()
+            fail(host, terminal, someone)
+            unlock(host, terminal, someone)
+        finally:
+            host.run(["systemctl", "start", "reaper.service"])
         found.wait("noticed", f"! reaperctl list | grep {someone} | grep -q locked")
         assert terminal.command("echo still here") == "still here"
 
@@ -408,10 +411,13 @@ def test_new_terminal_of_a_locked_session(host: Host, someone: str, tmp_path: Pa
 HOSTILE = "\x1b]0;owned\x07\x1b[2J"
 
 
+def name_the_host(host: Host, name: str) -> None:
+    """hostname(1) refuses what the kernel takes."""
+    host.run(["python3", "-c", f"import socket; socket.sethostname({name!r})"])
+
+
 def test_hostile_names(host: Host, someone: str) -> None:
     """What comes from outside reaches the terminal as text: the host's name, and what PAM's modules say."""
-    script = f"printf '{HOSTILE}echo\\n'"
-    host.write("/usr/local/lib/hostile", f"#!/bin/sh\n{script}\n", 0o755)
     stack = host.read("/etc/pam.d/reaper")
     host.write("/etc/pam.d/reaper", f"auth optional pam_echo.so file=/usr/local/lib/hostile.txt\n{stack}")
     host.write("/usr/local/lib/hostile.txt", f"{HOSTILE}told by a module\n")
@@ -419,7 +425,7 @@ def test_hostile_names(host: Host, someone: str) -> None:
     try:
         with log_in(host, someone) as terminal:
             start = len(terminal.transcript)
-            host.run(["hostname", f"{HOSTILE}evil"])
+            name_the_host(host, f"{HOSTILE}evil")
             lock(host, someone, terminal)
             shown = terminal.transcript[start:]
             assert b"told by a module" in shown
@@ -427,7 +433,7 @@ def test_hostile_names(host: Host, someone: str) -> None:
             assert b"\x1b]0;owned" not in shown
             unlock(host, terminal, someone)
     finally:
-        host.run(["hostname", was])
+        name_the_host(host, was)
         host.write("/etc/pam.d/reaper", stack)
 
 
@@ -461,8 +467,8 @@ def test_processes_of_the_user_manager(host: Host, someone: str) -> None:
         assert len(pids) >= 2
         uid = host.output(["id", "-u", someone])
         target = f"/sys/fs/cgroup/user.slice/user-{uid}.slice/user@{uid}.service/app.slice/cgroup.procs"
-        shown = as_person(host, someone, f"for p in {' '.join(pids)}; do echo $p > {target}; done; true")
-        assert len(re.findall("denied|not permitted|write error", shown)) == len(pids)
+        shown = as_person(host, someone, f"for p in {' '.join(pids)}; do echo $p > {target} || echo refused; done")
+        assert shown.count("refused") == len(pids)
         assert host.output(["cat", f"{found.group}/cgroup.procs"]).split() == pids
         fail(host, terminal, someone)
         unlock(host, terminal, someone)
@@ -480,3 +486,92 @@ def test_user_pty(host: Host, someone: str) -> None:
         found.wait_frozen()
         fail(host, terminal, someone)
         unlock(host, terminal, someone)
+
+
+# Asks for a read of a terminal before it is locked, by io_uring(7), into a file that others see.
+RING = """\
+import ctypes, mmap, os, signal, sys
+libc = ctypes.CDLL(None)
+fd = os.open(sys.argv[1], os.O_RDONLY | os.O_NOCTTY)
+os.setsid()
+loot = os.open(sys.argv[2], os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+os.ftruncate(loot, 4096)
+buffer = mmap.mmap(loot, 4096)
+params = (ctypes.c_uint32 * 30)()
+ring = libc.syscall(425, 8, params)
+if ring < 0:
+    sys.exit("no io_uring")
+sq = mmap.mmap(ring, 4096, offset=0)
+sqes = mmap.mmap(ring, 4096, offset=0x10000000)
+entry = bytearray(64)
+entry[0] = 22
+entry[4:8] = fd.to_bytes(4, "little")
+entry[8:16] = (2**64 - 1).to_bytes(8, "little")
+entry[16:24] = ctypes.addressof(ctypes.c_char.from_buffer(buffer)).to_bytes(8, "little")
+entry[24:28] = (4096).to_bytes(4, "little")
+sqes[0:64] = bytes(entry)
+tail, array = params[11], params[16]
+sq[array:array + 4] = bytes(4)
+sq[tail:tail + 4] = (1).to_bytes(4, "little")
+print("submitted", libc.syscall(426, ring, 1, 0, 0, None, 0), flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_ring(host: Host, someone: str) -> None:
+    """A read that waits in an io_uring is not stopped by freezing: the session is not locked, and goes on."""
+    host.write("/usr/local/lib/ring.py", RING)
+    with log_in(host, someone) as terminal:
+        pts = terminal.command("tty")
+        terminal.send(f"setsid python3 /usr/local/lib/ring.py {pts} ~/loot\n")
+        if terminal.expect("submitted 1|no io_uring")[0] == b"no io_uring":
+            pytest.skip("the kernel has none, or lets nobody use it")
+        name = session_of(host, someone)
+        cursor = host.cursor()
+        host.run(["reaperctl", "lock", name])
+        host.wait_journal(lambda entry: "io_uring" in str(entry.get("MESSAGE")), after=cursor)
+        found = Lock(host, someone, name, pts[len("/dev/") :])
+        found.wait("given back", f"! test -e {found.group} && ! grep -q '[^\\x00]' /home/{someone}/loot")
+    assert "locked" not in events(host, someone)
+
+
+def test_full_disk(host: Host, someone: str) -> None:
+    """With no room for the state a lock holds, and can be opened."""
+    with locked(host, someone) as (terminal, found):
+        host.shell("dd if=/dev/zero of=/run/filler bs=64k; dd if=/dev/zero of=/run/filler2 bs=1", check=False)
+        try:
+            fail(host, terminal, someone)
+            found.wait_frozen()
+            unlock(host, terminal, someone)
+            assert found.stage() == "unlocked" or not host.exists(f"{LOCKS}/{found.name}")
+        finally:
+            host.run(["rm", "-f", "/run/filler", "/run/filler2"])
+        assert terminal.command("echo I am $((40 + 2))") == "I am 42"
+
+
+@pytest.fixture(scope="module")
+def another(suite: str, deb: str) -> Iterator[Host]:
+    """A host that is not to be used again."""
+    with Host(suite) as booted:
+        booted.install(deb)
+        yield booted
+
+
+def test_removed_and_powered_off(another: Host, deb: str) -> None:
+    """Removal of the package ends what is locked; a host that powers off does not wait for it."""
+    person = another.add_user("leaving", password=SECRET)
+    with locked(another, person) as (terminal, found):
+        another.apt("remove", "idle-reaper")
+        assert terminal.closed(60)
+        found.wait("gone", f"! test -e {found.scope}")
+    another.install(deb)
+    person = another.add_user("staying", password=SECRET)
+    with locked(another, person, lambda terminal: terminal.command("trap '' HUP TERM")) as (terminal, _):
+        end = os.pidfd_open(another.leader)
+        try:
+            another.run(["systemctl", "poweroff", "--no-block"])
+            assert select.select([end], [], [], 60)[0]
+        finally:
+            os.close(end)
+        assert terminal.closed(60)

@@ -28,6 +28,7 @@ class FakeLocks:
         self.lock_states: dict[str, LockState] = {}
         self.hints: dict[str, bool | None] = {}
         self.running = {KEEPER}
+        self.frozen: set[SessionKey] = set()
 
     # What a test does to it.
 
@@ -46,6 +47,9 @@ class FakeLocks:
 
     def read_locked_hint(self, session: Session) -> bool | None:
         return self.hints.get(session.session_id)
+
+    def is_frozen(self, session: Session) -> bool:
+        return session.key in self.frozen
 
     def is_running(self, process: ProcessId) -> bool:
         return process in self.running

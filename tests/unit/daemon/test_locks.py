@@ -301,6 +301,16 @@ def test_a_lock_that_is_never_established_is_given_up(bench, login, stage):
     ]
 
 
+def test_a_session_whose_lock_nobody_knows_of_any_more_ends(bench, login):
+    """Its files are gone, and its processes are frozen: nobody could give anything back."""
+    lock(bench, login)
+    bench.host.frozen.add(login.session.key)
+    bench.host.lock_states.clear()
+    bench.run(40)
+    assert signalled(login)
+    assert bench.told(word="ending")[0].fields["why"] == "what was known of its lock is lost"
+
+
 # Restarts and policies.
 
 
