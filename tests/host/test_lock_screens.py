@@ -147,8 +147,8 @@ def test_top(sitting: Desk, keeper: str) -> None:
 def test_tmux(sitting: Desk, keeper: str) -> None:
     """Its server is not attached: what runs in another window goes on."""
     ticks = f"/tmp/{keeper}.ticks"
-    sitting.run(f"tmux new-session -s one \\; new-window 'python3 /opt/tick {ticks}'")
-    sitting.wait(lambda shown: "1:python3*" in shown)
+    sitting.run(f"tmux new-session -s one \\; new-window -n ticks 'python3 /opt/tick {ticks}'")
+    sitting.wait(lambda shown: "1:ticks*" in shown)
     sitting.keys("C-b", "0")
     sitting.wait(lambda shown: "0:bash*" in shown)
     sitting.keys("-l", "echo half of i")
