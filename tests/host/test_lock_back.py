@@ -190,6 +190,23 @@ def test_a_scope_of_the_persons_own(host: Host, keeper: str) -> None:
         terminal.expect(r"\nhalfway\r\n")
 
 
+def test_a_scope_that_has_ended_meanwhile(host: Host, keeper: str) -> None:
+    """What was alone in its scope goes on in that of the session."""
+    with log_in(host, keeper) as terminal:
+        run(terminal, host, keeper, "systemd-run --user --scope --quiet cat", "cat")
+        terminal.send("half")
+        terminal.expect("half")
+        stay = Stay(host, keeper)
+        (cat,) = [name for name in stay.before["processes"] if name.endswith(" cat")]
+        assert "/user@" in stay.before["processes"][cat][0]
+        stay.before["processes"][cat][0] = stay.scope[len("/sys/fs/cgroup") :]
+        cursor = stay.lock()
+        prove(terminal)
+        stay.is_back(cursor)
+        terminal.send("way\n")
+        terminal.expect(r"\nhalfway\r\n")
+
+
 def test_the_prompt_in_another_size(host: Host, keeper: str) -> None:
     """What is resized while it is locked has the new size after."""
     with log_in(host, keeper) as terminal:

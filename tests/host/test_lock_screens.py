@@ -145,7 +145,7 @@ def test_top(sitting: Desk, keeper: str) -> None:
 
 
 def test_tmux(sitting: Desk, keeper: str) -> None:
-    """Its server is not attached: what runs in another window goes on."""
+    """Its server holds the terminal, and stands still with it; what runs in another window goes on."""
     ticks = f"/tmp/{keeper}.ticks"
     sitting.run(f"tmux new-session -s one \\; new-window -n ticks 'python3 /opt/tick {ticks}'")
     sitting.wait(lambda shown: "1:ticks*" in shown)
