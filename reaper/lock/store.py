@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import Any
 
@@ -50,9 +51,25 @@ class Store:
             os.rmdir(directory)
 
     def write_state(self, state: LockState, **more: Any) -> None:
-        """Replaces the state, whole or not at all. Raises OSError where it cannot."""
+        """Replaces the state, whole or not at all; where there is no room for two, in its place.
+
+        Raises OSError where it cannot.
+        """
         path = f"{self._directory}/{self._name}/state"
-        fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(locking.encode_state(state, **more))
+        data = locking.encode_state(state, **more).encode()
+        try:
+            _write(f"{path}.new", data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            os.unlink(f"{path}.new")
+            _write(path, data, os.O_WRONLY)
+            return
         os.rename(f"{path}.new", path)
+
+
+def _write(path: str, data: bytes, flags: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC) -> None:
+    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.truncate()
