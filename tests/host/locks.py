@@ -1,0 +1,111 @@
+"""Locked sessions for a test, and what their person does at the prompt."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator
+
+from .lab import Host, SshClient
+from .limits import log_in, wait_event
+
+SECRET = "correct horse"
+WRONG = "battery staple"
+LOCKED = r"This session on \S+ is locked"
+LOCKS = "/run/reaper/locks"
+
+
+def session_of(host: Host, person: str, terminal: SshClient) -> str:
+    """The name of the session on a terminal, which the daemon knows by now."""
+    name = terminal.command("echo $XDG_SESSION_ID")
+    wait_event(host, person, "opened", REAPER_SESSION=name)
+    return name
+
+
+class Lock:
+    """A locked session."""
+
+    def __init__(self, host: Host, person: str, name: str, pts: str) -> None:
+        self.host, self.person, self.name, self.pts = host, person, name, pts
+        self.unit = f"reaper-lock@{name}.service"
+        uid = host.output(["id", "-u", person])
+        self.scope = f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{name}.scope"
+        self.group = f"{self.scope}/reaper-lock"
+
+    def stage(self) -> str:
+        """What its state says."""
+        words = ["python3", "-c", f"import json; print(json.load(open('{LOCKS}/{self.name}/state'))['stage'])"]
+        return self.host.run(words, check=False).stdout.strip()
+
+    def keeper(self) -> int:
+        """The pid of reaper-lock; 0 where there is none."""
+        return int(self.host.output(["systemctl", "show", "--property=MainPID", "--value", self.unit]))
+
+    def wait(self, what: str, is_so: str, timeout: float = 30.0) -> None:
+        """Waits until a command of the host's succeeds."""
+        words = ["timeout", str(timeout), "sh", "-c", f"until {is_so}; do sleep 0.1; done"]
+        done = self.host.run(words, check=False, timeout=timeout + 20)
+        assert done.returncode == 0, f"{what}: not so within {timeout:g} s\n{self.describe()}"
+
+    def describe(self) -> str:
+        """What an engineer wants to see of a test that failed."""
+        return self.host.shell(
+            f"systemctl status {self.unit}; cat {self.group}/cgroup.procs {self.group}/cgroup.events; "
+            f"ls -l /dev/{self.pts}; head -c 2000 {LOCKS}/{self.name}/state; loginctl list-sessions; journalctl -n 30",
+            check=False,
+        ).stdout
+
+    def wait_frozen(self) -> None:
+        """Waits until all in it are stopped, and its terminal is root's."""
+        is_root_only = f"test 600 = $(stat -c %a /dev/{self.pts})"
+        self.wait("frozen", f"grep -q 'frozen 1' {self.group}/cgroup.events && {is_root_only}")
+
+    def wait_gone(self) -> None:
+        """Waits until nothing is left of it, nor of the session."""
+        self.wait("gone", f"! test -e {self.scope} && ! test -e {LOCKS}/{self.name}")
+
+
+def lock(host: Host, person: str, terminal: SshClient, name: str = "") -> Lock:
+    """Has root lock a person's session at once; it is that on a terminal, which is asked unless its name is known."""
+    name = name or session_of(host, person, terminal)
+    host.run(["reaperctl", "lock", name])
+    terminal.expect(LOCKED)
+    terminal.expect(r"[Pp]assword: ")
+    wait_event(host, person, "locked")
+    read = f"import json; print(json.load(open('{LOCKS}/{name}/state'))['lines'][0]['before']['name'])"
+    return Lock(host, person, name, host.output(["python3", "-c", read]))
+
+
+@contextlib.contextmanager
+def locked(
+    host: Host, person: str, before: Callable[[SshClient], object] | None = None
+) -> Iterator[tuple[SshClient, Lock]]:
+    """A locked session of a person's, in which something was done before."""
+    with log_in(host, person) as terminal:
+        name = session_of(host, person, terminal)
+        if before is not None:
+            before(terminal)
+        yield terminal, lock(host, person, terminal, name)
+
+
+def fail(host: Host, terminal: SshClient, person: str, secret: str = WRONG) -> None:
+    """Types a wrong password at the prompt, and waits for the next one."""
+    cursor = host.cursor()
+    terminal.send(f"{secret}\n")
+    host.wait_journal(lambda _: True, after=cursor, REAPER_USER=person, REAPER_EVENT="unlock-failed")
+    terminal.expect("The last attempt failed")
+    terminal.expect(r"[Pp]assword: ")
+
+
+def unlock(host: Host, terminal: SshClient, person: str) -> None:
+    """Types the right one, and finds the shell."""
+    terminal.send(f"{SECRET}\n")
+    wait_event(host, person, "unlocked")
+    assert terminal.command("echo I am $((40 + 2))") == "I am 42"
+
+
+def as_person(host: Host, person: str, script: str) -> str:
+    """Has a person's other login do something; returns what that printed."""
+    with host.ssh(person, command=["sh", "-c", shlex.quote(script)]) as other:
+        assert other.wait(60.0) == 0, other.text
+        return other.text

@@ -1,0 +1,180 @@
+"""A lock in trouble: its keeper is killed, its files go, its host powers off. Nothing opens, nothing stays frozen."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+from collections.abc import Iterator
+
+import pytest
+
+from .lab import Host
+from .limits import log_in, quick, wait_event
+from .locks import LOCKED, LOCKS, SECRET, WRONG, fail, lock, locked, unlock
+
+
+@pytest.fixture(autouse=True, scope="module")
+def limits(host: Host) -> Iterator[None]:
+    """Looks at sessions every second."""
+    with quick(host):
+        yield
+
+
+@pytest.fixture
+def someone(host: Host, person: str) -> str:
+    """A person who has a password."""
+    host.run(["chpasswd"], input=f"{person}:{SECRET}\n")
+    return person
+
+
+def test_keeper_killed_by_root(host: Host, someone: str) -> None:
+    """Again and again: it is locked anew, failures count on, and at last everything is as it was."""
+    with log_in(host, someone) as terminal:
+        terminal.command("stty intr ^X; stty -ixon")
+        was = terminal.command("stty -g; stat -c '%U %G %a' $(tty)")
+        found = lock(host, someone, terminal)
+        fail(host, terminal, someone)
+        for _ in range(4):
+            keeper = found.keeper()
+            host.run(["kill", "-KILL", str(keeper)])
+            terminal.expect(LOCKED)
+            terminal.expect(r"After 4 more attempts that fail")
+            terminal.expect(r"[Pp]assword: ")
+            found.wait_frozen()
+        host.shell(f"pkill -KILL -P {found.keeper()}")
+        terminal.expect(LOCKED)
+        terminal.expect(r"[Pp]assword: ")
+        fail(host, terminal, someone)
+        unlock(host, terminal, someone)
+        assert terminal.command("stty -g; stat -c '%U %G %a' $(tty)") == was
+    whys = [e["REAPER_WHY"] for e in host.journal(REAPER_USER=someone, REAPER_EVENT="unlock-failed")]
+    assert [why[:14] for why in whys] == ["attempt 1 of 5", "attempt 2 of 5"]
+
+
+def test_disconnect(host: Host, someone: str) -> None:
+    """Who hangs up at the prompt ends the session, and nothing of it is left."""
+    with locked(host, someone, lambda terminal: terminal.command("sleep 300 & echo")) as (terminal, found):
+        terminal.send("half a pass")
+        terminal.hang_up()
+        found.wait_gone()
+    wait_event(host, someone, "closed")
+    host.run(["sh", "-c", f"! pgrep -u {someone} -x sleep"])
+    assert "session closed for user" in host.output(["journalctl", "-t", "sshd", "-t", "sshd-session", "-g", someone])
+
+
+def test_terminate_session(host: Host, someone: str) -> None:
+    """logind's own end of a session works as ever."""
+    with locked(host, someone) as (terminal, found):
+        host.run(["loginctl", "terminate-session", found.name])
+        assert terminal.closed(30)
+        found.wait_gone()
+
+
+def test_unit_stopped(host: Host, someone: str) -> None:
+    """Stopping the unit ends the session; its terminal is not given back before."""
+    with locked(host, someone) as (terminal, found):
+        host.run(["systemctl", "stop", found.unit])
+        assert terminal.closed(30)
+        found.wait_gone()
+
+
+def test_daemon_away(host: Host, someone: str) -> None:
+    """reaperd's end, its absence and its return open nothing, and what it missed it learns."""
+    with locked(host, someone) as (terminal, found):
+        host.run(["systemctl", "kill", "--signal=KILL", "reaper.service"])
+        host.run(["systemctl", "restart", "reaper.service"])
+        shown = host.output(["reaperctl", "list"])
+        assert re.search(rf"{someone}.*locked", shown), shown
+        host.run(["systemctl", "stop", "reaper.service"])
+        try:
+            found.wait_frozen()
+            fail(host, terminal, someone)
+            unlock(host, terminal, someone)
+        finally:
+            host.run(["systemctl", "start", "reaper.service"])
+        found.wait("noticed", f"! reaperctl list | grep {someone} | grep -q locked")
+        assert terminal.command("echo still here") == "still here"
+
+
+def test_directory_deleted(host: Host, someone: str) -> None:
+    """What root deletes is written anew."""
+    with locked(host, someone) as (terminal, _):
+        host.run(["rm", "-rf", LOCKS])
+        fail(host, terminal, someone)
+        unlock(host, terminal, someone)
+
+
+def test_directory_deleted_and_keeper_killed(host: Host, someone: str) -> None:
+    """Nobody knows any more what there was: the session ends, and does not stay frozen."""
+    with locked(host, someone) as (terminal, found):
+        host.shell(f"rm -rf {LOCKS}; kill -KILL {found.keeper()}")
+        assert terminal.closed(90)
+        found.wait_gone()
+
+
+def test_state_garbled(host: Host, someone: str) -> None:
+    """Nobody knows any more what there was: the session ends, and does not stay frozen."""
+    with locked(host, someone) as (terminal, found):
+        host.shell(f"kill -STOP {found.keeper()}; echo '{{' > {LOCKS}/{found.name}/state; kill -KILL {found.keeper()}")
+        assert terminal.closed(60)
+        found.wait_gone()
+
+
+def test_package_reinstalled(host: Host, someone: str) -> None:
+    """An upgrade opens nothing, and loses nothing."""
+    with locked(host, someone) as (terminal, found):
+        keeper = found.keeper()
+        deb = host.output(["sh", "-c", "ls /var/tmp/idle-reaper*.deb"])
+        host.apt("install", "--reinstall", deb)
+        found.wait_frozen()
+        assert found.keeper() == keeper
+        fail(host, terminal, someone)
+        host.run(["kill", "-KILL", str(keeper)])
+        terminal.expect(LOCKED)
+        terminal.expect(r"[Pp]assword: ")
+        unlock(host, terminal, someone)
+
+
+def test_full_disk(host: Host, someone: str) -> None:
+    """With no room for the state a lock holds, and can be opened."""
+    with locked(host, someone) as (terminal, found):
+        host.shell("dd if=/dev/zero of=/run/filler bs=64k; dd if=/dev/zero of=/run/filler2 bs=1", check=False)
+        try:  # the journal is there, too, and tells nothing
+            terminal.send(f"{WRONG}\n")
+            terminal.expect("The last attempt failed")
+            terminal.expect(r"[Pp]assword: ")
+            found.wait_frozen()
+            terminal.send(f"{SECRET}\n")
+            found.wait("given back", f"! test -e {found.group}")
+            found.wait("known", f"! test -e {LOCKS}/{found.name}")
+        finally:
+            host.run(["rm", "-f", "/run/filler", "/run/filler2"])
+        assert terminal.command("echo I am $((40 + 2))") == "I am 42"
+
+
+@pytest.fixture(scope="module")
+def another(suite: str, deb: str) -> Iterator[Host]:
+    """A host that is not to be used again."""
+    with Host(suite) as booted:
+        booted.install(deb)
+        yield booted
+
+
+def test_removed_and_powered_off(another: Host, deb: str) -> None:
+    """Removal of the package ends what is locked; a host that powers off does not wait for it."""
+    person = another.add_user("leaving", password=SECRET)
+    with locked(another, person) as (terminal, found):
+        another.apt("remove", "idle-reaper")
+        assert terminal.closed(60)
+        found.wait("gone", f"! test -e {found.scope}")
+    another.install(deb)
+    person = another.add_user("staying", password=SECRET)
+    with locked(another, person, lambda terminal: terminal.command("trap '' HUP TERM")) as (terminal, _):
+        end = os.pidfd_open(another.leader)
+        try:
+            another.run(["systemctl", "poweroff", "--no-block"])
+            assert select.select([end], [], [], 60)[0]
+        finally:
+            os.close(end)
+        assert terminal.closed(60)
