@@ -169,6 +169,14 @@ def test_removed_and_powered_off(another: Host, deb: str) -> None:
         assert terminal.closed(60)
         found.wait("gone", f"! test -e {found.scope}")
     another.install(deb)
+    person = another.add_user("unkept", password=SECRET)
+    with locked(another, person) as (terminal, found):
+        another.write("/usr/share/idle-reaper/reaper-lock", "#!/bin/false\n", 0o755)
+        another.run(["kill", "-KILL", str(found.keeper())])
+        another.apt("remove", "idle-reaper")
+        assert terminal.closed(60)
+        found.wait("gone", f"! test -e {found.scope}", 120)
+    another.install(deb)
     person = another.add_user("staying", password=SECRET)
     with locked(another, person, lambda terminal: terminal.command("trap '' HUP TERM")) as (terminal, _):
         end = os.pidfd_open(another.leader)
