@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reaper.decide.policy import Action, Policy
-from reaper.doctor.findings import Finding, warning
+from reaper.doctor.findings import Finding, note, warning
 
 
 @dataclass(frozen=True)
 class Locking:
-    """What was found: whether PAM has the service, and each user who could not unlock anything, with why."""
+    """What was found: whether PAM has the service, and each user who could not unlock anything, with why.
+
+    `allows_tracing`: a user's processes may trace any other of theirs (sysctl kernel.yama.ptrace_scope is 0, or none).
+    """
 
     has_service: bool = True
     unable: tuple[tuple[str, str], ...] = ()
+    allows_tracing: bool = False
 
 
 def rules_that_lock(policy: Policy | None) -> frozenset[str]:
@@ -38,6 +42,12 @@ def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
             "lock-service-missing",
             "The policy locks sessions, and PAM has no service reaper to unlock them by: they are ended instead.",
             "install the package idle-reaper anew, with its /etc/pam.d/reaper",
+        )
+    if locking.allows_tracing:
+        yield note(
+            "kernel-ptrace",
+            "Processes may trace any other of their user's: one in another login could read what is typed at a lock.",
+            "kernel.yama.ptrace_scope=1 in a file of /etc/sysctl.d, then sysctl --system",
         )
     users_by_reason: dict[str, list[str]] = {}
     for user, why in locking.unable:

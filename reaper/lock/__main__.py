@@ -1,7 +1,11 @@
-"""reaper-lock NAME: holds the lock of one session. Started by systemd, as reaper-lock@NAME.service; see reaper(7)."""
+"""reaper-lock NAME: holds the lock of one session. Started by systemd, as reaper-lock@NAME.service; see reaper(7).
+
+reaper-lock --died NAME: what systemd runs when it has ended, however that came.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,12 +16,14 @@ from reaper.errors import ReaperError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until the lock is over. Returns the exit status: 0, 1 for failure (and systemd starts it anew), 2 usage."""
-    names = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    has_died = words[:1] == ["--died"]
+    names = words[1:] if has_died else words
     if len(names) != 1 or not locking.is_name(names[0]):
-        print("usage: reaper-lock NAME (systemd starts it, where reaperd orders a lock)", file=sys.stderr)
+        print("usage: reaper-lock [--died] NAME (systemd starts it, where reaperd orders a lock)", file=sys.stderr)
         return 2
     try:
-        return _keep(names[0])
+        return _release(names[0]) if has_died else _keep(names[0])
     except ReaperError as error:
         print(f"reaper-lock: {error}", file=sys.stderr)
         return 1
@@ -34,6 +40,16 @@ def _keep(name: str) -> int:
 
     keeper = Keeper(Store(name), Host(), Journal())
     keeper.run()
+    return 0
+
+
+def _release(name: str) -> int:
+    """What a keeper stops for a moment goes on, should it have been killed in that moment."""
+    from reaper.lock.freezer import Freezer
+    from reaper.lock.store import Store
+
+    with contextlib.suppress(ReaperError):  # the lock is over, or the session
+        Freezer(Store(name).read_order().session.scope).release_user()
     return 0
 
 

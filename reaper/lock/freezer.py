@@ -59,7 +59,7 @@ class Freezer:
         if not os.path.exists(f"{self._mount}/cgroup.controllers"):
             hint = "boot with systemd.unified_cgroup_hierarchy=1"
             raise ReaperError("cannot-freeze", f"there is no cgroup v2 at {self._mount}", hint)
-        self._release()
+        self.release_user()
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self._mount + self._path, 0o755)
@@ -135,7 +135,7 @@ class Freezer:
             self._wait(group, _STILL_SEC)
             yield
         finally:
-            self._release()
+            self.release_user()
 
     def let_go(self, process: ProcessId, origin: str) -> None:
         """Moves one member to where it came from, where it goes on; to the scope where that is gone."""
@@ -168,8 +168,8 @@ class Freezer:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
 
-    def _release(self) -> None:
-        """Ends still(), also one that was interrupted."""
+    def release_user(self) -> None:
+        """Ends still(), also one that was interrupted: the user could not even log in."""
         path = self._mount + self._scope.rpartition("/")[0]
         try:
             os.getxattr(path, _MARK)

@@ -82,6 +82,7 @@ class Keeper:
         signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # systemd would take it for a clean end, and start no other
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._is_stopped = True

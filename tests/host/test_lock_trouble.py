@@ -186,3 +186,30 @@ def test_removed_and_powered_off(another: Host, deb: str) -> None:
         finally:
             os.close(end)
         assert terminal.closed(60)
+
+
+def test_keeper_killed_at_its_last_look(host: Host, someone: str) -> None:
+    """All that is the user's stands still then: who was killed in that moment must not keep them from logging in."""
+    with log_in(host, someone) as terminal:
+        found = lock(host, someone, terminal)
+        group = found.scope.rpartition("/")[0]
+        interrupted = f"import os; os.setxattr('{group}', 'trusted.reaper.still', b'1')"
+        host.run(["python3", "-c", interrupted])
+        host.shell(f"echo 1 > {group}/cgroup.freeze; systemctl kill --signal=KILL --kill-who=main {found.unit}")
+        found.wait("thawed", f"test 0 = $(cat {group}/cgroup.freeze)")
+        with log_in(host, someone) as another:
+            assert another.command("echo here") == "here"
+        terminal.expect(LOCKED)
+        terminal.expect(r"[Pp]assword: ")
+        unlock(host, terminal, someone)
+
+
+def test_what_systemd_runs_after_a_keeper(host: Host, someone: str) -> None:
+    """Also where no other keeper follows."""
+    with log_in(host, someone) as terminal:
+        found = lock(host, someone, terminal)
+        group = found.scope.rpartition("/")[0]
+        host.run(["python3", "-c", f"import os; os.setxattr('{group}', 'trusted.reaper.still', b'1')"])
+        host.shell(f"echo 1 > {group}/cgroup.freeze; /usr/share/idle-reaper/reaper-lock --died {found.name}")
+        assert host.output(["cat", f"{group}/cgroup.freeze"]) == "0"
+        unlock(host, terminal, someone)

@@ -19,7 +19,8 @@ def look(host: Host, logins: Iterable[Login], policy: Policy | None) -> tuple[Lo
     has_service = not rules or pamstack.find(locks.SERVICE, host.read) is not None
     if not has_service:
         return Locking(has_service=False), True
+    allows_tracing = bool(rules) and (host.read("/proc/sys/kernel/yama/ptrace_scope") or "0").strip() == "0"
     if not host.is_root:
-        return Locking(), not users
+        return Locking(allows_tracing=allows_tracing), not users
     found = ((user, locks.user_obstacle(user, host.root)) for user in users)
-    return Locking(unable=tuple((user, why) for user, why in found if why)), True
+    return Locking(unable=tuple((user, why) for user, why in found if why), allows_tracing=allows_tracing), True

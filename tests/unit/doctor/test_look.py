@@ -314,6 +314,7 @@ def test_commands_of_the_system() -> None:
 def locking(fake: FakeHost) -> FakeHost:
     """A host whose rule locks, with four people on it, of whom ann alone has a password; carl is on a desktop."""
     fake.write("/etc/reaper/reaper.yaml", "rules: [{name: desks, match: {user: [ann, bob, carl]}, action: lock}]\n")
+    fake.write("/proc/sys/kernel/yama/ptrace_scope", "1\n")
     fake.write("/etc/pam.d/reaper", "auth required pam_unix.so\n")
     fake.write("/etc/shadow", "ann:$y$j9T$a$b:1:0:9:7:::\nbob:!:1::::::\ncarl:!:1::::::\ndave:!:1::::::\n")
     rows = [("ann", "ssh", "desks"), ("bob", "ssh", "desks"), ("bob", "console", "desks")]
@@ -328,6 +329,16 @@ def test_who_is_logged_in_and_could_not_unlock(locking: FakeHost) -> None:
     assert found(locking) == [("warning", "user-unlockable")]
     facts = look(locking.host(), "1")
     assert [user for user, _ in facts.locking.unable] == ["bob"]
+
+
+@pytest.mark.parametrize("scope", ["0\n", None])
+def test_who_may_trace_whom(locking: FakeHost, scope: str | None) -> None:
+    """Without Yama anybody may, as with its 0."""
+    if scope is None:
+        (locking.directory / "proc/sys/kernel/yama/ptrace_scope").unlink()
+    else:
+        locking.write("/proc/sys/kernel/yama/ptrace_scope", scope)
+    assert ("note", "kernel-ptrace") in found(locking)
 
 
 def test_nobody_is_asked_about_where_nothing_locks(locking: FakeHost) -> None:
