@@ -57,18 +57,22 @@ def test_desktop(host: Host, person: str) -> None:
 
 
 def test_lock(host: Host, person: str) -> None:
-    """Whoever draws the screen hears from logind that it is to be locked."""
+    """Whoever draws the screen hears from logind that it is to be locked, and tells when it is and when no more."""
     heard, unit = f"/run/heard-{person}", f"listen-{person}"
-    match = f"--match=type='signal',interface='{LOGIN1}.Session',member='Lock'"
+    match = "--match=type='signal',path_namespace='/org/freedesktop/login1/session'"
     listen = ["systemd-run", "--quiet", f"--unit={unit}", f"--property=StandardOutput=file:{heard}"]
     with rule(host, person, idle="1h"), desktop(host, person) as session:
-        host.run([*listen, "busctl", match, "monitor"])
-        for _ in range(30):  # it is not told when busctl has begun to listen
-            told = host.run(["reaperctl", "lock", session]).stdout
-            assert told == "its desktop was asked to lock it\n"
-            if host.run(["grep", "-q", path_of(session), heard], check=False).returncode == 0:
-                break
-            host.run(["sleep", "1"])
-        assert "Member=Lock" in host.output(["cat", heard])
+        host.run([*listen, "stdbuf", "-oL", "busctl", match, "monitor"])
+        hint = f"busctl call {LOGIN1} {path_of(session)} {LOGIN1}.Session"
+        # It is not told when busctl has begun to listen.
+        host.shell(
+            f"timeout 30 sh -c 'until grep -q PropertiesChanged {heard}; do {hint} SetIdleHint b 1;"
+            f" {hint} SetIdleHint b 0; sleep 0.2; done'"
+        )
+        assert host.run(["reaperctl", "lock", session]).stdout == "it is being locked\n"
+        host.shell(f"timeout 30 sh -c 'until grep -q Member=Lock {heard}; do sleep 0.2; done'")
+        host.shell(f"{hint} SetLockedHint b 1; sleep 3; {hint} SetLockedHint b 0")
+        wait_event(host, person, "unlocked")
+        assert [event for event in events(host, person) if event != "resumed"] == ["opened", "locked", "unlocked"]
     host.run(["systemctl", "stop", f"{unit}.service"], check=False)
     host.run(["rm", "-f", heard])
