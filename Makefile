@@ -34,8 +34,8 @@ VENV := $(REAPER_TEST_CACHE)/venv-$(VENV_KEY)
 LAB := $(PYTHON) -m tests.host.lab
 IN_VENV := PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/python -m
 PYTEST := $(IN_VENV) pytest
-# The tests of a host mostly wait: those of one suite after the other, the suites side by side.
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+# The tests of a host mostly wait: those of one file and one suite after the other, four of them side by side.
+SIDE_BY_SIDE := -n 4 --dist loadgroup
 ARGS ?=
 
 export REAPER_TEST_CACHE

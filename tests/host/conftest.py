@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and item.module.__name__.startswith(here):
             item.add_marker(pytest.mark.host)
             if hasattr(item, "callspec") and "suite" in item.callspec.params:
-                item.add_marker(pytest.mark.xdist_group(item.callspec.params["suite"]))  # one host, one process
+                group = f"{item.module.__name__} {item.callspec.params['suite']}"
+                item.add_marker(pytest.mark.xdist_group(group))  # on one host, in one process
 
 
 @pytest.fixture(scope="session")
@@ -38,11 +40,24 @@ def deb(suite: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def host(suite: str, deb: str) -> Iterator[Host]:
+def hosts() -> Iterator[dict[str, Host]]:
+    """The hosts that this process has booted, by their suites."""
+    booted: dict[str, Host] = {}
+    yield booted
+    for host in booted.values():
+        host.power_off()
+
+
+@pytest.fixture(scope="session")
+def host(suite: str, deb: str, hosts: dict[str, Host]) -> Host:
     """A host of the suite with the package installed; booted once, shared by the tests, so leave it as it was found."""
-    with Host(suite, packages=("mosh", "nano")) as booted:
-        booted.install(deb)
-        yield booted
+    if suite not in hosts:
+        with contextlib.ExitStack() as undo:
+            booted = undo.enter_context(Host(suite, packages=("mosh", "nano")))
+            booted.install(deb)
+            undo.pop_all()  # it stays
+        hosts[suite] = booted
+    return hosts[suite]
 
 
 NUMBERS = itertools.count(1)  # no two people of a run share a name: the journal keeps what the first one did
