@@ -67,11 +67,6 @@ class Keys:
         self._where = _In.TEXT
 
     @property
-    def is_unsettled(self) -> bool:
-        """Whether a sequence has begun that has not ended."""
-        return self._where is not _In.TEXT
-
-    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to send, nor anything too long to be sent."""
         return self._length == 0 and not self.is_too_long
