@@ -237,7 +237,7 @@ class Host:
 
     def lock_obstacle(self, session: Session, names: Collection[str]) -> str:
         """Why a session that has these terminals cannot be locked; "" where it can."""
-        return locks.obstacle(session, names)
+        return locks.obstacle(session, names, self.terminal_servers)
 
     def read_lock(self, session: Session) -> LockState | None:
         """What has become of the lock of a session; None where nothing is told yet, or nothing that can be read."""

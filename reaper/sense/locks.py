@@ -13,11 +13,12 @@ import stat
 from collections.abc import Collection
 from typing import NamedTuple
 
+from reaper import procfs
 from reaper.decide import locking, pamstack
 from reaper.decide.locking import LockOrder, LockState
 from reaper.decide.model import NS_PER_SEC, Session
 from reaper.decide.policy import Origin
-from reaper.sense import processes
+from reaper.sense import connections, processes, terminals
 from reaper.sense.clock import read_clock
 
 DIRECTORY = "/run/reaper/locks"
@@ -72,24 +73,31 @@ def is_frozen(scope: str) -> bool:
     return bool(scope) and os.path.isdir(f"{processes.CGROUP}{scope}/{GROUP}")
 
 
-def obstacle(session: Session, terminals: Collection[str], root: str = "/") -> str:
+def obstacle(session: Session, names: Collection[str], servers: Collection[str] = (), root: str = "/") -> str:
     """Why a session that has these terminals cannot be locked, in words that follow "cannot be locked: "; "" if it can.
 
-    A graphical session is locked by its own desktop, and that asks in its own way: all it takes is logind.
+    `servers` are the programs of a user's own that serve terminals, by name. A graphical session is locked by its own
+    desktop, and that asks in its own way: all it takes is logind.
     """
     if session.origin is Origin.GRAPHICAL:
         return "" if session.session_id else "logind knows nothing of it"
-    return _session_obstacle(session, terminals) or host_obstacle(root) or user_obstacle(session.user, root)
+    return _session_obstacle(session, names, servers) or host_obstacle(root) or user_obstacle(session.user, root)
 
 
-def _session_obstacle(session: Session, terminals: Collection[str]) -> str:
+def _session_obstacle(session: Session, names: Collection[str], servers: Collection[str]) -> str:
     if not os.path.exists(f"{processes.CGROUP}/cgroup.controllers"):
         return "the control groups of this host are not v2, so nothing can be frozen"
     if not session.scope or not locking.is_name(session.name):
         return "it has no control group of its own, as logind does not know it"
     if not os.path.exists(f"{processes.CGROUP}{session.scope}/cgroup.freeze"):
         return "its control group cannot be frozen"
-    return "" if terminals else "it has no terminal"
+    if not names:
+        return "it has no terminal"
+    for process in connections.remains(session.scope, session.key.pid, session.uid, servers) if servers else ():
+        if not terminals.held_ptys(process.pid).isdisjoint(names):
+            program = os.path.basename(procfs.read_program(process.pid) or "a program")
+            return f"what is typed in it goes through {program}, which its user could look into"
+    return ""
 
 
 def host_obstacle(root: str = "/") -> str:

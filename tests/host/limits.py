@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from .lab import SshClient
+from .lab import Host, SshClient, Terminal
 from .lab.guest import Guest, JournalEntry
 
 IDLE, WARN, GRACE = 16, 8, 2
@@ -77,3 +78,16 @@ def log_in(host: Guest, person: str, **more: Any) -> SshClient:
     terminal = host.ssh(person, **more)
     terminal.prompt()
     return terminal
+
+
+@contextlib.contextmanager
+def log_in_by_mosh(host: Host, person: str) -> Iterator[Terminal]:
+    """A window of mosh's, after the connection that began it is over."""
+    with host.ssh(person, options=["-tt"], command=["LC_ALL=C.UTF-8 mosh-server new -i 127.0.0.1"]) as starter:
+        starter.expect("MOSH CONNECT", 20)
+        assert starter.closed(20)
+    found = re.search(r"MOSH CONNECT (\d+) (\S+)", starter.text)
+    assert found
+    client = ["env", "LC_ALL=C.UTF-8", f"MOSH_KEY={found[2]}", "mosh-client", "127.0.0.1", found[1]]
+    with host.terminal(client) as window:
+        yield window

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 
 import pytest
 
 from .lab import ExpectError, Host
-from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, quick, rule, wait_event
+from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, log_in_by_mosh, quick, rule, wait_event
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -49,17 +48,10 @@ def test_keys_without_a_line(host: Host, person: str) -> None:
 
 def test_mosh(host: Host, person: str) -> None:
     """The connection that began it is gone; the session goes on for as long as somebody types, and is warned."""
-    with rule(host, person):
-        with host.ssh(person, options=["-tt"], command=["LC_ALL=C.UTF-8 mosh-server new -i 127.0.0.1"]) as starter:
-            starter.expect("MOSH CONNECT", 20)
-            assert starter.closed(20)
-        found = re.search(r"MOSH CONNECT (\d+) (\S+)", starter.text)
-        assert found
-        client = ["env", "LC_ALL=C.UTF-8", f"MOSH_KEY={found[2]}", "mosh-client", "127.0.0.1", found[1]]
-        with host.terminal(client) as window:
-            window.expect(WARNING.replace(" ", r"\s+"), ENDED)
-            window.send("x")
-            window.expect("Thank you", 15)
-            wait_event(host, person, "terminated", ENDED + IDLE)
-            assert host.run(["pgrep", "-u", person, "mosh-server"], check=False).returncode == 1
+    with rule(host, person), log_in_by_mosh(host, person) as window:
+        window.expect(WARNING.replace(" ", r"\s+"), ENDED)
+        window.send("x")
+        window.expect("Thank you", 15)
+        wait_event(host, person, "terminated", ENDED + IDLE)
+        assert host.run(["pgrep", "-u", person, "mosh-server"], check=False).returncode == 1
     assert events(host, person)[-2:] == ["ending", "terminated"]

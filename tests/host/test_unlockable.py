@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .lab import Host
-from .limits import ENDED, FAREWELL, WARNING, events, log_in, quick, rule, wait_event
+from .limits import ENDED, FAREWELL, WARNING, events, log_in, log_in_by_mosh, quick, rule, wait_event
 
 WHY = "its user has no password here (logs in by key alone, or the password is locked)"
 
@@ -58,3 +58,17 @@ def test_a_password_is_enough(host: Host, person: str) -> None:
         assert about_users(host) == []
         host.run(["chage", "--expiredate", "1", person])
         assert explained(host, name)["unlockable"] == "the account of its user has expired"
+
+
+def test_what_goes_through_a_program_of_its_user(host: Host, person: str) -> None:
+    """mosh's server has what is typed before anybody else: no lock could keep that from the user's own processes."""
+    host.shell(f"echo {person}:toor-for-now | chpasswd")
+    why = "what is typed in it goes through mosh-server, which its user could look into"
+    with rule(host, person, action="lock"), log_in_by_mosh(host, person) as window:
+        window.expect(WARNING.replace(" ", r"\s+"), ENDED)
+        name = wait_event(host, person, "warned")["REAPER_SESSION"]
+        assert explained(host, name)["unlockable"] == why
+        refused = host.run(["reaperctl", "lock", name], check=False)
+        assert (refused.returncode, why in refused.stderr) == (1, True)
+        wait_event(host, person, "terminated", ENDED)
+    assert "locked" not in events(host, person)

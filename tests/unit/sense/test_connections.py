@@ -215,6 +215,10 @@ def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path):
     assert host.is_alive(session)
     assert host.terminal_names(session) == {"pts/7"}
     assert host.targets(session, []).connection == (server,)
+    tree.write_scope("", "cgroup.controllers", "")
+    tree.write_scope(scope, "cgroup.freeze", "0")
+    why = "what is typed in it goes through mosh-server, which its user could look into"
+    assert host.lock_obstacle(session, ["pts/7"]) == why
 
 
 def test_a_terminal_server_beside_the_connections_own_terminal(tree, tmp_path):
@@ -228,3 +232,6 @@ def test_a_terminal_server_beside_the_connections_own_terminal(tree, tmp_path):
         (tree.directory / f"proc/{pid}/fdinfo").mkdir()
         (tree.directory / f"proc/{pid}/fdinfo/3").write_text(f"tty-index:\t{number}\n")
     assert host.terminal_names(session) == {"pts/1"}
+    tree.write_scope("", "cgroup.controllers", "")
+    tree.write_scope(scope, "cgroup.freeze", "0")
+    assert "mosh" not in host.lock_obstacle(session, ["pts/1"])

@@ -66,7 +66,7 @@ class LockableHost:
 
     def obstacle(self, *terminals: str) -> str:
         """Why her session cannot be locked."""
-        return locks.obstacle(self.session, terminals or ("pts/1",), str(self.directory))
+        return locks.obstacle(self.session, terminals or ("pts/1",), root=str(self.directory))
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_service_of_the_distribution(host):
 
 
 def test_a_session_without_a_terminal(host):
-    assert locks.obstacle(host.session, (), str(host.directory)) == "it has no terminal"
+    assert locks.obstacle(host.session, (), root=str(host.directory)) == "it has no terminal"
 
 
 @pytest.mark.parametrize("changed", [{"scope": ""}, {"session_id": "../3"}])
@@ -115,7 +115,7 @@ def test_a_desktop_locks_itself(host, session_id, why):
     """Whatever there is of passwords here."""
     host.shadow("!")
     host.session = make_session(100, session_id=session_id, origin=Origin.GRAPHICAL, scope="")
-    assert locks.obstacle(host.session, (), str(host.directory)) == why
+    assert locks.obstacle(host.session, (), root=str(host.directory)) == why
 
 
 @pytest.mark.parametrize(
