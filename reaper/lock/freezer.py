@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import select
@@ -32,7 +33,7 @@ from collections.abc import Iterator, Mapping
 from reaper import procfs
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
-from reaper.sense.locks import GROUP
+from reaper.sense.locks import DIRECTORY, GROUP
 from reaper.sense.processes import CGROUP, start_ticks
 
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
@@ -43,10 +44,13 @@ _STILL_SEC = 2.0
 
 
 class Freezer:
-    """The group of one session's frozen processes; `scope` is that of the session, below the cgroup mount."""
+    """The group of one session's frozen processes; `scope` is that of the session, below the cgroup mount.
 
-    def __init__(self, scope: str, mount: str = CGROUP) -> None:
-        self._scope, self._mount = scope, mount
+    `directory` is one of root's alone, that all keepers share.
+    """
+
+    def __init__(self, scope: str, mount: str = CGROUP, directory: str = DIRECTORY) -> None:
+        self._scope, self._mount, self._directory = scope, mount, directory
         self._path = f"{scope}/{GROUP}"
 
     def make(self) -> None:
@@ -107,13 +111,16 @@ class Freezer:
         found = ((pid, start_ticks(pid)) for pid in self._pids())
         return [ProcessId(pid, ticks) for pid, ticks in found if ticks is not None]
 
-    def is_frozen(self) -> bool:
-        """Whether all members have stopped; so has an empty group. One that waits for a disk stops when it is done."""
-        return self.wait(0)
-
     def wait(self, seconds: float) -> bool:
-        """Waits until all members have stopped; False where some have not by then."""
+        """Waits until all members have stopped; False where some have not by then. So has an empty group."""
         return self._wait(self._path, seconds)
+
+    def is_late(self) -> bool:
+        """Whether a member runs, or would if the machine were less busy. One that waits for a disk does not, and will
+        stop before it does anything else."""
+        return any(
+            stat is not None and stat.state == "R" for stat in map(procfs.read_stat, self._read("cgroup.threads"))
+        )
 
     @contextlib.contextmanager
     def still(self) -> Iterator[None]:
@@ -124,18 +131,19 @@ class Freezer:
         """
         group = self._scope.rpartition("/")[0]
         path = self._mount + group
-        with open(f"{path}/cgroup.freeze", encoding="ascii") as file:
-            is_frozen = file.read().strip() == "1"
-        if is_frozen:  # by an administrator, who will thaw it
-            yield
-            return
-        os.setxattr(path, _MARK, b"1")
-        try:
-            _write(f"{path}/cgroup.freeze", "1")
-            self._wait(group, _STILL_SEC)
-            yield
-        finally:
-            self.release_user()
+        with self._alone():
+            with open(f"{path}/cgroup.freeze", encoding="ascii") as file:
+                is_frozen = file.read().strip() == "1"
+            if is_frozen:  # by an administrator, who will thaw it
+                yield
+                return
+            os.setxattr(path, _MARK, b"1")
+            try:
+                _write(f"{path}/cgroup.freeze", "1")
+                self._wait(group, _STILL_SEC)
+                yield
+            finally:
+                self._release()
 
     def let_go(self, process: ProcessId, origin: str) -> None:
         """Moves one member to where it came from, where it goes on; to the scope where that is gone."""
@@ -169,7 +177,11 @@ class Freezer:
                 raise
 
     def release_user(self) -> None:
-        """Ends still(), also one that was interrupted: the user could not even log in."""
+        """Ends a still() that was interrupted: the user could not even log in. Waits for one that is under way."""
+        with self._alone():
+            self._release()
+
+    def _release(self) -> None:
         path = self._mount + self._scope.rpartition("/")[0]
         try:
             os.getxattr(path, _MARK)
@@ -177,6 +189,17 @@ class Freezer:
             return
         _write(f"{path}/cgroup.freeze", "0")
         os.removexattr(path, _MARK)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other keeper has users stand still, or go on. The lock is on what root alone can open."""
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
 
     def _wait(self, group: str, seconds: float) -> bool:
         """The kernel tells of a change of cgroup.events by POLLPRI."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, Callable
 
 from reaper.decide.model import ProcessId, Session
@@ -14,10 +11,11 @@ from reaper.lock import rings
 from reaper.lock.freezer import Freezer
 from reaper.lock.holders import holders
 from reaper.sense.host import Host
-from reaper.sense.locks import DIRECTORY
 
 # How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
 STOP_SEC = 2
+# And what would, but that this machine is busy with something else.
+LATE_SEC = 10
 # Holders are looked for in all of /proc, which takes longer the more processes there are: no more than a fiftieth of
 # the time, and not less often than every ten seconds.
 SEARCH_SHARE = 50
@@ -64,25 +62,17 @@ class Stopped:
         for _ in range(_ROUNDS):
             if not self._add_holders(names):
                 break
-        with self._alone(), self._freezer.still():
+        with self._freezer.still():
             self._add_holders(names, may_wait=True)
         self._pace(began_usec)
         self._make_sure()
 
-    @staticmethod
-    @contextlib.contextmanager
-    def _alone() -> Iterator[None]:
-        """While no other session's keeper does the same, which would have its user's processes go on too early."""
-        os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
-        fd = os.open(DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
-
     def _make_sure(self) -> None:
-        self._freezer.wait(STOP_SEC)
+        for seconds in (STOP_SEC, LATE_SEC):
+            if self._freezer.wait(seconds) or not self._freezer.is_late():
+                break
+        else:
+            raise ReaperError("cannot-freeze", "what is attached to its terminals does not stop")
         for process in self._freezer.members():
             if rings.is_busy(process.pid):
                 raise ReaperError("cannot-freeze", f"process {process.pid} waits for its io_uring, which does not stop")

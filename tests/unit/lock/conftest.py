@@ -26,7 +26,8 @@ class Cgroups:
         self.mount = str(tree.directory / "cgroup")
         self.scope = tree.scope("3")
         self.path = f"{self.scope}/reaper-lock"
-        self.freezer = Freezer(self.scope, self.mount)
+        self.directory = str(tree.directory / "locks")
+        self.freezer = Freezer(self.scope, self.mount, self.directory)
         self.refusals: dict[tuple[str, int], int] = {}
         self.marks: set[str] = set()
         with open(f"{self.mount}/cgroup.controllers", "w", encoding="ascii"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 import pytest
@@ -120,12 +121,12 @@ def test_a_group_that_does_not_become_empty_is_thawed(cgroups):
 def test_only_in_a_sessions_own_scope(cgroups, scope):
     os.makedirs(f"{cgroups.mount}/{scope}", exist_ok=True)
     with pytest.raises(ReaperError, match="no scope of its own"):
-        Freezer(scope, cgroups.mount).make()
+        Freezer(scope, cgroups.mount, cgroups.directory).make()
 
 
 def test_where_nothing_can_be_frozen(cgroups):
     with pytest.raises(ReaperError, match=r"no cgroup in /user\.slice"):
-        Freezer("/user.slice/user-1000.slice/session-4.scope", cgroups.mount).make()
+        Freezer("/user.slice/user-1000.slice/session-4.scope", cgroups.mount, cgroups.directory).make()
     os.unlink(f"{cgroups.mount}/cgroup.controllers")
     with pytest.raises(ReaperError, match="no cgroup v2"):
         cgroups.freezer.make()
@@ -146,10 +147,21 @@ def test_an_old_kernel_has_no_freezer(cgroups, monkeypatch):
     ("events", "is_frozen"), [("populated 1\nfrozen 1\n", True), ("populated 1\nfrozen 0\n", False)]
 )
 def test_when_all_have_stopped(cgroups, events, is_frozen):
-    assert not cgroups.freezer.is_frozen(), "there is no group"
+    assert not cgroups.freezer.wait(0), "there is no group"
     cgroups.make()
     cgroups.tree.write_scope(cgroups.path, "cgroup.events", events)
-    assert cgroups.freezer.is_frozen() is is_frozen
+    assert cgroups.freezer.wait(0) is is_frozen
+
+
+@pytest.mark.parametrize(("state", "is_late"), [("R", True), ("D", False), ("S", False), ("Z", False)])
+def test_who_has_not_stopped_yet(cgroups, state, is_late):
+    assert not cgroups.freezer.is_late(), "there is no group"
+    cgroups.make()
+    cgroups.add(10, ELSEWHERE)
+    cgroups.tree.write_scope(cgroups.path, "cgroup.threads", "10\n11\n")
+    stat = cgroups.tree.directory / "proc/10/stat"
+    stat.write_text(stat.read_text().replace(") S ", f") {state} "))
+    assert cgroups.freezer.is_late() is is_late
 
 
 SLICE = "/user.slice/user-1000.slice"
@@ -189,3 +201,14 @@ def test_a_moment_that_was_cut_short_ends_when_the_lock_is_made_again(cgroups, u
     with cgroups.freezer.still():
         assert users() == "1"
     assert users() == "1"
+
+
+def test_no_other_lock_of_the_users_cuts_it_short(cgroups, users, monkeypatch):
+    flock = fcntl.flock
+    other = Freezer(f"{SLICE}/session-4.scope", cgroups.mount, cgroups.directory)
+    with cgroups.freezer.still():
+        monkeypatch.setattr(freezer.fcntl, "flock", lambda fd, how: flock(fd, how | fcntl.LOCK_NB))
+        for meddle in (other.make, other.release_user):
+            with pytest.raises(BlockingIOError):
+                meddle()
+        assert users() == "1"
