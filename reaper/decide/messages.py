@@ -18,10 +18,9 @@ from reaper.decide.tracking import Tracked
 
 _BELL = "\a"
 _STAY = {Reason.IDLE: "Press any key to stay.", Reason.MAX: "Save your work and log in again."}
-_LOCKS = parse_template("This session on {host} is idle and is locked in {left}. {stay}\n{hold}")
 _BUILT_IN = {
-    Reason.IDLE: parse_template("This session on {host} is idle and ends in {left}. {stay}\n{hold}"),
-    Reason.MAX: parse_template("This session on {host} ends in {left}: {reason}. {stay}\n{hold}"),
+    Reason.IDLE: parse_template("This session on {host} is idle and {what} in {left}. {stay}\n{hold}"),
+    Reason.MAX: parse_template("This session on {host} {what} in {left}: {reason}. {stay}\n{hold}"),
 }
 _ERASE = " \x1b[K"
 _SCREEN = re.compile(r"(pts/|tty)[0-9]+")
@@ -130,11 +129,11 @@ def warning(template: Template, reason: Reason, outlook: Outlook, *, locks: bool
         "user": outlook.user,
         "session": outlook.session,
         "stay": _STAY[reason],
+        "what": "is locked" if locks and is_idle else "ends",
         "hold": outlook.hold,
     }
     shown = {name: plain(value) for name, value in values.items()}
-    built_in = _LOCKS if locks and is_idle else _BUILT_IN[reason]
-    return _framed(_BELL, *(template if template.parts else built_in).fill(shown))
+    return _framed(_BELL, *(template if template.parts else _BUILT_IN[reason]).fill(shown))
 
 
 def deferral(reason: Reason, left_usec: int, limit_usec: int, host: str, program: str) -> str:

@@ -17,6 +17,7 @@ from reaper.decide.yamltree import shown
 from reaper.errors import ReaperError
 
 PLACEHOLDERS: Mapping[str, int] = {
+    "what": 16,
     "left": 48,
     "deadline": 32,
     "reason": 96,

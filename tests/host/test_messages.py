@@ -56,13 +56,13 @@ def test_each_stage_is_told_once_on_each_terminal(host: Host, person: str, tmp_p
 
 def test_own_words(host: Host, person: str) -> None:
     """A text over two lines, all of its placeholders filled in; the line of the hold goes where there is none."""
-    text = r"{user} on {host}, session {session}: {left}, {deadline}.\n{hold}\n{reason} of {limit}: {stay} {{}}"
+    text = r"{user} on {host}, session {session}: {left}, {deadline}.\n{hold}\n{reason} of {limit}, {what}: {stay} {{}}"
     with rule(host, person, message=f'"{text}"'), log_in(host, person) as terminal:
         opened = wait_event(host, person, "opened")
         terminal.expect(
             rf"reaper: {person} on {host.output(['uname', '-n'])}, session {opened['REAPER_SESSION']}: \d+s,"
             rf" \d\d:\d\d\. \x1b\[K\r+\n"
-            rf"reaper: idle for \d+s of {IDLE}s: Press any key to stay\. {{}} \x1b\[K\r+\n",
+            rf"reaper: idle for \d+s of {IDLE}s, ends: Press any key to stay\. {{}} \x1b\[K\r+\n",
             ENDED,
         )
         terminal.send("x")

@@ -46,7 +46,7 @@ def test_where_the_rule_grants_no_holds_there_is_nothing_to_say():
 
 
 EVERYTHING = "\n".join(
-    f"{name} {{{name}}}" for name in PLACEHOLDERS if name not in ("limit", "host", "user", "session")
+    f"{name} {{{name}}}" for name in PLACEHOLDERS if name not in ("what", "limit", "host", "user", "session")
 )
 
 
@@ -58,8 +58,8 @@ EVERYTHING = "\n".join(
     ],
 )
 def test_the_administrators_own_text(reason, why, stay):
-    names = messages.warning(parse_template("{limit} {host} {user} {session} {left}"), reason, ODD)
-    assert names == "\a\r\nreaper: 15min host1 alice 7 1min\r\n"
+    names = messages.warning(parse_template("{limit} {host} {user} {session} {what} {left}"), reason, ODD)
+    assert names == "\a\r\nreaper: 15min host1 alice 7 ends 1min\r\n"
     words = messages.warning(parse_template(EVERYTHING), reason, ODD._replace(hold=HOLD))
     lines = ["left 1min", "deadline 14:32", f"reason {why}", f"stay {stay}", f"hold {HOLD}"]
     assert words == "\a\r\n" + "".join(f"reaper: {line}\r\n" for line in lines)
@@ -174,8 +174,8 @@ def test_what_is_locked_and_not_ended():
     warning = messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(left_usec=5 * MINUTE), locks=True)
     assert "is idle and is locked in 5min. Press any key to stay." in warning
     assert "locked" not in messages.warning(BUILT_IN_TEXT, Reason.MAX, ODD, locks=True)
-    own = messages.warning(parse_template("{left}"), Reason.IDLE, ODD._replace(left_usec=MINUTE), locks=True)
-    assert "reaper: 1min\r\n" in own
+    own = messages.warning(parse_template("It {what} in {left}."), Reason.IDLE, ODD, locks=True)
+    assert "reaper: It is locked in 1min.\r\n" in own
 
 
 def test_a_farewell_to_what_nobody_has_unlocked():
