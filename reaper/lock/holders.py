@@ -15,14 +15,15 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-import re
 import stat
 import struct
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from reaper import procfs
 from reaper.decide.model import ProcessId, Session
 from reaper.lock import rings
+from reaper.lock.mounts import Mounts, read_info
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV, device_number
 
@@ -31,8 +32,15 @@ _PIDFD_GETFD = 438  # the same on every architecture, as all that came after Lin
 _PIDFD_THREAD = os.O_EXCL
 _MACHINES_APART = ("alpha", "mips", "ppc", "sparc")  # in asm/ioctl.h, _IOC_READ
 _TIOCGDEV = 0x40045432 if os.uname().machine.startswith(_MACHINES_APART) else 0x80045432
-_INODE = re.compile(rb"^ino:\s*([0-9]+)$", re.MULTILINE)
-_Nodes = dict[tuple[int, int], int]
+_Node = tuple[int, int]
+
+
+class _Search(NamedTuple):
+    """What is looked for: the nodes of the terminals with their device numbers, and those with that of /dev/tty."""
+
+    nodes: dict[_Node, int]
+    wanted: frozenset[_Node]
+    mounts: Mounts
 
 
 def holders(
@@ -49,15 +57,16 @@ def holders(
     nodes, members = _nodes(terminals), set(held)
     if not nodes:
         return []
+    search = _Search(nodes, frozenset(nodes) | _dev_tty(), Mounts())
     found = {each.process for each in processes.attached(terminals, members)}
     for process in _suspects(session, members) - found:
-        if _has_open(process, nodes, process in members) or rings.reads(process.pid, terminals, may_wait=may_wait):
+        if _has_open(process, search, process in members) or rings.reads(process.pid, terminals, may_wait=may_wait):
             found.add(process)
     spared = set(connections.connection_holders(session, members))
     return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))
 
 
-def _nodes(terminals: Iterable[str]) -> _Nodes:
+def _nodes(terminals: Iterable[str]) -> dict[_Node, int]:
     """The inodes of the terminals, with the device numbers: every instance of devpts has a pts/0 by the same number."""
     found = {}
     for name in terminals:
@@ -66,6 +75,14 @@ def _nodes(terminals: Iterable[str]) -> _Nodes:
             status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
             found[status.st_dev, status.st_ino] = number
     return found
+
+
+def _dev_tty() -> frozenset[_Node]:
+    try:
+        status = os.stat(f"{DEV}/tty")
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset([(status.st_dev, status.st_ino)])
 
 
 def _suspects(session: Session, held: set[ProcessId]) -> set[ProcessId]:
@@ -98,10 +115,9 @@ def _pids_of(uid: int, known: Collection[int]) -> Iterator[int]:
             yield int(name)
 
 
-def _has_open(process: ProcessId, nodes: _Nodes, is_held: bool) -> bool:
+def _has_open(process: ProcessId, search: _Search, is_held: bool) -> bool:
     """Whether a thread of a process has one of the terminals open."""
     pid = process.pid
-    inodes = {inode for _, inode in nodes}
     for tid in _threads(pid):
         directory = f"{procfs.PROC}/{pid}/task/{tid}"
         try:
@@ -110,16 +126,16 @@ def _has_open(process: ProcessId, nodes: _Nodes, is_held: bool) -> bool:
             continue
         for fd in fds:
             try:
-                status = _status(directory, fd, inodes)
+                status = _status(pid, directory, fd, search)
             except OSError:
                 continue
             if status is None:
                 continue
-            if (status.st_dev, status.st_ino) in nodes:
+            if (status.st_dev, status.st_ino) in search.nodes:
                 return True
             if status.st_rdev == _DEV_TTY and stat.S_ISCHR(status.st_mode):
                 number = _terminal_behind(tid, int(fd), tid == pid)
-                if number in nodes.values() or (number is None and (is_held or not _has_terminal(pid))):
+                if number in search.nodes.values() or (number is None and (is_held or not _has_terminal(pid))):
                     return True
     return False
 
@@ -132,20 +148,21 @@ def _threads(pid: int) -> list[int]:
         return []
 
 
-def _status(directory: str, fd: str, inodes: Collection[int]) -> os.stat_result | None:
-    """What a descriptor is of, unless that cannot be a terminal that matters.
+def _status(pid: int, directory: str, fd: str, search: _Search) -> os.stat_result | None:
+    """What a descriptor is of, unless that cannot be a terminal that matters, nor /dev/tty by whatever name.
 
-    stat(2) on a file of the network may wait for ever. So it is asked only where the inode is one of those wanted,
-    which fdinfo tells without asking the file system (since Linux 5.14).
+    Asked of the file system only where that is one of theirs, or one that nobody can tell, and the inode is theirs.
     """
     link = os.readlink(f"{directory}/fd/{fd}")
     if not link.startswith("/"):  # socket:[1], pipe:[2], anon_inode:inotify
         return None
-    if not link.endswith("/tty"):
-        with open(f"{directory}/fdinfo/{fd}", "rb", buffering=0) as file:
-            inode = _INODE.search(file.read(4096))
-        if inode and int(inode[1]) not in inodes:
-            return None
+    info = read_info(directory, fd)
+    mount = search.mounts.find(info.mount, pid)
+    is_named = link.endswith("/tty") and (mount is None or mount.is_local)  # that of a container, perhaps
+    if not is_named and mount is not None and mount.device not in {device for device, _ in search.wanted}:
+        return None
+    if not is_named and info.inode is not None and info.inode not in {inode for _, inode in search.wanted}:
+        return None
     return os.stat(f"{directory}/fd/{fd}")
 
 

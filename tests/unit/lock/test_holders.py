@@ -27,6 +27,10 @@ class Login:
         (self.dev / "pts").mkdir(parents=True)
         for name in ("pts/0", "pts/1", "null"):
             (self.dev / name).touch()
+        (tree.directory / "proc/self").mkdir()
+        device = os.stat(self.dev).st_dev
+        self.mount(f"22 1 {os.major(device)}:{os.minor(device)} / / rw shared:1 - ext4 /dev/vda rw", "self")
+        self.mount("23 1 0:44 / /home/alice/m rw - fuse.rclone m: rw", "self")
         monkeypatch.setattr(module, "DEV", str(self.dev))
         for each in (module, processes):
             monkeypatch.setattr(each, "device_number", {"pts/0": NUMBER, "pts/1": NUMBER + 1}.get)
@@ -36,14 +40,21 @@ class Login:
         self.shell = tree.add(502, 501, scope=self.scope, tty_nr=NUMBER, tpgid=502)
         self.session = make_session(500, key=SessionKey(500, START_TICKS), scope=self.scope, uid=1000)
 
-    def open(self, process: ProcessId, name: str, fd: int = 0, tid: int = 0, link: str = "") -> ProcessId:
+    def mount(self, line: str, pid: int | str) -> None:
+        """One more line of mountinfo."""
+        with open(self.tree.directory / f"proc/{pid}/mountinfo", "a", encoding="ascii") as file:
+            file.write(f"{line}\n")
+
+    def open(
+        self, process: ProcessId, name: str, fd: int = 0, tid: int = 0, link: str = "", mount: int = 22
+    ) -> ProcessId:
         """A descriptor of a process, or of one of its threads."""
         task = self.tree.directory / f"proc/{process.pid}/task/{tid or process.pid}"
         for kind in ("fd", "fdinfo"):
             (task / kind).mkdir(parents=True, exist_ok=True)
         os.symlink(link or self.dev / name, task / f"fd/{fd}")
         inode = os.stat(self.dev / name).st_ino
-        (task / f"fdinfo/{fd}").write_text(f"pos:\t0\nflags:\t02\nmnt_id:\t22\nino:\t{inode}\n")
+        (task / f"fdinfo/{fd}").write_text(f"pos:\t0\nflags:\t02\nmnt_id:\t{mount}\nino:\t{inode}\n")
         return process
 
     def found(self, terminals: Iterable[str] = ("pts/0",)) -> set[ProcessId]:
@@ -144,3 +155,23 @@ def test_what_ended_meanwhile(login):
     gone = login.tree.add(510, scope=login.scope)
     os.rename(login.tree.directory / "proc/510/task", login.tree.directory / "proc/510/gone")
     assert gone not in login.found()
+
+
+@pytest.mark.parametrize(
+    ("mount", "lines", "is_found"),
+    [
+        (22, [], True),
+        (23, [], False),
+        (24, ["24 1 0:45 / /m rw - nfs4 server:/ rw"], False),
+        (24, [], True),
+        (24, ["24 1 {} / /srv/dev rw - devpts devpts rw"], True),
+    ],
+    ids=["ours", "a server of the user's", "of another namespace", "of nobody knows which", "another mount of it"],
+)
+def test_no_server_is_asked_for_what_cannot_be_a_terminal(login, mount, lines, is_found):
+    """Whatever inode it says that its file has."""
+    process = login.open(login.tree.add(510, scope=login.scope), "pts/0", mount=mount)
+    device = os.stat(login.dev).st_dev
+    for line in lines:
+        login.mount(line.format(f"{os.major(device)}:{os.minor(device)}"), 510)
+    assert (process in login.found()) is is_found
