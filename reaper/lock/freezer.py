@@ -27,6 +27,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import time
 from collections.abc import Iterator, Mapping
 
@@ -39,8 +40,13 @@ from reaper.sense.processes import CGROUP, start_ticks
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
 # What moves a member out takes its later children with it, so two rounds do; more are for what was born in between.
 _ROUNDS = 100
-_MARK = "trusted.reaper.still"  # an attribute of the group of all that is the user's, where it is we who have frozen it
+_QUICK_ROUNDS = 10
 _STILL_SEC = 2.0
+# How long another lock's moment is waited for, and after how long one that does not end kills who is at it: a look at
+# a file of the user's may wait for a server that is frozen itself.
+_ALONE_SEC = 30.0
+_LONGEST_STILL_SEC = 15.0
+_PAUSE_SEC = 0.05
 
 
 class Freezer:
@@ -127,7 +133,8 @@ class Freezer:
         """Nothing of the user's runs within, in this login or another: for one look at who is to be frozen.
 
         sshd's children stop with it, so it must be short. What an interrupted one has left, make() undoes. Where
-        something waits for a disk, this goes on without it after a while: it cannot have children either.
+        something waits for a disk, this goes on without it after a while: it cannot have children either. One that
+        does not end is ended by SIGALRM. Raises ReaperError ("cannot-freeze") where that of another lock does not end.
         """
         group = self._scope.rpartition("/")[0]
         path = self._mount + group
@@ -137,12 +144,15 @@ class Freezer:
             if is_frozen:  # by an administrator, who will thaw it
                 yield
                 return
-            os.setxattr(path, _MARK, b"1")
+            with open(self._mark, "w", encoding="ascii"):
+                pass  # it is we who have frozen it, whatever becomes of us
+            signal.setitimer(signal.ITIMER_REAL, _LONGEST_STILL_SEC)
             try:
                 _write(f"{path}/cgroup.freeze", "1")
                 self._wait(group, _STILL_SEC)
                 yield
             finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
                 self._release()
 
     def let_go(self, process: ProcessId, origin: str) -> None:
@@ -157,7 +167,7 @@ class Freezer:
         again after it was interrupted, and then does the rest. Raises ReaperError ("cannot-thaw") where the group does
         not become empty; all in it are thawed then.
         """
-        for _ in range(_ROUNDS):
+        for count in range(_ROUNDS):
             pids = self._pids()
             for pid in pids:
                 ticks = start_ticks(pid)
@@ -165,6 +175,8 @@ class Freezer:
                 self._move(pid, self._scope if origin in (None, self._path) else origin or "/")
             if not pids and self._is_removed():
                 return
+            if count > _QUICK_ROUNDS:  # who is being killed is there until its memory is free
+                time.sleep(_PAUSE_SEC)
         self.thaw()
         raise ReaperError("cannot-thaw", f"{self._path} does not become empty")
 
@@ -178,25 +190,37 @@ class Freezer:
 
     def release_user(self) -> None:
         """Ends a still() that was interrupted: the user could not even log in. Waits for one that is under way."""
-        with self._alone():
+        with contextlib.suppress(ReaperError), self._alone():
             self._release()
+            return
+        self._release()  # whoever is at it, hangs
+
+    @property
+    def _mark(self) -> str:
+        """A file that says that it is we who have frozen all that is the user's."""
+        return f"{self._directory}/{self._scope.rpartition('/')[0].rpartition('/')[2]}.still"
 
     def _release(self) -> None:
-        path = self._mount + self._scope.rpartition("/")[0]
-        try:
-            os.getxattr(path, _MARK)
-        except OSError:  # ours it is not
-            return
-        _write(f"{path}/cgroup.freeze", "0")
-        os.removexattr(path, _MARK)
+        if os.path.exists(self._mark):  # else an administrator has
+            with contextlib.suppress(FileNotFoundError):  # the user is gone
+                _write(f"{self._mount}{self._scope.rpartition('/')[0]}/cgroup.freeze", "0")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._mark)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """While no other keeper has users stand still, or go on. The lock is on what root alone can open."""
+        """While no other keeper has users stand still, or go on. The lock is on what root alone can open.
+
+        Raises ReaperError ("cannot-freeze") where that takes too long.
+        """
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            deadline = time.monotonic() + _ALONE_SEC
+            while not _is_locked(fd):
+                if time.monotonic() > deadline:
+                    raise ReaperError("cannot-freeze", "another lock does not get done")
+                time.sleep(_PAUSE_SEC)
             yield
         finally:
             os.close(fd)
@@ -272,6 +296,15 @@ def _group_of(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return next((line[len("0::") :] for line in lines if line.startswith("0::")), None)
+
+
+def _is_locked(fd: int) -> bool:
+    """Whether the file lock is ours now."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write(path: str, text: str) -> None:

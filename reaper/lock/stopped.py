@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 from reaper.decide.model import ProcessId, Session
 from reaper.errors import ReaperError
-from reaper.lock import rings
+from reaper.lock import others, rings
 from reaper.lock.freezer import Freezer
 from reaper.lock.holders import holders
 from reaper.sense.host import Host
@@ -84,10 +84,12 @@ class Stopped:
     def _add_holders(self, names: Collection[str], *, may_wait: bool = False) -> bool:
         """Stops who is found at one look; whether that was anybody new."""
         members, found = set(self._freezer.members()), self._holders(names, may_wait=may_wait)
-        origins = {each: self._freezer.origin(each) for each in found if each not in members}
-        new = {each: group for each, group in origins.items() if group is not None}
-        if new:
-            self._origins.update(new)
+        groups = {each: self._freezer.origin(each) for each in found if each not in members}
+        shared = {each for each, group in groups.items() if group and others.is_frozen(group)}
+        new = {each: group for each, group in groups.items() if group and each not in shared}
+        known = {**{each: others.origin(each) for each in shared - self._origins.keys()}, **new}
+        if known:
+            self._origins.update(known)
             self._save()
             for process in new:
                 self._freezer.add(process)
@@ -98,15 +100,20 @@ class Stopped:
         still = set(self._holders(names))
         for process in self._freezer.members():
             if process not in still:
-                self._freezer.let_go(process, self._origins.pop(process, self._session.scope))
+                origin = self._origins.pop(process, self._session.scope)
+                self._freezer.let_go(process, others.group_for(process, self._session.name) or origin)
 
     def members(self) -> list[ProcessId]:
         """Who stands still."""
         return self._freezer.members()
 
     def put_back(self) -> None:
-        """Has everybody go on, where they were; also where it raises ReaperError, as not all could be moved there."""
-        self._freezer.put_back(self._origins)
+        """Has everybody go on, where they were; also where it raises ReaperError, as not all could be moved there.
+
+        Who holds a terminal of another locked session, too, stands still with that.
+        """
+        shared = {each: others.group_for(each, self._session.name) for each in self._freezer.members()}
+        self._freezer.put_back({**self._origins, **{each: group for each, group in shared.items() if group}})
 
     def _holders(self, names: Collection[str], *, may_wait: bool = False) -> list[ProcessId]:
         return holders(self._session, names, self._host.everything(self._session), may_wait=may_wait)

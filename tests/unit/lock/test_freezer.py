@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
+import itertools
 import os
+import signal
 
 import pytest
 
@@ -187,12 +188,14 @@ def test_nothing_of_the_users_runs_for_a_moment(cgroups, users):
     with pytest.raises(ZeroDivisionError), cgroups.freezer.still():
         raise ZeroDivisionError
     assert users() == "0"
-    assert not cgroups.marks
+    assert os.listdir(cgroups.directory) == []
 
 
 def test_a_moment_that_was_cut_short_ends_when_the_lock_is_made_again(cgroups, users):
     """And an administrator's own freezing never does."""
-    cgroups.marks.add(cgroups.mount + SLICE)
+    os.makedirs(cgroups.directory)
+    with open(f"{cgroups.directory}/user-1000.slice.still", "w", encoding="ascii"):
+        pass
     cgroups.tree.write_scope(SLICE, "cgroup.freeze", "1\n")
     cgroups.make()
     assert users() == "0"
@@ -204,11 +207,21 @@ def test_a_moment_that_was_cut_short_ends_when_the_lock_is_made_again(cgroups, u
 
 
 def test_no_other_lock_of_the_users_cuts_it_short(cgroups, users, monkeypatch):
-    flock = fcntl.flock
+    """It waits; but not for ever for one that hangs, or the user could not log in."""
     other = Freezer(f"{SLICE}/session-4.scope", cgroups.mount, cgroups.directory)
+    clock = itertools.count()
+    monkeypatch.setattr(freezer.time, "monotonic", lambda: next(clock))
     with cgroups.freezer.still():
-        monkeypatch.setattr(freezer.fcntl, "flock", lambda fd, how: flock(fd, how | fcntl.LOCK_NB))
-        for meddle in (other.make, other.release_user):
-            with pytest.raises(BlockingIOError):
-                meddle()
+        with pytest.raises(ReaperError, match="another lock"), other.still():
+            pass
         assert users() == "1"
+        other.release_user()
+        assert next(clock) > 2 * 30
+        assert users() == "0"
+
+
+def test_a_moment_that_does_not_end_ends_who_is_at_it(cgroups, users):
+    with cgroups.freezer.still():
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 15
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0

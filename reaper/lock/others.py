@@ -1,0 +1,63 @@
+"""What other locks hold: one process may have terminals of two sessions open, a tmux server above all.
+
+It stands in the group of the lock that found it first, and in the states of both: it goes on when both are over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from reaper.decide import locking
+from reaper.decide.locking import Stage
+from reaper.decide.model import ProcessId
+from reaper.errors import ReaperError
+from reaper.sense import locks, processes
+
+_STANDING = (Stage.LOCKING, Stage.LOCKED, Stage.REFUSED)
+_GROUP = re.compile(rf"/user\.slice/.*/session-[A-Za-z0-9]+\.scope/{locks.GROUP}", re.ASCII)
+
+
+def is_frozen(group: str) -> bool:
+    """Whether a control group is that of what some lock has stopped, and stands still."""
+    if not _GROUP.fullmatch(group):
+        return False
+    try:
+        with open(f"{processes.CGROUP}{group}/cgroup.freeze", encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except OSError:  # that lock is over
+        return False
+
+
+def origin(process: ProcessId, directory: str = locks.DIRECTORY) -> str:
+    """Where a process came from that another lock has stopped; "" where none knows."""
+    return next((origins[process] for _, origins in _standing(directory) if process in origins), "")
+
+
+def group_for(process: ProcessId, own: str, directory: str = locks.DIRECTORY) -> str:
+    """The group of another lock than `own`, a session's name, that has stopped a process, too; "" where none has."""
+    for scope, origins in _standing(directory, own):
+        group = f"{scope}/{locks.GROUP}"
+        if process in origins and os.path.isdir(processes.CGROUP + group):
+            return group
+    return ""
+
+
+def _standing(directory: str, own: str = "") -> Iterator[tuple[str, dict[ProcessId, str]]]:
+    """Each lock that stands: its session's scope, and who it has stopped."""
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return
+    for name in names:
+        text = None if name == own else locks.read_text(name, directory, "state")
+        try:
+            order = locks.read_order(name, directory) if text else None
+            if text and order:
+                state, document = locking.decode_state(text)
+                if state.stage in _STANDING:
+                    found = {ProcessId(int(pid), int(ticks)): str(group) for pid, ticks, group in document["origins"]}
+                    yield order.session.scope, found
+        except (ReaperError, KeyError, TypeError, ValueError):
+            continue

@@ -1,0 +1,141 @@
+"""Who stands still for a lock, and where they go on; with another lock beside it that has some of them, too."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+
+import pytest
+
+from reaper.decide.locking import LockOrder, LockState, Stage, encode_order
+from reaper.decide.model import ProcessId, Session
+from reaper.lock import others, stopped
+from reaper.lock.freezer import Freezer
+from reaper.lock.stopped import Stopped
+from reaper.lock.store import Store
+from reaper.sense import locks
+from reaper.sense.clock import read_clock
+from tests.unit.fakes import make_session
+from tests.unit.lock.conftest import Cgroups
+
+ELSEWHERE = "/user.slice/user-1000.slice/user@1000.service/app.slice/tmux.scope"
+
+
+class FakeKeeper:
+    """A lock that stops whom it is told to, and writes that down."""
+
+    def __init__(self, world: World, number: str) -> None:
+        self.session: Session = make_session(
+            int(number), session_id=number, scope=f"/user.slice/user-1000.slice/session-{number}.scope"
+        )
+        self.store = Store(number, world.cgroups.directory)
+        self.holders: Collection[ProcessId] = ()
+        self.stage = Stage.LOCKED
+        self.stopped = Stopped(self.session, world, self.save)  # type: ignore[arg-type]
+        world.keepers[self.session.key] = self
+        world.write_order(number, LockOrder(self.session, "", {}, 1, None))
+        world.cgroups.make_group(f"{self.session.scope}/reaper-lock")
+        self.stopped.make()
+
+    def save(self) -> None:
+        state = LockState(self.stage, 1, 0, "", ProcessId(1, 1))
+        self.store.write_state(state, lines=[], origins=self.stopped.to_plain())
+
+    def stop(self, *processes: ProcessId) -> None:
+        self.holders = processes
+        self.stopped.stop(["pts/0"])
+
+    def unlock(self) -> None:
+        self.stage = Stage.UNLOCKING
+        self.save()
+        self.stopped.put_back()
+
+
+class World:
+    """The host of the keepers."""
+
+    def __init__(self, cgroups: Cgroups) -> None:
+        self.cgroups = cgroups
+        self.keepers: dict[tuple[int, int], FakeKeeper] = {}
+        self.clock = read_clock
+
+    def everything(self, session: Session) -> list[ProcessId]:
+        return []
+
+    def write_order(self, name: str, order: LockOrder) -> None:
+        directory = self.cgroups.tree.directory / "locks" / name
+        directory.mkdir(parents=True)
+        (directory / "order").write_text(encode_order(order))
+        (directory / "order").chmod(0o600)
+
+
+@pytest.fixture
+def world(cgroups, monkeypatch) -> World:
+    world = World(cgroups)
+    cgroups.make_group("/user.slice/user-1000.slice")
+    monkeypatch.setattr(
+        stopped, "Freezer", functools.partial(Freezer, mount=cgroups.mount, directory=cgroups.directory)
+    )
+    monkeypatch.setattr(stopped, "holders", lambda session, *_, **__: world.keepers[session.key].holders)
+    for name in ("origin", "group_for"):
+        monkeypatch.setattr(others, name, functools.partial(getattr(others, name), directory=cgroups.directory))
+    monkeypatch.setattr(stopped.rings, "is_busy", lambda pid: False)
+    monkeypatch.setattr(locks, "DIRECTORY", cgroups.directory)
+    return world
+
+
+@pytest.fixture
+def server(cgroups) -> ProcessId:
+    """tmux's, which has terminals of two sessions."""
+    return cgroups.add(10, ELSEWHERE)
+
+
+@pytest.mark.parametrize("is_first_over_first", [True, False])
+def test_who_has_terminals_of_two_locked_sessions(world, server, is_first_over_first):
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    for _ in range(2):
+        second.stop(server)
+        first.stop(server)
+    assert world.cgroups.where(10) == f"{first.session.scope}/reaper-lock", "and not to and fro"
+    if is_first_over_first:
+        first.unlock()
+        assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
+        second.unlock()
+    else:
+        second.unlock()
+        assert world.cgroups.where(10) == f"{first.session.scope}/reaper-lock"
+        first.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
+
+
+def test_a_terminal_less(world, server):
+    """Of one session; and of the other it still has one."""
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    second.stop(server)
+    first.holders = ()
+    first.stopped.let_go(["pts/1"])
+    first.save()
+    assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
+    second.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
+
+
+def test_what_a_lock_has_left_behind_is_stopped_anew(world, server):
+    """Its keeper is gone, and the daemon has had what was there go on."""
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    world.cgroups.tree.write_scope(f"{first.session.scope}/reaper-lock", "cgroup.freeze", "0\n")
+    second.stop(server)
+    assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"version": 1}', "[]"])
+def test_a_broken_state_of_another_lock(world, server, text):
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    (world.cgroups.tree.directory / "locks/3/state").write_text(text)
+    second.stop(server)
+    first.unlock()
+    assert world.cgroups.where(10) in (ELSEWHERE, f"{second.session.scope}/reaper-lock")
