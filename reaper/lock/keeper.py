@@ -58,19 +58,17 @@ class Keeper:
         """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over."""
         self._catch_signals()
         self._resume()
-        if self._state.stage in (Stage.LOCKING, Stage.LOCKED) and self._store.is_withdrawn():
-            self._fail(LATE)
         if self._state.stage is Stage.LOCKING:
             self._establish()
         while self._state.stage in (Stage.LOCKED, Stage.REFUSED):
-            if self._is_stopped and self._state.stage is Stage.LOCKED and self._store.is_withdrawn():
+            if self._state.stage is Stage.LOCKED and self._store.is_withdrawn():
                 self._fail(LATE)
-                return
-            if self._is_stopped or not self._host.is_alive(self._session):
+            elif self._is_stopped or not self._host.is_alive(self._session):
                 self._end()
                 return
-            self._keep()
-            self._wait(LOOK_MS)
+            else:
+                self._keep()
+                self._wait(LOOK_MS)
         if self._state.stage is Stage.UNLOCKING:
             self._give_back()
 
@@ -103,7 +101,7 @@ class Keeper:
         """Takes over the state of another keeper. Raises what a state that is none leads to."""
         self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._me)
         self._stopped.resume(document["origins"])
-        if state.stage is not Stage.UNLOCKED:
+        if state.stage not in (Stage.UNLOCKED, Stage.FAILED):
             self._stopped.make()
         names = self._host.terminal_names(self._session)
         for value in document["lines"]:
@@ -120,19 +118,24 @@ class Keeper:
     def _establish(self) -> None:
         """Locks. What stands in the way ends in FAILED, with everything as it was."""
         try:
+            self._go_on()
             self._stopped.make()
             load()
             self._look()
             if not self._taken:
                 raise ReaperError("no-terminal", "it has no terminal")
-            if self._is_stopped:
-                raise ReaperError("stopped", "reaper-lock was stopped")
+            self._go_on()
         except (ReaperError, OSError) as error:
             message = error.message if isinstance(error, ReaperError) else str(error)
             self._fail(message)
             return
         self._move_on(Stage.LOCKED)
         self._journal.send(lockreport.locked(self._order, sorted(self._taken)))
+
+    def _go_on(self) -> None:
+        """Raises ReaperError where nobody wants the lock any more."""
+        if self._is_stopped or self._store.is_withdrawn():
+            raise ReaperError("not-wanted", "reaper-lock was stopped" if self._is_stopped else LATE)
 
     # While it is locked.
 
@@ -196,7 +199,7 @@ class Keeper:
     def _ask(self, taken: Taken) -> None:
         if not taken.is_asking and self._now() - taken.asked_usec >= ASK_PAUSE_USEC:
             taken.asked_usec = self._now()
-            taken.ask(self._order, self._host_name(), self._state.failures, self._last)
+            taken.ask(self._order, os.uname().nodename, self._state.failures, self._last)
 
     def _wait(self, timeout_ms: int) -> None:
         """Until an attempt is over, a terminal hangs up, a signal comes, or it is time to look again."""
@@ -257,14 +260,16 @@ class Keeper:
         self._give_back()
 
     def _give_back(self) -> None:
-        give_back(self._taken.values(), self._stopped, self._save)
-        self._move_on(Stage.UNLOCKED)
+        """Everything is as it was: unlocked, or FAILED where the state has why."""
+        for name in give_back(self._taken.values(), self._stopped, self._save):
+            self._journal.note(Priority.WARNING, f"what was typed ahead on {name} could not be brought back")
+        why = self._state.why
+        self._move_on(Stage.FAILED if why else Stage.UNLOCKED, why)
 
     def _fail(self, why: str) -> None:
-        """Nothing is locked any more, or was yet: everything is as it was."""
-        self._move_on(Stage.UNLOCKING)
-        give_back(self._taken.values(), self._stopped, self._save)
-        self._move_on(Stage.FAILED, why)
+        """Nothing is locked any more, or was yet."""
+        self._move_on(Stage.UNLOCKING, why)
+        self._give_back()
 
     def _end(self) -> None:
         """The session ends, or has."""
@@ -291,7 +296,3 @@ class Keeper:
 
     def _now(self) -> int:
         return self._host.clock().boot_usec
-
-    @staticmethod
-    def _host_name() -> str:
-        return os.uname().nodename

@@ -16,21 +16,25 @@ from reaper.lock.taken import Taken
 from reaper.sense import processes
 from reaper.sense.host import Host
 
-# How long a session that is hung up gets to end by itself, before what is in front of its terminals is killed.
+# How long what is in front gets to end by itself, before the leader closes the session and the connection.
 END_MS = 3000
+LOOK_MS = 50
 # How long a program gets between two sizes of its terminal, to see the first.
 REDRAW_MS = 150
 
 
-def give_back(taken: Collection[Taken], stopped: Stopped, save: Callable[[], None]) -> None:
+def give_back(taken: Collection[Taken], stopped: Stopped, save: Callable[[], None]) -> list[str]:
     """Everything as it was: first the terminals, then who reads them, then what they show.
 
     `save` is called once the terminals are, so that nobody types again what was typed ahead, or over what follows.
+    Returns the terminals where what was typed ahead could not be brought back.
     """
+    lost = []
     for each in taken:
         each.stop_asking()
         with contextlib.suppress(ReaperError):
-            each.restore()
+            if not each.restore():
+                lost.append(each.name)
     save()
     stopped.put_back()
     nudged = []
@@ -44,21 +48,25 @@ def give_back(taken: Collection[Taken], stopped: Stopped, save: Callable[[], Non
                 each.line.settle(size)
     for each in taken:
         each.close()
+    return lost
 
 
 def hang_up(session: Session, taken: Collection[Taken], stopped: Stopped, host: Host) -> None:
-    """What is frozen wakes to a hangup, its leader closes the session, and what stays in front of it is killed."""
+    """The lines are lost, as reaperd's ladder and the kernel have it: what is in front of them wakes to a hangup, and
+    soon the leader is told to close the session. What has no more to do with it than an open descriptor goes on.
+    """
     for each in taken:
         each.stop_asking()
         each.tell("This session ends.")
-    send(stopped.members(), signal.SIGHUP)
-    send([ProcessId(*session.key)], signal.SIGTERM, signal.SIGCONT)
     attached = processes.attached([each.name for each in taken], host.everything(session))
     front = [each.process for each in attached if each.in_front]
+    for each in taken:
+        with contextlib.suppress(ReaperError):  # it is lost already
+            each.line.hang_up()
+    send(front, signal.SIGHUP, signal.SIGCONT)
     stopped.put_back()
-    poll = select.poll()
-    for _ in range(END_MS // 50):
+    for _ in range(END_MS // LOOK_MS):
         if not any(map(processes.is_alive, front)):
             break
-        poll.poll(50)
-    send(front, signal.SIGKILL)
+        select.select([], [], [], LOOK_MS / 1000)
+    send([ProcessId(*session.key)], signal.SIGTERM, signal.SIGCONT)

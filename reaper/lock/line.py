@@ -25,7 +25,8 @@ from reaper.lock.typeahead import End, Piece
 from reaper.sense.terminals import DEV, is_console
 
 _GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENOTTY)
-_EXTPROC = 0o200000  # <asm-generic/termbits.h>; Python has no name for it
+_TIOCVHANGUP = 0x5437  # <asm-generic/ioctls.h>; Python has no name for it, nor for this:
+_EXTPROC = 0o200000  # <asm-generic/termbits.h>
 _DISABLED = 0  # _POSIX_VDISABLE
 _MOST_READ = 1 << 20  # of what somebody types on and on: the rest comes to the prompt, which does not mind
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _FLAGS = 0, 1, 2, 3, 6  # tcgetattr(3), as Python lists it
@@ -177,6 +178,11 @@ class Line:
             os.fchown(self.fd, before.uid, before.gid)
         return is_back
 
+    def hang_up(self) -> None:
+        """Ends the line, as if it were lost: whoever has it open, we too, reads an end of file from now on."""
+        with self._told():
+            fcntl.ioctl(self.fd, _TIOCVHANGUP)
+
     def nudge(self) -> Size | None:
         """Makes it a row smaller, so that a program in the foreground draws anew; returns the size to settle() on.
 
@@ -252,7 +258,7 @@ class Line:
         try:
             for byte in data:
                 fcntl.ioctl(self.fd, termios.TIOCSTI, bytes((byte,)))
-        except PermissionError:  # no CAP_SYS_ADMIN: dev.tty.legacy_tiocsti=0, or not our controlling terminal
+        except OSError:  # dev.tty.legacy_tiocsti=0, and not the host's own root: we are in a container
             return False
         return True
 

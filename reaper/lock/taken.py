@@ -34,7 +34,11 @@ class Taken:
         """A terminal that is new here. Raises ReaperError where it is gone."""
         taken = cls(name, None, None, b"")
         taken.open()
-        taken._before = taken.line.look()
+        try:
+            taken._before = taken.line.look()
+        except BaseException:
+            taken.close()
+            raise
         taken._contents = read_contents(name)
         return taken
 
@@ -159,15 +163,19 @@ class Taken:
 
     # Its end here.
 
-    def restore(self) -> None:
-        """Gives the terminal back as it was, once. Raises ReaperError where it is gone."""
+    def restore(self) -> bool:
+        """Gives the terminal back as it was, once; False where what was typed ahead is lost.
+
+        Raises ReaperError where it is gone.
+        """
         if self._is_restored:
-            return
+            return True
         if self._modes is not None:
             self._write(screen.bring_back(self._modes, self.kind))
             write_contents(self.name, self._contents)
-        self.line.restore(self.before)
+        is_whole = self.line.restore(self.before)
         self._is_restored = True
+        return is_whole
 
     def close(self) -> None:
         """Lets go of it."""
