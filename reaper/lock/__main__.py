@@ -45,11 +45,11 @@ def _keep(name: str) -> int:
 
 def _release(name: str) -> int:
     """What a keeper stops for a moment goes on, should it have been killed in that moment."""
-    from reaper.lock.freezer import Freezer
+    from reaper.lock.still import Still
     from reaper.lock.store import Store
 
     with contextlib.suppress(ReaperError):  # the lock is over, or the session
-        Freezer(Store(name).read_order().session.scope).release_user()
+        Still(Store(name).read_order().session.scope).release()
     return 0
 
 

@@ -9,9 +9,6 @@ All of them go to one group, `reaper-lock` below the session's scope, and not ea
 below user@UID.service is delegated to the user, who could move them out again. A process that is moved out goes on at
 once.
 
-A process that has a child and ends, again and again, is gone whenever one comes to move it. So there is still(), for
-the last look: nothing of the user's runs meanwhile, and nobody escapes it.
-
 A unit of systemd that becomes empty is over, so who was alone in a scope of the user's own has no place to return to,
 and stays in the session's.
 
@@ -23,40 +20,30 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
-import select
-import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from reaper import procfs
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
-from reaper.sense.locks import DIRECTORY, GROUP
+from reaper.lock import cgroups
+from reaper.sense.locks import GROUP
 from reaper.sense.processes import CGROUP, start_ticks
 
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
 # What moves a member out takes its later children with it, so two rounds do; more are for what was born in between.
 _ROUNDS = 100
 _QUICK_ROUNDS = 10
-_STILL_SEC = 2.0
-# How long another lock's moment is waited for, and after how long one that does not end kills who is at it: a look at
-# a file of the user's may wait for a server that is frozen itself.
-_ALONE_SEC = 30.0
-_LONGEST_STILL_SEC = 15.0
 _PAUSE_SEC = 0.05
 
 
 class Freezer:
-    """The group of one session's frozen processes; `scope` is that of the session, below the cgroup mount.
+    """The group of one session's frozen processes; `scope` is that of the session, below the cgroup mount."""
 
-    `directory` is one of root's alone, that all keepers share.
-    """
-
-    def __init__(self, scope: str, mount: str = CGROUP, directory: str = DIRECTORY) -> None:
-        self._scope, self._mount, self._directory = scope, mount, directory
+    def __init__(self, scope: str, mount: str = CGROUP) -> None:
+        self._scope, self._mount = scope, mount
         self._path = f"{scope}/{GROUP}"
 
     def make(self) -> None:
@@ -69,14 +56,13 @@ class Freezer:
         if not os.path.exists(f"{self._mount}/cgroup.controllers"):
             hint = "boot with systemd.unified_cgroup_hierarchy=1"
             raise ReaperError("cannot-freeze", f"there is no cgroup v2 at {self._mount}", hint)
-        self.release_user()
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self._mount + self._path, 0o755)
         except OSError as error:
             raise ReaperError("cannot-freeze", f"no cgroup in {self._scope}: {error.strerror}") from error
         try:
-            _write(f"{self._mount}{self._path}/cgroup.freeze", "1")
+            cgroups.write(f"{self._mount}{self._path}/cgroup.freeze", "1")
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.rmdir(self._mount + self._path)
@@ -88,7 +74,7 @@ class Freezer:
 
         For who must have it written down before anything changes.
         """
-        group = _group_of(process.pid)
+        group = cgroups.group_of(process.pid)
         is_there = start_ticks(process.pid) == process.start_ticks  # after the other: so that was the same process
         return group if is_there and group != self._path else None
 
@@ -101,7 +87,7 @@ class Freezer:
         if origin is None:
             return None
         try:
-            _write(f"{self._mount}{self._path}/cgroup.procs", str(process.pid))
+            cgroups.write(f"{self._mount}{self._path}/cgroup.procs", str(process.pid))
         except OSError as error:
             if error.errno == errno.ESRCH or start_ticks(process.pid) != process.start_ticks:
                 return None
@@ -109,7 +95,7 @@ class Freezer:
         now = procfs.read_stat(process.pid)
         if now is not None and now.starttime != process.start_ticks:
             # It ended, and its pid went to a stranger, who was born where its parent is.
-            self._move(process.pid, _group_of(now.ppid) or self._scope)
+            self._move(process.pid, cgroups.group_of(now.ppid) or self._scope)
         return origin if now is not None and now.starttime == process.start_ticks else None
 
     def members(self) -> list[ProcessId]:
@@ -119,7 +105,7 @@ class Freezer:
 
     def wait(self, seconds: float) -> bool:
         """Waits until all members have stopped; False where some have not by then. So has an empty group."""
-        return self._wait(self._path, seconds)
+        return cgroups.wait_frozen(self._mount + self._path, seconds)
 
     def is_late(self) -> bool:
         """Whether a member runs, or would if the machine were less busy. One that waits for a disk does not, and will
@@ -127,33 +113,6 @@ class Freezer:
         return any(
             stat is not None and stat.state == "R" for stat in map(procfs.read_stat, self._read("cgroup.threads"))
         )
-
-    @contextlib.contextmanager
-    def still(self) -> Iterator[None]:
-        """Nothing of the user's runs within, in this login or another: for one look at who is to be frozen.
-
-        sshd's children stop with it, so it must be short. What an interrupted one has left, make() undoes. Where
-        something waits for a disk, this goes on without it after a while: it cannot have children either. One that
-        does not end is ended by SIGALRM. Raises ReaperError ("cannot-freeze") where that of another lock does not end.
-        """
-        group = self._scope.rpartition("/")[0]
-        path = self._mount + group
-        with self._alone():
-            with open(f"{path}/cgroup.freeze", encoding="ascii") as file:
-                is_frozen = file.read().strip() == "1"
-            if is_frozen:  # by an administrator, who will thaw it
-                yield
-                return
-            with open(self._mark, "w", encoding="ascii"):
-                pass  # it is we who have frozen it, whatever becomes of us
-            signal.setitimer(signal.ITIMER_REAL, _LONGEST_STILL_SEC)
-            try:
-                _write(f"{path}/cgroup.freeze", "1")
-                self._wait(group, _STILL_SEC)
-                yield
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                self._release()
 
     def let_go(self, process: ProcessId, origin: str) -> None:
         """Moves one member to where it came from, where it goes on; to the scope where that is gone."""
@@ -183,65 +142,10 @@ class Freezer:
     def thaw(self) -> None:
         """Has every member go on, where it is. Does nothing where there is no group."""
         try:
-            _write(f"{self._mount}{self._path}/cgroup.freeze", "0")
+            cgroups.write(f"{self._mount}{self._path}/cgroup.freeze", "0")
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
-
-    def release_user(self) -> None:
-        """Ends a still() that was interrupted: the user could not even log in. Waits for one that is under way."""
-        with contextlib.suppress(ReaperError), self._alone():
-            self._release()
-            return
-        self._release()  # whoever is at it, hangs
-
-    @property
-    def _mark(self) -> str:
-        """A file that says that it is we who have frozen all that is the user's."""
-        return f"{self._directory}/{self._scope.rpartition('/')[0].rpartition('/')[2]}.still"
-
-    def _release(self) -> None:
-        if os.path.exists(self._mark):  # else an administrator has
-            with contextlib.suppress(FileNotFoundError):  # the user is gone
-                _write(f"{self._mount}{self._scope.rpartition('/')[0]}/cgroup.freeze", "0")
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._mark)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While no other keeper has users stand still, or go on. The lock is on what root alone can open.
-
-        Raises ReaperError ("cannot-freeze") where that takes too long.
-        """
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            deadline = time.monotonic() + _ALONE_SEC
-            while not _is_locked(fd):
-                if time.monotonic() > deadline:
-                    raise ReaperError("cannot-freeze", "another lock does not get done")
-                time.sleep(_PAUSE_SEC)
-            yield
-        finally:
-            os.close(fd)
-
-    def _wait(self, group: str, seconds: float) -> bool:
-        """The kernel tells of a change of cgroup.events by POLLPRI."""
-        deadline = time.monotonic() + seconds
-        try:
-            with open(f"{self._mount}{group}/cgroup.events", "rb", buffering=0) as file:
-                poll = select.poll()
-                poll.register(file, select.POLLPRI)
-                while b"frozen 1" not in os.pread(file.fileno(), 4096, 0).splitlines():
-                    left = deadline - time.monotonic()
-                    if left <= 0:
-                        return False
-                    poll.poll(left * 1000)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENODEV):
-                return False
-            raise
-        return True
 
     def _pids(self) -> list[int]:
         """Of every process that is in, with a thread at least.
@@ -272,7 +176,7 @@ class Freezer:
 
     def _is_taken(self, pid: int, group: str) -> bool:
         try:
-            _write(f"{self._mount}{group}/cgroup.procs", str(pid))
+            cgroups.write(f"{self._mount}{group}/cgroup.procs", str(pid))
         except OSError as error:
             return error.errno == errno.ESRCH
         return True
@@ -283,34 +187,3 @@ class Freezer:
         except OSError as error:
             return error.errno in (errno.ENOENT, errno.ENODEV)  # else somebody is in it still
         return True
-
-
-def _group_of(pid: int) -> str | None:
-    """The cgroup (v2) that a process is in; None where it is gone.
-
-    Its name is of the user's choice below user@UID.service, but has no line feed: the kernel takes none.
-    """
-    try:
-        with open(f"{procfs.PROC}/{pid}/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            lines = file.read().split("\n")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return next((line[len("0::") :] for line in lines if line.startswith("0::")), None)
-
-
-def _is_locked(fd: int) -> bool:
-    """Whether the file lock is ours now."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _write(path: str, text: str) -> None:
-    """Writes to a file that is there, in one go, as the kernel's want it. Raises OSError."""
-    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode("ascii"))
-    finally:
-        os.close(fd)

@@ -13,6 +13,7 @@ from reaper.decide import locking
 from reaper.decide.locking import Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
+from reaper.lock import cgroups
 from reaper.sense import locks, processes
 
 _STANDING = (Stage.LOCKING, Stage.LOCKED, Stage.REFUSED)
@@ -21,13 +22,7 @@ _GROUP = re.compile(rf"/user\.slice/.*/session-[A-Za-z0-9]+\.scope/{locks.GROUP}
 
 def is_frozen(group: str) -> bool:
     """Whether a control group is that of what some lock has stopped, and stands still."""
-    if not _GROUP.fullmatch(group):
-        return False
-    try:
-        with open(f"{processes.CGROUP}{group}/cgroup.freeze", encoding="ascii") as file:
-            return file.read().strip() == "1"
-    except OSError:  # that lock is over
-        return False
+    return bool(_GROUP.fullmatch(group)) and cgroups.is_set(f"{processes.CGROUP}{group}/cgroup.freeze")
 
 
 def origin(process: ProcessId, directory: str = locks.DIRECTORY) -> str:

@@ -10,6 +10,7 @@ from reaper.errors import ReaperError
 from reaper.lock import others, rings
 from reaper.lock.freezer import Freezer
 from reaper.lock.holders import holders
+from reaper.lock.still import Still
 from reaper.sense.host import Host
 
 # How long what is attached gets to stop: all do at once, but one that waits for a disk or a server does not.
@@ -28,7 +29,7 @@ class Stopped:
 
     def __init__(self, session: Session, host: Host, save: Callable[[], None]) -> None:
         self._session, self._host, self._save = session, host, save
-        self._freezer = Freezer(session.scope)
+        self._freezer, self._still = Freezer(session.scope), Still(session.scope)
         self._origins: dict[ProcessId, str] = {}
         self._search_usec = 0  # when to look for holders again
 
@@ -42,6 +43,7 @@ class Stopped:
 
     def make(self) -> None:
         """Makes the place where they stand still. Raises ReaperError where there can be none."""
+        self._still.release()
         self._freezer.make()
 
     def look(self, names: Collection[str]) -> None:
@@ -62,7 +64,7 @@ class Stopped:
         for _ in range(_ROUNDS):
             if not self._add_holders(names):
                 break
-        with self._freezer.still():
+        with self._still.held():
             self._add_holders(names, may_wait=True)
         self._pace(began_usec)
         self._make_sure()

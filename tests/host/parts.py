@@ -12,6 +12,7 @@ from reaper.decide.model import ProcessId
 from reaper.lock.freezer import Freezer
 from reaper.lock.holders import holders
 from reaper.lock.line import Before, Line
+from reaper.lock.still import Still
 from reaper.sense.host import Host
 
 STATE = "/run/lock-parts-{}.json"
@@ -30,7 +31,7 @@ def lock(user, *tty):
         rounds += 1
         if rounds > 100:
             break
-    with freezer.still():
+    with Still(session.scope).held():
         missed = freeze(freezer, holders(session, names, host.everything(session)), origins)
     assert freezer.wait(SECONDS)
     drained = {}

@@ -193,9 +193,8 @@ def test_keeper_killed_at_its_last_look(host: Host, someone: str) -> None:
     with log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
         group = found.scope.rpartition("/")[0]
-        interrupted = f"import os; os.setxattr('{group}', 'trusted.reaper.still', b'1')"
-        host.run(["python3", "-c", interrupted])
-        host.shell(f"echo 1 > {group}/cgroup.freeze; systemctl kill --signal=KILL --kill-who=main {found.unit}")
+        still = f"touch {LOCKS}/{os.path.basename(group)}.still; echo 1 > {group}/cgroup.freeze"
+        host.shell(f"{still}; systemctl kill --signal=KILL --kill-who=main {found.unit}")
         found.wait("thawed", f"test 0 = $(cat {group}/cgroup.freeze)")
         with log_in(host, someone) as another:
             assert another.command("echo here") == "here"
@@ -209,7 +208,7 @@ def test_what_systemd_runs_after_a_keeper(host: Host, someone: str) -> None:
     with log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
         group = found.scope.rpartition("/")[0]
-        host.run(["python3", "-c", f"import os; os.setxattr('{group}', 'trusted.reaper.still', b'1')"])
-        host.shell(f"echo 1 > {group}/cgroup.freeze; /usr/share/idle-reaper/reaper-lock --died {found.name}")
+        still = f"touch {LOCKS}/{os.path.basename(group)}.still; echo 1 > {group}/cgroup.freeze"
+        host.shell(f"{still}; /usr/share/idle-reaper/reaper-lock --died {found.name}")
         assert host.output(["cat", f"{group}/cgroup.freeze"]) == "0"
         unlock(host, terminal, someone)

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from reaper.decide.model import ProcessId
+from reaper.lock import cgroups as groups
 from reaper.lock import freezer
 from reaper.lock.freezer import Freezer
 from tests.unit.sense.trees import Tree
@@ -27,7 +28,7 @@ class Cgroups:
         self.scope = tree.scope("3")
         self.path = f"{self.scope}/reaper-lock"
         self.directory = str(tree.directory / "locks")
-        self.freezer = Freezer(self.scope, self.mount, self.directory)
+        self.freezer = Freezer(self.scope, self.mount)
         self.refusals: dict[tuple[str, int], int] = {}
         with open(f"{self.mount}/cgroup.controllers", "w", encoding="ascii"):
             pass
@@ -57,7 +58,7 @@ class Cgroups:
             return []
 
     def write(self, path: str, text: str) -> None:
-        """In place of freezer._write()."""
+        """In place of cgroups.write()."""
         group, _, name = path[len(self.mount) :].rpartition("/")
         if not os.path.isdir(self.mount + group):
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
@@ -94,7 +95,7 @@ _rmdir = os.rmdir
 @pytest.fixture
 def cgroups(tree, monkeypatch) -> Cgroups:
     cgroups = Cgroups(tree)
-    monkeypatch.setattr(freezer, "_write", cgroups.write)
+    monkeypatch.setattr(groups, "write", cgroups.write)
     monkeypatch.setattr(freezer.os, "rmdir", cgroups.rmdir)
     monkeypatch.setattr(freezer, "_PAUSE_SEC", 0)
     return cgroups

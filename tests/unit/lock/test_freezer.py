@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
-import signal
 
 import pytest
 
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
-from reaper.lock import freezer
+from reaper.lock import cgroups as groups
 from reaper.lock.freezer import Freezer
 from tests.unit.sense.trees import START_TICKS
 
@@ -89,7 +87,7 @@ def test_another_process_by_that_pid(cgroups, monkeypatch):
         cgroups.write(path, text)
         stat.write_text(stat.read_text().replace("S 1 ", "S 5 ").replace(f" {START_TICKS} ", " 99 "))
 
-    monkeypatch.setattr(freezer, "_write", write)
+    monkeypatch.setattr(groups, "write", write)
     assert cgroups.freezer.add(ProcessId(10, START_TICKS)) is None
     assert cgroups.where(10) == "/system.slice/cron.service"
 
@@ -122,12 +120,12 @@ def test_a_group_that_does_not_become_empty_is_thawed(cgroups):
 def test_only_in_a_sessions_own_scope(cgroups, scope):
     os.makedirs(f"{cgroups.mount}/{scope}", exist_ok=True)
     with pytest.raises(ReaperError, match="no scope of its own"):
-        Freezer(scope, cgroups.mount, cgroups.directory).make()
+        Freezer(scope, cgroups.mount).make()
 
 
 def test_where_nothing_can_be_frozen(cgroups):
     with pytest.raises(ReaperError, match=r"no cgroup in /user\.slice"):
-        Freezer("/user.slice/user-1000.slice/session-4.scope", cgroups.mount, cgroups.directory).make()
+        Freezer("/user.slice/user-1000.slice/session-4.scope", cgroups.mount).make()
     os.unlink(f"{cgroups.mount}/cgroup.controllers")
     with pytest.raises(ReaperError, match="no cgroup v2"):
         cgroups.freezer.make()
@@ -137,7 +135,7 @@ def test_an_old_kernel_has_no_freezer(cgroups, monkeypatch):
     def write(path: str, text: str) -> None:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
-    monkeypatch.setattr(freezer, "_write", write)
+    monkeypatch.setattr(groups, "write", write)
     with pytest.raises(ReaperError, match="cannot be frozen") as caught:
         cgroups.freezer.make()
     assert "5.2" in caught.value.hint
@@ -163,65 +161,3 @@ def test_who_has_not_stopped_yet(cgroups, state, is_late):
     stat = cgroups.tree.directory / "proc/10/stat"
     stat.write_text(stat.read_text().replace(") S ", f") {state} "))
     assert cgroups.freezer.is_late() is is_late
-
-
-SLICE = "/user.slice/user-1000.slice"
-
-
-@pytest.fixture
-def users(cgroups):
-    """The group of all that is the user's."""
-    cgroups.tree.write_scope(SLICE, "cgroup.freeze", "0\n")
-    cgroups.tree.write_scope(SLICE, "cgroup.events", "populated 1\nfrozen 1\n")
-
-    def read() -> str:
-        with open(f"{cgroups.mount}{SLICE}/cgroup.freeze", encoding="ascii") as file:
-            return file.read().strip()
-
-    return read
-
-
-def test_nothing_of_the_users_runs_for_a_moment(cgroups, users):
-    with cgroups.freezer.still():
-        assert users() == "1"
-    assert users() == "0"
-    with pytest.raises(ZeroDivisionError), cgroups.freezer.still():
-        raise ZeroDivisionError
-    assert users() == "0"
-    assert os.listdir(cgroups.directory) == []
-
-
-def test_a_moment_that_was_cut_short_ends_when_the_lock_is_made_again(cgroups, users):
-    """And an administrator's own freezing never does."""
-    os.makedirs(cgroups.directory)
-    with open(f"{cgroups.directory}/user-1000.slice.still", "w", encoding="ascii"):
-        pass
-    cgroups.tree.write_scope(SLICE, "cgroup.freeze", "1\n")
-    cgroups.make()
-    assert users() == "0"
-    cgroups.tree.write_scope(SLICE, "cgroup.freeze", "1\n")
-    cgroups.freezer.make()
-    with cgroups.freezer.still():
-        assert users() == "1"
-    assert users() == "1"
-
-
-def test_no_other_lock_of_the_users_cuts_it_short(cgroups, users, monkeypatch):
-    """It waits; but not for ever for one that hangs, or the user could not log in."""
-    other = Freezer(f"{SLICE}/session-4.scope", cgroups.mount, cgroups.directory)
-    clock = itertools.count()
-    monkeypatch.setattr(freezer.time, "monotonic", lambda: next(clock))
-    with cgroups.freezer.still():
-        with pytest.raises(ReaperError, match="another lock"), other.still():
-            pass
-        assert users() == "1"
-        other.release_user()
-        assert next(clock) > 2 * 30
-        assert users() == "0"
-
-
-def test_a_moment_that_does_not_end_ends_who_is_at_it(cgroups, users):
-    with cgroups.freezer.still():
-        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 15
-        assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0

@@ -11,6 +11,7 @@ from reaper.decide.locking import LockOrder, LockState, Stage, encode_order
 from reaper.decide.model import ProcessId, Session
 from reaper.lock import others, stopped
 from reaper.lock.freezer import Freezer
+from reaper.lock.still import Still
 from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
 from reaper.sense import locks
@@ -73,9 +74,8 @@ class World:
 def world(cgroups, monkeypatch) -> World:
     world = World(cgroups)
     cgroups.make_group("/user.slice/user-1000.slice")
-    monkeypatch.setattr(
-        stopped, "Freezer", functools.partial(Freezer, mount=cgroups.mount, directory=cgroups.directory)
-    )
+    monkeypatch.setattr(stopped, "Freezer", functools.partial(Freezer, mount=cgroups.mount))
+    monkeypatch.setattr(stopped, "Still", functools.partial(Still, mount=cgroups.mount, directory=cgroups.directory))
     monkeypatch.setattr(stopped, "holders", lambda session, *_, **__: world.keepers[session.key].holders)
     for name in ("origin", "group_for"):
         monkeypatch.setattr(others, name, functools.partial(getattr(others, name), directory=cgroups.directory))

@@ -1,0 +1,63 @@
+"""Control groups as the kernel's files have them (cgroup v2): written to, waited for, and whose a process is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import time
+
+from reaper import procfs
+
+
+def write(path: str, text: str) -> None:
+    """Writes to a file that is there, in one go, as the kernel's want it. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode("ascii"))
+    finally:
+        os.close(fd)
+
+
+def wait_frozen(path: str, seconds: float) -> bool:
+    """Waits until all in a group have stopped, so none too; False where some have not by then, or it is gone.
+
+    The kernel tells of a change of cgroup.events by POLLPRI.
+    """
+    deadline = time.monotonic() + seconds
+    try:
+        with open(f"{path}/cgroup.events", "rb", buffering=0) as file:
+            poll = select.poll()
+            poll.register(file, select.POLLPRI)
+            while b"frozen 1" not in os.pread(file.fileno(), 4096, 0).splitlines():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                poll.poll(left * 1000)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            return False
+        raise
+    return True
+
+
+def is_set(path: str) -> bool:
+    """Whether a file of the kernel's says 1; not where there is none."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except OSError:
+        return False
+
+
+def group_of(pid: int) -> str | None:
+    """The group that a process is in, below the mount; None where it is gone.
+
+    Its name is of the user's choice below user@UID.service, but has no line feed: the kernel takes none.
+    """
+    try:
+        with open(f"{procfs.PROC}/{pid}/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            lines = file.read().split("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return next((line[len("0::") :] for line in lines if line.startswith("0::")), None)

@@ -1,0 +1,109 @@
+"""A moment in which nothing of a user's runs: it ends whatever becomes of who is at it, and nobody else ends it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from typing import Callable
+
+import pytest
+
+from reaper.errors import ReaperError
+from reaper.lock import still as module
+from reaper.lock.still import Still
+from tests.unit.lock.conftest import Cgroups
+
+SLICE = "/user.slice/user-1000.slice"
+
+
+class User:
+    """The group of all that is the user's, of whom two sessions are locked."""
+
+    def __init__(self, cgroups: Cgroups) -> None:
+        self._cgroups = cgroups
+        self.set("0")
+        cgroups.tree.write_scope(SLICE, "cgroup.events", "populated 1\nfrozen 1\n")
+        self.still, self.other = (
+            Still(f"{SLICE}/session-{number}.scope", cgroups.mount, cgroups.directory) for number in (3, 4)
+        )
+
+    def set(self, frozen: str) -> None:
+        """Somebody freezes it, or has it go on."""
+        self._cgroups.tree.write_scope(SLICE, "cgroup.freeze", f"{frozen}\n")
+
+    def mark(self) -> None:
+        """That was us, and we have been killed since."""
+        os.makedirs(self._cgroups.directory)
+        with open(f"{self._cgroups.directory}/user-1000.slice.still", "w", encoding="ascii"):
+            pass
+
+    @property
+    def is_frozen(self) -> bool:
+        with open(f"{self._cgroups.mount}{SLICE}/cgroup.freeze", encoding="ascii") as file:
+            return file.read().strip() == "1"
+
+
+@pytest.fixture
+def user(cgroups) -> User:
+    return User(cgroups)
+
+
+def test_nothing_of_the_users_runs_for_a_moment(user, cgroups):
+    with user.still.held():
+        assert user.is_frozen
+    assert not user.is_frozen
+    with pytest.raises(ZeroDivisionError), user.still.held():
+        raise ZeroDivisionError
+    assert not user.is_frozen
+    assert os.listdir(cgroups.directory) == []
+
+
+def test_a_moment_that_was_cut_short(user):
+    user.mark()
+    user.set("1")
+    user.other.release()
+    assert not user.is_frozen
+
+
+def test_what_an_administrator_has_frozen_stays_so(user):
+    user.set("1")
+    user.still.release()
+    with user.still.held():
+        assert user.is_frozen
+    assert user.is_frozen
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Callable[[], int]:
+    """A second passes at every look at it."""
+    seconds = itertools.count()
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    return lambda: next(seconds)
+
+
+def test_no_other_lock_of_the_users_cuts_it_short(user, clock):
+    """It waits; but not for ever for one that hangs, or the user could not log in."""
+    with user.still.held():
+        with pytest.raises(ReaperError, match="another lock"), user.other.held():
+            pass
+        assert user.is_frozen
+        assert clock() > module.ALONE_SEC
+        user.other.release()
+        assert clock() > 2 * module.ALONE_SEC
+        assert not user.is_frozen
+
+
+def test_a_moment_that_does_not_end_ends_who_is_at_it(user):
+    with user.still.held():
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= module.LONGEST_SEC
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_a_user_who_is_gone(user, cgroups):
+    user.mark()
+    os.unlink(f"{cgroups.mount}{SLICE}/cgroup.freeze")
+    user.still.release()
+    assert os.listdir(cgroups.directory) == []
