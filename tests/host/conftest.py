@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from .lab import DEFAULT_SUITES, SUITES, Host, build_deb, require_tools
+from .locks import SECRET
 
 VM_SUITES = ("bullseye", "bookworm")  # those with kernels older than the one that this machine is likely to run
 
@@ -70,3 +71,10 @@ def person(host: Host, request: pytest.FixtureRequest) -> Iterator[str]:
     name = host.add_user(f"p{next(NUMBERS)}{stem}")
     yield name
     host.remove_user(name)
+
+
+@pytest.fixture
+def someone(host: Host, person: str) -> str:
+    """A person who has a password, by which to unlock."""
+    host.run(["chpasswd"], input=f"{person}:{SECRET}\n")
+    return person

@@ -11,20 +11,6 @@ from typing import Any
 from .lab import Host, SshClient
 
 PARTS = "/run/lock-parts.py"
-LOOK = """\
-import fcntl, json, os, sys
-fd = os.open(f"/dev/{sys.argv[1]}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-status = os.fstat(fd)
-attributes = fcntl.ioctl(fd, 0x802C542A, bytes(44))
-print(json.dumps([attributes.hex(), status.st_uid, status.st_gid, oct(status.st_mode)]))
-"""
-
-WAIT_RAW = """\
-import os, sys, termios, time
-fd = os.open(f"/dev/{sys.argv[1]}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-while termios.tcgetattr(fd)[3] & termios.ICANON:
-    time.sleep(0.05)
-"""
 
 
 @contextlib.contextmanager
@@ -44,11 +30,6 @@ def step(host: Host, what: str, person: str, *tty: str) -> dict[str, Any]:
     """`tty` tells which of the person's logins is meant, where there are several."""
     told = host.output(["python3", PARTS, what, person, *tty])
     return json.loads(told) if told else {}
-
-
-def look(host: Host, tty: str) -> list[Any]:
-    """The terminal's whole struct termios2 (TCGETS2), owner and mode."""
-    return list(json.loads(host.output(["python3", "-c", LOOK, tty])))
 
 
 def tty_of(terminal: SshClient) -> str:

@@ -7,11 +7,15 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from .lab import Host, SshClient
+from .lab.guest import JournalEntry
+from .lab.terminal import Line
 from .limits import log_in, wait_event
 
 SECRET = "correct horse"
 WRONG = "battery staple"
 LOCKED = r"This session on \S+ is locked"
+PROMPT = "assword: "
+FAILED = "The last attempt failed"
 LOCKS = "/run/reaper/locks"
 
 
@@ -22,14 +26,19 @@ def session_of(host: Host, person: str, terminal: SshClient) -> str:
     return name
 
 
+def scope_of(host: Host, person: str, session: str) -> str:
+    """The directory of a session's control group."""
+    uid = host.output(["id", "-u", person])
+    return f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{session}.scope"
+
+
 class Lock:
     """A locked session."""
 
     def __init__(self, host: Host, person: str, name: str, pts: str) -> None:
         self.host, self.person, self.name, self.pts = host, person, name, pts
         self.unit = f"reaper-lock@{name}.service"
-        uid = host.output(["id", "-u", person])
-        self.scope = f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{name}.scope"
+        self.scope = scope_of(host, person, name)
         self.group = f"{self.scope}/reaper-lock"
 
     def stage(self) -> str:
@@ -65,12 +74,17 @@ class Lock:
         self.wait("gone", f"! test -e {self.scope} && ! test -e {LOCKS}/{self.name}")
 
 
+def asks(terminal: Line) -> None:
+    """Waits until a terminal is locked, and asks for the password."""
+    terminal.expect(LOCKED)
+    terminal.expect(PROMPT)
+
+
 def lock(host: Host, person: str, terminal: SshClient, name: str = "") -> Lock:
     """Has root lock a person's session at once; it is that on a terminal, which is asked unless its name is known."""
     name = name or session_of(host, person, terminal)
     host.run(["reaperctl", "lock", name])
-    terminal.expect(LOCKED)
-    terminal.expect(r"[Pp]assword: ")
+    asks(terminal)
     wait_event(host, person, "locked")
     read = f"import json; print(json.load(open('{LOCKS}/{name}/state'))['lines'][0]['before']['name'])"
     return Lock(host, person, name, host.output(["python3", "-c", read]))
@@ -88,19 +102,23 @@ def locked(
         yield terminal, lock(host, person, terminal, name)
 
 
-def fail(host: Host, terminal: SshClient, person: str, secret: str = WRONG) -> None:
-    """Types a wrong password at the prompt, and waits for the next one."""
+def fail(host: Host, terminal: Line, person: str, secret: str = WRONG) -> JournalEntry:
+    """Types a wrong password at the prompt, and waits for the next one; returns what the journal says of it."""
     cursor = host.cursor()
     terminal.send(f"{secret}\n")
-    host.wait_journal(lambda _: True, after=cursor, REAPER_USER=person, REAPER_EVENT="unlock-failed")
-    terminal.expect("The last attempt failed")
-    terminal.expect(r"[Pp]assword: ")
+    told = wait_event(host, person, "unlock-failed", after=cursor)
+    terminal.expect(FAILED)
+    terminal.expect(PROMPT)
+    return told
 
 
 def unlock(host: Host, terminal: SshClient, person: str) -> None:
-    """Types the right one, and finds the shell."""
+    """Types the right one, and finds the shell: what is typed until that is back is dropped."""
+    cursor = host.cursor()
     terminal.send(f"{SECRET}\n")
-    wait_event(host, person, "unlocked")
+    wait_event(host, person, "unlocked", after=cursor)
+    terminal.expect(r"\x1b\[\?1049l")
+    terminal.prompt()
     assert terminal.command("echo I am $((40 + 2))") == "I am 42"
 
 

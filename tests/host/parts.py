@@ -75,18 +75,6 @@ def release(user):
     Freezer(state["scope"]).put_back(origins)
 
 
-def nudge(user):
-    """The first half of what has programs draw anew."""
-    state = read(user)
-    write(user, {**state, "sizes": {name: Line(name).nudge() for name in state["lines"]}})
-
-
-def settle(user):
-    """And the second."""
-    for name, size in read(user)["sizes"].items():
-        Line(name).settle(tuple(size))
-
-
 def write(user, state):
     with open(STATE.format(user), "w", encoding="utf-8") as file:
         json.dump(state, file)
@@ -98,4 +86,4 @@ def read(user):
 
 
 if __name__ == "__main__":
-    {"lock": lock, "unlock": unlock, "release": release, "nudge": nudge, "settle": settle}[sys.argv[1]](*sys.argv[2:])
+    {"lock": lock, "unlock": unlock, "release": release}[sys.argv[1]](*sys.argv[2:])

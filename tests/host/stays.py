@@ -10,22 +10,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from .lab import Host
-from .limits import quick, rule, wait_event
+from .limits import quick, wait_event
+from .locks import scope_of
 
-SECRET = "correct horse"
-PROMPT = "assword: "
-FAILED = "The last attempt failed"
 # Adds to a file again and again, as a job does.
 TICK = "import sys, time\nwhile True:\n    open(sys.argv[1], 'a').write('x')\n    time.sleep(0.1)\n"
 
 # What there is to say of a session: its terminals, and what runs in it or as its person, wherever.
 LOOK = r"""
-import json, os, subprocess, sys
+import fcntl, json, os, subprocess, sys
+TCGETS2, SIZE = 0x802C542A, 44
 session, user, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 lines = {}
 for name in names:
-    words = ["stat", "-c", "%U %G %a %t:%T", "/dev/" + name], ["stty", "-a", "-F", "/dev/" + name]
-    lines[name] = [subprocess.check_output(each, text=True) for each in words]
+    fd = os.open("/dev/" + name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    lines[name] = {
+        "is": subprocess.check_output(["stat", "-c", "%U %G %a %t:%T", "/dev/" + name], text=True),
+        "attributes": fcntl.ioctl(fd, TCGETS2, bytes(SIZE)).hex(),
+        "size": list(os.get_terminal_size(fd)),
+    }
+    os.close(fd)
 uid = int(subprocess.check_output(["id", "-u", user], text=True))
 found = {}
 for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -51,14 +55,6 @@ def looking(host: Host) -> Iterator[None]:
     host.run(["rm", "-f", "/opt/tick"])
 
 
-@contextlib.contextmanager
-def keeping(host: Host, person: str) -> Iterator[str]:
-    """A person who has a password, and whose sessions nothing but a test locks."""
-    host.run(["chpasswd"], input=f"{person}:{SECRET}\n")
-    with rule(host, person, idle="1h", action="lock"):
-        yield person
-
-
 class Stay:
     """A person's only session, and how it was before it was locked."""
 
@@ -69,6 +65,7 @@ class Stay:
         while len(self.terminals()) != terminals:  # no event tells of a terminal
             assert time.monotonic() < deadline, self.terminals()
             time.sleep(0.1)
+        self.scope = scope_of(host, person, self.name)
         self.before = self.look()
 
     def look(self) -> dict[str, Any]:
@@ -82,10 +79,9 @@ class Stay:
         (told,) = [each for each in sessions if each["session"] == self.name]
         return sorted(told["terminals"])
 
-    @property
-    def scope(self) -> str:
-        uid = self.host.output(["id", "-u", self.person])
-        return f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{self.name}.scope"
+    def frozen(self) -> list[str]:
+        """The pids of those who do not run."""
+        return self.host.read(f"{self.scope}/reaper-lock/cgroup.procs").split()
 
     def is_healthy(self) -> None:
         """systemd and logind find nothing amiss."""
@@ -93,7 +89,7 @@ class Stay:
         assert "Active: active (running)" in told or "Active: active (abandoned)" in told, told
         told = self.host.output(["loginctl", "session-status", "--no-pager", self.name])
         assert re.search(r"State: (active|online)", told), told
-        assert re.search(r"Leader: \d+ \(sshd", told), told
+        assert re.search(r"Leader: \d+ \((sshd|login)", told), told
 
     def lock(self) -> str:
         """Has it locked; returns the journal's cursor before."""
@@ -102,6 +98,11 @@ class Stay:
         wait_event(self.host, self.person, "locked", after=cursor)
         self.is_healthy()
         assert "1" in self.host.read(f"{self.scope}/reaper-lock/cgroup.freeze")
+        now = self.look()["lines"]
+        for name, was in self.before["lines"].items():
+            assert now[name]["is"].startswith("root ")
+            assert now[name]["is"].split()[2] == "600"
+            assert now[name]["attributes"] != was["attributes"]
         return cursor
 
     def is_back(self, cursor: str) -> None:
@@ -121,5 +122,4 @@ def grows(host: Host, path: str) -> None:
 
 def resized(look: dict[str, Any], rows: int, columns: int) -> dict[str, Any]:
     """What a look would tell of a terminal of another size."""
-    sized = re.sub(r"rows \d+; columns \d+", f"rows {rows}; columns {columns}", json.dumps(look))
-    return dict(json.loads(sized))
+    return {**look, "lines": {name: {**each, "size": [columns, rows]} for name, each in look["lines"].items()}}

@@ -14,7 +14,7 @@ import pytest
 
 from .lab import Host, SshClient
 from .limits import events, log_in, quick, wait_event
-from .locks import LOCKED, SECRET, WRONG, Lock, as_person, fail, lock, locked, session_of, unlock
+from .locks import PROMPT, SECRET, WRONG, Lock, as_person, asks, fail, lock, locked, session_of, unlock
 from .thieves import RING, THIEF
 
 
@@ -25,13 +25,6 @@ def limits(host: Host) -> Iterator[None]:
     host.write("/usr/local/lib/ring.py", RING)
     with quick(host):
         yield
-
-
-@pytest.fixture
-def someone(host: Host, person: str) -> str:
-    """A person who has a password."""
-    host.run(["chpasswd"], input=f"{person}:{SECRET}\n")
-    return person
 
 
 @pytest.mark.parametrize("way", ["devtty", "comet", "group", "path"])
@@ -63,8 +56,7 @@ def test_thief_of_another_login(host: Host, someone: str) -> None:
             other.send(f"python3 /usr/local/lib/thief.py path {loot} {pts}; cat {pts}\n")
             host.shell(f"timeout 30 sh -c 'until test -e {loot}.ready; do sleep 0.1; done'")
             host.run(["reaperctl", "lock", name])
-            terminal.expect(LOCKED)
-            terminal.expect(r"[Pp]assword: ")
+            asks(terminal)
             Lock(host, someone, name, pts[len("/dev/") :]).wait_frozen()
             refused = as_person(host, someone, f"cat {pts}; true")
             assert "Permission denied" in refused
@@ -117,7 +109,7 @@ def test_paste(host: Host, someone: str, piece: bytes) -> None:
             data = data[512:]
             terminal.read_available()
         terminal.send("\x15\n\x15")
-        terminal.expect(r"[Pp]assword: ", 60)
+        terminal.expect(PROMPT, 60)
         terminal.quiet("no such thing", 6)
         unlock(host, terminal, someone)
     assert events(host, someone).count("unlock-failed") <= 1
@@ -154,8 +146,7 @@ def test_guesses_of_who_hangs_up(host: Host, someone: str, tmp_path: Path) -> No
         found = lock(host, someone, terminal)
         for count in range(1, 3):
             with host.ssh(someone, control=control) as another:
-                another.expect(LOCKED)
-                another.expect(r"[Pp]assword: ")
+                asks(another)
                 cursor = host.cursor()
                 another.send(f"{WRONG}\n")
                 another.expect("One moment")
@@ -170,8 +161,7 @@ def test_new_terminal_of_a_locked_session(host: Host, someone: str, tmp_path: Pa
     with log_in(host, someone, control=control) as terminal:
         lock(host, someone, terminal)
         with host.ssh(someone, control=control) as another:
-            another.expect(LOCKED)
-            another.expect(r"[Pp]assword: ")
+            asks(another)
             another.send(f"{SECRET}\n")
             wait_event(host, someone, "unlocked")
             assert another.command("echo I am $((40 + 2))") == "I am 42"

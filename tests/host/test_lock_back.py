@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from .lab import Host
 from .lab.terminal import Line
 from .limits import log_in, wait_event
-from .stays import FAILED, PROMPT, SECRET, Stay, grows, keeping, looking, resized
+from .locks import SECRET, asks, fail
+from .stays import Stay, grows, looking, resized
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -21,22 +23,9 @@ def limits(host: Host) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def keeper(host: Host, person: str) -> Iterator[str]:
-    with keeping(host, person):
-        yield person
-
-
-def expect_lock(terminal: Line) -> None:
-    terminal.expect(r"This session on \S+ is locked")
-
-
-def prove(terminal: Line) -> None:
+def prove(host: Host, terminal: Line, person: str) -> None:
     """The wrong password, then the right one."""
-    terminal.expect(PROMPT)
-    terminal.send("wrong\r")
-    terminal.expect(FAILED)
-    terminal.expect(PROMPT)
+    fail(host, terminal, person)
     terminal.send(f"{SECRET}\r")
 
 
@@ -45,9 +34,9 @@ def locked(host: Host, person: str, terminal: Line) -> Iterator[Stay]:
     """Locks a person's only session and unlocks it: all that there is to be told of it is as it was."""
     stay = Stay(host, person)
     cursor = stay.lock()
-    expect_lock(terminal)
+    asks(terminal)
     yield stay
-    prove(terminal)
+    prove(host, terminal, person)
     stay.is_back(cursor)
 
 
@@ -58,17 +47,17 @@ def run(terminal: Line, host: Host, person: str, line: str, name: str = "") -> N
     host.shell(f"until ps -u {person} -o stat=,comm= | grep -q '^S.*+ *{name}$'; do sleep 0.1; done")
 
 
-def test_what_was_typed_ahead(host: Host, keeper: str) -> None:
+def test_what_was_typed_ahead(host: Host, someone: str) -> None:
     """Lines, and half of one, behind what runs in the foreground: nothing is lost, and nothing is taken as a
     password."""
-    with log_in(host, keeper) as terminal:
+    with log_in(host, someone) as terminal:
         terminal.command("mkfifo go")
-        run(terminal, host, keeper, "cat go")
+        run(terminal, host, someone, "cat go")
         terminal.send("echo ahead $((40 + 2))\necho half")
         terminal.expect("echo half")
-        with locked(host, keeper, terminal):
+        with locked(host, someone, terminal):
             pass
-        host.shell(f"echo over > ~{keeper}/go")
+        host.shell(f"echo over > ~{someone}/go")
         terminal.expect(r"over\r\n")
         terminal.expect(r"ahead 42\r\n")
         terminal.expect("echo half")
@@ -79,15 +68,58 @@ def test_what_was_typed_ahead(host: Host, keeper: str) -> None:
         assert history[:2] == ["echo ahead $((40 + 2))", "echo halfway"]
 
 
-def test_half_a_line_for_cat(host: Host, keeper: str) -> None:
+TYPED_AHEAD = "one\ntwo\x16\x03\x16\x04three\n\x04half a \x16\x15line"
+READ_AHEAD = r"""python3 -uc '
+import os, sys, time
+print("busy")
+while not os.path.exists("/tmp/{0}"): time.sleep(0.05)
+while True: print(os.read(0, 4096))
+'
+"""
+
+
+def test_what_was_typed_ahead_for_a_job(host: Host, someone: str) -> None:
+    """Complete lines, an end of file, literal characters, and half a line."""
+    with log_in(host, someone) as terminal:
+        terminal.send(READ_AHEAD.format(someone))
+        terminal.expect(r"\rbusy")
+        terminal.send(TYPED_AHEAD)
+        terminal.expect("half a")
+        with locked(host, someone, terminal):
+            pass
+        host.run(["touch", f"/tmp/{someone}"])
+        for each in (r"b'one\\n'", r"b'two\\x03\\x04three\\n'", "b''"):
+            terminal.expect(each)
+        terminal.send(" and the rest\n")
+        terminal.expect(r"b'half a \\x15line and the rest\\n'")
+        terminal.send("\x1c")
+        terminal.prompt()
+    host.run(["rm", f"/tmp/{someone}"])
+
+
+def test_a_terminal_that_was_stopped(host: Host, someone: str) -> None:
+    """By Ctrl-S: it takes the prompt, and after the lock it shows what it held back."""
+    with log_in(host, someone) as terminal:
+        run(terminal, host, someone, f"sh -c 'read line; touch /tmp/{someone}; echo got-$line; read line'")
+        terminal.send("\x13it\n")
+        host.shell(f"until test -e /tmp/{someone}; do sleep 0.1; done")
+        with locked(host, someone, terminal):
+            assert "got-it" not in terminal.text
+        terminal.expect("got-it")
+        terminal.send("\n")
+        terminal.prompt()
+    host.run(["rm", f"/tmp/{someone}"])
+
+
+def test_half_a_line_for_cat(host: Host, someone: str) -> None:
     """In canonical mode, where it can still be edited."""
-    with log_in(host, keeper) as terminal:
-        run(terminal, host, keeper, "cat")
+    with log_in(host, someone) as terminal:
+        run(terminal, host, someone, "cat")
         terminal.send("first\n")
         terminal.expect("first\r\nfirst\r\n")
         terminal.send("help")
         terminal.expect("help")
-        with locked(host, keeper, terminal):
+        with locked(host, someone, terminal):
             pass
         terminal.send(b"\x7flo\n")
         terminal.expect(r"\nhello\r\n")
@@ -95,12 +127,12 @@ def test_half_a_line_for_cat(host: Host, keeper: str) -> None:
         terminal.prompt()
 
 
-def test_jobs(host: Host, keeper: str) -> None:
+def test_jobs(host: Host, someone: str) -> None:
     """A stopped one, one in the background, and one that has left the terminal, which alone runs on meanwhile."""
-    attached, apart = f"/tmp/{keeper}.attached", f"/tmp/{keeper}.apart"
-    with log_in(host, keeper) as terminal:
+    attached, apart = f"/tmp/{someone}.attached", f"/tmp/{someone}.apart"
+    with log_in(host, someone) as terminal:
         terminal.command(f"touch {attached} {apart}")
-        run(terminal, host, keeper, "sleep 1000")
+        run(terminal, host, someone, "sleep 1000")
         terminal.send(b"\x1a")
         terminal.expect(r"Stopped +sleep 1000")
         terminal.prompt()
@@ -108,17 +140,17 @@ def test_jobs(host: Host, keeper: str) -> None:
         terminal.command(f"setsid -f nohup python3 /opt/tick {apart} > /dev/null 2>&1 < /dev/null")
         for path in (attached, apart):
             grows(host, path)
-        jobs = terminal.command("jobs")
-        with locked(host, keeper, terminal):
+        jobs = terminal.command("jobs -l")
+        with locked(host, someone, terminal):
             size = host.output(["stat", "-c", "%s", attached])
             grows(host, apart)
             assert host.output(["stat", "-c", "%s", attached]) == size
         grows(host, attached)
         terminal.prompt()
-        assert terminal.command("jobs") == jobs
+        assert terminal.command("jobs -l") == jobs
         terminal.send("fg %1\n")
         terminal.expect(r"sleep 1000\r\n")
-        host.shell(f"until ps -u {keeper} -o stat=,comm= | grep -q '^S.*+ *sleep$'; do sleep 0.1; done")
+        host.shell(f"until ps -u {someone} -o stat=,comm= | grep -q '^S.*+ *sleep$'; do sleep 0.1; done")
         terminal.send(b"\x1a")
         terminal.expect(r"Stopped +sleep 1000")
         terminal.prompt()
@@ -127,24 +159,22 @@ def test_jobs(host: Host, keeper: str) -> None:
         terminal.command("kill %1 %2")
 
 
-def test_two_terminals_of_one_connection(host: Host, keeper: str, tmp_path: Path) -> None:
+def test_two_terminals_of_one_connection(host: Host, someone: str, tmp_path: Path) -> None:
     """Unlocked on one, unlocked on both; one that is opened while they are locked is locked, too."""
     control = str(tmp_path / "control")
-    with log_in(host, keeper, control=control) as first, log_in(host, keeper, control=control) as second:
+    with log_in(host, someone, control=control) as first, log_in(host, someone, control=control) as second:
         first.command("here=first")
-        run(second, host, keeper, "cat")
+        run(second, host, someone, "cat")
         second.send("half")
         second.expect("half")
-        stay = Stay(host, keeper, terminals=2)
+        stay = Stay(host, someone, terminals=2)
         cursor = stay.lock()
-        expect_lock(first)
-        expect_lock(second)
-        with host.ssh(keeper, control=control) as third:
-            expect_lock(third)
-            third.expect(PROMPT)
-            third.send("echo no\r")
-            third.expect(FAILED)
-        prove(first)
+        asks(first)
+        asks(second)
+        with host.ssh(someone, control=control) as third:
+            asks(third)
+            fail(host, third, someone, "echo no")
+        prove(host, first, someone)
         stay.is_back(cursor)
         second.send("way\n")
         second.expect(r"\nhalfway\r\n")
@@ -153,71 +183,91 @@ def test_two_terminals_of_one_connection(host: Host, keeper: str, tmp_path: Path
         assert first.command("echo $here") == "first"
 
 
-def test_third_terminal_stays_usable(host: Host, keeper: str, tmp_path: Path) -> None:
+def test_third_terminal_stays_usable(host: Host, someone: str, tmp_path: Path) -> None:
     """A terminal that was opened while the session was locked is its person's as any other."""
     control = str(tmp_path / "control")
-    with log_in(host, keeper, control=control) as first:
-        stay = Stay(host, keeper)
+    with log_in(host, someone, control=control) as first:
+        stay = Stay(host, someone)
         cursor = stay.lock()
-        with host.ssh(keeper, control=control) as late:
-            expect_lock(late)
-            late.expect(PROMPT)
+        with host.ssh(someone, control=control) as late:
+            asks(late)
             late.send(f"{SECRET}\r")
-            wait_event(host, keeper, "unlocked", after=cursor)
+            wait_event(host, someone, "unlocked", after=cursor)
             late.send("\n")
             late.prompt()
-            assert late.command("echo $SSH_TTY; stat -c '%U %G %a' $SSH_TTY").split("\n")[1] == f"{keeper} tty 620"
+            assert late.command("echo $SSH_TTY; stat -c '%U %G %a' $SSH_TTY").split("\n")[1] == f"{someone} tty 620"
         first.send("\n")
         first.prompt()
-        assert first.command("id -un") == keeper
+        assert first.command("id -un") == someone
 
 
-def test_a_scope_of_the_persons_own(host: Host, keeper: str) -> None:
+def test_a_scope_of_the_persons_own(host: Host, someone: str) -> None:
     """Below user@UID.service, which is delegated to them: what is attached goes back there."""
     apart = "setsid -f sleep 1000 < /dev/null > /dev/null 2>&1"
-    with log_in(host, keeper) as terminal:
-        run(terminal, host, keeper, f"systemd-run --user --scope --quiet sh -c '{apart}; exec cat'", "cat")
+    with log_in(host, someone) as terminal:
+        run(terminal, host, someone, f"systemd-run --user --scope --quiet sh -c '{apart}; exec cat'", "cat")
         terminal.send("half")
         terminal.expect("half")
-        with locked(host, keeper, terminal) as stay:
+        with locked(host, someone, terminal) as stay:
             groups = {group for group, *_ in stay.before["processes"].values()}
             (own,) = [group for group in groups if re.search(r"/run-[\w-]+\.scope$", group)]
-            frozen = host.read(f"{stay.scope}/reaper-lock/cgroup.procs").split()
-            assert f"/user@{host.output(['id', '-u', keeper])}.service/" in own
+            assert f"/user@{host.output(['id', '-u', someone])}.service/" in own
             (pid,) = [name.split()[0] for name in stay.before["processes"] if name.endswith(" cat")]
-            assert pid in frozen
+            assert pid in stay.frozen()
         terminal.send("way\n")
         terminal.expect(r"\nhalfway\r\n")
 
 
-def test_a_scope_that_has_ended_meanwhile(host: Host, keeper: str) -> None:
+def test_a_scope_that_has_ended_meanwhile(host: Host, someone: str) -> None:
     """What was alone in its scope goes on in that of the session."""
-    with log_in(host, keeper) as terminal:
-        run(terminal, host, keeper, "systemd-run --user --scope --quiet cat", "cat")
+    with log_in(host, someone) as terminal:
+        run(terminal, host, someone, "systemd-run --user --scope --quiet cat", "cat")
         terminal.send("half")
         terminal.expect("half")
-        stay = Stay(host, keeper)
+        stay = Stay(host, someone)
         (cat,) = [name for name in stay.before["processes"] if name.endswith(" cat")]
-        assert "/user@" in stay.before["processes"][cat][0]
+        own = stay.before["processes"][cat][0]
+        assert "/user@" in own
         stay.before["processes"][cat][0] = stay.scope[len("/sys/fs/cgroup") :]
         cursor = stay.lock()
-        prove(terminal)
+        host.shell(f"timeout 30 sh -c 'while test -e /sys/fs/cgroup{own}; do sleep 0.1; done'")
+        asks(terminal)
+        prove(host, terminal, someone)
         stay.is_back(cursor)
         terminal.send("way\n")
         terminal.expect(r"\nhalfway\r\n")
 
 
-def test_the_prompt_in_another_size(host: Host, keeper: str) -> None:
+def test_the_prompt_in_another_size(host: Host, someone: str) -> None:
     """What is resized while it is locked has the new size after."""
-    with log_in(host, keeper) as terminal:
+    with log_in(host, someone) as terminal:
         terminal.send("stty si")
         terminal.expect("stty si")
-        stay = Stay(host, keeper)
+        stay = Stay(host, someone)
         cursor = stay.lock()
-        expect_lock(terminal)
+        asks(terminal)
         terminal.resize(rows=40, columns=100)
-        prove(terminal)
+        prove(host, terminal, someone)
         stay.before = resized(stay.before, 40, 100)
         stay.is_back(cursor)
         terminal.send("ze\n")
         terminal.expect(r"\r40 100\r\n")
+
+
+def test_a_serial_line(host: Host, someone: str) -> None:
+    """login(1), which waits for its shell, is none of those that stop. (On a console of a container, logind makes no
+    session: "Seat has no VTs".)"""
+    with open(os.path.join(os.path.dirname(__file__), "lab", "line.py"), encoding="utf-8") as stream:
+        host.write("/run/lab-line.py", stream.read())
+    with host.terminal(["python3", "/run/lab-line.py", "ttyS5"]) as line:
+        line.expect("login: ")
+        line.send(f"{someone}\n")
+        line.expect("Password: ")
+        line.send(f"{SECRET}\n")
+        line.prompt()
+        line.send("echo half-")
+        line.expect("half-")
+        with locked(host, someone, line) as stay:
+            assert [host.output(["ps", "-o", "comm=", "-p", pid]) for pid in stay.frozen()] == ["bash"]
+        line.send("typed\n")
+        line.expect(r"half-typed\r\n")

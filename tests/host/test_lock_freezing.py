@@ -236,25 +236,3 @@ def test_what_has_let_go_of_the_terminal_goes_on(host: Host, person: str) -> Non
         assert str(detached) in outside
         assert any("sshd" in host.output(["ps", "-o", "comm=", "-p", pid]) for pid in outside)
         step(host, "unlock", person)
-
-
-@pytest.mark.parametrize("is_alone", [False, True])
-def test_back_in_its_own_group(host: Host, person: str, is_alone: bool) -> None:
-    """What the user's own manager had put elsewhere; unless it was alone there, for then that group is gone."""
-    with log_in(host, person) as terminal:
-        tty_of(terminal)
-        other = "" if is_alone else "setsid sleep 1000 </dev/null >/dev/null 2>&1 &"
-        terminal.send(f"systemd-run --user --scope -q sh -c '{other} cat; true'\n")
-        waits_on_terminal(host, person, "cat")
-        (pid,) = map(int, host.output(["pgrep", "-u", person, "-x", "cat"]).split())
-        was = group_of(host, pid)
-        assert "/user@" in was
-        state = step(host, "lock", person)
-        assert pid in state["members"]
-        assert group_of(host, pid) == f"{state['scope']}/reaper-lock"
-        if is_alone:
-            host.shell(f"for n in $(seq 300); do [ -e /sys/fs/cgroup{was} ] || exit 0; sleep 0.1; done; exit 1")
-        step(host, "unlock", person)
-        assert group_of(host, pid) == (state["scope"] if is_alone else was)
-        terminal.send("still here\n")
-        terminal.expect(r"still here\r\nstill here")

@@ -11,7 +11,8 @@ import pytest
 
 from .desk import Desk, Picture, desk
 from .lab import Host
-from .stays import FAILED, PROMPT, SECRET, Stay, grows, keeping, looking, resized
+from .locks import FAILED, PROMPT, SECRET, WRONG
+from .stays import Stay, grows, looking, resized
 from .window import last
 
 # Counts as fast as it can, until there is a file; then waits for Enter.
@@ -33,16 +34,10 @@ def limits(host: Host) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def keeper(host: Host, person: str) -> Iterator[str]:
-    with keeping(host, person):
-        yield person
-
-
 @pytest.fixture(params=[True, False], ids=["modes told", "modes unknown"])
-def sitting(request: pytest.FixtureRequest, host: Host, keeper: str, tmp_path: Path) -> Iterator[Desk]:
+def sitting(request: pytest.FixtureRequest, host: Host, someone: str, tmp_path: Path) -> Iterator[Desk]:
     """The person at their desk, whose terminal tells its modes, or does not."""
-    with desk(host, keeper, tmp_path, tells_modes=request.param) as found:
+    with desk(host, someone, tmp_path, tells_modes=request.param) as found:
         yield found
 
 
@@ -53,37 +48,37 @@ def left(seen: Desk, person: str) -> Iterator[Stay]:
     cursor = stay.lock()
     seen.wait(lambda shown: "is locked" in shown and last(shown).endswith(PROMPT.rstrip()))
     yield stay
-    seen.run("wrong")
+    seen.run(WRONG)
     seen.wait(lambda shown: FAILED in shown and last(shown).endswith(PROMPT.rstrip()))
     seen.run(SECRET)
     stay.is_back(cursor)
 
 
 @contextlib.contextmanager
-def unchanged(seen: Desk, person: str) -> Iterator[Picture]:
+def unchanged(seen: Desk, person: str) -> Iterator[Stay]:
     """The whole picture is as it was when the session is unlocked."""
     before = seen.picture()
-    with left(seen, person):
+    with left(seen, person) as stay:
         assert seen.picture().lines != before.lines
-        yield before
+        yield stay
     seen.wait_picture(before)
 
 
 # On a person's desk.
 
 
-def test_half_a_line_at_the_prompt(sitting: Desk, keeper: str) -> None:
+def test_half_a_line_at_the_prompt(sitting: Desk, someone: str) -> None:
     sitting.run("seq 30")
     sitting.keys("-l", "echo one tw")
     sitting.keys("C-b", "C-b")
     sitting.wait(lambda shown: last(shown).endswith("echo one tw"))
-    with unchanged(sitting, keeper):
+    with unchanged(sitting, someone):
         pass
     sitting.run("X")
     sitting.wait(lambda shown: "\none Xtw\n" in shown)
 
 
-def test_vim(sitting: Desk, keeper: str) -> None:
+def test_vim(sitting: Desk, someone: str) -> None:
     """Text that is nowhere but in vim, in the middle of inserting; and the screen that was there before vim."""
     sitting.run("seq 30; vim.tiny -u NONE -N new")
     sitting.wait(lambda shown: "[New]" in shown)
@@ -91,21 +86,21 @@ def test_vim(sitting: Desk, keeper: str) -> None:
     sitting.keys("Enter")
     sitting.keys("-l", "second line")
     sitting.wait(lambda shown: "second line" in shown)
-    with unchanged(sitting, keeper):
+    with unchanged(sitting, someone):
         pass
     sitting.keys("-l", " goes on")
     sitting.keys("Escape", ":wq", "Enter")
     sitting.wait(lambda shown: last(shown).endswith("$") and "\n30\n" in shown and "unsaved" not in shown)
-    home = sitting.host.output(["sh", "-c", f"echo ~{keeper}"])
+    home = sitting.host.output(["sh", "-c", f"echo ~{someone}"])
     assert sitting.host.read(f"{home}/new") == "unsaved text, äöü\nsecond line goes on\n"
 
 
-def test_less(sitting: Desk, keeper: str) -> None:
+def test_less(sitting: Desk, someone: str) -> None:
     sitting.run("seq 30; seq 2000 | less --mouse")
     sitting.wait(lambda shown: last(shown) == ":")
     sitting.keys("1000g")
     sitting.wait(lambda shown: shown.startswith("1000\n"))
-    with unchanged(sitting, keeper):
+    with unchanged(sitting, someone):
         pass
     sitting.keys("Space")
     sitting.wait(lambda shown: shown.startswith("1023\n"))
@@ -113,20 +108,20 @@ def test_less(sitting: Desk, keeper: str) -> None:
     sitting.wait(lambda shown: last(shown).endswith("$") and "\n30\n" in shown)
 
 
-def test_nano(sitting: Desk, keeper: str) -> None:
+def test_nano(sitting: Desk, someone: str) -> None:
     sitting.run("seq 30; nano new")
     sitting.wait(lambda shown: "New File" in shown)
     sitting.keys("-l", "unsaved text")
     sitting.wait(lambda shown: "unsaved text" in shown)
     sitting.keys("C-x")
     sitting.wait(lambda shown: "Save modified buffer" in shown)
-    with unchanged(sitting, keeper):
+    with unchanged(sitting, someone):
         pass
     sitting.keys("n")
     sitting.wait(lambda shown: last(shown).endswith("$") and "\n30\n" in shown)
 
 
-def test_top(sitting: Desk, keeper: str) -> None:
+def test_top(sitting: Desk, someone: str) -> None:
     """Its numbers change; the rest does not."""
 
     def is_top(shown: str) -> bool:
@@ -136,7 +131,7 @@ def test_top(sitting: Desk, keeper: str) -> None:
     sitting.run("seq 30; top -d 1 -u root")
     sitting.wait(is_top)
     before = sitting.picture()
-    with left(sitting, keeper):
+    with left(sitting, someone):
         pass
     sitting.wait(is_top)
     sitting.wait(lambda _: sitting.picture().flags == before.flags)
@@ -144,9 +139,9 @@ def test_top(sitting: Desk, keeper: str) -> None:
     sitting.wait(lambda shown: last(shown).endswith("$"))
 
 
-def test_tmux(sitting: Desk, keeper: str) -> None:
+def test_tmux(sitting: Desk, someone: str) -> None:
     """Its server holds the terminal, and stands still with it; what runs in another window goes on."""
-    ticks = f"/tmp/{keeper}.ticks"
+    ticks = f"/tmp/{someone}.ticks"
     sitting.run(f"tmux new-session -s one \\; new-window -n ticks 'python3 /opt/tick {ticks}'")
     sitting.wait(lambda shown: "1:ticks*" in shown)
     sitting.keys("C-b", "0")
@@ -154,7 +149,7 @@ def test_tmux(sitting: Desk, keeper: str) -> None:
     sitting.keys("-l", "echo half of i")
     sitting.wait(lambda shown: "echo half of i" in shown)
     before = stable(sitting)
-    with left(sitting, keeper):
+    with left(sitting, someone):
         grows(sitting.host, ticks)
     sitting.wait_picture(before, but=CLOCK)
     sitting.run("t")
@@ -171,29 +166,30 @@ def stable(seen: Desk) -> Picture:
             return picture
 
 
-def test_root_shell(sitting: Desk, keeper: str) -> None:
+def test_root_shell(sitting: Desk, someone: str) -> None:
+    """sudo is what stops; on Debian 13 the shell has a terminal of its own, which sudo reads for it."""
     host = sitting.host
-    host.write(f"/etc/sudoers.d/{keeper}", f"{keeper} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    host.write(f"/etc/sudoers.d/{someone}", f"{someone} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     try:
         sitting.run("sudo -i")
         sitting.wait(lambda shown: last(shown).endswith("#"))
         sitting.keys("-l", "id -u; echo half of i")
         sitting.wait(lambda shown: "half of i" in shown)
-        with unchanged(sitting, keeper):
-            pass
+        with unchanged(sitting, someone) as stay:
+            assert "sudo" in [host.output(["ps", "-o", "comm=", "-p", pid]) for pid in stay.frozen()]
         sitting.run("t")
         sitting.wait(lambda shown: "\n0\nhalf of it\n" in shown)
     finally:
-        host.run(["rm", "-f", f"/etc/sudoers.d/{keeper}"])
+        host.run(["rm", "-f", f"/etc/sudoers.d/{someone}"])
 
 
-def test_output_in_full_flow(sitting: Desk, keeper: str) -> None:
+def test_output_in_full_flow(sitting: Desk, someone: str) -> None:
     """What a program is writing without a pause is stopped anywhere, and goes on there: no line is lost or broken."""
     sitting.host.write("/opt/flow", FLOW)
-    stop = f"/tmp/{keeper}.stop"
+    stop = f"/tmp/{someone}.stop"
     sitting.run(f"python3 /opt/flow {stop}")
     sitting.wait(lambda shown: last(shown).isdigit())
-    with left(sitting, keeper):
+    with left(sitting, someone):
         sitting.host.write(stop, "")
     sitting.wait(lambda shown: last(shown) == "over")
     numbers = [int(line) for line in sitting.picture().lines[-500:-1]]
@@ -203,13 +199,13 @@ def test_output_in_full_flow(sitting: Desk, keeper: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 100])
-def test_another_size(sitting: Desk, keeper: str, columns: int) -> None:
+def test_another_size(sitting: Desk, someone: str, columns: int) -> None:
     """The window gets another size while it is locked: what is locked fits it, and so does what comes back."""
     sitting.run("vim.tiny -u NONE -N new")
     sitting.wait(lambda shown: "[New]" in shown)
     sitting.keys("-l", "i" + "0123456789" * 12)
     sitting.wait(lambda shown: shown.startswith("0123456789" * 8 + "\n0123456789"))
-    stay = Stay(sitting.host, keeper)
+    stay = Stay(sitting.host, someone)
     cursor = stay.lock()
     sitting.wait(lambda shown: last(shown).endswith(PROMPT.rstrip()))
     sitting.resize(20, columns)

@@ -11,7 +11,7 @@ import pytest
 
 from .lab import Host
 from .limits import log_in, quick, wait_event
-from .locks import LOCKED, LOCKS, SECRET, WRONG, fail, lock, locked, unlock
+from .locks import FAILED, LOCKED, LOCKS, PROMPT, SECRET, WRONG, asks, fail, lock, locked, unlock
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -19,13 +19,6 @@ def limits(host: Host) -> Iterator[None]:
     """Looks at sessions every second."""
     with quick(host):
         yield
-
-
-@pytest.fixture
-def someone(host: Host, person: str) -> str:
-    """A person who has a password."""
-    host.run(["chpasswd"], input=f"{person}:{SECRET}\n")
-    return person
 
 
 def test_keeper_killed_by_root(host: Host, someone: str) -> None:
@@ -40,11 +33,10 @@ def test_keeper_killed_by_root(host: Host, someone: str) -> None:
             host.run(["kill", "-KILL", str(keeper)])
             terminal.expect(LOCKED)
             terminal.expect(r"After 4 more attempts that fail")
-            terminal.expect(r"[Pp]assword: ")
+            terminal.expect(PROMPT)
             found.wait_frozen()
         host.shell(f"pkill -KILL -P {found.keeper()}")
-        terminal.expect(LOCKED)
-        terminal.expect(r"[Pp]assword: ")
+        asks(terminal)
         fail(host, terminal, someone)
         unlock(host, terminal, someone)
         assert terminal.command("stty -g; stat -c '%U %G %a' $(tty)") == was
@@ -82,10 +74,12 @@ def test_unit_stopped(host: Host, someone: str) -> None:
 def test_daemon_away(host: Host, someone: str) -> None:
     """reaperd's end, its absence and its return open nothing, and what it missed it learns."""
     with locked(host, someone) as (terminal, found):
-        host.run(["systemctl", "kill", "--signal=KILL", "reaper.service"])
-        host.run(["systemctl", "restart", "reaper.service"])
-        shown = host.output(["reaperctl", "list"])
-        assert re.search(rf"{someone}.*locked", shown), shown
+        for away in (["restart"], ["kill", "--signal=KILL"]):
+            host.run(["systemctl", *away, "reaper.service"])
+            host.run(["systemctl", "restart", "reaper.service"])
+            shown = host.output(["reaperctl", "list"])
+            assert re.search(rf"{someone}.*locked", shown), shown
+            assert " locked" in host.output(["reaperctl", "explain", found.name])
         host.run(["systemctl", "stop", "reaper.service"])
         try:
             found.wait_frozen()
@@ -131,8 +125,7 @@ def test_package_reinstalled(host: Host, someone: str) -> None:
         assert found.keeper() == keeper
         fail(host, terminal, someone)
         host.run(["kill", "-KILL", str(keeper)])
-        terminal.expect(LOCKED)
-        terminal.expect(r"[Pp]assword: ")
+        asks(terminal)
         unlock(host, terminal, someone)
 
 
@@ -142,8 +135,8 @@ def test_full_disk(host: Host, someone: str) -> None:
         host.shell("dd if=/dev/zero of=/run/filler bs=64k; dd if=/dev/zero of=/run/filler2 bs=1", check=False)
         try:  # the journal is there, too, and tells nothing
             terminal.send(f"{WRONG}\n")
-            terminal.expect("The last attempt failed")
-            terminal.expect(r"[Pp]assword: ")
+            terminal.expect(FAILED)
+            terminal.expect(PROMPT)
             found.wait_frozen()
             terminal.send(f"{SECRET}\n")
             found.wait("given back", f"! test -e {found.group}")
@@ -198,8 +191,7 @@ def test_keeper_killed_at_its_last_look(host: Host, someone: str) -> None:
         found.wait("thawed", f"test 0 = $(cat {group}/cgroup.freeze)")
         with log_in(host, someone) as another:
             assert another.command("echo here") == "here"
-        terminal.expect(LOCKED)
-        terminal.expect(r"[Pp]assword: ")
+        asks(terminal)
         unlock(host, terminal, someone)
 
 
