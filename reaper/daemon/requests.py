@@ -39,8 +39,7 @@ class Requests:
         limits = daemon.sessions[key].limits
         if wanted.uid != 0 and limits is not None and not limits.hold_max_usec:
             raise ReaperError("not-allowed", _why_not("hold_max", daemon.sessions[key].rule), "ask an administrator")
-        daemon.look(key, now)
-        tracked = daemon.sessions[key]
+        tracked = self._look(key, now)
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
             raise ReaperError("ending", "the session is being ended already")
         if tracked.life.phase is Phase.LOCKED:
@@ -83,11 +82,17 @@ class Requests:
 
         Raises ReaperError where there is nothing to tell, as nothing would end the session.
         """
-        tracked = self._daemon.sessions[key]
+        tracked = self._look(key, now)
         messenger = self._daemon.messenger
         told = messenger.notify(tracked, by, text) if text else messenger.remind(tracked, _due(tracked, now), now)
         self._journal.send(report.warned_by(tracked, self._daemon.policy_id, by, text, told))
         return told
+
+    def _look(self, key: SessionKey, now: Instant) -> Tracked:
+        """The session as it is at this moment: which terminals are its own, and whether its person has unlocked it."""
+        self._daemon.look(key, now)
+        self._daemon.look_locked(key, now)
+        return self._daemon.sessions[key]
 
     def lock(self, key: SessionKey, by: str, now: Instant) -> None:
         """Locks a session, whatever its limits say, or has its desktop do that; `by` is root or its user.
@@ -95,9 +100,7 @@ class Requests:
         Raises ReaperError where it cannot be locked, is held or only observed, or is locked or being ended already.
         """
         daemon = self._daemon
-        daemon.look(key, now)  # which terminals are its own by now
-        daemon.look_locked(key, now)
-        tracked = daemon.sessions[key]
+        tracked = self._look(key, now)
         if tracked.life.phase in (Phase.LOCKED, Phase.ENDING, Phase.GONE):
             doing = "locked" if tracked.life.phase is Phase.LOCKED else "being ended"
             raise ReaperError("too-late", f"the session is {doing} already")
@@ -116,8 +119,7 @@ class Requests:
         Raises ReaperError where it is held or only observed and this is not forced, or where it is being ended already.
         """
         daemon = self._daemon
-        daemon.look(key, now)  # which terminals are its own by now
-        tracked = daemon.sessions[key]
+        tracked = self._look(key, now)
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
             raise ReaperError("ending", "the session is being ended already")
         if tracked.hold is not None and not force:

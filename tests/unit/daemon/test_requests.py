@@ -283,6 +283,39 @@ def test_what_is_locked_is_not_held_nor_warned(bench, login):
         warn(bench, login)
 
 
+def unlocked(bench: Bench, login: FakeLogin) -> None:
+    """Its person has unlocked it just now, and no poll has come since."""
+    lock(bench, login)
+    bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
+    bench.run(100)
+    bench.host.keep(login.session, Stage.UNLOCKED, bench.host.time.boot_usec)
+    assert life_of(bench, login).phase is Phase.LOCKED
+
+
+def test_who_has_just_unlocked_a_session_may_hold_it(bench, login):
+    """The first thing that somebody would do whose session was locked under their hands."""
+    unlocked(bench, login)
+    hold(bench, login, HOUR)
+    assert life_of(bench, login).evidence == "unlocked"
+    bench.run(1000)
+    assert shown(login) == []
+
+
+def test_who_has_just_unlocked_a_session_is_warned_of_what_comes_next(bench, login):
+    unlocked(bench, login)
+    assert warn(bench, login) == ["pts/1"]
+    assert shown(login) == [WARNED.format("1min")]
+
+
+def test_an_end_that_is_ordered_just_after_the_unlocking(bench, login):
+    """There is no lock any more that could be ended."""
+    unlocked(bench, login)
+    terminate(bench, login)
+    assert bench.actor.ended_locks == []
+    bench.run(10)
+    assert bench.words() == ["opened", "ending", "terminated"]
+
+
 def test_what_is_locked_is_ended_at_somebodys_word(bench, login):
     lock(bench, login)
     terminate(bench, login)
