@@ -25,7 +25,11 @@ def lock_session(session_id: str) -> None:
 
 
 def lock_terminals(name: str, order: LockOrder, directory: str = DIRECTORY) -> None:
-    """Has the terminals of a session taken. Raises ReaperError where that cannot even begin; nothing is locked then."""
+    """Has the terminals of a session taken. Raises ReaperError where that cannot even begin; nothing is locked then.
+
+    Who asks systemd and hears nothing does not know whether it starts reaper-lock all the same, so the order is taken
+    back: that one puts everything back.
+    """
     assert locking.is_name(name)
     try:
         forget_lock(name, directory)  # of a session by the same name that ended long ago
@@ -37,7 +41,11 @@ def lock_terminals(name: str, order: LockOrder, directory: str = DIRECTORY) -> N
         os.rename(f"{path}.new", path)
     except OSError as error:
         raise ReaperError("lock-failed", f"the order to lock cannot be written: {error}") from error
-    start_keeper(name)
+    try:
+        start_keeper(name)
+    except ReaperError:
+        _take_back(name, directory)
+        raise
 
 
 def start_keeper(name: str) -> None:
@@ -55,9 +63,13 @@ def withdraw_lock(name: str, directory: str = DIRECTORY) -> None:
 
     Raises ReaperError where systemd does not start it.
     """
+    _take_back(name, directory)
+    _ask(["systemctl", "--no-ask-password", "--no-block", "restart", unit(name)], "systemd")
+
+
+def _take_back(name: str, directory: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.rename(f"{directory}/{name}/order", f"{directory}/{name}/withdrawn")
-    _ask(["systemctl", "--no-ask-password", "--no-block", "restart", unit(name)], "systemd")
 
 
 def forget_lock(name: str, directory: str = DIRECTORY) -> None:

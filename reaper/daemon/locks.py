@@ -15,7 +15,7 @@ from reaper.decide import locked, report
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Phase
-from reaper.decide.locking import LockOrder, Stage
+from reaper.decide.locking import OVER, LockOrder, Stage
 from reaper.decide.messages import lock_heading, plain
 from reaper.decide.model import Instant, Reading, SessionKey
 from reaper.decide.policy import Origin, Policy, asks_to_lock
@@ -103,7 +103,10 @@ class Locks:
         return f"it cannot be locked: {why}" if why and is_asked_for else ""
 
     def begin(self, tracked: Tracked, policy_id: str, by: str, now: Instant) -> None:
-        """Has a session locked. What stands in the way is found at the next look."""
+        """Has a session locked. What stands in the way is found at the next look.
+
+        Where a lock of it stands already, its files are all that the terminals can be given back by: they stay.
+        """
         session, limits = tracked.session, tracked.limits
         assert limits is not None
         self._failed.pop(session.key, None)
@@ -112,6 +115,13 @@ class Locks:
                 self._actor.lock(session.session_id)
                 self._journal.send(report.desktop_locked(tracked, policy_id, by, now.boot_usec))
                 return
+            if self._host.standing_lock(session) is not None:
+                with contextlib.suppress(ReaperError):  # asked again at the next look
+                    self._actor.start_keeper(session.name)
+                return
+            before = self._host.read_lock(session)
+            if before is not None and before.stage not in OVER and self._host.is_running(before.keeper):
+                raise ReaperError("lock-failed", "what an earlier lock of it has taken is still being given back")
             until = None if limits.lock_for_usec is None else now.boot_usec + limits.lock_for_usec
             heading = lock_heading(tracked, by, now.boot_usec)
             fields = report.lock_fields(tracked, policy_id, by, now.boot_usec)
@@ -196,5 +206,5 @@ class Locks:
     def clear(self, tracked: Tracked) -> None:
         """Clears away what a lock has left that is over by reaper-lock's own word, and whose session goes on."""
         state = self._host.read_lock(tracked.session)
-        if not tracked.life.locked_usec and state is not None and state.stage in (Stage.UNLOCKED, Stage.FAILED):
+        if not tracked.life.locked_usec and state is not None and state.stage in OVER:
             self._actor.forget_lock(tracked.session.name)

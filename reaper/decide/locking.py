@@ -35,6 +35,10 @@ class Stage(enum.Enum):
     REFUSED = "refused"  # too many attempts failed: locked until the session ends
 
 
+OVER = (Stage.UNLOCKED, Stage.FAILED)
+"""Nothing is locked any more, or was."""
+
+
 @dataclass(frozen=True)
 class LockOrder:
     """What to lock, and what to say. Times are microseconds since boot.
@@ -59,6 +63,11 @@ class LockState:
     failures: int
     why: str
     keeper: ProcessId
+
+
+def is_standing(order: LockOrder, state: LockState | None, key: SessionKey) -> bool:
+    """Whether a lock holds the session of this key, or may at any moment; another may have had its name before."""
+    return order.session.key == key and (state is None or state.stage not in OVER)
 
 
 def is_name(name: str) -> bool:

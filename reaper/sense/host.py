@@ -6,7 +6,6 @@ do those say, who would be hit. tests/unit/fakes.py has a FakeHost with the same
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Collection, Container, Iterable
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 from reaper import procfs
 from reaper.decide.hours import LocalMoment, LocalTime
-from reaper.decide.locking import LockState
+from reaper.decide.locking import LockOrder, LockState
 from reaper.decide.model import (
     Holding,
     Instant,
@@ -183,10 +182,9 @@ class Host:
         is_alive = processes.is_alive(session.key)
         if session.tty:
             return frozenset([session.tty]) if is_alive and not terminals.is_graphical(session.tty) else frozenset()
-        if is_alive:
-            held = terminals.held_ptys(session.key.pid)
-            if held:
-                return frozenset(held)
+        held = terminals.held_ptys(session.key.pid) if is_alive else ()
+        if held:
+            return frozenset(held)
         programs = (*(() if is_alive else connections.SSHD), *self.terminal_servers)
         holders = self._remains(session, programs)
         return frozenset().union(*(terminals.held_ptys(process.pid) for process in holders))
@@ -241,9 +239,11 @@ class Host:
 
     def read_lock(self, session: Session) -> LockState | None:
         """What has become of the lock of a session; None where nothing is told yet, or nothing that can be read."""
-        with contextlib.suppress(ReaperError):
-            return locks.read_state(session.name, locks.DIRECTORY)
-        return None
+        return locks.find_state(session.name, locks.DIRECTORY)
+
+    def standing_lock(self, session: Session) -> LockOrder | None:
+        """The order of the lock that holds a session or is about to, whoever ordered it; None where there is none."""
+        return locks.find_standing(session, locks.DIRECTORY)
 
     def is_frozen(self, session: Session) -> bool:
         """Whether a lock has stopped what is attached to a session, and has not let it go on."""

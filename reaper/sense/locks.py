@@ -6,6 +6,7 @@ need not restart anything, and a person whose password was locked a minute ago i
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -18,6 +19,7 @@ from reaper.decide import locking, pamstack
 from reaper.decide.locking import LockOrder, LockState
 from reaper.decide.model import NS_PER_SEC, Session
 from reaper.decide.policy import Origin
+from reaper.errors import ReaperError
 from reaper.sense import connections, processes, terminals
 from reaper.sense.clock import read_clock
 
@@ -50,6 +52,22 @@ def read_state(name: str, directory: str = DIRECTORY) -> LockState | None:
     """What has become of a session's lock; None where nothing is told yet. Raises ReaperError where it is broken."""
     text = read_text(name, directory, "state")
     return None if text is None else locking.decode_state(text)[0]
+
+
+def find_state(name: str, directory: str) -> LockState | None:
+    """The same, and None for one that is broken, too."""
+    with contextlib.suppress(ReaperError):
+        return read_state(name, directory)
+    return None
+
+
+def find_standing(session: Session, directory: str) -> LockOrder | None:
+    """The order of the lock that holds a session or is about to; None where there is none, or none that can be read."""
+    with contextlib.suppress(ReaperError):
+        order = read_order(session.name, directory)
+        if order is not None and locking.is_standing(order, find_state(session.name, directory), session.key):
+            return order
+    return None
 
 
 def read_text(name: str, directory: str, file: str) -> str | None:

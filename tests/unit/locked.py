@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from reaper.decide.locking import LockOrder, LockState, Stage, encode_state
+from reaper.decide.locking import LockOrder, LockState, Stage, encode_state, is_standing
 from reaper.decide.model import ProcessId, Session, SessionKey
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
@@ -26,6 +26,7 @@ class FakeLocks:
     def __init__(self) -> None:
         self.obstacles: dict[SessionKey, str] = {}
         self.lock_states: dict[str, LockState] = {}
+        self.lock_orders: dict[str, LockOrder] = {}
         self.hints: dict[str, bool | None] = {}
         self.running = {KEEPER}
         self.frozen: set[SessionKey] = set()
@@ -45,6 +46,10 @@ class FakeLocks:
     def read_lock(self, session: Session) -> LockState | None:
         return self.lock_states.get(session.name)
 
+    def standing_lock(self, session: Session) -> LockOrder | None:
+        order, state = self.lock_orders.get(session.name), self.lock_states.get(session.name)
+        return order if order is not None and is_standing(order, state, session.key) else None
+
     def read_locked_hint(self, session: Session) -> bool | None:
         return self.hints.get(session.session_id)
 
@@ -62,7 +67,7 @@ class FakeLocker:
         self._locks = host
         self.locked: list[str] = []
         self.lock_trouble: ReaperError | None = None
-        self.orders: dict[str, LockOrder] = {}
+        self.orders = host.lock_orders
         self.started: list[str] = []
         self.ended_locks: list[str] = []
         self.withdrawn: list[str] = []

@@ -77,6 +77,16 @@ def test_an_order_that_cannot_be_written(tools, tmp_path):
     assert tools.asked == []
 
 
+@pytest.mark.parametrize("tool", ["#!/bin/sh\nexit 1\n", ""])
+def test_an_order_that_systemd_does_not_take_is_taken_back(tools, directory, tool, monkeypatch):
+    """It may have taken it all the same, and whoever it starts must not lock what nobody knows to be locked."""
+    monkeypatch.setattr(os, "defpath", str(tools.directory))
+    (tools.directory / "systemctl").write_text(tool)  # an empty file cannot be executed
+    with pytest.raises(ReaperError, match="systemd"):
+        lock.lock_terminals("100", ORDER, directory)
+    assert os.listdir(f"{directory}/100") == ["withdrawn"]
+
+
 @pytest.mark.parametrize("name", ["", "../3", "a b", "100.service"])
 def test_a_name_that_is_none_of_a_unit(tools, directory, name):
     with pytest.raises(AssertionError):

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from reaper.decide.locking import Stage
+from reaper.decide.locking import LockOrder, Stage, encode_order
 from reaper.decide.model import NS_PER_SEC, ProcessId, Session
 from reaper.sense import elevations, processes
 from reaper.sense.elevations import Elevations
@@ -93,6 +93,14 @@ class RealWorld:
         os.makedirs(f"{self.locks}/{self.session.name}", exist_ok=True)
         keep_files(self.locks, self.session.name, stage)
 
+    def order(self, session: Session) -> LockOrder:
+        order = LockOrder(session, "Locked.", {}, 5, None)
+        os.makedirs(f"{self.locks}/{session.name}", exist_ok=True)
+        with open(f"{self.locks}/{session.name}/order", "w", encoding="ascii") as file:
+            file.write(encode_order(order))
+        os.chmod(f"{self.locks}/{session.name}/order", 0o600)
+        return order
+
     def hint(self, session_id: str, is_locked: bool | None) -> None:
         self.logind.hints[session_id] = is_locked
 
@@ -162,6 +170,10 @@ class FakeWorld:
 
     def keep(self, stage: Stage) -> None:
         self.host.keep(self.session, stage, 5)
+
+    def order(self, session: Session) -> LockOrder:
+        order = self.host.lock_orders[session.name] = LockOrder(session, "Locked.", {}, 5, None)
+        return order
 
     def hint(self, session_id: str, is_locked: bool | None) -> None:
         self.host.hints[session_id] = is_locked
