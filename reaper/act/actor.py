@@ -46,6 +46,10 @@ class Actor:
         """See lock.withdraw_lock."""
         lock.withdraw_lock(name, f"{self._directory}/locks")
 
+    def thaw(self, scope: str) -> None:
+        """See lock.thaw."""
+        lock.thaw(scope)
+
     def forget_lock(self, name: str) -> None:
         """See lock.forget_lock."""
         lock.forget_lock(name, f"{self._directory}/locks")

@@ -7,9 +7,11 @@ stands in its files (decide/locking.py).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 
+from reaper.act.terminate import CGROUP
 from reaper.decide import locking
 from reaper.decide.locking import LockOrder
 from reaper.errors import ReaperError
@@ -70,6 +72,24 @@ def withdraw_lock(name: str, directory: str = DIRECTORY) -> None:
 def _take_back(name: str, directory: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.rename(f"{directory}/{name}/order", f"{directory}/{name}/withdrawn")
+
+
+def thaw(scope: str, mount: str = CGROUP) -> None:
+    """Has go on, where it is, what a lock has stopped in the scope of a session; does nothing where that is nothing.
+
+    Raises ReaperError where the kernel does not let us, and for anything that is no session's scope.
+    """
+    if not locking.is_scope(scope):
+        raise ReaperError("cannot-thaw", f"{scope} is no session's scope")
+    try:
+        fd = os.open(f"{mount}{scope}/{locking.GROUP}/cgroup.freeze", os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.write(fd, b"0")
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise ReaperError("cannot-thaw", str(error)) from error
 
 
 def forget_lock(name: str, directory: str = DIRECTORY) -> None:

@@ -72,8 +72,9 @@ class Locks:
             self._hinted.discard(key)
 
     def forget(self, tracked: Tracked) -> None:
-        """The session is not there any more; reaper-lock has seen that by itself."""
+        """The session is not there any more; reaper-lock has seen that by itself, if it runs."""
         key = tracked.session.key
+        self.thaw(tracked)
         self._locked.discard(key)
         self._hinted.discard(key)
         self._hindered.discard(key)
@@ -202,6 +203,20 @@ class Locks:
         if tracked.life.locked_usec and tracked.session.origin is not Origin.GRAPHICAL:
             with contextlib.suppress(ReaperError):  # asked again at the next rung
                 self._actor.end_lock(tracked.session.name)
+
+    def thaw(self, tracked: Tracked) -> None:
+        """What a lock has stopped goes on, of a session whose line is lost or cut: there is nothing left to listen at.
+
+        That is for reaper-lock to do; but it may have been killed, or been stopped before it was at work, and then
+        what outlives the session would stay frozen for ever.
+        """
+        if not self._host.is_frozen(tracked.session):
+            return
+        try:
+            self._actor.thaw(tracked.session.scope)
+        except ReaperError as error:
+            name = plain(tracked.session.name)
+            self._journal.note(Priority.ERR, f"what session {name} leaves stays frozen: {plain(str(error))}")
 
     def clear(self, tracked: Tracked) -> None:
         """Clears away what a lock has left that is over by reaper-lock's own word, and whose session goes on."""

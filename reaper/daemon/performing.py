@@ -61,4 +61,6 @@ class Performer:
             self._messenger.part(tracked, act.reason)
         self._endings.climb(tracked, act.rung)
         self._locks.end(tracked)
+        if act.rung is Rung.KILL:
+            self._locks.thaw(tracked)
         return ""

@@ -21,7 +21,10 @@ from reaper.errors import ReaperError
 VERSION = 1
 MAX_FAILURES = 5
 """After so many attempts that fail, the session ends: a lock is not there to be guessed at."""
+GROUP = "reaper-lock"
+"""The control group, in the session's scope, of what is stopped."""
 _NAME = re.compile(r"[A-Za-z0-9]{1,32}(\.[0-9]{1,20})?", re.ASCII)
+_SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
 
 
 class Stage(enum.Enum):
@@ -73,6 +76,11 @@ def is_standing(order: LockOrder, state: LockState | None, key: SessionKey) -> b
 def is_name(name: str) -> bool:
     """Whether a session's name can be that of a directory and of a unit's instance, as all that logind gives can."""
     return _NAME.fullmatch(name) is not None
+
+
+def is_scope(group: str) -> bool:
+    """Whether a control group is the scope of a session: any other may hold other people's, or the system."""
+    return _SCOPE.fullmatch(group) is not None and ".." not in group.split("/")
 
 
 def encode_order(order: LockOrder) -> str:

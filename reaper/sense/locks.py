@@ -25,8 +25,7 @@ from reaper.sense.clock import read_clock
 
 DIRECTORY = "/run/reaper/locks"
 SERVICE = "reaper"
-GROUP = "reaper-lock"
-"""The control group, in the session's scope, of what is stopped."""
+GROUP = locking.GROUP
 # A state has the contents of consoles in it, of some 100 KiB each, and what was typed ahead.
 MOST_BYTES = 16 * 1024 * 1024
 MODULES = ("pam", "six")  # Debian's python3-pampy imports six and does not depend on it

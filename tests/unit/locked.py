@@ -71,6 +71,8 @@ class FakeLocker:
         self.started: list[str] = []
         self.ended_locks: list[str] = []
         self.withdrawn: list[str] = []
+        self.thawed: list[str] = []
+        self.thaw_trouble: ReaperError | None = None
 
     def lock(self, session_id: str) -> None:
         if self.lock_trouble is not None:
@@ -92,6 +94,11 @@ class FakeLocker:
     def withdraw_lock(self, name: str) -> None:
         self.orders.pop(name, None)
         self.withdrawn.append(name)
+
+    def thaw(self, scope: str) -> None:
+        if self.thaw_trouble is not None:
+            raise self.thaw_trouble
+        self.thawed.append(scope)
 
     def forget_lock(self, name: str) -> None:
         self.orders.pop(name, None)

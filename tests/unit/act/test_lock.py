@@ -135,6 +135,59 @@ def test_what_is_withdrawn_says_so_before_it_is_stopped(tools, directory):
     assert not os.path.exists(f"{directory}/100")
 
 
+SCOPE = "/user.slice/user-1000.slice/session-3.scope"
+
+
+def make_frozen(mount: Path, scope: str) -> Path:
+    path = Path(os.path.normpath(f"{mount}{scope}/reaper-lock")) / "cgroup.freeze"
+    path.parent.mkdir(parents=True)
+    path.write_text("1")
+    return path
+
+
+def test_what_is_frozen_is_thawed(tmp_path):
+    path = make_frozen(tmp_path, SCOPE)
+    lock.thaw(SCOPE, str(tmp_path))
+    assert path.read_text() == "0"
+
+
+def test_what_is_gone_is_not_frozen(tmp_path):
+    lock.thaw(SCOPE, str(tmp_path))
+    os.makedirs(f"{tmp_path}{SCOPE}/reaper-lock")
+    lock.thaw(SCOPE, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "",
+        "/",
+        "/user.slice",
+        "/user.slice/user-1000.slice",
+        "/user.slice/user-1000.slice/user@1000.service",
+        "/user.slice/user-1000.slice/session-3.scope/below",
+        "/user.slice/user-1000.slice/run-3.scope",
+        "/system.slice/session-3.scope",
+        "/user.slice/../system.slice/session-3.scope",
+    ],
+)
+def test_no_other_group_is_ever_thawed(tmp_path, scope):
+    """An administrator may have frozen it."""
+    path = make_frozen(tmp_path, f"/{scope}")
+    with pytest.raises(ReaperError, match="no session's scope"):
+        lock.thaw(scope, str(tmp_path))
+    assert path.read_text() == "1"
+
+
+def test_what_the_kernel_does_not_thaw(tmp_path):
+    path = make_frozen(tmp_path, SCOPE)
+    os.rename(path, tmp_path / "other")
+    os.symlink(tmp_path / "other", path)
+    with pytest.raises(ReaperError, match=r"Too many levels|cgroup\.freeze"):
+        lock.thaw(SCOPE, str(tmp_path))
+    assert (tmp_path / "other").read_text() == "1"
+
+
 def test_what_is_over_is_cleared_away(tools, directory):
     lock.lock_terminals("100", ORDER, directory)
     lock.lock_terminals("101", ORDER, directory)
