@@ -55,7 +55,7 @@ class Answers:
         return {
             "sessions": [view.of_session(each, now_usec) for each in visible],
             "policy": self._daemon.policy_id,
-            "brake_usec": brake.held_usec(self._daemon.ledger, policy.brake, now_usec) if policy else None,
+            "brake_usec": brake.held_usec(self._daemon.brakes.ledger, policy.brake, now_usec) if policy else None,
         }
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Callable
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.messenger import Messenger
+from reaper.daemon.brakes import Brakes
 from reaper.daemon.circumstances import Circumstances
 from reaper.daemon.deferrals import Deferrals
 from reaper.daemon.endings import Endings
@@ -21,8 +22,7 @@ from reaper.daemon.notices import Notices
 from reaper.daemon.performing import Performer
 from reaper.daemon.sharing import Sharing
 from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, LAPSE_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
-from reaper.decide import brake, deferral, evidence, hold, locked, overrule, report, tracking
-from reaper.decide.brake import Ledger
+from reaper.decide import deferral, evidence, hold, locked, overrule, report, tracking
 from reaper.decide.events import Priority
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase, Signal
@@ -51,10 +51,9 @@ class Daemon:
         self._endings = Endings(host, actor, journal)
         self.locks = Locks(host, actor, journal)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
-        self._deferrals, self._sharing = Deferrals(host), Sharing()
+        self.brakes, self._deferrals, self._sharing = Brakes(journal), Deferrals(host), Sharing()
         self._notices = Notices(self.messenger)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
-        self.ledger = Ledger()
         self._polled: Instant | None = None
         self._poll_at = 0
         self._expected_usec = 0  # when the next tick was to come at the latest
@@ -251,7 +250,6 @@ class Daemon:
 
     def _end(self, key: SessionKey, now: Instant) -> None:
         """Ends a session, if it still is the session that it was, still idle and not busy, and the brake lets it."""
-        policy = self.policy or BUILT_IN  # none where a session was locked at somebody's word
         if not self._host.is_alive(self.sessions[key].session):
             self._check_gone(key, now)
             return
@@ -273,18 +271,14 @@ class Daemon:
             else:
                 self._turn(key, now)  # warned anew, that it ends
             return
-        was_engaged = self.ledger.is_engaged
-        is_admitted, self.ledger = brake.admit(self.ledger, policy.brake, now.boot_usec)
-        if is_admitted:
-            change = tracking.finish(self.sessions[key], now.boot_usec)
-            self.sessions[key] = change.tracked
-            self.save()  # before the act: were it our last, the next daemon and its brake would know of it
-            self.commit(key, change, now)
+        until_usec = self.brakes.held_until(self.sessions[key], self.policy or BUILT_IN, now.boot_usec)
+        if until_usec:  # (there is no policy where a session was locked at somebody's word)
+            self.sessions[key] = replace(self.sessions[key], due_usec=until_usec)
             return
-        release = brake.release_usec(self.ledger, policy.brake)
-        self.sessions[key] = replace(self.sessions[key], due_usec=max(release, now.boot_usec + 1))
-        if not was_engaged:
-            self._journal.send(report.braked(self.sessions[key], policy))
+        change = tracking.finish(self.sessions[key], now.boot_usec)
+        self.sessions[key] = change.tracked
+        self.save()  # before the act: were it our last, the next daemon and its brake would know of it
+        self.commit(key, change, now)
 
     def lock(self, key: SessionKey, change: Change, by: str, now: Instant) -> None:
         """Locks a session; `by` is who ordered it, "" where its limit did."""
@@ -377,7 +371,7 @@ class Daemon:
 
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
-        self._polled, self.ledger, self._endings.returns.past = state.polled, state.ledger, state.past
+        self._polled, self.brakes.ledger, self._endings.returns.past = state.polled, state.ledger, state.past
         self._expected_usec = state.polled.boot_usec + self.poll_usec
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
@@ -395,6 +389,6 @@ class Daemon:
         if self._polled is None:
             return
         past, sessions = self._endings.returns.past, tuple(self.sessions.values())
-        state = Snapshot(self._boot_id, self._polled, self._policy_text, self.ledger, sessions, past)
+        state = Snapshot(self._boot_id, self._polled, self._policy_text, self.brakes.ledger, sessions, past)
         self._memory.save(state, self._host.clock().boot_usec)
         self.is_dirty = False

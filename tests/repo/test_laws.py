@@ -52,6 +52,7 @@ JOINERS = {
     "reaper/daemon/core.py": ("reaper.act",),
     "reaper/daemon/endings.py": ("reaper.act",),
     "reaper/daemon/performing.py": ("reaper.act.journal", "reaper.act.messenger"),
+    "reaper/daemon/brakes.py": ("reaper.act.journal",),
     "reaper/daemon/locks.py": ("reaper.act.actor", "reaper.act.journal"),
     # A program of its own: what it holds it lets go, or hangs up.
     "reaper/lock/keeper.py": ("reaper.act.journal",),
