@@ -66,7 +66,7 @@ class Answers:
         policy = self._daemon.policy
         groups = (self._daemon.groups.of(tracked.session, policy) if policy else None) or frozenset[str]()
         unlockable = self._daemon.locks.obstacle(tracked, policy)
-        now_usec, local = self._host.clock().boot_usec, self._daemon.local
+        now_usec, local = self._host.clock().boot_usec, self._daemon.circumstances.local
         return {"explanation": view.explain(tracked, policy, groups, now_usec, local, unlockable)}
 
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from reaper.daemon.sharing import Sharing
 from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, LAPSE_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
 from reaper.decide import deferral, evidence, hold, locked, overrule, report, tracking
 from reaper.decide.events import Priority
-from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase, Signal
 from reaper.decide.model import Instant, Program, Session, SessionKey
 from reaper.decide.policy import BUILT_IN, Policy
@@ -46,7 +45,7 @@ class Daemon:
         self._memory = Memory(actor, journal)
         self.messenger = Messenger(actor, journal, name, host.local_moment)
         self._looks = Looks(host)
-        self._circumstances = Circumstances(host)
+        self.circumstances = Circumstances(host)
         self.groups = Groups(host)
         self._endings = Endings(host, actor, journal)
         self.locks = Locks(host, actor, journal)
@@ -159,6 +158,7 @@ class Daemon:
         self._watch(session.key)
         self.groups.forget(session.user)
         self.judge(session.key, now)
+        self._take_up_lock(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
         if is_new:
             self._endings.returns.welcome(self.sessions[session.key], self.sessions.values(), self.policy_id)
@@ -166,13 +166,13 @@ class Daemon:
 
     def _heed_circumstances(self, now: Instant) -> None:
         """Judges anew those of whom a rule may ask what has just changed: whether root acts, and the hour."""
-        turn = self._circumstances.look(self.sessions, self.policy, now.boot_usec)
+        turn = self.circumstances.look(self.sessions, self.policy, now.boot_usec)
         for problem in turn.problems:
             self._journal.note(Priority.WARNING, f"{problem}, ignoring")
         for process in turn.dead_marks:
             self.actor.remove_mark(process)
         for key in turn.sessions:
-            self.sessions[key] = self._circumstances.elevate(self.sessions[key])
+            self.sessions[key] = self.circumstances.elevate(self.sessions[key])
             self._guarded(key, now, self.judge)
 
     def _watch(self, key: SessionKey) -> None:
@@ -183,11 +183,6 @@ class Daemon:
     def policy_id(self) -> str:
         """The id of the policy in force, or ""."""
         return self.policy.id if self.policy else ""
-
-    @property
-    def local(self) -> LocalTime | None:
-        """The time of day that rules went by at the last look; None where none asks."""
-        return self._circumstances.local
 
     def _look(
         self, key: SessionKey, now: Instant, previous: Instant, *, is_moved: bool = False, is_probed: bool = True
@@ -234,6 +229,10 @@ class Daemon:
         self.save()  # before what the lock stands on is cleared away
         self.locks.clear(self.sessions[key])
         self.judge(key, now)
+
+    def _take_up_lock(self, key: SessionKey, _now: Instant) -> None:
+        """Goes on with a lock that was begun before this daemon, and that no state of an earlier one has told of."""
+        self.sessions[key] = self.locks.take_up(self.sessions[key])
 
     # What is due.
 
@@ -347,7 +346,7 @@ class Daemon:
         self._looks.poll_usec = policy.poll_usec
         self._host.terminal_servers = policy.terminal_servers
         self.groups.clear()
-        self._circumstances.is_turned(policy)
+        self.circumstances.is_turned(policy)
         self._sharing.adopt(policy)
         for key in list(self.sessions):
             self._guarded(key, now, self.judge)
@@ -366,7 +365,7 @@ class Daemon:
             return
         self._unjudged.discard(key)
         unlockable = self.locks.obstacle(tracked, policy)
-        change = tracking.apply_policy(tracked, policy, groups, now.boot_usec, self.local, unlockable)
+        change = tracking.apply_policy(tracked, policy, groups, now.boot_usec, self.circumstances.local, unlockable)
         self.commit(key, change, now)
 
     def restore(self, state: Snapshot, now: Instant) -> None:
@@ -383,6 +382,8 @@ class Daemon:
             self._heed_circumstances(now)  # first: under other limits than theirs what was announced would not count
             for key in list(self.sessions):
                 self._guarded(key, now, self.judge)
+        for key in list(self.sessions):
+            self._guarded(key, now, self._take_up_lock)
 
     def save(self) -> None:
         """Writes the state, so that a restart changes no outcome."""

@@ -14,6 +14,7 @@ from reaper.act.journal import Journal
 from reaper.decide import locked, report
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
+from reaper.decide.life import LASTING
 from reaper.decide.lifecycle import Phase
 from reaper.decide.locking import OVER, LockOrder, Stage
 from reaper.decide.messages import lock_heading, plain
@@ -129,6 +130,19 @@ class Locks:
             self._actor.lock_terminals(session.name, LockOrder(session, heading, fields, now.boot_usec, until))
         except ReaperError as error:
             self._failed[session.key] = str(error)
+
+    def take_up(self, tracked: Tracked) -> Tracked:
+        """The session, locked where a lock stands that the daemon has not known of.
+
+        An earlier daemon ordered it, whose state was lost or could not be saved since.
+        """
+        order = self._host.standing_lock(tracked.session)
+        if order is None or tracked.life.phase in LASTING:
+            return tracked
+        self._journal.note(Priority.NOTICE, f"the lock of session {plain(tracked.session.name)} is taken up again")
+        tracked = locked.take_up(tracked, order)
+        self.follow(tracked)
+        return tracked
 
     def look(self, tracked: Tracked, now: Instant) -> News:
         """What has become of a lock since the last look."""

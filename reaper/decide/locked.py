@@ -7,9 +7,10 @@ from dataclasses import replace
 from reaper.decide import evidence, lifecycle
 from reaper.decide.hold import with_action
 from reaper.decide.lifecycle import Phase, Reason, Stimulus
+from reaper.decide.locking import LockOrder
 from reaper.decide.model import Instant, Reading
 from reaper.decide.policy import BUILT_IN, Action
-from reaper.decide.tracking import Change, Tracked, deadline, go_on, is_due
+from reaper.decide.tracking import Change, Tracked, deadline, go_on, is_due, scheduled
 
 
 def would_lock(tracked: Tracked, now_usec: int) -> bool:
@@ -37,6 +38,20 @@ def lock(tracked: Tracked, now_usec: int) -> Change:
     return go_on(
         replace(tracked, limits=limits), *lifecycle.lock(tracked.life, limits, tracked.session.opened_usec, now_usec)
     )
+
+
+def take_up(tracked: Tracked, order: LockOrder) -> Tracked:
+    """A session that a lock holds, and of which nothing else is remembered: it is locked since then, and for as long.
+
+    Whatever the action of its rule is by now, and whatever was announced or held.
+    """
+    limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.LOCK)
+    lock_for_usec = None if order.until_usec is None else order.until_usec - order.locked_usec
+    limits, opened = replace(limits, lock_for_usec=lock_for_usec), tracked.session.opened_usec
+    life, _ = lifecycle.step(tracked.life, Stimulus.POLICY, limits, opened, order.locked_usec)
+    life, _ = lifecycle.lock(life, limits, opened, order.locked_usec)
+    rule = order.fields.get("rule") or tracked.rule
+    return scheduled(replace(tracked, life=life, limits=limits, rule=rule, hold=None))
 
 
 def give_up(tracked: Tracked, readings: tuple[Reading, ...], now_usec: int) -> Change:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reaper.decide import deferral, lifecycle, locked, tracking
 from reaper.decide.lifecycle import Act, Lock, Phase, Reason, Rung, Signal, Stimulus, Warn
+from reaper.decide.locking import LockOrder
 from reaper.decide.model import Instant
 from reaper.decide.policy import Action, Limits
 from reaper.decide.tracking import Change
@@ -213,6 +214,16 @@ class LockWatcher(Watcher):
             self.take(locked.break_off(self.tracked, self.clock.boot_usec))
             assert self.tracked.life.phase is Phase.ENDING
 
+    def lose(self) -> None:
+        """The next daemon refuses what the last one wrote, and finds the session, and the order of its lock."""
+        locked_usec, limits = self.tracked.life.locked_usec, self.tracked.limits
+        assert limits is not None
+        until_usec = None if limits.lock_for_usec is None else locked_usec + limits.lock_for_usec
+        now = self.clock.now()
+        met = tracking.meet(self.session, self.read(), now, is_new=False)
+        self.tracked, self.polled, self.expected = met, now, now.boot_usec
+        self.tracked = locked.take_up(self.judged().tracked, LockOrder(self.session, "", {}, locked_usec, until_usec))
+
     def do_obstacle(self, is_there: bool) -> None:
         self.obstacle = "why" if is_there else ""
         self.take(self.judged())
@@ -230,6 +241,32 @@ def test_restarts_change_no_outcome(case, every):
     """Nor do they open a lock."""
     limits, steps = case
     assert LockWatcher(limits, restarts_every=every).live(steps) == LockWatcher(limits).live(steps)
+
+
+SAME_POLICY = STEPS.filter(lambda step: step[0] != "policy")
+
+
+@given(LOCKING, st.lists(SAME_POLICY, max_size=30), st.sets(st.integers(0, 30)), LOCKING | LIMITS)
+def test_a_daemon_that_remembers_nothing_ends_a_lock_at_the_same_moment(limits, steps, losses, meanwhile):
+    """It has the order alone; `max` is no part of that, and is what the rule says."""
+    watcher = LockWatcher(limits)
+    watcher.do_wait(1000)
+    if not watcher.is_locked:
+        watcher.do_lock(None)
+    began = watcher.tracked.life
+    end = lifecycle.deadline(began, limits, watcher.session.opened_usec)
+    watcher.limits = replace(meanwhile, max_usec=limits.max_usec)
+    for number, (what, argument) in enumerate(steps):
+        if number in losses:
+            watcher.lose()
+        getattr(watcher, f"do_{what}")(argument)
+        watcher.moment()
+        life = watcher.tracked.life
+        assert (life.phase is Phase.LOCKED) is (end is None or watcher.clock.boot_usec < end.usec)
+        assert life.locked_usec == began.locked_usec
+        if life.phase is not Phase.LOCKED:
+            assert life.ending is (end and end.reason)
+            return
 
 
 NOTHING_OPENS = STEPS | BUSY_STEPS | st.tuples(st.just("obstacle"), st.booleans())

@@ -183,7 +183,9 @@ def test_explain_says_what_time_it_is():
     bench.host.login(100, "pts/1")
     bench.run(1)
     (tracked,) = bench.daemon.sessions.values()
-    told = view.explain(tracked, bench.daemon.policy, frozenset(), bench.host.time.boot_usec, bench.daemon.local)
+    told = view.explain(
+        tracked, bench.daemon.policy, frozenset(), bench.host.time.boot_usec, bench.daemon.circumstances.local
+    )
     assert told["passed_over"] == [{"rule": "night", "why": "now is Fri 21:59, not 22:00-06:00"}]
 
 

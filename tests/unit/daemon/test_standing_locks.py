@@ -8,12 +8,27 @@ import pytest
 
 from reaper.decide.lifecycle import Phase, Rung
 from reaper.decide.locking import LockOrder, Stage
+from reaper.decide.policy import Action, Policy
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
-from tests.unit.daemon.locking import DUE, LOCK_FOR, keep, lock, make_bench, phase
+from tests.unit.daemon.locking import (
+    DUE,
+    LOCK_FOR,
+    give_back,
+    keep,
+    lock,
+    make_bench,
+    make_locking,
+    phase,
+    take,
+    tracked_of,
+)
+from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_requests import lock as order_lock
-from tests.unit.fakes import CONT, KILL, TERM, FakeLogin
+from tests.unit.daemon.test_restarts import restart, resume
+from tests.unit.fakes import CONT, KILL, TERM, FakeLogin, make_limits, make_policy
 from tests.unit.locked import KEEPER
+from tests.unit.simulated import SECOND
 
 
 @pytest.fixture
@@ -88,6 +103,131 @@ def test_what_cannot_be_thawed_is_told(bench, frozen):
     bench.run(6)
     assert bench.warnings() == ["what session 100 leaves stays frozen: \\x1b"]
     assert bench.daemon.sessions == {}
+
+
+# Where the daemon remembers nothing of it.
+
+
+def forget(bench: Bench, policy: Policy | None = None) -> None:
+    """Another daemon begins, which refuses what the one before has saved: it is of another version."""
+    bench.host.state = ""
+    bench.daemon = bench.start()
+    bench.adopt(policy or make_policy(make_locking()))
+
+
+def test_a_daemon_that_remembers_nothing_ends_it_at_the_same_moment(bench, login):
+    lock(bench, login)
+    order = bench.actor.orders["100"]
+    bench.run(20)
+    forget(bench)
+    bench.run(1)
+    assert phase(bench) is Phase.LOCKED
+    assert tracked_of(bench).life.locked_usec == order.locked_usec
+    assert bench.warnings() == ["the lock of session 100 is taken up again"]
+    assert bench.actor.orders == {"100": order}
+    assert bench.actor.dropped == [("alice", 1000, 0)]
+    bench.run((order.until_usec - bench.host.time.boot_usec) / SECOND - 0.1)
+    assert phase(bench) is Phase.LOCKED
+    bench.run(0.2)
+    assert signalled(login)
+    assert bench.actor.ended_locks == ["100"]
+    (ending,) = bench.told(word="ending")
+    assert (ending.fields["reason"], ending.fields["rule"]) == ("lock", "environment:standard")
+    assert "tampered" not in bench.words()
+
+
+@pytest.mark.parametrize("limits", [{"action": Action.OBSERVE}, {"idle_usec": None}, {"lock_for_usec": SECOND}])
+def test_whatever_its_rule_says_by_now(bench, login, limits):
+    lock(bench, login)
+    forget(bench, make_policy(make_limits(**limits)))
+    login.ttys["pts/1"].type()
+    bench.run(LOCK_FOR - 5)
+    assert phase(bench) is Phase.LOCKED
+    bench.run(2)
+    assert signalled(login)
+    assert all("locked in" in each for each in shown(login)[:-1])
+
+
+def test_a_daemon_without_a_policy_takes_it_up_too(bench, login):
+    lock(bench, login)
+    bench.daemon = bench.start()
+    bench.run(20)
+    assert phase(bench) is Phase.LOCKED
+    give_back(bench, login)
+    bench.run(16)
+    assert phase(bench) is Phase.ACTIVE
+    assert tracked_of(bench).limits is None
+
+
+@pytest.mark.parametrize("stage", [None, Stage.LOCKING, Stage.LOCKED, Stage.UNLOCKING])
+def test_it_is_opened_as_any_other(bench, login, stage):
+    lock(bench, login)
+    bench.host.lock_states.clear()
+    if stage is not None:
+        keep(bench, login, stage)
+    forget(bench)
+    bench.run(1)
+    assert phase(bench) is Phase.LOCKED
+    give_back(bench, login)
+    bench.run(5)
+    assert phase(bench) is Phase.ACTIVE
+    assert tracked_of(bench).life.evidence == "unlocked"
+    assert bench.actor.orders == bench.host.lock_states == {}
+    assert "tampered" not in bench.words()
+
+
+def test_one_that_was_tried_too_often_ends_at_once(bench, login):
+    lock(bench, login)
+    keep(bench, login, Stage.REFUSED, "5 attempts to unlock it failed")
+    forget(bench)
+    bench.run(1)
+    assert signalled(login)
+    assert bench.told(word="ending")[0].fields["why"] == "5 attempts to unlock it failed"
+
+
+@pytest.mark.parametrize("stage", [Stage.UNLOCKED, Stage.FAILED])
+def test_one_that_is_over_is_not_taken_up(bench, login, stage):
+    lock(bench, login)
+    give_back(bench, login, stage)
+    forget(bench)
+    bench.run(1)
+    assert phase(bench) is Phase.ACTIVE
+    assert bench.warnings() == []
+
+
+def test_that_of_another_session_by_its_name_is_not_taken_up(bench, login):
+    lock(bench, login)
+    bench.host.leave(login)
+    bench.host.logins.clear()
+    bench.host.login(500, "pts/2", session_id="100")
+    forget(bench)
+    bench.run(1)
+    assert phase(bench) is Phase.ACTIVE
+
+
+def test_a_state_that_is_older_than_the_lock(bench, login):
+    """There was no room in /run for a newer one."""
+    bench.run(DUE - 5)
+    bench.daemon.save()
+    bench.actor.state_trouble = OSError(28, "No space left on device")
+    bench.run(5)
+    take(bench, login)
+    since_usec = tracked_of(bench).life.locked_usec
+    resume(bench)
+    bench.run(20)
+    assert phase(bench) is Phase.LOCKED
+    assert tracked_of(bench).life.locked_usec == since_usec
+    assert len(shown(login)) == 2
+    assert bench.actor.orders["100"].locked_usec == since_usec
+
+
+def test_the_state_of_its_end_is_not_gone_behind(bench, login):
+    login.leader.ends_on = login.processes[0].ends_on = frozenset()
+    lock(bench, login)
+    bench.run(LOCK_FOR)
+    assert phase(bench) is Phase.ENDING
+    restart(bench)
+    assert phase(bench) is Phase.ENDING
 
 
 # Where one is to begin.

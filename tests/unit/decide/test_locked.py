@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide import lifecycle, locked, tracking
+from reaper.decide.hold import Hold
 from reaper.decide.life import UNLOCKED
 from reaper.decide.lifecycle import Fact, Life, Lock, Phase, Reason, Rung, Signal, Stimulus, Tell
+from reaper.decide.locking import LockOrder
 from reaper.decide.model import Instant, Reading
 from reaper.decide.policy import Action, Limits
 from reaper.decide.tracking import Tracked
@@ -272,3 +274,23 @@ def test_too_many_attempts(kept):
     assert change.tracked.life.phase is Phase.ENDING
     assert change.acts[-1] == Signal(Rung.HANGUP, Reason.LOCK)
     assert change.tracked.life.locked_usec
+
+
+@pytest.mark.parametrize("phase", [Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
+@pytest.mark.parametrize("lock_for", [None, 50 * SECOND])
+def test_a_lock_that_nobody_remembers_is_taken_up_as_its_order_has_it(kept, phase, lock_for):
+    """From whatever its session was taken to be meanwhile, and under whatever it was taken to be under."""
+    hold = Hold(DUE, DUE + 100 * SECOND, 0, "root", "")
+    found = replace(kept.tracked, life=life(phase), limits=replace(LOCKING, action=Action.OBSERVE), rule="b", hold=hold)
+    until_usec = None if lock_for is None else DUE + lock_for
+    after = locked.take_up(found, LockOrder(found.session, "", {"rule": "a"}, DUE, until_usec))
+    assert (after.life.phase, after.life.locked_usec) == (Phase.LOCKED, DUE)
+    assert (after.life.stages, after.life.first_warned_usec) == (0, 0)
+    assert (after.due_usec, after.hold, after.rule) == (until_usec, None, "a")
+    assert after.limits == replace(LOCKING, lock_for_usec=lock_for)
+
+
+def test_a_lock_is_taken_up_under_no_policy(kept):
+    found = replace(kept.tracked, life=life(Phase.ACTIVE), limits=None)
+    after = locked.take_up(found, LockOrder(found.session, "", {}, DUE, DUE + SECOND))
+    assert (after.life.phase, after.due_usec) == (Phase.LOCKED, DUE + SECOND)
