@@ -80,7 +80,7 @@ class Locked:
 
 @pytest.fixture
 def locked(stack) -> Iterator[Any]:
-    """Starts one; what is given overrides what is asked."""
+    """Starts one; what is given overrides what is asked, but for `before`: what is put before the keeper's command."""
     with contextlib.ExitStack() as everything:
         yield lambda service=UNIX, **more: everything.enter_context(lock(stack, service, more))
 
@@ -96,7 +96,8 @@ def lock(stack: Any, service: str, more: dict[str, Any]) -> Iterator[Locked]:
     tty.setraw(slave)
     os.set_blocking(slave, False)
     resize(slave, 24, 120)
-    words = [*stack.apart(BIND), sys.executable, str(HERE / "keeping.py"), str(slave), json.dumps({**ASK, **more})]
+    before, asked = more.get("before", []), {**ASK, **{name: each for name, each in more.items() if name != "before"}}
+    words = [*stack.apart(BIND), *before, sys.executable, str(HERE / "keeping.py"), str(slave), json.dumps(asked)]
     base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     keeper = subprocess.Popen(
         words,
@@ -319,6 +320,16 @@ def test_the_process_is_secluded(locked):
     assert seen["ignored"] == 1 << 12, "SIGPIPE, as in every program in Python"
     assert seen["blocked"] == 0
     assert seen["locked"] > 0
+
+
+def test_its_memory_is_for_nobody_to_dump(locked):
+    """Not even by a program that takes cores by a pipe, which asks for no limit: a process that is not dumpable is
+    root's in /proc, whosever it is."""
+    at = locked(before=["setpriv", "--reuid=65534", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
+    at.start()
+    at.asks()
+    assert os.stat(f"/proc/{at.keeper.pid}/status").st_uid == 65534
+    assert os.stat(f"/proc/{at.tell('pid')}/status").st_uid == 0
 
 
 def test_it_ends_when_it_is_told_to(locked):
