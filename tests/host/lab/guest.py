@@ -173,24 +173,33 @@ class Guest(abc.ABC):
     # Journal
 
     def cursor(self) -> str:
-        """The journal's present end, for `after=`.
-
-        On Debian 11, with matches that the entry at a cursor does not meet itself, journalctl also skips the first one
-        that does: there, ask for all that comes after, and choose.
-        """
+        """The journal's present end, for `after=`."""
         shown = self.output(["journalctl", "--quiet", "--lines=1", "--show-cursor", "--no-pager", "--output=cat"])
         return shown.rpartition("-- cursor: ")[2].strip()
 
     def _journalctl(self, after: str | None, matches: dict[str, str]) -> list[str]:
+        """What prints the entries that match, and after a cursor all that there are: see fits().
+
+        With matches that the entry at a cursor does not meet itself, Debian 11's and 12's journalctl also skips the
+        first one that does.
+        """
         words = ["journalctl", "--quiet", "--no-pager", "--all", "--output=json"]
         if after:
-            words.append(f"--after-cursor={after}")
+            return [*words, f"--after-cursor={after}"]
         return [*words, *(f"{key}={value}" for key, value in matches.items())]
+
+    def _entries(self, after: str | None, matches: dict[str, str]) -> list[JournalEntry]:
+        self.run(["journalctl", "--sync"], check=False)
+        return [json.loads(line) for line in self.run(self._journalctl(after, matches)).stdout.splitlines()]
 
     def journal(self, *, after: str | None = None, **matches: str) -> list[JournalEntry]:
         """The journal's entries that match, oldest first."""
-        self.run(["journalctl", "--sync"], check=False)
-        return [json.loads(line) for line in self.run(self._journalctl(after, matches)).stdout.splitlines()]
+        return [entry for entry in self._entries(after, matches) if fits(entry, matches)]
+
+
+def fits(entry: JournalEntry, matches: dict[str, str]) -> bool:
+    """Whether an entry has these fields."""
+    return all(entry.get(key) == value for key, value in matches.items())
 
 
 def no_such_entry(timeout: float, seen: Sequence[str]) -> AssertionError:

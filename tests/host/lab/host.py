@@ -19,7 +19,7 @@ from typing import Any
 
 from .container import Container, unique_name
 from .errors import LabError
-from .guest import Guest, JournalEntry, no_such_entry, read_text, surroundings
+from .guest import Guest, JournalEntry, fits, no_such_entry, read_text, surroundings
 from .terminal import SshClient, Terminal, ssh_words
 from .trees import scratch_directory, tree_with
 
@@ -181,6 +181,8 @@ class Host(Guest):
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     entry: JournalEntry = json.loads(line)
+                    if not fits(entry, matches):
+                        continue
                     if predicate(entry):
                         return entry
                     seen.append(str(entry.get("MESSAGE")))

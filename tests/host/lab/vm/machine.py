@@ -13,7 +13,7 @@ from typing import Any
 
 from ..container import unique_name
 from ..errors import LabError
-from ..guest import Guest, JournalEntry, no_such_entry, read_text
+from ..guest import Guest, JournalEntry, fits, no_such_entry, read_text
 from ..host import Host
 from ..terminal import SshClient
 from .image import KERNEL_WORDS, SNAPSHOT, machine_image, run
@@ -100,11 +100,13 @@ class Machine(Guest):
         deadline = time.monotonic() + timeout
         seen: list[str] = []
         while True:
-            for entry in self.journal(after=after, **matches):
+            for entry in self._entries(after, matches):
+                after = entry["__CURSOR"]
+                if not fits(entry, matches):
+                    continue
                 if predicate(entry):
                     return entry
                 seen.append(str(entry.get("MESSAGE")))
-                after = entry["__CURSOR"]
             follow = [*self._journalctl(after, matches), "--follow", "--no-tail"]
             try:
                 left = max(0.1, deadline - time.monotonic())
