@@ -40,7 +40,8 @@ def desktop(host: Host, person: str) -> Iterator[str]:
 
 def path_of(session: str) -> str:
     """The session's object on the bus."""
-    return f"/org/freedesktop/login1/session/_{ord(session[0]):02x}{session[1:]}"
+    name = session if session[0].isalpha() else f"_{ord(session[0]):02x}{session[1:]}"
+    return f"/org/freedesktop/login1/session/{name}"
 
 
 def test_desktop(host: Host, person: str) -> None:
@@ -59,10 +60,10 @@ def test_desktop(host: Host, person: str) -> None:
 def test_lock(host: Host, person: str) -> None:
     """Whoever draws the screen hears from logind that it is to be locked, and tells when it is and when no more."""
     heard, unit = f"/run/heard-{person}", f"listen-{person}"
-    match = "--match=type='signal',path_namespace='/org/freedesktop/login1/session'"
+    match = ["--match=type='signal',path_namespace='/org/freedesktop/login1/session'", "--match=member='GetAll'"]
     listen = ["systemd-run", "--quiet", f"--unit={unit}", f"--property=StandardOutput=file:{heard}"]
     with rule(host, person, idle="1h"), desktop(host, person) as session:
-        host.run([*listen, "stdbuf", "-oL", "busctl", match, "monitor"])
+        host.run([*listen, "stdbuf", "-oL", "busctl", *match, "monitor"])
         hint = f"busctl call {LOGIN1} {path_of(session)} {LOGIN1}.Session"
         # It is not told when busctl has begun to listen.
         host.shell(
@@ -71,7 +72,11 @@ def test_lock(host: Host, person: str) -> None:
         )
         assert host.run(["reaperctl", "lock", session]).stdout == "it is being locked\n"
         host.shell(f"timeout 30 sh -c 'until grep -q Member=Lock {heard}; do sleep 0.2; done'")
-        host.shell(f"{hint} SetLockedHint b 1; sleep 3; {hint} SetLockedHint b 0")
+        host.shell(f"{hint} SetLockedHint b 1")
+        # The daemon has read the hint when it asks once more.
+        wait = 'was=$(grep -c "$1" "$2"); until test "$(grep -c "$1" "$2")" -ge $((was + 2)); do sleep 0.2; done'
+        host.run(["timeout", "50", "sh", "-c", wait, "sh", f"Path={path_of(session)} .*Member=GetAll", heard])
+        host.shell(f"{hint} SetLockedHint b 0")
         wait_event(host, person, "unlocked")
         assert [event for event in events(host, person) if event != "resumed"] == ["opened", "locked", "unlocked"]
     host.run(["systemctl", "stop", f"{unit}.service"], check=False)
