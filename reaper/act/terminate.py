@@ -20,6 +20,7 @@ import signal
 from collections.abc import Iterable
 
 from reaper import procfs
+from reaper.decide import locking
 from reaper.decide.lifecycle import Rung
 from reaper.decide.model import ProcessId, Targets
 from reaper.decide.policy import Kill
@@ -76,9 +77,7 @@ def kill_scope(scope: str) -> bool:
     False where the kernel cannot, or the scope is gone: the caller then sends SIGKILL to each. Touches nothing but a
     `session-ID.scope`: any other cgroup may hold other people's sessions.
     """
-    name = scope.rpartition("/")[2]
-    is_session = scope.startswith("/user.slice/") and name.startswith("session-") and name.endswith(".scope")
-    if not is_session or ".." in scope.split("/"):
+    if not locking.is_scope(scope):
         return False
     try:
         fd = os.open(f"{CGROUP}{scope}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -21,18 +21,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import time
 from collections.abc import Mapping
 
 from reaper import procfs
+from reaper.decide import locking
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
 from reaper.lock import cgroups
 from reaper.sense.locks import GROUP
 from reaper.sense.processes import CGROUP, start_ticks
 
-_SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
 # What moves a member out takes its later children with it, so two rounds do; more are for what was born in between.
 _ROUNDS = 100
 _QUICK_ROUNDS = 10
@@ -51,7 +50,7 @@ class Freezer:
 
         Raises ReaperError ("cannot-freeze") where there is none to be had: no cgroup v2, no scope, an old kernel.
         """
-        if not _SCOPE.fullmatch(self._scope) or ".." in self._scope.split("/"):
+        if not locking.is_scope(self._scope):
             raise ReaperError("cannot-freeze", "the session has no scope of its own", "see loginctl session-status")
         if not os.path.exists(f"{self._mount}/cgroup.controllers"):
             hint = "boot with systemd.unified_cgroup_hierarchy=1"

@@ -6,7 +6,6 @@ It stands in the group of the lock that found it first, and in the states of bot
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
 from reaper.decide import locking
@@ -17,12 +16,14 @@ from reaper.lock import cgroups
 from reaper.sense import locks, processes
 
 _STANDING = (Stage.LOCKING, Stage.LOCKED, Stage.REFUSED)
-_GROUP = re.compile(rf"/user\.slice/.*/session-[A-Za-z0-9]+\.scope/{locks.GROUP}", re.ASCII)
 
 
 def is_frozen(group: str) -> bool:
     """Whether a control group is that of what some lock has stopped, and stands still."""
-    return bool(_GROUP.fullmatch(group)) and cgroups.is_set(f"{processes.CGROUP}{group}/cgroup.freeze")
+    scope, _, name = group.rpartition("/")
+    return (
+        name == locks.GROUP and locking.is_scope(scope) and cgroups.is_set(f"{processes.CGROUP}{group}/cgroup.freeze")
+    )
 
 
 def origin(process: ProcessId, directory: str = locks.DIRECTORY) -> str:
