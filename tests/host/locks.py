@@ -50,7 +50,7 @@ class Lock:
         """The pid of reaper-lock; 0 where there is none."""
         return int(self.host.output(["systemctl", "show", "--property=MainPID", "--value", self.unit]))
 
-    def wait(self, what: str, is_so: str, timeout: float = 30.0) -> None:
+    def wait(self, what: str, is_so: str, timeout: float = 60.0) -> None:
         """Waits until a command of the host's succeeds."""
         words = ["timeout", str(timeout), "sh", "-c", f"until {is_so}; do sleep 0.1; done"]
         done = self.host.run(words, check=False, timeout=timeout + 20)

@@ -25,7 +25,7 @@ class Window:
     def shown(self) -> str:
         return self.tmux("capture-pane", "-p")
 
-    def wait(self, is_it: Callable[[str], bool], timeout: float = 30.0) -> str:
+    def wait(self, is_it: Callable[[str], bool], timeout: float = 60.0) -> str:
         """What is shown as soon as it is as it should be; tmux tells nobody when something changes, so it is asked."""
         deadline = time.monotonic() + timeout
         while True:
@@ -33,6 +33,7 @@ class Window:
             if is_it(shown):
                 return shown
             assert time.monotonic() < deadline, f"not so within {timeout:g} s:\n{shown}"
+            time.sleep(0.05)
 
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", *keys)

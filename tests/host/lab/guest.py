@@ -80,7 +80,7 @@ class Guest(abc.ABC):
     def wait_journal(
         self,
         predicate: Callable[[JournalEntry], bool],
-        timeout: float = 20.0,
+        timeout: float = 60.0,
         *,
         after: str | None = None,
         **matches: str,
@@ -106,7 +106,7 @@ class Guest(abc.ABC):
     def shell(self, script: str, *, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         return self.run(["sh", "-c", script], check=check, timeout=timeout)
 
-    def wait_end(self, pid: int, timeout: float = 20.0) -> None:
+    def wait_end(self, pid: int, timeout: float = 60.0) -> None:
         """Waits until the process with this pid (as the host numbers them) has ended."""
         words = ["python3", "-c", WAIT_END, str(pid), str(timeout)]
         if self.run(words, check=False, timeout=timeout + 10).returncode != 0:

@@ -163,7 +163,7 @@ class Host(Guest):
     def wait_journal(
         self,
         predicate: Callable[[JournalEntry], bool],
-        timeout: float = 20.0,
+        timeout: float = 60.0,
         *,
         after: str | None = None,
         **matches: str,

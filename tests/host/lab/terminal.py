@@ -69,7 +69,7 @@ class Line:
             raise ExpectError(f"more than {TRANSCRIPT_LIMIT} bytes appeared on the terminal")
         return data
 
-    def expect(self, pattern: str, timeout: float = 20.0) -> re.Match[bytes]:
+    def expect(self, pattern: str, timeout: float = 60.0) -> re.Match[bytes]:
         """Waits until `pattern` appears after the last match.
 
         Raises ExpectError at the deadline, or when the terminal closes first.
@@ -87,11 +87,11 @@ class Line:
                     f"{pattern!r}: {why}; after the last match came: {self.transcript[self._seen :][-2000:]!r}"
                 )
 
-    def prompt(self, timeout: float = 20.0) -> None:
+    def prompt(self, timeout: float = 60.0) -> None:
         """Waits for a shell's prompt."""
         self.expect(r"[$#] (\x1b\[\S*)?\Z", timeout)
 
-    def command(self, line: str, timeout: float = 20.0) -> str:
+    def command(self, line: str, timeout: float = 60.0) -> str:
         """Types a line at the prompt and returns what appeared before the next one, without the echo."""
         self.send(line + "\n")
         self.expect(re.escape(line[-40:]) + r"[^\n]*\n", timeout)
@@ -153,7 +153,7 @@ class Terminal(Line):
             return False
         return True
 
-    def wait(self, timeout: float = 20.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """The program's exit status (negative: the signal that ended it)."""
         if not self.closed(timeout):
             raise ExpectError(f"still open after {timeout:g} s; last came: {self.transcript[-2000:]!r}")
