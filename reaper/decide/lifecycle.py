@@ -20,7 +20,7 @@ Rules, each of them property-tested (tests/property/test_lifecycle.py):
    nothing to answer then.)
 8. Where the action is `lock`, the idle limit locks, once its warnings are given; `max` ends, for no lock makes a
    session younger. What is locked stays so until its person unlocks it or it ends: no evidence, policy or lapse opens
-   it, and an end out of a lock is no more broken off by a lapse.
+   it, and an end out of a lock is no more broken off, by a lapse or a policy.
 """
 
 from __future__ import annotations

@@ -167,7 +167,8 @@ def apply_policy(
         limits = tracked.limits or with_action(verdict.limits, Action.TERMINATE)
         return Change(scheduled(replace(tracked, rule=tracked.rule or verdict.rule, limits=limits)), ())
     phase = tracked.life.phase
-    stays = phase is Phase.LOCKED or (phase is Phase.ENDING and verdict.limits.action is not Action.OBSERVE)
+    is_called_off = verdict.limits.action is Action.OBSERVE and not tracked.life.locked_usec
+    stays = phase is Phase.LOCKED or (phase is Phase.ENDING and not is_called_off)
     if stays and tracked.limits is not None:
         return Change(scheduled(tracked), ())  # brought to its end under the rule that it was begun under
     if tracked.hold is not None:

@@ -29,6 +29,7 @@ def locking(limits: Limits, lock_for: int | None) -> Limits:
 LOCKING = st.builds(locking, LIMITS, st.none() | st.integers(1, 300))
 ANY_LIMITS = LIMITS | LOCKING
 IDLE = locking(limits_of(20, None, [10], Action.TERMINATE), 100)
+OLD = replace(IDLE, max_usec=20 * SECOND)
 SOON = replace(IDLE, lock_for_usec=20 * SECOND)
 LOCK_STEPS = st.one_of(
     st.tuples(st.just("wait"), st.integers(1, 90_000)),
@@ -95,15 +96,14 @@ class LockObserver(Observer):
             assert act.reason is not Reason.IDLE
             assert self.is_refused or (limit is not None and now_usec - since_usec >= limit)
             return
-        today, self.limits = self.limits, self.locked_under if not self.is_ending else self.limits
+        today, self.limits = self.limits, self.locked_under
         super().see(act, now_usec)
         self.limits = today
 
     def hold(self, phase: Phase, now_usec: int) -> None:
         super().hold(phase, now_usec)
         if self.locked_under is not None:
-            is_called_off = self.limits.action is Action.OBSERVE and self.is_ending
-            assert phase in (Phase.LOCKED, Phase.ENDING, Phase.GONE) or is_called_off, "nothing but its person opens it"
+            assert phase in (Phase.LOCKED, Phase.ENDING, Phase.GONE), "nothing but its person opens it"
         else:
             assert phase is not Phase.LOCKED
 
@@ -229,7 +229,12 @@ class LockWatcher(Watcher):
         self.take(self.judged())
 
 
+OBSERVED = limits_of(None, None, [], Action.OBSERVE)
+
+
 @given(LIVES)
+@example((IDLE, [("lock", None), ("refuse", None), ("wait", 1), ("policy", OBSERVED), ("wait", 9000)]))
+@example((OLD, [("lock", None), ("policy", OBSERVED), ("wait", 25_000)]))
 def test_no_life_breaks_a_law(case):
     limits, steps = case
     LockWatcher(limits).live(steps)
@@ -237,6 +242,7 @@ def test_no_life_breaks_a_law(case):
 
 @given(LIVES, st.integers(1, 5))
 @example((IDLE, [("wait", 40_000), ("policy", SOON), ("wait", 90_000)]), 1)
+@example((OLD, [("lock", None), ("policy", OBSERVED), ("wait", 25_000)]), 1)
 def test_restarts_change_no_outcome(case, every):
     """Nor do they open a lock."""
     limits, steps = case

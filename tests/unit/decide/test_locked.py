@@ -294,3 +294,15 @@ def test_a_lock_is_taken_up_under_no_policy(kept):
     found = replace(kept.tracked, life=life(Phase.ACTIVE), limits=None)
     after = locked.take_up(found, LockOrder(found.session, "", {}, DUE, DUE + SECOND))
     assert (after.life.phase, after.due_usec) == (Phase.LOCKED, DUE + SECOND)
+
+
+def test_no_policy_calls_an_end_off_that_a_lock_has_come_to(kept):
+    """Its terminals are hung up; and a restart in the middle must not make a difference."""
+    ending = locked.break_off(kept.tracked, kept.host.time.boot_usec).tracked
+    observed = make_policy(replace(LOCKING, action=Action.OBSERVE))
+    change = tracking.apply_policy(ending, observed, frozenset(), kept.host.time.boot_usec)
+    assert (change.tracked, change.acts) == (ending, ())
+    never_locked = replace(ending, life=replace(ending.life, locked_usec=0))
+    change = tracking.apply_policy(never_locked, observed, frozenset(), kept.host.time.boot_usec)
+    assert change.tracked.limits is not None
+    assert change.tracked.limits.action is Action.OBSERVE
