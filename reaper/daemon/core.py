@@ -67,6 +67,7 @@ class Daemon:
         """Does whatever is due at this moment."""
         self._sharing.begin_tick()
         if self._expected_usec and now.boot_usec - self._expected_usec > LAPSE_USEC:
+            self.locks.lapse(now.boot_usec)
             for key, tracked in list(self.sessions.items()):
                 self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
                 if tracked.life.phase is Phase.ENDING:  # it had kept the limits that it began under
@@ -252,12 +253,12 @@ class Daemon:
         if not self._host.is_alive(self.sessions[key].session):
             self._check_gone(key, now)
             return
-        self.look(key, now)
-        if not tracking.is_due(self.sessions[key], now.boot_usec):
-            return
-        wait_usec = UNTOLD_USEC if self.messenger.is_untold(key) else self.locks.opening_usec(self.sessions[key], now)
+        wait_usec = UNTOLD_USEC if self.messenger.is_untold(key) else self.locks.delay_usec(self.sessions[key], now)
         if wait_usec:
             self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + wait_usec)
+            return
+        self.look(key, now)
+        if not tracking.is_due(self.sessions[key], now.boot_usec):
             return
         program = self._deferrals.find(self.sessions[key], now.boot_usec)
         if program is not None:

@@ -24,8 +24,15 @@ from reaper.decide.tracking import Change, Tracked
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 
-# A lock is in force within a second or two. One that is not by now, with systemd at work on it, never will be.
+# A lock is in force within a second or two. One of which nobody says by now that they are at it never will be; one that
+# somebody is at may be on a machine that does much else at this moment, as after a suspend.
 ESTABLISH_USEC = 30 * USEC_PER_SEC
+SLOW_USEC = 120 * USEC_PER_SEC
+# So many locks are established at a time, each by a program that starts and reads all of /proc. One that does not get
+# on is no longer counted after a while: nobody's sessions may keep those of others from being locked.
+MOST_AT_ONCE = 8
+COUNTED_USEC = 10 * USEC_PER_SEC
+PACE_USEC = 2 * USEC_PER_SEC
 # When to look first at what became of it.
 FIRST_LOOK_USEC = 2 * USEC_PER_SEC
 
@@ -44,6 +51,9 @@ class Locks:
         self._host, self._actor, self._journal = host, actor, journal
         self._policy: Policy | None = None
         self._locked: set[SessionKey] = set()
+        self._begun: dict[SessionKey, Tracked] = {}  # those of the locked that were not in force when last looked at
+        self._counted_usec = 0  # when that was
+        self._watched_usec = host.clock().boot_usec  # since when somebody has watched what becomes of them
         self._failed: dict[SessionKey, str] = {}
         self._obstacles: dict[SessionKey, str] = {}
         self._hindered: set[SessionKey] = set()
@@ -67,8 +77,11 @@ class Locks:
         else:
             self._hindered.discard(key)
         if tracked.life.phase is Phase.LOCKED:
+            if key not in self._locked:
+                self._begun[key] = tracked
             self._locked.add(key)
         else:
+            self._begun.pop(key, None)
             self._locked.discard(key)
             self._hinted.discard(key)
 
@@ -76,6 +89,7 @@ class Locks:
         """The session is not there any more; reaper-lock has seen that by itself, if it runs."""
         key = tracked.session.key
         self.thaw(tracked)
+        self._begun.pop(key, None)
         self._locked.discard(key)
         self._hinted.discard(key)
         self._hindered.discard(key)
@@ -154,16 +168,18 @@ class Locks:
         if tracked.session.origin is Origin.GRAPHICAL:
             return self._look_at_desktop(tracked, now)
         state = self._host.read_lock(tracked.session)
+        is_kept = state is not None and self._host.is_running(state.keeper)
         if state is None or state.stage is Stage.LOCKING:
-            is_late = now.boot_usec - tracked.life.locked_usec >= ESTABLISH_USEC
-            return self._withdraw(tracked, now, is_lost=state is None) if is_late else News()
-        if state.stage is Stage.UNLOCKED:
+            waited_usec = now.boot_usec - max(tracked.life.locked_usec, self._watched_usec)
+            if waited_usec >= (SLOW_USEC if is_kept else ESTABLISH_USEC):
+                return self._withdraw(tracked, now, is_lost=state is None)
+        elif state.stage is Stage.UNLOCKED:
             return News(locked.unlock(tracked, self._readings(tracked), state.since_usec, now))
-        if state.stage is Stage.FAILED:
+        elif state.stage is Stage.FAILED:
             return self._give_up(tracked, state.why, now)
-        if state.stage is Stage.REFUSED:
+        elif state.stage is Stage.REFUSED:
             return News(locked.break_off(tracked, now.boot_usec), state.why)
-        if not self._host.is_running(state.keeper):
+        if not is_kept:
             with contextlib.suppress(ReaperError):  # asked again at the next look
                 self._actor.start_keeper(tracked.session.name)
         return News()
@@ -186,8 +202,34 @@ class Locks:
     def _readings(self, tracked: Tracked) -> tuple[Reading, ...]:
         return self._host.read_terminals(self._host.terminal_names(tracked.session))
 
-    def opening_usec(self, tracked: Tracked, now: Instant) -> int:
-        """How long the end of a session is to wait, as its person has just unlocked it: 0 for not at all."""
+    def lapse(self, now_usec: int) -> None:
+        """Nobody has looked for a while, and perhaps nothing has run: nobody is late before they could be in time."""
+        self._watched_usec = now_usec
+
+    def delay_usec(self, tracked: Tracked, now: Instant) -> int:
+        """How long what is due for a session is to wait: 0 for not at all.
+
+        Its end waits as its person has just unlocked it, its lock while many others are being established.
+        """
+        if locked.would_lock(tracked, now.boot_usec):
+            return self._queue_usec(now)
+        return self._opening_usec(tracked, now)
+
+    def _queue_usec(self, now: Instant) -> int:
+        if len(self._begun) >= MOST_AT_ONCE and self._counted_usec != now.boot_usec:
+            self._counted_usec = now.boot_usec
+            self._begun = {key: each for key, each in self._begun.items() if self._is_begun(each, now)}
+        return PACE_USEC if len(self._begun) >= MOST_AT_ONCE else 0
+
+    def _is_begun(self, tracked: Tracked, now: Instant) -> bool:
+        """Whether a lock was ordered a moment ago, and is not yet in force as far as anybody has told."""
+        waited_usec = now.boot_usec - tracked.life.locked_usec
+        if tracked.session.origin is Origin.GRAPHICAL:
+            return waited_usec < PACE_USEC
+        state = self._host.read_lock(tracked.session)
+        return waited_usec < COUNTED_USEC and (state is None or state.stage is Stage.LOCKING)
+
+    def _opening_usec(self, tracked: Tracked, now: Instant) -> int:
         if tracked.life.phase is not Phase.LOCKED or tracked.session.origin is Origin.GRAPHICAL:
             return 0
         state = self._host.read_lock(tracked.session)
