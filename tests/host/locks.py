@@ -41,11 +41,6 @@ class Lock:
         self.scope = scope_of(host, person, name)
         self.group = f"{self.scope}/reaper-lock"
 
-    def stage(self) -> str:
-        """What its state says."""
-        words = ["python3", "-c", f"import json; print(json.load(open('{LOCKS}/{self.name}/state'))['stage'])"]
-        return self.host.run(words, check=False).stdout.strip()
-
     def keeper(self) -> int:
         """The pid of reaper-lock; 0 where there is none."""
         return int(self.host.output(["systemctl", "show", "--property=MainPID", "--value", self.unit]))
@@ -112,10 +107,10 @@ def fail(host: Host, terminal: Line, person: str, secret: str = WRONG) -> Journa
     return told
 
 
-def unlock(host: Host, terminal: SshClient, person: str) -> None:
+def unlock(host: Host, terminal: SshClient, person: str, secret: str = SECRET) -> None:
     """Types the right one, and finds the shell: what is typed until that is back is dropped."""
     cursor = host.cursor()
-    terminal.send(f"{SECRET}\n")
+    terminal.send(f"{secret}\n")
     wait_event(host, person, "unlocked", after=cursor)
     terminal.expect(r"\x1b\[\?1049l")
     terminal.prompt()
