@@ -105,10 +105,14 @@ class Stay:
             assert now[name]["attributes"] != was["attributes"]
         return cursor
 
+    def wait_over(self) -> None:
+        """Waits until nothing is left to be put back."""
+        self.host.shell(f"while systemctl is-active --quiet reaper-lock@{self.name}.service; do sleep 0.1; done")
+
     def is_back(self, cursor: str) -> None:
         """Waits until all has been put back, and looks whether it has."""
         wait_event(self.host, self.person, "unlocked", after=cursor)
-        self.host.shell(f"until ! systemctl is-active --quiet reaper-lock@{self.name}.service; do sleep 0.1; done")
+        self.wait_over()
         assert not self.host.exists(f"{self.scope}/reaper-lock")
         now = self.look()
         assert now == self.before, f"{now}\nand not {self.before}"

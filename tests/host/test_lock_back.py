@@ -12,8 +12,8 @@ import pytest
 
 from .lab import Host
 from .lab.terminal import Line
-from .limits import log_in, wait_event
-from .locks import SECRET, asks, fail
+from .limits import log_in
+from .locks import SECRET, asks, fail, unlock
 from .stays import Stay, grows, looking, resized
 
 
@@ -188,13 +188,11 @@ def test_third_terminal_stays_usable(host: Host, someone: str, tmp_path: Path) -
     control = str(tmp_path / "control")
     with log_in(host, someone, control=control) as first:
         stay = Stay(host, someone)
-        cursor = stay.lock()
+        stay.lock()
         with host.ssh(someone, control=control) as late:
             asks(late)
-            late.send(f"{SECRET}\r")
-            wait_event(host, someone, "unlocked", after=cursor)
-            late.send("\n")
-            late.prompt()
+            unlock(host, late, someone)
+            stay.wait_over()
             assert late.command("echo $SSH_TTY; stat -c '%U %G %a' $SSH_TTY").split("\n")[1] == f"{someone} tty 620"
         first.send("\n")
         first.prompt()
