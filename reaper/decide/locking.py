@@ -19,6 +19,7 @@ from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 
 VERSION = 1
+"""Of both files. Who raises it goes on reading those of the version before: locks outlive an upgrade of the package."""
 MAX_FAILURES = 5
 """After so many attempts that fail, the session ends: a lock is not there to be guessed at."""
 GROUP = "reaper-lock"

@@ -204,3 +204,29 @@ def test_what_systemd_runs_after_a_keeper(host: Host, someone: str) -> None:
         host.shell(f"{still}; /usr/share/idle-reaper/reaper-lock --died {found.name}")
         assert host.output(["cat", f"{group}/cgroup.freeze"]) == "0"
         unlock(host, terminal, someone)
+
+
+def test_a_daemon_that_remembers_nothing(host: Host, someone: str) -> None:
+    """Of a state that it cannot read: the lock stands on files of its own, and is taken up."""
+    with log_in(host, someone) as terminal:
+        found = lock(host, someone, terminal)
+        cursor = host.cursor()
+        host.shell("systemctl stop reaper; echo '{\"version\": 99}' > /run/reaper/state; systemctl start reaper")
+        host.wait_journal(lambda e: f"lock of session {found.name} is taken up again" in e["MESSAGE"], after=cursor)
+        assert " locked" in host.output(["reaperctl", "explain", found.name])
+        fail(host, terminal, someone)
+        unlock(host, terminal, someone)
+
+
+def test_no_keeper_at_the_end(host: Host, someone: str) -> None:
+    """What outlives the session does not stay frozen, though nothing of reaper-lock is left."""
+    with locked(host, someone, lambda terminal: terminal.command("sleep 1001 & disown")) as (terminal, found):
+        host.shell(f"systemctl mask --runtime {found.unit}; systemctl kill --signal=KILL {found.unit}")
+        try:
+            host.run(["reaperctl", "terminate", found.name, "--reason", "test"])
+            wait_event(host, someone, "terminated")
+            assert terminal.closed(60)
+        finally:
+            host.run(["systemctl", "unmask", "--runtime", found.unit])
+        found.wait("thawed", f"! grep -q 1 {found.group}/cgroup.freeze && pgrep -u {someone} -f 'sleep 1001'")
+        host.run(["pkill", "-u", someone, "-f", "sleep 1001"])

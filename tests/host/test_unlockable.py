@@ -72,3 +72,27 @@ def test_what_goes_through_a_program_of_its_user(host: Host, person: str) -> Non
         assert (refused.returncode, why in refused.stderr) == (1, True)
         wait_event(host, person, "terminated", ENDED)
     assert "locked" not in events(host, person)
+
+
+@pytest.fixture
+def no_cgroup_v2(host: Host) -> Iterator[None]:
+    """What the daemon sees of the control groups of an older host."""
+    drop_in = "/run/systemd/system/reaper.service.d/no-cgroup-v2.conf"
+    host.write(drop_in, "[Service]\nTemporaryFileSystem=/sys/fs/cgroup\n")
+    try:
+        host.shell("systemctl daemon-reload; systemctl restart reaper.service")
+        yield
+    finally:
+        host.shell(f"rm {drop_in}; systemctl daemon-reload; systemctl restart reaper.service")
+
+
+@pytest.mark.usefixtures("no_cgroup_v2")
+def test_where_nothing_can_be_frozen(host: Host, person: str) -> None:
+    host.shell(f"echo {person}:toor-for-now | chpasswd")
+    with rule(host, person, action="lock"), log_in(host, person) as terminal:
+        name = wait_event(host, person, "opened")["REAPER_SESSION"]
+        terminal.expect(WARNING, ENDED)
+        assert "are not v2" in explained(host, name)["unlockable"]
+        terminal.expect(FAREWELL, ENDED)
+        assert terminal.closed(ENDED)
+    assert "are not v2" in wait_event(host, person, "ending")["REAPER_WHY"]
