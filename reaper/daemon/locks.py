@@ -179,7 +179,8 @@ class Locks:
             return self._give_up(tracked, state.why, now)
         elif state.stage is Stage.REFUSED:
             return News(locked.break_off(tracked, now.boot_usec), state.why)
-        if not is_kept:
+        # (Without an order it was stopped, and the session is about to be gone.)
+        if not is_kept and self._host.standing_lock(tracked.session) is not None:
             with contextlib.suppress(ReaperError):  # asked again at the next look
                 self._actor.start_keeper(tracked.session.name)
         return News()

@@ -286,6 +286,15 @@ def test_a_keeper_that_is_dead_is_started_anew(bench, login):
     assert phase(bench) is Phase.LOCKED
 
 
+def test_a_keeper_that_was_stopped_is_not_started_anew(bench, login):
+    """It has hung up, and cleared its files away; the session is about to be gone."""
+    lock(bench, login)
+    bench.host.running.discard(KEEPER)
+    bench.actor.forget_lock(login.session.name)
+    bench.run(11)
+    assert bench.actor.started == []
+
+
 @pytest.mark.parametrize(("stage", "seconds"), [(None, 30), ("dead", 30), (Stage.LOCKING, 120)])
 def test_a_lock_that_is_never_established_is_given_up(bench, login, stage, seconds):
     """Sooner where nobody is at it: a machine that does much else at this moment is slow."""
