@@ -317,7 +317,8 @@ def test_the_process_is_secluded(locked):
     seen = at.tell("look")
     assert seen["core"] == ["0", "0"]
     assert seen["fds"] == 5
-    assert seen["ignored"] == 1 << 12, "SIGPIPE, as in every program in Python"
+    # SIGPIPE, as in every program in Python; and libc may ignore two signals of its own, 32 and 33, in what it starts.
+    assert seen["ignored"] & ~(3 << 31) == 1 << 12
     assert seen["blocked"] == 0
     assert seen["locked"] > 0
 

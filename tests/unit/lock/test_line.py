@@ -249,8 +249,11 @@ def test_a_terminal_that_hangs_up():
             step(before)
         assert caught.value.problem == "line-gone"
     held.close()
-    with pytest.raises(ReaperError):
-        Line(pty.name)
+
+
+def test_a_terminal_that_is_not_there():
+    with pytest.raises(ReaperError, match="is gone"):
+        Line("pts/1000000")
 
 
 def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
