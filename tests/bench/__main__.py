@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 
-from tests.bench import clients, latency, login, poll
+from tests.bench import clients, latency, locks, login, poll
 from tests.host.lab import DEFAULT_SUITES, Host, LabError, build_deb, require_tools
 
-BENCHES = {"login": login, "poll": poll, "latency": latency, "clients": clients}
+BENCHES = {"login": login, "poll": poll, "latency": latency, "clients": clients, "locks": locks}
 
 
 def main() -> int:
