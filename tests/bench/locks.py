@@ -24,7 +24,7 @@ POLICY = f"""\
 poll: 5s
 environments: {{standard: {{idle: {IDLE}s, warn: [10s], action: lock}}}}
 """
-LOCKED = r"is locked"
+LOCKED = r"This session on \S+ is locked\."
 PASSWORD = "correct horse"
 
 # Runs in the host: CPU milliseconds a second of a service's processes, their memory in KiB, and how many there are.
