@@ -26,18 +26,22 @@ def is_frozen(group: str) -> bool:
     )
 
 
-def origin(process: ProcessId, directory: str = locks.DIRECTORY) -> str:
-    """Where a process came from that another lock has stopped; "" where none knows."""
-    return next((origins[process] for _, origins in _standing(directory) if process in origins), "")
+def origins(directory: str = locks.DIRECTORY) -> dict[ProcessId, str]:
+    """Where each process came from that a lock has stopped."""
+    found: dict[ProcessId, str] = {}
+    for _, stopped in _standing(directory):
+        found = {**stopped, **found}
+    return found
 
 
-def group_for(process: ProcessId, own: str, directory: str = locks.DIRECTORY) -> str:
-    """The group of another lock than `own`, a session's name, that has stopped a process, too; "" where none has."""
-    for scope, origins in _standing(directory, own):
+def groups(own: str, directory: str = locks.DIRECTORY) -> dict[ProcessId, str]:
+    """The group of another lock than `own`, a session's name, for each process that it has stopped, too."""
+    found: dict[ProcessId, str] = {}
+    for scope, stopped in _standing(directory, own):
         group = f"{scope}/{locks.GROUP}"
-        if process in origins and os.path.isdir(processes.CGROUP + group):
-            return group
-    return ""
+        if os.path.isdir(processes.CGROUP + group):
+            found = {**dict.fromkeys(stopped, group), **found}
+    return found
 
 
 def _standing(directory: str, own: str = "") -> Iterator[tuple[str, dict[ProcessId, str]]]:

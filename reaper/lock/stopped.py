@@ -89,7 +89,9 @@ class Stopped:
         groups = {each: self._freezer.origin(each) for each in found if each not in members}
         shared = {each for each, group in groups.items() if group and others.is_frozen(group)}
         new = {each: group for each, group in groups.items() if group and each not in shared}
-        known = {**{each: others.origin(each) for each in shared - self._origins.keys()}, **new}
+        unknown = shared - self._origins.keys()
+        told = others.origins() if unknown else {}
+        known = {**{each: told.get(each, "") for each in unknown}, **new}
         if known:
             self._origins.update(known)
             self._save()
@@ -99,11 +101,11 @@ class Stopped:
 
     def let_go(self, names: Collection[str]) -> None:
         """Has those go on who hold none of these terminals, which are left."""
-        still = set(self._holders(names))
+        still, shared = set(self._holders(names)), others.groups(self._session.name)
         for process in self._freezer.members():
             if process not in still:
                 origin = self._origins.pop(process, self._session.scope)
-                self._freezer.let_go(process, others.group_for(process, self._session.name) or origin)
+                self._freezer.let_go(process, shared.get(process, origin))
 
     def members(self) -> list[ProcessId]:
         """Who stands still."""
@@ -114,8 +116,7 @@ class Stopped:
 
         Who holds a terminal of another locked session, too, stands still with that.
         """
-        shared = {each: others.group_for(each, self._session.name) for each in self._freezer.members()}
-        self._freezer.put_back({**self._origins, **{each: group for each, group in shared.items() if group}})
+        self._freezer.put_back({**self._origins, **others.groups(self._session.name)})
 
     def _holders(self, names: Collection[str], *, may_wait: bool = False) -> list[ProcessId]:
         return holders(self._session, names, self._host.everything(self._session), may_wait=may_wait)

@@ -77,7 +77,7 @@ def world(cgroups, monkeypatch) -> World:
     monkeypatch.setattr(stopped, "Freezer", functools.partial(Freezer, mount=cgroups.mount))
     monkeypatch.setattr(stopped, "Still", functools.partial(Still, mount=cgroups.mount, directory=cgroups.directory))
     monkeypatch.setattr(stopped, "holders", lambda session, *_, **__: world.keepers[session.key].holders)
-    for name in ("origin", "group_for"):
+    for name in ("origins", "groups"):
         monkeypatch.setattr(others, name, functools.partial(getattr(others, name), directory=cgroups.directory))
     monkeypatch.setattr(stopped.rings, "is_busy", lambda pid: False)
     monkeypatch.setattr(locks, "DIRECTORY", cgroups.directory)
