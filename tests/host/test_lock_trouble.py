@@ -11,7 +11,7 @@ import pytest
 
 from .lab import Host
 from .limits import log_in, quick, wait_event
-from .locks import FAILED, LOCKED, LOCKS, PROMPT, SECRET, WRONG, asks, fail, lock, locked, unlock
+from .locks import FAILED, LOCKED, LOCKS, PROMPT, SECRET, WRONG, Lock, asks, fail, lock, locked, unlock
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -181,12 +181,17 @@ def test_removed_and_powered_off(another: Host, deb: str) -> None:
         assert terminal.closed(60)
 
 
+def last_look(found: Lock) -> tuple[str, str]:
+    """The group of all that is the user's, and a script by which it stands still, as a keeper has it."""
+    group = found.scope.rpartition("/")[0]
+    return group, f"touch {LOCKS}/{os.path.basename(group)}.still; echo 1 > {group}/cgroup.freeze"
+
+
 def test_keeper_killed_at_its_last_look(host: Host, someone: str) -> None:
     """All that is the user's stands still then: who was killed in that moment must not keep them from logging in."""
     with log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
-        group = found.scope.rpartition("/")[0]
-        still = f"touch {LOCKS}/{os.path.basename(group)}.still; echo 1 > {group}/cgroup.freeze"
+        group, still = last_look(found)
         host.shell(f"{still}; systemctl kill --signal=KILL --kill-who=main {found.unit}")
         found.wait("thawed", f"test 0 = $(cat {group}/cgroup.freeze)")
         with log_in(host, someone) as another:
@@ -199,8 +204,7 @@ def test_what_systemd_runs_after_a_keeper(host: Host, someone: str) -> None:
     """Also where no other keeper follows."""
     with log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
-        group = found.scope.rpartition("/")[0]
-        still = f"touch {LOCKS}/{os.path.basename(group)}.still; echo 1 > {group}/cgroup.freeze"
+        group, still = last_look(found)
         host.shell(f"{still}; /usr/share/idle-reaper/reaper-lock --died {found.name}")
         assert host.output(["cat", f"{group}/cgroup.freeze"]) == "0"
         unlock(host, terminal, someone)

@@ -249,18 +249,24 @@ def test_restarts_change_no_outcome(case, every):
     assert LockWatcher(limits, restarts_every=every).live(steps) == LockWatcher(limits).live(steps)
 
 
-SAME_POLICY = STEPS.filter(lambda step: step[0] != "policy")
-
-
-@given(LOCKING, st.lists(SAME_POLICY, max_size=30), st.sets(st.integers(0, 30)), LOCKING | LIMITS)
-def test_a_daemon_that_remembers_nothing_ends_a_lock_at_the_same_moment(limits, steps, losses, meanwhile):
-    """It has the order alone; `max` is no part of that, and is what the rule says."""
+def locked_under(limits):
+    """A session that is locked, how its life is since, and when it ends."""
     watcher = LockWatcher(limits)
     watcher.do_wait(1000)
     if not watcher.is_locked:
         watcher.do_lock(None)
     began = watcher.tracked.life
     end = lifecycle.deadline(began, limits, watcher.session.opened_usec)
+    return watcher, began, end
+
+
+SAME_POLICY = STEPS.filter(lambda step: step[0] != "policy")
+
+
+@given(LOCKING, st.lists(SAME_POLICY, max_size=30), st.sets(st.integers(0, 30)), LOCKING | LIMITS)
+def test_a_daemon_that_remembers_nothing_ends_a_lock_at_the_same_moment(limits, steps, losses, meanwhile):
+    """It has the order alone; `max` is no part of that, and is what the rule says."""
+    watcher, began, end = locked_under(limits)
     watcher.limits = replace(meanwhile, max_usec=limits.max_usec)
     for number, (what, argument) in enumerate(steps):
         if number in losses:
@@ -282,12 +288,7 @@ NOTHING_OPENS = STEPS | BUSY_STEPS | st.tuples(st.just("obstacle"), st.booleans(
 @example(IDLE, [("stop", 50_000), ("type", 0), ("share", 0), ("policy", replace(IDLE, action=Action.OBSERVE))])
 def test_a_lock_ends_at_its_limit_or_not_at_all(limits, steps):
     """Unless its person comes: no evidence, policy, lapse or obstacle makes it end sooner, or later."""
-    watcher = LockWatcher(limits)
-    watcher.do_wait(1000)
-    if not watcher.is_locked:
-        watcher.do_lock(None)
-    began = watcher.tracked.life
-    end = lifecycle.deadline(began, limits, watcher.session.opened_usec)
+    watcher, began, end = locked_under(limits)
     for what, argument in steps:
         getattr(watcher, f"do_{what}")(argument)
         watcher.moment()

@@ -28,7 +28,7 @@ LAYERS = {
     "reaper.decide": ("reaper.decide", "reaper.errors"),
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
-    # The program that holds a locked session. Of `act` its keeper alone has something: the journal.
+    # The program that holds a locked session. Of `act` have something who tells of it, and who hangs it up.
     "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock.leave": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.terminate", *LEAVES),
     "reaper.lock.__main__": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),

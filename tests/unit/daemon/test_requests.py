@@ -111,14 +111,20 @@ def test_a_lapse_does_not_stop_it(bench, login):
     assert not login.leader.is_alive
 
 
-@pytest.mark.parametrize("phase", ["active", "warned", "deferred"])
-def test_from_any_phase(phase):
+def made_in(phase: str) -> tuple[Bench, FakeLogin]:
+    """A session in that phase of its life."""
     bench = Bench(make_policy(make_limits(busy=("rsync",), busy_max_usec=HOUR)))
     login = bench.host.login(100, "pts/1")
     if phase == "deferred":
         bench.host.start(login, "/usr/bin/rsync")
     bench.run({"active": 1, "warned": 50, "deferred": DUE + 2}[phase])
     assert bench.daemon.sessions[SessionKey(100, 700)].life.phase is Phase(phase)
+    return bench, login
+
+
+@pytest.mark.parametrize("phase", ["active", "warned", "deferred"])
+def test_from_any_phase(phase):
+    bench, login = made_in(phase)
     terminate(bench, login)
     bench.run(12)
     assert not login.leader.is_alive
@@ -232,12 +238,7 @@ def test_an_order_that_fails_leaves_the_session_as_it_was(bench, login):
 
 @pytest.mark.parametrize("phase", ["active", "warned", "deferred"])
 def test_a_lock_from_any_phase(phase):
-    bench = Bench(make_policy(make_limits(busy=("rsync",), busy_max_usec=HOUR)))
-    login = bench.host.login(100, "pts/1")
-    if phase == "deferred":
-        bench.host.start(login, "/usr/bin/rsync")
-    bench.run({"active": 1, "warned": 50, "deferred": DUE + 2}[phase])
-    assert life_of(bench, login).phase is Phase(phase)
+    bench, login = made_in(phase)
     lock(bench, login)
     assert life_of(bench, login).phase is Phase.LOCKED
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
