@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Container, Iterable
-from typing import NamedTuple
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 from reaper.decide.hours import LocalMoment, LocalTime
 from reaper.decide.locking import LockOrder, LockState
 from reaper.decide.model import (
@@ -28,10 +27,10 @@ from reaper.decide.model import (
     Work,
 )
 from reaper.decide.policy import Origin
-from reaper.errors import ReaperError
-from reaper.sense import connections, locks, logins, processes, programs, terminals, work
+from reaper.sense import connections, locks, processes, programs, terminals, work
 from reaper.sense.accounts import read_groups
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time
+from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.logind import Logind
 from reaper.sense.records import Records
@@ -40,16 +39,8 @@ from reaper.sense.records import Records
 MAX_STATE_BYTES = 64 * 1024 * 1024
 
 
-class Discovery(NamedTuple):
-    """What a look for new sessions brought."""
-
-    sessions: list[Session]
-    dead_records: list[SessionKey]  # records whose leader is gone
-    problems: list[ReaperError]
-
-
 class Host:
-    """Reads this host. Keeps nothing but what it has asked logind once, so as not to ask again."""
+    """Reads this host, and keeps nothing of it but what its parts do, so as not to ask again."""
 
     def __init__(
         self, records: Records | None = None, logind: Logind | None = None, elevations: Elevations | None = None
@@ -58,8 +49,7 @@ class Host:
         self._logind = logind if logind is not None else Logind()
         self.terminal_servers: tuple[str, ...] = ()  # the user's programs that are taken for terminals, by name
         self._elevations = elevations if elevations is not None else Elevations()
-        self._asked: set[str] = set()
-        self._broken: set[SessionKey] = set()
+        self._finder = SessionFinder(self._records, self._logind)
 
     def clock(self) -> Instant:
         """Now, on both clocks."""
@@ -75,8 +65,7 @@ class Host:
 
     def boot_id(self) -> str:
         """This boot's id (random(4))."""
-        with open(f"{procfs.PROC}/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        return (kernel_text.read(f"{procfs.PROC}/sys/kernel/random/boot_id") or b"").strip().decode("ascii")
 
     def read_state(self, path: str = "/run/reaper/state") -> str:
         """What the daemon before this one remembered, or "" where there is nothing that root wrote."""
@@ -96,61 +85,7 @@ class Host:
 
     def discover(self, known: Container[SessionKey], known_ids: Iterable[str]) -> Discovery:
         """The sessions that are not among the known, each problem told once."""
-        found: dict[SessionKey, Session] = {}
-        dead, problems = [], []
-        unknown = self._records.list_unknown(known)
-        self._broken &= unknown
-        for key in sorted(unknown - self._broken):
-            try:
-                record = self._records.read(key)
-            except ReaperError as problem:
-                self._broken.add(key)
-                problems.append(problem)
-                continue
-            if record is None:
-                continue
-            try:
-                session = logins.from_record(record)
-            except OSError as error:
-                problems.append(_unreadable(str(key), error))
-                continue
-            if session is None:
-                dead.append(key)
-            else:
-                found[session.key] = session
-        from_logind = self._add_logind(found, known_ids, problems)
-        return Discovery([session for session in from_logind if session.key not in known], dead, problems)
-
-    def _add_logind(
-        self, found: dict[SessionKey, Session], known_ids: Iterable[str], problems: list[ReaperError]
-    ) -> list[Session]:
-        """Adds the sessions that only logind knows."""
-        ids = self._logind.list_ids()
-        if ids is None:
-            return list(found.values())
-        self._asked &= ids
-        unknown = ids.difference(known_ids, self._asked, (session.session_id for session in found.values()))
-        if unknown:
-            told = self._logind.read_sessions(unknown)
-            if told is None:
-                self._logind.recall()
-                problems.append(
-                    ReaperError("logind-silent", "logind does not answer", "systemctl status systemd-logind")
-                )
-                return list(found.values())
-            for entry in told:
-                try:
-                    session = logins.from_logind(entry, self.terminal_servers)
-                except OSError as error:
-                    problems.append(_unreadable(entry.session_id, error))
-                    continue
-                if session is not None:
-                    unknown.discard(entry.session_id)
-                    found.setdefault(session.key, session)
-                elif entry.leader > 0 and processes.start_ticks(entry.leader) is not None:
-                    unknown.discard(entry.session_id)  # its scope may yet be made: asked for again when logind has news
-            self._asked |= unknown  # no persons' sessions, or gone: not to be asked for again
-        return list(found.values())
+        return self._finder.find(known, known_ids, self.terminal_servers)
 
     def scope_of(self, pid: int) -> str:
         """The scope of the session that a process is in, "" where it is in none."""
@@ -294,7 +229,3 @@ class Host:
     def user_groups(self, user: str, uid: int) -> frozenset[str] | None:
         """The names of a user's groups, primary and supplementary; None where no name service tells."""
         return read_groups(user, uid)
-
-
-def _unreadable(name: str, error: OSError) -> ReaperError:
-    return ReaperError("session-unreadable", f"session {name} cannot be looked at: {error}")

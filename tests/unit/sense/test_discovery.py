@@ -8,6 +8,7 @@ import pytest
 
 from reaper.decide.model import SessionKey
 from reaper.decide.policy import Origin
+from reaper.sense import logins
 from reaper.sense.logind import LogindSession
 from tests.unit.sense.trees import START_TICKS
 from tests.unit.sense.worlds import RealWorld
@@ -146,6 +147,31 @@ def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
         "c7",
         "c8",
     }
+
+
+def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatch):
+    """A barrier around each: the mistake is reported once, with where it was made, and the session is tried again."""
+    read = logins.from_record
+
+    def fail(record):
+        if record.key.pid == 690:
+            raise ZeroDivisionError
+        return read(record)
+
+    monkeypatch.setattr(logins, "from_record", fail)
+    tree.add(690, 1, "sshd")
+    record(real, "", SessionKey(690, START_TICKS))
+    tree.show(real.session.key)
+    record(real, "c5")
+    found = real.host.discover([], [])
+    assert [session.session_id for session in found.sessions] == ["c5"]
+    (problem,) = found.problems
+    assert problem.problem == "session-unreadable"
+    assert "690.50" in str(problem)
+    assert "ZeroDivisionError" in str(problem)
+    assert real.host.discover([real.session.key], []).problems == []
+    monkeypatch.setattr(logins, "from_record", read)
+    assert [each.key for each in real.host.discover([real.session.key], []).sessions] == [(690, START_TICKS)]
 
 
 def test_a_broken_record_is_told_once_and_logind_stands_in(scoped):

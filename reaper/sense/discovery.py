@@ -1,0 +1,111 @@
+"""Which sessions there are: those that have a record, and those that only logind knows.
+
+Every session is looked at behind a barrier of its own. A record or a process that makes this fail, whatever the mistake
+is, keeps no other session from being found: the failure is reported once, and the session is tried again at each look.
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Collection, Container, Iterable
+from typing import Callable, NamedTuple
+
+from reaper.decide.model import Session, SessionKey
+from reaper.errors import ReaperError
+from reaper.sense import logins, processes
+from reaper.sense.logind import Logind
+from reaper.sense.records import Records
+
+
+class Discovery(NamedTuple):
+    """What a look for new sessions brought."""
+
+    sessions: list[Session]
+    dead_records: list[SessionKey]  # records whose leader is gone
+    problems: list[ReaperError]
+
+
+class SessionFinder:
+    """Finds sessions. Keeps what it has asked logind, and what failed, so as not to ask or report it again."""
+
+    def __init__(self, records: Records, logind: Logind) -> None:
+        self._records, self._logind = records, logind
+        self._asked: set[str] = set()
+        self._broken: set[SessionKey] = set()
+        self._reported: set[str] = set()  # the sessions that cannot be looked at, by key or by logind's id
+
+    def find(self, known: Container[SessionKey], known_ids: Iterable[str], servers: Collection[str]) -> Discovery:
+        """The sessions that are not among the known, each problem told once.
+
+        `servers` are the programs of users' own that are taken for terminals, by name.
+        """
+        found: dict[SessionKey, Session] = {}
+        dead: list[SessionKey] = []
+        problems: list[ReaperError] = []
+        unknown = self._records.list_unknown(known)
+        self._broken &= unknown
+        for key in sorted(unknown - self._broken):
+            try:
+                record = self._records.read(key)
+            except ReaperError as problem:
+                self._broken.add(key)
+                problems.append(problem)
+                continue
+            if record is None:
+                continue
+            read = functools.partial(logins.from_record, record)
+            is_read, session = self._guarded(str(key), read, problems)
+            if session is not None:
+                found[session.key] = session
+            elif is_read:
+                dead.append(key)
+        from_logind = self._add_logind(found, known_ids, servers, problems)
+        return Discovery([session for session in from_logind if session.key not in known], dead, problems)
+
+    def _add_logind(
+        self,
+        found: dict[SessionKey, Session],
+        known_ids: Iterable[str],
+        servers: Collection[str],
+        problems: list[ReaperError],
+    ) -> list[Session]:
+        """Adds the sessions that only logind knows."""
+        ids = self._logind.list_ids()
+        if ids is None:
+            return list(found.values())
+        self._asked &= ids
+        unknown = ids.difference(known_ids, self._asked, (session.session_id for session in found.values()))
+        if unknown:
+            told = self._logind.read_sessions(unknown)
+            if told is None:
+                self._logind.recall()
+                problems.append(
+                    ReaperError("logind-silent", "logind does not answer", "systemctl status systemd-logind")
+                )
+                return list(found.values())
+            for entry in told:
+                read = functools.partial(logins.from_logind, entry, servers)
+                is_read, session = self._guarded(entry.session_id, read, problems)
+                if session is not None:
+                    unknown.discard(entry.session_id)
+                    found.setdefault(session.key, session)
+                elif not is_read or (entry.leader > 0 and processes.start_ticks(entry.leader) is not None):
+                    unknown.discard(entry.session_id)  # its scope may yet be made: asked for again when logind has news
+            self._asked |= unknown  # no persons' sessions, or gone: not to be asked for again
+        return list(found.values())
+
+    def _guarded(
+        self, name: str, read: Callable[[], Session | None], problems: list[ReaperError]
+    ) -> tuple[bool, Session | None]:
+        """The barrier around one session: whether it could be looked at, and what it is, None where it is over."""
+        try:
+            session = read()
+        except Exception as error:
+            if name not in self._reported:
+                self._reported.add(name)
+                told = str(error) if isinstance(error, OSError) else traceback.format_exc()
+                problems.append(ReaperError("session-unreadable", f"session {name} cannot be looked at: {told}"))
+            return False, None
+        self._reported.discard(name)
+        return True, session
