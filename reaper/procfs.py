@@ -2,6 +2,8 @@
 
 A pid alone is never trusted: it may have been given to another process since. A process is named by its pid and start
 time together, and a descriptor that open_process() returns is known to be of that very process.
+
+What a process calls itself is not read here at all, or passed over: see kernel_text.
 """
 
 from __future__ import annotations
@@ -10,17 +12,21 @@ import errno
 import os
 from typing import NamedTuple
 
+from reaper import kernel_text
+
 PROC = "/proc"
 CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
 _DELETED = " (deleted)"
+# What the kernel says of every open file comes first in fdinfo; what a driver or a user adds, after it.
+MOST_DESCRIPTOR_BYTES = 4096
+_UNIFIED = b"0::"  # cgroups(7): the line of the v2 hierarchy
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Stat(NamedTuple):
-    """The fields of proc_pid_stat(5) that reaper uses, under their names there."""
+    """The fields of proc_pid_stat(5) that reaper uses, under their names there. The name (comm) is not among them."""
 
     pid: int
-    comm: str
     state: str
     ppid: int
     pgrp: int
@@ -34,21 +40,40 @@ class Stat(NamedTuple):
     rss_pages: int
 
 
-def parse_stat(text: str) -> Stat:
-    """Parses /proc/PID/stat. comm is whatever the process chose: it may hold spaces, parentheses and newlines.
+class Passed(NamedTuple):
+    """What a process has passed on, by all of its descriptors together (proc_pid_io(5)): bytes, then calls."""
 
-    Raises ValueError on anything else than a stat line.
+    read: int
+    written: int
+    reads: int
+    writes: int
+
+
+class Descriptor(NamedTuple):
+    """What fdinfo (proc_pid_fdinfo(5)) says of an open file; `inode` is None before Linux 5.14."""
+
+    mount: int | None
+    inode: int | None
+
+
+def parse_stat(text: bytes) -> Stat | None:
+    """Parses /proc/PID/stat; None for anything else.
+
+    The name in parentheses is whatever the process chose: it may hold blanks, parentheses and line feeds. Nothing
+    after the last parenthesis is.
     """
-    head, _, rest = text.rpartition(")")
-    pid, _, comm = head.partition(" (")
-    fields = rest.split()
-    if len(fields) < 22:
-        raise ValueError(f"not a stat line: {text[:80]!r}")
-    number = [int(field) for field in fields[1:22]]
+    head, _, rest = text.rpartition(b")")
+    fields = rest.rstrip(b"\n").split(b" ")[1:]
+    if len(fields) < 22 or len(fields[0]) != 1:
+        return None
+    pid = kernel_text.number(head.partition(b" (")[0])
+    told = [kernel_text.number(field) for field in fields[1:22]]
+    number = [each for each in told if each is not None]
+    if pid is None or len(number) != len(told):
+        return None
     return Stat(
-        pid=int(pid),
-        comm=comm,
-        state=fields[0],
+        pid=pid,
+        state=fields[0].decode("latin-1"),
         ppid=number[0],
         pgrp=number[1],
         session=number[2],
@@ -68,12 +93,9 @@ def read_stat(pid: int) -> Stat | None:
     One whose first thread has ended while others run on (pthread_exit(3) in main) is shown as a zombie, and is none:
     its other threads hold what it had open, and do as they like.
     """
-    try:
-        with open(f"{PROC}/{pid}/stat", "rb") as file:
-            stat = parse_stat(file.read().decode("utf-8", "replace"))
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if stat.state in "ZX" and stat.threads < 2 else stat
+    text = kernel_text.read(f"{PROC}/{pid}/stat")
+    stat = None if text is None else parse_stat(text)
+    return None if stat is None or (stat.state in "ZX" and stat.threads < 2) else stat
 
 
 def read_session(pid: int) -> int | None:
@@ -100,17 +122,123 @@ def read_program(pid: int) -> str | None:
     return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
 
 
-def read_status(pid: int, field: str) -> str | None:
-    """One field of proc_pid_status(5) as it stands there; None where the process is gone."""
-    try:
-        with open(f"{PROC}/{pid}/status", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                name, _, value = line.partition(":")
-                if name == field:
-                    return value.strip()
-    except (FileNotFoundError, ProcessLookupError):
-        pass
+def parse_status(text: bytes, field: str) -> bytes | None:
+    """Returns one field of proc_pid_status(5), but for the name, which is the first line and the process's own.
+
+    None where there is none by that name.
+    """
+    return kernel_text.field(text.partition(b"\n")[2], field.encode())
+
+
+def _status_words(pid: int, field: str) -> list[bytes]:
+    """The words of a field of /proc/PID/status; none where the process, or the field, is not there."""
+    text = kernel_text.read(f"{PROC}/{pid}/status")
+    value = None if text is None else parse_status(text, field)
+    return value.replace(b"\t", b" ").split(b" ") if value else []
+
+
+def read_uids(pid: int) -> tuple[int, ...]:
+    """As whom a process runs: real, effective, saved and file-system uid. Empty where it is gone.
+
+    The owner of /proc/PID does not tell it: that is root for a process that may not be dumped.
+    """
+    told = [kernel_text.number(word) for word in _status_words(pid, "Uid")]
+    found = tuple(each for each in told if each is not None)
+    return found if len(found) == len(told) == 4 else ()
+
+
+def read_tgid(tid: int) -> int | None:
+    """The process that a thread is of; None where it is gone."""
+    words = _status_words(tid, "Tgid")
+    return kernel_text.number(words[0]) if len(words) == 1 else None
+
+
+def read_ignored_signals(pid: int) -> int | None:
+    """The signals that a process ignores, signal N as bit N-1; None where it is gone."""
+    words = _status_words(pid, "SigIgn")
+    return kernel_text.hexadecimal(words[0]) if len(words) == 1 else None
+
+
+def read_group(pid: int) -> str | None:
+    """The control group (v2) of a process, as a path below the mount of the hierarchy; None where it is gone.
+
+    A user names the groups below user@UID.service: bytes that are no UTF-8 come as surrogates, as os functions take
+    them. A line feed is not among them: the kernel refuses to make such a group.
+    """
+    text = kernel_text.read(f"{PROC}/{pid}/cgroup")
+    for line in kernel_text.lines(text or b""):
+        if line.startswith(_UNIFIED):
+            return os.fsdecode(line[len(_UNIFIED) :])
     return None
+
+
+def read_io(pid: int) -> Passed | None:
+    """What a process has passed on; None where it is gone. Raises OSError where it is not for us to read."""
+    text = kernel_text.read(f"{PROC}/{pid}/io")
+    if text is None:
+        return None
+    told = [kernel_text.number(kernel_text.field(text, name)) for name in (b"rchar", b"wchar", b"syscr", b"syscw")]
+    found = [each for each in told if each is not None]
+    return Passed(*found) if len(found) == len(told) else None
+
+
+def read_children(pid: int) -> list[int]:
+    """The pids of a process's children (proc_pid_task(5), `children`); none where it is gone.
+
+    Raises OSError on a kernel that does not tell (CONFIG_PROC_CHILDREN).
+    """
+    text = kernel_text.read(f"{PROC}/{pid}/task/{pid}/children")
+    if text is None and os.path.exists(f"{PROC}/{pid}/stat"):
+        raise FileNotFoundError(errno.ENOENT, "this kernel does not tell who is whose child", f"{PROC}/{pid}")
+    return kernel_text.numbers(text or b"")
+
+
+def read_descriptor(pid: int, descriptor: int, tid: int | None = None) -> Descriptor | None:
+    """What fdinfo says of a descriptor of a process, or of one of its threads; None where it is closed by now."""
+    task = "" if tid is None else f"/task/{tid}"
+    text = kernel_text.read(f"{PROC}/{pid}{task}/fdinfo/{descriptor}", MOST_DESCRIPTOR_BYTES)
+    if text is None:
+        return None
+    mount, inode = (kernel_text.number(kernel_text.field(text, name)) for name in (b"mnt_id", b"ino"))
+    return Descriptor(mount, inode)
+
+
+def read_tty_index(pid: int, descriptor: int) -> int | None:
+    """The number of the pty whose master a descriptor is (fdinfo, `tty-index`, since Linux 4.11); None for any other.
+
+    Neither is told of what is closed by now, or may not be looked at.
+    """
+    try:
+        text = kernel_text.read(f"{PROC}/{pid}/fdinfo/{descriptor}", MOST_DESCRIPTOR_BYTES)
+    except PermissionError:
+        return None
+    return None if text is None else kernel_text.number(kernel_text.field(text, b"tty-index"))
+
+
+def list_pids() -> list[int]:
+    """The pid of every process on the host."""
+    return _numbered(PROC)
+
+
+def list_threads(pid: int) -> list[int]:
+    """The ids of a process's threads; none where it is gone."""
+    return _numbered(f"{PROC}/{pid}/task")
+
+
+def list_descriptors(pid: int, tid: int | None = None) -> list[int]:
+    """What a process has open, or one of its threads, which can have a table of its own; none where it is gone.
+
+    Raises PermissionError where a security module keeps it from us.
+    """
+    return _numbered(f"{PROC}/{pid}/fd" if tid is None else f"{PROC}/{pid}/task/{tid}/fd")
+
+
+def _numbered(directory: str) -> list[int]:
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
+        return []
+    return [int(name) for name in names if name.isascii() and name.isdigit()]
 
 
 def open_process(pid: int, start_ticks: int) -> int | None:

@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from reaper import procfs
+from reaper import kernel_text
 
 
 def write(path: str, text: str) -> None:
@@ -29,7 +29,7 @@ def wait_frozen(path: str, seconds: float) -> bool:
         with open(f"{path}/cgroup.events", "rb", buffering=0) as file:
             poll = select.poll()
             poll.register(file, select.POLLPRI)
-            while b"frozen 1" not in os.pread(file.fileno(), 4096, 0).splitlines():
+            while kernel_text.field(os.pread(file.fileno(), 4096, 0), b"frozen", b" ") != b"1":
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
@@ -44,20 +44,6 @@ def wait_frozen(path: str, seconds: float) -> bool:
 def is_set(path: str) -> bool:
     """Whether a file of the kernel's says 1; not where there is none."""
     try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip() == "1"
+        return kernel_text.number((kernel_text.read(path) or b"").rstrip(b"\n")) == 1
     except OSError:
         return False
-
-
-def group_of(pid: int) -> str | None:
-    """The group that a process is in, below the mount; None where it is gone.
-
-    Its name is of the user's choice below user@UID.service, but has no line feed: the kernel takes none.
-    """
-    try:
-        with open(f"{procfs.PROC}/{pid}/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            lines = file.read().split("\n")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return next((line[len("0::") :] for line in lines if line.startswith("0::")), None)

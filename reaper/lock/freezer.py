@@ -24,7 +24,7 @@ import os
 import time
 from collections.abc import Mapping
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 from reaper.decide import locking
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
@@ -73,7 +73,7 @@ class Freezer:
 
         For who must have it written down before anything changes.
         """
-        group = cgroups.group_of(process.pid)
+        group = procfs.read_group(process.pid)
         is_there = start_ticks(process.pid) == process.start_ticks  # after the other: so that was the same process
         return group if is_there and group != self._path else None
 
@@ -94,7 +94,7 @@ class Freezer:
         now = procfs.read_stat(process.pid)
         if now is not None and now.starttime != process.start_ticks:
             # It ended, and its pid went to a stranger, who was born where its parent is.
-            self._move(process.pid, cgroups.group_of(now.ppid) or self._scope)
+            self._move(process.pid, procfs.read_group(now.ppid) or self._scope)
         return origin if now is not None and now.starttime == process.start_ticks else None
 
     def members(self) -> list[ProcessId]:
@@ -155,18 +155,12 @@ class Freezer:
         pids = self._read("cgroup.procs")
         for tid in self._read("cgroup.threads"):
             if tid not in pids:
-                pids[int(procfs.read_status(tid, "Tgid") or 0)] = None
+                pids[procfs.read_tgid(tid) or 0] = None
         return [pid for pid in pids if pid > 0]
 
     def _read(self, name: str) -> dict[int, None]:
         """What moves while it is read may be in it twice (cgroup-v2.rst)."""
-        try:
-            with open(f"{self._mount}{self._path}/{name}", encoding="ascii") as file:
-                return dict.fromkeys(int(line) for line in file)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENODEV):
-                return {}
-            raise
+        return dict.fromkeys(kernel_text.numbers(kernel_text.read(f"{self._mount}{self._path}/{name}") or b""))
 
     def _move(self, pid: int, group: str) -> None:
         """Out of the group; a process that has ended, and a place that is gone, is no error."""

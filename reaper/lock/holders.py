@@ -23,7 +23,7 @@ from typing import NamedTuple
 from reaper import procfs
 from reaper.decide.model import ProcessId, Session
 from reaper.lock import rings
-from reaper.lock.mounts import Mounts, read_info
+from reaper.lock.mounts import Mounts
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV, device_number
 
@@ -104,29 +104,28 @@ def _suspects(session: Session, held: set[ProcessId]) -> set[ProcessId]:
 def _pids_of(uid: int, known: Collection[int]) -> Iterator[int]:
     """The processes that run as a user, really, effectively or when they like; /proc/PID of what may not be dumped is
     root's."""
-    for name in os.listdir(procfs.PROC):
-        if not name.isdigit() or int(name) in known:
+    for pid in procfs.list_pids():
+        if pid in known:
             continue
         try:
-            owner = os.stat(f"{procfs.PROC}/{name}").st_uid
+            owner = os.stat(f"{procfs.PROC}/{pid}").st_uid
         except FileNotFoundError:
             continue
-        if owner == uid or (not owner and str(uid) in (procfs.read_status(int(name), "Uid") or "").split()):
-            yield int(name)
+        if owner == uid or (not owner and uid in procfs.read_uids(pid)):
+            yield pid
 
 
 def _has_open(process: ProcessId, search: _Search, is_held: bool) -> bool:
     """Whether a thread of a process has one of the terminals open."""
     pid = process.pid
-    for tid in _threads(pid):
-        directory = f"{procfs.PROC}/{pid}/task/{tid}"
+    for tid in procfs.list_threads(pid):
         try:
-            fds = os.listdir(f"{directory}/fd")
-        except OSError:  # gone, or kept from us by a security module
+            fds = procfs.list_descriptors(pid, tid)
+        except OSError:  # kept from us by a security module
             continue
         for fd in fds:
             try:
-                status = _status(pid, directory, fd, search)
+                status = _status(pid, tid, fd, search)
             except OSError:
                 continue
             if status is None:
@@ -134,36 +133,31 @@ def _has_open(process: ProcessId, search: _Search, is_held: bool) -> bool:
             if (status.st_dev, status.st_ino) in search.nodes:
                 return True
             if status.st_rdev == _DEV_TTY and stat.S_ISCHR(status.st_mode):
-                number = _terminal_behind(tid, int(fd), tid == pid)
+                number = _terminal_behind(tid, fd, tid == pid)
                 if number in search.nodes.values() or (number is None and (is_held or not _has_terminal(pid))):
                     return True
     return False
 
 
-def _threads(pid: int) -> list[int]:
-    """They share a table of descriptors, unless they asked for their own (unshare(2), CLONE_FILES)."""
-    try:
-        return [int(name) for name in os.listdir(f"{procfs.PROC}/{pid}/task")]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def _status(pid: int, directory: str, fd: str, search: _Search) -> os.stat_result | None:
+def _status(pid: int, tid: int, fd: int, search: _Search) -> os.stat_result | None:
     """What a descriptor is of, unless that cannot be a terminal that matters, nor /dev/tty by whatever name.
 
     Asked of the file system only where that is one of theirs, or one that nobody can tell, and the inode is theirs.
     """
-    link = os.readlink(f"{directory}/fd/{fd}")
+    path = f"{procfs.PROC}/{pid}/task/{tid}/fd/{fd}"
+    link = os.readlink(path)
     if not link.startswith("/"):  # socket:[1], pipe:[2], anon_inode:inotify
         return None
-    info = read_info(directory, fd)
+    info = procfs.read_descriptor(pid, fd, tid)
+    if info is None:  # closed meanwhile
+        return None
     mount = search.mounts.find(info.mount, pid)
     is_named = link.endswith("/tty") and (mount is None or mount.is_local)  # that of a container, perhaps
     if not is_named and mount is not None and mount.device not in {device for device, _ in search.wanted}:
         return None
     if not is_named and info.inode is not None and info.inode not in {inode for _, inode in search.wanted}:
         return None
-    return os.stat(f"{directory}/fd/{fd}")
+    return os.stat(path)
 
 
 def _terminal_behind(tid: int, fd: int, is_first: bool) -> int | None:

@@ -6,22 +6,12 @@ stat(2) on a file of the network, or of a user's own server (fuse(4)) that is fr
 from __future__ import annotations
 
 import os
-import re
 from typing import NamedTuple
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 
 # Where what stands for a device can be, besides devpts; none of them waits for anybody.
-_LOCAL = ("devtmpfs", "devpts", "tmpfs", "ramfs")
-_INFO = re.compile(rb"^(mnt_id|ino):\s*([0-9]+)$", re.MULTILINE)
-_MOST_BYTES = 4096
-
-
-class Info(NamedTuple):
-    """What fdinfo says of a descriptor; `inode` is None before Linux 5.14."""
-
-    mount: int | None
-    inode: int | None
+_LOCAL = (b"devtmpfs", b"devpts", b"tmpfs", b"ramfs")
 
 
 class Mount(NamedTuple):
@@ -48,24 +38,26 @@ class Mounts:
         return self._known.get(number)
 
 
-def read_info(directory: str, fd: str) -> Info:
-    """The fdinfo of a task's descriptor. Raises OSError where it is closed by now."""
-    with open(f"{directory}/fdinfo/{fd}", "rb", buffering=0) as file:
-        told = {name: int(value) for name, value in _INFO.findall(file.read(_MOST_BYTES))}
-    return Info(told.get(b"mnt_id"), told.get(b"ino"))
-
-
 def _read(who: str) -> dict[int, Mount]:
-    """proc_pid_mountinfo(5): number, parent, major:minor, ..., and after a hyphen the type."""
-    found = {}
+    """The mounts of a process, by their numbers; none where it is gone, or does not let itself be looked at."""
     try:
-        with open(f"{procfs.PROC}/{who}/mountinfo", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                fields, _, rest = line.partition(" - ")
-                number, _, device = fields.split(" ", 3)[:3]
-                major, _, minor = device.partition(":")
-                kind = rest.partition(" ")[0]
-                found[int(number)] = Mount(os.makedev(int(major), int(minor)), kind in _LOCAL)
-    except OSError:  # it is gone
-        pass
-    return found
+        text = kernel_text.read(f"{procfs.PROC}/{who}/mountinfo")
+    except OSError:
+        return {}
+    return dict(filter(None, map(parse_mount, kernel_text.lines(text or b""))))
+
+
+def parse_mount(line: bytes) -> tuple[int, Mount] | None:
+    """Parses a line of proc_pid_mountinfo(5): number, parent, major:minor, ..., and after a hyphen the type.
+
+    None for anything else. Paths and sources are users' own; the kernel escapes blanks and line feeds in them.
+    """
+    fields, _, rest = line.partition(b" - ")
+    words = fields.split(b" ", 3)
+    if len(words) < 4:
+        return None
+    major, _, minor = words[2].partition(b":")
+    number, numbers = kernel_text.number(words[0]), (kernel_text.number(major), kernel_text.number(minor))
+    if number is None or numbers[0] is None or numbers[1] is None:
+        return None
+    return number, Mount(os.makedev(numbers[0], numbers[1]), rest.partition(b" ")[0] in _LOCAL)

@@ -12,12 +12,12 @@ import os
 import re
 from collections.abc import Collection, Iterator
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 
 _LINK = "anon_inode:[io_uring]"
-_NUMBER = re.compile(r"^(CachedSqHead|CachedCqTail):\s*([0-9]+)$", re.MULTILINE)
-_WAITING = re.compile(r"^\s*op=([0-9]+),", re.MULTILINE)
-_FILES = re.compile(r"^UserFiles:.*\n((?:\s+[0-9]+:.*\n)*)", re.MULTILINE)
+_NUMBER = re.compile(rb"^(CachedSqHead|CachedCqTail):\s*([0-9]+)$", re.MULTILINE)
+_WAITING = re.compile(rb"^\s*op=([0-9]+),", re.MULTILINE)
+_FILES = re.compile(rb"^UserFiles:.*\n((?:\s+[0-9]+:.*\n)*)", re.MULTILINE)
 # IORING_OP_READV, READ_FIXED, READ, SPLICE and READ_MULTISHOT, of <linux/io_uring.h>.
 _READS = {1, 4, 22, 30, 49}
 _MOST_BYTES = 1 << 20
@@ -33,33 +33,29 @@ def is_busy(pid: int) -> bool:
     return not all(map(is_settled, _rings(pid)))
 
 
-def is_settled(ring: str) -> bool:
+def is_settled(ring: bytes) -> bool:
     """Whether all that was asked of a ring is done, as far as can be told."""
     counts = dict(_NUMBER.findall(ring))
-    return not _WAITING.search(ring) and counts.get("CachedSqHead") == counts.get("CachedCqTail")
+    return not _WAITING.search(ring) and counts.get(b"CachedSqHead") == counts.get(b"CachedCqTail")
 
 
-def _waits_to_read(ring: str) -> bool:
+def _waits_to_read(ring: bytes) -> bool:
     return any(int(number) in _READS for number in _WAITING.findall(ring))
 
 
-def _has_registered(ring: str, terminals: Collection[str]) -> bool:
-    files = "".join(_FILES.findall(ring)).split()
-    return any(file == "/dev/tty" or file.endswith(f"/{name}") for file in files for name in terminals)
+def _has_registered(ring: bytes, terminals: Collection[str]) -> bool:
+    files = b"".join(_FILES.findall(ring)).split()
+    return any(file == b"/dev/tty" or file.endswith(f"/{name}".encode()) for file in files for name in terminals)
 
 
-def _rings(pid: int) -> Iterator[str]:
+def _rings(pid: int) -> Iterator[bytes]:
     """What there is of each ring of a process; a thread may have descriptors of its own."""
-    try:
-        tasks = [f"{procfs.PROC}/{pid}/task/{tid}" for tid in os.listdir(f"{procfs.PROC}/{pid}/task")]
-    except OSError:
-        return
-    for task in tasks:
+    for tid in procfs.list_threads(pid):
+        task = f"{procfs.PROC}/{pid}/task/{tid}"
         with contextlib.suppress(OSError):
-            for fd in os.listdir(f"{task}/fd"):
+            for fd in procfs.list_descriptors(pid, tid):
                 if _is_ring(f"{task}/fd/{fd}"):
-                    with open(f"{task}/fdinfo/{fd}", encoding="utf-8", errors="replace") as file:
-                        yield file.read(_MOST_BYTES)
+                    yield kernel_text.read(f"{task}/fdinfo/{fd}", _MOST_BYTES) or b""
 
 
 def _is_ring(path: str) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session
-from reaper.sense import processes
 from reaper.sense.processes import is_alive, members
 from reaper.sense.terminals import device_number
 
@@ -58,9 +57,8 @@ def is_another_login(pid: int) -> bool:
 
 
 def _uid(pid: int) -> int | None:
-    """As whom a process runs; the owner of /proc/PID is root for what may not be dumped."""
-    uids = procfs.read_status(pid, "Uid")
-    return int(uids.split()[0]) if uids else None
+    """As whom a process really runs; None where it is gone."""
+    return next(iter(procfs.read_uids(pid)), None)
 
 
 def is_sshd(pid: int) -> bool:
@@ -92,7 +90,7 @@ def carriers(session: Session) -> list[int]:
         return []
     if session.uid == 0 or _uid(leader) == session.uid:  # the latter is what remained, and stands for its leader
         return [leader]
-    stats = map(procfs.read_stat, processes.children(leader))
+    stats = map(procfs.read_stat, procfs.read_children(leader))
     return [stat.pid for stat in stats if stat is not None and stat.session != stat.pid and is_sshd(stat.pid)]
 
 
@@ -101,7 +99,7 @@ def channels(*carriers: int) -> list[procfs.Stat]:
 
     Nothing of the user's can become a child of sshd's.
     """
-    stats = (procfs.read_stat(pid) for carrier in carriers for pid in processes.children(carrier))
+    stats = (procfs.read_stat(pid) for carrier in carriers for pid in procfs.read_children(carrier))
     return [stat for stat in stats if stat is not None]
 
 
@@ -131,8 +129,8 @@ def fed(session: Session, held: Iterable[ProcessId]) -> list[Attached]:
 
 
 def _ignores_hangup(pid: int) -> bool:
-    ignored = procfs.read_status(pid, "SigIgn")
-    return ignored is not None and bool(int(ignored, 16) & 1 << (signal.SIGHUP - 1))
+    ignored = procfs.read_ignored_signals(pid)
+    return ignored is not None and bool(ignored & 1 << (signal.SIGHUP - 1))
 
 
 def is_reopened(session: Session, terminal: str, since_usec: int) -> bool:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 from reaper.decide.model import Attached, ProcessId, Usage
 from reaper.sense.terminals import device_number
 
@@ -36,16 +36,8 @@ def scope_of(pid: int) -> str:
     Only a `session-ID.scope` below user.slice is a session's own: the cgroup of a session without one (no pam_systemd)
     is that of sshd.service, with every other session in it.
     """
-    try:
-        with open(f"{procfs.PROC}/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    for line in lines:
-        if line.startswith("0::"):
-            match = _SCOPE.match(line[3:])
-            return match[0] if match else ""
-    return ""
+    match = _SCOPE.match(procfs.read_group(pid) or "")
+    return match[0] if match else ""
 
 
 def own_scope(pid: int, uid: int, session_id: str) -> str:
@@ -70,11 +62,10 @@ def members(scope: str) -> list[ProcessId]:
     found = []
     for directory, _, _ in os.walk(CGROUP + scope):
         try:
-            with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
-                pids = [int(line) for line in file]
-        except OSError:  # removed meanwhile (ENOENT, ENODEV), or a threaded group (EOPNOTSUPP)
+            text = kernel_text.read(f"{directory}/cgroup.procs")
+        except OSError:  # a threaded group (EOPNOTSUPP)
             continue
-        for pid in pids:
+        for pid in kernel_text.numbers(text or b""):
             ticks = start_ticks(pid)
             if ticks is not None:
                 found.append(ProcessId(pid, ticks))
@@ -92,7 +83,7 @@ def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attach
         return []
     own = [stat for stat in map(procfs.read_stat, (process.pid for process in held)) if stat is not None]
     kernel_sessions = {stat.session for stat in own if stat.tty_nr in numbers}
-    stats = (procfs.read_stat(pid) for pid in _all_pids() if procfs.read_session(pid) in kernel_sessions)
+    stats = (procfs.read_stat(pid) for pid in procfs.list_pids() if procfs.read_session(pid) in kernel_sessions)
     return [
         Attached(ProcessId(stat.pid, stat.starttime), stat.session == stat.pid or stat.pgrp == stat.tpgid)
         for stat in stats
@@ -127,31 +118,11 @@ def _is_open(pid: int, fd: int, path: str) -> bool:
         return False
 
 
-def _all_pids() -> Iterator[int]:
-    return (int(name) for name in os.listdir(procfs.PROC) if name.isdigit())
-
-
 def _all_stats() -> Iterator[procfs.Stat]:
-    for pid in _all_pids():
+    for pid in procfs.list_pids():
         stat = procfs.read_stat(pid)
         if stat is not None:
             yield stat
-
-
-def children(pid: int) -> list[int]:
-    """The pids of a process's children (proc_pid_task(5), `children`); none where it is gone.
-
-    Raises OSError on a kernel that does not tell (CONFIG_PROC_CHILDREN).
-    """
-    try:
-        with open(f"{procfs.PROC}/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
-    except ProcessLookupError:
-        return []
-    except FileNotFoundError:
-        if os.path.exists(f"{procfs.PROC}/{pid}/stat"):
-            raise
-        return []
 
 
 def family_cpu_usec(pid: int) -> int:
@@ -161,7 +132,7 @@ def family_cpu_usec(pid: int) -> int:
         stat = procfs.read_stat(queue.pop())
         if stat is not None:
             ticks += stat.cpu_ticks + stat.reaped_cpu_ticks
-            queue += children(stat.pid)
+            queue += procfs.read_children(stat.pid)
     return ticks * 1_000_000 // procfs.CLOCK_TICKS_PER_SEC
 
 

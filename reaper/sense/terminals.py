@@ -21,7 +21,6 @@ from reaper.decide.model import Reading, take_reading
 
 DEV = "/dev"
 _KDGETMODE, _KD_GRAPHICS = 0x4B3B, 1
-_TTY_INDEX = re.compile(rb"^tty-index:\s*([0-9]+)$", re.MULTILINE)
 _CONSOLE = re.compile(r"tty[1-9][0-9]?|console", re.ASCII)
 _SERIAL = re.compile(r"tty[A-Z]{1,6}[0-9]{1,3}|hvc[0-9]{1,2}|ttysclp[0-9]|sclp_line[0-9]", re.ASCII)
 
@@ -149,21 +148,12 @@ def held_ptys(pid: int) -> set[str]:
 
     A process that is gone, or that may not be looked into, holds none.
     """
-    directory = f"{procfs.PROC}/{pid}/fdinfo"
-    found: set[str] = set()
     try:
-        names = os.listdir(directory)
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return found
-    for name in names:
-        try:
-            with open(f"{directory}/{name}", "rb", buffering=0) as file:
-                match = _TTY_INDEX.search(file.read(4096))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        if match:
-            found.add(f"pts/{int(match[1])}")
-    return found
+        descriptors = procfs.list_descriptors(pid)
+    except PermissionError:
+        return set()
+    indexes = (procfs.read_tty_index(pid, descriptor) for descriptor in descriptors)
+    return {f"pts/{index}" for index in indexes if index is not None}
 
 
 def read_all(names: Iterable[str]) -> tuple[Reading, ...]:

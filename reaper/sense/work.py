@@ -5,10 +5,11 @@ Read for sessions whose work counts, at each poll: a few files a session, found 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Iterable
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 from reaper.decide.model import Line, Session, Work
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV
@@ -60,20 +61,18 @@ def _sum_passed_on(pids: Iterable[int]) -> tuple[int, int, int, int]:
     return read, written, reads, writes
 
 
-def _passed_on(pid: int) -> tuple[int, int, int, int]:
-    """What a process passed on, from all to all of its descriptors (proc_pid_io(5)): bytes, then calls, in and out."""
-    with open(f"{procfs.PROC}/{pid}/io", encoding="ascii") as file:
-        numbers = dict(line.split(": ") for line in file.read().splitlines())
-    return int(numbers["rchar"]), int(numbers["wchar"]), int(numbers["syscr"]), int(numbers["syscw"])
+def _passed_on(pid: int) -> procfs.Passed:
+    passed = procfs.read_io(pid)
+    if passed is None:
+        raise ProcessLookupError(errno.ESRCH, "it has ended", str(pid))
+    return passed
 
 
 def _cpu_usec(session: Session, carriers: list[int]) -> int:
     """CPU time of all that the session runs or has run, or where it has no scope, of what runs below its connection."""
     if not session.scope:
         return sum(map(processes.family_cpu_usec, carriers))
-    with open(f"{processes.CGROUP}{session.scope}/cpu.stat", encoding="ascii") as file:
-        for line in file:
-            name, _, value = line.partition(" ")
-            if name == "usage_usec":
-                return int(value)
-    return 0
+    text = kernel_text.read(f"{processes.CGROUP}{session.scope}/cpu.stat")
+    if text is None:
+        raise FileNotFoundError(errno.ENOENT, "it is gone", session.scope)
+    return kernel_text.number(kernel_text.field(text, b"usage_usec", b" ")) or 0

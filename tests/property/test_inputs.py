@@ -1,12 +1,11 @@
 """Whatever comes from outside is understood or refused with the one error that is meant for it, never with another.
 
-Login records, /proc/PID/stat, the saved state, loginctl's output, calls on the control socket; and what goes out to a
+Login records, the saved state, loginctl's output, calls on the control socket; and what goes out to a
 terminal or to the journal says what was meant and nothing else.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import unicodedata
 from typing import Callable
@@ -26,7 +25,6 @@ from reaper.decide.policy import Kill
 from reaper.decide.snapshot import Snapshot
 from reaper.decide.template import PLACEHOLDERS, TemplateError, parse_template
 from reaper.errors import ReaperError
-from reaper.procfs import Stat, parse_stat
 from reaper.sense.logind import LogindSession, parse_sessions
 from reaper.sense.records import Record, parse_name, parse_record
 from tests.unit.fakes import FakeHost, make_policy
@@ -124,29 +122,6 @@ def test_what_the_module_writes_is_read_back(user, rhost):
 def test_any_file_name(name):
     key = parse_name(name)
     assert key is None or str(key) == name
-
-
-# /proc/PID/stat.
-
-
-@given(TEXT)
-def test_any_text_is_a_stat_line_or_refused(text):
-    with contextlib.suppress(ValueError):
-        assert isinstance(parse_stat(text), Stat)
-
-
-@given(TEXT, st.lists(st.integers(-(2**63), 2**64 - 1), min_size=49, max_size=49), st.sampled_from("RSDZTtXI"))
-@example("a) R 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", [7] * 49, "S")
-@example("sshd (", [7] * 49, "Z")
-@example(") S 1", [7] * 49, "S")
-def test_a_hostile_comm_changes_no_other_field(comm, numbers, state):
-    """A process chooses its comm: spaces, parentheses, line feeds, a whole stat line."""
-    stat = parse_stat(f"42 ({comm}) {state} {' '.join(map(str, numbers))}\n")
-    assert stat == Stat(
-        pid=42, comm=comm, state=state, ppid=numbers[0], pgrp=numbers[1], session=numbers[2], tty_nr=numbers[3],
-        tpgid=numbers[4], cpu_ticks=numbers[10] + numbers[11], reaped_cpu_ticks=numbers[12] + numbers[13],
-        threads=numbers[16], starttime=numbers[18], rss_pages=numbers[20],
-    )  # fmt: skip
 
 
 # The saved state.

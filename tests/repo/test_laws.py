@@ -21,10 +21,11 @@ IMPURE = {
 EFFECTS = {"__import__", "eval", "exec", "input", "open", "print"}
 
 # Module: what it may import of reaper, as prefixes.
-LEAVES = ("reaper.errors", "reaper.procfs")
+LEAVES = ("reaper.errors", "reaper.procfs", "reaper.kernel_text")
 LAYERS = {
     "reaper.errors": (),
-    "reaper.procfs": (),
+    "reaper.kernel_text": (),
+    "reaper.procfs": ("reaper.kernel_text",),
     "reaper.decide": ("reaper.decide", "reaper.errors"),
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
@@ -68,6 +69,28 @@ JOINERS = {
     "reaper/answers.py": ("reaper.act.journal",),
     # Builds the three and hands them to each other; what they do is not its business (see the test).
     "reaper/__main__.py": ("reaper.act.actor", "reaper.act.journal"),
+}
+
+# Who opens files, and whose. What the kernel says of a user's processes is for kernel_text alone to read.
+OPENERS = {
+    "reaper/kernel_text.py": "the kernel's own files: /proc and cgroupfs",
+    "reaper/act/lock.py": "our own files, and cgroup.freeze to write to",
+    "reaper/act/notify.py": "terminals, to write to",
+    "reaper/act/runtime.py": "our own files",
+    "reaper/act/terminate.py": "cgroup.kill, to write to",
+    "reaper/act/tickets.py": "directories of sudo's",
+    "reaper/control/methods.py": "the interface's description, of the package",
+    "reaper/doctor/look/host.py": "what an administrator configures, and the kernel's tunables",
+    "reaper/lock/cgroups.py": "the files of control groups that are written to or waited for",
+    "reaper/lock/line.py": "terminals",
+    "reaper/lock/still.py": "our own files",
+    "reaper/lock/store.py": "our own files",
+    "reaper/lock/survey.py": "what a console shows",
+    "reaper/sense/host.py": "our own files",
+    "reaper/sense/locks.py": "our own files, shadow(5) and PAM's",
+    "reaper/sense/pamfiles.py": "our module's files",
+    "reaper/sense/policyfiles.py": "policy files",
+    "reaper/sense/terminals.py": "terminals",
 }
 
 RUNTIME_DEPENDENCIES = {"pam", "psutil", "systemd", "yaml"}
@@ -190,4 +213,30 @@ def test_no_dependency_but_the_stated():
             top = module.split(".")[0]
             if top not in standard and top not in RUNTIME_DEPENDENCIES | {"reaper", "_sha2", "_sha256"}:
                 wrong.append(f"{name}:{line}: {module}")
+    assert not wrong, listed(wrong)
+
+
+def called(name: str) -> Iterator[tuple[str, int]]:
+    """Everything that a module calls, as it is written there, with its line."""
+    for node in ast.walk(parsed(name)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node.lineno
+
+
+def test_who_opens_files():
+    opening = {"open", "os.open", "io.open", "pathlib.Path"}
+    users = {name for name in python_files("reaper") if any(call in opening for call, _ in called(name))}
+    assert users == OPENERS.keys(), "say what it opens, or read by kernel_text.read()"
+
+
+def test_kernel_text_is_split_at_line_feeds_alone():
+    """No \r, \f or U+2028 that a user has put into a name ends a line (see kernel_text)."""
+    # What an administrator, or reaper itself, has written; each is printed, and decides nothing.
+    exempt = {"reaper/audit/records.py", "reaper/audit/pages.py"}
+    wrong = [
+        f"{name}:{line}: {call}"
+        for name in python_files("reaper")
+        for call, line in called(name)
+        if call.endswith(".splitlines") and name not in exempt
+    ]
     assert not wrong, listed(wrong)

@@ -1,10 +1,12 @@
-"""Holding one process: no descriptor stays behind, whatever reading about the process comes to."""
+"""One process, as the real kernel shows it: what it calls itself changes nothing, and no descriptor stays behind."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -41,10 +43,45 @@ def test_a_process_whose_first_thread_has_ended_is_alive():
         threading.Thread(target=run_on).start()
         ctypes.CDLL(None).pthread_exit(None)  # lets go of the GIL before
 
-    def read(pid: str) -> str:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+    def read(pid: str) -> bytes:
+        with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read()
 
     pid = fork(work)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert procfs.read_stat(pid) is None
+
+
+LINE_ENDS = ["\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", ") ", "\n"]
+
+
+@pytest.mark.parametrize("end", LINE_ENDS)
+@pytest.mark.parametrize("field", ["Tgid:30", "Uid:zz", "Uid:\t0\t0", "SigIgn:zz", "S 1 1"])
+def test_name_of_a_process_is_no_field(end, field):
+    """The kernel escapes the line feed of a name alone; in stat, not even that."""
+    name = (end + field).encode()
+    ready, is_ready = os.pipe()
+
+    def work() -> None:
+        ctypes.CDLL(None).prctl(15, name, 0, 0, 0)
+        os.write(is_ready, b"x")
+        time.sleep(100)
+
+    before = procfs.read_stat(os.getpid())
+    ignored = procfs.read_ignored_signals(os.getpid())
+    pid = fork(work)
+    try:
+        os.read(ready, 1)
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            assert file.read() == name[:15] + b"\n"
+        assert procfs.read_uids(pid) == (os.getuid(),) * 4
+        assert procfs.read_tgid(pid) == pid
+        assert procfs.read_ignored_signals(pid) == ignored
+        stat = procfs.read_stat(pid)
+        assert (stat.pid, stat.ppid, stat.session, stat.pgrp) == (pid, os.getpid(), before.session, before.pgrp)
+        assert procfs.read_group(pid) == procfs.read_group(os.getpid())
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(ready)
+        os.close(is_ready)

@@ -56,7 +56,7 @@ def test_a_process_without_its_first_thread(cgroups):
     cgroups.tree.add(12, scope=cgroups.path)
     cgroups.tree.write_scope(cgroups.path, "cgroup.procs", "")
     cgroups.tree.write_scope(cgroups.path, "cgroup.threads", "12\n")
-    cgroups.tree.write(12, "status", "Tgid:\t10\n")
+    cgroups.tree.write(12, "status", "Name:\ta\nTgid:\t10\n")
     assert cgroups.freezer.members() == [process]
 
 

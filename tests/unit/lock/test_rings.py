@@ -30,6 +30,10 @@ def ring(asked: int = 3, done: int = 3, files: str = "", waiting: str = "") -> s
     return RING.format(asked=asked, done=done, files=files, waiting=waiting, count=files.count("\n"))
 
 
+def ring_bytes(**fields: object) -> bytes:
+    return ring(**fields).encode()
+
+
 @pytest.fixture
 def process(tree):
     """A process that has two threads, with one ring each and another file."""
@@ -48,9 +52,9 @@ def process(tree):
 
 
 def test_a_ring_is_settled_when_all_is_done(process):
-    assert rings.is_settled(ring())
-    assert not rings.is_settled(ring(asked=4))
-    assert not rings.is_settled(ring(waiting="  op=6, task_works=0\n"))
+    assert rings.is_settled(ring_bytes())
+    assert not rings.is_settled(ring_bytes(asked=4))
+    assert not rings.is_settled(ring_bytes(waiting="  op=6, task_works=0\n"))
     assert not rings.is_busy(process(ring(), ring()))
 
 

@@ -41,8 +41,7 @@ def test_the_leader_and_its_sshd_carry_the_line(tree):
     tree.add(503, 502, "sshd", scope)
     tree.add(504, 500, "sftp-server", scope)
     tree.add(505, 500, "sshd")
-    (tree.directory / "proc/502/fdinfo").mkdir()
-    (tree.directory / "proc/502/fdinfo/3").write_text("tty-index:\t0\n")
+    tree.open_master(502, 3, 0)
     assert connections.connection_holders(session, processes.members(scope)) == [leader, child]
 
 
@@ -206,10 +205,8 @@ def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path):
     host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
     server = tree.add(510, 1, "mosh-server", scope)
     tree.add(511, 1, "tmux: server", scope)
-    (tree.directory / "proc/510/fdinfo").mkdir()
-    (tree.directory / "proc/510/fdinfo/3").write_text("tty-index:\t7\n")
-    (tree.directory / "proc/511/fdinfo").mkdir()
-    (tree.directory / "proc/511/fdinfo/3").write_text("tty-index:\t8\n")
+    tree.open_master(510, 3, 7)
+    tree.open_master(511, 3, 8)
     assert not host.is_alive(session)
     host.terminal_servers = ("mosh-server",)
     assert host.is_alive(session)
@@ -229,8 +226,7 @@ def test_a_terminal_server_beside_the_connections_own_terminal(tree, tmp_path):
     host.terminal_servers = ("mosh-server",)
     tree.add(510, 502, "mosh-server", scope)
     for pid, number in ((500, 1), (510, 7)):
-        (tree.directory / f"proc/{pid}/fdinfo").mkdir()
-        (tree.directory / f"proc/{pid}/fdinfo/3").write_text(f"tty-index:\t{number}\n")
+        tree.open_master(pid, 3, number)
     assert host.terminal_names(session) == {"pts/1"}
     tree.write_scope("", "cgroup.controllers", "")
     tree.write_scope(scope, "cgroup.freeze", "0")

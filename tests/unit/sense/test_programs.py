@@ -38,6 +38,12 @@ def started(tmp_path) -> Iterator:
         process.wait()
 
 
+def read_name(pid: int) -> str:
+    """What a process calls itself."""
+    with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read().rstrip("\n")
+
+
 def copy_of_sleep(path: Path, mode: int = 0o755, uid: int = 0) -> str:
     shutil.copyfile(SLEEP, path)
     os.chown(path, uid, 0)
@@ -60,7 +66,7 @@ def test_a_name_that_is_longer_than_the_kernel_keeps_of_it(started, tmp_path):
     """comm has 15 characters (proc_pid_comm(5)); the file's name is whole."""
     path = copy_of_sleep(tmp_path / "unattended-upgrades-shutdown")
     process = started(path, "100")
-    assert procfs.read_stat(process.pid).comm == "unattended-upgr"
+    assert read_name(process.pid) == "unattended-upgr"
     assert programs.find([process], ["unattended-upgrades-*"]) == Program(path, process.pid)
     assert programs.find([process], ["unattended-upgr"]) is None
 
@@ -77,7 +83,7 @@ def test_a_script_goes_by_the_name_of_its_interpreter(started, tmp_path):
     script.write_text(f"#!/bin/sh\n{SLEEP} 100 &\nwait\n")
     script.chmod(0o755)
     process = started(str(script))
-    wait_until(lambda: procfs.read_stat(process.pid).comm == "rsync")
+    wait_until(lambda: read_name(process.pid) == "rsync")
     assert programs.find([process], ["rsync"]) is None
     shell = os.path.realpath("/bin/sh")
     assert programs.find([process], [os.path.basename(shell)]) == Program(shell, process.pid)
@@ -95,7 +101,7 @@ def test_what_a_process_calls_itself_does_not_count():
     process = identify(fork(work))
     try:
         os.read(ready, 1)
-        assert procfs.read_stat(process.pid).comm == "rsync"
+        assert read_name(process.pid) == "rsync"
         assert programs.find([process], ["rsync"]) is None
         assert programs.find([process], ["python*"]) == Program(os.path.realpath(sys.executable), process.pid)
     finally:

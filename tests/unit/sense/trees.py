@@ -71,6 +71,14 @@ class Tree:
         """What a file of a process says."""
         (self.directory / "proc" / str(pid) / name).write_text(text)
 
+    def open_master(self, pid: int, descriptor: int, index: int) -> None:
+        """A process has the master of a pty open."""
+        entry = self.directory / "proc" / str(pid)
+        for kind in ("fd", "fdinfo"):
+            (entry / kind).mkdir(exist_ok=True)
+        (entry / "fd" / str(descriptor)).symlink_to("/dev/ptmx")
+        (entry / "fdinfo" / str(descriptor)).write_text(f"pos:\t0\ntty-index:\t{index}\n")
+
     def write_scope(self, scope: str, name: str, text: str) -> None:
         """What a file of a scope says."""
         (self.directory / "cgroup" / scope[1:] / name).write_text(text)
@@ -78,7 +86,7 @@ class Tree:
     def show(self, process: tuple[int, int], scope: str = "") -> None:
         """A real process, in a scope."""
         entry = self._entry(process[0], scope)
-        for name in ("stat", "fdinfo", "exe", "task", "status"):
+        for name in ("stat", "fd", "fdinfo", "exe", "task", "status"):
             os.symlink(f"/proc/{process[0]}/{name}", entry / name)
 
     def hide(self, pid: int, name: str) -> None:

@@ -1,0 +1,67 @@
+"""How a file of the kernel's is read: whole, bounded, and gone where its subject is."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from reaper import kernel_text
+from tests.unit.people import fork
+
+
+def test_file_is_read_whole(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"one\rtwo\n" * 100_000)
+    assert kernel_text.read(str(path)) == b"one\rtwo\n" * 100_000
+
+
+def test_file_without_text(tmp_path):
+    (tmp_path / "file").touch()
+    assert kernel_text.read(str(tmp_path / "file")) == b""
+    assert kernel_text.lines(b"") == []
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 5, 70_000])
+def test_long_file_is_cut_off_at_a_line(tmp_path, most):
+    """A number whose last digits are missing would be another one."""
+    path = tmp_path / "file"
+    path.write_bytes(b"123\n" * 100_000)
+    text = kernel_text.read(str(path), most)
+    assert text == b"123\n" * (most // 4)
+
+
+def test_file_of_more_than_the_limit(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * (kernel_text.MOST_BYTES + 5))
+    assert kernel_text.read(str(path)) == b""
+
+
+def test_gone_is_none(tmp_path):
+    assert kernel_text.read(str(tmp_path / "none")) is None
+    (tmp_path / "file").touch()
+    assert kernel_text.read(str(tmp_path / "file" / "below")) is None
+
+
+def test_process_that_ends_while_it_is_read():
+    """ESRCH at the read of a file that was open before."""
+    pid = fork(signal.pause)
+    path = f"/proc/{pid}/stat"
+    directory = os.open(f"/proc/{pid}", os.O_RDONLY)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    try:
+        assert kernel_text.read(path) is None
+        assert kernel_text.read(f"/proc/self/fd/{directory}/stat") is None
+    finally:
+        os.close(directory)
+
+
+def test_trouble_of_our_own_is_raised(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        kernel_text.read(str(tmp_path))
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(IsADirectoryError):
+        kernel_text.read(str(tmp_path))
+    assert os.listdir("/proc/self/fd") == before
