@@ -21,20 +21,26 @@ from reaper.sense.processes import CGROUP
 
 # Where something waits for a disk, the look is had without it: that has no children meanwhile either.
 STOP_SEC = 2.0
-# How long another lock's moment is waited for, and after how long one that does not end kills who is at it: a look at
-# a file of the user's may wait for a server that is frozen itself.
+# How long the moment of another lock of the same user's is waited for, and after how long one that does not end kills
+# who is at it: looks end before (bounded.LOOK_SEC), unless this process itself does not get to run.
 ALONE_SEC = 30.0
-LONGEST_SEC = 15.0
+LONGEST_SEC = 25.0
 _PAUSE_SEC = 0.05
 
 
 class Still:
-    """All that is the user's of the session with this scope; `directory` is one of root's alone, and of all keepers."""
+    """All that is the user's of the session with this scope; `directory` is one of root's alone, and of all keepers.
+
+    No two keepers of one user are at it at a time. Those of other users do not wait: a user with many descriptors makes
+    a look long (see bounded), and with one file lock for all of them would hold up everybody's.
+    """
 
     def __init__(self, scope: str, mount: str = CGROUP, directory: str = DIRECTORY) -> None:
         group = scope.rpartition("/")[0]
         self._path, self._directory = mount + group, directory
-        self._mark = f"{directory}/{group.rpartition('/')[2]}.still"  # it is we who have frozen it
+        user = group.rpartition("/")[2]
+        self._mark = f"{directory}/{user}.still"  # it is we who have frozen it
+        self._lock = f"{directory}/{user}.lock"
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -73,24 +79,36 @@ class Still:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """While no other keeper has users stand still, or go on. The lock is on what root alone can open."""
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """While no other keeper has this user stand still, or go on. The lock is on a file that root alone can open."""
+        deadline = time.monotonic() + ALONE_SEC
+        fd = self._take_lock()
+        while fd is None:
+            if time.monotonic() > deadline:
+                raise ReaperError("cannot-freeze", "another lock of its user's does not get done")
+            time.sleep(_PAUSE_SEC)
+            fd = self._take_lock()
         try:
-            deadline = time.monotonic() + ALONE_SEC
-            while not _is_locked(fd):
-                if time.monotonic() > deadline:
-                    raise ReaperError("cannot-freeze", "another lock does not get done")
-                time.sleep(_PAUSE_SEC)
             yield
         finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._lock)
             os.close(fd)
 
+    def _take_lock(self) -> int | None:
+        """The file, locked; None where another keeper has it, which removes it: none stays of a user who is gone.
 
-def _is_locked(fd: int) -> bool:
-    """Whether the file lock is ours now."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        One that was removed before it was locked here is no lock: a third keeper may have made it again.
+        """
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        fd = os.open(self._lock, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), os.stat(self._lock, follow_symlinks=False)):
+                return fd
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return None

@@ -74,6 +74,40 @@ def test_what_an_administrator_has_frozen_stays_so(user):
     assert user.is_frozen
 
 
+def test_other_users_do_not_wait(user, cgroups, clock):
+    """However long a moment of one user's is."""
+    path = "/user.slice/user-1001.slice"
+    os.makedirs(cgroups.mount + path)
+    cgroups.tree.write_scope(path, "cgroup.freeze", "0\n")
+    cgroups.tree.write_scope(path, "cgroup.events", "populated 1\nfrozen 1\n")
+    neighbour = Still(f"{path}/session-9.scope", cgroups.mount, cgroups.directory)
+    with user.still.held():
+        with neighbour.held():
+            assert user.is_frozen
+        neighbour.release()
+        assert user.is_frozen
+    assert clock() < module.ALONE_SEC
+    assert os.listdir(cgroups.directory) == []
+
+
+def test_lock_that_is_removed_while_it_is_waited_for(user, cgroups, monkeypatch):
+    """Who had it removes it: what is locked after that is no lock, or a third would have another."""
+    flock, opened = module.fcntl.flock, []
+
+    def removed_before(fd: int, operation: int) -> None:
+        opened.append(fd)
+        if len(opened) == 1:
+            os.unlink(f"{cgroups.directory}/user-1000.slice.lock")
+        flock(fd, operation)
+
+    monkeypatch.setattr(module.fcntl, "flock", removed_before)
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    with user.still.held():
+        assert len(opened) == 2
+        assert "user-1000.slice.lock" in os.listdir(cgroups.directory)
+    assert os.listdir(cgroups.directory) == []
+
+
 @pytest.fixture
 def clock(monkeypatch) -> Callable[[], int]:
     """A second passes at every look at it."""
