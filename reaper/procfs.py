@@ -38,6 +38,7 @@ class Stat(NamedTuple):
     threads: int
     starttime: int
     rss_pages: int
+    flags: int  # PF_* of <linux/sched.h>
 
 
 class Passed(NamedTuple):
@@ -84,16 +85,17 @@ def parse_stat(text: bytes) -> Stat | None:
         threads=number[16],
         starttime=number[18],
         rss_pages=number[20],
+        flags=number[5],
     )
 
 
-def read_stat(pid: int) -> Stat | None:
-    """What the kernel says of a process, or None where there is none (any more), or only a zombie of it.
+def read_stat(pid: int, tid: int | None = None) -> Stat | None:
+    """What the kernel says of a process, or of one of its threads; None where it is gone, or only a zombie is left.
 
     One whose first thread has ended while others run on (pthread_exit(3) in main) is shown as a zombie, and is none:
     its other threads hold what it had open, and do as they like.
     """
-    text = kernel_text.read(f"{PROC}/{pid}/stat")
+    text = kernel_text.read(f"{PROC}/{pid}/stat" if tid is None else f"{PROC}/{pid}/task/{tid}/stat")
     stat = None if text is None else parse_stat(text)
     return None if stat is None or (stat.state in "ZX" and stat.threads < 2) else stat
 

@@ -9,7 +9,7 @@ from reaper.decide.model import ProcessId, Session
 from reaper.errors import ReaperError
 from reaper.lock import others, rings
 from reaper.lock.freezer import Freezer
-from reaper.lock.holders import holders
+from reaper.lock.holders import find_stranger, holders
 from reaper.lock.still import Still
 from reaper.sense.host import Host
 
@@ -21,6 +21,8 @@ LATE_SEC = 10
 # the time, and not less often than every ten seconds.
 SEARCH_SHARE = 50
 LONGEST_PAUSE_USEC = 10_000_000
+# And holders that come and go: after that, they are looked for while nothing runs.
+MOST_ROUNDS_USEC = 5_000_000
 _ROUNDS = 20
 
 
@@ -31,7 +33,7 @@ class Stopped:
         self._session, self._host, self._save = session, host, save
         self._freezer, self._still = Freezer(session.scope), Still(session.scope)
         self._origins: dict[ProcessId, str] = {}
-        self._search_usec = 0  # when to look for holders again
+        self._search_usec = self._strangers_usec = 0  # when to look for holders again, and for strangers
 
     def to_plain(self) -> list[list[Any]]:
         """In JSON's types."""
@@ -54,18 +56,23 @@ class Stopped:
             self._pace(began_usec)
             if is_new:
                 self._make_sure()
+        if began_usec >= self._strangers_usec:
+            self._refuse_strangers(names)
 
     def stop(self, names: Collection[str]) -> None:
         """Stops every holder of these terminals. Who forks and exits faster than a look is found while nothing runs.
 
-        Raises ReaperError ("cannot-freeze") where one would read all the same.
+        Raises ReaperError ("cannot-freeze") where one would read all the same, and where they are too many to look at.
         """
         began_usec = self._host.clock().boot_usec
         for _ in range(_ROUNDS):
-            if not self._add_holders(names):
+            is_late = self._host.clock().boot_usec - began_usec > MOST_ROUNDS_USEC
+            if is_late or not self._add_holders(names):
                 break
+        began_usec = self._host.clock().boot_usec
         with self._still.held():
             self._add_holders(names, may_wait=True)
+            self._refuse_strangers(names)
         self._pace(began_usec)
         self._make_sure()
 
@@ -75,9 +82,18 @@ class Stopped:
                 break
         else:
             raise ReaperError("cannot-freeze", "what is attached to its terminals does not stop")
-        for process in self._freezer.members():
-            if rings.is_busy(process.pid):
-                raise ReaperError("cannot-freeze", f"process {process.pid} waits for its io_uring, which does not stop")
+        busy = rings.find_busy(process.pid for process in self._freezer.members())
+        if busy is not None:
+            raise ReaperError("cannot-freeze", f"process {busy} has used an io_uring, which does not stop")
+
+    def _refuse_strangers(self, names: Collection[str]) -> None:
+        """Raises ReaperError where another user reads there, who is not to be frozen for what is typed here."""
+        began_usec = self._host.clock().boot_usec
+        pid = find_stranger(self._session, names, self._host.everything(self._session))
+        now_usec = self._host.clock().boot_usec
+        self._strangers_usec = now_usec + SEARCH_SHARE * (now_usec - began_usec)
+        if pid is not None:
+            raise ReaperError("cannot-freeze", f"process {pid}, which is another user's, has its terminal open")
 
     def _pace(self, began_usec: int) -> None:
         now_usec = self._host.clock().boot_usec

