@@ -17,11 +17,13 @@ class Locking:
     """What was found: whether PAM has the service, and each user who could not unlock anything, with why.
 
     `allows_tracing`: a user's processes may trace any other of theirs (sysctl kernel.yama.ptrace_scope is 0, or none).
+    `allows_rings`: every user may use io_uring, and need not (sysctl kernel.io_uring_disabled, from Linux 6.6, is 0).
     """
 
     has_service: bool = True
     unable: tuple[tuple[str, str], ...] = ()
     allows_tracing: bool = False
+    allows_rings: bool = False
 
 
 def rules_that_lock(policy: Policy | None) -> frozenset[str]:
@@ -48,6 +50,12 @@ def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
             "kernel-ptrace",
             "Processes may trace any other of their user's: one in another login could read what is typed at a lock.",
             "kernel.yama.ptrace_scope=1 in a file of /etc/sysctl.d, then sysctl --system",
+        )
+    if locking.allows_rings:
+        yield note(
+            "kernel-io-uring",
+            "Users may use io_uring: a program of theirs can hide a ring by which it reads what is typed at a lock.",
+            "kernel.io_uring_disabled=1 (or 2) in a file of /etc/sysctl.d, then sysctl --system",
         )
     users_by_reason: dict[str, list[str]] = {}
     for user, why in locking.unable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from reaper.decide import pamstack
 from reaper.decide.policy import Policy
@@ -19,8 +20,11 @@ def look(host: Host, logins: Iterable[Login], policy: Policy | None) -> tuple[Lo
     has_service = not rules or pamstack.find(locks.SERVICE, host.read) is not None
     if not has_service:
         return Locking(has_service=False), True
-    allows_tracing = bool(rules) and (host.read("/proc/sys/kernel/yama/ptrace_scope") or "0").strip() == "0"
+    locking = Locking(
+        allows_tracing=bool(rules) and (host.read("/proc/sys/kernel/yama/ptrace_scope") or "0").strip() == "0",
+        allows_rings=bool(rules) and (host.read("/proc/sys/kernel/io_uring_disabled") or "").strip() == "0",
+    )
     if not host.is_root:
-        return Locking(allows_tracing=allows_tracing), not users
+        return locking, not users
     found = ((user, locks.user_obstacle(user, host.root)) for user in users)
-    return Locking(unable=tuple((user, why) for user, why in found if why), allows_tracing=allows_tracing), True
+    return replace(locking, unable=tuple((user, why) for user, why in found if why)), True

@@ -341,6 +341,14 @@ def test_who_may_trace_whom(locking: FakeHost, scope: str | None) -> None:
     assert ("note", "kernel-ptrace") in found(locking)
 
 
+@pytest.mark.parametrize(("switch", "is_noted"), [("0\n", True), ("1\n", False), ("2\n", False), (None, False)])
+def test_who_may_use_io_uring(locking: FakeHost, switch: str | None, is_noted: bool) -> None:
+    """There is no switch before Linux 6.6, and nothing to advise."""
+    if switch is not None:
+        locking.write("/proc/sys/kernel/io_uring_disabled", switch)
+    assert (("note", "kernel-io-uring") in found(locking)) is is_noted
+
+
 def test_nobody_is_asked_about_where_nothing_locks(locking: FakeHost) -> None:
     locking.write("/etc/reaper/reaper.yaml", "rules: [{name: desks, match: {user: [ann, bob, carl]}}]\n")
     (locking.directory / "etc/pam.d/reaper").unlink()
