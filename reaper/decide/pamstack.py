@@ -12,10 +12,11 @@ from dataclasses import dataclass
 # libpam's order (_pam_init_handlers): the administrator's files, then the distribution's.
 DIRECTORIES = ("/etc/pam.d", "/usr/lib/pam.d")
 INCLUDES = ("include", "substack")
+KINDS = ("auth", "account", "password", "session")
 DEEPEST = 16
 """libpam's own limit for a file that includes a file (PAM_SUBSTACK_MAX_LEVEL)."""
-MOST_LINES = 1000
-"""Of one stack: sixteen levels of files that each include two others would be no end."""
+MOST_LINES, MOST_FILES = 1000, 200
+"""Of one stack: sixteen levels of files that each include two others would be no end, with lines in them or without."""
 _WORD = re.compile(r"\[((?:[^\]\\]|\\.)*)\]|(\S+)")  # pam.conf(5): words with spaces stand in brackets
 # What asks /etc/shadow, and what stands in auth stacks and asks for no proof of its own.
 _BY_SHADOW = frozenset(
@@ -56,7 +57,7 @@ def parse_lines(text: str) -> tuple[Line, ...]:
         words = [bracketed if bracketed else word for bracketed, word in _WORD.findall(written.partition("#")[0])]
         if len(words) == 2 and words[0] == "@include":
             lines.append(Line("*", "include", words[1]))
-        elif len(words) >= 3:
+        elif len(words) >= 3 and words[0].lstrip("-").lower() in KINDS:
             lines.append(Line(words[0].lstrip("-").lower(), words[1].lower(), words[2], tuple(words[3:])))
     return tuple(lines)
 
@@ -70,18 +71,19 @@ def find(name: str, read: Read) -> str | None:
 def collect(text: str, kind: str, read: Read) -> tuple[Line, ...]:
     """The lines of one kind (`auth`, `session`) of a service whose file has this text."""
     lines: list[Line] = []
-    _collect(text, kind, read, lines, 0)
+    _collect(text, kind, read, lines, [], 0)
     return tuple(lines)
 
 
-def _collect(text: str, kind: str, read: Read, lines: list[Line], depth: int) -> None:
+def _collect(text: str, kind: str, read: Read, lines: list[Line], included: list[str], depth: int) -> None:
     for line in parse_lines(text):
         if line.kind not in ("*", kind) or len(lines) >= MOST_LINES:
             continue
         if line.control not in INCLUDES:
             lines.append(line)
-        elif depth < DEEPEST:
-            _collect(find(line.module, read) or "", kind, read, lines, depth + 1)
+        elif depth < DEEPEST and len(included) < MOST_FILES:
+            included.append(line.module)
+            _collect(find(line.module, read) or "", kind, read, lines, included, depth + 1)
 
 
 def asks_elsewhere(lines: Iterable[Line], *, has_sssd: bool) -> bool:
