@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reaper.decide.messages import plain
+from reaper.decide.number import parse_whole
 
 UNIT = "reaper.service"
 IDENTIFIER = "reaperd"
@@ -55,8 +56,7 @@ class Record:
 
     def number(self, name: str) -> int:
         """A field that counts something; 0 where it is left out."""
-        text = self.fields.get(name, "")
-        return int(text) if _is_number(text) else 0
+        return parse_whole(self.fields.get(name, "")) or 0
 
 
 def sender_of(entry: Mapping[str, Value]) -> Sender:
@@ -114,11 +114,8 @@ def as_document(record: Record) -> dict[str, object]:
 def _value(name: str, text: str) -> object:
     if name == "observed":
         return text == "1"
-    return int(text) if (name in _NUMBERS or name.endswith("_usec")) and _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
+    number = parse_whole(text) if name in _NUMBERS or name.endswith("_usec") else None
+    return text if number is None else number
 
 
 def sentence_of(record: Record) -> str:

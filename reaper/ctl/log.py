@@ -17,6 +17,7 @@ from reaper.audit.records import Record, as_document
 from reaper.audit.select import Selection, matches, matches_of_story
 from reaper.audit.stories import Story, stories_of
 from reaper.decide.events import Kind
+from reaper.decide.number import parse_whole
 from reaper.errors import ReaperError
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def _events(text: str) -> frozenset[str]:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
+    count = parse_whole(text)
+    if count is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of events")
-    return int(text)
+    return count

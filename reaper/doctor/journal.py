@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reaper.decide.number import parse_whole
 from reaper.doctor.findings import Finding, note, warning
 
 CONFIGURATION = "/etc/systemd/journald.conf"
@@ -33,7 +34,7 @@ def parse_settings(text: str) -> tuple[str, int | None]:
         if equals and name == "Storage":
             storage = value.lower() or "auto"
         elif equals and name == "RateLimitBurst":
-            burst = int(value) if value.isdigit() else None
+            burst = parse_whole(value)
     return storage, burst
 
 

@@ -27,7 +27,7 @@ class Kernel:
 
 def parse_release(release: str) -> tuple[int, int]:
     """The two numbers that a kernel's release begins with; (0, 0) for what has none."""
-    numbers = re.match(r"(\d+)\.(\d+)", release)
+    numbers = re.match(r"([0-9]{1,9})\.([0-9]{1,9})", release)
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reaper.decide.number import parse_whole
 from reaper.doctor.findings import Finding, warning
 
 NEVER_USEC = 2**64 - 1
@@ -32,7 +33,8 @@ def parse_property(text: str) -> str:
 
 def parse_span(text: str) -> int | None:
     """A time in microseconds as logind has it; None for never."""
-    return int(text) if text.isdigit() and 0 < int(text) < NEVER_USEC else None
+    usec = parse_whole(text)
+    return usec if usec and usec < NEVER_USEC else None
 
 
 def check(logind: Logind) -> Iterator[Finding]:

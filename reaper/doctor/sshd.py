@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from reaper.decide.duration import USEC_PER_DAY, USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, USEC_PER_WEEK
+from reaper.decide.number import parse_whole
 from reaper.doctor.findings import Finding, error, note
 
 TIMEOUTS = ("channeltimeout", "unusedconnectiontimeout", "clientaliveinterval", "clientalivecountmax")
 _UNITS = {"": USEC_PER_SEC, "s": USEC_PER_SEC, "m": USEC_PER_MIN, "h": USEC_PER_HOUR, "d": USEC_PER_DAY,
           "w": USEC_PER_WEEK}  # fmt: skip
-_TIME = re.compile(r"([0-9]{1,9})([smhdw]?)", re.IGNORECASE)
+_TIME = re.compile(r"([0-9]{1,9})([smhdw]?)", re.ASCII | re.IGNORECASE)
 
 Keyword = tuple[str, str]
 
@@ -79,13 +80,16 @@ def interpret(keywords: Iterable[Keyword], *, complete: bool, problem: str = "")
             matched[name] = None
         elif not in_match:
             first.setdefault(name, value)
-    interval, count = parse_time(first.get("clientaliveinterval", "")), first.get("clientalivecountmax", "3")
+    interval, count = (
+        parse_time(first.get("clientaliveinterval", "")),
+        parse_whole(first.get("clientalivecountmax", "3")),
+    )
     use_pam = first.get("usepam", "no" if complete else "").lower()
     return Sshd(
         use_pam={"yes": True, "no": False}.get(use_pam),
         channels=_channels(first.get("channeltimeout", "")),
         unused_usec=parse_time(first.get("unusedconnectiontimeout", "")),
-        alive_usec=interval * int(count) if interval and count.isdigit() and int(count) else None,
+        alive_usec=interval * count if interval and count else None,
         pam_service=first.get("pamservicename", "sshd"),
         matched=tuple(matched),
         problem=problem,

@@ -18,6 +18,7 @@ from reaper import procfs
 from reaper.decide import locking, pamstack
 from reaper.decide.locking import LockOrder, LockState
 from reaper.decide.model import NS_PER_SEC, Session
+from reaper.decide.number import parse_whole
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
 from reaper.sense import connections, processes, terminals
@@ -162,8 +163,7 @@ def read_shadow(user: str, root: str = "/") -> Shadow | None:
         for line in file:
             fields = line.rstrip("\n").split(":")
             if len(fields) > 1 and fields[0] == user:
-                expires = fields[7] if len(fields) > 7 else ""
-                return Shadow(fields[1], int(expires) if expires.isascii() and expires.isdecimal() else None)
+                return Shadow(fields[1], parse_whole(fields[7]) if len(fields) > 7 else None)
     return None
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from reaper.decide.number import parse_whole
 from systemd import login  # type: ignore[attr-defined,unused-ignore]
 
 _PROPERTIES = "Id User Name TTY RemoteHost Service Leader Class Type TimestampMonotonic"
@@ -54,10 +55,8 @@ def parse_sessions(text: str, monotonic_usec: int) -> list[LogindSession]:
 def _session(values: Mapping[str, str], monotonic_usec: int) -> LogindSession | None:
     if values.get("Class", "").partition("-")[0] != "user" or not values.get("Id"):
         return None
-    try:
-        leader, uid = int(values["Leader"]), int(values["User"])
-        opened_usec = int(values["TimestampMonotonic"])
-    except (KeyError, ValueError):
+    leader, uid, opened_usec = (parse_whole(values.get(name, "")) for name in ("Leader", "User", "TimestampMonotonic"))
+    if leader is None or uid is None or opened_usec is None:
         return None
     return LogindSession(
         session_id=values["Id"],
@@ -131,10 +130,10 @@ class Logind:
             return None
         if values.get("IdleHint") == "no":
             return 0
-        since = values.get("IdleSinceHintMonotonic", "")
-        if values.get("IdleHint") != "yes" or not since.isdigit():
+        since_usec = parse_whole(values.get("IdleSinceHintMonotonic", ""))
+        if values.get("IdleHint") != "yes" or since_usec is None:
             return None
-        return max(0, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - int(since))
+        return max(0, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - since_usec)
 
     def read_locked_hint(self, session_id: str) -> bool | None:
         """Whether the desktop of a session has said that it is locked (LockedHint). None where logind does not tell."""

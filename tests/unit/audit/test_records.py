@@ -106,6 +106,14 @@ def test_json():
     json.dumps(told)
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "²", "-1", ""])
+def test_number_that_is_none_stays_text(text):
+    """Python refuses to convert 4,300 digits, with a ValueError."""
+    odd = record_of({**entry(1, TERMINATED), "REAPER_FREED_RSS": text})
+    assert odd.number("freed_rss") == 0
+    assert as_document(odd)["freed_rss"] == text
+
+
 def test_no_field_overwrites_a_key():
     assert {"time_usec", "boot", "event", "message"}.isdisjoint(FIELDS)
 

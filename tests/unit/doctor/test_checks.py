@@ -187,6 +187,13 @@ def test_journal_settings() -> None:
     assert journal.parse_settings("") == ("auto", None)
 
 
+@pytest.mark.parametrize("number", ["²", "٣", "9" * 5000, "-1", ""])
+def test_numbers_that_are_none_are_no_settings(number):
+    assert journal.parse_settings(f"RateLimitBurst={number}") == ("auto", None)
+    assert logind.parse_span(number) is None
+    assert kernel.parse_release(f"{number}.1") == (0, 0)
+
+
 AT_NIGHT = policy("rules: [{name: night, match: {hours: '22:00-06:00'}}]")
 
 

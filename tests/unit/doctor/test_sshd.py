@@ -27,6 +27,8 @@ MIN = 60_000_000
         ("10 m", None),
         ("10x", None),
         ("-5", None),
+        ("5\u017f", None),  # the long s is an "s" to a pattern that ignores case
+        ("²", None),
     ],
 )
 def test_time(text: str, usec: int | None) -> None:
@@ -54,6 +56,8 @@ def test_time(text: str, usec: int | None) -> None:
         ("usepam yes\nchanneltimeout none\nunusedconnectiontimeout none", Sshd(True, channels=(("none", 0),))),
         ("usepam yes\nclientaliveinterval 0\nclientalivecountmax 3", Sshd(True)),
         ("usepam yes\nclientaliveinterval 60\nclientalivecountmax 0", Sshd(True)),
+        ("usepam yes\nclientaliveinterval 60\nclientalivecountmax ²", Sshd(True)),
+        (f"usepam yes\nclientaliveinterval 60\nclientalivecountmax {'9' * 5000}", Sshd(True)),
         ("usepam yes\npamservicename ssh-in", Sshd(True, pam_service="ssh-in")),
     ],
 )
