@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reaper.decide.document import parse_document
 from reaper.decide.model import ProcessId, Session, SessionKey
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
@@ -111,7 +112,7 @@ def encode_order(order: LockOrder) -> str:
 def decode_order(text: str) -> LockOrder:
     """Reads an order back. Raises ReaperError for one that is broken, or of another version."""
     try:
-        value = json.loads(text)
+        value = parse_document(text)
         if value["version"] != VERSION:
             raise ValueError(f"it is of version {value['version']!r}, not {VERSION}")
         session = Session(
@@ -155,7 +156,7 @@ def encode_state(state: LockState, **more: Any) -> str:
 def decode_state(text: str) -> tuple[LockState, dict[str, Any]]:
     """Reads a state back, with the whole document. Raises ReaperError for one that is broken, or of another version."""
     try:
-        value = json.loads(text)
+        value = parse_document(text)
         if value["version"] != VERSION:
             raise ValueError(f"it is of version {value['version']!r}, not {VERSION}")
         state = LockState(

@@ -13,6 +13,7 @@ from typing import Any
 
 from reaper.decide import config
 from reaper.decide.brake import Ledger
+from reaper.decide.document import parse_document
 from reaper.decide.hold import Hold
 from reaper.decide.life import LASTING, Life, Phase, Reason, Rung
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
@@ -104,7 +105,7 @@ def decode(text: str, boot_id: str) -> Snapshot:
     """Reads a state back. Raises ReaperError for one that is broken, of another boot, or of another version."""
     try:
         first, *rest = text.rstrip("\n").split("\n")
-        document = json.loads(first)
+        document = parse_document(first)
         if document["version"] != VERSION:
             raise _refused(f"it is of version {document['version']!r}, not {VERSION}")
         if document["boot_id"] != boot_id:
@@ -113,7 +114,7 @@ def decode(text: str, boot_id: str) -> Snapshot:
         ledger = Ledger(tuple(map(_integer, document["ended_usec"])))
         if len(rest) != _integer(document["sessions"]):
             raise _refused(f"it has {len(rest)} sessions and should have {document['sessions']}")
-        sessions = tuple(_decode_tracked(json.loads(line)) for line in rest)
+        sessions = tuple(_decode_tracked(parse_document(line)) for line in rest)
         past = tuple(map(_decode_ended, document["past"]))
         return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions, past)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError) as error:
