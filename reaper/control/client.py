@@ -76,14 +76,26 @@ def call(method: str, parameters: Mapping[str, Any], path: str = PATH) -> dict[s
     try:
         with connect(path) as connection:
             connection.sendall(json.dumps({"method": method, "parameters": dict(parameters)}).encode() + b"\0")
-            reply = json.loads(_receive(connection))
+            text = _receive(connection)
     except (OSError, ValueError) as error:
         raise DaemonAbsentError(path) from error
-    if not isinstance(reply, dict):
+    return parse_reply(text, path)
+
+
+def parse_reply(text: bytes, path: str) -> dict[str, Any]:
+    """The parameters of a reply.
+
+    Raises DaemonRefusedError for an error, and DaemonAbsentError for what is no reply of varlink's.
+    """
+    try:
+        reply = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DaemonAbsentError(path) from error
+    answer = (reply.get("parameters") or {}) if isinstance(reply, dict) else None
+    if not isinstance(answer, dict):
         raise DaemonAbsentError(path)
     if "error" in reply:
-        raise DaemonRefusedError(str(reply["error"]), reply.get("parameters") or {})
-    answer: dict[str, Any] = reply.get("parameters") or {}
+        raise DaemonRefusedError(str(reply["error"]), answer)
     return answer
 
 

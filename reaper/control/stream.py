@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reaper.control.client import MAX_REPLY_BYTES, DaemonAbsentError, DaemonRefusedError, connect
+from reaper.control.client import MAX_REPLY_BYTES, DaemonAbsentError, connect, parse_reply
 from reaper.control.server import PATH
 
 
@@ -46,19 +46,7 @@ class Stream:
         self._received += data
         *whole, rest = self._received.split(b"\0")
         self._received = rest
-        return [self._decoded(bytes(each)) for each in whole]
-
-    def _decoded(self, text: bytes) -> dict[str, Any]:
-        try:
-            reply = json.loads(text)
-        except ValueError as error:
-            raise DaemonAbsentError(self._path) from error
-        if not isinstance(reply, dict):
-            raise DaemonAbsentError(self._path)
-        if "error" in reply:
-            raise DaemonRefusedError(str(reply["error"]), reply.get("parameters") or {})
-        answer: dict[str, Any] = reply.get("parameters") or {}
-        return answer
+        return [parse_reply(bytes(each), self._path) for each in whole]
 
     def close(self) -> None:
         """Ends the watch."""

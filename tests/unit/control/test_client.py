@@ -75,3 +75,12 @@ def test_the_client_waits_for_a_place_in_a_full_queue(tmp_path):
         finally:
             os.kill(pid, signal.SIGKILL)  # it may still wait for us
             os.waitpid(pid, 0)
+
+
+NO_REPLIES = ['{"parameters": true}', "[1]", '{"error": "x", "parameters": [1]}', "[" * 100_000, "", "1e"]
+
+
+@pytest.mark.parametrize("text", NO_REPLIES)
+def test_what_is_no_reply_is_no_answer(text):
+    with pytest.raises(client.DaemonAbsentError):
+        client.parse_reply(text.encode(), "x")
