@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from reaper import kernel_text, procfs
 
+# The largest of a device's two numbers (MINORBITS of <linux/kdev_t.h>).
+_LARGEST = (2**12 - 1, 2**20 - 1)
 # Where what stands for a device can be, besides devpts; none of them waits for anybody.
 _LOCAL = (b"devtmpfs", b"devpts", b"tmpfs", b"ramfs")
 
@@ -83,5 +85,7 @@ def parse_mount(line: bytes) -> tuple[int, Mount] | None:
     major, _, minor = words[2].partition(b":")
     number, numbers = kernel_text.number(words[0]), (kernel_text.number(major), kernel_text.number(minor))
     if number is None or numbers[0] is None or numbers[1] is None:
+        return None
+    if not (0 <= numbers[0] <= _LARGEST[0] and 0 <= numbers[1] <= _LARGEST[1]):
         return None
     return number, Mount(os.makedev(numbers[0], numbers[1]), rest.partition(b" ")[0] in _LOCAL)
