@@ -62,8 +62,7 @@ def test_the_sanitizers_are_there(sanitized):
 @pytest.mark.parametrize("name", LOGINS)
 def test_valgrind_is_silent(stack, name):
     valgrind = shutil.which("valgrind")
-    if valgrind is None:
-        pytest.skip("no valgrind here")
+    assert valgrind, "no valgrind here: `make test` installs it"
     options = ["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,possible"]
     stack.build = replace(stack.build, prefix=(valgrind, *options))
     result = login(stack, name)
@@ -86,8 +85,7 @@ def test_no_descriptor_leaks(stack, directory):
 def test_a_program_run_by_the_login_inherits_nothing(stack, tmp_path):
     """O_CLOEXEC is on whatever is open, were it only for the moment."""
     strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("no strace here")
+    assert strace, "no strace here: `make test` installs it"
     trace = tmp_path / "trace"
     stack.build = replace(
         stack.build, prefix=(strace, "-qq", "-e", "trace=open,openat,openat2,creat", "-o", str(trace))

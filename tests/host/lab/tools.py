@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib.util
 import os
 import shutil
@@ -26,15 +27,19 @@ TOOLS = {
 TEST_TOOLS = {
     **TOOLS,
     "cc": "gcc",
+    "clang": "clang",
     "clang-format": "clang-format",
     "fish": "fish",
     "mandoc": "mandoc",
     "pkg-config": "pkg-config",
     "rpmspec": "rpm",
     "shellcheck": "shellcheck",
+    "strace": "strace",
     "systemd-analyze": "systemd",
     "valgrind": "valgrind",
     "zsh": "zsh",
+    # The runtimes of clang's sanitizers and of libFuzzer, in the directory of clang's version.
+    "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a": "libclang-rt-dev",
     f"{sysconfig.get_path('include')}/Python.h": "python3-dev",
     "/usr/include/security/pam_modules.h": "libpam0g-dev",
     "/usr/include/systemd/sd-daemon.h": "libsystemd-dev",
@@ -54,7 +59,7 @@ VM_TOOLS = {
 def require_tools(tools: Mapping[str, str] = TOOLS) -> None:
     """Installs by apt the packages whose tools are missing, and says so.
 
-    `tools` maps a command, or a path, to its package.
+    `tools` maps a command, or a path with the wildcards of glob(7), to its package.
     """
     if os.geteuid() != 0:
         raise LabError("booting hosts needs root", "run it as root, or with sudo")
@@ -78,7 +83,7 @@ def require_tools(tools: Mapping[str, str] = TOOLS) -> None:
 
 def found(tool: str) -> bool:
     if tool.startswith("/"):
-        return os.path.exists(tool)
+        return bool(glob.glob(tool))
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     return shutil.which(tool, path=path) is not None
 
