@@ -37,13 +37,15 @@ PYTEST := $(IN_VENV) pytest
 # The tests of a host mostly wait: those of one file and one suite after the other, four of them side by side.
 SIDE_BY_SIDE := -n 4 --dist loadgroup
 ARGS ?=
+MINUTES ?= 10
+TARGETS ?=
 
 export REAPER_TEST_CACHE
 # No .pyc in the checkout: it is what the package is built from.
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help deb install install-host build lint test test-all test-unit test-vm demo captures bench scoreboard clean test-tools
+.PHONY: help deb install install-host build lint test test-all test-unit test-vm fuzz demo captures bench scoreboard clean test-tools
 
 help: ## This list
 	@echo "reaper $(VERSION)"
@@ -95,6 +97,9 @@ test-vm: test-tools ## The tests that need consoles, clocks and old kernels, in 
 
 test-unit: $(VENV)/.complete ## The tests that need no host, in seconds
 	$(PYTEST) tests/unit tests/property $(ARGS)
+
+fuzz: test-tools ## Fuzz every reader of foreign bytes (MINUTES=10 in all, TARGETS='policy keys' for some)
+	@$(IN_VENV) tests.fuzz --minutes $(MINUTES) $(ARGS) $(TARGETS)
 
 bench: test-tools ## Measure the figures in the README
 	@$(LAB) prepare bookworm trixie

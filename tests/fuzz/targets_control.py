@@ -1,0 +1,127 @@
+"""What clients and the daemon send each other over the socket, and what the journal has of reaper."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import Any
+
+from reaper.audit import pages, records, stories
+from reaper.control.client import DaemonAbsentError, DaemonRefusedError
+from reaper.control.methods import CallError, Peer, is_watch, reply_to
+from reaper.control.server import MAX_CALL_BYTES
+from reaper.control.stream import Stream
+from reaper.control.watches import encode
+
+from .engine import target
+
+
+class Answering:
+    """A daemon that knows no session, and holds each method's arguments to what the interface promises."""
+
+    def list_sessions(self, _uid: int) -> dict[str, Any]:
+        return {"sessions": [], "policy": ""}
+
+    def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
+        return self.list_sessions(uid), None
+
+    def explain_session(self, _peer: Peer, name: str) -> dict[str, Any]:
+        raise CallError("io.reaper.NoSuchSession", session=name[:200])
+
+    def hold_session(self, _peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
+        assert name
+        assert duration_usec > 0
+        assert why.isprintable()
+        return {}
+
+    def release_session(self, _peer: Peer, name: str, why: str) -> None:
+        assert name
+        assert why.isprintable()
+
+    def warn_session(self, _peer: Peer, name: str, text: str) -> dict[str, Any]:
+        assert name
+        assert text.isprintable()
+        return {}
+
+    def lock_session(self, _peer: Peer, name: str) -> None:
+        assert name
+
+    def terminate_session(self, _peer: Peer, name: str, why: str, *, force: bool) -> None:
+        assert name
+        assert why.isprintable()
+        assert isinstance(force, bool)
+
+    def reload_policy(self) -> dict[str, Any]:
+        return {}
+
+
+@target(longest=MAX_CALL_BYTES)
+def call(data: bytes) -> None:
+    """Calls of any client: what is JSON is answered with JSON, parameters or the name of an error."""
+    for text in data.split(b"\0"):
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        is_watch(message)
+        for uid in (0, 1000):
+            answer = json.loads(encode(reply_to(message, Peer(1, uid), Answering()))[:-1])
+            assert isinstance(answer["parameters"], dict)
+            assert answer.get("error", "io.reaper.").startswith(("io.reaper.", "org.varlink.service."))
+
+
+def taken(*parts: bytes) -> tuple[list[Any], str]:
+    """The replies that a client takes out of these reads, and the error that ended them."""
+    ours, theirs = socket.socketpair()
+    stream = Stream.__new__(Stream)
+    stream._path, stream._received, stream._connection = "x", bytearray(), ours
+    ours.setblocking(False)
+    found: list[Any] = []
+    with ours, theirs:
+        try:
+            for part in filter(None, parts):
+                theirs.sendall(part)
+                found += stream.take()
+        except (DaemonAbsentError, DaemonRefusedError) as error:
+            return found, type(error).__name__
+    return found, ""
+
+
+@target(longest=2000)
+def reply(data: bytes) -> None:
+    """What a daemon, or what has its place, answers to a client: the same whole or byte by byte."""
+    whole, error = taken(data)
+    cut, cut_error = taken(*(data[at : at + 1] for at in range(len(data))))
+    assert all(isinstance(each, dict) for each in whole)
+    assert cut_error == error
+    assert whole == cut or error
+
+
+@target(longest=8192)
+def journal(data: bytes) -> None:
+    """Entries of the journal, a field a line: told whatever they hold, in lines of which a terminal obeys nothing."""
+    told = []
+    for second, block in enumerate(data.split(b"\n\n")):
+        entry: dict[str, Any] = {"__REALTIME_TIMESTAMP": 1_795_435_200_000_000 + second}
+        for line in block.split(b"\n"):
+            name, equals, content = line.partition(b"=")
+            if equals:
+                key = name.decode("ascii", "replace")
+                try:
+                    entry[key] = content.decode()
+                except UnicodeDecodeError:  # as the journal's reader leaves it
+                    entry[key] = [content, content]
+        records.sender_of(entry)
+        records.units_of(entry)
+        found = records.record_of(entry)
+        if found is not None:
+            told.append(found)
+            json.dumps(records.as_document(found))
+    lines = pages.listing(told, 80)
+    for story in stories.stories_of(told):
+        lines += pages.story_page(story, story.lines, "x", None)
+    assert all(line.isprintable() for line in lines)
+
+
+time.tzset()

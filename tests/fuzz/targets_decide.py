@@ -1,0 +1,110 @@
+"""What reaper has saved, and what an administrator or a person writes: policies, lengths of time, hours, warnings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reaper.audit.moments import MomentError, parse_day, parse_moment
+from reaper.decide import locking, snapshot, tracking
+from reaper.decide.brake import Ledger
+from reaper.decide.config import describe, parse
+from reaper.decide.duration import DurationError, format_duration, parse_duration
+from reaper.decide.hold import Hold
+from reaper.decide.hours import HoursError, parse_hours, parse_local_time
+from reaper.decide.life import Phase, Reason
+from reaper.decide.locking import LockOrder, LockState, Stage
+from reaper.decide.model import ProcessId, Work
+from reaper.decide.policy import Action
+from reaper.decide.problems import PolicyError, Problem, Source
+from reaper.decide.returns import Ended
+from reaper.decide.size import SizeError, format_size, parse_size
+from reaper.decide.snapshot import Snapshot
+from reaper.decide.template import TemplateError, parse_template
+from reaper.errors import ReaperError
+from reaper.sense.policyfiles import MOST_BYTES
+from tests.unit.fakes import FakeHost, make_policy
+
+from .engine import refusing, target
+
+
+@target(longest=MOST_BYTES)
+def policy(data: bytes) -> None:
+    """Policy files, one after the other; what is accepted can be written and is read as the same."""
+    sources = [Source(str(rank), part.decode("utf-8", "replace")) for rank, part in enumerate(data.split(b"\0")[:4])]
+    with refusing(PolicyError, lambda error: all(map(is_tellable, error.problems))):
+        made = parse(sources)
+        assert parse([Source("x", describe(made))]).id == made.id
+
+
+def is_tellable(problem: Problem) -> bool:
+    """Whether a mistake has its place, a remedy, and nothing that a terminal obeys."""
+    return problem.line >= 1 and problem.column >= 1 and bool(problem.hint) and str(problem).isprintable()
+
+
+@target(longest=2000)
+def value(data: bytes) -> None:
+    """Small values of a policy and of the command line, which are written as they are read."""
+    text = data.decode("utf-8", "surrogateescape")
+    with refusing(DurationError, lambda error: error.hint):
+        usec = parse_duration(text)
+        assert parse_duration(format_duration(usec)) == usec
+    with refusing(HoursError, lambda error: error.hint):
+        assert parse_hours(str(parse_hours(text))) == parse_hours(text)
+    with refusing(HoursError, lambda error: error.hint):
+        assert str(parse_local_time(str(parse_local_time(text)))) == str(parse_local_time(text))
+    with refusing(SizeError):
+        assert parse_size(format_size(parse_size(text))) == parse_size(text)
+    with refusing(TemplateError, lambda error: all(what.isprintable() and remedy for what, remedy in error.faults)):
+        assert parse_template(str(parse_template(text))) == parse_template(text)
+
+
+@target(longest=2000)
+def moment(data: bytes) -> None:
+    """The times that a person gives to `reaperctl log`."""
+    text = data.decode("utf-8", "surrogateescape")
+    for read in (parse_moment, parse_day):
+        with refusing(MomentError, lambda error: error.hint):
+            read(text, 1_795_435_200_000_000)
+
+
+def written_state() -> bytes:
+    """A state as the daemon writes it: of a session that is held, and of one that is being ended."""
+    host = FakeHost()
+    login, now = host.login(100, "pts/1"), host.clock()
+    tracked = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    tracked = tracking.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
+    held = replace(tracked, hold=Hold(1, 2, 0, "root", "work", Action.TERMINATE), work=Work(*range(len(Work._fields))))
+    ending = replace(tracked, life=replace(tracked.life, phase=Phase.ENDING, ending=Reason.IDLE))
+    past = (Ended(1000, "3", "idle", 5),)
+    return snapshot.encode(Snapshot("b00t", now, "poll: 5s\n", Ledger((1, 2)), (held, ending), past)).encode()
+
+
+def written_locks() -> tuple[bytes, bytes]:
+    """An order and a state of a lock."""
+    order = LockOrder(FakeHost().login(100, "pts/1").session, "Locked.", {"user": "ann"}, 5, 9)
+    state = LockState(Stage.LOCKED, 5, 2, "", ProcessId(100, 7))
+    return locking.encode_order(order).encode(), locking.encode_state(state, terminals=[["pts/1", {}]]).encode()
+
+
+@target(written=[written_state()])
+def state(data: bytes) -> None:
+    """The daemon's saved state; what is accepted is written as the same."""
+    with refusing(ReaperError, lambda error: error.problem == "state-refused"):
+        read = snapshot.decode(data.decode("utf-8", "replace"), "b00t")
+        assert snapshot.decode(snapshot.encode(read), "b00t") == read
+
+
+@target(written=written_locks()[:1])
+def lock_order(data: bytes) -> None:
+    """What the daemon asks of a lock; what is accepted is written as the same."""
+    with refusing(ReaperError, lambda error: error.problem == "lock-order"):
+        read = locking.decode_order(data.decode("utf-8", "replace"))
+        assert locking.decode_order(locking.encode_order(read)) == read
+
+
+@target(written=written_locks()[1:])
+def lock_state(data: bytes) -> None:
+    """What a lock says of itself; what is accepted is written as the same."""
+    with refusing(ReaperError, lambda error: error.problem == "lock-state"):
+        read, _ = locking.decode_state(data.decode("utf-8", "replace"))
+        assert locking.decode_state(locking.encode_state(read))[0] == read

@@ -1,0 +1,102 @@
+"""What tells of logins: the files of pam_reaper.so, loginctl, shadow(5), and PAM's own files."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+
+from reaper.decide import pamstack
+from reaper.decide.model import ProcessId, SessionKey
+from reaper.errors import ReaperError
+from reaper.sense import locks, pamfiles
+from reaper.sense.elevations import parse_mark
+from reaper.sense.logind import LogindSession, parse_sessions
+from reaper.sense.records import Record, parse_name, parse_record
+
+from .engine import refusing, target
+
+KEY = SessionKey(123, 456)
+
+
+def unescaped(text: str) -> str:
+    """A slow reference for \\xNN, byte by byte."""
+    octets, at = bytearray(), 0
+    while at < len(text):
+        if (
+            text.startswith("\\x", at)
+            and len(text) >= at + 4
+            and set(text[at + 2 : at + 4]) <= set("0123456789abcdefABCDEF")
+        ):
+            octets.append(int(text[at + 2 : at + 4], 16))
+            at += 4
+        else:
+            octets.append(ord(text[at]))
+            at += 1
+    return octets.decode("utf-8", "backslashreplace")
+
+
+def values(data: bytes) -> dict[str, str]:
+    """A slow reference for a record's lines; the last of a name counts."""
+    return {name: unescaped(value) for name, _, value in (line.partition("=") for line in data.decode().split("\n"))}
+
+
+@target(longest=pamfiles.MAX_BYTES + 10)
+def record(data: bytes) -> None:
+    """A login's record is read as the slow reference reads it, or refused with the error that is meant for it."""
+    with refusing(ReaperError, lambda error: error.problem == "record-broken"):
+        read, told = parse_record(KEY, data), values(data)
+        rest = (told["SERVICE"], told.get("TTY", ""), told.get("RHOST", ""), told.get("XDG_SESSION_ID", ""))
+        assert read == Record(KEY, told["USER"], int(told["UID"]), *rest, int(told["OPENED_USEC"]))
+
+
+@target(longest=pamfiles.MAX_BYTES + 10)
+def mark(data: bytes) -> None:
+    """A mark of an elevation."""
+    with refusing(ReaperError, lambda error: error.problem == "mark-broken"):
+        assert parse_mark(ProcessId(123, 456), data) >= 0
+
+
+@target(longest=255)
+def record_name(data: bytes) -> None:
+    """A file's name in the directory of the records."""
+    name = os.fsdecode(data)
+    key = parse_name(name)
+    assert key is None or re.fullmatch(r"[1-9]\d*\.\d+", name, re.ASCII)
+
+
+@target()
+def loginctl(data: bytes) -> None:
+    """What `loginctl show-session` prints."""
+    for session in parse_sessions(data.decode("utf-8", "replace"), 10**9):
+        assert isinstance(session, LogindSession)
+        assert session.session_id
+        assert session.age_usec >= 0
+
+
+@target(longest=8192)
+def shadow(data: bytes) -> None:
+    """The lines of shadow(5), of which one user's is wanted."""
+    with tempfile.TemporaryDirectory() as root:
+        os.mkdir(f"{root}/etc")
+        with open(f"{root}/etc/shadow", "wb") as file:
+            file.write(data)
+        entry = locks.read_shadow("ann", root)
+        assert entry is None or "\n" not in entry.password
+        assert isinstance(locks.user_obstacle("ann", root), str)
+
+
+@target(longest=4096)
+def pam_stack(data: bytes) -> None:
+    """Files in /etc/pam.d that include each other, parts of the input being the files."""
+    texts = data.decode("utf-8", "replace").split("\0")
+    files = dict(zip("abc", texts))
+
+    def read(path: str) -> str | None:
+        return files.get(path.rpartition("/")[2])
+
+    for kind in ("auth", "session"):
+        lines = pamstack.collect(texts[0], kind, read)
+        assert len(lines) <= pamstack.MOST_LINES
+        assert all(line.kind == kind and line.control not in pamstack.INCLUDES for line in lines)
+        pamstack.asks_elsewhere(lines, has_sssd=True)
