@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import selectors
 import socket
+import tempfile
 import time
 from typing import Any
 
 from reaper.audit import pages, records, stories
 from reaper.control.client import DaemonAbsentError, DaemonRefusedError
 from reaper.control.methods import CallError, Peer, is_watch, reply_to
-from reaper.control.server import MAX_CALL_BYTES
+from reaper.control.server import MAX_CALL_BYTES, Server
 from reaper.control.stream import Stream
 from reaper.control.watches import encode
 
@@ -69,6 +72,41 @@ def call(data: bytes) -> None:
             answer = json.loads(encode(reply_to(message, Peer(1, uid), Answering()))[:-1])
             assert isinstance(answer["parameters"], dict)
             assert answer.get("error", "io.reaper.").startswith(("io.reaper.", "org.varlink.service."))
+
+
+def answered(*parts: bytes) -> bytes:
+    """What the server answers to a client that sends this in so many writes."""
+    selector, errors = selectors.DefaultSelector(), []
+    with tempfile.TemporaryDirectory() as directory, selector, socket.socket(socket.AF_UNIX) as client:
+        server = Server(selector, Answering(), f"{directory}/s", errors.append)
+        server.ensure_bound()
+        client.connect(f"{directory}/s")
+        for part in (b"", *parts):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.sendall(part)
+            ready = True
+            while ready or server.next_wake() == 0:
+                ready = selector.select(0)
+                for key, _ in ready:
+                    server.handle(key.fd, 0)
+                server.serve(0)
+        server.close()
+        received = bytearray()
+        with contextlib.suppress(ConnectionResetError):
+            while more := client.recv(65536):
+                received += more
+    assert not errors, errors
+    return bytes(received)
+
+
+@target(longest=2 * MAX_CALL_BYTES)
+def calls(data: bytes) -> None:
+    """What a client writes to the socket, at once or in pieces: whole replies, none of them about a mistake of ours."""
+    whole = answered(data)
+    assert not whole or whole.endswith(b"\0")
+    third = len(data) // 3 + 1
+    cut = answered(*(data[at : at + third] for at in range(0, len(data), third)))
+    assert whole.startswith(cut) or cut.startswith(whole)
 
 
 def taken(*parts: bytes) -> tuple[list[Any], str]:

@@ -8,7 +8,7 @@ from reaper.doctor import daemon, journal, logind, pam, shell, sshd
 from .engine import target
 
 
-@target(longest=16384)
+@target(longest=65536)
 def sshd_config(data: bytes) -> None:
     """sshd's configuration, or the output of `sshd -T`."""
     keywords = sshd.parse_keywords(data.decode("utf-8", "replace"))
@@ -20,7 +20,11 @@ def sshd_config(data: bytes) -> None:
         list(sshd.check(read))
 
 
-@target(longest=16384)
+LONG_LINES = (b"declare -" + b"r" * 60_000, b"readonly " * 7_000)
+"""Each took half a minute when one pattern was looked for from everywhere."""
+
+
+@target(longest=65536, written=LONG_LINES)
 def settings(data: bytes) -> None:
     """journald's, logind's and the shells' settings, and the properties of a unit."""
     text = data.decode("utf-8", "replace")
