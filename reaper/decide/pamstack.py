@@ -17,7 +17,9 @@ DEEPEST = 16
 """libpam's own limit for a file that includes a file (PAM_SUBSTACK_MAX_LEVEL)."""
 MOST_LINES, MOST_FILES = 1000, 200
 """Of one stack: sixteen levels of files that each include two others would be no end, with lines in them or without."""
-_WORD = re.compile(r"\[((?:[^\]\\]|\\.)*)\]|(\S+)")  # pam.conf(5): words with spaces stand in brackets
+# pam.conf(5): words with spaces stand in brackets. One that is not closed takes the rest of the line, as in libpam; to
+# look for its end from each bracket anew would take quadratic time.
+_WORD = re.compile(r"\[((?:[^\]\\]|\\.?)*)(?:\]|\Z)|(\S+)")
 # What asks /etc/shadow, and what stands in auth stacks and asks for no proof of its own.
 _BY_SHADOW = frozenset(
     f"pam_{name}.so"

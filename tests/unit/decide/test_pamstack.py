@@ -27,6 +27,12 @@ def test_lines_of_a_file_that_includes_itself_are_bounded():
     assert len(collect(text, "auth", lambda _path: text)) <= MOST_LINES
 
 
+@pytest.mark.parametrize("end", ["", "\\"])
+def test_bracket_that_is_not_closed_takes_the_rest_of_its_line(end):
+    text = f"auth [default=ignore pam_x.so a{end}\nauth [success=1 a\\]=b] pam_y.so\n"
+    assert parse_lines(text.replace("\\\n", "\\ \n")) == (Line("auth", "success=1 a\\]=b", "pam_y.so"),)
+
+
 def test_lines_of_no_kind_are_passed_over():
     assert parse_lines("* required pam_x.so\nauthx required pam_x.so\n-AUTH Required pam_x.so a\n") == (
         Line("auth", "required", "pam_x.so", ("a",)),
