@@ -18,7 +18,7 @@ DEEPEST = 16
 MOST_LINES, MOST_FILES = 1000, 200
 """Of one stack: sixteen levels of files that each include two others would be no end, with lines in them or without."""
 # pam.conf(5): words with spaces stand in brackets. One that is not closed takes the rest of the line, as in libpam; to
-# look for its end from each bracket anew would take quadratic time.
+# look for the end of each would take quadratic time.
 _WORD = re.compile(r"\[((?:[^\]\\]|\\.?)*)(?:\]|\Z)|(\S+)")
 # What asks /etc/shadow, and what stands in auth stacks and asks for no proof of its own.
 _BY_SHADOW = frozenset(
