@@ -10,6 +10,20 @@ import time
 from reaper import kernel_text
 
 
+def is_path(group: str) -> bool:
+    """Whether a text can be the path of a control group below the mount: what the kernel says of a process is one.
+
+    A user chooses the names of their own groups, any bytes but a line feed and a slash; what is no UTF-8 in them is
+    here as surrogates (os.fsdecode).
+    """
+    try:
+        path = os.fsencode(group)
+    except UnicodeEncodeError:
+        return False
+    names = path.split(b"/")[1:]
+    return path == b"/" or (path[:1] == b"/" and b"\0" not in path and not {b"", b".", b".."}.intersection(names))
+
+
 def write(path: str, text: str) -> None:
     """Writes to a file that is there, in one go, as the kernel's want it. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

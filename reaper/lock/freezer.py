@@ -30,12 +30,13 @@ from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
 from reaper.lock import cgroups
 from reaper.sense.locks import GROUP
-from reaper.sense.processes import CGROUP, start_ticks
+from reaper.sense.processes import CGROUP, is_alive, start_ticks
 
 # What moves a member out takes its later children with it, so two rounds do; more are for what was born in between.
 _ROUNDS = 100
 _QUICK_ROUNDS = 10
 _PAUSE_SEC = 0.05
+_FIRST = "/init.scope"  # of pid 1 (systemd.special(7))
 
 
 class Freezer:
@@ -86,21 +87,13 @@ class Freezer:
         if origin is None:
             return None
         try:
-            cgroups.write(f"{self._mount}{self._path}/cgroup.procs", str(process.pid))
+            return origin if self._move(process, self._path) else None
         except OSError as error:
-            if error.errno == errno.ESRCH or start_ticks(process.pid) != process.start_ticks:
-                return None
             raise ReaperError("cannot-freeze", f"process {process.pid} cannot be moved: {error.strerror}") from error
-        now = procfs.read_stat(process.pid)
-        if now is not None and now.starttime != process.start_ticks:
-            # It ended, and its pid went to a stranger, who was born where its parent is.
-            self._move(process.pid, procfs.read_group(now.ppid) or self._scope)
-        return origin if now is not None and now.starttime == process.start_ticks else None
 
     def members(self) -> list[ProcessId]:
-        """Who is in the group; nobody where there is none."""
-        found = ((pid, start_ticks(pid)) for pid in self._pids())
-        return [ProcessId(pid, ticks) for pid, ticks in found if ticks is not None]
+        """The processes in the group; none where there is no group."""
+        return list(self._threads())
 
     def wait(self, seconds: float) -> bool:
         """Waits until all members have stopped; False where some have not by then. So has an empty group."""
@@ -115,8 +108,9 @@ class Freezer:
 
     def let_go(self, process: ProcessId, origin: str) -> None:
         """Moves one member to where it came from, where it goes on; to the scope where that is gone."""
-        if process in self.members():
-            self._move(process.pid, origin)
+        thread = self._threads().get(process)
+        if thread is not None:
+            self._release(process, thread, origin)
 
     def put_back(self, origins: Mapping[ProcessId, str]) -> None:
         """Moves every member to where it came from, where it goes on, and removes the group.
@@ -126,12 +120,9 @@ class Freezer:
         not become empty; all in it are thawed then.
         """
         for count in range(_ROUNDS):
-            pids = self._pids()
-            for pid in pids:
-                ticks = start_ticks(pid)
-                origin = origins.get(ProcessId(pid, ticks)) if ticks is not None else None
-                self._move(pid, self._scope if origin in (None, self._path) else origin or "/")
-            if not pids and self._is_removed():
+            for process, thread in self._threads().items():
+                self._release(process, thread, origins.get(process, self._scope))
+            if self._is_removed():
                 return
             if count > _QUICK_ROUNDS:  # who is being killed is there until its memory is free
                 time.sleep(_PAUSE_SEC)
@@ -146,33 +137,78 @@ class Freezer:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
 
-    def _pids(self) -> list[int]:
-        """Of every process that is in, with a thread at least.
+    def _threads(self) -> dict[ProcessId, int]:
+        """Each process that is in, with the id of a thread of it that is.
 
         One whose first thread has ended is not in cgroup.procs: that thread stays in the group that it died in, and
-        only the others come along (measured on 6.18). They are in cgroup.threads.
+        only the others come along (measured on 6.18). They are in cgroup.threads. Had it died in here, it is shown in
+        here as long as the others live, wherever that is; the group can be removed all the same (measured on 6.18).
         """
-        pids = self._read("cgroup.procs")
+        threads = self._read("cgroup.procs")
         for tid in self._read("cgroup.threads"):
-            if tid not in pids:
-                pids[procfs.read_tgid(tid) or 0] = None
-        return [pid for pid in pids if pid > 0]
+            if tid not in threads:
+                threads.setdefault(procfs.read_tgid(tid) or 0, tid)
+        found = ((pid, start_ticks(pid), tid) for pid, tid in threads.items() if pid > 0)
+        return {ProcessId(pid, ticks): tid for pid, ticks, tid in found if ticks is not None}
 
-    def _read(self, name: str) -> dict[int, None]:
-        """What moves while it is read may be in it twice (cgroup-v2.rst)."""
-        return dict.fromkeys(kernel_text.numbers(kernel_text.read(f"{self._mount}{self._path}/{name}") or b""))
+    def _read(self, name: str) -> dict[int, int]:
+        """The ids in a file, each by itself. What moves while it is read may be in it twice (cgroup-v2.rst)."""
+        found = kernel_text.numbers(kernel_text.read(f"{self._mount}{self._path}/{name}") or b"")
+        return dict(zip(found, found))
 
-    def _move(self, pid: int, group: str) -> None:
-        """Out of the group; a process that has ended, and a place that is gone, is no error."""
-        if not self._is_taken(pid, group):
-            self._is_taken(pid, self._scope)
+    def _is_in(self, process: ProcessId, thread: int) -> bool:
+        """Whether a process is in at this moment, by one of its threads."""
+        is_here = procfs.read_group(thread) == self._path
+        is_its_own = thread == process.pid or procfs.read_tgid(thread) == process.pid
+        return is_here and is_its_own and is_alive(process)  # that last: so the others were of the same process
 
-    def _is_taken(self, pid: int, group: str) -> bool:
+    def _release(self, process: ProcessId, thread: int, origin: str) -> None:
+        """Moves a member to where it came from, and to the scope where that is no group, or takes it not.
+
+        Nothing that is not in the group just before is moved: this one may end meanwhile, and its pid be another's.
+        """
+        is_place = cgroups.is_path(origin) and origin != self._path
+        for group in (origin, self._scope) if is_place else (self._scope,):
+            if not self._is_in(process, thread):
+                return
+            with contextlib.suppress(OSError):
+                self._move(process, group)
+                return
+
+    def _move(self, process: ProcessId, group: str) -> bool:
+        """Moves a process, which is there; whether it is the one that was moved. Raises OSError where it is not taken.
+
+        Where it ended in that very moment, and its pid went to a stranger, that one is sent back.
+        """
         try:
-            cgroups.write(f"{self._mount}{group}/cgroup.procs", str(pid))
+            cgroups.write(f"{self._mount}{group}/cgroup.procs", str(process.pid))
         except OSError as error:
-            return error.errno == errno.ESRCH
-        return True
+            if error.errno == errno.ESRCH or not is_alive(process):
+                return False
+            raise
+        if is_alive(process):
+            return True
+        self._send_back(process.pid, group)
+        return False
+
+    def _send_back(self, pid: int, group: str) -> None:
+        """Moves a stranger out of a group, to where its parent is: there it was born, a moment ago.
+
+        Where that cannot be told, to the session's scope if it is the user's own. What is anybody else's must not come
+        to where the user may end all that there is (loginctl kill-session), so it goes to where pid 1 is.
+        """
+        stat = procfs.read_stat(pid)
+        if stat is None or procfs.read_group(pid) != group:
+            return
+        is_own = f"/user-{next(iter(procfs.read_uids(pid)), -1)}.slice/" in self._scope
+        elsewhere = self._scope if is_own else _FIRST
+        born = procfs.read_group(stat.ppid) if stat.ppid > 1 else None
+        for home in (born or elsewhere, elsewhere):
+            if home == group or procfs.read_group(pid) != group or not is_alive((pid, stat.starttime)):
+                return
+            with contextlib.suppress(OSError):
+                cgroups.write(f"{self._mount}{home}/cgroup.procs", str(pid))
+                return
 
     def _is_removed(self) -> bool:
         try:

@@ -49,7 +49,8 @@ class Cgroups:
         return self.tree.add(pid, scope=group)
 
     def where(self, pid: int) -> str:
-        return (self.tree.directory / "proc" / str(pid) / "cgroup").read_text().split("0::")[1].strip()
+        text = (self.tree.directory / "proc" / str(pid) / "cgroup").read_bytes()
+        return os.fsdecode(text.rpartition(b"\n0::")[2]).removeprefix("0::").removesuffix("\n")
 
     def pids(self, group: str) -> list[int]:
         try:
@@ -76,14 +77,14 @@ class Cgroups:
         old = self.where(pid)
         self.tree.write_scope(old, "cgroup.procs", "".join(f"{each}\n" for each in self.pids(old) if each != pid))
         self.tree.write_scope(group, "cgroup.procs", "".join(f"{each}\n" for each in [*self.pids(group), pid]))
-        (entry / "cgroup").write_text(f"0::{group}\n")
+        (entry / "cgroup").write_bytes(os.fsencode(f"0::{group}\n"))
 
     def rmdir(self, path: str) -> None:
         """In place of os.rmdir()."""
         group = path[len(self.mount) :]
         if not os.path.isdir(path):
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
-        if self.pids(group):
+        if any(self.where(pid) == group for pid in self.pids(group)):
             raise OSError(errno.EBUSY, "Device or resource busy")
         for name in os.listdir(path):
             os.unlink(f"{path}/{name}")

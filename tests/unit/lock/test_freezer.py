@@ -73,23 +73,106 @@ def test_who_cannot_go_back_goes_to_the_scope(cgroups):
     assert [cgroups.where(pid) for pid in range(10, 15)] == [cgroups.scope] * 4 + [ELSEWHERE]
 
 
-def test_another_process_by_that_pid(cgroups, monkeypatch):
-    """It is not moved; and where the pid changed hands in that very moment, it is moved out again."""
+def test_another_process_by_that_pid(cgroups):
     cgroups.make()
     assert cgroups.freezer.add(ProcessId(10, START_TICKS)) is None
     cgroups.add(10, ELSEWHERE)
     assert cgroups.freezer.add(ProcessId(10, START_TICKS + 1)) is None
     assert cgroups.where(10) == ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    ("parent", "uid", "home"),
+    [
+        (5, 0, "/system.slice/cron.service"),
+        (5, 1000, "/system.slice/cron.service"),
+        (1, 0, "/init.scope"),
+        (1, 1001, "/init.scope"),
+        (1, 1000, None),
+        (7, 0, "/init.scope"),
+        (7, 1000, None),
+    ],
+)
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_a_pid_that_changes_hands_as_it_is_moved(cgroups, monkeypatch, way, parent, uid, home):
+    """The stranger goes back to its parent's group; never to the scope of the session, unless it is the user's own."""
+    cgroups.make()
+    for group in ("/init.scope", "/system.slice/cron.service"):
+        os.makedirs(cgroups.mount + group)
     cgroups.add(5, "/system.slice/cron.service")
-    stat = cgroups.tree.directory / "proc/10/stat"
+    process = cgroups.add(10, ELSEWHERE)
+    if way == "out":
+        cgroups.freezer.add(process)
+    entry = cgroups.tree.directory / "proc/10"
+    stat = (entry / "stat").read_text().replace("S 1 ", f"S {parent} ").replace(f" {START_TICKS} ", " 99 ")
 
     def write(path: str, text: str) -> None:
         cgroups.write(path, text)
-        stat.write_text(stat.read_text().replace("S 1 ", "S 5 ").replace(f" {START_TICKS} ", " 99 "))
+        (entry / "stat").write_text(stat)
+        (entry / "status").write_text(f"Name:\ta\nUid:\t{uid}\t0\t0\t0\n")
 
     monkeypatch.setattr(groups, "write", write)
-    assert cgroups.freezer.add(ProcessId(10, START_TICKS)) is None
-    assert cgroups.where(10) == "/system.slice/cron.service"
+    if way == "in":
+        assert cgroups.freezer.add(process) is None
+    else:
+        cgroups.freezer.let_go(process, ELSEWHERE)
+    assert cgroups.where(10) == (home or cgroups.scope)
+
+
+@pytest.mark.parametrize("how", ["by its name", "it has left", "another has its pid", "another has its thread's id"])
+def test_what_is_not_in_the_group_is_not_moved(cgroups, how):
+    """Though the kernel, or whoever made it say so, has just told that it is."""
+    cgroups.make()
+    victim = cgroups.add(30, "/system.slice/cron.service")
+    if how == "by its name":
+        cgroups.tree.add(12, scope=cgroups.path)
+        cgroups.tree.write_scope(cgroups.path, "cgroup.procs", "")
+        cgroups.tree.write_scope(cgroups.path, "cgroup.threads", "12\n")
+        cgroups.tree.write(12, "status", "Name:\t\rTgid:30\nTgid:\t12\n")
+    elif how == "another has its thread's id":
+        cgroups.tree.add(12, scope=cgroups.scope)
+        cgroups.tree.write(12, "status", "Name:\ta\nTgid:\t30\n")
+        cgroups.tree.write_scope(cgroups.path, "cgroup.threads", "12\n")
+    else:
+        cgroups.tree.write_scope(cgroups.path, "cgroup.procs", "30\n")
+    origin = {"another has its pid": ProcessId(30, START_TICKS + 1)}.get(how, victim)
+    cgroups.freezer.let_go(origin, cgroups.scope)
+    for _ in range(2):
+        cgroups.freezer.put_back(dict.fromkeys((origin, ProcessId(12, START_TICKS)), cgroups.scope))
+    assert cgroups.where(30) == "/system.slice/cron.service"
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "relative", "/user.slice/../system.slice", "/./x", "//x", "/x/", "/a\0b", "/\ud800"]
+)
+def test_what_is_no_path_of_a_group_means_the_scope(cgroups, origin):
+    assert not groups.is_path(origin)
+    cgroups.make()
+    process = cgroups.add(10, ELSEWHERE)
+    cgroups.freezer.add(process)
+    cgroups.freezer.put_back({process: origin})
+    assert cgroups.where(10) == cgroups.scope
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\u2028", "\udcff\x1c", "...", "a b (deleted)", "0::", "-"])
+def test_a_group_by_whatever_name_its_user_likes(cgroups, name):
+    cgroups.make()
+    group = f"{ELSEWHERE.rpartition('/')[0]}/{name}"
+    process = cgroups.add(10, group)
+    assert cgroups.freezer.add(process) == group
+    cgroups.freezer.put_back({process: group})
+    assert cgroups.where(10) == group
+
+
+def test_a_first_thread_that_ended_as_the_rest_was_frozen(cgroups):
+    """It is shown in the group as long as the others live elsewhere: the group can be removed all the same."""
+    cgroups.make()
+    cgroups.make_group(ELSEWHERE)
+    process = cgroups.add(10, cgroups.path)
+    cgroups.write(f"{cgroups.mount}{ELSEWHERE}/cgroup.procs", "10")
+    cgroups.tree.write_scope(cgroups.path, "cgroup.procs", "10\n")
+    cgroups.freezer.put_back({process: ELSEWHERE})
+    assert not os.path.exists(cgroups.mount + cgroups.path)
 
 
 def test_what_the_kernel_does_not_take_is_told(cgroups):

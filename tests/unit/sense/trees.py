@@ -98,7 +98,7 @@ class Tree:
     def _entry(self, pid: int, scope: str) -> Path:
         entry = self.directory / "proc" / str(pid)
         entry.mkdir()
-        (entry / "cgroup").write_text(f"1:name=systemd:/\n0::{scope or '/system.slice/ssh.service'}\n")
+        (entry / "cgroup").write_bytes(os.fsencode(f"1:name=systemd:/\n0::{scope or '/system.slice/ssh.service'}\n"))
         if scope:
             with open(f"{self.directory}/cgroup{scope}/cgroup.procs", "a", encoding="ascii") as file:
                 file.write(f"{pid}\n")
