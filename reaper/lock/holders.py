@@ -27,10 +27,13 @@ Not seen: a descriptor that is under way in a socket, and what another user read
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import sys
 import time
+import traceback
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from reaper import procfs
 from reaper.decide.model import ProcessId, Session
@@ -42,6 +45,8 @@ from reaper.sense.terminals import DEV, device_number
 
 # For the processes of all other users together, and of each: 2,000 descriptors of files take 30 ms.
 _STRANGERS_SEC, _STRANGER_SEC = 2.0, 0.5
+_MOST_REPORTS = 20  # by one keeper
+_reported: set[int] = set()  # the processes where a look raised, each of them reported once
 _EVERYBODY_SEC = 5.0  # and to find out whose each process is: 0.3 s for 30,000, but this machine may be busy
 
 
@@ -71,7 +76,10 @@ def holders(
             return []
         found = {each.process for each in processes.attached(terminals, members)}
         for process in _everybody(session, members, deadline).own - found:
-            if _is_holder(process, search, deadline, is_held=process in members, may_wait=may_wait):
+            is_held = process in members
+            look_at = functools.partial(_is_holder, process, search, deadline, is_held=is_held, may_wait=may_wait)
+            # One where the look raises may read, for all that is known.
+            if _guarded(process.pid, look_at, otherwise=True):
                 found.add(process)
         spared = set(connections.connection_holders(session, members))
         return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))
@@ -98,11 +106,31 @@ def find_stranger(session: Session, terminals: Collection[str], held: Iterable[P
             own = Deadline(_STRANGER_SEC, everybody)
             with contextlib.suppress(TooLongError):
                 for pid in _turned(strangers[uid]):
-                    if pid not in spared and _reads(pid, search, own) and not _is_another_login(pid):
+                    # One where the look raises does not: it could be anybody's, and would keep all others from locks.
+                    reads = functools.partial(_reads, pid, search, own)
+                    if pid not in spared and _guarded(pid, reads, otherwise=False) and not _is_another_login(pid):
                         return pid
         return None
 
     return within(look, _STRANGERS_SEC + _EVERYBODY_SEC)
+
+
+def _guarded(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:
+    """The barrier around one process: what a look at it says, or `otherwise` where that raises whatever it may be.
+
+    So no process keeps the others from being looked at. It is reported once; what takes too long is the caller's.
+    """
+    try:
+        return look()
+    except TooLongError:
+        raise
+    except Exception:
+        if pid not in _reported and len(_reported) < _MOST_REPORTS:
+            _reported.add(pid)
+            what = "taken for a reader of the terminal" if otherwise else "passed over"
+            print(f"process {pid} is {what}, as it cannot be looked at:", file=sys.stderr)
+            traceback.print_exc()
+        return otherwise
 
 
 def _turned(values: list[int]) -> list[int]:

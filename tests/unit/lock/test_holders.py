@@ -255,3 +255,31 @@ def test_who_has_a_ring_with_registered_files(login):
     assert ring not in login.found()
     info.write_text(told.format(1))
     assert ring in login.found()
+
+
+@pytest.mark.parametrize("error", [ValueError("zz"), OSError(5, "Input/output error"), RecursionError(), MemoryError()])
+@pytest.mark.parametrize("where", ["opened", "rings.may_read"])
+def test_a_process_that_cannot_be_looked_at(login, monkeypatch, capsys, where, error):
+    """It is stopped, reported once, and keeps no other from being looked at. One of another user's is passed over."""
+    hostile = [login.tree.add(pid, scope=login.scope) for pid in (509, 511)]
+    reader = login.open(login.tree.add(510, scope=login.scope), "pts/0", fd=5)
+    login.tree.add(512, scope=login.scope)
+    login.open(login.add_stranger(513), "pts/0")
+    owner, _, name = where.rpartition(".")
+    place = getattr(module, owner) if owner else module
+    original = getattr(place, name)
+
+    def look(pid, *words, **more):
+        if pid in {each.pid for each in hostile} | {513}:
+            raise error
+        return original(pid, *words, **more)
+
+    monkeypatch.setattr(place, name, look)
+    monkeypatch.setattr(module, "_reported", set())
+    for _ in range(2):
+        assert login.found() == {login.shell, reader, *hostile}
+    if not owner:
+        assert login.stranger() is None
+    told = capsys.readouterr().err
+    assert [told.count(f"process {each.pid} is taken for a reader") for each in hostile] == [1, 1]
+    assert told.count("process 513 is passed over") == (0 if owner else 1)
