@@ -159,7 +159,7 @@ def read_shadow(user: str, root: str = "/") -> Shadow | None:
     path = os.path.join(root, "etc/shadow")
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:  # as glibc has it, not "\r"
         for line in file:
             fields = line.rstrip("\n").split(":")
             if len(fields) > 1 and fields[0] == user:

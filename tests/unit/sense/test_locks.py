@@ -159,7 +159,7 @@ def test_an_account_that_has_expired(host, expires, is_over):
 
 def test_a_user_of_a_directory(host):
     """Known to a name service, and to no /etc/shadow."""
-    host.write("etc/shadow", "root:*:1::::::\nalice2:!:1::::::\n\n:\nalice\n")
+    host.write("etc/shadow", "root:*:1::::::\nalice2:!:1:::::: \ralice::1::::::\n\n:\nalice\n")
     assert host.obstacle() == ""
     host.remove("etc/shadow")
     assert host.obstacle() == ""

@@ -111,6 +111,7 @@ def test_a_desktops_word(library, loginctl, monkeypatch):
         ("IdleHint=yes\nIdleSinceHintMonotonic=70000\n", 30_000),
         ("IdleHint=no\nIdleSinceHintMonotonic=70000\n", 0),
         ("IdleHint=yes\nIdleSinceHintMonotonic=\n", None),
+        ("IdleHint=yes\nIdleSinceHintMonotonic=\u00b2\n", None),
         ("IdleHint=\n", None),
         ("", None),
     ):
