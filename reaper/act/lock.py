@@ -94,7 +94,7 @@ def thaw(scope: str, mount: str = CGROUP) -> None:
 
 def forget_lock(name: str, directory: str = DIRECTORY) -> None:
     """Clears away the files of a lock that is over."""
-    for file in ("order", "order.new", "withdrawn", "state", "state.new"):
+    for file in ("order", "order.new", "withdrawn", "state", "state.new", "failures"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{directory}/{name}/{file}")
     with contextlib.suppress(FileNotFoundError):

@@ -11,7 +11,8 @@ survey        how its terminal was left, as that tells itself, and what a consol
 screen, keys  what is shown there meanwhile, and what a person types at the prompt
 prompt        the process that asks; dialogue: what it says to the person, and conversation: to PAM
 leave         how it ends: given back, or hung up
-keeper        joins them
+keeper        joins them; wakeup: its signals
+aftermath     what follows when a keeper has failed
 
 What must hold: from the moment that the state says `locked` until it says `unlocking`, nothing that the person's
 processes do can read what is typed on these terminals; and whatever becomes of this program, the session is in the end

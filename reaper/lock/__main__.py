@@ -1,11 +1,11 @@
 """reaper-lock NAME: holds the lock of one session. Started by systemd, as reaper-lock@NAME.service; see reaper(7).
 
-reaper-lock --died NAME: what systemd runs when it has ended, however that came.
+reaper-lock --died NAME: what systemd runs when it has ended, however that came (see aftermath).
 """
 
 from __future__ import annotations
 
-import contextlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("usage: reaper-lock [--died] NAME (systemd starts it, where reaperd orders a lock)", file=sys.stderr)
         return 2
     try:
-        return _release(names[0]) if has_died else _keep(names[0])
+        return _follow(names[0]) if has_died else _keep(names[0])
     except ReaperError as error:
         print(f"reaper-lock: {error}", file=sys.stderr)
         return 1
@@ -43,13 +43,13 @@ def _keep(name: str) -> int:
     return 0
 
 
-def _release(name: str) -> int:
-    """What a keeper stops for a moment goes on, should it have been killed in that moment."""
-    from reaper.lock.still import Still
+def _follow(name: str) -> int:
+    from reaper.act.journal import Journal
+    from reaper.lock import aftermath
     from reaper.lock.store import Store
+    from reaper.sense.host import Host
 
-    with contextlib.suppress(ReaperError):  # the lock is over, or the session
-        Still(Store(name).read_order().session.scope).release()
+    aftermath.follow(Store(name), Host(), Journal(), os.environ)
     return 0
 
 

@@ -10,22 +10,23 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
-import socket
+import traceback
+from collections.abc import Collection
 from typing import Any
 
 from reaper.act.journal import Journal
 from reaper.decide import lockreport
 from reaper.decide.events import Priority
-from reaper.decide.locking import MAX_FAILURES, LockState, Stage
+from reaper.decide.locking import MAX_FAILURES, OVER, LockState, Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
 from reaper.lock.conversation import Outcome, load
-from reaper.lock.leave import give_back, hang_up
+from reaper.lock.leave import give_back, hang_up, step
 from reaper.lock.prompt import Child
 from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
 from reaper.lock.taken import Taken
+from reaper.lock.wakeup import Wakeup
 from reaper.sense import processes
 from reaper.sense.host import Host
 
@@ -38,7 +39,7 @@ ASK_PAUSE_USEC = 1_000_000
 class Keeper:
     """Holds one lock, from run() to its end. Times are microseconds since boot."""
 
-    def __init__(self, store: Store, host: Host, journal: Journal) -> None:
+    def __init__(self, store: Store, host: Host, journal: Journal, *, is_stopped: bool = False) -> None:
         self._store, self._host, self._journal = store, host, journal
         self._order = store.read_order()
         self._session = self._order.session
@@ -47,23 +48,24 @@ class Keeper:
         self._orphans: dict[int, tuple[str, Child]] = {}
         ticks = processes.start_ticks(os.getpid())
         assert ticks is not None
-        me = ProcessId(os.getpid(), ticks)
-        self._state = LockState(Stage.LOCKING, self._now(), 0, "", me)
-        self._me = me
+        self._me = ProcessId(os.getpid(), ticks)
+        self._state = LockState(Stage.LOCKING, self._now(), 0, "", self._me)
         self._last = ""  # why the last attempt failed
-        self._wakeup, self._wakeup_writer = socket.socketpair()
-        self._is_stopped = False
+        self._wakeup = Wakeup(is_stopped)
 
     def run(self) -> None:
-        """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over."""
-        self._catch_signals()
+        """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over.
+
+        From UNLOCKING on nothing does (see leave). Before that, where one keeper after another fails, see aftermath.
+        """
+        self._wakeup.catch()
         self._resume()
         if self._state.stage is Stage.LOCKING:
             self._establish()
         while self._state.stage in (Stage.LOCKED, Stage.REFUSED):
             if self._state.stage is Stage.LOCKED and self._store.is_withdrawn():
                 self._fail(LATE)
-            elif self._is_stopped or not self._host.is_alive(self._session):
+            elif self._wakeup.is_stopped or not self._host.is_alive(self._session):
                 self._end()
                 return
             else:
@@ -74,49 +76,47 @@ class Keeper:
 
     # The beginning.
 
-    def _catch_signals(self) -> None:
-        self._wakeup.setblocking(False)
-        self._wakeup_writer.setblocking(False)
-        signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # systemd would take it for a clean end, and start no other
-
-    def _stop(self, _number: int, _frame: object) -> None:
-        self._is_stopped = True
-
     def _resume(self) -> None:
         """Goes on from where another keeper was killed, if there was one; without its state nothing can be put back."""
         try:
             known = self._store.read_state()
-            if known is None:
-                self._save()
-            else:
+            if known is not None:
                 self._take_over(*known)
         except (ReaperError, KeyError, TypeError, ValueError) as error:
             self._journal.note(Priority.ERR, f"the lock of session {self._session.name} cannot be kept: {error}")
-            self._move_on(Stage.REFUSED, f"its lock cannot be kept: {error}")
+            if self._state.stage is not Stage.UNLOCKING:  # who has proved who they are does not lose the session
+                self._move_on(Stage.REFUSED, f"its lock cannot be kept: {error}")
+        else:
+            if known is None:
+                self._save()
 
     def _take_over(self, state: LockState, document: dict[str, Any]) -> None:
-        """Takes over the state of another keeper. Raises what a state that is none leads to."""
+        """Takes over the state of another keeper. Raises what a state that is none leads to, unless that one was giving
+        everything back: then what can be is."""
         self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._me)
-        self._stopped.resume(document["origins"])
-        if state.stage not in (Stage.UNLOCKED, Stage.FAILED):
+        if state.stage in OVER:
+            return
+        tried = step if state.stage is Stage.UNLOCKING else contextlib.nullcontext
+        with tried():
+            self._stopped.resume(document["origins"])
+        with tried():
             self._stopped.make()
-        names = self._host.terminal_names(self._session)
+        names: Collection[str] = ()
+        with tried():
+            names = self._host.terminal_names(self._session)
         for value in document["lines"]:
-            taken = Taken.from_plain(value)
-            if taken.name not in names:  # a number that has come to another login by now, perhaps
-                continue
-            with contextlib.suppress(ReaperError):  # it has hung up meanwhile
-                taken.open()
-                self._taken[taken.name] = taken
-        if state.stage in (Stage.LOCKING, Stage.LOCKED, Stage.REFUSED):
+            with tried():
+                taken = Taken.from_plain(value)
+                with contextlib.suppress(ReaperError):  # it has hung up meanwhile
+                    if taken.name in names:  # or its number has come to another login by now, perhaps
+                        taken.open()
+                        self._taken[taken.name] = taken
+        if state.stage is not Stage.UNLOCKING:
             self._journal.note(Priority.WARNING, f"the lock of session {self._session.name} is established anew")
         self._save()
 
     def _establish(self) -> None:
-        """Locks. What stands in the way ends in FAILED, with everything as it was."""
+        """Locks. What stands in the way, whatever it is, ends in FAILED, with everything as it was."""
         try:
             self._go_on()
             self._stopped.make()
@@ -126,16 +126,18 @@ class Keeper:
                 raise ReaperError("no-terminal", "it has no terminal")
             self._go_on()
         except (ReaperError, OSError) as error:
-            message = error.message if isinstance(error, ReaperError) else str(error)
-            self._fail(message)
-            return
-        self._move_on(Stage.LOCKED)
-        self._journal.send(lockreport.locked(self._order, sorted(self._taken)))
+            self._fail(error.message if isinstance(error, ReaperError) else str(error))
+        except Exception as error:
+            traceback.print_exc()
+            self._fail(f"reaper-lock failed: {type(error).__name__}: {error}")
+        else:
+            self._move_on(Stage.LOCKED)
+            self._journal.send(lockreport.locked(self._order, sorted(self._taken)))
 
     def _go_on(self) -> None:
         """Raises ReaperError where nobody wants the lock any more."""
-        if self._is_stopped or self._store.is_withdrawn():
-            raise ReaperError("not-wanted", "reaper-lock was stopped" if self._is_stopped else LATE)
+        if self._wakeup.is_stopped or self._store.is_withdrawn():
+            raise ReaperError("not-wanted", "reaper-lock was stopped" if self._wakeup.is_stopped else LATE)
 
     # While it is locked.
 
@@ -212,7 +214,7 @@ class Keeper:
             poll.register(taken.fd, 0)
         for fd, _ in poll.poll(timeout_ms):
             if fd == self._wakeup.fileno():
-                self._wakeup.recv(64)
+                self._wakeup.clear()
             elif fd in asking:
                 self._hear(asking[fd])
             elif fd in self._orphans:
@@ -236,9 +238,7 @@ class Keeper:
             self._refuse(name, outcome)
 
     def _refuse(self, name: str, outcome: Outcome) -> None:
-        """An attempt has failed."""
-        self._last = outcome.why
-        failures = self._state.failures + 1
+        self._last, failures = outcome.why, self._state.failures + 1
         self._state = LockState(Stage.LOCKED, self._state.since_usec, failures, "", self._me)
         self._save()
         self._journal.send(lockreport.unlock_failed(self._order, name, failures, outcome.why))
@@ -293,6 +293,8 @@ class Keeper:
             if self._state.stage is Stage.LOCKING:
                 raise
             self._journal.note(Priority.ERR, f"the lock of session {self._session.name} is not saved: {error}")
+            if self._state.stage in OVER:
+                self._store.remove()  # or another keeper would take it all again
 
     def _now(self) -> int:
         return self._host.clock().boot_usec

@@ -1,11 +1,15 @@
-"""How a lock ends: everything is given back as it was, or the session is hung up on terminals that are not."""
+"""How a lock ends: everything is given back as it was, or the session is hung up on terminals that are not.
+
+Neither is left half done: a step that raises is reported, whatever it raises, and all the others are taken (step()).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import select
 import signal
-from collections.abc import Collection
+import traceback
+from collections.abc import Collection, Iterator
 from typing import Callable
 
 from reaper.act.terminate import send
@@ -23,6 +27,20 @@ LOOK_MS = 50
 REDRAW_MS = 150
 
 
+@contextlib.contextmanager
+def step(*expected: type[Exception]) -> Iterator[None]:
+    """A barrier around a step of the end: what it raises is no further than the journal, where it is not `expected`.
+
+    A session must not stay frozen because one of its terminals cannot be given back.
+    """
+    try:
+        yield
+    except expected:
+        pass
+    except Exception:
+        traceback.print_exc()
+
+
 def give_back(taken: Collection[Taken], stopped: Stopped, save: Callable[[], None]) -> list[str]:
     """Everything as it was: first the terminals, then who reads them, then what they show.
 
@@ -31,23 +49,27 @@ def give_back(taken: Collection[Taken], stopped: Stopped, save: Callable[[], Non
     """
     lost = []
     for each in taken:
-        each.stop_asking()
-        with contextlib.suppress(ReaperError):
+        with step():
+            each.stop_asking()
+        with step(ReaperError):  # it has hung up
             if not each.restore():
                 lost.append(each.name)
-    save()
-    stopped.put_back()
+    with step():
+        save()
+    with step():
+        stopped.put_back()
     nudged = []
     for each in taken:
-        with contextlib.suppress(ReaperError):
+        with step(ReaperError):
             nudged.append((each, each.line.nudge()))
     select.select([], [], [], REDRAW_MS / 1000)
     for each, size in nudged:
         if size is not None:
-            with contextlib.suppress(ReaperError):
+            with step(ReaperError):
                 each.line.settle(size)
     for each in taken:
-        each.close()
+        with step():
+            each.close()
     return lost
 
 
@@ -55,18 +77,24 @@ def hang_up(session: Session, taken: Collection[Taken], stopped: Stopped, host: 
     """The lines are lost, as reaperd's ladder and the kernel have it: what is in front of them wakes to a hangup, and
     soon the leader is told to close the session. What has no more to do with it than an open descriptor goes on.
     """
+    front: list[ProcessId] = []
     for each in taken:
-        each.stop_asking()
-        each.tell("This session ends.")
-    attached = processes.attached([each.name for each in taken], host.everything(session))
-    front = [each.process for each in attached if each.in_front]
+        with step():
+            each.stop_asking()
+            each.tell("This session ends.")
+    with step():
+        attached = processes.attached([each.name for each in taken], host.everything(session))
+        front += [each.process for each in attached if each.in_front]
     for each in taken:
-        with contextlib.suppress(ReaperError):  # it is lost already
+        with step(ReaperError):  # it is lost already
             each.line.hang_up()
-    send(front, signal.SIGHUP, signal.SIGCONT)
-    stopped.put_back()
-    for _ in range(END_MS // LOOK_MS):
-        if not any(map(processes.is_alive, front)):
-            break
-        select.select([], [], [], LOOK_MS / 1000)
+    with step():
+        send(front, signal.SIGHUP, signal.SIGCONT)
+    with step():
+        stopped.put_back()
+    with step():
+        for _ in range(END_MS // LOOK_MS):
+            if not any(map(processes.is_alive, front)):
+                break
+            select.select([], [], [], LOOK_MS / 1000)
     send([ProcessId(*session.key)], signal.SIGTERM, signal.SIGCONT)

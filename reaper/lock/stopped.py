@@ -128,11 +128,15 @@ class Stopped:
         return self._freezer.members()
 
     def put_back(self) -> None:
-        """Has everybody go on, where they were; also where it raises ReaperError, as not all could be moved there.
+        """Has everybody go on, where they were; where they are where it raises, whatever that is.
 
         Who holds a terminal of another locked session, too, stands still with that.
         """
-        self._freezer.put_back({**self._origins, **others.groups(self._session.name)})
+        try:
+            self._freezer.put_back({**self._origins, **others.groups(self._session.name)})
+        except BaseException:
+            self._freezer.thaw()
+            raise
 
     def _holders(self, names: Collection[str], *, may_wait: bool = False) -> list[ProcessId]:
         return holders(self._session, names, self._host.everything(self._session), may_wait=may_wait)

@@ -7,6 +7,7 @@ import errno
 import os
 from typing import Any
 
+from reaper import kernel_text
 from reaper.decide import locking
 from reaper.decide.locking import LockOrder, LockState
 from reaper.errors import ReaperError
@@ -44,11 +45,23 @@ class Store:
     def remove(self) -> None:
         """Clears it all away: the session is gone."""
         directory = f"{self._directory}/{self._name}"
-        for file in ("state.new", "state", "order", "withdrawn"):
+        for file in ("failures", "state.new", "state", "order", "withdrawn"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{directory}/{file}")
         with contextlib.suppress(OSError):
             os.rmdir(directory)
+
+    def count_failure(self, now_usec: int, within_usec: int) -> int:
+        """Takes note that a keeper has failed; returns how many have in a row, each so soon after the one before.
+
+        Raises OSError where that cannot be written.
+        """
+        told = (locks.read_text(self._name, self._directory, "failures") or "").encode()
+        words = kernel_text.numbers(told)
+        count, last_usec = words if len(words) == 2 else (0, 0)
+        count = count + 1 if now_usec - last_usec < within_usec else 1
+        _write(f"{self._directory}/{self._name}/failures", f"{count} {now_usec}\n".encode())
+        return count
 
     def write_state(self, state: LockState, **more: Any) -> None:
         """Replaces the state, whole or not at all; where there is no room for two, in its place.

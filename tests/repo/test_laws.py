@@ -32,6 +32,7 @@ LAYERS = {
     # The program that holds a locked session. Of `act` have something who tells of it, and who hangs it up.
     "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock.leave": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.terminate", *LEAVES),
+    "reaper.lock.aftermath": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock.__main__": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock": ("reaper.lock", "reaper.sense", "reaper.decide", *LEAVES),
     # The checks are pure, as `decide` is; what they are about is read by `look`, with `sense`'s trust in files.
@@ -58,6 +59,7 @@ JOINERS = {
     # A program of its own: what it holds it lets go, or hangs up.
     "reaper/lock/keeper.py": ("reaper.act.journal",),
     "reaper/lock/leave.py": ("reaper.act.terminate",),
+    "reaper/lock/aftermath.py": ("reaper.act.journal",),
     "reaper/lock/__main__.py": ("reaper.act.journal",),
     "reaper/daemon/requests.py": ("reaper.act.journal",),
     "reaper/daemon/notices.py": ("reaper.act.messenger",),

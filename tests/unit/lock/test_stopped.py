@@ -166,3 +166,19 @@ def test_a_broken_state_of_another_lock(world, server, text):
     second.stop(server)
     first.unlock()
     assert world.cgroups.where(10) in (ELSEWHERE, f"{second.session.scope}/reaper-lock")
+
+
+@pytest.mark.parametrize("error", [ValueError("zz"), OSError(5, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["_release", "_threads", "groups"])
+def test_whatever_keeps_it_from_being_put_back_it_goes_on(world, server, monkeypatch, where, error):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    lock = FakeKeeper(world, "3")
+    lock.stop(server)
+    monkeypatch.setattr(others if where == "groups" else Freezer, where, fail)
+    with pytest.raises(type(error)):
+        lock.unlock()
+    assert world.cgroups.where(10) == f"{lock.session.scope}/reaper-lock"
+    with open(f"{world.cgroups.mount}{lock.session.scope}/reaper-lock/cgroup.freeze") as file:
+        assert file.read() == "0"

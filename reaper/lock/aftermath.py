@@ -1,0 +1,103 @@
+"""What follows when a keeper has ended, however that came: systemd runs it (ExecStopPost=) before it starts another.
+
+A keeper that failed is followed by one that goes on where it was. But what made it fail, a process of the user's that
+it looked at, for one, may make all of them fail, and the session must not stay frozen for that. So where MOST keepers
+have failed in a row, none of them QUICK_USEC after the one before, the lock goes a step towards its end:
+
+locking    unlocking: it is not locked, and the next keeper gives back what is taken
+unlocking  over: all that is frozen goes on, and the terminals may not be as they were
+locked     refused: the next keeper asks for no password, and reaperd ends the session
+refused    the session is hung up, and all that is frozen goes on
+
+A keeper that was killed by SIGKILL (root's, or for want of memory) has not failed. One that was stopped before it had
+come so far as to catch SIGTERM has not done what it is to do then, so that is done here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from reaper.act.journal import Journal
+from reaper.decide.events import Priority
+from reaper.decide.locking import OVER, LockOrder, LockState, Stage
+from reaper.decide.model import ProcessId
+from reaper.errors import ReaperError
+from reaper.lock.keeper import Keeper
+from reaper.lock.leave import hang_up, step
+from reaper.lock.still import Still
+from reaper.lock.stopped import Stopped
+from reaper.lock.store import Store
+from reaper.lock.taken import Taken
+from reaper.sense.host import Host
+
+# A keeper that fails does so within a second, as it looks first of all, and after 15 s where the look hangs (still);
+# the next one is started half a second later. So a lock goes a step on after some 5 s, and 90 s at most.
+MOST = 5
+QUICK_USEC = 60_000_000
+_NEXT = {Stage.LOCKING: Stage.UNLOCKING, Stage.LOCKED: Stage.REFUSED}
+
+
+def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str, str]) -> None:
+    """Does what is to be done between two keepers. Does nothing where the lock is over, or the session."""
+    try:
+        order = store.read_order()
+    except ReaperError:
+        return
+    Still(order.session.scope).release()  # had it been killed while it looked, its user could not log in
+    if environment.get("EXIT_STATUS") == "TERM":
+        Keeper(store, host, journal, is_stopped=True).run()
+    elif has_failed(environment):
+        now_usec = host.clock().boot_usec
+        count = store.count_failure(now_usec, QUICK_USEC)
+        if count >= MOST and count % MOST == 0:
+            _advance(store, order, host, journal, now_usec)
+
+
+def has_failed(environment: Mapping[str, str]) -> bool:
+    """Whether a keeper failed, by what systemd says of its end (systemd.exec(5), SERVICE_RESULT and EXIT_STATUS)."""
+    return environment.get("SERVICE_RESULT", "success") != "success" and environment.get("EXIT_STATUS") != "KILL"
+
+
+def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_usec: int) -> None:
+    session = order.session
+    state = LockState(Stage.LOCKING, now_usec, 0, "", ProcessId(0, 0))
+    document: dict[str, Any] = {"lines": [], "origins": []}
+    try:
+        state, document = store.read_state() or (state, document)
+    except ReaperError as error:
+        state = LockState(Stage.REFUSED, now_usec, 0, str(error), state.keeper)
+    if state.stage in OVER:
+        return
+    why = state.why if state.stage is Stage.UNLOCKING else f"reaper-lock failed {MOST} times in a row"
+    told = f"reaper-lock failed {MOST} times in a row, and session {session.name} is {state.stage.value}"
+    journal.note(Priority.ERR, told)
+    if state.stage in _NEXT:
+        with step():
+            store.write_state(LockState(_NEXT[state.stage], now_usec, state.failures, why, state.keeper), **document)
+            return
+    # The last step; the first where that could not be written down.
+    stopped = Stopped(session, host, lambda: None)
+    with step():
+        stopped.resume(document["origins"])
+    if state.stage in (Stage.LOCKED, Stage.REFUSED):
+        hang_up(session, _open_lines(order, host), stopped, host)
+        store.remove()
+        return
+    with step():
+        stopped.put_back()
+    over = Stage.FAILED if why else Stage.UNLOCKED
+    with step():
+        store.write_state(LockState(over, now_usec, state.failures, why, state.keeper), **document)
+        return
+    store.remove()  # or a keeper would follow, and take it all again
+
+
+def _open_lines(order: LockOrder, host: Host) -> list[Taken]:
+    found = []
+    with step():
+        for name in host.terminal_names(order.session):
+            with contextlib.suppress(ReaperError):  # it has hung up
+                found.append(Taken.found(name))
+    return found

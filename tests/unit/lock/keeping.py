@@ -1,0 +1,233 @@
+"""A lock from its order to its end, with what systemd and reaperd do meanwhile; any part of it can be made to raise."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from collections.abc import Collection
+from typing import Any, Callable
+
+import pytest
+
+from reaper.decide.events import Kind
+from reaper.decide.locking import LockOrder, LockState, Stage, decode_state, encode_order
+from reaper.decide.model import ProcessId, Session
+from reaper.lock import aftermath, keeper, leave, others, stopped
+from reaper.lock.conversation import Outcome
+from reaper.lock.freezer import Freezer
+from reaper.lock.keeper import Keeper
+from reaper.lock.still import Still
+from reaper.lock.store import Store
+from reaper.lock.wakeup import Wakeup
+from reaper.sense import locks
+from tests.unit.fakes import FakeHost, FakeJournal
+from tests.unit.lock.conftest import Cgroups
+
+ELSEWHERE = "/user.slice/user-1000.slice/user@1000.service/app.slice/tmux.scope"
+FAILED = {"SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": "1"}
+MOST_KEEPERS = 20
+
+
+class FakeLine:
+    """A terminal's line."""
+
+    def __init__(self, lock: LockWorld) -> None:
+        self._lock = lock
+
+    def hang_up(self) -> None:
+        self._lock.done.append("hung up")
+
+    def nudge(self) -> tuple[int, int, int, int]:
+        return (24, 80, 0, 0)
+
+    def settle(self, size: tuple[int, int, int, int]) -> None:
+        pass
+
+
+class FakeTaken:
+    """A terminal in the keeper's hands. Whoever is asked there types the right password, unless the lock says no."""
+
+    lock: LockWorld
+
+    def __init__(self, name: str) -> None:
+        self.name, self.is_held, self.asked_usec = name, False, 0
+        self.line = FakeLine(self.lock)
+        self.fd, self.child_fd = self.lock.fds
+        self.is_asking = False
+
+    @classmethod
+    def found(cls, name: str) -> FakeTaken:
+        return cls(name)
+
+    @classmethod
+    def from_plain(cls, value: Any) -> FakeTaken:
+        return cls(str(value["name"]))
+
+    def to_plain(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def open(self) -> None:
+        pass
+
+    def is_gone(self) -> bool:
+        return False
+
+    def drain(self) -> None:
+        pass
+
+    def hold(self) -> None:
+        self.is_held = True
+
+    def survey(self) -> bool:
+        return True
+
+    def cover(self) -> None:
+        pass
+
+    def ask(self, order: LockOrder, host: str, failures: int, last: str) -> None:
+        self.is_asking = True
+
+    def outcome(self) -> Outcome:
+        self.is_asking = False
+        return Outcome(self.lock.is_right, 0, "", "account", is_answered=True)
+
+    def stop_asking(self) -> None:
+        self.is_asking = False
+
+    def tell(self, text: str) -> None:
+        pass
+
+    def restore(self) -> bool:
+        self.lock.done.append("given back")
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+class LockHost(FakeHost):
+    """The host. A session whose lock is refused is ended by reaperd at once, or some looks later by its person."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock: LockWorld | None = None
+        self.patience = 0
+
+    def is_alive(self, session: Session) -> bool:
+        if self.lock is not None and self.lock.stage is Stage.REFUSED:
+            self.patience -= 1
+        return self.patience >= 0 and super().is_alive(session)
+
+
+class LockWorld:
+    """One session with a shell on its terminal, whose lock is ordered."""
+
+    def __init__(self, cgroups: Cgroups, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._cgroups, self._monkeypatch = cgroups, monkeypatch
+        self.done: list[str] = []  # of the terminals and the leader, in order
+        self.is_right = True  # what is typed
+        self.keepers = 0
+        null = functools.partial(os.open, os.devnull)
+        self.fds = null(os.O_RDONLY), null(os.O_RDONLY)
+        self._wakeup = Wakeup()
+        self.shell = cgroups.add(10, ELSEWHERE)
+        cgroups.add(os.getpid(), "/system.slice/reaper-lock.service")
+        self.host, self.journal = LockHost(), FakeJournal()
+        self.session = self.host.login(3, "pts/1", session_id="3", scope=cgroups.scope).session
+        self.host.lock = self
+        self.store = Store("3", cgroups.directory)
+        directory = cgroups.tree.directory / "locks/3"
+        directory.mkdir(parents=True)
+        fields = {"rule": "standard", "idle_usec": "1"}
+        (directory / "order").write_text(encode_order(LockOrder(self.session, "", fields, 1, None)))
+        (directory / "order").chmod(0o600)
+        cgroups.make_group(cgroups.path)
+        cgroups.make_group(cgroups.scope.rpartition("/")[0])
+        self._replace()
+
+    def _replace(self) -> None:
+        mount, directory = self._cgroups.mount, self._cgroups.directory
+        FakeTaken.lock = self
+        set_ = self._monkeypatch.setattr
+        set_(stopped, "Freezer", functools.partial(Freezer, mount=mount))
+        for module in (stopped, aftermath):
+            set_(module, "Still", functools.partial(Still, mount=mount, directory=directory))
+        set_(stopped, "holders", lambda *_, **__: [self.shell])
+        set_(stopped.rings, "is_busy", lambda pid: False)
+        for name in ("origins", "groups"):
+            set_(others, name, functools.partial(getattr(others, name), directory=directory))
+        set_(locks, "DIRECTORY", directory)
+        for module in (keeper, aftermath):
+            set_(module, "Taken", FakeTaken)
+        set_(keeper, "load", lambda: None)
+        set_(Wakeup, "catch", lambda _: None)
+        set_(keeper, "Wakeup", self._wake)
+        set_(leave.processes, "attached", lambda *_: [])
+        set_(leave, "send", self._send)
+        set_(leave, "REDRAW_MS", 0)
+        set_(keeper, "LOOK_MS", 1)
+
+    def _wake(self, is_stopped: bool) -> Wakeup:
+        self._wakeup.is_stopped = is_stopped
+        return self._wakeup
+
+    def _send(self, processes: Collection[ProcessId], *_: signal.Signals) -> None:
+        if ProcessId(*self.session.key) in processes:
+            self.done.append("ended")
+
+    @property
+    def stage(self) -> Stage | None:
+        """How far it is; None before anything is told, and after all is cleared away."""
+        text = locks.read_text("3", self._cgroups.directory, "state")
+        return decode_state(text)[0].stage if text else None
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether its person has proved who they are."""
+        return any(event.kind is Kind.UNLOCKED for event in self.journal.events)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the shell stands still."""
+        path = f"{self._cgroups.mount}{self._cgroups.path}/cgroup.freeze"
+        is_in = self._cgroups.where(self.shell.pid) == self._cgroups.path
+        return is_in and os.path.exists(path) and open(path).read().strip() == "1"
+
+    def leave_in(self, stage: Stage, why: str = "", **more: Any) -> None:
+        """An earlier keeper was killed in a stage, with the shell frozen and the terminal taken."""
+        self._cgroups.freezer.make()
+        origins = [[*self.shell, self._cgroups.freezer.add(self.shell)]]
+        state = LockState(stage, 1, 0, why, ProcessId(1, 1))
+        self.store.write_state(state, **{"lines": [{"name": "pts/1"}], "origins": origins, **more})
+
+    def breaks(self, owner: Any, name: str, error: Exception, stages: Collection[Stage | None]) -> None:
+        """Has a function raise whenever the lock is in one of these stages."""
+        original = owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)
+        is_class_method = isinstance(original, classmethod)
+        function: Callable[..., Any] = original.__func__ if is_class_method else original
+
+        def broken(*words: Any, **more: Any) -> Any:
+            if self.stage in stages:
+                raise type(error)(*error.args)  # afresh: it holds on to the frames that it goes through
+            return function(*words, **more)
+
+        self._monkeypatch.setattr(owner, name, classmethod(broken) if is_class_method else broken)
+
+    def run(self) -> None:
+        """Runs keepers, one after the other as systemd would, until one of them has ended well, or the lock is over."""
+        while os.path.exists(f"{self._cgroups.directory}/3/order"):
+            self.keepers += 1
+            assert self.keepers <= MOST_KEEPERS, f"keepers fail for ever, and the lock is {self.stage}"
+            try:
+                Keeper(self.store, self.host, self.journal).run()  # type: ignore[arg-type]
+            except Exception:
+                aftermath.follow(self.store, self.host, self.journal, FAILED)  # type: ignore[arg-type]
+            else:
+                return
+
+    def close(self) -> None:
+        """Closes what is open."""
+        self._wakeup.close()
+        for fd in self.fds:
+            os.close(fd)

@@ -1,0 +1,110 @@
+"""Whatever a keeper meets, and whenever: the session is given back or ended, and never stays frozen."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.decide.locking import Stage
+from reaper.lock import keeper, others, stopped
+from reaper.lock.freezer import Freezer
+from reaper.lock.stopped import Stopped
+from reaper.lock.store import Store
+from reaper.sense import processes
+from tests.unit.fakes import FakeHost, FakeJournal
+from tests.unit.lock.keeping import ELSEWHERE, FakeLine, FakeTaken, LockHost, LockWorld
+
+FAULTS = [
+    (FakeHost, "terminal_names"), (FakeHost, "everything"), (LockHost, "is_alive"), (FakeJournal, "send"),
+    (FakeLine, "hang_up"), (FakeLine, "nudge"), (FakeLine, "settle"),
+    (FakeTaken, "found"), (FakeTaken, "from_plain"), (FakeTaken, "open"), (FakeTaken, "is_gone"), (FakeTaken, "drain"),
+    (FakeTaken, "hold"), (FakeTaken, "survey"), (FakeTaken, "cover"), (FakeTaken, "ask"), (FakeTaken, "outcome"),
+    (FakeTaken, "stop_asking"), (FakeTaken, "tell"), (FakeTaken, "restore"), (FakeTaken, "close"),
+    (Freezer, "make"), (Freezer, "add"), (Freezer, "members"), (Freezer, "wait"), (Freezer, "put_back"),
+    (Stopped, "look"), (Stopped, "stop"), (Stopped, "resume"), (Stopped, "to_plain"),
+    (Store, "is_withdrawn"), (Store, "write_state"),
+    (keeper, "load"), (others, "groups"), (processes, "start_ticks"), (stopped, "holders"),
+]  # fmt: skip
+# With each, for how many looks a session goes on whose lock is refused: reaperd ends it at once, or is not there.
+ERRORS = [
+    (ValueError("invalid literal for int() with base 10: 'zz'"), 0),
+    (OSError(errno.EIO, "Input/output error"), 3),
+]
+
+
+@pytest.fixture
+def lock(cgroups, monkeypatch) -> Iterator[LockWorld]:
+    world = LockWorld(cgroups, monkeypatch)
+    yield world
+    world.close()
+
+
+def test_a_lock_from_its_order_to_its_end(lock, cgroups):
+    lock.run()
+    assert lock.stage is Stage.UNLOCKED
+    assert lock.keepers == 1
+    assert lock.done == ["given back"]
+    assert cgroups.where(lock.shell.pid) == ELSEWHERE
+
+
+@pytest.mark.parametrize(("error", "patience"), ERRORS, ids=["ValueError", "OSError"])
+@pytest.mark.parametrize(("owner", "name"), FAULTS, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize("stage", [Stage.LOCKING, Stage.LOCKED, Stage.UNLOCKING, Stage.REFUSED])
+def test_an_error_at_any_step_of_any_stage(lock, owner, name, stage, error, patience):
+    """Also one that every keeper meets. What nobody proved to be theirs is not given back."""
+    lock.host.patience = patience
+    if stage is Stage.LOCKING:
+        lock.breaks(owner, name, error, [None, stage])
+    else:
+        lock.breaks(owner, name, error, [stage])
+        lock.leave_in(stage)
+    lock.run()
+    assert not lock.is_frozen
+    if stage in (Stage.LOCKING, Stage.UNLOCKING):
+        assert "ended" not in lock.done
+    if stage is Stage.REFUSED:
+        assert lock.done[-1:] == ["ended"]
+    if stage is Stage.LOCKED:
+        assert lock.done[-1] == ("given back" if lock.is_proved else "ended")
+
+
+@pytest.mark.parametrize("stage", [Stage.LOCKING, Stage.LOCKED, Stage.REFUSED])
+def test_an_error_that_goes_by(lock, monkeypatch, stage):
+    """The keeper after the one that met it goes on where that was."""
+    left = [RuntimeError()]
+    original = Stopped.make
+
+    def make(self: Stopped) -> None:
+        if left:
+            raise left.pop()
+        original(self)
+
+    monkeypatch.setattr(Stopped, "make", make)
+    lock.leave_in(stage)
+    lock.run()
+    assert lock.keepers == 2
+    assert lock.stage is (None if stage is Stage.REFUSED else Stage.UNLOCKED)
+
+
+@pytest.mark.parametrize("broken", [{"origins": 7}, {"lines": 7}, {"lines": [7]}, {"origins": [[1]]}])
+@pytest.mark.parametrize(
+    ("stage", "done", "after"),
+    [
+        (Stage.UNLOCKED, [], Stage.UNLOCKED),
+        (Stage.UNLOCKING, None, Stage.UNLOCKED),
+        (Stage.LOCKED, None, None),
+        (Stage.REFUSED, None, None),
+    ],
+)
+def test_a_broken_state(lock, cgroups, broken, stage, done, after):
+    """Of a lock that is over, or about to be, its person does not lose the session."""
+    lock.leave_in(stage, **broken)
+    if stage is Stage.UNLOCKED:
+        cgroups.freezer.put_back({})
+    lock.run()
+    assert lock.stage is after
+    assert not lock.is_frozen
+    assert ("ended" in lock.done) is (after is None)
+    assert done is None or lock.done == done
