@@ -154,7 +154,8 @@ class LockWorld:
         for module in (stopped, aftermath):
             set_(module, "Still", functools.partial(Still, mount=mount, directory=directory))
         set_(stopped, "holders", lambda *_, **__: [self.shell])
-        set_(stopped.rings, "is_busy", lambda pid: False)
+        set_(stopped, "find_stranger", lambda *_: None)
+        set_(stopped.rings, "find_busy", lambda _: None)
         for name in ("origins", "groups"):
             set_(others, name, functools.partial(getattr(others, name), directory=directory))
         set_(locks, "DIRECTORY", directory)
