@@ -50,6 +50,15 @@ class Passed(NamedTuple):
     writes: int
 
 
+class Signals(NamedTuple):
+    """The signals of a process (proc_pid_status(5)), signal N as bit N-1; pending for it, or for its first thread."""
+
+    pending: int
+    blocked: int
+    ignored: int
+    caught: int
+
+
 class Descriptor(NamedTuple):
     """What fdinfo (proc_pid_fdinfo(5)) says of an open file; `inode` is None before Linux 5.14."""
 
@@ -159,6 +168,17 @@ def read_ignored_signals(pid: int) -> int | None:
     """The signals that a process ignores, signal N as bit N-1; None where it is gone."""
     words = _status_words(pid, "SigIgn")
     return kernel_text.hexadecimal(words[0]) if len(words) == 1 else None
+
+
+def read_signals(pid: int) -> Signals | None:
+    """What is pending, blocked, ignored and caught; None where the process is gone."""
+    text = kernel_text.read(f"{PROC}/{pid}/status")
+    if text is None:
+        return None
+    names = ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt")
+    told = [kernel_text.hexadecimal(parse_status(text, name)) for name in names]
+    found = [each for each in told if each is not None]
+    return Signals(found[0] | found[1], *found[2:]) if len(found) == len(told) else None
 
 
 def read_group(pid: int) -> str | None:

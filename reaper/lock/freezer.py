@@ -46,6 +46,11 @@ class Freezer:
         self._scope, self._mount = scope, mount
         self._path = f"{scope}/{GROUP}"
 
+    @property
+    def path(self) -> str:
+        """The group, as a path below the cgroup mount."""
+        return self._path
+
     def make(self) -> None:
         """Makes the group, frozen, so that whatever comes in stops at once. Does nothing where it is made already.
 

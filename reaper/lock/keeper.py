@@ -8,6 +8,7 @@ killed is followed by one that goes on where it was: locked stays locked, and wh
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import traceback
@@ -43,7 +44,7 @@ class Keeper:
         self._store, self._host, self._journal = store, host, journal
         self._order = store.read_order()
         self._session = self._order.session
-        self._stopped = Stopped(self._session, host, self._save)
+        self._stopped = Stopped(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
         self._taken: dict[str, Taken] = {}
         self._orphans: dict[int, tuple[str, Child]] = {}
         ticks = processes.start_ticks(os.getpid())
@@ -70,7 +71,7 @@ class Keeper:
                 return
             else:
                 self._keep()
-                self._wait(LOOK_MS)
+                self._wait(self._stopped.pause_ms(LOOK_MS))
         if self._state.stage is Stage.UNLOCKING:
             self._give_back()
 

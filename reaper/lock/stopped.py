@@ -9,6 +9,7 @@ from reaper.decide.model import ProcessId, Session
 from reaper.errors import ReaperError
 from reaper.lock import others, rings
 from reaper.lock.freezer import Freezer
+from reaper.lock.guard import Guard
 from reaper.lock.holders import find_stranger, holders
 from reaper.lock.still import Still
 from reaper.sense.host import Host
@@ -27,11 +28,15 @@ _ROUNDS = 20
 
 
 class Stopped:
-    """Stops the holders of terminals; `save` writes down where they came from, before they are moved."""
+    """Stops the holders of terminals; `save` writes down where they came from, before they are moved.
 
-    def __init__(self, session: Session, host: Host, save: Callable[[], None]) -> None:
+    `note` is for the journal.
+    """
+
+    def __init__(self, session: Session, host: Host, save: Callable[[], None], note: Callable[[str], None]) -> None:
         self._session, self._host, self._save = session, host, save
         self._freezer, self._still = Freezer(session.scope), Still(session.scope)
+        self._guard = Guard(self._freezer, note)
         self._origins: dict[ProcessId, str] = {}
         self._search_usec = self._strangers_usec = 0  # when to look for holders again, and for strangers
 
@@ -49,7 +54,11 @@ class Stopped:
         self._freezer.make()
 
     def look(self, names: Collection[str]) -> None:
-        """Stops who holds these terminals since the last look, unless that was a moment ago."""
+        """Stops who holds these terminals since the last look, unless that was a moment ago.
+
+        Raises ReaperError ("cannot-freeze") where one reads all the same, or what was stopped has run.
+        """
+        self._guard.check()
         began_usec = self._host.clock().boot_usec
         if began_usec >= self._search_usec:
             is_new = self._add_holders(names)
@@ -72,6 +81,7 @@ class Stopped:
         began_usec = self._host.clock().boot_usec
         with self._still.held():
             self._add_holders(names, may_wait=True)
+            self._guard.check()  # while nothing runs, so that whoever gets out later is held already
             self._refuse_strangers(names)
         self._pace(began_usec)
         self._make_sure()
@@ -85,6 +95,11 @@ class Stopped:
         busy = rings.find_busy(process.pid for process in self._freezer.members())
         if busy is not None:
             raise ReaperError("cannot-freeze", f"process {busy} has used an io_uring, which does not stop")
+        self._guard.check()
+
+    def pause_ms(self, usual_ms: int) -> int:
+        """How long to wait for the next look: less than usual where one that is stopped could be let out and run."""
+        return self._guard.pause_ms(usual_ms)
 
     def _refuse_strangers(self, names: Collection[str]) -> None:
         """Raises ReaperError where another user reads there, who is not to be frozen for what is typed here."""
@@ -109,10 +124,11 @@ class Stopped:
         told = others.origins() if unknown else {}
         known = {**{each: told.get(each, "") for each in unknown}, **new}
         if known:
-            self._origins.update(known)
+            # One that was moved out meanwhile is to return to where it was before the lock.
+            self._origins.update({each: group for each, group in known.items() if not self._origins.get(each)})
             self._save()
             for process in new:
-                self._freezer.add(process)
+                self._guard.add(process)
         return bool(new)
 
     def let_go(self, names: Collection[str]) -> None:
@@ -122,6 +138,7 @@ class Stopped:
             if process not in still:
                 origin = self._origins.pop(process, self._session.scope)
                 self._freezer.let_go(process, shared.get(process, origin))
+                self._guard.let_go(process)
 
     def members(self) -> list[ProcessId]:
         """Who stands still."""
@@ -137,6 +154,8 @@ class Stopped:
         except BaseException:
             self._freezer.thaw()
             raise
+        finally:
+            self._guard.let_all_go()
 
     def _holders(self, names: Collection[str], *, may_wait: bool = False) -> list[ProcessId]:
         return holders(self._session, names, self._host.everything(self._session), may_wait=may_wait)
