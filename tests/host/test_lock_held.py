@@ -48,7 +48,8 @@ def move_out(host: Host, found: Lock) -> list[str]:
     pids = host.read(f"{found.group}/cgroup.procs").split()
     uid = host.output(["id", "-u", found.person])
     manager = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager"
-    call = f"busctl call {manager} AttachProcessesToUnit ssau user@{uid}.service /init.scope {len(pids)} {' '.join(pids)}"
+    members = " ".join([str(len(pids)), *pids])
+    call = f"busctl call {manager} AttachProcessesToUnit ssau user@{uid}.service /init.scope {members}"
     as_person(host, found.person, call)
     return pids
 

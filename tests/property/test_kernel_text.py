@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from reaper import kernel_text, procfs
 from reaper.lock.mounts import Mount, parse_mount
-from reaper.procfs import Passed, Stat, parse_stat
+from reaper.procfs import Passed, Signals, Stat, parse_stat
 
 LINE_ENDS = [end.encode() for end in "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\0"] + [b"\x85"]
 FIELDS = [b"Tgid:", b"Uid:", b"SigIgn:", b"rchar: ", b"0::/", b"tty-index:\t", b" - tmpfs", b"mnt_id:\t", b"frozen 1"]
@@ -40,10 +40,14 @@ def told(text: bytes | None) -> mock._patch[mock.MagicMock]:
     return mock.patch.object(kernel_text, "read", return_value=text)
 
 
+SIGNALS = b"".join(b"Sig%s:\t%016x\n" % each for each in [(b"Pnd", 1), (b"Blk", 4), (b"Ign", 5), (b"Cgt", 6)])
+SIGNALS = b"ShdPnd:\t%016x\n" % 2 + SIGNALS
+
+
 def status(name: bytes) -> bytes:
     """A whole /proc/PID/status, as proc_task_name() escapes what its process calls itself."""
     shown = name.replace(b"\\", b"\\\\")
-    return b"Name:\t%s\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nUid:\t1\t2\t3\t4\nSigIgn:\t%016x\n" % (shown, 5)
+    return b"Name:\t%s\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nUid:\t1\t2\t3\t4\n" % shown + SIGNALS
 
 
 @given(NAMES)
@@ -57,6 +61,7 @@ def test_thread_name_changes_no_field_of_its_status(name):
         assert procfs.read_tgid(42) == 42
         assert procfs.read_uids(42) == (1, 2, 3, 4)
         assert procfs.read_ignored_signals(42) == 5
+        assert procfs.read_signals(42) == Signals(pending=3, blocked=4, ignored=5, caught=6)
 
 
 @given(NAMES, st.lists(SIZES, min_size=49, max_size=49), st.sampled_from("RSDZTtXI"))
@@ -110,6 +115,7 @@ def test_any_bytes_are_read_or_passed_over(data):
         assert procfs.read_tgid(1) is None or isinstance(procfs.read_tgid(1), int)
         assert len(procfs.read_uids(1)) in (0, 4)
         assert procfs.read_ignored_signals(1) is None or isinstance(procfs.read_ignored_signals(1), int)
+        assert procfs.read_signals(1) is None or isinstance(procfs.read_signals(1), Signals)
         assert procfs.read_group(1) is None or isinstance(procfs.read_group(1), str)
         assert procfs.read_io(1) is None or isinstance(procfs.read_io(1), Passed)
         assert procfs.read_descriptor(1, 1) is None or len(procfs.read_descriptor(1, 1) or ()) == 2

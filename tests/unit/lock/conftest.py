@@ -9,7 +9,7 @@ import pytest
 
 from reaper.decide.model import ProcessId
 from reaper.lock import cgroups as groups
-from reaper.lock import descriptors, freezer
+from reaper.lock import descriptors, freezer, guard
 from reaper.lock.freezer import Freezer
 from tests.unit.sense.trees import Tree
 
@@ -18,6 +18,32 @@ from tests.unit.sense.trees import Tree
 def tree(tmp_path, monkeypatch) -> Tree:
     monkeypatch.setattr(descriptors, "shares_table", lambda first, second: False)  # the kernel knows real threads alone
     return Tree(tmp_path, monkeypatch)
+
+
+class FakeTracer:
+    """Stops processes of the test's invention."""
+
+    def __init__(self) -> None:
+        self.refused: set[ProcessId] = set()
+        self.held: set[ProcessId] = set()
+        self.without_alarm: set[ProcessId] = set()
+
+    def take(self, process: ProcessId) -> int:
+        if process in self.refused:
+            return errno.EPERM
+        self.held.add(process)
+        return 0
+
+    def tend(self) -> None:
+        """Nothing ends by itself here."""
+
+    def let_go(self, process: ProcessId, *, without_alarm: bool = False) -> None:
+        if without_alarm and process in self.held:
+            self.without_alarm.add(process)
+        self.held.discard(process)
+
+    def let_all_go(self) -> None:
+        self.held.clear()
 
 
 class Cgroups:
@@ -101,3 +127,16 @@ def cgroups(tree, monkeypatch) -> Cgroups:
     monkeypatch.setattr(freezer.os, "rmdir", cgroups.rmdir)
     monkeypatch.setattr(freezer, "_PAUSE_SEC", 0)
     return cgroups
+
+
+@pytest.fixture
+def tracers(monkeypatch) -> list[FakeTracer]:
+    """Every tracer that a guard makes: no number of a process that is not real is one of ptrace's."""
+    made: list[FakeTracer] = []
+
+    def make() -> FakeTracer:
+        made.append(FakeTracer())
+        return made[-1]
+
+    monkeypatch.setattr(guard, "Tracer", make)
+    return made

@@ -33,7 +33,8 @@ class FakeKeeper:
         self.holders: Collection[ProcessId] = ()
         self.stranger: int | None = None
         self.stage = Stage.LOCKED
-        self.stopped = Stopped(self.session, world, self.save)  # type: ignore[arg-type]
+        self.notes: list[str] = []
+        self.stopped = Stopped(self.session, world, self.save, self.notes.append)  # type: ignore[arg-type]
         world.keepers[self.session.key] = self
         world.write_order(number, LockOrder(self.session, "", {}, 1, None))
         world.cgroups.make_group(f"{self.session.scope}/reaper-lock")
@@ -76,7 +77,7 @@ class World:
 
 
 @pytest.fixture
-def world(cgroups, monkeypatch) -> World:
+def world(cgroups, tracers, monkeypatch) -> World:
     world = World(cgroups)
     cgroups.make_group("/user.slice/user-1000.slice")
     monkeypatch.setattr(stopped, "Freezer", functools.partial(Freezer, mount=cgroups.mount))
@@ -156,6 +157,17 @@ def test_used_ring_is_no_lock(world, server):
     world.busy = 10
     with pytest.raises(ReaperError, match="process 10 has used an io_uring"):
         keeper.stop(server)
+
+
+def test_who_was_moved_out_meanwhile_goes_back_to_where_it_was_before(world, server):
+    keeper = FakeKeeper(world, "3")
+    keeper.stop(server)
+    for look in (lambda: keeper.stop(server), lambda: keeper.stopped.look(["pts/0"])):
+        world.cgroups.write(f"{world.cgroups.mount}/user.slice/user-1000.slice/cgroup.procs", "10")
+        look()
+        assert world.cgroups.where(10) == f"{keeper.session.scope}/reaper-lock"
+    keeper.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"version": 1}', "[]"])
