@@ -66,6 +66,7 @@ def _findings(facts: Facts, rows: tuple[first.Row, ...], is_known: bool) -> Iter
     yield from pam.check(facts.pam, facts.logind.answers is not False, policy)
     yield from logind.check(facts.logind)
     yield from first.check(rows, facts.sshd, is_known)
+    yield from first.check_locks(policy, rows)
     yield from kernel.check(facts.kernel)
     yield from journal.check(facts.journal)
     yield from clock.check(facts.clock, policy)

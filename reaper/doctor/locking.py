@@ -18,12 +18,14 @@ class Locking:
 
     `allows_tracing`: a user's processes may trace any other of theirs (sysctl kernel.yama.ptrace_scope is 0, or none).
     `allows_rings`: every user may use io_uring, and need not (sysctl kernel.io_uring_disabled, from Linux 6.6, is 0).
+    `forbids_tracing`: nobody may trace anything, not even root (it is 3).
     """
 
     has_service: bool = True
     unable: tuple[tuple[str, str], ...] = ()
     allows_tracing: bool = False
     allows_rings: bool = False
+    forbids_tracing: bool = False
 
 
 def rules_that_lock(policy: Policy | None) -> frozenset[str]:
@@ -56,6 +58,13 @@ def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
             "kernel-io-uring",
             "Users may use io_uring: a program of theirs can hide a ring by which it reads what is typed at a lock.",
             "kernel.io_uring_disabled=1 (or 2) in a file of /etc/sysctl.d, then sysctl --system",
+        )
+    if locking.forbids_tracing:
+        yield warning(
+            "kernel-no-ptrace",
+            "Nothing may be traced (kernel.yama.ptrace_scope=3): a program that its user lets out of a lock is noticed"
+            " only after up to 100 ms, and a shell whose TMOUT is over ends as it is unlocked.",
+            "kernel.yama.ptrace_scope=2 in a file of /etc/sysctl.d, and a reboot",
         )
     users_by_reason: dict[str, list[str]] = {}
     for user, why in locking.unable:

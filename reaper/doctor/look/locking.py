@@ -20,8 +20,10 @@ def look(host: Host, logins: Iterable[Login], policy: Policy | None) -> tuple[Lo
     has_service = not rules or pamstack.find(locks.SERVICE, host.read) is not None
     if not has_service:
         return Locking(has_service=False), True
+    scope = (host.read("/proc/sys/kernel/yama/ptrace_scope") or "0").strip() if rules else ""
     locking = Locking(
-        allows_tracing=bool(rules) and (host.read("/proc/sys/kernel/yama/ptrace_scope") or "0").strip() == "0",
+        allows_tracing=scope == "0",
+        forbids_tracing=scope == "3",
         allows_rings=bool(rules) and (host.read("/proc/sys/kernel/io_uring_disabled") or "").strip() == "0",
     )
     if not host.is_root:

@@ -349,6 +349,12 @@ def test_who_may_use_io_uring(locking: FakeHost, switch: str | None, is_noted: b
     assert (("note", "kernel-io-uring") in found(locking)) is is_noted
 
 
+def test_host_on_which_nobody_may_trace(locking: FakeHost) -> None:
+    locking.write("/proc/sys/kernel/yama/ptrace_scope", "3\n")
+    assert ("warning", "kernel-no-ptrace") in found(locking)
+    assert ("note", "kernel-ptrace") not in found(locking)
+
+
 def test_nobody_is_asked_about_where_nothing_locks(locking: FakeHost) -> None:
     locking.write("/etc/reaper/reaper.yaml", "rules: [{name: desks, match: {user: [ann, bob, carl]}}]\n")
     (locking.directory / "etc/pam.d/reaper").unlink()
