@@ -19,6 +19,7 @@ from typing import Callable
 from reaper import procfs
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
+from reaper.lock import others
 from reaper.lock.freezer import Freezer
 from reaper.lock.tracer import Tracer
 from reaper.sense.processes import start_ticks
@@ -105,7 +106,8 @@ class Guard:
     def let_all_go(self) -> None:
         """Has all go on, who have left the group, or are to stand still with another."""
         for process in self._known:
-            self._tracer.let_go(process, without_alarm=waits_with_alarm(process.pid))
+            is_late = waits_with_alarm(process.pid) and not others.is_frozen(procfs.read_group(process.pid) or "")
+            self._tracer.let_go(process, without_alarm=is_late)
         self._known.clear()
         self._tracer.let_all_go()
 

@@ -44,6 +44,8 @@ _SI_KERNEL = 0x80  # from a timer, and not from kill(2)
 _SIGINFO_BYTES = 128
 # What is stopped already is detached at once; what is on its way there gets so long, all threads of a process together.
 _SETTLE_SEC = 0.1
+# A signal that is pending is delivered as soon as its thread is on a processor, for which a busy machine takes a while.
+_DELIVERY_SEC = 2.0
 _PAUSE_SEC = 0.001
 _ROUNDS = 10
 
@@ -64,8 +66,9 @@ class Tracer:
         refused = 0
         for _ in range(_ROUNDS):
             new = set(procfs.list_threads(process.pid)) - held
-            taken = set()
-            refused = 0
+            taken, refused = set(), 0
+            if not new:
+                break
             for tid in new:
                 error = _call(_SEIZE, tid)
                 if not error:
@@ -103,9 +106,9 @@ class Tracer:
         frozen any more: a signal is taken away as it is delivered.
         """
         threads = self._threads.pop(process, set())
-        deadline = time.monotonic() + _SETTLE_SEC
-        if without_alarm and threads == {process.pid} and _discard_alarm(process.pid, deadline):
+        if without_alarm and threads == {process.pid} and _discard_alarm(process.pid):
             return
+        deadline = time.monotonic() + _SETTLE_SEC
         for tid in _in_order(process, threads):
             self._detach(tid, deadline)
 
@@ -132,8 +135,9 @@ def _in_order(process: ProcessId, threads: set[int]) -> list[int]:
     return sorted(threads, key=lambda tid: tid == process.pid)
 
 
-def _discard_alarm(tid: int, deadline: float) -> bool:
+def _discard_alarm(tid: int) -> bool:
     """Lets a thread run up to its pending SIGALRM, and go on without it; whether it is detached."""
+    deadline = time.monotonic() + _DELIVERY_SEC
     if _call(_CONT, tid):
         return False  # it is on its way to its stop still, and had not stood still
     while True:

@@ -134,12 +134,14 @@ def test_who_was_there_before_this_keeper(world):
     assert world.tracer.held == {world.held}
 
 
-def test_shell_that_is_late_goes_on_without_its_alarm(world, monkeypatch):
+def test_shell_whose_time_is_over_goes_on_without_its_alarm(world, monkeypatch):
     world.tracer.refused.clear()
     for each in (world.held, world.watched):
         world.guard.add(each)
     world.guard.check()
-    monkeypatch.setattr("reaper.lock.guard.waits_with_alarm", lambda pid: pid == 11)
+    monkeypatch.setattr("reaper.lock.guard.waits_with_alarm", lambda pid: True)
+    monkeypatch.setattr("reaper.lock.others.is_frozen", lambda group: group == ELSEWHERE)
+    world.move_out(10)  # to stand still with another lock
     world.guard.let_all_go()
     assert world.tracer.without_alarm == {world.watched}
     assert world.tracer.held == set()

@@ -292,7 +292,8 @@ def test_alarm_that_a_process_has_sent_is_delivered(begin, tracer):
     assert program.hear() == b"A"
 
 
-def test_nothing_is_pending_that_could_be_taken_away(begin, tracer):
+def test_nothing_is_pending_that_could_be_taken_away(begin, tracer, monkeypatch):
+    monkeypatch.setattr("reaper.lock.tracer._DELIVERY_SEC", 0.05)
     program = begin()
     tracer.take(program.id)
     wait_state(program.pid, "t")
