@@ -65,9 +65,10 @@ class Guard:
         Raises ReaperError ("cannot-freeze") where one has run that was in the group at an earlier check.
         """
         self._tracer.tend()
-        members = set(self._freezer.members())
-        escaped = [each for each in self._known.keys() - members if self._has_run(each)]
-        for process in self._freezer.members():
+        members = self._freezer.members()
+        missing = self._known.keys() - set(members)
+        escaped = [each for each in missing if self._has_run(each)]
+        for process in self._freezer.members() if missing else members:
             error = self._tracer.take(process)
             self._known[process] = _Hold.WATCHED if error else _Hold.HELD
             if error:
