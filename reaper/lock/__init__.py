@@ -4,6 +4,7 @@ A program of its own, one process a locked session (reaper-lock@NAME.service), s
 loses a lock. reaperd decides that a session is locked, and when it ends; here is how:
 
 freezer       what is attached to the terminals stops, in a cgroup of root's that no signal wakes (cgroups)
+tracer        holds each of them by ptrace, too; guard: sees whoever is let out all the same
 holders       who that is, by what each has open (descriptors, mounts, rings), in a look that ends in time (bounded)
 still         a look that nobody escapes; others: who stands still for two locks. stopped joins them
 line          one terminal: taken over so that nobody else reads it, and put back as it was

@@ -7,7 +7,7 @@ systemd comes to SIGKILL after its timeout (tests/host/test_lock_freezing.py).
 
 All of them go to one group, `reaper-lock` below the session's scope, and not each to a child of its own group: what is
 below user@UID.service is delegated to the user, who could move them out again. A process that is moved out goes on at
-once.
+once, and systemd moves it for its user even so: see tracer for the second means that holds it.
 
 A unit of systemd that becomes empty is over, so who was alone in a scope of the user's own has no place to return to,
 and stays in the session's.

@@ -1,12 +1,15 @@
-"""Keeps what a lock has frozen from running: held by two means, and watched where it has but one.
+"""Keeps frozen processes from running: each is held by a second means, or watched where that is refused.
 
-Members of the frozen group are held by ptrace, too (see tracer, which says why). One that its user has moved out of the
-group does not run then, and is moved back. One that cannot be held so runs as soon as it is out: where there is such a
-process, the group is looked at every WATCH_MS, and when it is missing there, check() raises ReaperError, for what is
-typed may have been read. So does one that has ended where nobody can tell: it may have read until then.
+Theory of operation.
 
-A shell whose TMOUT is over while it stands still would end at the moment that it goes on. Such a shell goes on without
-that SIGALRM, and begins to count again at its next prompt; see waits_with_alarm().
+1. Every member of the frozen group is held by ptrace, too (see tracer, which says why). A member that its user has
+   systemd move out of the group does not run, and check() moves it back.
+2. A member that cannot be traced runs as soon as it is out. While there is one, check() is called every WATCH_MS and
+   raises ReaperError when that member is missing, since it may have read what was typed. The same holds for a watched
+   member that ended and left no trace of where: it may have read until then.
+3. New members are held while nothing of the user's runs (Stopped.stop()), so that none is let out before.
+4. A shell with a TMOUT that falls due during the lock would log out as soon as it runs again. It is released without
+   that SIGALRM, and counts again from its next prompt; see waits_with_alarm().
 """
 
 from __future__ import annotations
@@ -24,12 +27,13 @@ from reaper.lock.freezer import Freezer
 from reaper.lock.tracer import Tracer
 from reaper.sense.processes import start_ticks
 
-# A key that is pressed by a person does not come alone: between two of them are 100 ms and more.
+# A person presses a key every 100 ms or so: until an escape is noticed, one key can be read, or a paste.
+# Measured from AttachProcessesToUnit to the return: 48 to 112 ms, for 13 ms of CPU time a second instead of 4.
 WATCH_MS = 100
-# Shells that end at SIGALRM, or give a warning of that, whatever has been typed meanwhile: bash, mksh and ksh93 by
-# TMOUT, tcsh by autologout. Each lives on without the signal, and sets its alarm again for the next command (measured,
-# bash 5.2.15 and 5.2.37, mksh R59, ksh93u+m 1.0.4, tcsh 6.24). zsh is none of them: it looks when its terminal was last
-# read, which the answer to the prompt was, and waits for the rest of the time.
+# Shells that end at SIGALRM, or warn that they will, whatever was typed since: bash, mksh and ksh93 by TMOUT, tcsh by
+# autologout. Without the signal each lives on, and sets its alarm again for the next command (measured with bash 5.2.15
+# and 5.2.37, mksh R59, ksh93u+m 1.0.4 and tcsh 6.24). zsh is not among them: its handler asks when its terminal was
+# last read, which is when the password was typed, and waits for the rest of the time.
 SHELLS = frozenset({"bash", "ksh", "ksh93", "lksh", "mksh", "mksh-static", "tcsh"})
 _ALARM, _TTIN = (1 << (number - 1) for number in (signal.SIGALRM, signal.SIGTTIN))
 
@@ -37,13 +41,13 @@ _ALARM, _TTIN = (1 << (number - 1) for number in (signal.SIGALRM, signal.SIGTTIN
 class _Hold(enum.Enum):
     """How a process of the group is kept from running."""
 
-    NEW = "new"  # by the group, for all that was seen yet
-    HELD = "held"  # by ptrace, too
-    WATCHED = "watched"  # it cannot be traced
+    NEW = "new"  # by the group alone: it has been added since the last check
+    HELD = "held"  # by the group and by ptrace
+    WATCHED = "watched"  # by the group alone: it cannot be traced
 
 
 class Guard:
-    """Of one group; `note` is for the journal, and what repeats is told once."""
+    """Guards the members of one group. `note` logs a line; a line of each kind is logged once."""
 
     def __init__(self, freezer: Freezer, note: Callable[[str], None]) -> None:
         self._freezer, self._note = freezer, note
@@ -54,15 +58,15 @@ class Guard:
     def add(self, process: ProcessId) -> None:
         """Moves a process into the group.
 
-        Raises ReaperError ("cannot-freeze") where the kernel does not take it, or it was there and has run since.
+        Raises ReaperError ("cannot-freeze") if the kernel refuses, or if the process was watched there and let out.
         """
         if self._freezer.add(process) is not None and self._known.setdefault(process, _Hold.NEW) is _Hold.WATCHED:
             raise _let_out(process)
 
     def check(self) -> None:
-        """Holds who is new in the group, and moves back who was moved out of it.
+        """Holds the new members, and moves back those that were moved out.
 
-        Raises ReaperError ("cannot-freeze") where one has run that was in the group at an earlier check.
+        Raises ReaperError ("cannot-freeze") if a member may have run since an earlier check.
         """
         self._tracer.tend()
         members = self._freezer.members()
@@ -72,17 +76,19 @@ class Guard:
             error = self._tracer.take(process)
             self._known[process] = _Hold.WATCHED if error else _Hold.HELD
             if error:
-                why = f"it is traced already, or may not be: {os.strerror(error)}"
-                self._tell("watched", f"process {process.pid} is frozen, and beside that only watched ({why})")
+                why = f"another program traces it, or the kernel refuses: {os.strerror(error)}"
+                self._tell(
+                    "watched", f"process {process.pid} is frozen, but not held by ptrace, and is watched ({why})"
+                )
         if escaped:
             raise _let_out(escaped[0])
 
     def _has_run(self, process: ProcessId) -> bool:
-        """Moves back one that is not in the group any more; whether it has run, or may have, before it ended."""
+        """Moves a missing member back; returns whether it may have run, also if it has ended."""
         hold = self._known[process]
         if start_ticks(process.pid) != process.start_ticks:
             del self._known[process]
-            # Where it has died it is until its parent has waited for it, which mostly is frozen itself.
+            # A zombie stays in the group in which it died until its parent, mostly a frozen shell, has waited for it.
             return hold is _Hold.WATCHED and procfs.read_group(process.pid) != self._freezer.path
         if self._freezer.add(process) is None:
             return False
@@ -96,16 +102,16 @@ class Guard:
             self._note(text)
 
     def pause_ms(self, usual_ms: int) -> int:
-        """How long to wait for the next check."""
+        """Returns how long to wait before the next check."""
         return min(WATCH_MS, usual_ms) if _Hold.WATCHED in self._known.values() else usual_ms
 
     def let_go(self, process: ProcessId) -> None:
-        """Has one go on that has left the group."""
+        """Releases a process that has left the group."""
         self._known.pop(process, None)
         self._tracer.let_go(process)
 
     def let_all_go(self) -> None:
-        """Has all go on, who have left the group, or are to stand still with another."""
+        """Releases every process; those that another lock has in its group stay frozen there."""
         for process in self._known:
             is_late = waits_with_alarm(process.pid) and not others.is_frozen(procfs.read_group(process.pid) or "")
             self._tracer.let_go(process, without_alarm=is_late)
@@ -118,10 +124,10 @@ def _let_out(process: ProcessId) -> ReaperError:
 
 
 def waits_with_alarm(pid: int) -> bool:
-    """Whether a process is a shell at its prompt whose time was over while it stood still.
+    """Whether a process is a shell at its prompt whose time limit is over, as its pending SIGALRM shows.
 
-    A shell that reads commands of a person ignores SIGTTIN, and one that runs a script does not. What comes due for any
-    other program is delivered: nobody else can tell what it is for.
+    An interactive shell ignores SIGTTIN; a shell that runs a script does not. Any other program gets its alarms: only
+    the program itself knows what they are for.
     """
     if os.path.basename(procfs.read_program(pid) or "") not in SHELLS:
         return False

@@ -6,8 +6,8 @@ Theory of operation.
    org.freedesktop.systemd1 … AttachProcessesToUnit to a unit below user@UID.service, with no authorization beyond the
    uid; measured on Debian 12 and 13), and outside the group it runs. A thread that is stopped by ptrace runs nowhere,
    and neither SIGCONT nor any other signal but SIGKILL changes that.
-2. ptrace alone does not hold either: what one tracer has stopped is let go when that tracer ends. So everything here is
-   in a frozen group first, and a keeper that takes over seizes it again.
+2. ptrace alone does not hold either: the kernel releases what a tracer has stopped when the tracer ends. So every
+   process here is in a frozen group first, and a keeper that takes over seizes it again.
 3. A frozen thread is seized where it stands. PTRACE_SEIZE and PTRACE_INTERRUPT bring it from the stop of the freezer
    into one of ptrace without a return to its program, and PTRACE_DETACH brings it back, so a program sees nothing that
    the freezer would not show it: the same calls begin again, the same few return EINTR (signal(7)). A job that Ctrl-Z
@@ -20,8 +20,8 @@ Theory of operation.
    again and again: sshd waits for the shell.
 7. All calls are to come from one thread: a tracer is a thread, and not a process.
 
-What cannot be seized is for the caller to watch (see guard): what another program traces, and anything where the kernel
-refuses (kernel.yama.ptrace_scope=3, a filter of a container's).
+What cannot be seized is for the caller to watch (see guard): a process that another program traces, and every process
+where the kernel refuses (kernel.yama.ptrace_scope=3, or the filter of a container).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Tracer:
         return refused
 
     def tend(self) -> None:
-        """Waits for the threads that have ended, and lets go of those that could not be before."""
+        """Reaps the threads that have ended, and detaches those that could not be detached before."""
         for process, threads in list(self._threads.items()):
             for tid in _in_order(process, threads):
                 if _is_over(tid):
@@ -100,10 +100,10 @@ class Tracer:
         self._leaving = {tid for tid in self._leaving if not self._is_detached(tid)}
 
     def let_go(self, process: ProcessId, *, without_alarm: bool = False) -> None:
-        """Has a process go on, unless it is frozen; does nothing with one that is not held.
+        """Releases a process, which runs unless it is frozen. Does nothing if it is not held.
 
-        With `without_alarm` it does not see the SIGALRM of a timer that is pending. Only for a process that is not
-        frozen any more: a signal is taken away as it is delivered.
+        With `without_alarm` a pending SIGALRM of a timer is discarded. Only for a process that is no longer frozen: a
+        signal can be discarded as it is delivered, and not before.
         """
         threads = self._threads.pop(process, set())
         if without_alarm and threads == {process.pid} and _discard_alarm(process.pid):
@@ -113,7 +113,7 @@ class Tracer:
             self._detach(tid, deadline)
 
     def let_all_go(self) -> None:
-        """The same for every process that is held."""
+        """Releases every process that is held."""
         for process in list(self._threads):
             self.let_go(process)
 
@@ -136,7 +136,7 @@ def _in_order(process: ProcessId, threads: set[int]) -> list[int]:
 
 
 def _discard_alarm(tid: int) -> bool:
-    """Lets a thread run up to its pending SIGALRM, and go on without it; whether it is detached."""
+    """Lets a thread run up to its pending SIGALRM and detaches it without; returns whether it is detached."""
     deadline = time.monotonic() + _DELIVERY_SEC
     if _call(_CONT, tid):
         return False  # it is on its way to its stop still, and had not stood still
@@ -195,10 +195,11 @@ def _is_of_timer(tid: int) -> bool:
 
 
 _ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-_ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+_ptrace.argtypes = [ctypes.c_long]  # the other arguments are variadic, which is another way to call on some machines
 _ptrace.restype = ctypes.c_long
 
 
 def _call(request: int, tid: int, data: int = 0) -> int:
     """ptrace(2); returns the number of its error, 0 for none."""
-    return 0 if _ptrace(request, tid, None, data) != -1 else ctypes.get_errno()
+    result = _ptrace(request, ctypes.c_int(tid), ctypes.c_void_p(None), ctypes.c_void_p(data))
+    return ctypes.get_errno() if result == -1 else 0

@@ -1,4 +1,4 @@
-"""What a lock has stopped stays so when its user has it moved out of the frozen group, and a shell outlives its TMOUT.
+"""Frozen processes stay so when their user moves them out of the lock's group, and a shell outlives its TMOUT.
 
 systemd moves a process for the user that it runs as, with no other authorization (AttachProcessesToUnit), and outside
 the group nothing is frozen.
@@ -44,7 +44,7 @@ def limits(host: Host) -> Iterator[None]:
 
 
 def move_out(host: Host, found: Lock) -> list[str]:
-    """Has every process that is stopped moved out of the frozen group by its user; returns them."""
+    """Moves every frozen process out of its group, as its user may; returns their pids."""
     pids = host.read(f"{found.group}/cgroup.procs").split()
     uid = host.output(["id", "-u", found.person])
     manager = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager"
@@ -60,15 +60,15 @@ def are_back(found: Lock, pids: list[str]) -> None:
 
 
 def steal(host: Host, person: str, terminal: SshClient) -> str:
-    """Begins a thief that reads what is typed; returns its loot."""
+    """Starts a thief that reads what is typed; returns the file in which it keeps that."""
     loot = f"/home/{person}/loot"
     let_in(host, terminal, "path", loot, terminal.command("tty"))
     bait(host, terminal, loot, "before")
     return loot
 
 
-def test_moved_out_by_its_user(host: Host, someone: str) -> None:
-    """It does not run, comes back within a second, and in the end goes on where it was; also after a keeper's end."""
+def test_process_moved_out_by_its_user_does_not_run(host: Host, someone: str) -> None:
+    """It is moved back within a second and runs on in its own group once unlocked; also after a keeper was killed."""
     with locked(host, someone, lambda terminal: steal(host, someone, terminal)) as (terminal, found):
         found.wait_frozen()
         cursor = host.cursor()
@@ -90,7 +90,7 @@ def test_moved_out_by_its_user(host: Host, someone: str) -> None:
 
 @contextlib.contextmanager
 def traced(host: Host, person: str) -> Iterator[None]:
-    """A thief is traced by another program of its user's, so that nobody else can trace it."""
+    """A program of the user's traces the thief, so that no other program can."""
     pid = host.output(["pgrep", "-n", "-u", person, "-x", "python3"])
     with host.ssh(person, command=["python3", "/usr/local/lib/tracer.py", pid]) as tracer:
         tracer.expect("traced")
@@ -99,7 +99,7 @@ def traced(host: Host, person: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def no_ptrace(host: Host) -> Iterator[None]:
-    """The kernel refuses to trace, as in some containers."""
+    """The kernel refuses ptrace to the keeper, as in some containers."""
     directory = "/run/systemd/system/reaper-lock@.service.d"
     host.write(f"{directory}/never.conf", "[Service]\nSystemCallFilter=~ptrace\n")
     host.run(["systemctl", "daemon-reload"])
@@ -111,8 +111,8 @@ def no_ptrace(host: Host) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("way", ["its user traces it", "nobody may trace"])
-def test_what_cannot_be_held_is_watched(host: Host, someone: str, way: str) -> None:
-    """The session is locked and unlocked as any other; when such a process is let out, nobody is asked any more."""
+def test_escape_of_a_process_that_cannot_be_held_ends_the_session(host: Host, someone: str, way: str) -> None:
+    """Until it is let out the session is locked as any other; then the prompt goes, and the password is not read."""
     with log_in(host, someone) as terminal, contextlib.ExitStack() as undo:
         name = session_of(host, someone, terminal)
         loot = steal(host, someone, terminal)
@@ -120,7 +120,7 @@ def test_what_cannot_be_held_is_watched(host: Host, someone: str, way: str) -> N
         cursor = host.cursor()
         found = lock(host, someone, terminal, name)
         found.wait_frozen()
-        host.wait_journal(lambda entry: "only watched" in str(entry.get("MESSAGE")), after=cursor)
+        host.wait_journal(lambda entry: "and is watched" in str(entry.get("MESSAGE")), after=cursor)
         fail(host, terminal, someone)
         assert host.read(loot).splitlines() == ["before"]
         move_out(host, found)
@@ -132,8 +132,8 @@ def test_what_cannot_be_held_is_watched(host: Host, someone: str, way: str) -> N
         assert SECRET not in host.read(loot)
 
 
-def test_shell_that_is_killed_ends_the_connection(host: Host, someone: str) -> None:
-    """Its parent, sshd, hears of it though another traces it."""
+def test_killed_shell_ends_the_connection(host: Host, someone: str) -> None:
+    """sshd, its parent, learns of its end although the keeper traces it."""
     with locked(host, someone) as (terminal, found):
         found.wait_frozen()
         as_person(host, someone, "pkill -KILL -o -x bash")
@@ -142,9 +142,9 @@ def test_shell_that_is_killed_ends_the_connection(host: Host, someone: str) -> N
 
 
 def test_shell_outlives_its_tmout(host: Host, someone: str) -> None:
-    """It ends neither while it is stopped nor when it goes on, with all that it has; and counts from the next prompt.
+    """It keeps its variables and jobs, and its TMOUT is in force again from the next prompt.
 
-    The alarm of any other program rings as soon as that goes on.
+    The alarm of another program is delivered once it runs again.
     """
     with log_in(host, someone) as terminal:
         name = session_of(host, someone, terminal)

@@ -1,4 +1,4 @@
-"""Who of those that are frozen has run: moved out of the group, and held by ptrace or not."""
+"""Frozen processes that are moved out of the group: those that ptrace holds, and those that it cannot."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def world(cgroups, tracers) -> World:
     return World(cgroups, tracers)
 
 
-def test_who_is_held_and_moved_out_comes_back(world):
+def test_held_process_that_is_moved_out_is_moved_back(world):
     world.guard.add(world.held)
     world.guard.check()
     assert world.tracer.held == {world.held}
@@ -60,7 +60,7 @@ def test_who_is_held_and_moved_out_comes_back(world):
     assert re.search("process 10 was moved out .* did not run, and is back", note)
 
 
-def test_who_cannot_be_held_is_watched_and_found_out(world):
+def test_escape_of_a_watched_process_is_an_error(world):
     for each in (world.held, world.watched):
         world.guard.add(each)
     world.guard.check()
@@ -74,8 +74,8 @@ def test_who_cannot_be_held_is_watched_and_found_out(world):
     world.guard.check()
 
 
-def test_who_was_found_outside_as_it_came_in_again(world):
-    """As a holder of a terminal, before the guard has looked."""
+def test_adding_a_watched_process_that_has_escaped_is_an_error(world):
+    """It was found as a holder of a terminal before the next check."""
     world.guard.add(world.watched)
     world.guard.check()
     world.guard.add(world.watched)
@@ -85,8 +85,8 @@ def test_who_was_found_outside_as_it_came_in_again(world):
     assert world.is_in(11)
 
 
-def test_who_gets_out_before_anything_was_said_of_it_is_only_moved_back(world):
-    """Nothing is locked before a check."""
+def test_escape_before_the_first_check_is_no_error(world):
+    """Nothing is locked before that."""
     for each in (world.held, world.watched):
         world.guard.add(each)
         world.move_out(each.pid)
@@ -96,8 +96,8 @@ def test_who_gets_out_before_anything_was_said_of_it_is_only_moved_back(world):
 
 
 @pytest.mark.parametrize("where", ["in the group", "elsewhere", "unknown"])
-def test_who_was_watched_and_has_ended(world, where):
-    """Outside it may have read until then."""
+def test_watched_process_that_ended_outside_the_group_is_an_error(world, where):
+    """It may have read there until then."""
     world.guard.add(world.watched)
     world.guard.check()
     world.end(11, {"in the group": world.cgroups.path, "elsewhere": ELSEWHERE, "unknown": ""}[where])
@@ -110,7 +110,7 @@ def test_who_was_watched_and_has_ended(world, where):
     assert world.guard.pause_ms(USUAL_MS) == USUAL_MS
 
 
-def test_who_was_held_and_has_ended(world):
+def test_held_process_may_end(world):
     """By SIGKILL: it has not run."""
     world.guard.add(world.held)
     world.guard.check()
@@ -118,7 +118,7 @@ def test_who_was_held_and_has_ended(world):
     world.guard.check()
 
 
-def test_who_may_be_traced_later_is_held_then(world):
+def test_watched_process_is_held_as_soon_as_it_can_be_traced(world):
     world.guard.add(world.watched)
     world.guard.check()
     world.tracer.refused.clear()
@@ -128,13 +128,13 @@ def test_who_may_be_traced_later_is_held_then(world):
     world.guard.check()
 
 
-def test_who_was_there_before_this_keeper(world):
+def test_members_from_before_this_keeper_are_held(world):
     world.cgroups.freezer.add(world.held)
     world.guard.check()
     assert world.tracer.held == {world.held}
 
 
-def test_shell_whose_time_is_over_goes_on_without_its_alarm(world, monkeypatch):
+def test_shell_whose_time_is_over_is_released_without_its_alarm(world, monkeypatch):
     world.tracer.refused.clear()
     for each in (world.held, world.watched):
         world.guard.add(each)
@@ -147,7 +147,7 @@ def test_shell_whose_time_is_over_goes_on_without_its_alarm(world, monkeypatch):
     assert world.tracer.held == set()
 
 
-def test_one_goes_on_alone(world):
+def test_one_process_is_released_alone(world):
     world.tracer.refused.clear()
     for each in (world.held, world.watched):
         world.guard.add(each)

@@ -159,7 +159,7 @@ def test_used_ring_is_no_lock(world, server):
         keeper.stop(server)
 
 
-def test_who_was_moved_out_meanwhile_goes_back_to_where_it_was_before(world, server):
+def test_process_that_was_moved_out_returns_to_its_group_from_before_the_lock(world, server):
     keeper = FakeKeeper(world, "3")
     keeper.stop(server)
     for look in (lambda: keeper.stop(server), lambda: keeper.stopped.look(["pts/0"])):
