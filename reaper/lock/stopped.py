@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from typing import Any, Callable
 
@@ -149,6 +150,9 @@ class Stopped:
 
         Who holds a terminal of another locked session, too, stands still with that.
         """
+        # A process that is out returns, too, and a keeper that took over only for this holds the shells that are late.
+        with contextlib.suppress(ReaperError, OSError):
+            self._guard.check()
         try:
             self._freezer.put_back({**self._origins, **others.groups(self._session.name)})
         except BaseException:

@@ -170,6 +170,24 @@ def test_process_that_was_moved_out_returns_to_its_group_from_before_the_lock(wo
     assert world.cgroups.where(10) == ELSEWHERE
 
 
+def test_process_that_is_out_as_the_lock_ends_returns_too(world, server):
+    keeper = FakeKeeper(world, "3")
+    keeper.stop(server)
+    world.cgroups.write(f"{world.cgroups.mount}/user.slice/user-1000.slice/cgroup.procs", "10")
+    keeper.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
+
+
+def test_keeper_that_only_gives_back_releases_shells_without_their_alarms(world, server, tracers, monkeypatch):
+    """Another was killed as it did that."""
+    FakeKeeper(world, "3").stop(server)
+    monkeypatch.setattr("reaper.lock.guard.waits_with_alarm", lambda pid: True)
+    successor = Stopped(next(iter(world.keepers.values())).session, world, lambda: None, print)  # type: ignore[arg-type]
+    successor.resume([[*server, ELSEWHERE]])
+    successor.put_back()
+    assert tracers[-1].without_alarm == {server}
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"version": 1}', "[]"])
 def test_a_broken_state_of_another_lock(world, server, text):
     first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
