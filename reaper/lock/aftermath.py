@@ -16,6 +16,7 @@ come so far as to catch SIGTERM has not done what it is to do then, so that is d
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,7 +79,7 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
             store.write_state(LockState(_NEXT[state.stage], now_usec, state.failures, why, state.keeper), **document)
             return
     # The last step; the first where that could not be written down.
-    stopped = Stopped(session, host, lambda: None)
+    stopped = Stopped(session, host, lambda: None, functools.partial(journal.note, Priority.WARNING))
     with step():
         stopped.resume(document["origins"])
     if state.stage in (Stage.LOCKED, Stage.REFUSED):

@@ -112,11 +112,13 @@ class Guard:
 
     def let_all_go(self) -> None:
         """Releases every process; those that another lock has in its group stay frozen there."""
-        for process in self._known:
-            is_late = waits_with_alarm(process.pid) and not others.is_frozen(procfs.read_group(process.pid) or "")
-            self._tracer.let_go(process, without_alarm=is_late)
-        self._known.clear()
-        self._tracer.let_all_go()
+        try:
+            for process in self._known:
+                is_late = waits_with_alarm(process.pid) and not others.is_frozen(procfs.read_group(process.pid) or "")
+                self._tracer.let_go(process, without_alarm=is_late)
+        finally:
+            self._known.clear()
+            self._tracer.let_all_go()
 
 
 def _let_out(process: ProcessId) -> ReaperError:

@@ -47,9 +47,7 @@ class Keeper:
         self._stopped = Stopped(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
         self._taken: dict[str, Taken] = {}
         self._orphans: dict[int, tuple[str, Child]] = {}
-        ticks = processes.start_ticks(os.getpid())
-        assert ticks is not None
-        self._me = ProcessId(os.getpid(), ticks)
+        self._me = ProcessId(os.getpid(), processes.start_ticks(os.getpid()) or 0)
         self._state = LockState(Stage.LOCKING, self._now(), 0, "", self._me)
         self._last = ""  # why the last attempt failed
         self._wakeup = Wakeup(is_stopped)

@@ -150,10 +150,10 @@ class Stopped:
 
         Who holds a terminal of another locked session, too, stands still with that.
         """
-        # A process that is out returns, too, and a keeper that took over only for this holds the shells that are late.
-        with contextlib.suppress(ReaperError, OSError):
-            self._guard.check()
         try:
+            # A process that is out returns, too. A keeper that took over only for this holds the shells that are late.
+            with contextlib.suppress(ReaperError, OSError):
+                self._guard.check()
             self._freezer.put_back({**self._origins, **others.groups(self._session.name)})
         except BaseException:
             self._freezer.thaw()
