@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* The process that opens the PAM session, as /proc names it. */
 struct leader {
@@ -17,6 +18,7 @@ struct leader {
 
 enum {
         AUTH_SIZE = 512,
+        GROUPS_MOST = 512,     /* more than fit into a record */
         RECORD_NAME_SIZE = 40, /* two numbers, a dot and a NUL */
         SHA256_SIZE = 32,
         VALUE_MAX = 256,
@@ -29,6 +31,14 @@ enum service_kind {
         SERVICE_NOTHING,
 };
 
+struct groups {
+        gid_t ids[GROUPS_MOST];
+        int count, total; /* of those in ids, and of all */
+        int64_t names_until_usec;
+        char *buffer;
+        size_t size;
+};
+
 struct sha256 {
         uint32_t state[8];
         uint8_t block[64];
@@ -37,6 +47,9 @@ struct sha256 {
 
 void auth_describe(char out[AUTH_SIZE], const char *info);
 int directory_open(const char *path, bool create, const char **step);
+void groups_free(struct groups *groups);
+const char *groups_name(struct groups *groups, gid_t id);
+void groups_read(struct groups *groups, const char *user, gid_t primary);
 const char *item_or_empty(pam_handle_t *pamh, int type);
 int leader_read(struct leader *leader);
 void record_name(char name[RECORD_NAME_SIZE], const struct leader *leader);

@@ -15,21 +15,44 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEYS = 12, KEY_MAX = 16, RECORD_MAX = 4096 };
-_Static_assert(KEYS *(KEY_MAX + VALUE_MAX + sizeof("=\n")) <= RECORD_MAX, "every record fits");
+enum {
+        KEYS = 13,
+        KEY_MAX = 16,
+        LINE_LENGTH = KEY_MAX + VALUE_MAX + sizeof("=\n"),
+        RECORD_MAX = 8192,
+        TARGET_MAX = 4096
+};
+_Static_assert(KEYS *LINE_LENGTH <= TARGET_MAX, "every record fits");
+
+enum { GROUP_LINE = sizeof("GROUP_4294967295=\n") - 1 }; /* of a group without its name */
 
 struct record {
         char text[RECORD_MAX];
-        size_t length;
+        size_t size, length; /* how much of it may be used, and is */
+        bool is_link;
 };
+
+/* su and sudo run under the limits of the user who calls them, and a session under those of pam_limits(8). Below the
+ * file size limit a write(2) is answered with SIGXFSZ, the end of the login; after `ulimit -f 0; su` there would be a
+ * root shell without a mark. The target of a symbolic link is no file's size, so the text goes there then. It is not
+ * enough to raise the limit: in containers root has no CAP_SYS_RESOURCE. The other limits (tried with su and sudo of
+ * Debian 12: every value of -n, and of -v, -d and -s around what they need) leave either no root shell or a mark. */
+static void begin(struct record *record)
+{
+        struct rlimit limit;
+
+        record->length = 0;
+        record->is_link = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < RECORD_MAX;
+        record->size = record->is_link ? TARGET_MAX : sizeof(record->text);
+}
 
 static void put(struct record *record, const char *key, const char *value)
 {
         char escaped[VALUE_SIZE];
 
         text_escape(escaped, value);
-        record->length += (size_t)snprintf(record->text + record->length, sizeof(record->text) - record->length,
-                                           "%s=%s\n", key, escaped);
+        record->length +=
+            (size_t)snprintf(record->text + record->length, record->size - record->length, "%s=%s\n", key, escaped);
 }
 
 static void put_number(struct record *record, const char *key, uint64_t value)
@@ -87,6 +110,27 @@ void record_name(char name[RECORD_NAME_SIZE], const struct leader *leader)
         snprintf(name, RECORD_NAME_SIZE, "%d.%" PRIu64, leader->pid, leader->start_ticks);
 }
 
+/* A line for each group, as many as fit. Where room is short the names give way to the numbers of the groups that come
+ * after; a reader finds by GROUPS that there are more. */
+static void put_groups(struct record *record, const struct passwd *passwd)
+{
+        struct groups groups;
+        char key[KEY_MAX + 1];
+
+        groups_read(&groups, passwd->pw_name, passwd->pw_gid);
+        put_number(record, "GROUPS", (uint64_t)groups.total);
+        for (int i = 0; i < groups.count; i++) {
+                size_t room = record->size - 1 - record->length, others = (size_t)(groups.count - i - 1);
+                bool has_room = room >= LINE_LENGTH + others * GROUP_LINE;
+
+                if (room < GROUP_LINE)
+                        break;
+                snprintf(key, sizeof(key), "GROUP_%" PRIu32, groups.ids[i]);
+                put(record, key, has_room ? groups_name(&groups, groups.ids[i]) : "");
+        }
+        groups_free(&groups);
+}
+
 /* 0, 1 where there is nothing to write, or -errno. */
 static int compose(struct record *record, pam_handle_t *pamh, enum service_kind kind, const struct leader *leader)
 {
@@ -105,7 +149,7 @@ static int compose(struct record *record, pam_handle_t *pamh, enum service_kind 
                 return -errno;
         auth_describe(auth, variable(pamh, "SSH_AUTH_INFO_0"));
 
-        record->length = 0;
+        begin(record);
         put_number(record, "VERSION", 1);
         put(record, "USER", user);
         put_number(record, "UID", passwd->pw_uid);
@@ -119,32 +163,40 @@ static int compose(struct record *record, pam_handle_t *pamh, enum service_kind 
         put_number(record, "LEADER", (uint64_t)leader->pid);
         put_number(record, "START_TICKS", leader->start_ticks);
         put_number(record, "OPENED_USEC", (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-        if (is_login)
+        if (is_login) {
                 put(record, "AUTH", auth);
+                put_groups(record, passwd);
+        }
         return 0;
 }
 
-static int save(const struct record *record, int directory, const char *name)
+static int write_file(const struct record *record, int directory, const char *name)
 {
-        char temporary[RECORD_NAME_SIZE + sizeof(".")];
-        struct rlimit limit;
         int fd, written, r = 0;
 
-        /* pam_limits may have set it by now, and a write beyond it is answered with SIGXFSZ: the end of the login. */
-        if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < record->length)
-                return -EFBIG;
-
-        snprintf(temporary, sizeof(temporary), ".%s", name);
-        fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return -errno;
         written = pam_modutil_write(fd, record->text, (int)record->length);
         if (written != (int)record->length)
                 r = written < 0 ? -errno : -ENOSPC;
         close(fd);
+        return r;
+}
+
+static int save(const struct record *record, int directory, const char *name)
+{
+        char temporary[RECORD_NAME_SIZE + sizeof(".")];
+        int r;
+
+        snprintf(temporary, sizeof(temporary), ".%s", name);
+        if (record->is_link)
+                r = symlinkat(record->text, directory, temporary) < 0 ? -errno : 0;
+        else
+                r = write_file(record, directory, temporary);
         if (r == 0 && renameat(directory, temporary, directory, name) < 0)
                 r = -errno;
-        if (r < 0)
+        if (r < 0 && r != -EEXIST)
                 unlinkat(directory, temporary, 0);
         return r;
 }

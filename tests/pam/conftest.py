@@ -103,6 +103,8 @@ class Stack:
         self.configure("other", "session required pam_deny.so\n")  # libpam logs its absence
         self.nsswitch = tmp_path / "nsswitch.conf"
         self.nsswitch.write_text("passwd: files\ngroup: files\nhosts: files\n")
+        self.lab = tmp_path / "lab"  # what the name service of nss_lab.c reads
+        self.lab.mkdir()
         self.socket_path = tmp_path / "log"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         # By way of /proc, since a socket's own path may be no longer than 108 bytes.
@@ -133,6 +135,7 @@ class Stack:
             self.configure(service, self.session_line(options, directory))
         command = [*self.apart(setup), *self.build.prefix, self.build.driver, self.services, service, user, *steps]
         base = {"PATH": os.environ["PATH"], "LC_ALL": "C", "D": str(self.directory), "N": str(self.nsswitch)}
+        base["NSS_LAB"] = str(self.lab)
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -205,7 +208,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def parse(raw: bytes) -> dict[str, str]:
     """Checks the form of a record, and takes it apart."""
-    assert len(raw) < 4096
+    assert len(raw) < 8192
     assert raw.endswith(b"\n")
     pairs = [line.split("=", 1) for line in raw.decode("ascii").split("\n")[:-1]]
     assert all(re.fullmatch(r"[ -~]{0,256}", value) for _, value in pairs)
@@ -221,6 +224,13 @@ def build(where: Path, sanitize: bool) -> Build:
     flags = ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", *(SANITIZE if sanitize else [])]
     subprocess.run([cc, *flags, "-o", str(driver), str(HERE / "driver.c"), "-lpam"], check=True)
     return Build(where / "sanitize" / "pam_reaper.so" if sanitize else where / "pam_reaper.so", driver)
+
+
+def build_name_service(library: Path) -> None:
+    """Builds the name service of nss_lab.c, which nsswitch.conf(5) has by the name `lab`."""
+    flags = ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    cc = os.environ.get("CC", "cc")
+    subprocess.run([cc, *flags, "-fvisibility=hidden", "-o", str(library), str(HERE / "nss_lab.c")], check=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -246,6 +256,14 @@ def stack(tmp_path: Path, release: Build) -> Iterator[Stack]:
     made = Stack(tmp_path, release)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def name_service(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the name service `lab`."""
+    directory = tmp_path_factory.mktemp("nss")
+    build_name_service(directory / "libnss_lab.so.2")
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,19 @@
  * list:DIRECTORY                       the names in it
  * seteuid:UID                          lose root
  * exhaust:N                            use all descriptors up but N
+ * fsize:N                              limit the size of files (RLIMIT_FSIZE), soft and hard
+ * block                                block every signal
  * restart                              end this PAM handle and start another */
 
 #include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
 #include <security/pam_appl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,6 +152,16 @@ int main(int argc, char **argv)
                                 last = fd;
                         for (int left = atoi(value); left > 0; left--)
                                 close(last--);
+                } else if (strncmp(step, "fsize:", 6) == 0) {
+                        rlim_t most = strtoul(value, NULL, 10);
+
+                        if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){most, most}) < 0)
+                                err(2, "setrlimit");
+                } else if (strcmp(step, "block") == 0) {
+                        sigset_t all;
+
+                        sigfillset(&all);
+                        sigprocmask(SIG_SETMASK, &all, NULL);
                 } else if (strcmp(step, "restart") == 0) {
                         if (pam_end(pamh, PAM_SUCCESS) != PAM_SUCCESS ||
                             pam_start_confdir(argv[2], argv[3], &conversation, argv[1], &pamh) != PAM_SUCCESS)

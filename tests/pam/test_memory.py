@@ -11,6 +11,12 @@ import pytest
 
 KEY = base64.b64encode(bytes(535)).decode()
 
+MANY_GROUPS = """
+mkdir -p "${D%/*}"
+echo ann:x:1000:1000::/:/bin/sh > $D.passwd; mount --bind $D.passwd /etc/passwd
+for i in $(seq 600); do echo "group$i:x:$((4000000000 + i)):ann"; done > $D.group; mount --bind $D.group /etc/group
+"""
+
 LOGINS = {
     "plain": (["item:TTY=ssh", "item:RHOST=192.0.2.1", "open", "close"], {}),
     "debug": (["open", "close"], {"options": "debug nonsense skip=x"}),
@@ -32,6 +38,8 @@ LOGINS = {
     "require": (["open"], {"directory": "relative", "options": "require"}),
     "elsewhere": (["open", "fork-close", "fork-end", "fork-end-silent", "close"], {}),
     "misplaced": (["auth", "setcred", "acct", "passwd"], {}),
+    "limited": (["fsize:0", "open", "close"], {"service": "su"}),
+    "many-groups": (["open", "close"], {"user": "ann", "setup": MANY_GROUPS}),
     "unprivileged": (["open", "seteuid:65534", "close", "seteuid:0"], {}),
 }
 

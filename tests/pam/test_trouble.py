@@ -19,7 +19,6 @@ class Trouble:
     left: tuple[str, ...] = ()
     directory: str = ""
     user: str = "root"
-    prefix: tuple[str, ...] = ()
 
 
 MADE = 'mkdir -p -m 755 "${D%/*}"; mkdir -m 700 "$D"; '
@@ -54,10 +53,6 @@ TROUBLES = {
     "group-writes": Trouble(MADE + 'chmod 720 "$D"', "trust the directory: Operation not permitted"),
     "others-write": Trouble(MADE + 'chmod 1702 "$D"', "trust the directory: Operation not permitted"),
     "others-write-above": Trouble(MADE + 'chmod 757 "${D%/*}"', "trust the directory: Operation not permitted"),
-    "file-size-limit": Trouble(
-        MADE, "write the record: File too large", prefix=("prlimit", "--fsize=100:100")
-    ),
-    "no-file-size": Trouble("", "write the record: File too large", prefix=("prlimit", "--fsize=0:0")),
     "no-proc": Trouble("mount -t tmpfs none /proc", "read /proc/self/stat: No such file or directory"),
     "unknown-user": Trouble("", "look up the user: No data available", user="no-such-user"),
 }  # fmt: skip
@@ -68,7 +63,6 @@ TROUBLES = {
 def test_trouble(stack, name, require):
     trouble = TROUBLES[name]
     directory = trouble.directory or str(stack.directory)
-    stack.build = replace(stack.build, prefix=trouble.prefix)
     result = stack.run(
         "open",
         f"list:{directory}",
@@ -96,7 +90,6 @@ def test_trouble_keeps_nobody_from_being_root(stack, name, require):
     trouble = TROUBLES[name]
     directory = trouble.directory or str(stack.directory)
     marked = f"{directory.rpartition('/')[0]}/elevated"
-    stack.build = replace(stack.build, prefix=trouble.prefix)
     result = stack.run(
         "item:RUSER=ann", "item:TTY=/dev/pts/3", "open", f"list:{marked}", "close",
         service="sudo", user=trouble.user, options="require" if require else "",

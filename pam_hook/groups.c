@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The groups of the user who logs in, so that reaperd never has to ask a name service for them: that may be slow, or
+ * not be reached from the daemon's unit, which has no network.
+ *
+ * The list of the numbers is what initgroups(3) asks for, and a login asks for that in any case. Names cost a question
+ * each, which on a host with hundreds of groups in a directory can take minutes (`id` is known for it). So they are
+ * asked for only until NAMES_USEC have passed since the first question: a name service that takes seconds delays a login
+ * by the one question, and reaperd finds the names by itself. */
+
+#include "pam_reaper.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+        NAMES_USEC = 1000000,
+        BUFFER_FIRST = 1024,
+        BUFFER_MOST = 1024 * 1024, /* a group with tens of thousands of members; one with more has no name here */
+};
+
+static int64_t now_usec(void)
+{
+        struct timespec now;
+
+        return clock_gettime(CLOCK_MONOTONIC, &now) < 0 ? 0 : (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The numbers of the groups, at most GROUPS_MOST of them; total is how many there are. groups_free() comes after. */
+void groups_read(struct groups *groups, const char *user, gid_t primary)
+{
+        groups->buffer = NULL;
+        groups->size = 0;
+        groups->names_until_usec = now_usec() + NAMES_USEC;
+        groups->total = GROUPS_MOST;
+        if (getgrouplist(user, primary, groups->ids, &groups->total) < 0 && groups->total <= GROUPS_MOST)
+                groups->total = 0; /* out of memory */
+        groups->count = groups->total < GROUPS_MOST ? groups->total : GROUPS_MOST;
+}
+
+/* The name of a group, "" where no name service tells or the time for names is over; until the next call. */
+const char *groups_name(struct groups *groups, gid_t id)
+{
+        struct group group, *found = NULL;
+
+        if (now_usec() >= groups->names_until_usec)
+                return "";
+        for (;;) {
+                int r = groups->size == 0 ? ERANGE : getgrgid_r(id, &group, groups->buffer, groups->size, &found);
+
+                if (r != ERANGE)
+                        return found == NULL ? "" : group.gr_name;
+                if (groups->size >= BUFFER_MOST)
+                        return "";
+                free(groups->buffer);
+                groups->size = groups->size == 0 ? BUFFER_FIRST : groups->size * 4;
+                groups->buffer = malloc(groups->size);
+                if (groups->buffer == NULL) {
+                        groups->size = 0;
+                        return "";
+                }
+        }
+}
+
+void groups_free(struct groups *groups)
+{
+        free(groups->buffer);
+}
