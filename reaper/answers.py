@@ -55,6 +55,7 @@ class Answers:
         return {
             "sessions": [view.of_session(each, now_usec) for each in visible],
             "policy": self._daemon.policy_id,
+            "unknown_groups": self._daemon.groups.unknown if uid == 0 else [],
             "brake_usec": brake.held_usec(self._daemon.brakes.ledger, policy.brake, now_usec) if policy else None,
         }
 
@@ -64,10 +65,10 @@ class Answers:
         self._daemon.look(key, self._host.clock())
         tracked = self._daemon.sessions[key]
         policy = self._daemon.policy
-        groups = (self._daemon.groups.of(tracked.session, policy) if policy else None) or frozenset[str]()
+        groups, doubt = self._daemon.groups.of(tracked) or frozenset[str](), self._daemon.groups.doubt(tracked)
         unlockable = self._daemon.locks.obstacle(tracked, policy)
         now_usec, local = self._host.clock().boot_usec, self._daemon.circumstances.local
-        return {"explanation": view.explain(tracked, policy, groups, now_usec, local, unlockable)}
+        return {"explanation": view.explain(tracked, policy, groups, now_usec, local, unlockable, doubt)}
 
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
         """The answer to io.reaper.Hold."""

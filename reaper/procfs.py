@@ -158,6 +158,12 @@ def read_uids(pid: int) -> tuple[int, ...]:
     return found if len(found) == len(told) == 4 else ()
 
 
+def read_gids(pid: int) -> frozenset[int]:
+    """The groups that a process is in: its effective gid and the supplementary ones. Empty where it is gone."""
+    words = [*_status_words(pid, "Groups"), *_status_words(pid, "Gid")[1:2]]
+    return frozenset(gid for gid in map(kernel_text.number, words) if gid is not None)
+
+
 def read_tgid(tid: int) -> int | None:
     """The process that a thread is of; None where it is gone."""
     words = _status_words(tid, "Tgid")

@@ -46,7 +46,7 @@ class Daemon:
         self.messenger = Messenger(actor, journal, name, host.local_moment)
         self._looks = Looks(host)
         self.circumstances = Circumstances(host)
-        self.groups = Groups(host)
+        self.groups = Groups(host, journal)
         self._endings = Endings(host, actor, journal)
         self.locks = Locks(host, actor, journal)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
@@ -58,7 +58,7 @@ class Daemon:
         self._expected_usec = 0  # when the next tick was to come at the latest
         self._policy_text = ""
         self.is_dirty = False
-        self._unjudged: set[SessionKey] = set()  # sessions that await a name service's word on their user
+        self._unjudged: set[SessionKey] = set()  # sessions whose users' groups nothing tells yet
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
 
     # The tick.
@@ -123,7 +123,8 @@ class Daemon:
             self._guarded(key, now, self._check_gone)
         for key in self.messenger.waiting:
             self._guarded(key, now, lambda key, now: self.messenger.retry(self.sessions[key], now))
-        for key in {*self._unjudged, *self.locks.hindered}:
+        is_named = self.groups.look(now.boot_usec)
+        for key in list(self.sessions) if is_named else {*self._unjudged, *self.locks.hindered}:
             self._guarded(key, now, self.judge)
         self._notices.look(self.sessions)
         self._polled = now
@@ -157,7 +158,6 @@ class Daemon:
         work = None if readings else self._host.read_work(session, has_terminal=False)
         self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new, work=work)
         self._watch(session.key)
-        self.groups.forget(session.user)
         self.judge(session.key, now)
         self._take_up_lock(session.key, now)
         self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
@@ -316,6 +316,7 @@ class Daemon:
         self.actor.remove_record(key)
         self.messenger.forget(key)
         self._endings.forget(key)
+        self.groups.forget(key)
         self.locks.forget(tracked)
         self._unwatched.discard(key)
         self._unjudged.discard(key)
@@ -346,7 +347,7 @@ class Daemon:
         self.policy, self._policy_text = policy, text
         self._looks.poll_usec = policy.poll_usec
         self._host.terminal_servers = policy.terminal_servers
-        self.groups.clear()
+        self.groups.adopt(policy, now.boot_usec)
         self.circumstances.is_turned(policy)
         self._sharing.adopt(policy)
         for key in list(self.sessions):
@@ -356,17 +357,19 @@ class Daemon:
 
     def judge(self, key: SessionKey, now: Instant) -> None:
         """Puts a session under the rule that it falls under now."""
-        tracked, policy = self.sessions[key], self.policy
-        groups = frozenset[str]() if policy is None else self.groups.of(tracked.session, policy)
+        policy = self.policy
+        tracked = self.sessions[key] = self.groups.settle(self.sessions[key])
+        groups = self.groups.of(tracked)
         if groups is None:
-            if key not in self._unjudged:
-                self._journal.note(Priority.WARNING, report.unjudged(tracked.session))
             self._unjudged.add(key)
-            self.sessions[key] = tracking.wait_for_policy(tracked, policy, now.boot_usec)
-            return
-        self._unjudged.discard(key)
+            if policy is not None and tracked.limits is not None:
+                self.sessions[key] = tracking.keep_limits(tracked, policy)
+                return
+        else:
+            self._unjudged.discard(key)
         unlockable = self.locks.obstacle(tracked, policy)
-        change = tracking.apply_policy(tracked, policy, groups, now.boot_usec, self.circumstances.local, unlockable)
+        names, local = groups or frozenset(), self.circumstances.local
+        change = tracking.apply_policy(tracked, policy, names, now.boot_usec, local, unlockable)
         self.commit(key, change, now)
 
     def restore(self, state: Snapshot, now: Instant) -> None:

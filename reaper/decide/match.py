@@ -96,6 +96,11 @@ def mismatch(match: Match, subject: Subject) -> str:
     return ""
 
 
+def is_pattern(name: str) -> bool:
+    """Whether an entry of a list is a glob, and not the one name that it matches."""
+    return any(character in name for character in "*?[")
+
+
 def _either(patterns: tuple[str, ...]) -> str:
     return " or ".join(patterns)
 

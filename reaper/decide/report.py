@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from reaper.decide import lifecycle
 from reaper.decide.events import Event, Kind
@@ -130,10 +130,30 @@ def warned_by(tracked: Tracked, policy_id: str, by: str, text: str, terminals: C
     )
 
 
-def unjudged(session: Session) -> str:
-    """A line, no event: no name service tells which rule a session falls under."""
+def ungrouped(session: Session) -> str:
+    """A line, no event: nothing tells in which groups the user of a session is."""
     user, name = plain(session.user), plain(session.name)
-    return f"the groups of {user} cannot be told, so no rule is applied anew to session {name} yet"
+    return (
+        f"the groups of {user} cannot be told yet: session {name} keeps the limits that it has, or is under the rules"
+        " for a user of no group"
+    )
+
+
+NO_GROUPS = "The groups of its user cannot be told yet: until then it is judged as that of a user of no group."
+
+
+def unnamed_groups(gids: Iterable[int]) -> str:
+    """A sentence for explain: what rules by group may not see."""
+    numbers = ", ".join(map(str, sorted(gids)))
+    return f"Nothing has told the names of all groups of its user (not {numbers}): a rule may name one of them."
+
+
+def unknown_groups(names: Iterable[str]) -> str:
+    """A line, no event: groups that rules name are known to no name service, or to none that answers."""
+    return (
+        f"no name service that reaperd can reach knows group {', '.join(map(plain, names))}: a rule for it matches only"
+        " where the record of the login has the name"
+    )
 
 
 def started(version: str) -> Event:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reaper.decide import config
+from reaper.decide import config, membership
 from reaper.decide.brake import Ledger
 from reaper.decide.document import parse_document
 from reaper.decide.hold import Hold
 from reaper.decide.life import LASTING, Life, Phase, Reason, Rung
+from reaper.decide.membership import Membership
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
 from reaper.decide.policy import Action, Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
@@ -97,6 +98,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "work": tracked.work and list(tracked.work),
         "hold": tracked.hold and [*tracked.hold[:-1], tracked.hold.action and tracked.hold.action.value],
         "order": tracked.order and list(tracked.order),
+        "groups": None if tracked.membership is None else [list(group) for group in tracked.membership],
         "limits": spelled(tracked.limits) if tracked.limits and life.phase in LASTING else None,
     }
 
@@ -155,8 +157,13 @@ def _decode_tracked(value: Any) -> Tracked:
         work=None if value["work"] is None else Work(*map(_integer, value["work"])),
         hold=None if value["hold"] is None else _decode_hold(value["hold"]),
         order=None if value["order"] is None else Order(*map(_string, value["order"])),
+        membership=_decode_groups(value.get("groups")),  # 0.1.0 has not written them
         limits=None if value["limits"] is None else _decode_limits(value["limits"]),
     )
+
+
+def _decode_groups(value: Any) -> Membership | None:
+    return None if value is None else membership.make((_integer(gid), _string(name)) for gid, name in value)
 
 
 def _decode_ended(value: Any) -> Ended:

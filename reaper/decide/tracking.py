@@ -9,6 +9,7 @@ from reaper.decide.hold import Bounds, Hold, ceiling_over, trim, with_action
 from reaper.decide.hours import LocalTime
 from reaper.decide.life import LASTING
 from reaper.decide.lifecycle import SHARED, Act, Deadline, Life, Phase, Stimulus
+from reaper.decide.membership import Membership
 from reaper.decide.model import Instant, Order, Reading, Session, Work
 from reaper.decide.policy import (
     BUILT_IN,
@@ -37,6 +38,7 @@ class Tracked:
         "hold",
         "life",
         "limits",
+        "membership",
         "order",
         "readings",
         "refusal",
@@ -58,6 +60,7 @@ class Tracked:
     elevated: bool  # root acts in it, or it is root's own
     hold: Hold | None
     order: Order | None  # whose word it is that the session ends, where that is no limit
+    membership: Membership | None  # its user's groups at login; None before a rule has asked, and where nothing tells
 
     @property
     def terminals(self) -> tuple[str, ...]:
@@ -92,7 +95,7 @@ def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None
 
 def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracked:
     """A session that is watched from now on, as yet without limits."""
-    return Tracked(session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None)
+    return Tracked(session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None, None)
 
 
 def elevate(tracked: Tracked, is_marked: bool) -> Tracked:
@@ -221,11 +224,9 @@ def go_on(tracked: Tracked, life: Life, acts: list[Act]) -> Change:
     return Change(scheduled(replace(tracked, life=life)), tuple(acts))
 
 
-def wait_for_policy(tracked: Tracked, policy: Policy | None, now_usec: int) -> Tracked:
-    """A session whose rule cannot be told for now: what was announced may be nobody's word, and its hold is capped."""
-    if tracked.limits is None:  # restored: nobody watches over what had been announced
-        return lapse(tracked, now_usec)
-    if tracked.hold is None or policy is None:
+def keep_limits(tracked: Tracked, policy: Policy) -> Tracked:
+    """Returns a session whose rule cannot be told for now, under the limits that it has; its hold is capped again."""
+    if tracked.hold is None or tracked.limits is None:
         return tracked
     limits, _ = cap(tracked.limits, ceiling_over(policy, tracked.rule))
     return scheduled(replace(tracked, hold=trim(tracked.hold, bounds(tracked, policy, tracked.rule, limits))))

@@ -83,8 +83,12 @@ def explain(
     now_usec: int,
     local: LocalTime | None = None,
     unlockable: str = "",
+    doubt: str = "",
 ) -> dict[str, Any]:
-    """The io.reaper.Explanation of a tracked session; `unlockable` is why it could not be locked, "" for nothing."""
+    """The io.reaper.Explanation of a tracked session.
+
+    `unlockable` is why it could not be locked, and `doubt` why a rule by group may not be seen to fit; "" for nothing.
+    """
     verdict = judge(policy, subject_of(tracked, groups, local)) if policy else None
     if verdict is None or verdict.limits.action is not Action.LOCK or tracked.life.phase in _SETTLED:
         unlockable = ""
@@ -99,7 +103,7 @@ def explain(
         "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
         "refused": tracked.refusal,
         "unlockable": plain(unlockable),
-        "text": _sentences(tracked, shown, verdict, plain(unlockable)),
+        "text": _sentences(tracked, shown, verdict, plain(unlockable), doubt),
     }
 
 
@@ -116,7 +120,9 @@ _EVIDENCE = {
 }
 
 
-def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, unlockable: str) -> list[str]:
+def _sentences(
+    tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, unlockable: str, doubt: str
+) -> list[str]:
     remote = f" from {shown['remote']}" if shown["remote"] else ""
     lines = [
         (
@@ -138,6 +144,8 @@ def _sentences(tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None,
     capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
     lines.append(f"Its limits are those of the rule {verdict.rule}{capped}.")
     lines += [f"Not {rule}: {plain(why)}." for rule, why in verdict.passed_over]
+    if doubt:
+        lines.append(doubt)
     if unlockable:
         lines.append(f"It cannot be locked, and will be ended instead: {unlockable}.")
     lines.append(_outlook(tracked, shown))

@@ -41,8 +41,9 @@ class Daemon:
     """The daemon as systemd and its own socket tell of it.
 
     `unit` holds the unit's properties, None where systemd was not there to ask. `answers`: the socket does; the fields
-    after it are what it said, and empty otherwise; `logins` are of the sessions that it shows. `exposed`: what of
-    /run/reaper others than root could change, and why.
+    after it are what it said, and empty otherwise; `logins` are of the sessions that it shows, and `unknown_groups` are
+    those that rules name and no name service tells it. `exposed`: what of /run/reaper others than root could change,
+    and why.
     """
 
     unit: Properties | None
@@ -51,6 +52,7 @@ class Daemon:
     policy_id: str = ""
     brake_usec: int | None = None
     exposed: tuple[tuple[str, str], ...] = ()
+    unknown_groups: tuple[str, ...] = ()
     logins: frozenset[Login] = frozenset()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reaper.decide.policy import Action, Policy
 from reaper.doctor.daemon import Daemon
-from reaper.doctor.findings import Finding, error, note
+from reaper.doctor.findings import Finding, error, note, warning
 
 RELOAD = "reaperctl check && systemctl reload reaper.service"
 
@@ -43,7 +43,21 @@ def check(files: Files, daemon: Daemon) -> Iterator[Finding]:
             RELOAD,
         )
     if files.policy is not None:
+        yield from _unknown_groups(files.policy, daemon.unknown_groups)
         yield from _observing(files.policy)
+
+
+def _unknown_groups(policy: Policy, unknown: tuple[str, ...]) -> Iterator[Finding]:
+    for name in unknown:
+        rules = [rule.name for rule in policy.rules if name in rule.match.group]
+        if rules:
+            yield warning(
+                "group-unknown",
+                f"No name service that reaperd can reach knows the group {name} of the rule {', '.join(rules)}:"
+                " it matches only where the record of a login has the name.",
+                f"getent group {name}: if that knows it, the name service needs the network, which reaper.service does"
+                " not have; use one that answers on the host (sssd, nslcd, winbind), or match on users",
+            )
 
 
 def _observing(policy: Policy) -> Iterator[Finding]:

@@ -11,8 +11,10 @@ import stat
 from collections.abc import Collection, Container, Iterable
 
 from reaper import kernel_text, procfs
+from reaper.decide import membership
 from reaper.decide.hours import LocalMoment, LocalTime
 from reaper.decide.locking import LockOrder, LockState
+from reaper.decide.membership import Membership
 from reaper.decide.model import (
     Holding,
     Instant,
@@ -27,12 +29,13 @@ from reaper.decide.model import (
     Work,
 )
 from reaper.decide.policy import Origin
+from reaper.errors import ReaperError
 from reaper.sense import connections, locks, processes, programs, terminals, work
-from reaper.sense.accounts import read_groups
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.logind import Logind
+from reaper.sense.nameservice import NameService, Told
 from reaper.sense.records import Records
 
 # A session takes less than 1 KiB in it; a host with more people than this has other troubles.
@@ -50,6 +53,7 @@ class Host:
         self.terminal_servers: tuple[str, ...] = ()  # the user's programs that are taken for terminals, by name
         self._elevations = elevations if elevations is not None else Elevations()
         self._finder = SessionFinder(self._records, self._logind)
+        self._name_service = NameService()
 
     def clock(self) -> Instant:
         """Now, on both clocks."""
@@ -226,6 +230,25 @@ class Host:
         ended = [usage for process, usage in holding if not processes.is_alive(process)]
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
 
-    def user_groups(self, user: str, uid: int) -> frozenset[str] | None:
-        """The names of a user's groups, primary and supplementary; None where no name service tells."""
-        return read_groups(user, uid)
+    def read_membership(self, session: Session) -> Membership | None:
+        """The groups of a session's user: those that its login recorded, or that its processes have. Asks nobody.
+
+        None where neither tells: there is no record, and no process of the user's yet.
+        """
+        try:
+            record = self._records.read(session.key)
+        except ReaperError:
+            record = None
+        recorded = record.membership if record is not None else ()
+        if record is not None and record.has_all_groups:
+            return recorded
+        held = processes.groups_of(session.key.pid, session.uid) if processes.is_alive(session.key) else ()
+        return membership.make([*recorded, *((gid, "") for gid in held)]) if held else None
+
+    def ask_groups(self, names: Iterable[str], gids: Iterable[int]) -> None:
+        """Has the host's name services asked for the numbers of these groups, and the names of those. Does not wait."""
+        self._name_service.ask(names, gids)
+
+    def take_groups(self, patience_sec: float = 0.0) -> Told:
+        """What name services have answered since the last call; waits so long for the rest."""
+        return self._name_service.take(patience_sec)

@@ -1,19 +1,21 @@
 """The files that pam_reaper.so writes, login records and marks of elevation alike: PID.START_TICKS, of KEY=value lines.
 
 Their directories are root's alone, so a file is trusted as far as its writer is; it is still read as if it were not
-(O_NOFOLLOW, regular, root's, bounded), for it decides whom a signal reaches. What is wrong with one is a ValueError
-here; who asked for it says of what it is the end.
+(O_NOFOLLOW, regular, root's, bounded), for it decides whom a signal reaches. A symbolic link is never followed: its
+target is the text, where the module's process might write no file (setrlimit(2), RLIMIT_FSIZE). What is wrong with one
+is a ValueError here; who asked for it says of what it is the end.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 from collections.abc import Mapping
 
 VERSION = "1"
-MAX_BYTES = 8192  # twice what the module ever writes
+MAX_BYTES = 16384  # twice what the module ever writes
 _NAME = re.compile(r"([1-9][0-9]{0,9})\.([0-9]{1,19})", re.ASCII)
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,31}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -104,6 +106,8 @@ class Directory:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                return self._read_link(name)
             raise ValueError(error.strerror or str(error)) from error
         try:
             status = os.fstat(fd)
@@ -114,3 +118,16 @@ class Directory:
             return os.read(fd, MAX_BYTES + 1)
         finally:
             os.close(fd)
+
+    def _read_link(self, name: str) -> bytes | None:
+        """The text of a file that is a symbolic link."""
+        path = os.fsencode(f"{self.path}/{name}")
+        try:
+            owner, target = os.lstat(path).st_uid, os.readlink(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ValueError(error.strerror or str(error)) from error
+        if owner != os.geteuid():
+            raise ValueError("somebody else than root could write it")
+        return target

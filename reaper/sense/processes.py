@@ -16,6 +16,7 @@ from reaper.sense.terminals import device_number
 
 CGROUP = "/sys/fs/cgroup"
 OWN_FDS = 10  # from here on shells keep what is for themselves: dash and zsh at 10 and on, bash at 255
+MOST_BELOW = 64  # how many processes are looked at for one of the user's: it is the first or the second
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope(?=/|$)", re.ASCII)
 
 
@@ -149,6 +150,26 @@ def descendants(leader: ProcessId) -> list[ProcessId]:
             found.append(ProcessId(stat.pid, stat.starttime))
             queue.append(stat.pid)
     return found
+
+
+def groups_of(leader: int, uid: int) -> frozenset[int]:
+    """The groups of a session's user, as the kernel has them of the first process of theirs below the leader.
+
+    That is sshd's unprivileged child, or the login shell: both have what initgroups(3) gave them. What the user starts
+    may have other groups, by newgrp(1) or in a user namespace, and is further below. Empty where there is none yet.
+    """
+    queue = [leader]
+    for pid in queue:
+        if len(queue) > MOST_BELOW:
+            break
+        try:
+            queue += procfs.read_children(pid)
+        except OSError:  # a kernel that does not tell
+            break
+    for pid in (*queue[1:MOST_BELOW], leader):
+        if set(procfs.read_uids(pid)) == {uid}:
+            return procfs.read_gids(pid)
+    return frozenset()
 
 
 def usage(process: ProcessId) -> Usage:

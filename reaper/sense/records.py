@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable
+import re
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
+from reaper.decide import membership
+from reaper.decide.membership import Membership
 from reaper.decide.model import SessionKey
 from reaper.errors import ReaperError
 from reaper.sense import pamfiles
 from reaper.sense.pamfiles import parse_number
 
 DIRECTORY = "/run/reaper/sessions"
+_GROUP = re.compile(r"GROUP_([0-9]{1,10})", re.ASCII)
 
 
 class Record(NamedTuple):
@@ -25,6 +29,8 @@ class Record(NamedTuple):
     rhost: str
     session_id: str
     opened_usec: int
+    membership: Membership = ()  # the groups of the user
+    has_all_groups: bool = False  # else there are more of them, or the module could not tell
 
 
 def parse_name(name: str) -> SessionKey | None:
@@ -40,6 +46,7 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
     """
     try:
         values = pamfiles.parse_values(key, data)
+        groups = _parse_groups(values)
         return Record(
             key=key,
             user=values["USER"],
@@ -49,11 +56,19 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
             rhost=values.get("RHOST", ""),
             session_id=values.get("XDG_SESSION_ID", ""),
             opened_usec=parse_number(values["OPENED_USEC"]),
+            membership=groups,
+            has_all_groups=bool(groups) and len(dict(groups)) == parse_number(values.get("GROUPS") or "0"),
         )
     except KeyError as error:
         raise _broken(key, f"{error.args[0]} is missing") from None
     except ValueError as error:
         raise _broken(key, str(error)) from None
+
+
+def _parse_groups(values: Mapping[str, str]) -> Membership:
+    """The groups that a record names, each in a line GROUP_NUMBER=NAME, with no name where the module found none."""
+    found = ((_GROUP.fullmatch(key), name) for key, name in values.items())
+    return membership.make((int(match[1]), name) for match, name in found if match)
 
 
 def _broken(key: SessionKey, why: str) -> ReaperError:

@@ -55,6 +55,7 @@ JOINERS = {
     "reaper/daemon/endings.py": ("reaper.act",),
     "reaper/daemon/performing.py": ("reaper.act.journal", "reaper.act.messenger"),
     "reaper/daemon/brakes.py": ("reaper.act.journal",),
+    "reaper/daemon/groups.py": ("reaper.act.journal",),
     "reaper/daemon/locks.py": ("reaper.act.actor", "reaper.act.journal"),
     # A program of its own: what it holds it lets go, or hangs up.
     "reaper/lock/keeper.py": ("reaper.act.journal",),
@@ -229,6 +230,19 @@ def test_who_opens_files():
     opening = {"open", "os.open", "io.open", "pathlib.Path"}
     users = {name for name in python_files("reaper") if any(call in opening for call, _ in called(name))}
     assert users == OPENERS.keys(), "say what it opens, or read by kernel_text.read()"
+
+
+def test_nothing_in_the_daemon_asks_a_name_service():
+    """An answer may take minutes. A process of its own asks (sense/nameservice.py), and so do tools."""
+    asking = {"grp", "pwd", "getpass"}
+    calls = {"os.getgrouplist", "os.initgroups", "os.path.expanduser", "socket.getaddrinfo", "socket.gethostbyaddr",
+             "socket.gethostbyname", "socket.getfqdn", "socket.getnameinfo"}  # fmt: skip
+    modules = {name: list(imports(name)) for name in python_files("reaper")}
+    users = {name for name, found in modules.items() if any(module.split(".")[0] in asking for module, _ in found)}
+    users |= {name for name in modules if any(call in calls for call, _ in called(name))}
+    assert users == {"reaper/sense/accounts.py"}
+    importing = {name for name, found in modules.items() if any("reaper.sense.accounts" in each for each, _ in found)}
+    assert importing == {"reaper/ctl/policy.py"}
 
 
 def test_kernel_text_is_split_at_line_feeds_alone():

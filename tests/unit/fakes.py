@@ -31,6 +31,7 @@ from reaper.decide.model import (
 from reaper.decide.policy import BUILT_IN, Kill, Limits, Origin, Policy
 from reaper.errors import ReaperError
 from reaper.sense.host import Discovery
+from tests.unit.grouped import FakeGroups
 from tests.unit.locked import FakeLocker, FakeLocks
 from tests.unit.simulated import SECOND, Clock, FakeTty
 from tests.unit.surroundings import FakeSurroundings
@@ -115,18 +116,17 @@ class FakeLogin:
         return [each for each in (self.leader, *self.survivors, *self.processes) if each.is_alive]
 
 
-class FakeHost(FakeSurroundings, FakeLocks):
+class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     """A host of as many logins as a test wants."""
 
     def __init__(self) -> None:
         FakeSurroundings.__init__(self)
         FakeLocks.__init__(self)
+        FakeGroups.__init__(self)
         self.time = Clock()
         self.logins: dict[SessionKey, FakeLogin] = {}
         self.strangers: dict[str, FakeTty] = {}  # inner ptys: tmux's, screen's
-        self.groups: dict[str, frozenset[str] | None] = {}  # None for a user of whom no name service tells
         self.graphical: set[str] = set()  # consoles that a display server has taken over
-        self.asked_groups: list[str] = []
         self.dead_records: list[SessionKey] = []
         self.problems: list[ReaperError] = []
         self.trouble: dict[str, Exception] = {}  # what a look at a terminal, or at a user's groups, raises
@@ -296,12 +296,6 @@ class FakeHost(FakeSurroundings, FakeLocks):
     def freed(self, holding: Holding) -> Usage:
         ended = [usage for process, usage in holding if self.process(process) is None]
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
-
-    def user_groups(self, user: str, uid: int) -> frozenset[str] | None:
-        self.asked_groups.append(user)
-        if user in self.trouble:
-            raise self.trouble[user]
-        return self.groups.get(user)
 
 
 class FakeActor(FakeLocker):

@@ -52,6 +52,24 @@ def test_a_process_whose_first_thread_has_ended_is_alive():
     assert procfs.read_stat(pid) is None
 
 
+def test_groups_of_a_process():
+    """The effective one, and all that setgroups(2) has set."""
+
+    def work() -> None:
+        os.setgroups([27, 4_000_000_000])
+        os.setresgid(5, 6, 7)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    if os.geteuid() != 0:
+        pytest.skip("only root can set groups")
+    pid = fork(work)
+    os.waitpid(pid, os.WUNTRACED)
+    assert procfs.read_gids(pid) == {6, 27, 4_000_000_000}
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert procfs.read_gids(pid) == frozenset()
+
+
 LINE_ENDS = ["\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", ") ", "\n"]
 
 

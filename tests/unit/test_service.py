@@ -246,28 +246,37 @@ def test_the_same_policy_again_changes_nothing(stand):
     assert len(login.ttys["pts/1"].shown) == 1
 
 
-def test_the_same_policy_again_asks_for_groups_anew(stand):
-    """An administrator has put the user into a group, and reloads: no file has changed."""
-    ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
-    stand.files.policy = make_policy(rules=(ops,))
-    stand.service.reload()
-    login = stand.bench.host.login(100, "pts/1")
-    stand.bench.run(50)
-    stand.bench.host.groups["alice"] = frozenset(["ops"])
-    stand.service.reload()
-    stand.bench.run(100)
-    assert stand.bench.words() == ["opened", "warned", "cancelled"]
-    assert login.leader.signals == []
-
-
-def test_a_session_is_explained_while_no_name_service_tells(stand):
+def test_a_session_is_explained_while_nothing_tells_its_groups(stand):
     ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
     stand.files.policy = make_policy(rules=(ops,))
     stand.service.reload()
     stand.bench.host.login(100, "pts/1", user="carol")
     stand.bench.host.groups["carol"] = None
     stand.bench.run(1)
-    assert stand.service.answers.explain_session(Peer(1, 0), "100")["explanation"]["session"]["user"] == "carol"
+    explanation = stand.service.answers.explain_session(Peer(1, 0), "100")["explanation"]
+    assert explanation["session"]["user"] == "carol"
+    assert (
+        "The groups of its user cannot be told yet: until then it is judged as that of a user of no group."
+        in (explanation["text"])
+    )
+
+
+def test_a_group_that_nothing_names_is_told_in_the_explanation(stand):
+    """And which groups are unknown is told to root alone: a policy is not for everyone to read."""
+    ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
+    stand.files.policy = make_policy(rules=(ops,))
+    host = stand.bench.host
+    host.let_be_in("carol", ops=5001, users=100)
+    host.unnamed.add("ops")
+    host.unknown.add("ops")
+    stand.service.reload()
+    host.login(100, "pts/1", user="carol")
+    stand.bench.run(1)
+    explanation = stand.service.answers.explain_session(Peer(1, 0), "100")["explanation"]
+    doubt = "Nothing has told the names of all groups of its user (not 5001): a rule may name one of them."
+    assert doubt in explanation["text"]
+    assert stand.service.answers.list_sessions(0)["unknown_groups"] == ["ops"]
+    assert stand.service.answers.list_sessions(1000)["unknown_groups"] == []
 
 
 # What the socket asks for.

@@ -24,7 +24,7 @@ def look(host: Host) -> Daemon:
         listed: dict[str, Any] = host.ask("io.reaper.List")
     except ReaperError:
         return Daemon(unit, answers=False, exposed=exposed)
-    brake = listed.get("brake_usec")  # not in every version
+    brake, unknown = listed.get("brake_usec"), listed.get("unknown_groups")  # not in every version
     return Daemon(
         unit,
         answers=True,
@@ -32,6 +32,7 @@ def look(host: Host) -> Daemon:
         policy_id=str(listed.get("policy", "")),
         brake_usec=brake if isinstance(brake, int) else None,
         exposed=exposed,
+        unknown_groups=tuple(map(str, unknown)) if isinstance(unknown, list) else (),
         logins=frozenset(Login(*(str(row[name]) for name in Login._fields)) for row in listed.get("sessions", ())),
     )
 

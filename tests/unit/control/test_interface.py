@@ -211,7 +211,12 @@ class FakeSubject:
     is_policy_broken = False
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
-        return {"sessions": [view.of_session(*each) for each in SESSIONS], "policy": "p0l1cy", "brake_usec": None}
+        return {
+            "sessions": [view.of_session(*each) for each in SESSIONS],
+            "policy": "p0l1cy",
+            "brake_usec": None,
+            "unknown_groups": ["ops"],
+        }
 
     def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
         return {**self.list_sessions(uid), "brake_usec": 5 * SECOND}, None

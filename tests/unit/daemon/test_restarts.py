@@ -78,14 +78,13 @@ def test_a_restart_reports_no_terminal_twice(bench):
     assert bench.words().count("tampered") == 1
 
 
-def test_a_restart_under_other_groups_warns_first():
+def test_a_restart_under_another_rule_warns_first():
     """Observed before, and ended now: nobody had been told on the terminal, so a warning from then does not count."""
-    ops = Rule("ops", Match(group=("ops",)), make_limits(action=Action.OBSERVE), ("action",))
-    bench = Bench(make_policy(rules=(ops,)))
-    bench.host.groups["alice"] = frozenset(["ops"])
+    calm = Rule("calm", Match(elevated=False), make_limits(action=Action.OBSERVE), ("action",))
+    bench = Bench(make_policy(rules=(calm,)))
     login = bench.host.login(100, "pts/1")
     bench.run(66)
-    bench.host.groups["alice"] = frozenset()
+    bench.host.become_root(login.session, bench.host.time.boot_usec - 10 * SECOND)
     restart(bench)
     bench.run(9)
     assert not signalled(login)

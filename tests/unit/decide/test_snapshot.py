@@ -77,9 +77,27 @@ def test_what_somebody_said_of_a_session_outlives_the_daemon(state, hold, order)
     assert (back.sessions[0].hold, back.sessions[0].order) == (hold, order)
 
 
+@pytest.mark.parametrize("groups", [None, (), ((27, "ops"), (100, ""))])
+def test_groups_of_a_session_outlive_the_daemon(state, groups):
+    first, *others = state.sessions
+    kept = replace(state, sessions=(replace(first, membership=groups), *others))
+    assert snapshot.decode(snapshot.encode(kept), "b00t").sessions[0].membership == groups
+
+
+def test_state_of_a_daemon_that_kept_no_groups_is_read(state):
+    first, *rest = snapshot.encode(state).splitlines()
+    old = [{key: value for key, value in json.loads(line).items() if key != "groups"} for line in rest]
+    back = snapshot.decode("\n".join([first, *map(json.dumps, old)]), "b00t")
+    assert [each.membership for each in back.sessions] == [None] * 3
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("groups", 5),
+        ("groups", [[27]]),
+        ("groups", [["27", "ops"]]),
+        ("groups", [[27, None]]),
         ("hold", [1, 2, 0, "root"]),
         ("hold", [1, "2", 0, "root", "", None]),
         ("hold", [1, 2, 0, "root", "", "no"]),

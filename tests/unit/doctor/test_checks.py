@@ -39,6 +39,7 @@ NOT_LOADED = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileStat
         ({"version": "0.9"}, [("warning", "daemon-older")]),
         ({"brake_usec": 30_000_000}, [("warning", "brake-engaged")]),
         ({"brake_usec": 0}, []),
+        ({"unknown_groups": ("ops",)}, []),  # of a rule that the files do not have
         ({"exposed": (("/run/reaper", "belongs to uid 1000"),)}, [("error", "runtime-exposed")]),
         ({"unit": unit(CapabilityBoundingSet="cap_kill cap_dac_override")}, [("error", "unit-hinders")]),
         ({"unit": unit(CapabilityBoundingSet="cap_chown cap_kill cap_dac_override cap_sys_ptrace")}, []),
@@ -82,6 +83,15 @@ OTHER = policy("poll: 7s")
 )
 def test_rules(files: Files, changed: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert ids(rules.check(files, facts.daemon(**changed))) == expected
+
+
+def test_groups_that_no_name_service_knows() -> None:
+    named = policy("rules: [{name: a, match: {group: [ops, dev]}}, {name: b, match: {group: ops}}, {name: c}]")
+    about = facts.daemon(policy_id=named.id, unknown_groups=("gone", "ops"))
+    (found,) = rules.check(Files(named), about)
+    assert ids([found]) == [("warning", "group-unknown")]
+    assert "the group ops of the rule a, b:" in found.message
+    assert found.remedy.startswith("getent group ops: ")
 
 
 def test_who_is_only_observed() -> None:

@@ -14,6 +14,7 @@ from reaper.decide.model import NS_PER_SEC, ProcessId, Usage
 from reaper.decide.policy import Origin
 from reaper.sense import connections, locks
 from reaper.sense.host import Host
+from reaper.sense.nameservice import Told
 from tests.unit.fakes import FakeHost
 from tests.unit.locked import KEEPER
 from tests.unit.simulated import WALL_NS
@@ -178,9 +179,23 @@ def test_the_clock(world):
     assert abs(second.wall_ns - first.wall_ns) < NS_PER_SEC
 
 
-def test_the_groups_of_an_unknown_user_cannot_be_told(world):
-    """They are logged in, so somebody knows them: a name service that does not answer just now."""
-    assert world.host.user_groups("nobody-like-this", 2**31 - 5) is None
+def test_groups_are_those_that_the_login_recorded(world):
+    world.let_be_in(ops=5001, users=100)
+    assert world.host.read_membership(world.session) == ((100, "users"), (5001, "ops"))
+
+
+def test_groups_that_nothing_tells(world):
+    """No record has them, and no process of the user's runs."""
+    world.end()
+    assert world.host.read_membership(world.session) is None
+
+
+def test_name_services_tell_of_groups_in_their_own_time(world):
+    world.host.ask_groups(["root", "no-such-group"], [0, 4_000_000_123])
+    told = world.host.take_groups(20)
+    assert told.gids == {"root": 0, "no-such-group": None}
+    assert told.names == {0: "root", 4_000_000_123: None}
+    assert world.host.take_groups() == Told({}, {})
 
 
 def test_no_state_is_no_state(world, tmp_path):

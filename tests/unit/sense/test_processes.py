@@ -144,3 +144,24 @@ def test_who_reads_through_dev_tty(tree, monkeypatch):
     os.symlink("/dev/tty", tree.directory / "proc/502/fd/3")
     assert processes.pages_apart(["pts/0"], [shell, pager, job])
     assert not processes.pages_apart(["pts/1"], [shell, pager, job])
+
+
+def test_groups_are_those_of_the_first_process_of_the_users(tree):
+    """sshd's unprivileged child, or the shell of login(1); what the user started may have set others."""
+    tree.add(500, 1, "sshd", uid=0, groups=(0,))
+    assert processes.groups_of(500, 1000) == frozenset()
+    tree.add(501, 500, "sshd", uid=1000, groups=(1000, 27, 100))
+    tree.add(502, 501, uid=1000, groups=(6001,))
+    tree.add(503, 500, "sudo", uid=0, groups=(0, 4))
+    assert processes.groups_of(500, 1000) == {1000, 27, 100}
+    assert processes.groups_of(500, 0) == {0, 4}
+    assert processes.groups_of(502, 1000) == {6001}
+    assert processes.groups_of(599, 1000) == frozenset()
+
+
+def test_crowd_below_a_leader_is_not_looked_through(tree):
+    tree.add(500, 1, "login", uid=0)
+    for pid in range(501, 501 + processes.MOST_BELOW):
+        tree.add(pid, 500, uid=0)
+    tree.add(999, 501 + processes.MOST_BELOW - 1, uid=1000, groups=(1000,))
+    assert processes.groups_of(500, 1000) == frozenset()

@@ -61,6 +61,22 @@ def test_keys_of_a_newer_module_are_passed_over():
     assert parse_record(KEY, GOOD + b"COLOUR=blue\n").user == "alice"
 
 
+@pytest.mark.parametrize(
+    ("lines", "membership", "has_all"),
+    [
+        (b"", (), False),
+        (b"GROUPS=0\n", (), False),
+        (b"GROUPS=1\nGROUP_1000=alice\n", ((1000, "alice"),), True),
+        (b"GROUPS=2\nGROUP_27=ops\nGROUP_1000=\n", ((27, "ops"), (1000, "")), True),
+        (b"GROUPS=2\nGROUP_27=ops\n", ((27, "ops"),), False),
+        (b"GROUPS=1\nGROUP_7=Domain Users\nGROUP_X=1\nGROUP_=2\nGROUP_99999999999=3\n", ((7, "Domain Users"),), True),
+    ],
+)
+def test_groups_of_a_record(lines, membership, has_all):
+    record = parse_record(KEY, GOOD + lines)
+    assert (record.membership, record.has_all_groups) == (membership, has_all)
+
+
 def test_strings_are_as_the_module_got_them():
     data = GOOD.replace(b"USER=alice", rb"USER=a\x0aLEADER=1\xc3\xa9\x5cx41\xff")
     assert parse_record(KEY, data).user == "a\nLEADER=1é\\x41\\xff"
@@ -81,6 +97,7 @@ def test_strings_are_as_the_module_got_them():
         (GOOD.replace(b"UID=1000", b"UID= 1000"), "' 1000' is not a number"),
         (GOOD.replace(b"UID=1000", b"UID=" + b"9" * 5000), "is not a number"),
         (GOOD.replace(b"OPENED_USEC=789\n", b""), "OPENED_USEC is missing"),
+        (GOOD + b"GROUPS=x\nGROUP_1=a\n", "'x' is not a number"),
         (GOOD.replace(b"LEADER=123", b"LEADER=1"), "it is about 1.456"),
         (GOOD.replace(b"START_TICKS=456", b"START_TICKS=457"), "it is about 123.457"),
         (GOOD + b"no equals sign\n", "'no equals sign' is no KEY=value"),
@@ -142,7 +159,19 @@ def refused(directory) -> str:
 def test_a_link_is_not_followed(tmp_path):
     write(tmp_path, name="victim")
     os.symlink(tmp_path / "victim", tmp_path / "123.456")
-    assert "Too many levels of symbolic links" in refused(tmp_path)
+    assert "its last line is cut off" in refused(tmp_path)  # the name that it leads to is taken for a record
+
+
+def test_a_link_holds_a_record_where_no_file_could_be_written(tmp_path):
+    os.symlink(GOOD, os.fsencode(tmp_path / "123.456"))
+    assert Records(str(tmp_path)).read(KEY) == parse_record(KEY, GOOD)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a link away, which only root can")
+def test_a_link_of_another_owner(tmp_path):
+    os.symlink(GOOD, os.fsencode(tmp_path / "123.456"))
+    os.chown(tmp_path / "123.456", 65534, 0, follow_symlinks=False)
+    assert "somebody else than root could write it" in refused(tmp_path)
 
 
 def test_a_directory_and_a_fifo_are_no_records(tmp_path):

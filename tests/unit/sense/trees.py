@@ -37,7 +37,7 @@ class Tree:
     def add(
         self, pid: int, ppid: int = 1, exe: str = "bash", scope: str = "", session: int = 0, pgrp: int = 0,
         tty_nr: int = 0, tpgid: int = -1, cpu_ticks: tuple[int, int, int, int] = (0, 0, 0, 0),
-        uid: int = 1000,
+        uid: int = 1000, groups: tuple[int, ...] = (),
     ) -> ProcessId:  # fmt: skip
         """A process of the test's invention; `exe` is the name of a program of root's."""
         entry = self._entry(pid, scope)
@@ -59,7 +59,9 @@ class Tree:
         program = self.directory / "sbin" / exe
         program.touch(0o755)
         os.symlink(program, entry / "exe")
-        (entry / "status").write_text(f"Name:\ta\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
+        gid, held = (groups or (uid,))[0], " ".join(map(str, groups[1:]))
+        ids = f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nGroups:\t{held} \n"
+        (entry / "status").write_text(f"Name:\ta\n{ids}")
         (entry / "task" / str(pid)).mkdir(parents=True)
         (entry / "task" / str(pid) / "children").write_text("")
         above = self.directory / "proc" / str(ppid) / "task" / str(ppid) / "children"

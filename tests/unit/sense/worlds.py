@@ -114,6 +114,9 @@ class RealWorld:
     def leave_root(self, mark: str) -> None:
         os.unlink(mark)
 
+    def let_be_in(self, **groups: int) -> None:
+        write_record(self.directory, self.session, groups)
+
     def stop(self) -> None:
         self.login.stop()
         self.elevations.close()
@@ -128,6 +131,18 @@ def write_mark(directory: str, process: ProcessId, **values: str) -> str:
         file.write("".join(f"{key}={value}\n" for key, value in text.items()))
     os.chmod(path, 0o600)
     return path
+
+
+def write_record(directory: str, session: Session, groups: dict[str, int]) -> None:
+    """The record of a login of a user of these groups, as the module writes it."""
+    about = {"LEADER": str(session.key.pid), "START_TICKS": str(session.key.start_ticks), "OPENED_USEC": "1"}
+    user = {"USER": session.user, "UID": str(session.uid), "SERVICE": session.service}
+    lines = {f"GROUP_{gid}": name for name, gid in groups.items()}
+    values = {"VERSION": "1", **user, **about, "GROUPS": str(len(groups)), **lines}
+    path = os.path.join(directory, str(session.key))
+    with open(path, "w", encoding="ascii") as file:
+        file.write("".join(f"{key}={value}\n" for key, value in values.items()))
+    os.chmod(path, 0o600)
 
 
 class FakeWorld:
@@ -188,8 +203,12 @@ class FakeWorld:
 
     def end(self) -> None:
         self.host.leave(self.made)
+        self.host.groups[self.session.user] = None
         for sudo in self.host.marks:
             sudo.is_alive = False
+
+    def let_be_in(self, **groups: int) -> None:
+        self.host.let_be_in(self.session.user, **groups)
 
     def stop(self) -> None:
         pass

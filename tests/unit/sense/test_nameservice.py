@@ -1,0 +1,144 @@
+"""Questions to name services by a process of its own: slow, hung, broken or gone, it never keeps the caller."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import time
+
+import pytest
+
+from reaper.sense import accounts, nameservice
+from reaper.sense.nameservice import MOST_NAME, MOST_QUESTIONS, NameService, Told
+
+NOTHING = Told({}, {})
+ECHO = "import sys, json\nfor each in json.load(sys.stdin): print(json.dumps([each, {answer}]), flush=True)\n"
+ANSWER = "7 if isinstance(each, str) else 'x'"
+
+
+def asking(script: str, most_sec: float = 20.0) -> NameService:
+    return NameService((sys.executable, "-I", "-S", "-c", script), most_sec)
+
+
+def test_groups_of_this_host_are_told():
+    service = NameService()
+    service.ask(["root", "no-such-group"], [0, 4_000_000_123])
+    assert service.take(20) == Told({"root": 0, "no-such-group": None}, {0: "root", 4_000_000_123: None})
+    assert service.take() == NOTHING
+    service.close()
+
+
+def test_nothing_is_waited_for_without_patience():
+    service = asking("import time; time.sleep(60)")
+    began = time.monotonic()
+    service.ask(["ops"], [])
+    assert service.take() == NOTHING
+    assert service.take(0.05) == NOTHING
+    assert time.monotonic() - began < 5
+    service.close()
+
+
+def test_what_was_answered_before_a_hang_counts():
+    """And what was not is known to none, once the time is over."""
+    hang = "import sys, json, time\nprint('[\"a\", 5]', flush=True)\ntime.sleep(60)"
+    service = asking(hang, 0.5)
+    service.ask(["a", "b"], [9])
+    told = service.take(20)
+    assert told == Told({"a": 5, "b": None}, {9: None})
+
+
+def test_process_that_is_over_its_time_is_ended():
+    service = asking("import time; time.sleep(60)", 0.1)
+    service.ask(["ops"], [])
+    process = service._process
+    assert service.take(20) == Told({"ops": None}, {})
+    process.wait(5)
+    assert process.returncode == -9
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["import os; os.abort()", "raise SystemExit(3)", "print('nonsense')", "print('[1]')", "print('[[], 1]')",
+     "print('[\"other\", 5]')", "print('[' * 100000)", "print('x' * 200000, end='')", "print('null')"],
+)  # fmt: skip
+def test_broken_answers_are_none(script):
+    service = asking(script)
+    service.ask(["ops"], [5])
+    assert service.take(20) == Told({"ops": None}, {5: None})
+
+
+@pytest.mark.parametrize("answer", ["'ops'", "[]", "1.5", "{}"])
+def test_answers_of_a_wrong_kind_are_passed_over(answer):
+    service = asking(ECHO.format(answer=answer))
+    service.ask(["ops"], [])
+    assert service.take(20) == NOTHING
+
+
+def test_program_that_is_not_there():
+    service = NameService(("/nonexistent",))
+    service.ask(["ops"], [5])
+    assert service.take() == Told({"ops": None}, {5: None})
+
+
+def test_many_questions_come_in_turns():
+    """As many as fit into a pipe at a time, and each once."""
+    service = asking(ECHO.format(answer=ANSWER))
+    numbers = range(2 * MOST_QUESTIONS + 5)
+    service.ask(["a", "b"], numbers)
+    service.ask(["a"], numbers)
+    found = NOTHING
+    deadline = time.monotonic() + 30
+    while len(found.names) < len(numbers):
+        assert time.monotonic() < deadline
+        told = service.take(1)
+        found = Told({**found.gids, **told.gids}, {**found.names, **told.names})
+    assert found == Told({"a": 7, "b": 7}, dict.fromkeys(numbers, "x"))
+
+
+def test_name_that_is_too_long_is_not_asked_for():
+    service = asking(ECHO.format(answer=ANSWER))
+    service.ask(["a" * (MOST_NAME + 1), "b"], [])
+    assert service.take(20).gids == {"a" * (MOST_NAME + 1): None, "b": 7}
+
+
+def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
+    """A process in the middle of a call to a dead file system lives on: no more of them are added to it."""
+    service = asking("import time; time.sleep(60)", 0.1)
+    service.ask(["ops"], [])
+    process = service._process
+    monkeypatch.setattr(process, "kill", lambda: None)
+    assert service.take(20) == Told({"ops": None}, {})
+    service.ask(["ops"], [])
+    assert service._process is None
+    assert service.take() == NOTHING
+    monkeypatch.undo()
+    process.kill()
+    process.wait()
+    assert service.take(20) == Told({"ops": None}, {})
+
+
+def test_no_descriptor_and_no_process_stays():
+    before = os.listdir("/proc/self/fd")
+    for script in ("import time; time.sleep(60)", "raise SystemExit(1)"):
+        service = asking(script)
+        service.ask(["ops"], [])
+        service.take(0.2)
+        service.close()
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_child_answers_a_line_at_a_time(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(["root", "a\0b", "\ud800", 0, 2**40, -5])))
+    accounts.main()
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert answers == [["root", 0], ["a\0b", None], ["\ud800", None], [0, "root"], [2**40, None], [-5, None]]
+
+
+def test_child_is_a_program_of_its_own():
+    """It starts where no directory, variable or site of the caller's leads Python elsewhere."""
+    assert nameservice.PROGRAM[1:3] == ("-I", "-S")
+    assert os.path.samefile(nameservice.PROGRAM[3], accounts.__file__)
