@@ -118,6 +118,18 @@ def test_the_old_limit_is_back_when_it_closes(host: Host, admin: str, command: s
     assert "tampered" not in events(host, admin)
 
 
+def test_limit_of_the_file_size_leaves_no_root_shell_unmarked(host: Host, admin: str) -> None:
+    """After `ulimit -f 0` no byte can be written to a file: the mark is the target of a link then."""
+    host.shell(f"echo root:{PASSWORD} | chpasswd")
+    with entered(host, admin) as terminal:
+        with root_shell(terminal, "(ulimit -f 0; exec su)", PASSWORD):
+            wait_rule(host, admin, f"{admin}-root")
+            mark = host.shell(f"readlink {MARKS}/*").stdout
+            assert f"RUSER={admin}" in mark.splitlines()
+        terminal.send("exit\n")
+        wait_rule(host, admin, admin)
+
+
 def test_it_survives_a_restart_of_the_daemon_and_not_a_killed_sudo(host: Host, admin: str) -> None:
     with entered(host, admin) as terminal:
         with root_shell(terminal, "sudo -i"):
