@@ -33,6 +33,7 @@ class SessionFinder:
         self._records, self._logind = records, logind
         self._asked: set[str] = set()
         self._broken: set[SessionKey] = set()
+        self._is_silent = False  # whether logind has not answered, and that was reported
         self._reported: set[str] = set()  # the sessions that cannot be looked at, by key or by logind's id
 
     def find(self, known: Container[SessionKey], known_ids: Iterable[str], servers: Collection[str]) -> Discovery:
@@ -80,10 +81,12 @@ class SessionFinder:
             told = self._logind.read_sessions(unknown)
             if told is None:
                 self._logind.recall()
-                problems.append(
-                    ReaperError("logind-silent", "logind does not answer", "systemctl status systemd-logind")
-                )
+                if not self._is_silent:
+                    self._is_silent = True
+                    hint = "systemctl status systemd-logind"
+                    problems.append(ReaperError("logind-silent", "logind does not answer", hint))
                 return list(found.values())
+            self._is_silent = False
             for entry in told:
                 read = functools.partial(logins.from_logind, entry, servers)
                 is_read, session = self._guarded(entry.session_id, read, problems)

@@ -18,8 +18,10 @@ from reaper.decide.number import parse_whole
 from systemd import login  # type: ignore[attr-defined,unused-ignore]
 
 _PROPERTIES = "Id User Name TTY RemoteHost Service Leader Class Type TimestampMonotonic"
-# logind answers in milliseconds; a host where it does not must not stop the daemon for longer than it can bear.
-_TIMEOUT_SEC = 5
+# logind answers in milliseconds. While a user logs in it asks the name services itself, and answers nothing meanwhile
+# (loginctl waited for 7.8 s with one that took 4 s a question): the daemon must not wait that long, nor at each poll.
+_TIMEOUT_SEC = 2
+_PAUSE_SEC = 30
 _BATCH = 100
 
 
@@ -77,6 +79,7 @@ class Logind:
     def __init__(self) -> None:
         self._monitor = None
         self._has_news = True
+        self._silent_until_sec = 0.0
         try:
             self._monitor = login.Monitor("session")
         except OSError:  # no /run/systemd/sessions: not booted with systemd, or no logind
@@ -112,7 +115,7 @@ class Logind:
         wanted = sorted(ids)
         found = []
         for start in range(0, len(wanted), _BATCH):
-            text = _show(wanted[start : start + _BATCH])
+            text = self._show(wanted[start : start + _BATCH])
             if text is None:
                 return None
             found += parse_sessions(text, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
@@ -124,7 +127,7 @@ class Logind:
         None where logind does not tell. Of other sessions than graphical ones the hint is worth nothing: logind makes
         it of the terminal's atime, which the user can set.
         """
-        text = _show([session_id], "IdleHint IdleSinceHintMonotonic Type")
+        text = self._show([session_id], "IdleHint IdleSinceHintMonotonic Type")
         values = dict(line.partition("=")[::2] for line in (text or "").split("\n"))
         if values.get("Type") not in ("x11", "wayland", "mir"):
             return None
@@ -137,22 +140,29 @@ class Logind:
 
     def read_locked_hint(self, session_id: str) -> bool | None:
         """Whether the desktop of a session has said that it is locked (LockedHint). None where logind does not tell."""
-        text = _show([session_id], "LockedHint")
+        text = self._show([session_id], "LockedHint")
         return {"LockedHint=yes": True, "LockedHint=no": False}.get((text or "").strip())
 
-
-def _show(ids: list[str], properties: str = _PROPERTIES) -> str | None:
-    wanted = [f"--property={name}" for name in properties.split()]
-    command = ["loginctl", "--no-pager", *wanted, "show-session", *ids]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=_TIMEOUT_SEC, check=False, env={"PATH": os.defpath, "LC_ALL": "C"}
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    text = done.stdout.decode("utf-8", "replace")
-    if done.returncode and not text.strip() and b"known" not in done.stderr:
-        return None  # not that these sessions are gone ("No session 'c7' known"): no bus, no logind
-    if done.returncode and len(ids) > 1 and len(parse_sessions(text, 0)) < len(ids):
-        return "\n\n".join(filter(None, (_show([session_id]) for session_id in ids)))
-    return text
+    def _show(self, ids: list[str], properties: str = _PROPERTIES) -> str | None:
+        """What loginctl prints of these sessions; None where logind does not answer, or has not a moment ago."""
+        if time.monotonic() < self._silent_until_sec:
+            return None
+        wanted = [f"--property={name}" for name in properties.split()]
+        command = ["loginctl", "--no-pager", *wanted, "show-session", *ids]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, timeout=_TIMEOUT_SEC, check=False, env={"PATH": os.defpath, "LC_ALL": "C"}
+            )
+        except subprocess.TimeoutExpired:
+            self._silent_until_sec = time.monotonic() + _PAUSE_SEC
+            return None
+        except OSError:
+            return None
+        text = done.stdout.decode("utf-8", "replace")
+        if done.returncode and not text.strip() and b"known" not in done.stderr:
+            return None  # not that these sessions are gone ("No session 'c7' known"): no bus, no logind
+        if done.returncode and len(ids) > 1 and len(parse_sessions(text, 0)) < len(ids):
+            parts = [self._show([session_id]) for session_id in ids]
+            told = [part for part in parts if part is not None]
+            return "\n\n".join(filter(None, told)) if len(told) == len(parts) else None
+        return text

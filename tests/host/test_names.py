@@ -141,11 +141,11 @@ def test_name_service_of_the_network_is_known_by_what_logins_record(
             (record,) = records(host, person)
             assert record["GROUP_7100"] == "netops"
             assert rule_of(host, person) == "of-netops"
+            said = host.wait_journal(lambda entry: "knows group netops" in entry["MESSAGE"], 20, after=cursor)
+            assert said["SYSLOG_IDENTIFIER"] == "reaperd"
             found = json.loads(host.run(["reaperctl", "doctor", "--json"], check=False).stdout)["findings"]
             (unknown,) = [each for each in found if each["id"] == "group-unknown"]
             assert "the group netops of the rule of-netops" in unknown["message"]
-            said = host.wait_journal(lambda entry: "knows group netops" in entry["MESSAGE"], after=cursor)
-            assert said["SYSLOG_IDENTIFIER"] == "reaperd"
             assert terminal.closed(ENDED)
         assert wait_event(host, person, "terminated")["REAPER_RULE"] == "of-netops"
 

@@ -142,6 +142,21 @@ def test_a_logind_that_does_not_answer(library, loginctl):
     assert Logind().read_sessions(["c7"]) is None
 
 
+def test_a_logind_that_hangs_is_left_alone_for_a_while(library, loginctl, tmp_path, monkeypatch):
+    """The daemon waits once for it, and not at each poll, nor once for each session."""
+    monkeypatch.setattr(logind, "_TIMEOUT_SEC", 0.2)
+    loginctl("", "", 0)
+    (tmp_path / "loginctl").write_text(f"#!/bin/sh\necho x >>{tmp_path}/asked\nexec /bin/sleep 60\n")
+    asker = Logind()
+    assert asker.read_sessions(["c7"]) is None
+    assert asker.read_idle_usec("c7") is None
+    assert asker.read_locked_hint("c7") is None
+    assert (tmp_path / "asked").read_text() == "x\n"
+    monkeypatch.setattr(asker, "_silent_until_sec", 0)
+    loginctl(GOOD, "", 0)
+    assert len(asker.read_sessions(["c7"]) or []) == 1
+
+
 def test_a_session_that_is_gone_by_now(library, loginctl):
     loginctl("", "Failed to get path for session: No session c7 known", 1)
     assert Logind().read_sessions(["c7"]) == []
