@@ -61,8 +61,8 @@ class Groups:
         self._is_told, self._retry_usec = False, RETRY_USEC
         self._retry_at = now_usec + self._retry_usec
         self._nameless.clear()
-        if self._wanted:
-            self._host.ask_groups(self._wanted, ())
+        if self._is_asked:
+            self._host.ask_groups(self._wanted, (), anew=True)
             self._take(PATIENCE_SEC)
 
     def look(self, now_usec: int) -> bool:

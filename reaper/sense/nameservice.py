@@ -51,8 +51,13 @@ class NameService:
         self._rest = b""
         self._told = Told({}, {})
 
-    def ask(self, names: Iterable[str], gids: Iterable[int]) -> None:
-        """Asks for the numbers of these groups and for the names of those; once for each until it is answered."""
+    def ask(self, names: Iterable[str], gids: Iterable[int], *, anew: bool = False) -> None:
+        """Asks for the numbers of these groups and for the names of those; once for each until it is answered.
+
+        `anew`: what was asked before is of no more interest, and not waited for.
+        """
+        if anew:
+            self.close()
         questions: list[str | int] = [*sorted(names), *sorted(gids)]
         known = {*self._waiting, *self._asked}
         self._waiting += [each for each in dict.fromkeys(questions) if each not in known]
@@ -73,10 +78,11 @@ class NameService:
         return told
 
     def close(self) -> None:
-        """Ends the process, if one runs."""
+        """Ends the process, if one runs, and drops all questions and answers."""
         self._waiting.clear()
         if self._process is not None:
             self._finish(self._process)
+        self._told = Told({}, {})
 
     def _start(self) -> None:
         if self._killed is not None and self._killed.poll() is not None:

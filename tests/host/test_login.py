@@ -23,6 +23,7 @@ KEYS = [
     "START_TICKS",
     "OPENED_USEC",
     "AUTH",
+    "GROUPS",
 ]
 
 
@@ -41,7 +42,10 @@ def test_ssh_login_is_recorded_until_logout(host: Host, person: str) -> None:
         terminal.prompt()
         (record,) = records(host, person)
         path = record.pop("path")
-        assert list(record) == KEYS
+        groups = [key for key in record if key.startswith("GROUP_")]
+        assert list(record) == [*KEYS, *groups]
+        ids = host.output(["id", "-G", person]).split()
+        assert (record["GROUPS"], sorted(groups)) == (str(len(ids)), sorted(f"GROUP_{gid}" for gid in ids))
         assert record["VERSION"] == "1"
         assert record["UID"] == host.output(["id", "-u", person])
         assert record["SERVICE"] == "sshd"

@@ -40,7 +40,9 @@ class FakeGroups:
             return None
         return membership.make((self.gid(name), "" if name in self.unnamed else name) for name in names)
 
-    def ask_groups(self, names: Iterable[str], gids: Iterable[int]) -> None:
+    def ask_groups(self, names: Iterable[str], gids: Iterable[int], *, anew: bool = False) -> None:
+        if anew:
+            self._waiting.clear()
         new = [each for each in (*names, *gids) if each not in self._waiting]
         self.questions += new
         self._waiting += new

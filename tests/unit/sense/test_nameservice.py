@@ -119,6 +119,17 @@ def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
     assert service.take(20) == Told({"ops": None}, {})
 
 
+def test_new_questions_do_not_wait_for_old_ones():
+    """A policy that is loaded while a name service hangs, of which the policy asks nothing more."""
+    loop = "for each in json.load(sys.stdin):\n time.sleep(60 if each == 'hangs' else 0)\n"
+    service = asking(f"import sys, json, time\n{loop} print(json.dumps([each, 7]), flush=True)")
+    service.ask(["hangs"], [])
+    assert service.take(0.1) == NOTHING
+    service.ask(["ops"], [], anew=True)
+    assert service.take(20) == Told({"ops": 7}, {})
+    service.close()
+
+
 def test_no_descriptor_and_no_process_stays():
     before = os.listdir("/proc/self/fd")
     for script in ("import time; time.sleep(60)", "raise SystemExit(1)"):
