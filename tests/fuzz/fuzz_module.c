@@ -5,7 +5,9 @@
 #include "fuzz.h"
 #include "pam_reaper.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <security/pam_ext.h>
 #include <security/pam_modutil.h>
@@ -79,6 +81,30 @@ struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *user)
         return user[0] == '\0' ? NULL : &passwd;
 }
 
+/* As many groups as the user's name has bytes, up to twice what fits; their name is the one of PAM_RUSER. */
+int getgrouplist(const char *user, gid_t primary, gid_t *ids, int *count)
+{
+        int most = *count, total = (int)(strlen(user) % (2 * GROUPS_MOST));
+
+        *count = total;
+        for (int i = 0; i < total && i < most; i++)
+                ids[i] = primary + (gid_t)i;
+        return total <= most ? total : -1;
+}
+
+int getgrgid_r(gid_t id, struct group *group, char *buffer, size_t size, struct group **found)
+{
+        const char *name = fields[RUSER] == NULL ? "" : fields[RUSER];
+
+        *found = NULL;
+        if (strlen(name) >= size)
+                return ERANGE;
+        memcpy(buffer, name, strlen(name) + 1);
+        *group = (struct group){.gr_name = buffer, .gr_gid = id};
+        *found = group;
+        return 0;
+}
+
 int pam_modutil_read(int fd, char *buffer, int count)
 {
         size_t length = fields[STAT] == NULL ? 0 : strlen(fields[STAT]);
@@ -94,13 +120,13 @@ int pam_modutil_read(int fd, char *buffer, int count)
 int pam_modutil_write(int fd, const char *buffer, int count)
 {
         char *text = string_of((const uint8_t *)buffer, (size_t)count), *line = text, *end;
-        char seen[4096] = "\n";
+        char seen[8192] = "\n";
 
-        REQUIRE(fd >= 0 && count > 0 && count < 4096 && text[count - 1] == '\n');
+        REQUIRE(fd >= 0 && count > 0 && count < 8192 && text[count - 1] == '\n');
         REQUIRE(strncmp(text, "VERSION=1\n", 10) == 0);
         for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
                 char key[40];
-                int length = (int)strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+                int length = (int)strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
 
                 REQUIRE(length > 0 && length < 32 && line[length] == '=');
                 REQUIRE(end - line - length - 1 <= VALUE_MAX);

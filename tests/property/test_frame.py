@@ -30,6 +30,7 @@ SESSION = st.fixed_dictionaries(
         "idle_usec": USEC,
         "rule": WORD,
         "action": st.sampled_from(["none", "observe", "lock", "terminate"]),
+        "reason": st.sampled_from(["none", "idle", "max"]),
         "next_usec": st.none() | USEC,
         "left_usec": st.none() | USEC,
         "limit_usec": st.none() | USEC,
