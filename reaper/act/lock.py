@@ -11,14 +11,13 @@ import errno
 import os
 import subprocess
 
+from reaper import commands
 from reaper.act.terminate import CGROUP
 from reaper.decide import locking
 from reaper.decide.locking import LockOrder
 from reaper.errors import ReaperError
 
 DIRECTORY = "/run/reaper/locks"
-# As for all that systemd and logind are asked (sense/logind.py): they answer in milliseconds or are in trouble.
-_TIMEOUT_SEC = 5
 
 
 def lock_session(session_id: str) -> None:
@@ -108,13 +107,7 @@ def unit(name: str) -> str:
 
 def _ask(command: list[str], whom: str) -> None:
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=_TIMEOUT_SEC,
-            check=False,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-        )
+        done = commands.run(command)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ReaperError("lock-failed", f"{whom} cannot be asked: {error}") from error
     if done.returncode:

@@ -7,13 +7,13 @@ systemd's own libraries tell when the set of sessions changes and which there ar
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from reaper import commands
 from reaper.decide.number import parse_whole
 from systemd import login  # type: ignore[attr-defined,unused-ignore]
 
@@ -150,9 +150,7 @@ class Logind:
         wanted = [f"--property={name}" for name in properties.split()]
         command = ["loginctl", "--no-pager", *wanted, "show-session", *ids]
         try:
-            done = subprocess.run(
-                command, capture_output=True, timeout=_TIMEOUT_SEC, check=False, env={"PATH": os.defpath, "LC_ALL": "C"}
-            )
+            done = commands.run(command, _TIMEOUT_SEC)
         except subprocess.TimeoutExpired:
             self._silent_until_sec = time.monotonic() + _PAUSE_SEC
             return None

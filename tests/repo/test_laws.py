@@ -21,9 +21,10 @@ IMPURE = {
 EFFECTS = {"__import__", "eval", "exec", "input", "open", "print"}
 
 # Module: what it may import of reaper, as prefixes.
-LEAVES = ("reaper.errors", "reaper.procfs", "reaper.kernel_text")
+LEAVES = ("reaper.errors", "reaper.procfs", "reaper.kernel_text", "reaper.commands")
 LAYERS = {
     "reaper.errors": (),
+    "reaper.commands": (),
     "reaper.kernel_text": (),
     "reaper.procfs": ("reaper.kernel_text",),
     "reaper.decide": ("reaper.decide", "reaper.errors"),
