@@ -120,6 +120,17 @@ def read_session(pid: int) -> int | None:
         return stat.session if stat else None
 
 
+def read_process_group(pid: int) -> int | None:
+    """The process group of a process (getpgid(2)), as cheap; None where it is gone."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+    except PermissionError:  # a security module
+        stat = read_stat(pid)
+        return stat.pgrp if stat else None
+
+
 def read_program(pid: int) -> str | None:
     """The path of the file that a process runs (proc_pid_exe(5)), also of one that an upgrade has replaced since.
 

@@ -306,7 +306,7 @@ class Daemon:
         tracked = self.sessions.get(key)
         if tracked is None:
             return
-        left = self._endings.leftovers(tracked)
+        left = self._endings.has_leftovers(tracked)
         if self._host.is_alive(tracked.session) or left:
             is_hung_up = tracked.life.phase is Phase.ENDING and not left
             if is_hung_up and not self._host.terminal_names(tracked.session):

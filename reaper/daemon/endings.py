@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
 
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
@@ -10,10 +10,13 @@ from reaper.daemon.returns import Returns
 from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Phase, Rung
 from reaper.decide.messages import plain
-from reaper.decide.model import Attached, Ending, ProcessId, SessionKey, Targets, Usage
+from reaper.decide.model import Attached, Ending, Holding, SessionKey, Usage
 from reaper.decide.policy import Kill
 from reaper.decide.tracking import Tracked
 from reaper.sense.host import Host
+
+# So many pids are told of what does not end; a user can have thousands.
+MOST_TOLD = 20
 
 
 class Endings:
@@ -33,18 +36,21 @@ class Endings:
         names = (ending.terminals if ending else frozenset(tracked.terminals)) & self._host.terminal_names(
             tracked.session
         )
-        targets = self._host.targets(tracked.session, names)
+        kill = self._kill(tracked)
+        is_at_once = rung is Rung.KILL and self._host.is_killed_at_once(tracked.session)
+        whole = rung is Rung.HANGUP or (kill is Kill.SESSION and not is_at_once)
+        targets = self._host.targets(tracked.session, names, whole=whole)
         if rung is Rung.HANGUP:
             self.returns.note(tracked, self._host.clock().boot_usec)
             self.drop_tickets(tracked)
             front = tuple(each.process for each in targets.attached if each.in_front)
-            self._endings[key] = Ending(self._host.holding(targets), front, names)
+            self._endings[key] = Ending(targets.holding, front, names)
         elif ending is not None:
             # A shell that ignores the loss of its line has no terminal any more, and has not detached itself either.
             present = {each.process for each in targets.attached}
             left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
             targets = targets._replace(attached=targets.attached + left)
-        self._actor.climb(targets, rung, self._kill(tracked, targets.everything), tracked.session.scope)
+        self._actor.climb(targets, rung, kill, tracked.session.scope)
 
     def drop_tickets(self, tracked: Tracked) -> None:
         """What spares the user a password (sudo's tickets) goes; no failure of that stops anything."""
@@ -52,35 +58,37 @@ class Endings:
             who = plain(tracked.session.user)
             self._journal.note(Priority.WARNING, f"a ticket of {who} is not removed: {plain(problem)}, ignoring")
 
-    def _kill(self, tracked: Tracked, held: Collection[ProcessId]) -> Kill:
-        """How much is to end; never another's login, which came in through an sshd that this session had started.
-
-        `held` is all that the session holds.
-        """
+    def _kill(self, tracked: Tracked) -> Kill:
+        """How much is to end; never another's login, which came in through an sshd that this session had started."""
         assert tracked.limits is not None
-        is_all = tracked.limits.kill is Kill.SESSION and not self._host.is_shared(tracked.session, held)
+        is_all = tracked.limits.kill is Kill.SESSION and not self._host.is_shared(tracked.session)
         return Kill.SESSION if is_all else Kill.TERMINAL
 
-    def leftovers(self, tracked: Tracked) -> list[ProcessId]:
-        """What is still running of an ending session, of what is to end with it."""
+    def leftovers(self, tracked: Tracked) -> Iterator[int]:
+        """The pids of what is still running of an ending session, of what is to end with it."""
         if tracked.life.phase is not Phase.ENDING or tracked.limits is None:
-            return []
+            return
         ending = self._endings.get(tracked.session.key)
         front = ending.front if ending else ()
-        held = tuple(self._host.everything(tracked.session)) if tracked.limits.kill is Kill.SESSION else ()
-        everything = held if self._kill(tracked, held) is Kill.SESSION else ()
-        holding = self._host.holding(Targets((), front, everything))
-        return [process for process, usage in holding if usage.processes]
+        yield from (process.pid for process in front if self._host.is_running(process))
+        if self._kill(tracked) is Kill.SESSION:
+            known = {process.pid for process in front}
+            yield from (pid for pid in self._host.held_pids(tracked.session) if pid not in known)
+
+    def has_leftovers(self, tracked: Tracked) -> bool:
+        """Whether anything is still running of an ending session, of what is to end with it."""
+        return next(self.leftovers(tracked), None) is not None
 
     def why_failed(self, tracked: Tracked) -> str:
         """What stands in the way, in words."""
-        left = self.leftovers(tracked) or self._host.everything(tracked.session)
-        return f"still running: {' '.join(str(process.pid) for process in left)}"
+        left = list(self.leftovers(tracked)) or self._host.held_pids(tracked.session)
+        more = f" and {len(left) - MOST_TOLD} more" if len(left) > MOST_TOLD else ""
+        return f"still running: {' '.join(map(str, left[:MOST_TOLD]))}{more}"
 
     def freed(self, key: SessionKey) -> Usage:
         """What a session held that is held no more."""
         ending = self._endings.get(key)
-        return self._host.freed(ending.holding if ending else ())
+        return self._host.freed(ending.holding if ending else Holding())
 
     def forget(self, key: SessionKey) -> None:
         """The session is not there any more."""

@@ -150,6 +150,14 @@ class Usage(NamedTuple):
     cpu_usec: int
 
 
+class Holding(NamedTuple):
+    """What a termination is about holds before it: each process, and all those together that are too many for that."""
+
+    each: tuple[tuple[ProcessId, Usage], ...] = ()
+    others: Usage = Usage(0, 0, 0)
+    scope: str = ""  # where those are
+
+
 class Attached(NamedTuple):
     """A process whose controlling terminal is one of the session's.
 
@@ -166,7 +174,9 @@ class Targets(NamedTuple):
 
     attached: tuple[Attached, ...]  # on the session's terminals, wherever they run, and on channels without one
     connection: tuple[ProcessId, ...]  # what carries the line, the leader first if it lives
-    everything: tuple[ProcessId, ...]  # all that the session holds: its scope, or what descends from its leader
+    # Where asked for: all that the session holds (its scope, or what descends from its leader), and what that is.
+    everything: tuple[ProcessId, ...] = ()
+    holding: Holding = Holding()
 
 
 class Program(NamedTuple):
@@ -187,7 +197,3 @@ class Ending(NamedTuple):
     holding: Holding
     front: tuple[ProcessId, ...]  # who was in front on its terminals
     terminals: frozenset[str]
-
-
-Holding = tuple[tuple[ProcessId, Usage], ...]
-"""What each process of a session held before its end."""

@@ -81,7 +81,7 @@ def holders(
             # One where the look raises may read, for all that is known.
             if _guarded(process.pid, look_at, otherwise=True):
                 found.add(process)
-        spared = set(connections.connection_holders(session, members))
+        spared = set(connections.connection_holders(session))
         return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))
 
     return within(look)
@@ -99,7 +99,7 @@ def find_stranger(session: Session, terminals: Collection[str], held: Iterable[P
         search = _search(terminals)
         if search is None:
             return None
-        spared = {each.pid for each in connections.connection_holders(session, members)}
+        spared = {each.pid for each in connections.connection_holders(session)}
         strangers = _everybody(session, members, deadline).strangers
         everybody = Deadline(_STRANGERS_SEC, deadline)
         for uid in _turned(list(strangers)):

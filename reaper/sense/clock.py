@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from reaper import commands
 from reaper.decide.hours import LocalMoment, LocalTime
 from reaper.decide.model import NS_PER_SEC, Instant
 
@@ -11,6 +12,11 @@ from reaper.decide.model import NS_PER_SEC, Instant
 def read_clock() -> Instant:
     """Now. The boot-time clock goes on through suspend and is never stepped; the wall clock may be."""
     return Instant(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000, time.time_ns())
+
+
+def read_worked_usec() -> int:
+    """How much this thread has worked in all: its CPU time, and what it has waited for programs that it ran."""
+    return time.clock_gettime_ns(time.CLOCK_THREAD_CPUTIME_ID) // 1000 + commands.waited_usec()
 
 
 def read_local_time() -> LocalTime:

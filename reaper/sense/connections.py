@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session
-from reaper.sense.processes import is_alive, members
+from reaper.sense.processes import Reader, is_alive, member_pids, scope_of
 from reaper.sense.terminals import device_number
 
 SSHD = ("sshd", "sshd-session")
 """The second since OpenSSH 9.8."""
 
 
-def connection_holders(session: Session, held: Iterable[ProcessId], servers: Collection[str] = ()) -> list[ProcessId]:
-    """What carries the session's line: its leader, and sshd's child of it; `held` is what the session holds.
+def connection_holders(session: Session, servers: Collection[str] = ()) -> list[ProcessId]:
+    """What carries the session's line: its leader, and sshd's child of it in the session.
 
     sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
     live on. Where the leader is dead already, it is what remains(). Descriptors of the user's own processes are not
@@ -26,11 +26,20 @@ def connection_holders(session: Session, held: Iterable[ProcessId], servers: Col
     if not is_alive(leader):
         return remains(session.scope, leader.pid, session.uid, (*SSHD, *servers))
     found = [leader]
-    for process in held:
-        stat = procfs.read_stat(process.pid)
-        if stat is not None and stat.ppid == leader.pid and process != leader and is_sshd(process.pid):
-            found.append(process)
+    for pid in _children(session):
+        stat = procfs.read_stat(pid)
+        if stat is not None and stat.ppid == leader.pid and is_sshd(pid):
+            found.append(ProcessId(pid, stat.starttime))
     return found
+
+
+def _children(session: Session) -> list[int]:
+    """The pids among which the leader's children are that the session holds."""
+    try:
+        children = procfs.read_children(session.key.pid)
+    except OSError:  # a kernel that does not tell
+        return member_pids(session.scope) if session.scope else procfs.list_pids()
+    return [pid for pid in children if not session.scope or scope_of(pid) == session.scope]
 
 
 def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD) -> list[ProcessId]:
@@ -41,19 +50,20 @@ def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD)
     Root has no such child.
     """
     found = []
-    for process in members(scope):
-        stat = procfs.read_stat(process.pid)
-        if stat is None or not runs(process.pid, programs) or _uid(process.pid) != uid:
+    for pid in member_pids(scope) if programs else ():
+        if not runs(pid, programs):
             continue
-        if not is_sshd(process.pid) or (uid and stat.session == leader):
-            found.append(process)
+        stat = procfs.read_stat(pid)  # and only then whether it is one: the pid may just have been given to another
+        if stat is None or not runs(pid, programs) or _uid(pid) != uid:
+            continue
+        if not is_sshd(pid) or (uid and stat.session == leader):
+            found.append(ProcessId(pid, stat.starttime))
     return found
 
 
 def is_another_login(pid: int) -> bool:
     """Whether a process is an sshd of root's with a kernel session of its own: the monitor of a connection."""
-    stat = procfs.read_stat(pid)
-    return stat is not None and stat.session == pid and is_sshd(pid) and _uid(pid) == 0
+    return procfs.read_session(pid) == pid and is_sshd(pid) and _uid(pid) == 0
 
 
 def _uid(pid: int) -> int | None:
@@ -111,8 +121,10 @@ def _channels_if_told(session: Session) -> list[procfs.Stat]:
         return []
 
 
-def fed(session: Session, held: Iterable[ProcessId]) -> list[Attached]:
-    """What runs on the connection's channels that have no terminal; `held` is what the session holds.
+def fed(session: Session, held: Collection[int], read: Reader) -> list[Attached]:
+    """What runs on the connection's channels that have no terminal, as far as `read` reads it.
+
+    `held` are the pids of what the session holds.
 
     sshd makes each channel's process the leader of a kernel session (setsid(2)); what left that has detached itself.
     There is no foreground: in front is what a hangup would end, so not what nohup(1) guards.
@@ -120,7 +132,7 @@ def fed(session: Session, held: Iterable[ProcessId]) -> list[Attached]:
     leaders = {each.pid for each in _channels_if_told(session) if not each.tty_nr}
     if not leaders:
         return []
-    stats = (procfs.read_stat(process.pid) for process in held)
+    stats = (read(pid) for pid in held if procfs.read_session(pid) in leaders)
     return [
         Attached(ProcessId(each.pid, each.starttime), not _ignores_hangup(each.pid))
         for each in stats

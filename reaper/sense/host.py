@@ -30,8 +30,8 @@ from reaper.decide.model import (
 )
 from reaper.decide.policy import Origin
 from reaper.errors import ReaperError
-from reaper.sense import connections, locks, processes, programs, terminals, work
-from reaper.sense.clock import read_clock, read_local_moment, read_local_time
+from reaper.sense import connections, locks, processes, programs, terminals, walk, work
+from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.logind import Logind
@@ -58,6 +58,10 @@ class Host:
     def clock(self) -> Instant:
         """Now, on both clocks."""
         return read_clock()
+
+    def worked_usec(self) -> int:
+        """How much the daemon has worked in all, waiting for what it runs included."""
+        return read_worked_usec()
 
     def local_time(self) -> LocalTime:
         """Now, as people on this host say it."""
@@ -131,9 +135,9 @@ class Host:
     def _remains(self, session: Session, programs: Collection[str]) -> list[ProcessId]:
         return connections.remains(session.scope, session.key.pid, session.uid, programs)
 
-    def is_shared(self, session: Session, held: Iterable[ProcessId]) -> bool:
+    def is_shared(self, session: Session) -> bool:
         """Whether another login's connection is among what the session holds, by an sshd that was started there."""
-        others = (process.pid for process in held if process.pid != session.key.pid)
+        others = (pid for pid in self.held_pids(session) if pid != session.key.pid)
         return any(map(connections.is_another_login, others))
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
@@ -158,7 +162,7 @@ class Host:
 
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
-        return processes.pages_apart(names, self.everything(session))
+        return processes.pages_apart(names, self.held_pids(session))
 
     def read_line(self, session: Session, names: Collection[str]) -> Line | None:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
@@ -200,14 +204,32 @@ class Host:
         """The ptys on the host that are not among `names`."""
         return terminals.other_ptys(names)
 
-    def targets(self, session: Session, names: Collection[str]) -> Targets:
-        """Who is on its terminals and channels, who carries its line, and all that it holds. Reads all of /proc."""
-        everything = self.everything(session)
-        attached = processes.attached(names, everything)
+    def targets(self, session: Session, names: Collection[str], *, whole: bool) -> Targets:
+        """Who is on its terminals and channels, who carries its line, and if `whole` all that it holds.
+
+        Asks about every process of the host, and reads a bounded number of them.
+        """
+        reader, pids = walk.Walk(), self.held_pids(session)
+        holders = connections.connection_holders(session, self.terminal_servers)
+        reader.processes(process.pid for process in holders)  # before a crowd has used the reader up
+        attached = processes.attached_to(names, pids, reader.stat)
         if session.origin is Origin.SSH:
-            attached += connections.fed(session, everything)
-        holders = connections.connection_holders(session, everything, self.terminal_servers)
-        return Targets(tuple(attached), tuple(holders), tuple(everything))
+            attached += connections.fed(session, pids, reader.stat)
+        if not whole:
+            return Targets(tuple(attached), tuple(holders))
+        everything = reader.processes(pids)
+        named = {*holders, *everything, *(each.process for each in attached)}
+        return Targets(tuple(attached), tuple(holders), tuple(everything), reader.holding(named, pids, session.scope))
+
+    def held_pids(self, session: Session) -> list[int]:
+        """The pids of all that a session holds; of a scope, by its own list."""
+        if session.scope:
+            return processes.member_pids(session.scope)
+        return [process.pid for process in processes.descendants(ProcessId(*session.key))]
+
+    def is_killed_at_once(self, session: Session) -> bool:
+        """Whether all that a session holds can be killed without a list of it."""
+        return processes.can_be_killed_at_once(session.scope)
 
     def everything(self, session: Session) -> list[ProcessId]:
         """All that a session holds: its scope, or where it has none what descends from its leader."""
@@ -215,19 +237,16 @@ class Host:
 
     def busy_program(self, session: Session, names: Collection[str], patterns: Collection[str]) -> Program | None:
         """A program of such a name that runs in the session, or where that has no scope on its terminals."""
-        held = self.everything(session)
+        pids = self.held_pids(session)
         if not session.scope:
-            held += [each.process for each in processes.attached(names, held)]
-        return programs.find(held, patterns)
-
-    def holding(self, targets: Targets) -> Holding:
-        """What each process that a termination is about holds now."""
-        named = {*targets.everything, *targets.connection, *(each.process for each in targets.attached)}
-        return tuple((process, processes.usage(process)) for process in named)
+            pids += [each.process.pid for each in processes.attached_to(names, pids, procfs.read_stat)]
+        return programs.find(programs.candidates(pids, patterns), patterns)
 
     def freed(self, holding: Holding) -> Usage:
         """What those processes held that have ended since."""
-        ended = [usage for process, usage in holding if not processes.is_alive(process)]
+        ended = [usage for process, usage in holding.each if processes.has_ended(process)]
+        if not processes.member_pids(holding.scope):
+            ended.append(holding.others)
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
 
     def read_membership(self, session: Session) -> Membership | None:

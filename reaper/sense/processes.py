@@ -1,14 +1,15 @@
 """The processes of a session: who is on its terminals, what its scope holds.
 
 Nothing here runs on the regular poll but for sessions in trouble; attached() asks about every process of the host and
-is for the moment before an act.
+is for the moment before an act. What it costs is in walk.py.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Callable, Optional
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import Attached, ProcessId, Usage
@@ -56,8 +57,11 @@ def own_scope(pid: int, uid: int, session_id: str) -> str:
     return path if not scope and os.path.isdir(CGROUP + path) else ""
 
 
-def members(scope: str) -> list[ProcessId]:
-    """Every process in a scope and the groups below it. A scope that is gone, or "", has none."""
+def member_pids(scope: str) -> list[int]:
+    """The pid of every process in a scope and the groups below it. A scope that is gone, or "", has none.
+
+    What has ended and was not waited for is not among them (since Linux 5.3).
+    """
     if not scope:
         return []
     found = []
@@ -66,25 +70,40 @@ def members(scope: str) -> list[ProcessId]:
             text = kernel_text.read(f"{directory}/cgroup.procs")
         except OSError:  # a threaded group (EOPNOTSUPP)
             continue
-        for pid in kernel_text.numbers(text or b""):
-            ticks = start_ticks(pid)
-            if ticks is not None:
-                found.append(ProcessId(pid, ticks))
+        found += kernel_text.numbers(text or b"")
     return found
 
 
+def members(scope: str) -> list[ProcessId]:
+    """Every process in a scope and the groups below it; reads each of them."""
+    ticks = ((pid, start_ticks(pid)) for pid in member_pids(scope))
+    return [ProcessId(pid, start) for pid, start in ticks if start is not None]
+
+
+def can_be_killed_at_once(scope: str) -> bool:
+    """Whether the kernel kills all of a scope by one write to it (cgroup.kill, Linux 5.14)."""
+    return bool(scope) and os.path.exists(f"{CGROUP}{scope}/cgroup.kill")
+
+
+Reader = Callable[[int], Optional[procfs.Stat]]
+
+
 def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attached]:
-    """Every process whose controlling terminal is one of these, wherever it runs; `held` is what the session holds.
+    """Every process whose controlling terminal is one of these, wherever it runs; `held` is what the session holds."""
+    return attached_to(terminals, [process.pid for process in held], procfs.read_stat)
+
+
+def attached_to(terminals: Iterable[str], held: Collection[int], read: Reader) -> list[Attached]:
+    """The same, of those that `read` reads; `held` are the pids of what the session holds.
 
     A terminal's number alone does not name it: every instance of devpts, a container's too, has a pts/0 of its own. But
     a controlling terminal belongs to one kernel session (credentials(7)), and that has members in what the login holds.
     """
     numbers = _numbers(terminals)
-    if not numbers:
+    kernel_sessions = {leader.pid for leader in _on_terminals(numbers, held, read)}
+    if not kernel_sessions:
         return []
-    own = [stat for stat in map(procfs.read_stat, (process.pid for process in held)) if stat is not None]
-    kernel_sessions = {stat.session for stat in own if stat.tty_nr in numbers}
-    stats = (procfs.read_stat(pid) for pid in procfs.list_pids() if procfs.read_session(pid) in kernel_sessions)
+    stats = (read(pid) for pid in procfs.list_pids() if procfs.read_session(pid) in kernel_sessions)
     return [
         Attached(ProcessId(stat.pid, stat.starttime), stat.session == stat.pid or stat.pgrp == stat.tpgid)
         for stat in stats
@@ -96,10 +115,28 @@ def _numbers(terminals: Iterable[str]) -> set[int]:
     return {number for number in map(device_number, terminals) if number is not None}
 
 
-def pages_apart(terminals: Iterable[str], held: Iterable[ProcessId]) -> bool:
-    """Whether what is in the foreground of one of these terminals reads /dev/tty; `held` is what the session holds."""
+def _on_terminals(numbers: Collection[int], held: Iterable[int], read: Reader) -> list[procfs.Stat]:
+    """The leaders of the kernel sessions that have one of these terminals and a member among the held.
+
+    The leader tells for its session: when it ends or lets go of the terminal, all of them lose it (tty_ioctl(4),
+    TIOCNOTTY).
+    """
+    if not numbers:
+        return []
+    leaders = (read(session) for session in {procfs.read_session(pid) for pid in held} if session)
+    return [leader for leader in leaders if leader is not None and leader.tty_nr in numbers]
+
+
+def pages_apart(terminals: Iterable[str], held: Collection[int]) -> bool:
+    """Whether what is in the foreground of one of these terminals reads /dev/tty.
+
+    `held` are the pids of what the session holds.
+    """
     numbers = _numbers(terminals)
-    stats = (procfs.read_stat(process.pid) for process in held)
+    groups = {leader.tpgid for leader in _on_terminals(numbers, held, procfs.read_stat)}
+    if not groups:
+        return False
+    stats = (procfs.read_stat(pid) for pid in held if procfs.read_process_group(pid) in groups)
     in_front = (stat for stat in stats if stat and stat.tty_nr in numbers and stat.pgrp == stat.tpgid)
     return any(_has_open(stat.pid, "/dev/tty") for stat in in_front)
 
@@ -172,9 +209,11 @@ def groups_of(leader: int, uid: int) -> frozenset[int]:
     return frozenset()
 
 
-def usage(process: ProcessId) -> Usage:
-    """What a process holds now; nothing where it is gone."""
-    stat = procfs.read_stat(process.pid)
-    if stat is None or stat.starttime != process.start_ticks:
-        return Usage(0, 0, 0)
+def has_ended(process: ProcessId) -> bool:
+    """The opposite of is_alive(), and much cheaper where nothing has the pid any more."""
+    return procfs.read_session(process.pid) is None or not is_alive(process)
+
+
+def usage_of(stat: procfs.Stat) -> Usage:
+    """What a process holds."""
     return Usage(1, stat.rss_pages * procfs.PAGE_BYTES, stat.cpu_ticks * 1_000_000 // procfs.CLOCK_TICKS_PER_SEC)

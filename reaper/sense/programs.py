@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from reaper import procfs
@@ -29,6 +29,17 @@ def find(processes: Iterable[ProcessId], patterns: Collection[str]) -> Program |
         if _is_roots(process.pid) and _runs(process):
             return program
     return None
+
+
+def candidates(pids: Iterable[int], patterns: Collection[str]) -> Iterator[ProcessId]:
+    """Those of the processes that run a program of such a name, whoever's it is. Reads no other."""
+    for pid in pids:
+        path = procfs.read_program(pid)
+        if path is None or not any(fnmatchcase(Program(path, pid).name, pattern) for pattern in patterns):
+            continue
+        stat = procfs.read_stat(pid)
+        if stat is not None:
+            yield ProcessId(pid, stat.starttime)
 
 
 def _is_roots(pid: int) -> bool:

@@ -33,7 +33,7 @@ from reaper.errors import ReaperError
 from reaper.sense.host import Discovery
 from tests.unit.grouped import FakeGroups
 from tests.unit.locked import FakeLocker, FakeLocks
-from tests.unit.simulated import SECOND, Clock, FakeTty
+from tests.unit.simulated import SECOND, FakeTty
 from tests.unit.surroundings import FakeSurroundings
 
 HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
@@ -110,6 +110,7 @@ class FakeLogin:
     idle_usec: int | None = None  # by its desktop's word
     work: Work = field(default_factory=lambda: Work(0, 1000, 1000, 10, 10, 1000))
     survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
+    effort_usec: int = 0  # what it takes the daemon to list its processes
 
     @property
     def everything(self) -> list[FakeProcess]:
@@ -123,7 +124,6 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         FakeSurroundings.__init__(self)
         FakeLocks.__init__(self)
         FakeGroups.__init__(self)
-        self.time = Clock()
         self.logins: dict[SessionKey, FakeLogin] = {}
         self.strangers: dict[str, FakeTty] = {}  # inner ptys: tmux's, screen's
         self.graphical: set[str] = set()  # consoles that a display server has taken over
@@ -228,7 +228,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         return any(process.pages_apart and process.in_front for process in self.logins[session.key].processes)
 
-    def is_shared(self, session: Session, held: Iterable[ProcessId]) -> bool:
+    def is_shared(self, session: Session) -> bool:
         return self.logins[session.key].is_shared
 
     def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
@@ -255,21 +255,25 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def other_ptys(self, names: Container[str]) -> list[str]:
         return [name for name in self.ttys if name.startswith("pts/") and name not in names]
 
-    def targets(self, session: Session, names: Collection[str]) -> Targets:
+    def targets(self, session: Session, names: Collection[str], *, whole: bool) -> Targets:
         login = self.logins.get(session.key)
         if login is None:
-            return Targets((), (), ())
+            return Targets((), ())
+        self.work(login.effort_usec)
         on = [process for other in self.logins.values() for process in other.everything if process.tty in set(names)]
         line = [process for process in (login.leader, *login.survivors) if process.is_alive]
-        return Targets(
-            tuple(Attached(process.id, process.in_front) for process in on if process.tty),
-            tuple(process.id for process in line),
-            tuple(self.everything(session)),
-        )
+        attached = tuple(Attached(process.id, process.in_front) for process in on if process.tty)
+        connection = tuple(process.id for process in line)
+        everything = tuple(self.everything(session)) if whole else ()
+        named = {*everything, *connection, *(each.process for each in attached)} if whole else ()
+        return Targets(attached, connection, everything, Holding(tuple((each, self._usage(each)) for each in named)))
 
     def everything(self, session: Session) -> list[ProcessId]:
         login = self.logins.get(session.key)
         return [process.id for process in login.everything] if login else []
+
+    def held_pids(self, session: Session) -> list[int]:
+        return [process.pid for process in self.everything(session)]
 
     def busy_program(self, session: Session, names: Collection[str], patterns: Collection[str]) -> Program | None:
         self.searches += 1
@@ -277,13 +281,12 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         running = [Program(each.program, each.id.pid) for each in (login.everything if login else [])]
         return next((each for each in running if any(fnmatchcase(each.name, pattern) for pattern in patterns)), None)
 
-    def holding(self, targets: Targets) -> Holding:
-        named = {*targets.everything, *targets.connection, *(each.process for each in targets.attached)}
-        return tuple((process, self._usage(process)) for process in named)
-
     def _usage(self, wanted: ProcessId) -> Usage:
         process = self.process(wanted)
         return process.usage if process else Usage(0, 0, 0)
+
+    def is_running(self, process: ProcessId) -> bool:
+        return process in self.running or self.process(process) is not None
 
     def process(self, wanted: ProcessId) -> FakeProcess | None:
         """That very process, if it runs."""
@@ -294,7 +297,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         return None
 
     def freed(self, holding: Holding) -> Usage:
-        ended = [usage for process, usage in holding if self.process(process) is None]
+        ended = [usage for process, usage in holding.each if self.process(process) is None]
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
 
 
@@ -335,7 +338,9 @@ class FakeActor(FakeLocker):
             self._send(targets.everything if kill is Kill.SESSION else targets.connection[:1], TERM, CONT)
             self._send(in_front, HUP, CONT)
         elif kill is Kill.SESSION:
-            self._send([*targets.everything, *targets.connection, *attached], KILL)
+            logins = self._host.logins.values() if self._host.kills_at_once and scope else ()
+            held = [each.id for login in logins if login.session.scope == scope for each in login.everything]
+            self._send([*(held or targets.everything), *targets.connection, *attached], KILL)
         else:
             self._send([*targets.connection, *in_front], KILL)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from reaper.decide.hours import LocalMoment, LocalTime
 from reaper.decide.model import NS_PER_SEC, ProcessId, Session, SessionKey
 from reaper.sense.elevations import BRIEF_USEC, Elevated
+from tests.unit.simulated import Clock
 
 
 @dataclass
@@ -28,14 +29,22 @@ def utc(wall_ns: int) -> LocalMoment:
 
 
 class FakeSurroundings:
-    """The part of FakeHost that answers for them."""
+    """The part of FakeHost that answers for them, and for what the daemon's work and the kernel are like."""
 
     def __init__(self) -> None:
+        self.time = Clock()
+        self.worked = 0
+        self.kills_at_once = True  # cgroup.kill
         self.local = LocalTime(0, 0)
         self.asked_time = 0
         self.marks: list[FakeSudo] = []
 
     # What a test does to it.
+
+    def work(self, usec: int) -> None:
+        """The daemon is at work, and time passes."""
+        self.worked += usec
+        self.time.boot_usec += usec
 
     def become_root(self, session: Session, now_usec: int) -> FakeSudo:
         """The person runs sudo."""
@@ -47,6 +56,12 @@ class FakeSurroundings:
         self.marks.remove(sudo)
 
     # What the daemon asks of it.
+
+    def worked_usec(self) -> int:
+        return self.worked
+
+    def is_killed_at_once(self, session: Session) -> bool:
+        return self.kills_at_once and bool(session.scope)
 
     def local_time(self) -> LocalTime:
         self.asked_time += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from dataclasses import replace
 
+import pytest
+
 from reaper.decide.lifecycle import Rung
 from reaper.decide.model import SessionKey, Usage
 from reaper.decide.policy import Action, Brake, Kill
@@ -162,7 +164,24 @@ def test_the_ladder_of_a_session_that_resists(bench):
     assert bench.words()[-1] == "terminated"
 
 
-def test_kill_session_waits_until_everything_is_gone(bench):
+def test_a_crowd_that_does_not_end_is_told_by_its_number(bench):
+    """With `kill: session`, and pids that nobody could read."""
+    bench.adopt(make_policy(make_limits(kill=Kill.SESSION)))
+    login = bench.host.login(100, "pts/1")
+    for pid in range(2000, 3000):
+        login.processes.append(replace(login.processes[0], id=login.processes[0].id._replace(pid=pid), tty=""))
+    for process in (login.leader, *login.processes):
+        process.ends_on = frozenset()
+    bench.run(68 + 5 + 5 + 5 + 1)
+    (failed,) = bench.told(word="terminate-failed")
+    assert failed.fields["why"].startswith("still running: 101 ")
+    assert failed.fields["why"].endswith(" and 982 more")
+    assert len(failed.fields["why"]) < 200
+
+
+@pytest.mark.parametrize("kills_at_once", [True, False])
+def test_kill_session_waits_until_everything_is_gone(bench, kills_at_once):
+    bench.host.kills_at_once = kills_at_once
     bench.adopt(make_policy(make_limits(kill=Kill.SESSION)))
     login = bench.host.login(100, "pts/1")
     tmux = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])

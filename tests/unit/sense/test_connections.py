@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reaper import procfs
 from reaper.decide.model import Session, SessionKey, Work
 from reaper.sense import connections, processes
 from reaper.sense.host import Host
@@ -42,7 +43,7 @@ def test_the_leader_and_its_sshd_carry_the_line(tree):
     tree.add(504, 500, "sftp-server", scope)
     tree.add(505, 500, "sshd")
     tree.open_master(502, 3, 0)
-    assert connections.connection_holders(session, processes.members(scope)) == [leader, child]
+    assert connections.connection_holders(session) == [leader, child]
 
 
 def test_an_orphaned_sshd_carries_the_line(tree):
@@ -52,7 +53,7 @@ def test_an_orphaned_sshd_carries_the_line(tree):
     orphan = tree.add(501, 1, "sshd-session", scope, session=500)
     tree.add(502, 501, "sshd", scope)
     tree.add(503, 1, "bash", scope)
-    assert connections.connection_holders(session, processes.members(scope)) == [orphan]
+    assert connections.connection_holders(session) == [orphan]
 
 
 def test_an_sshd_that_an_administrator_started_is_nobodys_remainder(tree):
@@ -62,11 +63,11 @@ def test_an_sshd_that_an_administrator_started_is_nobodys_remainder(tree):
     tree.add(700, 1, "sshd", scope, uid=0)
     tree.add(710, 700, "sshd", scope, uid=0)
     tree.add(711, 710, "sshd", scope, session=710)
-    assert connections.connection_holders(session, processes.members(scope)) == []
+    assert connections.connection_holders(session) == []
     assert connections.carriers(session) == []
-    assert connections.fed(session, processes.members(scope)) == []
+    assert connections.fed(session, processes.member_pids(scope), procfs.read_stat) == []
     root = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, uid=0)
-    assert connections.connection_holders(root, processes.members(scope)) == []
+    assert connections.connection_holders(root) == []
     assert [connections.is_another_login(pid) for pid in (700, 710, 711)] == [True, True, False]
 
 
@@ -87,7 +88,7 @@ def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
     leader, child = tree.add(500, 400, "sshd"), tree.add(501, 500, "sshd")
     tree.add(510, 400, "sshd")
-    assert connections.connection_holders(session, processes.descendants(leader)) == [leader, child]
+    assert connections.connection_holders(session) == [leader, child]
 
 
 def test_sshd_is_told_by_its_binary(tmp_path):
@@ -194,7 +195,7 @@ def test_what_runs_on_channels_without_a_terminal(tree):
     tree.add(506, 501, "bash", scope, tty_nr=34816)
     tree.add(507, 1, "bash", scope)
     tree.write(504, "status", "Name:\tnohup\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n")
-    found = connections.fed(session, processes.members(scope))
+    found = connections.fed(session, processes.member_pids(scope), procfs.read_stat)
     assert {each.process.pid: each.in_front for each in found} == {502: True, 503: True, 504: False}
 
 
@@ -211,7 +212,7 @@ def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path):
     host.terminal_servers = ("mosh-server",)
     assert host.is_alive(session)
     assert host.terminal_names(session) == {"pts/7"}
-    assert host.targets(session, []).connection == (server,)
+    assert host.targets(session, [], whole=False).connection == (server,)
     tree.write_scope("", "cgroup.controllers", "")
     tree.write_scope(scope, "cgroup.freeze", "0")
     why = "what is typed in it goes through mosh-server, which its user could look into"

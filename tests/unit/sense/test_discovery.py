@@ -104,7 +104,7 @@ def test_what_is_left_of_a_connection_stands_for_its_leader(real, tree, leader):
     (session,) = real.host.discover([], []).sessions
     assert (session.key, session.scope) == (SessionKey(*survivor), scope)
     assert real.host.is_alive(session)
-    assert [*real.host.targets(session, []).connection] == [survivor]
+    assert [*real.host.targets(session, [], whole=False).connection] == [survivor]
 
 
 def test_a_record_in_another_sessions_scope_has_none_of_its_own(real, tree):

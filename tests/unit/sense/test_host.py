@@ -17,7 +17,7 @@ from reaper.sense.host import Host
 from reaper.sense.nameservice import Told
 from tests.unit.fakes import FakeHost
 from tests.unit.locked import KEEPER
-from tests.unit.simulated import WALL_NS
+from tests.unit.simulated import SECOND, WALL_NS
 
 
 def test_alive_until_the_leader_ends(world):
@@ -140,7 +140,7 @@ def test_a_date_in_the_future_is_seen_and_a_real_read_pulls_it_back(world):
 
 def test_whom_a_termination_would_reach(world):
     first, second = world.open(), world.open()
-    targets = world.host.targets(world.session, [first.name])
+    targets = world.host.targets(world.session, [first.name], whole=True)
     assert {(each.process, each.in_front) for each in targets.attached} == {(first.shell, True), (first.job, False)}
     assert targets.connection == (world.leader,)
     assert set(targets.everything) == {world.leader, first.shell, first.job, second.shell, second.job}
@@ -163,14 +163,37 @@ def test_the_programs_of_a_session(world):
 
 def test_what_is_freed(world):
     line = world.open()
-    holding = world.host.holding(world.host.targets(world.session, [line.name]))
-    assert {process for process, _ in holding} == {world.leader, line.shell, line.job}
+    holding = world.host.targets(world.session, [line.name], whole=True).holding
+    assert {process for process, _ in holding.each} == {world.leader, line.shell, line.job}
     assert world.host.freed(holding) == Usage(0, 0, 0)
     world.end()
     freed = world.host.freed(holding)
     assert freed.processes == 3
     assert freed.rss_bytes > 0
     assert world.host.everything(world.session) == []
+
+
+def test_what_a_session_holds_by_pid(world):
+    line = world.open()
+    held = set(world.host.held_pids(world.session))
+    assert held == {process.pid for process in world.host.everything(world.session)}
+    assert held >= {world.leader.pid, line.shell.pid, line.job.pid}
+    world.end()
+    assert world.host.held_pids(world.session) == []
+
+
+def test_only_a_scope_is_killed_at_once(world):
+    assert not world.host.is_killed_at_once(replace(world.session, scope=""))
+
+
+def test_work_is_counted(world):
+    before = world.host.worked_usec()
+    if isinstance(world.host, FakeHost):
+        world.host.work(SECOND)
+    else:
+        while world.host.worked_usec() == before:
+            sum(range(10_000))
+    assert world.host.worked_usec() > before
 
 
 def test_the_clock(world):
@@ -310,6 +333,13 @@ def test_a_state_that_cannot_be_read_is_none(real, monkeypatch):
     assert real.host.standing_lock(real.session) == order, "for all that anybody knows"
     Path(f"{real.locks}/{real.session.name}/order").write_text("{")
     assert real.host.standing_lock(real.session) is None
+
+
+def test_a_process_of_a_session_runs_until_it_ends(world):
+    shell = world.open().shell
+    assert world.host.is_running(shell)
+    world.end()
+    assert not world.host.is_running(shell)
 
 
 def test_a_keeper_runs_or_does_not(world):

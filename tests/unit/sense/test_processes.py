@@ -69,7 +69,7 @@ def test_a_real_container_is_not_hit(real, tmp_path):
             inside = procfs.read_stat(int(told))
             assert inside is not None
             assert inside.tty_nr == terminals.device_number(line.name)
-            targets = real.host.targets(real.session, [line.name])
+            targets = real.host.targets(real.session, [line.name], whole=False)
         finally:
             container.kill()
     assert {each.process for each in targets.attached} == {line.shell, line.job}
@@ -134,16 +134,16 @@ def test_only_a_session_scope_is_a_sessions_own(tmp_path, monkeypatch, line, sco
 def test_who_reads_through_dev_tty(tree, monkeypatch):
     """Not the shell at its prompt, which has it open for job control, nor what is not in the foreground."""
     monkeypatch.setattr(processes, "device_number", {"pts/0": 34816}.get)
-    shell = tree.add(501, 500, tty_nr=34816, tpgid=502)
-    pager = tree.add(502, 501, session=501, tty_nr=34816, tpgid=502)
-    job = tree.add(503, 501, session=501, tty_nr=34816, tpgid=502)
+    tree.add(501, 500, tty_nr=34816, tpgid=502)
+    tree.add(502, 501, session=501, tty_nr=34816, tpgid=502)
+    tree.add(503, 501, session=501, tty_nr=34816, tpgid=502)
     for pid, fd in ((501, 255), (502, 10), (503, 3)):
         (tree.directory / f"proc/{pid}/fd").mkdir()
         os.symlink("/dev/tty", tree.directory / f"proc/{pid}/fd/{fd}")
-    assert not processes.pages_apart(["pts/0"], [shell, pager, job])
+    assert not processes.pages_apart(["pts/0"], [501, 502, 503])
     os.symlink("/dev/tty", tree.directory / "proc/502/fd/3")
-    assert processes.pages_apart(["pts/0"], [shell, pager, job])
-    assert not processes.pages_apart(["pts/1"], [shell, pager, job])
+    assert processes.pages_apart(["pts/0"], [501, 502, 503])
+    assert not processes.pages_apart(["pts/1"], [501, 502, 503])
 
 
 def test_groups_are_those_of_the_first_process_of_the_users(tree):

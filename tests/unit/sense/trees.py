@@ -26,6 +26,7 @@ class Tree:
         (directory / "sbin").mkdir()
         monkeypatch.setattr(procfs, "PROC", str(directory / "proc"))
         monkeypatch.setattr(procfs, "read_session", lambda pid: getattr(procfs.read_stat(pid), "session", None))
+        monkeypatch.setattr(procfs, "read_process_group", lambda pid: getattr(procfs.read_stat(pid), "pgrp", None))
         monkeypatch.setattr(processes, "CGROUP", str(directory / "cgroup"))
 
     def scope(self, session_id: str, uid: int = 1000) -> str:
