@@ -11,6 +11,7 @@ from reaper.act.notify import Delivery
 from reaper.decide import messages, tracking
 from reaper.decide.events import Priority
 from reaper.decide.hours import LocalMoment
+from reaper.decide.life import is_about_to_warn
 from reaper.decide.lifecycle import Defer, Phase, Reason, Warn
 from reaper.decide.model import Instant, Program, SessionKey
 from reaper.decide.tracking import Tracked
@@ -76,8 +77,10 @@ class Messenger:
         self._tell(tracked, messages.holds(held))
 
     def retry(self, tracked: Tracked, now: Instant) -> None:
-        """Tries a warning again where it was not taken, with the time that is left by now."""
-        key = tracked.session.key
+        """Tries a warning again where it was not taken, with the time that is left by now; not just before the next."""
+        key, limits, opened_usec = tracked.session.key, tracked.limits, tracked.session.opened_usec
+        if limits is not None and is_about_to_warn(tracked.life, limits, opened_usec, now.boot_usec):
+            return
         reason, missed = self._unsent.pop(key)
         end = tracking.deadline(tracked)
         if end is None or tracked.life.phase is not Phase.WARNED:

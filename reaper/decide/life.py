@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
+from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.policy import Action, Limits
 
 
@@ -117,6 +118,8 @@ Act = Union[Warn, Defer, Spare, Lock, Signal, Tell]
 # The evidence of a session whose rule counts what is typed in the others of its user.
 SHARED = "shared"
 UNLOCKED = "unlocked"
+# A warning that comes late says what the next one would say so soon after: they are given as one.
+TOGETHER_USEC = USEC_PER_SEC
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,13 @@ def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
     if life.phase is not Phase.LOCKED and life.stages < len(limits.warn_usec):
         return end.usec - limits.warn_usec[life.stages]
     return end.usec
+
+
+def is_about_to_warn(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> bool:
+    """Whether a session that has been warned is warned again at this moment, or within a second."""
+    due = next_due(life, limits, opened_usec)
+    is_left = life.phase is Phase.WARNED and life.stages < len(limits.warn_usec)
+    return is_left and due is not None and due < now_usec + TOGETHER_USEC
 
 
 def busy_left_usec(life: Life, limits: Limits, now_usec: int) -> int:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.life import (
+    TOGETHER_USEC,
     UNLOCKED,
     Act,
     Defer,
@@ -73,14 +74,14 @@ def _stay(scene: _Scene) -> Outcome:
 
 
 def _warn(scene: _Scene) -> Outcome:
-    """Announces the end. Leads that were missed together are announced as one."""
+    """Announces the end. Leads that were missed together, or come within a second, are announced as one."""
     first_warned = scene.life.first_warned_usec or scene.now_usec
     life = replace(scene.life, phase=Phase.WARNED, first_warned_usec=first_warned)
     close = deadline(life, scene.limits, scene.opened_usec)
     if close is None:
         return scene.life, []
     left = close.usec - scene.now_usec
-    stages = sum(1 for lead in scene.limits.warn_usec if left <= lead)
+    stages = sum(1 for lead in scene.limits.warn_usec if left < lead + TOGETHER_USEC)
     life = replace(life, stages=max(stages, scene.life.stages))
     acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
     return life, [*acts, Tell(Fact.WARNED, close.reason, left)]
