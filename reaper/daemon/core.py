@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import traceback
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Callable
 
@@ -19,9 +20,10 @@ from reaper.daemon.locks import FIRST_LOOK_USEC, Locks
 from reaper.daemon.looks import Looks
 from reaper.daemon.memory import Memory
 from reaper.daemon.notices import Notices
+from reaper.daemon.pace import Pace
 from reaper.daemon.performing import Performer
 from reaper.daemon.sharing import Sharing
-from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, LAPSE_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
+from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
 from reaper.decide import deferral, evidence, hold, locked, overrule, report, tracking
 from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Phase, Signal
@@ -41,8 +43,7 @@ class Daemon:
         self.on_track: Callable[[SessionKey], bool] = lambda _key: False
         self.on_forget: Callable[[SessionKey], None] = lambda _key: None
         self._host, self.actor, self._journal = host, actor, journal
-        self._boot_id = boot_id
-        self._memory = Memory(actor, journal)
+        self._memory = Memory(actor, journal, boot_id)
         self.messenger = Messenger(actor, journal, name, host.local_moment)
         self._looks = Looks(host)
         self.circumstances = Circumstances(host)
@@ -51,12 +52,10 @@ class Daemon:
         self.locks = Locks(host, actor, journal)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
         self.brakes, self._deferrals, self._sharing = Brakes(journal), Deferrals(host), Sharing()
-        self._notices = Notices(self.messenger)
+        self._notices, self._pace = Notices(self.messenger), Pace(host)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._polled: Instant | None = None
         self._poll_at = 0
-        self._expected_usec = 0  # when the next tick was to come at the latest
-        self._policy_text = ""
         self.is_dirty = False
         self._unjudged: set[SessionKey] = set()  # sessions whose users' groups nothing tells yet
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
@@ -66,24 +65,30 @@ class Daemon:
     def tick(self, now: Instant) -> None:
         """Does whatever is due at this moment."""
         self._sharing.begin_tick()
-        if self._expected_usec and now.boot_usec - self._expected_usec > LAPSE_USEC:
-            self.locks.lapse(now.boot_usec)
-            for key, tracked in list(self.sessions.items()):
-                self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
-                if tracked.life.phase is Phase.ENDING:  # it had kept the limits that it began under
-                    self._guarded(key, now, self.judge)
+        self._pace.begin(now.boot_usec)
+        now = self._step()
         if now.boot_usec >= self._poll_at:
             self._poll(now)
         for key, at in list(self._settling.items()):
             if now.boot_usec >= at:
                 del self._settling[key]
                 self._guarded(key, now, self._check_gone)
-        for key, tracked in list(self.sessions.items()):
-            if tracked.due_usec is not None and tracked.due_usec <= now.boot_usec:
-                self._guarded(key, now, self._turn)
+        self._each(self._pace.due(self.sessions, now.boot_usec), now, self._turn)
         if self.is_dirty or self._memory.is_old(now.boot_usec):
             self.save()
-        self._expected_usec = self.next_wake()
+        self._step()
+        self._pace.rest(self.next_wake())
+
+    def _step(self) -> Instant:
+        """The present moment, before a step of the tick: if nobody watched before it, what was announced is void."""
+        now, is_lapse = self._pace.step()
+        if is_lapse:
+            self.locks.lapse(now.boot_usec)
+            for key, tracked in list(self.sessions.items()):
+                self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
+                if tracked.life.phase is Phase.ENDING:  # it had kept the limits that it began under
+                    self._guarded(key, now, self.judge)
+        return now
 
     def next_wake(self) -> int:
         """When tick() has something to do again."""
@@ -115,25 +120,24 @@ class Daemon:
             self._guarded(key, now, look)
         for key, typed_usec in self._sharing.takers(self.sessions):
             self._guarded(key, now, functools.partial(self._share, typed_usec))
-        for key in self._deferrals.waiting:
-            self._guarded(key, now, self._look_busy)
-        for key in self.locks.standing:
-            self._guarded(key, now, self.look_locked)
-        for key in list(self._unwatched):
-            self._guarded(key, now, self._check_gone)
-        for key in self.messenger.waiting:
-            self._guarded(key, now, lambda key, now: self.messenger.retry(self.sessions[key], now))
+        self._each(self._deferrals.waiting, now, self._look_busy)
+        self._each(self.locks.standing, now, self.look_locked)
+        self._each(list(self._unwatched), now, self._check_gone)
+        self._each(self.messenger.waiting, now, lambda key, now: self.messenger.retry(self.sessions[key], now))
         is_named = self.groups.look(now.boot_usec)
-        for key in list(self.sessions) if is_named else {*self._unjudged, *self.locks.hindered}:
-            self._guarded(key, now, self.judge)
+        self._each(list(self.sessions) if is_named else {*self._unjudged, *self.locks.hindered}, now, self.judge)
         self._notices.look(self.sessions)
         self._polled = now
         self._poll_at = now.boot_usec + self.poll_usec
 
+    def _each(self, keys: Iterable[SessionKey], now: Instant, work: Callable[[SessionKey, Instant], None]) -> None:
+        for key in keys:
+            self._guarded(key, now, work)
+
     def _guarded(self, key: SessionKey, now: Instant, work: Callable[[SessionKey, Instant], None]) -> None:
         """The barrier around one session: a mistake of ours about it must not stop the care for the others."""
         try:
-            work(key, now)
+            work(key, self._step())  # what was done for others since `now` may have taken seconds
         except Exception:
             self._journal.note(Priority.ERR, f"internal error at session {key}:\n{traceback.format_exc()}")
             if key in self.sessions:
@@ -275,6 +279,9 @@ class Daemon:
         if until_usec:  # (there is no policy where a session was locked at somebody's word)
             self.sessions[key] = replace(self.sessions[key], due_usec=until_usec)
             return
+        now = self._step()
+        if not tracking.is_due(self.sessions[key], now.boot_usec):  # nobody watched since it was looked at
+            return
         change = tracking.finish(self.sessions[key], now.boot_usec)
         self.sessions[key] = change.tracked
         self.save()  # before the act: were it our last, the next daemon and its brake would know of it
@@ -344,14 +351,13 @@ class Daemon:
 
     def adopt(self, policy: Policy, text: str, now: Instant) -> None:
         """Puts a policy in force for every session; `text` is the policy as a policy file would say it."""
-        self.policy, self._policy_text = policy, text
+        self.policy, self._memory.policy_text = policy, text
         self._looks.poll_usec = policy.poll_usec
         self._host.terminal_servers = policy.terminal_servers
         self.groups.adopt(policy, now.boot_usec)
         self.circumstances.is_turned(policy)
         self._sharing.adopt(policy)
-        for key in list(self.sessions):
-            self._guarded(key, now, self.judge)
+        self._each(list(self.sessions), now, self.judge)
         self.hasten(now.boot_usec + policy.poll_usec)
         self.is_dirty = True
 
@@ -375,7 +381,6 @@ class Daemon:
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
         self._polled, self.brakes.ledger, self._endings.returns.past = state.polled, state.ledger, state.past
-        self._expected_usec = state.polled.boot_usec + self.poll_usec
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
             self._looks.remember(tracked)
@@ -384,16 +389,13 @@ class Daemon:
             self._watch(tracked.session.key)
         if self.policy is not None:
             self._heed_circumstances(now)  # first: under other limits than theirs what was announced would not count
-            for key in list(self.sessions):
-                self._guarded(key, now, self.judge)
-        for key in list(self.sessions):
-            self._guarded(key, now, self._take_up_lock)
+            self._each(list(self.sessions), now, self.judge)
+        self._each(list(self.sessions), now, self._take_up_lock)
+        self._pace.expect(state.polled.boot_usec + self.poll_usec)
 
     def save(self) -> None:
         """Writes the state, so that a restart changes no outcome."""
-        if self._polled is None:
-            return
-        past, sessions = self._endings.returns.past, tuple(self.sessions.values())
-        state = Snapshot(self._boot_id, self._polled, self._policy_text, self.brakes.ledger, sessions, past)
-        self._memory.save(state, self._host.clock().boot_usec)
-        self.is_dirty = False
+        if self._polled is not None:
+            past, sessions = self._endings.returns.past, tuple(self.sessions.values())
+            self._memory.save(self._polled, self.brakes.ledger, sessions, past, self._host.clock().boot_usec)
+            self.is_dirty = False

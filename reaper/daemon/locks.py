@@ -33,6 +33,7 @@ SLOW_USEC = 120 * USEC_PER_SEC
 MOST_AT_ONCE = 8
 COUNTED_USEC = 10 * USEC_PER_SEC
 PACE_USEC = 2 * USEC_PER_SEC
+COUNT_AGAIN_USEC = 100_000  # they are not counted for each of many that wait at one moment
 # When to look first at what became of it.
 FIRST_LOOK_USEC = 2 * USEC_PER_SEC
 
@@ -217,7 +218,7 @@ class Locks:
         return self._opening_usec(tracked, now)
 
     def _queue_usec(self, now: Instant) -> int:
-        if len(self._begun) >= MOST_AT_ONCE and self._counted_usec != now.boot_usec:
+        if len(self._begun) >= MOST_AT_ONCE and now.boot_usec - self._counted_usec >= COUNT_AGAIN_USEC:
             self._counted_usec = now.boot_usec
             self._begun = {key: each for key, each in self._begun.items() if self._is_begun(each, now)}
         return PACE_USEC if len(self._begun) >= MOST_AT_ONCE else 0

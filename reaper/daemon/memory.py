@@ -5,9 +5,13 @@ from __future__ import annotations
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.decide import snapshot
+from reaper.decide.brake import Ledger
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
+from reaper.decide.model import Instant
+from reaper.decide.returns import Past
 from reaper.decide.snapshot import Snapshot
+from reaper.decide.tracking import Tracked
 
 # Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.
 SAVE_USEC = 60 * USEC_PER_SEC
@@ -16,8 +20,9 @@ SAVE_USEC = 60 * USEC_PER_SEC
 class Memory:
     """Writes the state. Says so once where it cannot, and goes on. Times are boot-time microseconds."""
 
-    def __init__(self, actor: Actor, journal: Journal) -> None:
-        self._actor, self._journal = actor, journal
+    def __init__(self, actor: Actor, journal: Journal, boot_id: str) -> None:
+        self._actor, self._journal, self._boot_id = actor, journal, boot_id
+        self.policy_text = ""  # the policy in force, as a policy file would say it
         self._has_failed = False
         self._saved_usec = 0
 
@@ -25,9 +30,10 @@ class Memory:
         """Whether it is time to save, if nothing has happened that must be saved at once."""
         return now_usec - self._saved_usec >= SAVE_USEC
 
-    def save(self, state: Snapshot, now_usec: int) -> None:
+    def save(self, polled: Instant, ledger: Ledger, sessions: tuple[Tracked, ...], past: Past, now_usec: int) -> None:
         """Puts a state in the place of the last."""
         self._saved_usec = now_usec
+        state = Snapshot(self._boot_id, polled, self.policy_text, ledger, sessions, past)
         try:
             self._actor.write_state(snapshot.encode_lines(state))
         except OSError as error:

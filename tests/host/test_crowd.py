@@ -1,0 +1,68 @@
+"""One user's crowd of processes costs the others nothing: they are warned once, and their sessions end on time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from .lab import Host, SshClient
+from .limits import ENDED, IDLE, events, log_in, quick, rule, wait_event
+
+CROWD = 7000
+# Nothing but SIGKILL ends them, so that every step of the end finds all of them there.
+FORK = (
+    "perl -e '$SIG{HUP} = $SIG{TERM} = q(IGNORE); for (2..%d) { fork or (sleep 9999, exit) }"
+    " print qq(all there\\n); sleep 9999'"
+)
+# From the limit: the 8 seconds that the kernel's clock may lag, the poll, and what a step of two crowds may take.
+LATE = 8 + 1 + 4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_polls(host: Host) -> Iterator[None]:
+    with quick(host):
+        yield
+
+
+def gather(host: Host, person: str) -> SshClient:
+    """Logs in, and fills the foreground of the terminal with a crowd."""
+    terminal = log_in(host, person)
+    terminal.send(f"ulimit -u unlimited; {FORK % CROWD}\n")
+    terminal.expect("all there\r", 120)
+    return terminal
+
+
+def test_crowds_do_not_delay_the_end_of_other_sessions(host: Host, person: str) -> None:
+    """Two crowds that resist every step, one with `kill: session`; a neighbour who is idle beside them."""
+    all_of, front_of = (host.add_user(f"{kind}{person}") for kind in "ab")
+    for user in (all_of, front_of):
+        uid = host.output(["id", "-u", user])
+        host.run(["systemctl", "set-property", "--runtime", f"user-{uid}.slice", "TasksMax=infinity"], check=False)
+    with (
+        gather(host, all_of),
+        gather(host, front_of),
+        log_in(host, person) as neighbour,
+        rule(host, all_of, kill="session"),
+        rule(host, front_of),
+        rule(host, person),
+    ):
+        slowest, began = 0.0, time.monotonic()
+        while not neighbour.closed(0.5):
+            asked = time.monotonic()
+            host.run(["reaperctl", "list"])
+            slowest = max(slowest, time.monotonic() - asked)
+            assert asked - began < 3 * ENDED
+        for user in (all_of, front_of):
+            wait_event(host, user, "terminated", ENDED + 60)
+    print(slowest, [(u, events(host, u)) for u in (person, all_of, front_of)])
+    for user in (person, all_of, front_of):
+        assert events(host, user) == ["opened", "warned", "ending", "terminated"]
+        ending = wait_event(host, user, "ending")
+        assert int(ending["REAPER_IDLE_USEC"]) < (IDLE + LATE) * 1_000_000
+    for user in (all_of, front_of):
+        freed = wait_event(host, user, "terminated")
+        assert int(freed["REAPER_FREED_PROCESSES"]) >= CROWD
+        assert not host.run(["pgrep", "-u", user, "perl"], check=False).stdout
+        host.remove_user(user)
