@@ -18,6 +18,7 @@ FORK = (
 )
 # From the limit: the 8 seconds that the kernel's clock may lag, the poll, and what a step of two crowds may take.
 LATE = 8 + 1 + 4
+ANSWERED = 5  # seconds: a step of the end of each crowd, and the start of reaperctl on a busy machine
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -56,7 +57,7 @@ def test_crowds_do_not_delay_the_end_of_other_sessions(host: Host, person: str) 
             assert asked - began < 3 * ENDED
         for user in (all_of, front_of):
             wait_event(host, user, "terminated", ENDED + 60)
-    print(slowest, [(u, events(host, u)) for u in (person, all_of, front_of)])
+    assert slowest < ANSWERED
     for user in (person, all_of, front_of):
         assert events(host, user) == ["opened", "warned", "ending", "terminated"]
         ending = wait_event(host, user, "ending")
