@@ -1,4 +1,4 @@
-"""One user's crowd of processes costs the others nothing: they are warned once, and their sessions end on time."""
+"""One user's crowd of processes does not hold up the others: they are warned once, and their sessions end on time."""
 
 from __future__ import annotations
 
