@@ -8,6 +8,8 @@ from collections.abc import Collection
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session
+from reaper.sense import executables
+from reaper.sense.executables import ProgramFiles
 from reaper.sense.processes import Reader, is_alive, member_pids, scope_of
 from reaper.sense.terminals import device_number
 
@@ -49,14 +51,20 @@ def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD)
     scope, a listener that an administrator started by hand and all who came in through it, has nothing to do with it.
     Root has no such child.
     """
-    found = []
+    found, files = [], ProgramFiles()
     for pid in member_pids(scope) if programs else ():
-        if not runs(pid, programs):
+        name = _program_name(pid)
+        if name not in programs:
             continue
         stat = procfs.read_stat(pid)  # and only then whether it is one: the pid may just have been given to another
-        if stat is None or not runs(pid, programs) or _uid(pid) != uid:
+        if stat is None or _program_name(pid) != name or _uid(pid) != uid:
             continue
-        if not is_sshd(pid) or (uid and stat.session == leader):
+        if name in SSHD:
+            is_left = bool(uid) and stat.session == leader and is_sshd(pid)
+        else:
+            status = files.read_status(pid)
+            is_left = status is not None and status.uid == 0
+        if is_left:
             found.append(ProcessId(pid, stat.starttime))
     return found
 
@@ -66,25 +74,25 @@ def is_another_login(pid: int) -> bool:
     return procfs.read_session(pid) == pid and is_sshd(pid) and _uid(pid) == 0
 
 
+def _program_name(pid: int) -> str:
+    return os.path.basename(procfs.read_program(pid) or "")
+
+
 def _uid(pid: int) -> int | None:
     """As whom a process really runs; None where it is gone."""
     return next(iter(procfs.read_uids(pid)), None)
 
 
 def is_sshd(pid: int) -> bool:
-    """Whether a process runs sshd's binary."""
-    return runs(pid, SSHD)
+    """Whether a process runs a program of sshd's name, and the file that it runs is root's.
 
-
-def runs(pid: int, programs: Collection[str]) -> bool:
-    """Whether a process runs a program by one of these names, and the file that it runs is root's."""
-    path = procfs.read_program(pid)
-    try:
-        return (
-            path is not None and os.path.basename(path) in programs and os.stat(f"{procfs.PROC}/{pid}/exe").st_uid == 0
-        )
-    except OSError:  # gone meanwhile
+    A user can have such a process, too (by a mount in a namespace of theirs), but not where callers look for sshd's:
+    among the children of a session's leader, and in the kernel session that the leader made.
+    """
+    if os.path.basename(procfs.read_program(pid) or "") not in SSHD:
         return False
+    status = executables.read_status(pid)
+    return status is not None and status.uid == 0
 
 
 def carriers(session: Session) -> list[int]:

@@ -90,11 +90,31 @@ OPENERS = {
     "reaper/lock/still.py": "our own files",
     "reaper/lock/store.py": "our own files",
     "reaper/lock/survey.py": "what a console shows",
+    "reaper/sense/executables.py": "the program of a process, for its mount alone (O_PATH)",
     "reaper/sense/host.py": "our own files",
     "reaper/sense/locks.py": "our own files, shadow(5) and PAM's",
     "reaper/sense/pamfiles.py": "our module's files",
     "reaper/sense/policyfiles.py": "policy files",
     "reaper/sense/terminals.py": "terminals",
+}
+
+# Who asks about files by stat(2) and its like, and whose they are. None is where a user can mount something: a file
+# system of theirs need never answer, and the daemon would wait for good (see sense/executables.py).
+ASKERS = {
+    "reaper/control/server.py": "our own socket",
+    "reaper/doctor/look/daemon.py": "our own files; the tool asks, and not the daemon",
+    "reaper/doctor/look/host.py": "what an administrator configures; the tool asks, and not the daemon",
+    "reaper/doctor/look/system.py": "our own module",
+    "reaper/lock/freezer.py": "the mount of cgroupfs",
+    "reaper/lock/holders.py": "terminals, /proc/PID, and descriptors on the file systems that terminals are on",
+    "reaper/lock/others.py": "control groups",
+    "reaper/lock/still.py": "our own files",
+    "reaper/procfs.py": "/proc/PID/stat",
+    "reaper/sense/locks.py": "control groups, shadow(5) and sssd's configuration",
+    "reaper/sense/processes.py": "control groups",
+    "reaper/sense/records.py": "login records",
+    "reaper/sense/terminals.py": "terminals, by names that the kernel or a record of root's gave",
+    "reaper/sense/work.py": "terminals of a session",
 }
 
 RUNTIME_DEPENDENCIES = {"pam", "psutil", "systemd", "yaml"}
@@ -244,6 +264,18 @@ def test_nothing_in_the_daemon_asks_a_name_service():
     assert users == {"reaper/sense/accounts.py"}
     importing = {name for name, found in modules.items() if any("reaper.sense.accounts" in each for each, _ in found)}
     assert importing == {"reaper/ctl/policy.py"}
+
+
+def test_who_asks_about_files():
+    asking = {"os.stat", "os.lstat", "os.access", "os.statvfs", "os.path.realpath", "os.path.samefile"}
+    asking |= {f"os.path.{name}" for name in ("exists", "lexists", "isdir", "isfile", "islink", "ismount", "getmtime")}
+    exempt = ("reaper/ctl/", "reaper/audit/")  # tools of the person who runs them
+    users = {
+        name
+        for name in python_files("reaper")
+        if not name.startswith(exempt) and any(call in asking for call, _ in called(name))
+    }
+    assert users == ASKERS.keys(), "say whose files these are, or read by sense.executables"
 
 
 def test_kernel_text_is_split_at_line_feeds_alone():

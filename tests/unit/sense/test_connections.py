@@ -206,6 +206,7 @@ def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path):
     host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
     server = tree.add(510, 1, "mosh-server", scope)
     tree.add(511, 1, "tmux: server", scope)
+    tree.show_mounts(510)
     tree.open_master(510, 3, 7)
     tree.open_master(511, 3, 8)
     assert not host.is_alive(session)
@@ -226,6 +227,7 @@ def test_a_terminal_server_beside_the_connections_own_terminal(tree, tmp_path):
     host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
     host.terminal_servers = ("mosh-server",)
     tree.add(510, 502, "mosh-server", scope)
+    tree.show_mounts(510)
     for pid, number in ((500, 1), (510, 7)):
         tree.open_master(pid, 3, number)
     assert host.terminal_names(session) == {"pts/1"}

@@ -60,6 +60,7 @@ class Tree:
         program = self.directory / "sbin" / exe
         program.touch(0o755)
         os.symlink(program, entry / "exe")
+        os.symlink("/proc/self/ns", entry / "ns")
         gid, held = (groups or (uid,))[0], " ".join(map(str, groups[1:]))
         ids = f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nGroups:\t{held} \n"
         (entry / "status").write_text(f"Name:\ta\n{ids}")
@@ -73,6 +74,10 @@ class Tree:
     def write(self, pid: int, name: str, text: str) -> None:
         """What a file of a process says."""
         (self.directory / "proc" / str(pid) / name).write_text(text)
+
+    def show_mounts(self, pid: int) -> None:
+        """A process sees the mounts that this one sees, where the programs of the test's invention are."""
+        os.symlink("/proc/self/mountinfo", self.directory / "proc" / str(pid) / "mountinfo")
 
     def open_master(self, pid: int, descriptor: int, index: int) -> None:
         """A process has the master of a pty open."""
@@ -89,7 +94,7 @@ class Tree:
     def show(self, process: tuple[int, int], scope: str = "") -> None:
         """A real process, in a scope."""
         entry = self._entry(process[0], scope)
-        for name in ("stat", "fd", "fdinfo", "exe", "task", "status"):
+        for name in ("stat", "fd", "fdinfo", "exe", "task", "status", "ns", "mountinfo"):
             os.symlink(f"/proc/{process[0]}/{name}", entry / name)
 
     def hide(self, pid: int, name: str) -> None:

@@ -1,0 +1,141 @@
+"""The file that a process runs, and whose it is: told without waiting for the file system that it is on.
+
+stat(2) of /proc/PID/exe asks that file system, and its server may never answer: an NFS server that is gone, or a FUSE
+server, which any user can run and stop. A process that waits for a FUSE server's answer cannot even be killed: with
+bindfs stopped (SIGSTOP), a reaperd in such a stat(2) outlived the SIGABRT of its watchdog, and the next one waited in
+the same call before it was ready. So:
+
+1. The path comes from readlink(2): the kernel makes it of its own tables (d_path) and asks no file system.
+2. Owner and mode come from statx(2) with AT_STATX_DONT_SYNC, which says what the kernel knows already. FUSE
+   (fuse_update_get_attr) and NFS (nfs_getattr) send nothing then; the file is in use, so the kernel does know it.
+   Measured on Linux 6.18 with a stopped bindfs: stat(2) waits, this does not.
+3. Where the answer decides about a program that a user may have started (ProgramFiles), the mount is looked at first,
+   which needs no word of the file system either.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import stat
+import struct
+from typing import Callable, NamedTuple
+
+from reaper import kernel_text, procfs
+
+_OURSELVES = "/proc/self"
+_AT_FDCWD = -100
+_AT_EMPTY_PATH, _AT_STATX_DONT_SYNC = 0x1000, 0x4000
+_STATX_TYPE_MODE_UID = 0x1 | 0x2 | 0x8
+_STATX_BYTES = 256
+_STATX_FIELDS = struct.Struct("=I16xI4xH")  # stx_mask, stx_uid, stx_mode
+# These ask their server all the same, where what the kernel knows is out of date (cifs_getattr, ocfs2_getattr, ...).
+_ASKING = (b"cifs", b"smb3", b"coda", b"pvfs2", b"gfs2", b"ocfs2")
+_FUSE = (b"fuse", b"fuseblk")
+
+
+class FileStatus(NamedTuple):
+    """What statx(2) says of a file, as far as it is asked."""
+
+    uid: int
+    mode: int
+
+
+class MountKind(NamedTuple):
+    """What proc_pid_mountinfo(5) says of a mount: the type of its file system, and the options of that."""
+
+    file_system: bytes
+    options: tuple[bytes, ...]
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it answers at once, and what it says of a file's owner is root's word.
+
+        A FUSE file system says of its files whatever its server likes; `user_id` is who mounted it (fuse(4)).
+        """
+        if self.file_system in _ASKING:
+            return False
+        if self.file_system.partition(b".")[0] in _FUSE:
+            return b"user_id=0" in self.options
+        return True
+
+
+def read_status(pid: int) -> FileStatus | None:
+    """What the kernel knows of the file that a process runs; None where it is gone, or has none."""
+    return _statx(_AT_FDCWD, f"{procfs.PROC}/{pid}/exe".encode(), _AT_STATX_DONT_SYNC)
+
+
+class ProgramFiles:
+    """Looks at the programs of one search; what the mounts are is read once for all who have the same."""
+
+    def __init__(self) -> None:
+        self._mounts: dict[str, bytes] = {}
+
+    def read_status(self, pid: int) -> FileStatus | None:
+        """The same as read_status(), and None also where the answer could be a user's own.
+
+        That is so for the files of a FUSE file system that another than root mounted; for a process in a user namespace
+        of its own, where a user mounts any file of root's under any name; and for a file on a mount that the process
+        itself does not see (it was unmounted, or the descriptor that was executed came out of such a namespace).
+        """
+        try:
+            if os.readlink(f"{procfs.PROC}/{pid}/ns/user") != _own_user_namespace():
+                return None
+            fd = os.open(f"{procfs.PROC}/{pid}/exe", os.O_PATH | os.O_CLOEXEC)  # opens nothing: open(2)
+        except OSError:
+            return None
+        try:
+            mount = self._find_mount(pid, fd)
+            if mount is None or not mount.is_trusted:
+                return None
+            return _statx(fd, b"", _AT_STATX_DONT_SYNC | _AT_EMPTY_PATH)
+        finally:
+            os.close(fd)
+
+    def _find_mount(self, pid: int, fd: int) -> MountKind | None:
+        """The mount of a file that we have open (which keeps its number from being given to another)."""
+        number = kernel_text.number(kernel_text.field(kernel_text.read(f"{_OURSELVES}/fdinfo/{fd}") or b"", b"mnt_id"))
+        try:
+            namespace = os.readlink(f"{procfs.PROC}/{pid}/ns/mnt")
+            if namespace not in self._mounts:
+                self._mounts[namespace] = kernel_text.read(f"{procfs.PROC}/{pid}/mountinfo") or b""
+        except OSError:
+            return None
+        return None if number is None else find_mount(self._mounts[namespace], number)
+
+
+def find_mount(mountinfo: bytes, number: int) -> MountKind | None:
+    """Finds a mount by its number in proc_pid_mountinfo(5); None where it is not there.
+
+    A line is: number, parent, major:minor, root, mount point, options, optional fields, a hyphen, type, source, options
+    of the file system. Paths and sources are users' own; the kernel escapes blanks and line feeds in them.
+    """
+    start = b"%d " % number
+    at = 0 if mountinfo.startswith(start) else mountinfo.find(b"\n" + start) + 1
+    if not at and not mountinfo.startswith(start):
+        return None
+    end = mountinfo.find(b"\n", at)
+    line = mountinfo[at : end if end >= 0 else None]
+    words = line.partition(b" - ")[2].split(b" ")
+    return MountKind(words[0], tuple(words[2].split(b","))) if len(words) == 3 else None
+
+
+@functools.cache
+def _own_user_namespace() -> str:
+    return os.readlink(f"{_OURSELVES}/ns/user")
+
+
+@functools.cache
+def _libc_statx() -> Callable[..., int]:
+    found: Callable[..., int] = ctypes.CDLL(None).statx  # glibc 2.28; Python's os module has none
+    return found
+
+
+def _statx(directory: int, path: bytes, flags: int) -> FileStatus | None:
+    buffer = ctypes.create_string_buffer(_STATX_BYTES)
+    if _libc_statx()(directory, path, flags, _STATX_TYPE_MODE_UID, buffer):
+        return None
+    mask, uid, mode = _STATX_FIELDS.unpack_from(buffer)
+    is_told = mask & _STATX_TYPE_MODE_UID == _STATX_TYPE_MODE_UID and stat.S_ISREG(mode)
+    return FileStatus(uid, mode) if is_told else None
