@@ -6,6 +6,7 @@ names another's is told what they would be told if there were none.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Callable, TypeVar
 
 from reaper.act.journal import Journal
@@ -158,9 +159,19 @@ class Answers:
         if scope:
             return next((each for each in visible if each.session.scope == scope), None)
         terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
-        owners = {reading.uid for reading in self._host.read_terminals([terminal])}
-        likely = (each for each in visible if each.session.uid in owners or each.life.phase is Phase.LOCKED)
+        likely = self._likely(visible, terminal)
         return next((each for each in likely if terminal in self._host.terminal_names(each.session)), None)
+
+    def _likely(self, visible: list[Tracked], terminal: str) -> Iterator[Tracked]:
+        """Those of the sessions whose terminal it could be; whose it is at this moment is asked of each by the caller.
+
+        A name is only ever matched, against what the sessions and devpts have: a path of it is never made, as any user
+        can ask for any name.
+        """
+        yield from (each for each in visible if terminal == each.session.tty or terminal in each.terminals)
+        if terminal in self._host.other_ptys(()):
+            owners = {reading.uid for reading in self._host.read_terminals([terminal])}
+            yield from (each for each in visible if each.session.uid in owners or each.life.phase is Phase.LOCKED)
 
 
 def _granted(request: Callable[[], T]) -> T:

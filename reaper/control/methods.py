@@ -13,6 +13,8 @@ from reaper import __version__
 from reaper.decide.hold import LONGEST_HOLD_USEC, LONGEST_REASON
 
 INTERFACE = "io.reaper"
+# A session goes by logind's id, by its leader, or by a terminal; the longest of these have some 30 characters.
+LONGEST_NAME = 200
 _SERVICE = "org.varlink.service"
 _SERVICE_DESCRIPTION = """# The Varlink Service Interface is provided by every varlink service.
 interface org.varlink.service
@@ -117,8 +119,8 @@ def _error(error: CallError) -> dict[str, Any]:
 def _unknown(method: str) -> CallError:
     interface = method.rpartition(".")[0]
     if interface not in (INTERFACE, _SERVICE):
-        return CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:200])
-    return CallError(f"{_SERVICE}.MethodNotFound", method=method[:200])
+        return CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:LONGEST_NAME])
+    return CallError(f"{_SERVICE}.MethodNotFound", method=method[:LONGEST_NAME])
 
 
 def _text(parameters: Mapping[str, Any], name: str) -> str:
@@ -126,6 +128,14 @@ def _text(parameters: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise CallError(f"{_SERVICE}.InvalidParameter", parameter=name)
     return value
+
+
+def _session(parameters: Mapping[str, Any]) -> str:
+    """The name that a session is asked for by. What cannot be the name of one is none that there is."""
+    name = _text(parameters, "session")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise CallError(f"{INTERFACE}.NoSuchSession", session=name[:LONGEST_NAME])
+    return name
 
 
 def _words(parameters: Mapping[str, Any], name: str) -> str:
@@ -167,7 +177,7 @@ def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _subj
         return {"description": describe_interface()}
     if interface == _SERVICE:
         return {"description": _SERVICE_DESCRIPTION}
-    raise CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:200])
+    raise CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:LONGEST_NAME])
 
 
 def _list(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
@@ -179,37 +189,37 @@ def _watch(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict
 
 
 def _explain(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
-    return subject.explain_session(peer, _text(parameters, "session"))
+    return subject.explain_session(peer, _session(parameters))
 
 
 def _hold(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
     duration_usec = parameters.get("duration_usec")
     if type(duration_usec) is not int or not 0 < duration_usec <= LONGEST_HOLD_USEC:
         raise CallError(f"{_SERVICE}.InvalidParameter", parameter="duration_usec")
-    return subject.hold_session(peer, _text(parameters, "session"), duration_usec, _reason(parameters))
+    return subject.hold_session(peer, _session(parameters), duration_usec, _reason(parameters))
 
 
 def _release(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
-    subject.release_session(peer, _text(parameters, "session"), _words(parameters, "why"))
+    subject.release_session(peer, _session(parameters), _words(parameters, "why"))
     return {}
 
 
 def _warn(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
     _require_root(peer, "warn")
-    return subject.warn_session(peer, _text(parameters, "session"), _words(parameters, "text"))
+    return subject.warn_session(peer, _session(parameters), _words(parameters, "text"))
 
 
 def _lock(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
-    subject.lock_session(peer, _text(parameters, "session"))
+    subject.lock_session(peer, _session(parameters))
     return {}
 
 
 def _terminate(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
     _require_root(peer, "end sessions")
     force = parameters.get("force")
-    if force not in (None, True, False):
+    if force is not None and not isinstance(force, bool):
         raise CallError(f"{_SERVICE}.InvalidParameter", parameter="force")
-    subject.terminate_session(peer, _text(parameters, "session"), _reason(parameters), force=force is True)
+    subject.terminate_session(peer, _session(parameters), _reason(parameters), force=force is True)
     return {}
 
 

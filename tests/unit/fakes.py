@@ -6,6 +6,8 @@ act/test_journal.py), so what the daemon does with them it does with a host.
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field, replace
@@ -39,6 +41,15 @@ from tests.unit.surroundings import FakeSurroundings
 HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
 ANY_END = frozenset([HUP, TERM, KILL])
 SMALL = Usage(1, 4096, 1000)
+
+
+def refuse_as_path(name: str) -> None:
+    """What a system call does with a name that is none of a file."""
+    data = os.fsencode(name)  # UnicodeEncodeError for most lone surrogates
+    if b"\0" in data:
+        raise ValueError("embedded null byte")
+    if max(map(len, data.split(b"/"))) > 255:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
 
 
 def make_session(pid: int = 100, **fields: object) -> Session:
@@ -247,6 +258,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         self.looks += 1
         names = sorted(names)
         for name in names:
+            refuse_as_path(name)
             if name in self.trouble:
                 raise self.trouble[name]
         ttys = self.ttys
@@ -371,7 +383,7 @@ class FakeJournal:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.notes: list[tuple[Priority, str]] = []
-        self.lost = 0
+        self.lost = self.lost_notes = 0
 
     @property
     def waiting(self) -> int:

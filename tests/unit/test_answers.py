@@ -12,6 +12,7 @@ from reaper.control import methods
 from reaper.control.methods import Peer, Subject, reply_to
 from reaper.decide.hold import LONGEST_HOLD_USEC, LONGEST_REASON
 from reaper.decide.policy import Action, Origin
+from reaper.sense import terminals
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown
 from tests.unit.fakes import make_limits, make_policy
@@ -101,6 +102,59 @@ def test_a_session_that_is_not_there(stand, verb):
     assert reply == {"error": NO_SUCH, "parameters": {"session": "x" * 200}}
 
 
+NAMES = {
+    "longer than a file's": "x" * 256,
+    "longer than a path": "x/" * 5000,
+    "of 64 KiB": "x" * 65536,
+    "with a NUL": "pts/1\0",
+    "with a lone surrogate": "pts/\ud800",
+    "with one that stands for a byte": "pts/\udcff",
+    "with a line feed": "pts/1\n",
+    "a path out of /dev": "../dev/shm/x/y",
+    "a path out of /dev, in full": "/dev/../tmp/x",
+    "a roundabout path": "pts/../pts/1",
+    "a directory": "pts",
+    "nothing in /dev": "/dev/",
+    "a device that is no terminal": "/dev/null",
+    "a terminal with a slash more": "pts//1",
+    "a number in other digits": "pts/\u0661",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("peer", [ROOT, ALICE, NOBODY])
+@pytest.mark.parametrize("verb", ["Explain", "Hold", "Release", "Lock"])
+def test_name_is_matched_and_never_looked_up(stand, verb, peer, name, monkeypatch):
+    """What a user asks for is no path: it may be on a file system of theirs that does not answer."""
+    asked: list[str] = []
+    host = stand.bench.host
+    read = host.read_terminals
+    monkeypatch.setattr(host, "read_terminals", lambda names: (asked.extend(names), read(names))[1])
+    assert stand.ask(verb, peer, session=name) == {"error": NO_SUCH, "parameters": {"session": name[:200]}}
+    assert set(asked) <= {"pts/1", "pts/2"}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_terminal_is_matched_against_those_of_this_host(stand, name, monkeypatch):
+    """The same with the real terminals."""
+    monkeypatch.setattr(stand.bench.host, "read_terminals", terminals.read_all)
+    monkeypatch.setattr(stand.bench.host, "other_ptys", terminals.other_ptys)
+    assert stand.ask("Explain", ROOT, session=name)["error"] == NO_SUCH
+
+
+def test_search_for_a_terminal_looks_at_the_sessions_of_its_owner_alone(stand, monkeypatch):
+    """Which terminals a session has takes some reading: a host can have a thousand."""
+    looked: list[str] = []
+    host = stand.bench.host
+    find = host.terminal_names
+    monkeypatch.setattr(host, "terminal_names", lambda session: (looked.append(session.user), find(session))[1])
+    assert "error" not in stand.ask("Explain", ROOT, session="/dev/pts/2")
+    assert set(looked) == {"bob"}
+    looked.clear()
+    assert stand.ask("Explain", ALICE, session="pts/2")["error"] == NO_SUCH
+    assert "bob" not in looked
+
+
 WRONG = [
     ("Hold", {"duration_usec": 0}),
     ("Hold", {"duration_usec": -1}),
@@ -123,6 +177,12 @@ WRONG = [
     ("Terminate", {"why": ""}),
     ("Terminate", {"force": "yes"}),
     ("Terminate", {"force": 2}),
+    ("Terminate", {"force": 1}),
+    ("Terminate", {"why": "a\ud800"}),
+    ("Warn", {"text": "a\0b"}),
+    ("Release", {"why": "x" * 65536}),
+    ("Hold", {"duration_usec": 10**4000}),
+    ("Hold", {"duration_usec": float("inf")}),
 ]
 
 
