@@ -7,7 +7,6 @@ between two ticks.
 
 from __future__ import annotations
 
-import functools
 import os
 import selectors
 import signal
@@ -39,7 +38,7 @@ class Service:
         self._host, self._daemon, self._journal, self._read_policy = host, daemon, journal, read_policy
         self.answers = Answers(host, daemon, journal, self.reload_for_systemd)
         self._selector = selectors.DefaultSelector()
-        self._server = Server(self._selector, self.answers, on_error=functools.partial(journal.note, Priority.ERR))
+        self._server = Server(self._selector, self.answers, on_error=daemon.trouble.note_error)
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
         self._leaders: Leaders[SessionKey] = Leaders()

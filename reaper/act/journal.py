@@ -3,6 +3,9 @@
 Not by sd_journal_send(3): that call says nothing when journald is away, and it waits when journald does not read; an
 audit trail may not be lost silently, and a reaper may not be stopped by stopping its log. Here an event that journald
 does not take now is kept, in order, and sent when it is back; what is lost when too many wait is counted and told.
+
+Events and notes wait in one queue, and each have a share of it: events are the audit trail, and no trouble of the
+daemon's own, however often it is noted, pushes one of them out.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import socket
 import struct
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from reaper.decide.events import Event, Priority
 
@@ -20,8 +24,14 @@ SOCKET = "/run/systemd/journal/socket"
 # An hour of a brake-limited end of sessions, with room; at about 1 KiB each, half of what one more session may cost
 # a thousand times over.
 BACKLOG = 1000
+NOTES = 100  # a day of troubles that are told once a minute at most would fill it; the newest say what goes on
 # The kernel takes no datagram above net.core.wmem_default (208 KiB). Only the mistakes of a policy can be that long.
 MAX_VALUE_BYTES = 32 * 1024
+
+
+class _Entry(NamedTuple):
+    datagram: bytes
+    is_event: bool
 
 
 class Journal:
@@ -30,28 +40,37 @@ class Journal:
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        self._backlog: collections.deque[bytes] = collections.deque()
-        self.lost = 0
+        self._backlog: collections.deque[_Entry] = collections.deque()
+        self.lost = 0  # events
+        self.lost_notes = 0
 
     @property
     def waiting(self) -> int:
-        """How many events journald has not taken yet."""
+        """How many events and notes journald has not taken yet."""
         return len(self._backlog)
 
     def send(self, event: Event) -> None:
         """Logs an event, after all that came before it."""
-        self._enqueue(encode(event))
+        self._enqueue(_Entry(encode(event), is_event=True))
 
     def note(self, priority: Priority, message: str) -> None:
         """Logs a line that is no event: trouble of the daemon's own."""
-        self._enqueue(_encode({"MESSAGE": message, "PRIORITY": str(int(priority)), "SYSLOG_IDENTIFIER": "reaperd"}))
+        fields = {"MESSAGE": message, "PRIORITY": str(int(priority)), "SYSLOG_IDENTIFIER": "reaperd"}
+        self._enqueue(_Entry(_encode(fields), is_event=False))
 
-    def _enqueue(self, datagram: bytes) -> None:
-        if len(self._backlog) >= BACKLOG:
-            self._backlog.popleft()
-            self.lost += 1
-        self._backlog.append(datagram)
+    def _enqueue(self, entry: _Entry) -> None:
+        self._backlog.append(entry)
         self.flush()
+        same = [number for number, each in enumerate(self._backlog) if each.is_event == entry.is_event]
+        if len(same) > (BACKLOG if entry.is_event else NOTES):
+            del self._backlog[same[0]]
+            self._count_lost(entry)
+
+    def _count_lost(self, entry: _Entry) -> None:
+        if entry.is_event:
+            self.lost += 1
+        else:
+            self.lost_notes += 1
 
     def flush(self) -> None:
         """Sends what waits, as far as journald takes it."""
@@ -59,17 +78,18 @@ class Journal:
             if not self._deliver(self._backlog[0]):
                 return
             self._backlog.popleft()
-            if self.lost and not self._backlog:
-                lost, self.lost = self.lost, 0
-                self.note(Priority.ERR, f"{lost} lines are lost: journald was away for too long, or did not take them")
+        if self.lost or self.lost_notes:
+            what = f"{self.lost} events and {self.lost_notes} other lines"
+            self.lost = self.lost_notes = 0
+            self.note(Priority.ERR, f"{what} are lost: journald was away for too long, or did not take them")
 
-    def _deliver(self, datagram: bytes) -> bool:
+    def _deliver(self, entry: _Entry) -> bool:
         try:
-            self._socket.sendto(datagram, self._path)
+            self._socket.sendto(entry.datagram, self._path)
         except OSError as error:  # away (ENOENT, ECONNREFUSED) or not reading (EAGAIN): kept, and tried again
             if error.errno != errno.EMSGSIZE:
                 return False
-            self.lost += 1  # it would never be taken, nor anything after it
+            self._count_lost(entry)  # it would never be taken, nor anything after it
         return True
 
     def close(self) -> None:

@@ -15,7 +15,6 @@ import select
 import selectors
 import socket
 import struct
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -53,8 +52,9 @@ class Server:
         selector: selectors.BaseSelector,
         subject: Subject,
         path: str = PATH,
-        on_error: Callable[[str], None] = lambda _text: None,
+        on_error: Callable[[str], None] = lambda _where: None,
     ) -> None:
+        """`on_error` is called while an exception of ours is handled, and is told at what it was raised."""
         self._selector, self._subject, self._path, self._on_error = selector, subject, path, on_error
         self._listener: socket.socket | None = None
         self._identity: tuple[int, int] = (0, 0)
@@ -231,7 +231,7 @@ class Server:
         try:
             return work()
         except Exception:
-            self._on_error(f"internal error at a call of uid {client.peer.uid}:\n{traceback.format_exc()}")
+            self._on_error(f"at a call of uid {client.peer.uid}")
             self._drop(client)
             return None
 

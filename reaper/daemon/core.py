@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Callable
@@ -11,6 +10,7 @@ from typing import Callable
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.messenger import Messenger
+from reaper.act.trouble import Trouble
 from reaper.daemon.brakes import Brakes
 from reaper.daemon.circumstances import Circumstances
 from reaper.daemon.deferrals import Deferrals
@@ -43,6 +43,7 @@ class Daemon:
         self.on_track: Callable[[SessionKey], bool] = lambda _key: False
         self.on_forget: Callable[[SessionKey], None] = lambda _key: None
         self._host, self.actor, self._journal = host, actor, journal
+        self.trouble = Trouble(journal, lambda: host.clock().boot_usec)
         self._memory = Memory(actor, journal, boot_id)
         self.messenger = Messenger(actor, journal, name, host.local_moment)
         self._looks = Looks(host)
@@ -106,6 +107,7 @@ class Daemon:
 
     def _poll(self, now: Instant) -> None:
         self._journal.flush()
+        self.trouble.flush()
         self.discover(now)
         self._heed_circumstances(now)
         previous = self._polled or now
@@ -139,7 +141,7 @@ class Daemon:
         try:
             work(key, self._step())  # what was done for others since `now` may have taken seconds
         except Exception:
-            self._journal.note(Priority.ERR, f"internal error at session {key}:\n{traceback.format_exc()}")
+            self.trouble.note_error(f"at session {key}")
             if key in self.sessions:
                 self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + self.poll_usec)
 
@@ -150,7 +152,7 @@ class Daemon:
         ids = (tracked.session.session_id for tracked in self.sessions.values())
         found = self._host.discover(self.sessions, ids)
         for problem in found.problems:
-            self._journal.note(Priority.WARNING, f"{problem}, ignoring")
+            self.trouble.note_problem(problem)
         for key in found.dead_records:
             self.actor.remove_record(key)
         for session in found.sessions:
@@ -173,7 +175,7 @@ class Daemon:
         """Judges anew those of whom a rule may ask what has just changed: whether root acts, and the hour."""
         turn = self.circumstances.look(self.sessions, self.policy, now.boot_usec)
         for problem in turn.problems:
-            self._journal.note(Priority.WARNING, f"{problem}, ignoring")
+            self.trouble.note_problem(problem)
         for process in turn.dead_marks:
             self.actor.remove_mark(process)
         for key in turn.sessions:

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 import pytest
 
 from reaper.act import journal
-from reaper.act.journal import BACKLOG, Journal
+from reaper.act.journal import BACKLOG, NOTES, Journal
 from reaper.decide.events import Event, Kind, Priority
 from tests.unit.fakes import FakeJournal
 from tests.unit.native import parse_datagram
+
+LOST = "{} events and {} other lines are lost: journald was away for too long, or did not take them"
 
 
 def event(text: str, **fields: str) -> Event:
@@ -170,12 +172,40 @@ def test_what_is_lost_is_counted_and_told(log, journald):
         if not log.waiting:
             break
     received += journald.messages()
-    assert received[-1] == f"{lost} lines are lost: journald was away for too long, or did not take them"
+    assert received[-1] == LOST.format(lost, 0)
     numbers = [int(each) for each in received[:-1]]
     assert len(numbers) == total - lost
     assert numbers == sorted(numbers)
     assert numbers[-1] == total - 1
     assert log.lost == 0
+
+
+def test_notes_push_no_event_out(log, path):
+    """However much trouble there is while journald is away: events are the audit trail."""
+    log.send(event("first"))
+    for number in range(10 * BACKLOG):
+        log.note(Priority.ERR, f"trouble {number}")
+    log.send(event("last"))
+    assert (log.waiting, log.lost, log.lost_notes) == (NOTES + 2, 0, 10 * BACKLOG - NOTES)
+    journald = Journald(path)
+    try:
+        log.flush()
+        received = journald.messages()
+        while log.waiting:
+            log.flush()
+            received += journald.messages()
+        received += journald.messages()
+    finally:
+        journald.stop()
+    newest = [f"trouble {number}" for number in range(9 * BACKLOG + BACKLOG - NOTES, 10 * BACKLOG)]
+    assert received == ["first", *newest, "last", LOST.format(0, 10 * BACKLOG - NOTES)]
+
+
+def test_events_push_no_note_out(log, path):
+    log.note(Priority.ERR, "trouble")
+    for number in range(BACKLOG + 5):
+        log.send(event(str(number)))
+    assert (log.waiting, log.lost, log.lost_notes) == (BACKLOG + 1, 5, 0)
 
 
 def test_a_message_of_any_length_holds_up_nothing(log, journald):
@@ -194,6 +224,6 @@ def test_a_datagram_that_the_kernel_never_takes_is_lost_and_told(log, journald):
     log.send(event("x", **dict.fromkeys(names, "x" * 32_000)))
     log.send(event("next"))
     assert journald.messages() == [
-        "1 lines are lost: journald was away for too long, or did not take them",
+        LOST.format(1, 0),
         "next",
     ]

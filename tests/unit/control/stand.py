@@ -6,6 +6,7 @@ import contextlib
 import json
 import selectors
 import socket
+import sys
 from typing import Any
 
 from reaper.control.methods import CallError, Peer
@@ -47,11 +48,14 @@ class Stand:
         self.path = path
         self.selector = selectors.DefaultSelector()
         self.subject = FakeSubject()
-        self.errors: list[str] = []
-        self.server = Server(self.selector, self.subject, path, self.errors.append)
+        self.errors: list[tuple[str, BaseException | None]] = []  # where, and which
+        self.server = Server(self.selector, self.subject, path, self._take_error)
         self.now_usec = 0
         self.clients: list[socket.socket] = []
         self.server.ensure_bound()
+
+    def _take_error(self, where: str) -> None:
+        self.errors.append((where, sys.exc_info()[1]))
 
     def step(self) -> bool:
         """One turn of the loop; whether there was anything to do."""

@@ -174,8 +174,7 @@ def test_a_mistake_in_an_answer_ends_that_connection_alone(stand, mistake):
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
     (told,) = stand.errors
-    assert told.startswith(f"internal error at a call of uid {os.geteuid()}:\nTraceback ")
-    assert repr(mistake).partition("(")[0] in told
+    assert told == (f"at a call of uid {os.geteuid()}", mistake)
 
 
 def test_too_many_clients(stand):
