@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NamedTuple
 
 from reaper import kernel_text
+from reaper.procparse import Descriptor, Passed, Signals, Stat, parse_stat, parse_status
 
 PROC = "/proc"
 CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
@@ -21,81 +21,6 @@ _DELETED = " (deleted)"
 MOST_DESCRIPTOR_BYTES = 4096
 _UNIFIED = b"0::"  # cgroups(7): the line of the v2 hierarchy
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-
-class Stat(NamedTuple):
-    """The fields of proc_pid_stat(5) that reaper uses, under their names there. The name (comm) is not among them."""
-
-    pid: int
-    state: str
-    ppid: int
-    pgrp: int
-    session: int
-    tty_nr: int
-    tpgid: int
-    cpu_ticks: int  # utime + stime
-    reaped_cpu_ticks: int  # cutime + cstime
-    threads: int
-    starttime: int
-    rss_pages: int
-    flags: int  # PF_* of <linux/sched.h>
-
-
-class Passed(NamedTuple):
-    """What a process has passed on, by all of its descriptors together (proc_pid_io(5)): bytes, then calls."""
-
-    read: int
-    written: int
-    reads: int
-    writes: int
-
-
-class Signals(NamedTuple):
-    """The signals of a process (proc_pid_status(5)), signal N as bit N-1; pending for it, or for its first thread."""
-
-    pending: int
-    blocked: int
-    ignored: int
-    caught: int
-
-
-class Descriptor(NamedTuple):
-    """What fdinfo (proc_pid_fdinfo(5)) says of an open file; `inode` is None before Linux 5.14."""
-
-    mount: int | None
-    inode: int | None
-
-
-def parse_stat(text: bytes) -> Stat | None:
-    """Parses /proc/PID/stat; None for anything else.
-
-    The name in parentheses is whatever the process chose: it may hold blanks, parentheses and line feeds. Nothing
-    after the last parenthesis is.
-    """
-    head, _, rest = text.rpartition(b")")
-    fields = rest.rstrip(b"\n").split(b" ")[1:]
-    if len(fields) < 22 or len(fields[0]) != 1:
-        return None
-    pid = kernel_text.number(head.partition(b" (")[0])
-    told = [kernel_text.number(field) for field in fields[1:22]]
-    number = [each for each in told if each is not None]
-    if pid is None or len(number) != len(told):
-        return None
-    return Stat(
-        pid=pid,
-        state=fields[0].decode("latin-1"),
-        ppid=number[0],
-        pgrp=number[1],
-        session=number[2],
-        tty_nr=number[3],
-        tpgid=number[4],
-        cpu_ticks=number[10] + number[11],
-        reaped_cpu_ticks=number[12] + number[13],
-        threads=number[16],
-        starttime=number[18],
-        rss_pages=number[20],
-        flags=number[5],
-    )
 
 
 def read_stat(pid: int, tid: int | None = None) -> Stat | None:
@@ -142,14 +67,6 @@ def read_program(pid: int) -> str | None:
     except OSError:
         return None
     return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
-
-
-def parse_status(text: bytes, field: str) -> bytes | None:
-    """Returns one field of proc_pid_status(5), but for the name, which is the first line and the process's own.
-
-    None where there is none by that name.
-    """
-    return kernel_text.field(text.partition(b"\n")[2], field.encode())
 
 
 def _status_words(pid: int, field: str) -> list[bytes]:

@@ -25,7 +25,6 @@ from reaper.daemon.performing import Performer
 from reaper.daemon.sharing import Sharing
 from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
 from reaper.decide import deferral, evidence, hold, locked, overrule, report, tracking
-from reaper.decide.events import Priority
 from reaper.decide.lifecycle import Phase, Signal
 from reaper.decide.model import Instant, Program, Session, SessionKey
 from reaper.decide.policy import BUILT_IN, Policy
@@ -46,18 +45,15 @@ class Daemon:
         self.trouble = Trouble(journal, lambda: host.clock().boot_usec)
         self._memory = Memory(actor, journal, boot_id)
         self.messenger = Messenger(actor, journal, name, host.local_moment)
-        self._looks = Looks(host)
-        self.circumstances = Circumstances(host)
+        self._looks, self.circumstances = Looks(host), Circumstances(host)
         self.groups = Groups(host, journal)
-        self._endings = Endings(host, actor, journal)
-        self.locks = Locks(host, actor, journal)
+        self._endings, self.locks = Endings(host, actor, journal), Locks(host, actor, journal)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
         self.brakes, self._deferrals, self._sharing = Brakes(journal), Deferrals(host), Sharing()
         self._notices, self._pace = Notices(self.messenger), Pace(host)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._polled: Instant | None = None
-        self._poll_at = 0
-        self.is_dirty = False
+        self._poll_at, self.is_dirty = 0, False
         self._unjudged: set[SessionKey] = set()  # sessions whose users' groups nothing tells yet
         self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session
+from reaper.procparse import Stat
 from reaper.sense import executables
 from reaper.sense.executables import ProgramFiles
 from reaper.sense.processes import Reader, is_alive, member_pids, scope_of
@@ -112,7 +113,7 @@ def carriers(session: Session) -> list[int]:
     return [stat.pid for stat in stats if stat is not None and stat.session != stat.pid and is_sshd(stat.pid)]
 
 
-def channels(*carriers: int) -> list[procfs.Stat]:
+def channels(*carriers: int) -> list[Stat]:
     """What sshd has started for the channels of a connection: shells, commands, subsystems.
 
     Nothing of the user's can become a child of sshd's.
@@ -121,7 +122,7 @@ def channels(*carriers: int) -> list[procfs.Stat]:
     return [stat for stat in stats if stat is not None]
 
 
-def _channels_if_told(session: Session) -> list[procfs.Stat]:
+def _channels_if_told(session: Session) -> list[Stat]:
     """None on a kernel that does not tell who is whose child."""
     try:
         return channels(*carriers(session))

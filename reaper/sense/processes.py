@@ -14,6 +14,7 @@ from typing import Callable, Optional
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import Attached, ProcessId, Usage
+from reaper.procparse import Stat
 from reaper.sense.terminals import device_number
 
 CGROUP = "/sys/fs/cgroup"
@@ -87,7 +88,7 @@ def can_be_killed_at_once(scope: str) -> bool:
     return bool(scope) and os.path.exists(f"{CGROUP}{scope}/cgroup.kill")
 
 
-Reader = Callable[[int], Optional[procfs.Stat]]
+Reader = Callable[[int], Optional[Stat]]
 
 
 def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attached]:
@@ -117,7 +118,7 @@ def _numbers(terminals: Iterable[str]) -> set[int]:
     return {number for number in map(device_number, terminals) if number is not None}
 
 
-def _on_terminals(numbers: Collection[int], held: Iterable[int], read: Reader) -> list[procfs.Stat]:
+def _on_terminals(numbers: Collection[int], held: Iterable[int], read: Reader) -> list[Stat]:
     """The leaders of the kernel sessions that have one of these terminals and a member among the held.
 
     The leader tells for its session: when it ends or lets go of the terminal, all of them lose it (tty_ioctl(4),
@@ -158,7 +159,7 @@ def _is_open(pid: int, fd: int, path: str) -> bool:
         return False
 
 
-def _all_stats() -> Iterator[procfs.Stat]:
+def _all_stats() -> Iterator[Stat]:
     for pid in procfs.list_pids():
         stat = procfs.read_stat(pid)
         if stat is not None:
@@ -180,7 +181,7 @@ def descendants(leader: ProcessId) -> list[ProcessId]:
     """The leader and all that descends from it, for a session that has no scope of its own."""
     if not is_alive(leader):
         return []
-    children: dict[int, list[procfs.Stat]] = {}
+    children: dict[int, list[Stat]] = {}
     for stat in _all_stats():
         children.setdefault(stat.ppid, []).append(stat)
     found, queue = [leader], [leader.pid]
@@ -216,6 +217,6 @@ def has_ended(process: ProcessId) -> bool:
     return procfs.read_session(process.pid) is None or not is_alive(process)
 
 
-def usage_of(stat: procfs.Stat) -> Usage:
+def usage_of(stat: Stat) -> Usage:
     """What a process holds."""
     return Usage(1, stat.rss_pages * procfs.PAGE_BYTES, stat.cpu_ticks * 1_000_000 // procfs.CLOCK_TICKS_PER_SEC)

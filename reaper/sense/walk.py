@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import Holding, ProcessId, Usage
+from reaper.procparse import Stat
 from reaper.sense import processes
 
 # These take 0.4 s to read, and to signal. Others in the same session wait for the next step, or for cgroup.kill.
@@ -23,9 +24,9 @@ class Walk:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._stats: dict[int, procfs.Stat | None] = {}
+        self._stats: dict[int, Stat | None] = {}
 
-    def stat(self, pid: int) -> procfs.Stat | None:
+    def stat(self, pid: int) -> Stat | None:
         """What the kernel says of a process; None where it is gone, or one too many."""
         if pid not in self._stats:
             if len(self._stats) >= self._most:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import Line, Session, Work
+from reaper.procparse import Passed, Stat
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV
 
@@ -52,7 +53,7 @@ def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | 
         return None
 
 
-def _each_has_its_shell(channels: Iterable[procfs.Stat], names: Collection[str]) -> bool:
+def _each_has_its_shell(channels: Iterable[Stat], names: Collection[str]) -> bool:
     return sum(1 for each in channels if each.tty_nr) >= len(names)
 
 
@@ -61,7 +62,7 @@ def _sum_passed_on(pids: Iterable[int]) -> tuple[int, int, int, int]:
     return read, written, reads, writes
 
 
-def _passed_on(pid: int) -> procfs.Passed:
+def _passed_on(pid: int) -> Passed:
     passed = procfs.read_io(pid)
     if passed is None:
         raise ProcessLookupError(errno.ESRCH, "it has ended", str(pid))

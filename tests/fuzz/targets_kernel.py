@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from reaper import kernel_text, procfs
 from reaper.doctor import kernel
 from reaper.lock.mounts import parse_mount
+from reaper.procparse import parse_stat
 
 from .engine import target
 
@@ -33,7 +34,7 @@ def number(text: bytes) -> int | None:
 @target(longest=4096)
 def stat(data: bytes) -> None:
     """/proc/PID/stat is read as a slow reference reads it, from the last parenthesis on."""
-    read = procfs.parse_stat(data)
+    read = parse_stat(data)
     close = max((at for at in range(len(data)) if data[at : at + 1] == b")"), default=None)
     if close is None:
         assert read is None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from reaper import kernel_text, procfs
 from reaper.lock.mounts import Mount, parse_mount
-from reaper.procfs import Passed, Signals, Stat, parse_stat
+from reaper.procparse import Passed, Signals, Stat, parse_stat
 
 LINE_ENDS = [end.encode() for end in "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\0"] + [b"\x85"]
 FIELDS = [b"Tgid:", b"Uid:", b"SigIgn:", b"rchar: ", b"0::/", b"tty-index:\t", b" - tmpfs", b"mnt_id:\t", b"frozen 1"]

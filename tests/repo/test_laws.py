@@ -21,12 +21,13 @@ IMPURE = {
 EFFECTS = {"__import__", "eval", "exec", "input", "open", "print"}
 
 # Module: what it may import of reaper, as prefixes.
-LEAVES = ("reaper.errors", "reaper.procfs", "reaper.kernel_text", "reaper.commands")
+LEAVES = ("reaper.errors", "reaper.procfs", "reaper.procparse", "reaper.kernel_text", "reaper.commands")
 LAYERS = {
     "reaper.errors": (),
     "reaper.commands": (),
     "reaper.kernel_text": (),
-    "reaper.procfs": ("reaper.kernel_text",),
+    "reaper.procparse": ("reaper.kernel_text",),
+    "reaper.procfs": ("reaper.kernel_text", "reaper.procparse"),
     "reaper.decide": ("reaper.decide", "reaper.errors"),
     "reaper.sense": ("reaper.sense", "reaper.decide", *LEAVES),
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
@@ -106,11 +107,13 @@ ASKERS = {
     "reaper/doctor/look/host.py": "what an administrator configures; the tool asks, and not the daemon",
     "reaper/doctor/look/system.py": "our own module",
     "reaper/lock/freezer.py": "the mount of cgroupfs",
-    "reaper/lock/holders.py": "terminals, /proc/PID, and descriptors on the file systems that terminals are on",
+    "reaper/lock/descriptors.py": "links of /proc/PID/fd themselves, not what they lead to",
+    "reaper/lock/holders.py": "terminals and /proc/PID",
     "reaper/lock/others.py": "control groups",
     "reaper/lock/still.py": "our own files",
     "reaper/procfs.py": "/proc/PID/stat",
     "reaper/sense/locks.py": "control groups, shadow(5) and sssd's configuration",
+    "reaper/sense/pamfiles.py": "our module's files",
     "reaper/sense/processes.py": "control groups",
     "reaper/sense/records.py": "login records",
     "reaper/sense/terminals.py": "terminals, by names that the kernel or a record of root's gave",

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from reaper import procfs
+from reaper.procparse import parse_stat
 from tests.unit.people import fork
 
 
@@ -35,7 +36,7 @@ def test_a_process_whose_first_thread_has_ended_is_alive():
 
     def work() -> None:
         def run_on() -> None:
-            while procfs.parse_stat(read("self")).state != "Z":
+            while parse_stat(read("self")).state != "Z":
                 os.sched_yield()
             stat = procfs.read_stat(os.getpid())
             os._exit(0 if stat and stat.pid == os.getpid() and stat.threads == 2 else 1)

@@ -18,6 +18,7 @@ from reaper import procfs
 from reaper.decide.model import ProcessId
 from reaper.lock.guard import waits_with_alarm
 from reaper.lock.tracer import Tracer
+from reaper.procparse import Signals
 from tests.unit.lock.conftest import FakeTracer
 from tests.unit.people import fork, identify
 
@@ -314,7 +315,7 @@ def test_shell_at_its_prompt_is_told_by_its_signals(late, monkeypatch):
 def test_shell_of_a_script_and_one_that_has_time_left(field, monkeypatch):
     bits = {"pending": ALARM, "blocked": 0, "ignored": 1 << (signal.SIGTTIN - 1), "caught": ALARM}
     monkeypatch.setattr(procfs, "read_program", lambda pid: "/usr/bin/bash")
-    monkeypatch.setattr(procfs, "read_signals", lambda pid: procfs.Signals(**bits))
+    monkeypatch.setattr(procfs, "read_signals", lambda pid: Signals(**bits))
     assert waits_with_alarm(1)
     bits[field] = ALARM if field == "blocked" else 0
     assert not waits_with_alarm(1)

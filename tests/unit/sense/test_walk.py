@@ -8,6 +8,7 @@ import pytest
 
 from reaper import procfs
 from reaper.decide.model import Session, SessionKey, Usage
+from reaper.procparse import Stat
 from reaper.sense import connections, processes
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
@@ -38,7 +39,7 @@ class Crowd:
         self.reads: list[int] = []
         read_stat = procfs.read_stat
 
-        def read(pid: int) -> procfs.Stat | None:
+        def read(pid: int) -> Stat | None:
             self.reads.append(pid)
             return read_stat(pid)
 
