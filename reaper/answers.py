@@ -170,7 +170,7 @@ class Answers:
         """
         yield from (each for each in visible if terminal == each.session.tty or terminal in each.terminals)
         if terminal in self._host.other_ptys(()):
-            owners = {reading.uid for reading in self._host.read_terminals([terminal])}
+            owners = {reading.uid for reading in self._host.glance([terminal])}
             yield from (each for each in visible if each.session.uid in owners or each.life.phase is Phase.LOCKED)
 
 

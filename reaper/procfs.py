@@ -159,6 +159,17 @@ def read_descriptor(pid: int, descriptor: int, tid: int | None = None) -> Descri
     return Descriptor(mount, inode)
 
 
+def read_link(pid: int, descriptor: int) -> str | None:
+    """What a descriptor of a process is (proc_pid_fd(5)): a path, or the kernel's own word, which begins with no slash.
+
+    None where it is closed by now, or may not be looked at.
+    """
+    try:
+        return os.readlink(f"{PROC}/{pid}/fd/{descriptor}")
+    except OSError:
+        return None
+
+
 def read_tty_index(pid: int, descriptor: int) -> int | None:
     """The number of the pty whose master a descriptor is (fdinfo, `tty-index`, since Linux 4.11); None for any other.
 

@@ -381,7 +381,7 @@ class Daemon:
         self._polled, self.brakes.ledger, self._endings.returns.past = state.polled, state.ledger, state.past
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
-            self._looks.remember(tracked)
+            self._looks.remember(tracked, now)
             self._notices.remember(tracked)
             self.locks.follow(tracked)
             self._watch(tracked.session.key)

@@ -23,7 +23,8 @@ class Looks:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
-        self._unread: dict[str, int] = {}  # terminals with input that nothing has read, and how much
+        self._unread: dict[str, int] = {}  # the most that lay unread on a terminal since something was read there
+        self._read_until: dict[str, int] = {}  # until when more may have been read without a trace
         self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
         self._polls = 0
         self.poll_usec = PROBE_USEC  # between two polls
@@ -38,11 +39,13 @@ class Looks:
         """
         self._polls += 1
         ours = {reading.name for tracked in sessions.values() for reading in tracked.readings}
-        self._unread = {name: count for name, count in self._unread.items() if name in ours}
+        self._host.keep_lines(ours)
+        for name in (self._unread.keys() | self._read_until.keys()) - ours:
+            self._forget_unread(name)
         self._lines = {key: line for key, line in self._lines.items() if key in sessions}
         strangers: dict[str, int] = {}
         owners = set()
-        for reading in self._host.read_terminals(self._host.other_ptys(ours)):
+        for reading in self._host.glance(self._host.other_ptys(ours)):
             strangers[reading.name] = reading.ctime_ns
             if self._strangers.get(reading.name) != reading.ctime_ns:
                 owners.add(reading.uid)
@@ -87,14 +90,14 @@ class Looks:
             readings = tuple(reading for reading in readings if reading.name in names)
         if tracked.session.origin is Origin.GRAPHICAL:
             return self._ask_desktop(tracked, previous, now) if is_probed else None
+        self._heed_reads(tracked, readings, previous, now)
         unseen_usec, unseen = self._unseen(tracked, readings, now) if is_probed else (0, "")
         work = None
         if signs.counts_work(tracked, bool(readings)):
             work = self._host.read_work(tracked.session, bool(readings))
         if readings == tracked.readings and not unseen_usec and work is None and tracked.work is None:
             return None
-        clues = Clues(self._reopened(tracked, readings, previous), unseen_usec, unseen, work)
-        return tracking.look(tracked, readings, previous, now, clues)
+        return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work))
 
     def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:
         """A graphical session's person types to a display server, and only its desktop knows when."""
@@ -103,10 +106,24 @@ class Looks:
         idle_usec = self._host.read_idle_usec(tracked.session) or 0
         return tracking.look(tracked, (), previous, now, Clues(unseen_usec=now.boot_usec - idle_usec, unseen="desktop"))
 
-    def _reopened(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant) -> frozenset[str]:
-        """The terminals that look forged and are new: a number given to the session's next shell within a poll."""
-        suspects = signs.forged(tracked, readings)
-        return frozenset(name for name in suspects if self._host.is_reopened(tracked.session, name, previous.boot_usec))
+    def _heed_reads(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant, now: Instant) -> None:
+        """Forgets what lay unread on a terminal where something was read since: what lies there now may be new.
+
+        What was read shows by an atime that counts as evidence, and by no other: a program that sets it by hand has
+        read nothing. More can be read in the same 8 seconds and leave no trace, so until they are over, too.
+        """
+        known = signs.known(tracked, readings)
+        for reading in readings:
+            if reading.name not in known:
+                self._forget_unread(reading.name)
+                continue
+            read_usec = evidence.weigh(known[reading.name], reading, previous, now).input_usec
+            if read_usec is not None:
+                self._read_until[reading.name] = read_usec
+
+    def _forget_unread(self, name: str) -> None:
+        self._unread.pop(name, None)
+        self._read_until.pop(name, None)
 
     def _unseen(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> tuple[int, str]:
         """The latest sign that left no trace on the terminals' times, and its kind; 0 for none later than is known.
@@ -115,12 +132,8 @@ class Looks:
         /dev/tty, on a kernel that dates it there. The last is weak: it may have been read on any terminal of the host.
         But who pages must not be taken for gone.
         """
-        was_read = {each.name: each.atime_ns for each in tracked.readings}
-        for reading in readings:
-            if was_read.get(reading.name) != reading.atime_ns:
-                self._unread.pop(reading.name, None)
         names = [reading.name for reading in readings]
-        grown = [name for name in names if self._has_grown(name)]
+        grown = [name for name in names if self._has_grown(name, now.boot_usec)]
         crossed = self._crossed(tracked, names)
         if grown or crossed:
             return now.boot_usec, crossed.value if crossed and not grown else Activity.INPUT.value
@@ -147,14 +160,22 @@ class Looks:
         is_later = read_usec > tracked.life.evidence_usec
         return read_usec if is_later and self._host.pages_apart(tracked.session, names) else 0
 
-    def _has_grown(self, name: str) -> bool:
-        """More lies unread than ever since something was read: a program can make the count fall, and rise again."""
+    def _has_grown(self, name: str, now_usec: int) -> bool:
+        """Whether more lies unread than ever since something was read.
+
+        A program can make the count fall and rise again as often as it likes: what lies unread is counted by lines in
+        canonical mode, and by bytes in raw mode.
+        """
+        if name in self._read_until:
+            self._unread.pop(name, None)
+            if now_usec > self._read_until[name]:
+                del self._read_until[name]
         before, count = self._unread.get(name, 0), self._host.unread(name)
         if count > before:
             self._unread[name] = count
         return count > before
 
-    def remember(self, tracked: Tracked) -> None:
-        """What lies unread on its terminals now was typed before, as far as anyone knows."""
+    def remember(self, tracked: Tracked, now: Instant) -> None:
+        """Takes what lies unread on a session's terminals now for typed before."""
         for name in tracked.terminals:
-            self._has_grown(name)
+            self._has_grown(name, now.boot_usec)

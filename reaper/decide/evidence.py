@@ -78,6 +78,11 @@ def weigh(before: Reading, after: Reading, previous: Instant, now: Instant) -> F
     return Finding(_latest_moment(after, previous, now), None, tampered)
 
 
+def is_another(before: Reading, after: Reading) -> bool:
+    """Whether two readings by one name are of two terminals. Where that is not known, they are of one."""
+    return 0 not in (before.line, after.line) and before.line != after.line
+
+
 def is_tampered(before: Reading, after: Reading) -> bool:
     """Whether the times of a terminal were set by hand: ctime moved, though neither mode nor owner did."""
     return after.ctime_ns != before.ctime_ns and (after.mode, after.uid) == (before.mode, before.uid)

@@ -78,7 +78,8 @@ class Reading(NamedTuple):
     """One look at a terminal (stat(2)).
 
     What depends on the moment of the look is settled there and then, so that two looks at a terminal on which nothing
-    happened are equal.
+    happened are equal. Readings of one daemon with different `line` are of different terminals: a pty was closed, and
+    another was given its number.
     """
 
     name: str  # below /dev: "pts/3", "tty1"
@@ -88,19 +89,21 @@ class Reading(NamedTuple):
     uid: int
     is_fresh: bool  # ctime was so young that it may move again without showing
     is_ahead: bool  # atime lay in the future
+    line: int = 0  # which terminal by this name it is, counted by the daemon that read it; 0 where that is not known
 
 
 # Three of the coarsest kernel ticks (CONFIG_HZ=100): within one, ctime can be written twice and show it once.
 FRESH_CTIME_NS = 30_000_000
 
 
-def take_reading(name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, wall_ns: int) -> Reading:
+def take_reading(name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, wall_ns: int, line: int = 0) -> Reading:
     """A reading out of stat's numbers and the wall clock just after it.
 
     The future is told in whole seconds: up to Linux 6.1 a tty keeps the nanoseconds of an earlier atime.
     """
     is_fresh = abs(wall_ns - ctime_ns) < FRESH_CTIME_NS
-    return Reading(name, atime_ns, ctime_ns, mode, uid, is_fresh, atime_ns // NS_PER_SEC > wall_ns // NS_PER_SEC)
+    is_ahead = atime_ns // NS_PER_SEC > wall_ns // NS_PER_SEC
+    return Reading(name, atime_ns, ctime_ns, mode, uid, is_fresh, is_ahead, line)
 
 
 class Work(NamedTuple):

@@ -18,12 +18,10 @@ SEEN = "seen"  # the evidence of a session of which nothing is known of the time
 class Clues(NamedTuple):
     """What a look found beside the times of the terminals.
 
-    `reopened`: the terminals that are new though there was one by their name before. `unseen_usec`: the latest input
-    that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it. `work`: None where it does not
-    count, or cannot be told.
+    `unseen_usec`: the latest input that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it.
+    `work`: None where it does not count, or cannot be told.
     """
 
-    reopened: frozenset[str] = frozenset()
     unseen_usec: int = 0
     unseen: str = "input"
     work: Work | None = None
@@ -52,11 +50,14 @@ class Signs(NamedTuple):
     work: Work | None  # what the next look is held against
 
 
-def forged(tracked: Tracked, readings: Iterable[Reading]) -> list[str]:
-    """The terminals that were tampered with since the last look, by all that these readings say, and not yet told."""
-    before = {reading.name: reading for reading in tracked.readings if reading.name not in tracked.tampered}
-    known = (after for after in readings if after.name in before)
-    return [after.name for after in known if evidence.is_tampered(before[after.name], after)]
+def known(tracked: Tracked, readings: Iterable[Reading]) -> dict[str, Reading]:
+    """Returns, by name, the last reading of each of these terminals that the session had before."""
+    before = {reading.name: reading for reading in tracked.readings}
+    return {
+        after.name: before[after.name]
+        for after in readings
+        if after.name in before and not evidence.is_another(before[after.name], after)
+    }
 
 
 def _held(tracked: Tracked, work: Work | None) -> Work | None:
@@ -74,7 +75,7 @@ def _working(tracked: Tracked, work: Work | None) -> Activity | None:
 
 def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues) -> Signs:
     """What all of it says together; the latest sign counts, and a person more than work."""
-    before = {reading.name: reading for reading in tracked.readings if reading.name not in clues.reopened}
+    before = known(tracked, readings)
     evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
     for after in readings:
         if after.name not in before:

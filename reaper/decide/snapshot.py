@@ -93,7 +93,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "deferred_usec": life.deferred_usec,
         "ending": life.ending and life.ending.value,
         "locked_usec": life.locked_usec,
-        "readings": [list(reading) for reading in tracked.readings],
+        "readings": [list(reading[:-1]) for reading in tracked.readings],  # the next daemon counts lines by itself
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
         "hold": tracked.hold and [*tracked.hold[:-1], tracked.hold.action and tracked.hold.action.value],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session
@@ -12,10 +13,12 @@ from reaper.procparse import Stat
 from reaper.sense import executables
 from reaper.sense.executables import ProgramFiles
 from reaper.sense.processes import Reader, is_alive, member_pids, scope_of
-from reaper.sense.terminals import device_number
 
 SSHD = ("sshd", "sshd-session")
 """The second since OpenSSH 9.8."""
+
+# Of one connection: sshd lets a client have ten (MaxSessions). Beyond these are children that a user made.
+MOST_CHANNELS = 256
 
 
 def connection_holders(session: Session, servers: Collection[str] = ()) -> list[ProcessId]:
@@ -116,14 +119,35 @@ def carriers(session: Session) -> list[int]:
 def channels(*carriers: int) -> list[Stat]:
     """What sshd has started for the channels of a connection: shells, commands, subsystems.
 
-    Nothing of the user's can become a child of sshd's.
+    And what a user wants to be taken for it: clone(2) with CLONE_PARENT makes a child of the caller's parent. What is
+    concluded from a process must therefore be nothing that its user gains by; see apart().
     """
-    stats = (procfs.read_stat(pid) for carrier in carriers for pid in procfs.read_children(carrier))
+    pids = (pid for carrier in carriers for pid in procfs.read_children(carrier))
+    stats = map(procfs.read_stat, itertools.islice(pids, MOST_CHANNELS))
     return [stat for stat in stats if stat is not None]
 
 
+def apart(carriers: Iterable[int], channels: Iterable[Stat]) -> list[Stat]:
+    """Returns those of a connection's channels that have no terminal: an end of their pipes is held by what carries it.
+
+    sshd makes these pipes when the client opens such a channel (OpenSSH 9.2 and 10.0 on Linux: two or three, which are
+    the standard input, output and errors of what it starts). Only who is on such a channel has them, by whatever
+    parent, and what they write there crosses the connection.
+    """
+    ends = {_pipe(carrier, each) for carrier in carriers for each in procfs.list_descriptors(carrier)} - {None}
+    if not ends:
+        return []
+    return [each for each in channels if any(_pipe(each.pid, standard) in ends for standard in range(3))]
+
+
+def _pipe(pid: int, descriptor: int) -> str | None:
+    """What the kernel calls the pipe that a descriptor is ("pipe:[4711]", the same at both ends); None for no pipe."""
+    target = procfs.read_link(pid, descriptor)
+    return target if target is not None and target.startswith("pipe:[") else None
+
+
 def _channels_if_told(session: Session) -> list[Stat]:
-    """None on a kernel that does not tell who is whose child."""
+    """The same; empty on a kernel that does not tell who is whose child."""
     try:
         return channels(*carriers(session))
     except OSError:
@@ -136,7 +160,8 @@ def fed(session: Session, held: Collection[int], read: Reader) -> list[Attached]
     `held` are the pids of what the session holds.
 
     sshd makes each channel's process the leader of a kernel session (setsid(2)); what left that has detached itself.
-    There is no foreground: in front is what a hangup would end, so not what nohup(1) guards.
+    There is no foreground: in front is what a hangup would end, so not what nohup(1) guards. Who made a process of
+    theirs look like a channel's has it ended with the others.
     """
     leaders = {each.pid for each in _channels_if_told(session) if not each.tty_nr}
     if not leaders:
@@ -152,13 +177,3 @@ def fed(session: Session, held: Collection[int], read: Reader) -> list[Attached]
 def _ignores_hangup(pid: int) -> bool:
     ignored = procfs.read_ignored_signals(pid)
     return ignored is not None and bool(ignored & 1 << (signal.SIGHUP - 1))
-
-
-def is_reopened(session: Session, terminal: str, since_usec: int) -> bool:
-    """Whether sshd has put a shell on a pty since a moment (of the boot-time clock): a new line by an old number."""
-    number = device_number(terminal)
-    since_ticks = since_usec * procfs.CLOCK_TICKS_PER_SEC // 1_000_000
-    return any(
-        stat.tty_nr == number and stat.session == stat.pid and stat.starttime >= since_ticks
-        for stat in _channels_if_told(session)
-    )

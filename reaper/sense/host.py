@@ -34,6 +34,7 @@ from reaper.sense import connections, locks, processes, programs, terminals, wal
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.elevations import Elevated, Elevations
+from reaper.sense.lines import Lines
 from reaper.sense.logind import Logind
 from reaper.sense.nameservice import NameService, Told
 from reaper.sense.records import Records
@@ -52,6 +53,7 @@ class Host:
         self._logind = logind if logind is not None else Logind()
         self.terminal_servers: tuple[str, ...] = ()  # the user's programs that are taken for terminals, by name
         self._elevations = elevations if elevations is not None else Elevations()
+        self._lines = Lines(terminals.DEV)
         self._finder = SessionFinder(self._records, self._logind)
         self._name_service = NameService()
 
@@ -141,12 +143,16 @@ class Host:
         return any(map(connections.is_another_login, others))
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
-        """One look at each of the terminals that are there."""
-        return terminals.read_all(names)
+        """One look at each of the sessions' terminals that are there; they are kept until keep_lines()."""
+        return terminals.read_all(names, self._lines)
 
-    def is_reopened(self, session: Session, terminal: str, since_usec: int) -> bool:
-        """Whether a terminal is another than it was at a moment, by the same number: sshd put a shell on it since."""
-        return connections.is_reopened(session, terminal, since_usec)
+    def keep_lines(self, names: Container[str]) -> None:
+        """From now on only these terminals are kept, to be told from others by their names."""
+        self._lines.keep(names)
+
+    def glance(self, names: Iterable[str]) -> tuple[Reading, ...]:
+        """One look at each of the terminals that are there, whosever they are; which by its name it is, is not told."""
+        return terminals.read_all(names)
 
     def is_unchanged(self, reading: Reading) -> bool:
         """Whether a look at the terminal now would be equal to this one; cheaper than that look."""

@@ -149,14 +149,7 @@ def _has_open(pid: int, path: str) -> bool:
 
     An interactive shell has /dev/tty open all the time, for job control, and reads its standard input.
     """
-    return any(_is_open(pid, fd, path) for fd in range(OWN_FDS))
-
-
-def _is_open(pid: int, fd: int, path: str) -> bool:
-    try:
-        return os.readlink(f"{procfs.PROC}/{pid}/fd/{fd}") == path
-    except OSError:
-        return False
+    return any(procfs.read_link(pid, fd) == path for fd in range(OWN_FDS))
 
 
 def _all_stats() -> Iterator[Stat]:

@@ -18,6 +18,7 @@ from collections.abc import Container, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Reading, take_reading
+from reaper.sense.lines import Lines
 
 DEV = "/dev"
 _KDGETMODE, _KD_GRAPHICS = 0x4B3B, 1
@@ -47,9 +48,23 @@ def read_terminal(name: str) -> Reading | None:
         status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return _take_reading(name, status, 0)
+
+
+def read_kept_terminal(name: str, lines: Lines) -> Reading | None:
+    """The same, with which terminal by this name it is."""
+    try:
+        status, line = lines.status(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _take_reading(name, status, line)
+
+
+def _take_reading(name: str, status: os.stat_result, line: int) -> Reading | None:
     if not stat.S_ISCHR(status.st_mode):
         return None
-    return take_reading(name, status.st_atime_ns, status.st_ctime_ns, status.st_mode, status.st_uid, time.time_ns())
+    times = status.st_atime_ns, status.st_ctime_ns
+    return take_reading(name, *times, status.st_mode, status.st_uid, time.time_ns(), line)
 
 
 def is_graphical(line: str) -> bool:
@@ -156,6 +171,7 @@ def held_ptys(pid: int) -> set[str]:
     return {f"pts/{index}" for index in indexes if index is not None}
 
 
-def read_all(names: Iterable[str]) -> tuple[Reading, ...]:
+def read_all(names: Iterable[str], lines: Lines | None = None) -> tuple[Reading, ...]:
     """The terminals among `names` that are there, always in the same order."""
-    return tuple(reading for reading in map(read_terminal, sorted(names)) if reading is not None)
+    found = (read_terminal(name) if lines is None else read_kept_terminal(name, lines) for name in sorted(names))
+    return tuple(reading for reading in found if reading is not None)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import Line, Session, Work
-from reaper.procparse import Passed, Stat
+from reaper.procparse import Passed
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV
 
@@ -37,8 +37,7 @@ def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | 
     try:
         carriers = connections.carriers(session)
         channels = connections.channels(*carriers)
-        # A shell can let go of its terminal: then it is none of those that never had one.
-        apart = [each for each in channels if not each.tty_nr] if _each_has_its_shell(channels, names) else []
+        apart = connections.apart(carriers, channels)
         terminals = [os.stat(f"{DEV}/{name}", follow_symlinks=False) for name in names]
         if not carriers or not terminals:
             return None
@@ -51,10 +50,6 @@ def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | 
         )
     except OSError:
         return None
-
-
-def _each_has_its_shell(channels: Iterable[Stat], names: Collection[str]) -> bool:
-    return sum(1 for each in channels if each.tty_nr) >= len(names)
 
 
 def _sum_passed_on(pids: Iterable[int]) -> tuple[int, int, int, int]:

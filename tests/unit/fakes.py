@@ -144,6 +144,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         self.hidden: set[str] = set()  # terminals that the host does not let be found
         self.dev_tty: FakeTty | None = None  # on a kernel that dates apart what is read through it
         self.searches = 0
+        self.kept: set[str] = set()  # terminals that can be told from others by their names
 
     # What a test does to it.
 
@@ -220,11 +221,14 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         if reading.is_fresh or reading.is_ahead or reading.name in self.trouble:
             return False
         tty = self.ttys.get(reading.name)
-        return tty is not None and tty.read() == reading
+        return tty is not None and tty.read()._replace(line=reading.line) == reading
 
-    def is_reopened(self, session: Session, terminal: str, since_usec: int) -> bool:
-        tty = self.ttys.get(terminal)
-        return tty is not None and tty.opened_usec >= since_usec
+    def keep_lines(self, names: Container[str]) -> None:
+        self.kept = {name for name in self.kept if name in names}
+
+    def glance(self, names: Iterable[str]) -> tuple[Reading, ...]:
+        ttys = self.ttys
+        return tuple(ttys[name].read()._replace(line=0) for name in sorted(names) if name in ttys)
 
     def unread(self, name: str) -> int:
         tty = self.ttys.get(name)
@@ -254,6 +258,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         self.looks += 1
         names = sorted(names)
+        self.kept.update(names)
         for name in names:
             refuse_as_path(name)
             if name in self.trouble:

@@ -6,6 +6,7 @@ holds it to a real pty. Times: microseconds since boot, nanoseconds on the wall 
 
 from __future__ import annotations
 
+import itertools
 import stat
 from dataclasses import dataclass, field
 
@@ -55,12 +56,11 @@ class FakeTty:
     shown: list[str] = field(default_factory=list)
     atime_ns: int = 0
     ctime_ns: int = 0
-    opened_usec: int = 0
     unread: int = 0  # bytes typed that nothing has read
+    line: int = field(default_factory=itertools.count(1).__next__)
 
     def __post_init__(self) -> None:
         self.atime_ns = self.ctime_ns = self.clock.tick_ns
-        self.opened_usec = self.clock.boot_usec
 
     def type(self) -> bool:
         """A process reads what the person typed; says whether it left a trace (tty_update_time)."""
@@ -83,4 +83,4 @@ class FakeTty:
 
     def read(self) -> Reading:
         """One look at it, as sense.terminals takes it."""
-        return take_reading(self.name, self.atime_ns, self.ctime_ns, self.mode, self.uid, self.clock.wall_ns)
+        return take_reading(self.name, self.atime_ns, self.ctime_ns, self.mode, self.uid, self.clock.wall_ns, self.line)

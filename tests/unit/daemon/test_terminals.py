@@ -125,6 +125,15 @@ def test_a_shell_left_and_another_opened_within_a_poll(bench):
     assert bench.daemon.sessions[login.session.key].life.evidence == "terminal"
 
 
+def test_a_terminal_that_is_gone_is_kept_no_longer(bench):
+    login = bench.host.login(100, "pts/1", "pts/2")
+    bench.run(6)
+    assert bench.host.kept == {"pts/1", "pts/2"}
+    del login.ttys["pts/1"]
+    bench.run(11)
+    assert bench.host.kept == {"pts/2"}
+
+
 def test_terminals_come_and_go_on_one_session(bench):
     """ControlMaster: input on any of them keeps the session, and a warning is shown on all."""
     login = bench.host.login(100, "pts/1")

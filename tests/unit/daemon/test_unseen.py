@@ -89,6 +89,48 @@ def test_a_date_in_the_future_keeps_nobody(bench):
     assert "ending" in bench.words()
 
 
+def test_times_set_by_hand_do_not_make_old_input_new(bench):
+    """A loop of touch(1), and one line under a program that reads nothing."""
+    tty = bench.host.login(100, "pts/1").ttys["pts/1"]
+    tty.unread = 5
+    for _ in range(60):
+        bench.run(9)
+        tty.touch(bench.host.time.wall_ns)
+    assert "ending" in bench.words()
+
+
+def test_what_was_read_makes_room_for_what_is_typed(bench):
+    """The first job has read it all, at a moment at which nobody looked for what lies unread; then less is typed."""
+    bench.adopt(make_policy(make_limits(idle_usec=900 * SECOND, warn_usec=(300 * SECOND,))))
+    tty = bench.host.login(100, "pts/1").ttys["pts/1"]
+    tty.unread = 100
+    bench.run(200)
+    bench.host.time.boot_usec += SECOND
+    tty.unread = 0
+    tty.type()
+    bench.run(30)
+    for _ in range(4):
+        bench.run(500)
+        tty.unread += 3
+    bench.run(120)
+    assert "warned" not in bench.words()
+
+
+def test_what_was_read_in_the_same_eight_seconds_makes_room(bench):
+    """The second read moves no time: what lies unread after it is new, however little."""
+    bench.adopt(make_policy(make_limits(idle_usec=900 * SECOND, warn_usec=(300 * SECOND,))))
+    tty = bench.host.login(100, "pts/1").ttys["pts/1"]
+    bench.run(201)
+    tty.type()
+    tty.unread = 100
+    bench.run(5)
+    tty.unread = 3
+    key_usec = bench.host.time.boot_usec
+    bench.run(200)
+    (tracked,) = bench.daemon.sessions.values()
+    assert tracked.life.evidence_usec >= key_usec
+
+
 def test_a_count_that_falls_and_rises_again_is_no_typing(bench):
     """A program that switches the terminal's mode: what lies unread is counted by lines, or by bytes."""
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]

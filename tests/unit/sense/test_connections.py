@@ -13,7 +13,7 @@ import pytest
 
 from reaper import procfs
 from reaper.decide.model import Session, SessionKey, Work
-from reaper.sense import connections, processes
+from reaper.sense import connections, processes, work
 from reaper.sense.host import Host
 from reaper.sense.records import Records
 from reaper.sense.work import read_work
@@ -182,6 +182,45 @@ def test_work_that_cannot_be_read_is_not_told(tree, file):
 
 def test_the_work_of_a_connection_that_is_gone_is_not_told(tree):
     assert read_work(make_session(500, key=SessionKey(500, START_TICKS), scope=tree.scope("3")), False, 42) is None
+
+
+def test_a_channel_without_a_terminal_is_told_by_its_pipes(tree, monkeypatch):
+    """clone(CLONE_PARENT) makes a user's process a child of sshd's; it has no pipe of sshd's, and what it does is no
+    transfer. Nor is what is done by a child that has pipes of its own.
+    """
+    session = make_connection(tree)
+    channels = {502: 0, 503: 34816, 504: 0, 505: 0}
+    for number, (pid, tty_nr) in enumerate(channels.items(), 1):
+        tree.add(pid, 501, "bash", tty_nr=tty_nr)
+        tree.write(pid, "io", f"rchar: {10**number}\nwchar: {10**number}\nsyscr: 1\nsyscw: 1\n")
+    tree.write(501, "io", "rchar: 7\nwchar: 7\nsyscr: 3\nsyscw: 2\n")
+    tree.open_master(501, 7, 0)
+    for pid, descriptor in ((502, 0), (504, 1)):
+        tree.open_pipe(pid, descriptor, 4711)
+    monkeypatch.setattr(work, "DEV", str(tree.directory))
+    (tree.directory / "pts").mkdir()
+    (tree.directory / "pts" / "0").touch()
+
+    def transferred() -> int:
+        line = work.read_line(session, ["pts/0"], 42)
+        assert line is not None
+        return line.channel_bytes
+
+    assert transferred() == 0
+    tree.open_pipe(501, 9, 4712)
+    assert transferred() == 0
+    tree.open_pipe(501, 10, 4711)
+    assert transferred() == 2 * (10 + 1000)
+    tree.open_pipe(505, 2, 4712)
+    assert transferred() == 2 * (10 + 1000 + 10_000)
+
+
+def test_a_crowd_of_children_is_not_looked_through(tree, monkeypatch):
+    make_connection(tree)
+    monkeypatch.setattr(connections, "MOST_CHANNELS", 3)
+    for pid in range(502, 512):
+        tree.add(pid, 501, "bash")
+    assert [each.pid for each in connections.channels(501)] == [502, 503, 504]
 
 
 def test_what_runs_on_channels_without_a_terminal(tree):

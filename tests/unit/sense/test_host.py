@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from reaper.decide import evidence
 from reaper.decide.locking import LockState, Stage
 from reaper.decide.model import NS_PER_SEC, ProcessId, Usage
 from reaper.decide.policy import Origin
-from reaper.sense import connections, locks
+from reaper.sense import locks
 from reaper.sense.host import Host
 from reaper.sense.nameservice import Told
 from tests.unit.fakes import FakeHost
@@ -50,14 +51,32 @@ def test_terminals_are_read_in_one_order_without_those_that_are_not_there(world)
     assert names[0] not in world.host.other_ptys(names[:1])
 
 
-def test_a_line_by_an_old_number_is_told_from_the_old_one(world, monkeypatch):
-    monkeypatch.setattr(connections, "is_sshd", lambda _pid: True)  # the leader, here: root's, so it carries the line
-    before_usec = world.host.clock().boot_usec
+def test_a_line_by_an_old_number_is_told_from_the_old_one(world):
+    """Whatever its user does to it, a terminal stays the same; one that is made after it is another."""
+    for _ in range(20):  # the kernel gives the lowest number that is free, to whoever comes first
+        name = world.open().name
+        (first,) = world.host.read_terminals([name])
+        world.touch(name, 60)
+        world.chmod(name)
+        world.type(name)
+        (later,) = world.host.read_terminals([name])
+        assert later.line == first.line != 0
+        assert not evidence.is_another(first, later)
+        world.close(name)
+        if world.open().name == name:
+            break
+    (second,) = world.host.read_terminals([name])
+    assert evidence.is_another(first, second)
+    assert world.host.glance([name]) == (second._replace(line=0),)
+
+
+def test_a_line_that_is_no_longer_kept_is_not_known_again(world):
+    """What is not known is never taken for another terminal."""
     name = world.open().name
-    assert world.host.is_reopened(world.session, name, before_usec)
-    assert not world.host.is_reopened(world.session, name, before_usec + 60_000_000)
-    world.end()
-    assert not world.host.is_reopened(world.session, name, before_usec)
+    (first,) = world.host.read_terminals([name])
+    world.host.keep_lines([])
+    (second,) = world.host.read_terminals([name])
+    assert not evidence.is_another(first._replace(line=0), second)
 
 
 def test_looking_changes_nothing(world):

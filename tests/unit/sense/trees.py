@@ -87,6 +87,12 @@ class Tree:
         (entry / "fd" / str(descriptor)).symlink_to("/dev/ptmx")
         (entry / "fdinfo" / str(descriptor)).write_text(f"pos:\t0\ntty-index:\t{index}\n")
 
+    def open_pipe(self, pid: int, descriptor: int, number: int) -> None:
+        """A process has an end of a pipe open."""
+        directory = self.directory / "proc" / str(pid) / "fd"
+        directory.mkdir(exist_ok=True)
+        (directory / str(descriptor)).symlink_to(f"pipe:[{number}]")
+
     def write_scope(self, scope: str, name: str, text: str) -> None:
         """What a file of a scope says."""
         (self.directory / "cgroup" / scope[1:] / name).write_text(text)

@@ -5,6 +5,7 @@ The logins of the real one are made by the test, on real ptys (tests/unit/people
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -120,6 +121,7 @@ class RealWorld:
     def stop(self) -> None:
         self.login.stop()
         self.elevations.close()
+        self.host.keep_lines(())
 
 
 def write_mark(directory: str, process: ProcessId, **values: str) -> str:
@@ -157,7 +159,7 @@ class FakeWorld:
         self.lines: dict[str, Line] = {}
 
     def open(self) -> Line:
-        name = f"pts/{len(self.lines)}"
+        name = next(name for name in map("pts/{}".format, itertools.count()) if name not in self.made.ttys)
         self.made.ttys[name] = FakeTty(name, self.host.time)
         shell = FakeProcess(ProcessId(200 + len(self.lines), 9), tty=name)
         job = FakeProcess(ProcessId(300 + len(self.lines), 9), tty=name, in_front=False)

@@ -1,0 +1,62 @@
+"""Which terminal is meant by a name: a pty's number is given to another as soon as it is closed.
+
+A user can set every time of a terminal but cannot undo that ctime moves, so a terminal whose ctime moved was tampered
+with, or is another by the same number. Neither a time nor a process tells which. devpts gives an inode the number of
+its pty and no time of birth (stat -c %w /dev/pts/0, Linux 6.18). And a process that is a child of sshd's, and has the
+pty for its controlling terminal, can be one of the user's own, started by clone(CLONE_PARENT) when the shell had given
+the terminal up. What tells is the inode itself: the kernel takes its name away when the master is closed
+(devpts_pty_kill), and nothing else does. So each terminal of a session is kept by a descriptor that opens nothing
+(O_PATH), which keeps the inode and not the terminal: a closed one has no link any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Container
+from typing import NamedTuple
+
+
+class _Line(NamedTuple):
+    descriptor: int
+    number: int
+
+
+class Lines:
+    """The terminals that are kept, each under a number of its own."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._lines: dict[str, _Line] = {}
+        self._numbers = itertools.count(1)
+
+    def status(self, name: str) -> tuple[os.stat_result, int]:
+        """What stat(2) says of the terminal by this name, and its number; 0 where descriptors are short.
+
+        Raises FileNotFoundError or NotADirectoryError where there is none.
+        """
+        line = self._lines.get(name)
+        if line is not None:
+            status = os.fstat(line.descriptor)
+            if status.st_nlink:
+                return status, line.number
+            self._drop(name)
+        path = f"{self._directory}/{name}"
+        try:
+            descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError:
+            return os.stat(path, follow_symlinks=False), 0
+        line = self._lines[name] = _Line(descriptor, next(self._numbers))
+        return os.fstat(descriptor), line.number
+
+    def keep(self, names: Container[str]) -> None:
+        """Lets go of every terminal that is not among these."""
+        for name in [name for name in self._lines if name not in names]:
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self._lines.pop(name).descriptor)
