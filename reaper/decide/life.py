@@ -127,6 +127,7 @@ class Life:
     """What must be remembered of a session from one moment to the next; times in microseconds since boot."""
 
     __slots__ = (
+        "announced_usec",
         "deferred_usec",
         "ending",
         "evidence",
@@ -149,11 +150,12 @@ class Life:
     deferred_usec: int  # when the end was first put off for a program, since the last evidence; 0 when it was not
     ending: Reason | None  # which limit it is that the session is being ended for; None while it is not
     locked_usec: int  # when it was locked; 0 while it is not
+    announced_usec: int  # the earliest end that the warnings since then have named; 0 for none, or for locks alone
 
 
 def begin(evidence: str, at_usec: int) -> Life:
     """The life of a session first seen alive at a moment."""
-    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None, 0)
+    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None, 0, 0)
 
 
 class Deadline(NamedTuple):
@@ -175,6 +177,11 @@ def deadline(life: Life, limits: Limits, opened_usec: int) -> Deadline | None:
     if nearest is None or not life.first_warned_usec or not limits.warn_usec:
         return nearest
     return nearest._replace(usec=max(nearest.usec, life.first_warned_usec + limits.warn_usec[-1]))
+
+
+def ends(limit: Deadline, limits: Limits) -> bool:
+    """Whether it is an end that comes at a limit, and not a lock."""
+    return limits.action is Action.TERMINATE or (limits.action is Action.LOCK and limit.reason is not Reason.IDLE)
 
 
 def nearest_limit(evidence_usec: int, limits: Limits, opened_usec: int) -> Deadline | None:

@@ -21,6 +21,10 @@ Rules, each of them property-tested (tests/property/test_lifecycle.py):
 8. Where the action is `lock`, the idle limit locks, once its warnings are given; `max` ends, for no lock makes a
    session younger. What is locked stays so until its person unlocks it or it ends: no evidence, policy or lapse opens
    it, and an end out of a lock is no more broken off, by a lapse or a policy.
+9. Other limits take a warning back only if the session would not have been warned under them by now. Otherwise it
+   stands, and what was announced is not put off: the end comes at the limit or the first warning plus the shortest lead
+   of the limits in force, as rule 1 says, and no sooner than was announced, or than that lead after the change. A user
+   can change the limits of their session as often as they like, as by sudo where a rule matches `elevated`.
 """
 
 from __future__ import annotations
@@ -57,7 +61,8 @@ from reaper.decide.transitions import RETRY_USEC, TABLE, Turn, step
 __all__ = [
     "RESUMED_GAP_USEC", "RETRY_USEC", "SHARED", "TABLE", "Act", "Deadline", "Defer", "Fact", "Life", "Lock", "Phase",
     "Reason", "Rung", "Signal", "Spare", "Stimulus", "Tell", "Turn", "Warn", "advance", "begin", "busy_left_usec",
-    "deadline", "defer", "end", "free", "hurry", "is_due", "lock", "next_due", "notice", "step", "unlock",
+    "change_limits", "deadline", "defer", "end", "free", "hurry", "is_due", "lock", "next_due", "notice", "step",
+    "unlock",
 ]  # fmt: skip
 
 RESUMED_GAP_USEC = 60 * USEC_PER_SEC
@@ -107,6 +112,11 @@ def notice(
     if (gap_usec >= RESUMED_GAP_USEC and evidence != SHARED) or acts:
         acts.append(Tell(Fact.RESUMED, Reason.IDLE, gap_usec))
     return life, acts
+
+
+def change_limits(life: Life, before: Limits, after: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+    """Puts a session under other limits (rule 9)."""
+    return step(life, Stimulus.POLICY, before, opened_usec, now_usec, after=after)
 
 
 def lock(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:

@@ -24,7 +24,7 @@ from reaper.decide.returns import Ended, Past
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
-VERSION = 4
+VERSION = 5
 _LIMITS = "saved"
 
 
@@ -93,6 +93,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "deferred_usec": life.deferred_usec,
         "ending": life.ending and life.ending.value,
         "locked_usec": life.locked_usec,
+        "announced_usec": life.announced_usec,
         "readings": [list(reading[:-1]) for reading in tracked.readings],  # the next daemon counts lines by itself
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
@@ -148,6 +149,7 @@ def _decode_tracked(value: Any) -> Tracked:
         deferred_usec=_integer(value["deferred_usec"]),
         ending=None if value["ending"] is None else Reason(value["ending"]),
         locked_usec=_integer(value["locked_usec"]),
+        announced_usec=_integer(value["announced_usec"]),
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(

@@ -187,7 +187,7 @@ def apply_policy(
         for stimulus in (Stimulus.LAPSE, Stimulus.POLICY):
             life, _ = lifecycle.step(life, stimulus, verdict.limits, opened, now_usec)
     if tracked.limits is not None and tracked.limits != verdict.limits:
-        life, acts = lifecycle.step(life, Stimulus.POLICY, tracked.limits, opened, now_usec)
+        life, acts = lifecycle.change_limits(life, tracked.limits, verdict.limits, opened, now_usec)
     return Change(scheduled(replace(tracked, life=life, rule=verdict.rule, limits=verdict.limits)), tuple(acts))
 
 

@@ -26,6 +26,7 @@ from reaper.decide.life import (
     Tell,
     Warn,
     deadline,
+    ends,
     nearest_limit,
 )
 from reaper.decide.policy import Action, Limits
@@ -35,11 +36,17 @@ RETRY_USEC = 60 * USEC_PER_SEC
 
 
 def step(
-    life: Life, stimulus: Stimulus, limits: Limits, opened_usec: int, now_usec: int, gap_usec: int = 0
+    life: Life,
+    stimulus: Stimulus,
+    limits: Limits,
+    opened_usec: int,
+    now_usec: int,
+    gap_usec: int = 0,
+    after: Limits | None = None,
 ) -> tuple[Life, list[Act]]:
     """One transition: what the table says, and what is done on the way."""
     turn = TABLE[life.phase, stimulus]
-    return turn(_Scene(life, limits, opened_usec, now_usec, gap_usec))
+    return turn(_Scene(life, limits, opened_usec, now_usec, gap_usec, after))
 
 
 class _Scene(NamedTuple):
@@ -50,6 +57,7 @@ class _Scene(NamedTuple):
     opened_usec: int
     now_usec: int
     gap_usec: int
+    after: Limits | None  # the limits that are to be in force instead
 
     @property
     def reason(self) -> Reason:
@@ -83,23 +91,51 @@ def _warn(scene: _Scene) -> Outcome:
     left = close.usec - scene.now_usec
     stages = sum(1 for lead in scene.limits.warn_usec if left < lead + TOGETHER_USEC)
     life = replace(life, stages=max(stages, scene.life.stages))
+    if ends(close, scene.limits):
+        life = replace(life, announced_usec=min(close.usec, life.announced_usec or close.usec))
     acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
     return life, [*acts, Tell(Fact.WARNED, close.reason, left)]
 
 
 def _spare(scene: _Scene) -> Outcome:
-    life = replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0)
+    life, _ = _wake(scene)
     acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Spare()]
     return life, [*acts, Tell(Fact.CANCELLED, Reason.IDLE, scene.gap_usec)]
 
 
+def _change(scene: _Scene) -> Outcome:
+    """Other limits: a warning is taken back, unless it would have been given under them, too (rule 9)."""
+    life, after = scene.life, scene.after
+    nearest = nearest_limit(life.evidence_usec, after, scene.opened_usec) if after is not None else None
+    if (
+        after is None
+        or nearest is None
+        or Action.OBSERVE in (scene.limits.action, after.action)
+        or not after.warn_usec
+        or scene.now_usec < nearest.usec - after.warn_usec[0]
+    ):
+        return _spare(scene)
+    told, lead_usec = deadline(life, scene.limits, scene.opened_usec), after.warn_usec[-1]
+    if ends(nearest, after):
+        # Where only a lock was announced, an end has not been.
+        since_usec = max(life.first_warned_usec, life.announced_usec - lead_usec)
+        is_announced = bool(life.announced_usec)
+        life = replace(life, first_warned_usec=min(scene.now_usec, since_usec) if is_announced else scene.now_usec)
+    close = deadline(life, after, scene.opened_usec)
+    if close is None or close != told or after.action is not scene.limits.action:
+        return replace(life, stages=0), []  # it is announced at once
+    return replace(life, stages=sum(1 for lead in after.warn_usec if close.usec - scene.now_usec <= lead)), []
+
+
 def _wake(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.ACTIVE, stages=0, first_warned_usec=0, ending=None, locked_usec=0), []
+    life = replace(scene.life, phase=Phase.ACTIVE, ending=None, locked_usec=0)
+    return replace(life, stages=0, first_warned_usec=0, announced_usec=0), []
 
 
 def _defer(scene: _Scene) -> Outcome:
     since = scene.life.deferred_usec or scene.now_usec
-    life = replace(scene.life, phase=Phase.DEFERRED, stages=0, first_warned_usec=0, deferred_usec=since)
+    life, _ = _wake(scene)
+    life = replace(life, phase=Phase.DEFERRED, deferred_usec=since)
     left = max(0, since + scene.limits.busy_max_usec - scene.now_usec)
     acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Defer(scene.reason, left)]
     return life, [*acts, Tell(Fact.DEFERRED, scene.reason, left)]
@@ -203,7 +239,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
         limit=Turn((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
         busy=Turn((Phase.DEFERRED,), _defer),
         lock=Turn((Phase.WARNED, Phase.LOCKED), _order_lock),
-        policy=Turn((Phase.ACTIVE,), _spare),
+        policy=Turn((Phase.ACTIVE, Phase.WARNED), _change),
         lapse=Turn((Phase.ACTIVE,), _wake),
         gone=Turn((Phase.GONE,), _close),
     ),

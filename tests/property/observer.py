@@ -21,6 +21,8 @@ class Observer:
     just_observing: bool = False  # the limits changed in this very moment, from ones that were no observation
     deferred_usec: int | None = None  # when a program first put the end off since somebody was there
     is_deferred: bool = False
+    announced_usec: int | None = None  # the earliest end that the warning which stands has named
+    changed_usec: int = 0  # when other limits came into force
 
     def see(self, act: Act, now_usec: int) -> None:
         assert not self.is_gone, "nothing comes after the end (GONE is final)"
@@ -29,6 +31,7 @@ class Observer:
             assert isinstance(act, Tell) or is_taking_back, "observe touches nothing"
         if isinstance(act, Warn):
             assert act.left_usec > 0
+            self.announce(act, now_usec + act.left_usec)
             if self.warned_usec is None:
                 self.warned_usec = now_usec
                 assert not self.limits.warn_usec or act.left_usec >= self.limits.warn_usec[-1]
@@ -36,7 +39,8 @@ class Observer:
             self.defer(act, now_usec)
         elif isinstance(act, Spare):
             assert self.warned_usec is not None or self.is_deferred, "a warning is taken back once"
-            self.warned_usec, self.is_deferred = None, False
+            self.forget_warning()
+            self.is_deferred = False
         elif isinstance(act, Signal) and not self.is_ending:
             self.first_signal(act, now_usec)
         elif isinstance(act, Tell) and act.fact in (Fact.CLOSED, Fact.TERMINATED):
@@ -56,7 +60,8 @@ class Observer:
         assert 0 < act.left_usec <= self.limits.busy_max_usec
         if act.reason is Reason.IDLE:
             assert now_usec - self.typed_usec >= (self.limits.idle_usec or 0)
-        self.is_deferred, self.warned_usec = True, None
+        self.forget_warning()
+        self.is_deferred = True
 
     def someone_is_there(self) -> None:
         """Or may be: what they do may leave no trace."""
@@ -71,7 +76,25 @@ class Observer:
 
     def lapse(self) -> None:
         """Nobody watched: what was announced or begun before counts no more."""
-        self.warned_usec, self.is_ending = None, False
+        self.forget_warning()
+        self.is_ending = False
+
+    def forget_warning(self) -> None:
+        self.warned_usec = self.announced_usec = None
+
+    def ends_at(self, reason: Reason) -> bool:
+        """Whether what comes at a limit is an end."""
+        return self.limits.action is Action.TERMINATE or reason is not Reason.IDLE
+
+    def announce(self, act: Warn, end_usec: int) -> None:
+        if self.ends_at(act.reason):
+            self.announced_usec = min(end_usec, self.announced_usec or end_usec)
+
+    def change_limits(self, now_usec: int, *, stands: bool) -> None:
+        """Other limits are in force from now on, and the warning stands or does not."""
+        self.changed_usec = now_usec
+        if not stands:
+            self.forget_warning()
 
     def first_signal(self, act: Signal, now_usec: int) -> None:
         self.is_ending = True
@@ -81,6 +104,9 @@ class Observer:
             assert now_usec - self.warned_usec >= self.limits.warn_usec[-1], (
                 "nor sooner than the shortest lead after it"
             )
+            assert self.announced_usec is not None, "nor if a lock was all that was announced"
+            soonest_usec = self.changed_usec + self.limits.warn_usec[-1]
+            assert now_usec >= min(self.announced_usec, soonest_usec), "nor sooner than was announced"
         if act.reason is Reason.IDLE:
             assert self.limits.idle_usec is not None
             assert now_usec - self.typed_usec >= self.limits.idle_usec, "nor before they have been idle"

@@ -141,7 +141,7 @@ class Watcher:
         self.take(self.judged())
         self.observer.just_observing = False
         if changed:
-            self.observer.warned_usec = None
+            self.observer.change_limits(self.clock.boot_usec, stands=self.tracked.life.phase is Phase.WARNED)
 
     def take(self, change: Change) -> None:
         self.tracked = change.tracked
@@ -267,7 +267,7 @@ class Watcher:
             del self.ttys[number]
             self.look(self.clock.now())
             if not self.ttys:
-                self.observer.warned_usec = None
+                self.observer.forget_warning()
 
 
 @given(ANY)
@@ -389,5 +389,7 @@ def tracked_states() -> list[Tracked]:
 def test_snapshot_round_trip(tracked):
     state = Snapshot("b00t", Instant(5, 6), "poll: 5s\n", Ledger((1, 2)), (tracked,))
     (back,) = snapshot.decode(snapshot.encode(state), "b00t").sessions
-    assert (back.session, back.life, back.readings) == (tracked.session, tracked.life, tracked.readings)
+    assert (back.session, back.life) == (tracked.session, tracked.life)
+    readings = tuple(reading._replace(line=0) for reading in tracked.readings)
+    assert back.readings == readings, "the next daemon counts its lines by itself"
     assert (back.rule, back.tampered) == (tracked.rule, tracked.tampered)

@@ -67,6 +67,9 @@ class LockObserver(Observer):
     def locks_at(self, reason: Reason) -> bool:
         return self.limits.action is Action.LOCK and reason is Reason.IDLE and self.can_lock
 
+    def ends_at(self, reason: Reason) -> bool:
+        return not self.locks_at(reason)
+
     def lock(self, now_usec: int) -> None:
         assert self.locked_under is None, "what is locked is not locked again"
         assert not self.is_ending
@@ -81,7 +84,8 @@ class LockObserver(Observer):
             if self.limits.warn_usec:
                 assert self.warned_usec is not None, "nor without a warning"
                 assert now_usec - self.warned_usec >= self.limits.warn_usec[-1]
-        self.locked_usec, self.locked_under, self.warned_usec = now_usec, self.limits, None
+        self.locked_usec, self.locked_under = now_usec, self.limits
+        self.forget_warning()
 
     def see_locked(self, act: Act, now_usec: int) -> None:
         """What is locked is told nothing, and ends at its own limits alone."""
@@ -112,7 +116,8 @@ class LockObserver(Observer):
             super().lapse()
 
     def open(self) -> None:
-        self.locked_usec = self.locked_under = self.warned_usec = None
+        self.locked_usec = self.locked_under = None
+        self.forget_warning()
         self.is_deferred = False
 
 

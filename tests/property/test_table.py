@@ -26,6 +26,7 @@ ANY_LIFE = st.builds(
     deferred_usec=st.just(0) | MOMENTS,
     ending=st.none() | st.sampled_from(Reason),
     locked_usec=st.just(0) | MOMENTS,
+    announced_usec=st.just(0) | MOMENTS,
 )
 
 

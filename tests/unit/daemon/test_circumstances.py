@@ -69,6 +69,36 @@ def test_the_old_limit_when_it_closes(bench):
     assert not signalled(login)
 
 
+def test_a_loop_of_sudo_keeps_no_session(bench):
+    """Each time the rule changes; by the laxer of the two it is over, and it was warned."""
+    login = bench.host.login(100, "pts/1")
+    while bench.host.time.boot_usec < login.session.opened_usec + HOUR + 30 * SECOND and not signalled(login):
+        sudo = bench.host.become_root(login.session, bench.host.time.boot_usec)
+        bench.run(11)
+        bench.host.leave_root(sudo)
+        bench.run(6)
+    assert signalled(login)
+    assert bench.words()[-3] == "warned"
+    (ended,) = bench.told(word="ending")
+    assert int(ended.fields["idle_usec"]) >= HOUR - 20 * SECOND
+
+
+def test_a_warning_that_stands_is_told_again_where_the_end_comes_sooner(bench):
+    """Half an hour is announced; then the rule for root would have ended the session long ago."""
+    bench.adopt(make_policy(make_limits(idle_usec=HOUR, warn_usec=(HOUR // 2,)), rules=(ROOT,)))
+    login = bench.host.login(100, "pts/1")
+    bench.run(1900)
+    assert bench.words() == ["opened", "warned"]
+    bench.host.become_root(login.session, bench.host.time.boot_usec)
+    bench.run(5.1)
+    assert bench.words() == ["opened", "warned", "warned"], "and nothing is taken back"
+    assert shown(login)[-1] == "reaper: This session on host1 is idle and ends in 10s. Press any key to stay."
+    bench.run(9)
+    assert not signalled(login)
+    bench.run(2)
+    assert signalled(login)
+
+
 def test_the_others_keep_theirs(bench):
     login = bench.host.login(100, "pts/1")
     bench.host.login(200, "pts/2")
