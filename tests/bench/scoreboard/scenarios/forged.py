@@ -1,9 +1,12 @@
-"""Gone, with the terminal's times forged
+"""Gone, with signs of life forged
 
-A terminal belongs to its user, who can set its times. None of this may keep a session by a second.
+A terminal belongs to its user, who can set its times, and so do the processes on it. None of this may keep a session by
+a second, but for what was typed and not read, which is noticed once.
 """
 
 from __future__ import annotations
+
+from tests.host.robots import CHANNEL, REOPENED, UNREAD
 
 from ..person import Person
 from ..scenario import ENDED, scenario
@@ -48,3 +51,22 @@ def whole_step(person: Person) -> None:
 @scenario(ENDED, "with a chmod after each, as mesg would do")
 def touch_chmod(person: Person) -> None:
     forges(person, "touch -a $T; chmod 600 $T; chmod 620 $T")
+
+
+@scenario(ENDED, "one line that nothing reads, with touch $(tty) and a change of the terminal's mode in a loop")
+def touch_unread(person: Person) -> None:
+    window = person.login()
+    person.start(window, f"{person.put('robot.py', UNREAD)} &", "[$] ")
+    person.start(window, "sleep 1000")
+    person.type(window, "is there anybody\n")
+
+
+@scenario(ENDED, "a child of sshd's by clone(CLONE_PARENT) that reads and writes, and keepalives of the client's")
+def false_channel(person: Person) -> None:
+    window = person.login("-o", "ServerAliveInterval=1", "there")
+    person.start(window, f"exec {person.put('robot.py', CHANNEL)}")
+
+
+@scenario(ENDED, "children of sshd's by clone(CLONE_PARENT) that take the terminal over, one after the other")
+def false_terminal(person: Person) -> None:
+    person.start(person.login(), f"exec {person.put('robot.py', REOPENED)}")
