@@ -113,6 +113,7 @@ ASKERS = {
     "reaper/lock/others.py": "control groups",
     "reaper/lock/still.py": "our own files",
     "reaper/procfs.py": "/proc/PID/stat",
+    "reaper/sense/lines.py": "terminals of a session",
     "reaper/sense/locks.py": "control groups, shadow(5) and sssd's configuration",
     "reaper/sense/pamfiles.py": "our module's files",
     "reaper/sense/processes.py": "control groups",

@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Collection, Container, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from reaper.act.notify import Delivery
@@ -35,12 +35,9 @@ from reaper.errors import ReaperError
 from reaper.sense.host import Discovery
 from tests.unit.grouped import FakeGroups
 from tests.unit.locked import FakeLocker, FakeLocks
+from tests.unit.logins import CONT, HUP, KILL, TERM, FakeLogin, FakeProcess
 from tests.unit.simulated import SECOND, FakeTty
 from tests.unit.surroundings import FakeSurroundings
-
-HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
-ANY_END = frozenset([HUP, TERM, KILL])
-SMALL = Usage(1, 4096, 1000)
 
 
 def refuse_as_path(name: str) -> None:
@@ -82,47 +79,6 @@ def make_policy(limits: Limits | None = None, **fields: object) -> Policy:
     """One environment with these limits, polled every 5 s."""
     environments = {**BUILT_IN.environments, "standard": limits if limits is not None else make_limits()}
     return replace(BUILT_IN, environments=environments, poll_usec=5 * SECOND, **fields)  # type: ignore[arg-type]
-
-
-@dataclass
-class FakeProcess:
-    """A process. Of the signals that reach it, those in `ends_on` end it."""
-
-    id: ProcessId
-    usage: Usage = SMALL
-    tty: str = ""
-    in_front: bool = True
-    program: str = ""  # the path of its file, if that is root's
-    ends_on: frozenset[signal.Signals] = ANY_END
-    is_alive: bool = True
-    pages_apart: bool = False  # it reads through /dev/tty
-    signals: list[signal.Signals] = field(default_factory=list)
-
-    def take(self, number: signal.Signals) -> None:
-        self.signals.append(number)
-        if number in self.ends_on:
-            self.is_alive = False
-
-
-@dataclass
-class FakeLogin:
-    """A login and what hangs on it: the leader, its terminals, and the processes of its scope."""
-
-    session: Session
-    leader: FakeProcess
-    ttys: dict[str, FakeTty] = field(default_factory=dict)
-    processes: list[FakeProcess] = field(default_factory=list)
-    has_record: bool = True
-    is_shared: bool = False  # another login's connection runs in its scope
-    line: Line | None = None  # what carries its terminals
-    idle_usec: int | None = None  # by its desktop's word
-    work: Work = field(default_factory=lambda: Work(0, 1000, 1000, 10, 10, 1000))
-    survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
-    effort_usec: int = 0  # what it takes the daemon to list its processes
-
-    @property
-    def everything(self) -> list[FakeProcess]:
-        return [each for each in (self.leader, *self.survivors, *self.processes) if each.is_alive]
 
 
 class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):

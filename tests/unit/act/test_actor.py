@@ -22,8 +22,9 @@ from reaper.decide.policy import Kill
 from reaper.errors import ReaperError
 from reaper.sense import locks
 from tests.unit.act.ptys import Pty
-from tests.unit.fakes import CONT, HUP, KILL, TERM, FakeActor, FakeHost, FakeProcess, make_session
+from tests.unit.fakes import FakeActor, FakeHost, make_session
 from tests.unit.locked import keep_files
+from tests.unit.logins import CONT, HUP, KILL, TERM, FakeProcess
 from tests.unit.people import Witness
 from tests.unit.simulated import FakeTty
 

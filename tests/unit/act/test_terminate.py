@@ -12,7 +12,7 @@ import pytest
 from reaper import procfs
 from reaper.act import terminate
 from reaper.decide.model import ProcessId
-from tests.unit.fakes import CONT, HUP
+from tests.unit.logins import CONT, HUP
 from tests.unit.people import Witness
 
 

@@ -7,7 +7,8 @@ from reaper.decide.locking import Stage
 from reaper.decide.policy import Action, Limits
 from reaper.decide.tracking import Tracked
 from tests.unit.bench import Bench
-from tests.unit.fakes import FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 # Without evidence a session here is due 68 s after its login; 5 s are a poll.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.fakes import FakeLogin
+from tests.unit.logins import FakeLogin
 
 
 def shown(login: FakeLogin, terminal: str = "pts/1") -> list[str]:

@@ -10,7 +10,8 @@ from reaper.decide.policy import Action, Brake, Ceiling
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume
-from tests.unit.fakes import FakeLogin, FakeProcess, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import FakeLogin, FakeProcess
 from tests.unit.simulated import SECOND
 
 RSYNC = "/usr/bin/rsync"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from reaper.decide.policy import Match, Origin, Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled
-from tests.unit.fakes import FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 ASKED = make_policy(rules=(Rule("desktops", Match(origin=(Origin.GRAPHICAL,)), make_limits()),))

@@ -12,7 +12,8 @@ from reaper.decide.model import SessionKey, Usage
 from reaper.decide.policy import Action, Brake, Kill
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import CONT, KILL, TERM, FakeTty, make_limits, make_policy
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import CONT, KILL, TERM
 from tests.unit.simulated import SECOND
 
 # The moment before an act.

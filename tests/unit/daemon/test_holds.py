@@ -14,7 +14,8 @@ from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import KILL, FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import KILL, FakeLogin
 from tests.unit.simulated import MINUTE, SECOND, FakeTty
 
 HOUR = 60 * MINUTE

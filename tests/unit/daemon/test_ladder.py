@@ -13,18 +13,8 @@ from reaper.decide import snapshot
 from reaper.decide.lifecycle import Phase, Rung
 from reaper.decide.policy import Kill
 from tests.unit.bench import Bench
-from tests.unit.fakes import (
-    ANY_END,
-    CONT,
-    HUP,
-    KILL,
-    TERM,
-    FakeLogin,
-    FakeProcess,
-    FakeTty,
-    make_limits,
-    make_policy,
-)
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import ANY_END, CONT, HUP, KILL, TERM, FakeLogin, FakeProcess
 from tests.unit.simulated import SECOND
 
 

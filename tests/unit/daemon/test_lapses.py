@@ -13,7 +13,8 @@ from reaper.decide.policy import Match, Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume
-from tests.unit.fakes import CONT, HUP, KILL, FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import CONT, HUP, KILL, FakeLogin
 from tests.unit.simulated import SECOND
 
 

@@ -7,7 +7,8 @@ from reaper.decide.policy import Origin
 from reaper.decide.template import parse_template
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import HUP, TERM, FakeLogin, FakeTty, make_limits, make_policy
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import HUP, TERM, FakeLogin
 from tests.unit.simulated import SECOND
 
 BUCKET = 8

@@ -12,7 +12,8 @@ from tests.unit.daemon.locking import (
     tracked_of,
 )
 from tests.unit.daemon.seen import signalled
-from tests.unit.fakes import FakeLogin, make_policy
+from tests.unit.fakes import make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 

@@ -25,8 +25,9 @@ from tests.unit.daemon.locking import (
 )
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
 from tests.unit.locked import KEEPER
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 

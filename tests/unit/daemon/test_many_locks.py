@@ -12,7 +12,8 @@ from tests.unit.daemon.locking import DUE, keep, make_bench, make_locking, phase
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_requests import lock as order_lock
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import FakeLogin, make_policy
+from tests.unit.fakes import make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 

@@ -11,7 +11,8 @@ from reaper.decide.lifecycle import Phase
 from reaper.decide.policy import Kill
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 

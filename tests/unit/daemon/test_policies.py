@@ -8,7 +8,8 @@ from reaper.decide.lifecycle import Rung
 from reaper.decide.policy import Action, Kill, Match, Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import CONT, HUP, KILL, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import CONT, HUP, KILL
 from tests.unit.simulated import SECOND
 
 

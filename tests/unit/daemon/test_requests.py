@@ -13,7 +13,8 @@ from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_holds import DUE, HOUR, WARNED, hold, make_bench, requests, terminate
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import KILL, FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import KILL, FakeLogin
 from tests.unit.simulated import SECOND, FakeTty
 
 

@@ -8,7 +8,8 @@ from reaper.decide import snapshot
 from reaper.decide.policy import Action, Match, Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import KILL, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import KILL
 from tests.unit.simulated import SECOND
 
 

@@ -9,7 +9,8 @@ from reaper.decide import snapshot
 from reaper.decide.model import Order
 from reaper.decide.policy import Action
 from tests.unit.bench import Bench
-from tests.unit.fakes import KILL, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import KILL
 from tests.unit.simulated import SECOND
 
 

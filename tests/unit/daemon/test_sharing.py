@@ -9,7 +9,8 @@ from reaper.decide.policy import Action, Match, Rule, Share
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart
-from tests.unit.fakes import FakeLogin, FakeTty, make_limits, make_policy
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 SHARED = make_limits(share_activity=Share.USER)

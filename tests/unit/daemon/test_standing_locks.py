@@ -26,8 +26,9 @@ from tests.unit.daemon.locking import (
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_requests import lock as order_lock
 from tests.unit.daemon.test_restarts import restart, resume
-from tests.unit.fakes import CONT, KILL, TERM, FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
 from tests.unit.locked import KEEPER
+from tests.unit.logins import CONT, KILL, TERM, FakeLogin
 from tests.unit.simulated import SECOND
 
 

@@ -21,7 +21,8 @@ from tests.unit.daemon.locking import (
     take,
 )
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.fakes import FakeLogin, make_limits, make_policy
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import FakeLogin
 
 
 @pytest.fixture

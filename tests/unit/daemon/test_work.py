@@ -7,7 +7,8 @@ import pytest
 from reaper.decide.policy import Activity, Origin
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import resume
-from tests.unit.fakes import FakeLogin, FakeTty, make_limits, make_policy
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 KIB = 1024

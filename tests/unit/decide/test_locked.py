@@ -14,7 +14,8 @@ from reaper.decide.locking import LockOrder
 from reaper.decide.model import Instant, Reading
 from reaper.decide.policy import Action, Limits
 from reaper.decide.tracking import Tracked
-from tests.unit.fakes import FakeHost, FakeLogin, make_limits, make_policy
+from tests.unit.fakes import FakeHost, make_limits, make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 LOCKING = make_limits(action=Action.LOCK, lock_for_usec=100 * SECOND)

@@ -17,8 +17,9 @@ from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
 from reaper.sense.logind import LogindSession
 from reaper.sense.records import Records
-from tests.unit.fakes import FakeHost, FakeProcess
+from tests.unit.fakes import FakeHost
 from tests.unit.locked import keep_files
+from tests.unit.logins import FakeProcess
 from tests.unit.people import Line, RealLogin
 from tests.unit.simulated import SECOND, FakeTty
 from tests.unit.surroundings import FakeSudo

@@ -1,0 +1,54 @@
+"""A login of FakeHost's, with the processes that hang on it."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+
+from reaper.decide.model import Line, ProcessId, Session, Usage, Work
+from tests.unit.simulated import FakeTty
+
+HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
+ANY_END = frozenset([HUP, TERM, KILL])
+SMALL = Usage(1, 4096, 1000)
+
+
+@dataclass
+class FakeProcess:
+    """A process. Of the signals that reach it, those in `ends_on` end it."""
+
+    id: ProcessId
+    usage: Usage = SMALL
+    tty: str = ""
+    in_front: bool = True
+    program: str = ""  # the path of its file, if that is root's
+    ends_on: frozenset[signal.Signals] = ANY_END
+    is_alive: bool = True
+    pages_apart: bool = False  # it reads through /dev/tty
+    signals: list[signal.Signals] = field(default_factory=list)
+
+    def take(self, number: signal.Signals) -> None:
+        self.signals.append(number)
+        if number in self.ends_on:
+            self.is_alive = False
+
+
+@dataclass
+class FakeLogin:
+    """A login and what hangs on it: the leader, its terminals, and the processes of its scope."""
+
+    session: Session
+    leader: FakeProcess
+    ttys: dict[str, FakeTty] = field(default_factory=dict)
+    processes: list[FakeProcess] = field(default_factory=list)
+    has_record: bool = True
+    is_shared: bool = False  # another login's connection runs in its scope
+    line: Line | None = None  # what carries its terminals
+    idle_usec: int | None = None  # by its desktop's word
+    work: Work = field(default_factory=lambda: Work(0, 1000, 1000, 10, 10, 1000))
+    survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
+    effort_usec: int = 0  # what it takes the daemon to list its processes
+
+    @property
+    def everything(self) -> list[FakeProcess]:
+        return [each for each in (self.leader, *self.survivors, *self.processes) if each.is_alive]
