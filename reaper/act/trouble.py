@@ -2,7 +2,8 @@
 
 A user may have found a call, a process or a name that makes the daemon fail again and again. Each failure costs a
 traceback of some 2 KiB: 24 MB of journal in 40 s, measured with one client of the socket. So the first failure of a
-kind is noted with its traceback, and those of the minute after it are counted, and the count is noted.
+kind is noted with its traceback, and those of the minute after it are counted, and the count is noted. Of problems with
+something outside the daemon, a few are noted: each names another record, mark or session that has one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from reaper.errors import ReaperError
 # As many kinds are told apart; what is beyond is one kind. A daemon that has so many faults at once is better looked at
 # by whom it fails for.
 MOST_KINDS = 20
+MOST_PROBLEMS = 10  # of a kind, in a minute
 _OTHERS = "others"
 
 
@@ -29,6 +31,7 @@ class _Kind:
     heading: str
     priority: Priority
     since_usec: int
+    noted: int = 1
     more: int = 0
 
 
@@ -48,25 +51,29 @@ class Trouble:
         frames = traceback.extract_tb(trace)
         place = (frames[-1].filename, frames[-1].lineno) if frames else None
         heading = f"internal error {where}: {kind.__name__ if kind else error}"
-        if self._is_first((kind, place), Priority.ERR, heading):
+        if self._is_noted((kind, place), Priority.ERR, heading, most=1):
             self._journal.note(Priority.ERR, f"internal error {where}:\n{traceback.format_exc()}")
 
     def note_problem(self, problem: ReaperError) -> None:
         """Notes a problem with something outside the daemon, which it goes on without."""
         text = str(problem)
-        if self._is_first(problem.problem, Priority.WARNING, text.partition("\n")[0]):
+        if self._is_noted(problem.problem, Priority.WARNING, text.partition("\n")[0], most=MOST_PROBLEMS):
             self._journal.note(Priority.WARNING, f"{text}, ignoring")
 
-    def _is_first(self, key: Hashable, priority: Priority, heading: str) -> bool:
+    def _is_noted(self, key: Hashable, priority: Priority, heading: str, most: int) -> bool:
+        """Whether one of a kind is to be noted in full, as one of the first `most` in a minute; else it is counted."""
         self.flush()
         if key not in self._kinds and len(self._kinds) >= MOST_KINDS:
             key, heading = _OTHERS, "trouble of other kinds"
         known = self._kinds.get(key)
-        if known is not None:
-            known.more += 1
-            return False
-        self._kinds[key] = _Kind(heading, priority, self._clock())
-        return True
+        if known is None:
+            self._kinds[key] = _Kind(heading, priority, self._clock())
+            return True
+        if known.noted < most and key != _OTHERS:
+            known.noted += 1
+            return True
+        known.more += 1
+        return False
 
     def flush(self) -> None:
         """Notes how many more there were of each kind that was noted a minute ago."""

@@ -71,7 +71,8 @@ def test_half_a_line_at_the_prompt(sitting: Desk, someone: str) -> None:
     sitting.run("seq 30")
     sitting.keys("-l", "echo one tw")
     sitting.keys("C-b", "C-b")
-    sitting.wait(lambda shown: last(shown).endswith("echo one tw"))
+    # Behind the prompt: what is typed while seq runs is echoed before it, and again there.
+    sitting.wait(lambda shown: last(shown).endswith("$ echo one tw"))
     with unchanged(sitting, someone):
         pass
     sitting.run("X")

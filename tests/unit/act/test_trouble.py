@@ -6,7 +6,7 @@ from typing import Callable
 
 import pytest
 
-from reaper.act.trouble import MOST_KINDS, Trouble
+from reaper.act.trouble import MOST_KINDS, MOST_PROBLEMS, Trouble
 from reaper.decide.events import Priority
 from reaper.errors import ReaperError
 from tests.unit.fakes import FakeJournal
@@ -90,17 +90,18 @@ def test_error_of_another_kind_has_its_own_traceback(bench):
     ]
 
 
-def test_problems_are_counted_by_their_word(bench):
-    for key in ("5.7", "6.7", "7.7"):
-        bench.trouble.note_problem(ReaperError("record-broken", f"login record {key} cannot be read", "look"))
+def test_first_problems_of_a_kind_are_noted_and_the_others_counted(bench):
+    """Each names another record that is broken."""
+    for number in range(MOST_PROBLEMS + 2):
+        bench.trouble.note_problem(ReaperError("record-broken", f"login record {number} cannot be read", "look"))
     bench.trouble.note_problem(ReaperError("logind-silent", "logind does not answer"))
     assert bench.take() == [
-        "login record 5.7 cannot be read (look), ignoring",
+        *(f"login record {number} cannot be read (look), ignoring" for number in range(MOST_PROBLEMS)),
         "logind does not answer, ignoring",
     ]
     bench.now_usec += MINUTE
     bench.trouble.flush()
-    assert bench.take() == ["2 more of these in the last minute: login record 5.7 cannot be read (look)"]
+    assert bench.take() == ["2 more of these in the last minute: login record 0 cannot be read (look)"]
 
 
 def test_number_of_kinds_is_bounded(bench):
