@@ -4,12 +4,17 @@ A pid alone is never trusted: it may have been given to another process since. A
 time together, and a descriptor that open_process() returns is known to be of that very process.
 
 What a process calls itself is not read here at all, or passed over: see kernel_text.
+
+stat, io and the links of a process can make who reads them wait for as long as a user likes; status, cgroup, fdinfo,
+children and the listings cannot (measured on Linux 6.18 with a process that waits within execve(2) for a stopped FUSE
+server). What `is_hidden` says of is not read by the former at all.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from typing import Callable
 
 from reaper import kernel_text
 from reaper.procparse import Descriptor, Passed, Signals, Stat, parse_stat, parse_status
@@ -22,16 +27,29 @@ MOST_DESCRIPTOR_BYTES = 4096
 _UNIFIED = b"0::"  # cgroups(7): the line of the v2 hierarchy
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
+# Whether to keep off what could make us wait. The daemon sets it while there is such a process (sense/distrust.py).
+is_hidden: Callable[[int], bool] | None = None
+
 
 def read_stat(pid: int, tid: int | None = None) -> Stat | None:
     """What the kernel says of a process, or of one of its threads; None where it is gone, or only a zombie is left.
 
     One whose first thread has ended while others run on (pthread_exit(3) in main) is shown as a zombie, and is none:
-    its other threads hold what it had open, and do as they like.
+    its other threads hold what it had open, and do as they like. None also for what is hidden: see is_withheld().
     """
+    if is_hidden is not None and is_hidden(pid):
+        return None
     text = kernel_text.read(f"{PROC}/{pid}/stat" if tid is None else f"{PROC}/{pid}/task/{tid}/stat")
     stat = None if text is None else parse_stat(text)
     return None if stat is None or (stat.state in "ZX" and stat.threads < 2) else stat
+
+
+def is_withheld(pid: int) -> bool:
+    """Whether there is such a process, and nothing but that can be told of it, as it is hidden."""
+    if is_hidden is None or not is_hidden(pid):
+        return False
+    state = _status_words(pid, "State")[:1]
+    return bool(state) and state[0] not in (b"Z", b"X")
 
 
 def read_session(pid: int) -> int | None:
@@ -59,14 +77,23 @@ def read_process_group(pid: int) -> int | None:
 def read_program(pid: int) -> str | None:
     """The path of the file that a process runs (proc_pid_exe(5)), also of one that an upgrade has replaced since.
 
-    None where there is none to tell: it is gone, a zombie or a task of the kernel, or its path is longer than any that
-    a system call takes.
+    None where there is none to tell: it is gone, hidden, a zombie or a task of the kernel, or its path is longer than
+    any that a system call takes.
     """
-    try:
-        path = os.readlink(f"{PROC}/{pid}/exe")
-    except OSError:
+    path = read_link(pid, "exe")
+    if path is None:
         return None
     return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+
+
+def read_link(pid: int, name: str) -> str | None:
+    """Where a link of a process leads: exe, ns/NAME, fd/NUMBER. None where it is gone, hidden or kept from us."""
+    if is_hidden is not None and is_hidden(pid):
+        return None
+    try:
+        return kernel_text.noting(f"{PROC}/{pid}/{name}", os.readlink)
+    except OSError:
+        return None
 
 
 def _status_words(pid: int, field: str) -> list[bytes]:
@@ -90,6 +117,12 @@ def read_gids(pid: int) -> frozenset[int]:
     """The groups that a process is in: its effective gid and the supplementary ones. Empty where it is gone."""
     words = [*_status_words(pid, "Groups"), *_status_words(pid, "Gid")[1:2]]
     return frozenset(gid for gid in map(kernel_text.number, words) if gid is not None)
+
+
+def read_parent(pid: int) -> int | None:
+    """The parent of a process; None where it is gone."""
+    words = _status_words(pid, "PPid")
+    return kernel_text.number(words[0]) if len(words) == 1 else None
 
 
 def read_tgid(tid: int) -> int | None:
@@ -129,7 +162,9 @@ def read_group(pid: int) -> str | None:
 
 
 def read_io(pid: int) -> Passed | None:
-    """What a process has passed on; None where it is gone. Raises OSError where it is not for us to read."""
+    """What a process has passed on; None where it is gone, or hidden. Raises OSError where it is not for us to read."""
+    if is_hidden is not None and is_hidden(pid):
+        return None
     text = kernel_text.read(f"{PROC}/{pid}/io")
     if text is None:
         return None
@@ -157,17 +192,6 @@ def read_descriptor(pid: int, descriptor: int, tid: int | None = None) -> Descri
         return None
     mount, inode = (kernel_text.number(kernel_text.field(text, name)) for name in (b"mnt_id", b"ino"))
     return Descriptor(mount, inode)
-
-
-def read_link(pid: int, descriptor: int) -> str | None:
-    """What a descriptor of a process is (proc_pid_fd(5)): a path, or the kernel's own word, which begins with no slash.
-
-    None where it is closed by now, or may not be looked at.
-    """
-    try:
-        return os.readlink(f"{PROC}/{pid}/fd/{descriptor}")
-    except OSError:
-        return None
 
 
 def read_tty_index(pid: int, descriptor: int) -> int | None:

@@ -1,4 +1,4 @@
-"""The loop: one thread that waits for the poll, the earliest moment, logind, leaders that end, signals and the socket.
+"""The loop: it waits for the poll, the earliest moment, logind, leaders that end, signals and the socket.
 
 Wakes for nothing else, but for what those who watch on the socket were to be told and it was too early. Everything that
 it wakes for ends in Daemon.tick() or in an answer on the socket. However many ask there, no more than one is answered
@@ -18,6 +18,8 @@ from reaper.act.journal import Journal
 from reaper.answers import Answers
 from reaper.control.server import Server
 from reaper.daemon import Daemon
+from reaper.daemon.distrusting import Distrusting
+from reaper.daemon.supervisor import Supervisor
 from reaper.decide import config, report, snapshot
 from reaper.decide.events import Priority
 from reaper.decide.model import SessionKey
@@ -42,6 +44,7 @@ class Service:
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
         self._leaders: Leaders[SessionKey] = Leaders()
+        self._distrusting = Distrusting(host, daemon.actor, journal)
         self._signals: set[int] = set()
         self._rejected = ""
         self._watchdog_usec = int(os.environ.get("WATCHDOG_USEC", "0")) // 2
@@ -53,6 +56,9 @@ class Service:
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT."""
         self._catch_signals()
+        self._distrusting.restore()
+        self._supervisor = Supervisor(self._distrusting.give_up)
+        self._supervisor.begin()
         self._restore()
         monitor = self._host.monitor().fileno()
         if monitor is not None:
@@ -71,6 +77,7 @@ class Service:
         self._daemon.save()
         self._server.close()
         self._leaders.close()
+        self._supervisor.close()
         self._journal.send(report.stopped(len(self._daemon.sessions)))
 
     def _catch_signals(self) -> None:
@@ -84,6 +91,7 @@ class Service:
     def _turn(self) -> None:
         """One turn of the loop after waking."""
         now = self._host.clock()
+        self._distrusting.look(now.boot_usec)
         self._daemon.tick(now)
         try:
             self._server.ensure_bound()
@@ -108,7 +116,10 @@ class Service:
         refresh = self._server.next_wake()
         if refresh is not None:
             wake = min(wake, refresh)
-        for key, _ in self._selector.select(max(0, wake - now_usec) / 1_000_000):
+        self._supervisor.rest()
+        ready = self._selector.select(max(0, wake - now_usec) / 1_000_000)
+        self._supervisor.begin()
+        for key, _ in ready:
             self._handle(key.fd, key.data)
         self._server.serve(self._host.clock().boot_usec)
 

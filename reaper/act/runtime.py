@@ -16,8 +16,16 @@ def write_state(lines: Iterable[str], directory: str = DIRECTORY) -> None:
 
     Raises OSError when it cannot.
     """
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    path = f"{directory}/state"
+    _replace(f"{directory}/state", lines)
+
+
+def write_stuck(text: str, directory: str = DIRECTORY) -> None:
+    """Replaces the file that says whose processes are not read, in the same way."""
+    _replace(f"{directory}/stuck", [text])
+
+
+def _replace(path: str, lines: Iterable[str]) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.writelines(lines)

@@ -142,7 +142,7 @@ def apart(carriers: Iterable[int], channels: Iterable[Stat]) -> list[Stat]:
 
 def _pipe(pid: int, descriptor: int) -> str | None:
     """What the kernel calls the pipe that a descriptor is ("pipe:[4711]", the same at both ends); None for no pipe."""
-    target = procfs.read_link(pid, descriptor)
+    target = procfs.read_link(pid, f"fd/{descriptor}")
     return target if target is not None and target.startswith("pipe:[") else None
 
 

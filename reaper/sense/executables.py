@@ -62,8 +62,12 @@ class MountKind(NamedTuple):
 
 
 def read_status(pid: int) -> FileStatus | None:
-    """What the kernel knows of the file that a process runs; None where it is gone, or has none."""
-    return _statx(_AT_FDCWD, f"{procfs.PROC}/{pid}/exe".encode(), _AT_STATX_DONT_SYNC)
+    """What the kernel knows of the file that a process runs; None where it is gone or hidden, or has none."""
+    if procfs.is_hidden is not None and procfs.is_hidden(pid):
+        return None
+    return kernel_text.noting(
+        f"{procfs.PROC}/{pid}/exe", lambda path: _statx(_AT_FDCWD, path.encode(), _AT_STATX_DONT_SYNC)
+    )
 
 
 class ProgramFiles:
@@ -79,10 +83,10 @@ class ProgramFiles:
         of its own, where a user mounts any file of root's under any name; and for a file on a mount that the process
         itself does not see (it was unmounted, or the descriptor that was executed came out of such a namespace).
         """
+        if procfs.read_link(pid, "ns/user") != _own_user_namespace():  # None where it is hidden
+            return None
         try:
-            if os.readlink(f"{procfs.PROC}/{pid}/ns/user") != _own_user_namespace():
-                return None
-            fd = os.open(f"{procfs.PROC}/{pid}/exe", os.O_PATH | os.O_CLOEXEC)  # opens nothing: open(2)
+            fd = kernel_text.noting(f"{procfs.PROC}/{pid}/exe", _open_path)
         except OSError:
             return None
         try:
@@ -96,13 +100,19 @@ class ProgramFiles:
     def _find_mount(self, pid: int, fd: int) -> MountKind | None:
         """The mount of a file that we have open (which keeps its number from being given to another)."""
         number = kernel_text.number(kernel_text.field(kernel_text.read(f"{_OURSELVES}/fdinfo/{fd}") or b"", b"mnt_id"))
+        namespace = procfs.read_link(pid, "ns/mnt")
+        if namespace is None:
+            return None
         try:
-            namespace = os.readlink(f"{procfs.PROC}/{pid}/ns/mnt")
             if namespace not in self._mounts:
                 self._mounts[namespace] = kernel_text.read(f"{procfs.PROC}/{pid}/mountinfo") or b""
         except OSError:
             return None
         return None if number is None else find_mount(self._mounts[namespace], number)
+
+
+def _open_path(path: str) -> int:
+    return os.open(path, os.O_PATH | os.O_CLOEXEC)  # opens nothing: open(2)
 
 
 def find_mount(mountinfo: bytes, number: int) -> MountKind | None:

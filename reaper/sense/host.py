@@ -29,10 +29,12 @@ from reaper.decide.model import (
     Work,
 )
 from reaper.decide.policy import Origin
+from reaper.decide.stuck import Stuck
 from reaper.errors import ReaperError
 from reaper.sense import connections, locks, processes, programs, terminals, walk, work
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
+from reaper.sense.distrust import Distrust, Probe, blame
 from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.lines import Lines
 from reaper.sense.logind import Logind
@@ -56,6 +58,7 @@ class Host:
         self._lines = Lines(terminals.DEV)
         self._finder = SessionFinder(self._records, self._logind)
         self._name_service = NameService()
+        self._distrust, self._probe = Distrust(), Probe()
 
     def clock(self) -> Instant:
         """Now, on both clocks."""
@@ -88,6 +91,24 @@ class Host:
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 return ""
             return file.read(MAX_STATE_BYTES)
+
+    @property
+    def distrusted(self) -> tuple[Stuck, ...]:
+        """Whose processes are not read, or were not once."""
+        return self._distrust.known
+
+    def distrust(self, known: Iterable[Stuck]) -> None:
+        """Reads no processes of these users, but root's."""
+        self._distrust.take(known)
+        self._distrust.install()
+
+    def blame(self, path: str) -> Stuck | None:
+        """Whose fault it is that a file of /proc cannot be read; None where it is none's."""
+        return blame(path, read_clock().boot_usec)
+
+    def probe(self, now_usec: int) -> Stuck | None:
+        """One whose processes can be read again; None where none is known to be. Does not wait."""
+        return self._probe.look(self._distrust.active, now_usec)
 
     def monitor(self) -> Logind:
         """What to wait on for logind's news."""
@@ -184,6 +205,8 @@ class Host:
 
     def lock_obstacle(self, session: Session, names: Collection[str]) -> str:
         """Why a session that has these terminals cannot be locked; "" where it can."""
+        if self._distrust.covers(session.uid):
+            return "a process of its user's cannot be read"
         return locks.obstacle(session, names, self.terminal_servers)
 
     def read_lock(self, session: Session) -> LockState | None:

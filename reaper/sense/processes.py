@@ -31,8 +31,13 @@ def start_ticks(pid: int) -> int | None:
 
 
 def is_alive(process: tuple[int, int]) -> bool:
-    """Whether exactly that process (pid, start time) still runs; a zombie does not."""
-    return start_ticks(process[0]) == process[1]
+    """Whether exactly that process (pid, start time) still runs; a zombie does not.
+
+    Where it cannot be told whether the process of that pid is the same, it is taken for it: nothing is called gone for
+    that alone.
+    """
+    ticks = start_ticks(process[0])
+    return ticks == process[1] if ticks is not None else procfs.is_withheld(process[0])
 
 
 def scope_of(pid: int) -> str:
@@ -149,7 +154,7 @@ def _has_open(pid: int, path: str) -> bool:
 
     An interactive shell has /dev/tty open all the time, for job control, and reads its standard input.
     """
-    return any(procfs.read_link(pid, fd) == path for fd in range(OWN_FDS))
+    return any(procfs.read_link(pid, f"fd/{fd}") == path for fd in range(OWN_FDS))
 
 
 def _all_stats() -> Iterator[Stat]:

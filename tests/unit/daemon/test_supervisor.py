@@ -1,0 +1,83 @@
+"""The thread that finds a read that does not end, by a read of a pipe that nothing is written to."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from reaper import kernel_text
+from reaper.daemon import supervisor
+from reaper.daemon.supervisor import Supervisor
+
+PATIENCE_SEC, LOOK_SEC = 0.05, 0.01
+
+
+class Told:
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.is_told = threading.Event()
+
+    def __call__(self, path: str) -> None:
+        self.paths.append(path)
+        self.is_told.set()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def watched(told: Told) -> Iterator[Supervisor]:
+    supervisor = Supervisor(told, PATIENCE_SEC, LOOK_SEC)
+    yield supervisor
+    supervisor.close()
+
+
+def test_a_read_that_does_not_end_is_told(told, watched, tmp_path):
+    os.mkfifo(tmp_path / "stat")
+    path = str(tmp_path / "stat")
+    reader = threading.Thread(target=kernel_text.read, args=(path,))
+    watched.begin()
+    reader.start()
+    try:
+        assert told.is_told.wait(10)
+        assert told.paths[0] == path
+    finally:
+        watched.rest()
+        os.close(os.open(path, os.O_WRONLY))
+        reader.join()
+    assert kernel_text.reading is None
+
+
+def test_many_reads_of_one_file_are_no_read_that_does_not_end(told, watched, tmp_path):
+    (tmp_path / "stat").write_text("1")
+    watched.begin()
+    until = time.monotonic() + PATIENCE_SEC + 2 * supervisor.LOOKS * LOOK_SEC
+    while time.monotonic() < until:
+        kernel_text.read(str(tmp_path / "stat"))
+    watched.rest()
+    assert not told.paths
+
+
+def test_a_look_that_does_not_end_at_a_link_is_told(told, watched):
+    watched.begin()
+    kernel_text.noting("/proc/5/exe", lambda _path: told.is_told.wait(10))
+    watched.rest()
+    assert told.paths[0] == "/proc/5/exe"
+
+
+def test_work_without_a_read_is_not_told(told, watched):
+    watched.begin()
+    assert not told.is_told.wait(PATIENCE_SEC + 2 * supervisor.LOOKS * LOOK_SEC)
+    watched.rest()
+
+
+def test_nothing_is_told_while_the_loop_rests(told, watched):
+    watched.begin()
+    watched.rest()
+    assert kernel_text.noting("/proc/5/exe", lambda _path: told.is_told.wait(PATIENCE_SEC + 2 * 6 * LOOK_SEC)) is False

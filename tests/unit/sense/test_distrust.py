@@ -1,0 +1,166 @@
+"""Whose processes are not read, in trees of files as /proc has them; and the program that tries."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from reaper import procfs
+from reaper.decide.stuck import Stuck
+from reaper.sense import executables, processes
+from reaper.sense.distrust import Distrust, Probe, blame
+from tests.unit.people import fork
+
+UID = 1000
+SLICE = "/user.slice/user-1000.slice"
+
+
+class Tree:
+    """Processes of which only what does not wait is there: reading anything else of them fails the test."""
+
+    def __init__(self, root, monkeypatch) -> None:
+        self.root, self.sessions = root, {}
+        monkeypatch.setattr(procfs, "PROC", str(root))
+        monkeypatch.setattr(procfs, "read_session", self.sessions.get)
+
+    def add(self, pid: int, uid: int, group: str = "/", session: int = 0, parent: int = 1, state: str = "S") -> int:
+        directory = self.root / str(pid)
+        directory.mkdir()
+        uids = f"{uid}\t0\t{uid}\t{uid}"  # the effective one means nothing
+        (directory / "status").write_text(f"Name:\tx\nState:\t{state} (x)\nPPid:\t{parent}\nUid:\t{uids}\n")
+        (directory / "cgroup").write_text(f"0::{group}\n")
+        (directory / "stat").mkdir()
+        (directory / "exe").symlink_to("/bin/sleep")
+        (directory / "io").mkdir()
+        self.sessions[pid] = session or pid
+        return pid
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch) -> Tree:
+    monkeypatch.setattr("reaper.sense.distrust._PROCESS", __import__("re").compile(rf"{tmp_path}/([0-9]+)/"))
+    return Tree(tmp_path, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def nothing_hidden(monkeypatch):
+    monkeypatch.setattr(procfs, "is_hidden", None)
+
+
+def test_processes_of_that_user_are_hidden_and_no_others(tree):
+    distrust = Distrust([Stuck(99, UID, False, 0)])
+    assert distrust.hides(tree.add(10, UID))
+    assert distrust.hides(tree.add(11, 100_000, f"{SLICE}/user@1000.service/x"))  # a subordinate uid
+    assert not distrust.hides(tree.add(12, 0, f"{SLICE}/session-1.scope"))  # the leader
+    assert not distrust.hides(tree.add(13, 1001, "/user.slice/user-10000.slice/session-2.scope"))
+    assert not distrust.hides(tree.add(14, 1001, f"/x{SLICE}"))
+    assert not distrust.hides(15)  # gone
+    assert distrust.covers(UID)
+    assert not distrust.covers(1001)
+
+
+def test_what_is_over_hides_nothing(tree):
+    distrust = Distrust([Stuck(99, UID, False, 0, is_over=True), Stuck(98, 0, False, 0, is_over=True)])
+    distrust.install()
+    assert procfs.is_hidden is None
+    assert not distrust.covers(UID)
+
+
+def test_sshds_child_is_read_unless_such_a_one_was_stuck(tree):
+    tree.add(10, 0, f"{SLICE}/session-1.scope")
+    child = tree.add(11, UID, f"{SLICE}/session-1.scope", session=10, parent=10)
+    below = tree.add(12, UID, f"{SLICE}/session-1.scope", session=10, parent=11)
+    shell = tree.add(13, UID, f"{SLICE}/session-1.scope", parent=11)
+    distrust = Distrust([Stuck(99, UID, False, 0)])
+    assert [distrust.hides(pid) for pid in (child, below, shell)] == [False, True, True]
+    found = blame(f"{procfs.PROC}/{child}/stat", 7)
+    assert found == Stuck(child, UID, True, 7)
+    assert Distrust([found]).hides(child)
+
+
+def test_who_is_blamed(tree):
+    tree.add(10, UID)
+    tree.add(11, 100_000, f"{SLICE}/user@1000.service")
+    tree.add(12, 0, f"{SLICE}/session-1.scope")
+    tree.add(13, UID, "/user.slice/user-0.slice/session-1.scope")
+    uids = [found and found.uid for found in (blame(f"{procfs.PROC}/{pid}/stat", 0) for pid in (10, 11, 12, 13, 14))]
+    assert uids == [UID, UID, 0, UID, None]
+    assert blame("/sys/fs/cgroup/x/cgroup.procs", 0) is None
+
+
+def test_process_of_roots_is_hidden_alone(tree):
+    distrust = Distrust([Stuck(10, 0, False, 0)])
+    assert distrust.hides(tree.add(10, 0))
+    assert not distrust.hides(tree.add(11, 0))
+
+
+def test_number_of_a_process_of_a_users_may_become_roots(tree):
+    assert not Distrust([Stuck(10, UID, False, 0)]).hides(tree.add(10, 0))
+
+
+def test_nothing_is_read_of_what_is_hidden_and_it_is_not_called_gone(tree):
+    pid = tree.add(10, UID)
+    with pytest.raises(OSError):
+        procfs.read_stat(pid)
+    Distrust([Stuck(99, UID, False, 0)]).install()
+    assert procfs.read_stat(pid) is None
+    assert procfs.read_stat(pid, pid) is None
+    assert procfs.read_io(pid) is None
+    assert procfs.read_program(pid) is None
+    assert procfs.read_link(pid, "ns/user") is None
+    assert executables.read_status(pid) is None
+    assert executables.ProgramFiles().read_status(pid) is None
+    assert processes.is_alive((pid, 5))
+    assert not processes.has_ended(processes.ProcessId(pid, 5))
+    assert not processes.is_alive((tree.add(11, UID, state="Z"), 5))
+    assert not processes.is_alive((12, 5))
+
+
+def run(probe: Probe, active, now_usec: int = 0):
+    """What a try brings."""
+    assert probe.look(active, now_usec) is None
+    process = probe._process
+    if process is not None:
+        process.wait(20)
+    return probe.look(active, now_usec)
+
+
+def test_user_whose_processes_can_be_read_is_found():
+    pid = fork(lambda: (os.setuid(54_321), time.sleep(100)))
+    try:
+        assert run(Probe(), [Stuck(pid, 54_321, False, 0)]) == Stuck(pid, 54_321, False, 0)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_nothing_is_found_where_the_try_does_not_succeed():
+    waiting = (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGALRM)")
+    assert run(Probe(waiting), [Stuck(5, 6, False, 0)]) is None
+
+
+def test_one_try_at_a_time_users_in_turn():
+    probe = Probe((sys.executable, "-c", "raise SystemExit(1)"))
+    one, other = Stuck(5, 6, False, 0), Stuck(7, 8, False, 0)
+    tried = []
+    for number in range(4):
+        run(probe, [one, other], number * 60_000_000)
+        tried.append(probe._of)
+    assert tried == [one, other, one, other]
+
+
+def test_no_try_before_its_time_and_none_is_waited_for():
+    probe = Probe((sys.executable, "-c", "import time; time.sleep(100)"))
+    again = Stuck(5, 6, False, 0, times=2)
+    assert probe.look([again], 0) is None
+    assert probe._process is None
+    assert probe.look([again], again.until_usec) is None
+    first = probe._process
+    assert probe.look([again], again.until_usec + 60_000_000) is None
+    assert probe._process is first
+    probe.close()
+    first.wait()
