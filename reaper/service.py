@@ -44,7 +44,8 @@ class Service:
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
         self._leaders: Leaders[SessionKey] = Leaders()
-        self._distrusting = Distrusting(host, daemon.actor, journal)
+        self._distrusting = Distrusting(host, journal)
+        self._supervisor = Supervisor(self._distrusting.give_up)
         self._signals: set[int] = set()
         self._rejected = ""
         self._watchdog_usec = int(os.environ.get("WATCHDOG_USEC", "0")) // 2
@@ -57,7 +58,7 @@ class Service:
         """Runs until SIGTERM or SIGINT."""
         self._catch_signals()
         self._distrusting.restore()
-        self._supervisor = Supervisor(self._distrusting.give_up)
+        self._supervisor.start()
         self._supervisor.begin()
         self._restore()
         monitor = self._host.monitor().fileno()

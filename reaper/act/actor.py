@@ -69,7 +69,3 @@ class Actor:
     def write_state(self, lines: Iterable[str]) -> None:
         """See runtime.write_state."""
         runtime.write_state(lines, self._directory)
-
-    def write_stuck(self, text: str) -> None:
-        """See runtime.write_stuck."""
-        runtime.write_stuck(text, self._directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from reaper.act.actor import Actor
+from reaper.act import runtime
 from reaper.act.journal import Journal
 from reaper.daemon.supervisor import end_ourselves
 from reaper.decide import stuck
@@ -16,8 +16,14 @@ from reaper.sense.host import Host
 class Distrusting:
     """What is remembered of such processes from one daemon to the next, in a file of its own."""
 
-    def __init__(self, host: Host, actor: Actor, journal: Journal, end: Callable[[], None] = end_ourselves) -> None:
-        self._host, self._actor, self._journal, self._end = host, actor, journal, end
+    def __init__(
+        self,
+        host: Host,
+        journal: Journal,
+        write: Callable[[str], None] = runtime.write_stuck,
+        end: Callable[[], None] = end_ourselves,
+    ) -> None:
+        self._host, self._journal, self._write, self._end = host, journal, write, end
 
     def restore(self) -> None:
         """Goes on where another daemon left off. To be called before anything is read of any process."""
@@ -33,7 +39,7 @@ class Distrusting:
         if found is None:  # it has ended, or it is no process: the watchdog sees to that
             return
         try:
-            self._actor.write_stuck(stuck.encode(stuck.add(self._host.distrusted, found)))
+            self._write(stuck.encode(stuck.add(self._host.distrusted, found)))
         finally:
             self._end()
 
@@ -46,7 +52,7 @@ class Distrusting:
         self._host.distrust(known)
         self._journal.note(Priority.NOTICE, f"{_whose(over)} can be read again")
         try:
-            self._actor.write_stuck(stuck.encode(known))
+            self._write(stuck.encode(known))
         except OSError as error:
             self._journal.note(Priority.ERR, f"cannot write what processes can be read: {error}, ignoring")
 

@@ -44,13 +44,19 @@ class Supervisor:
     ) -> None:
         """`on_stuck` is called by the thread, with the path of the file that cannot be read."""
         self._on_stuck, self._look_sec = on_stuck, look_sec
-        self._timer = _libc().timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
+        self._timer = -1
         time_spec = divmod(int(patience_sec * NS_PER_SEC), NS_PER_SEC)
         self._armed = ctypes.create_string_buffer(_ITIMERSPEC.pack(*time_spec, *time_spec))  # again and again
         self._disarmed = ctypes.create_string_buffer(_ITIMERSPEC.pack(0, 0, 0, 0))
         self._at_once = ctypes.create_string_buffer(_ITIMERSPEC.pack(0, 0, 0, 1))
-        self._is_closed = self._timer < 0
+        self._is_closed = False
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread. Raises OSError where there is no descriptor for its timer."""
+        self._timer = _libc().timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
+        if self._timer < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
         self._thread.start()
 
     def begin(self) -> None:
@@ -66,8 +72,7 @@ class Supervisor:
         self._is_closed = True
         _libc().timerfd_settime(self._timer, 0, self._at_once, None)
         self._thread.join()
-        if self._timer >= 0:
-            os.close(self._timer)
+        os.close(self._timer)
 
     def _watch(self) -> None:
         while not self._is_closed:
@@ -87,4 +92,4 @@ class Supervisor:
 
 @functools.cache
 def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)  # glibc 2.8; Python's os module has these from 3.13 on
+    return ctypes.CDLL(None, use_errno=True)  # glibc 2.8; Python's os module has these from 3.13 on

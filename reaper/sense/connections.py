@@ -13,6 +13,7 @@ from reaper.procparse import Stat
 from reaper.sense import executables
 from reaper.sense.executables import ProgramFiles
 from reaper.sense.processes import Reader, is_alive, member_pids, scope_of
+from reaper.sense.terminals import held_ptys
 
 SSHD = ("sshd", "sshd-session")
 """The second since OpenSSH 9.8."""
@@ -53,12 +54,15 @@ def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD)
 
     The child is the user's, and is in the kernel session that the monitor made (sshd.c: setsid). Any other sshd in the
     scope, a listener that an administrator started by hand and all who came in through it, has nothing to do with it.
-    Root has no such child.
+    Root has no such child. What may not be read (see procfs) and serves a terminal is taken for a terminal server, if
+    there are any: its user may be typing there. Its start time is not known then, and nothing is sent to it.
     """
     found, files = [], ProgramFiles()
     for pid in member_pids(scope) if programs else ():
         name = _program_name(pid)
         if name not in programs:
+            if not set(programs).issubset(SSHD) and procfs.is_withheld(pid) and held_ptys(pid):
+                found.append(ProcessId(pid, 0))
             continue
         stat = procfs.read_stat(pid)  # and only then whether it is one: the pid may just have been given to another
         if stat is None or _program_name(pid) != name or _uid(pid) != uid:

@@ -59,7 +59,7 @@ JOINERS = {
     "reaper/daemon/brakes.py": ("reaper.act.journal",),
     "reaper/daemon/groups.py": ("reaper.act.journal",),
     "reaper/daemon/locks.py": ("reaper.act.actor", "reaper.act.journal"),
-    "reaper/daemon/distrusting.py": ("reaper.act.actor", "reaper.act.journal"),
+    "reaper/daemon/distrusting.py": ("reaper.act.runtime", "reaper.act.journal"),
     # A program of its own: what it holds it lets go, or hangs up.
     "reaper/lock/keeper.py": ("reaper.act.journal",),
     "reaper/lock/leave.py": ("reaper.act.terminate",),

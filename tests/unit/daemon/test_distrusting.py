@@ -39,9 +39,9 @@ class Bench:
         self.notes: list[str] = []
         self.ends = 0
         self.trouble: OSError | None = None
-        self.distrusting = Distrusting(self.host, self, self, self.end)  # type: ignore[arg-type]
+        self.distrusting = Distrusting(self.host, self, self.write, self.end)  # type: ignore[arg-type]
 
-    def write_stuck(self, text: str) -> None:
+    def write(self, text: str) -> None:
         if self.trouble is not None:
             raise self.trouble
         self.written.append(text)

@@ -34,6 +34,7 @@ def told() -> Told:
 @pytest.fixture
 def watched(told: Told) -> Iterator[Supervisor]:
     supervisor = Supervisor(told, PATIENCE_SEC, LOOK_SEC)
+    supervisor.start()
     yield supervisor
     supervisor.close()
 

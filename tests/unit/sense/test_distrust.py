@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from reaper import procfs
 from reaper.decide.stuck import Stuck
-from reaper.sense import executables, processes
+from reaper.sense import connections, distrust, executables, processes
 from reaper.sense.distrust import Distrust, Probe, blame
 from tests.unit.people import fork
 
@@ -42,7 +43,7 @@ class Tree:
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch) -> Tree:
-    monkeypatch.setattr("reaper.sense.distrust._PROCESS", __import__("re").compile(rf"{tmp_path}/([0-9]+)/"))
+    monkeypatch.setattr(distrust, "_PROCESS", re.compile(rf"{tmp_path}/([0-9]+)/"))
     return Tree(tmp_path, monkeypatch)
 
 
@@ -52,22 +53,22 @@ def nothing_hidden(monkeypatch):
 
 
 def test_processes_of_that_user_are_hidden_and_no_others(tree):
-    distrust = Distrust([Stuck(99, UID, False, 0)])
-    assert distrust.hides(tree.add(10, UID))
-    assert distrust.hides(tree.add(11, 100_000, f"{SLICE}/user@1000.service/x"))  # a subordinate uid
-    assert not distrust.hides(tree.add(12, 0, f"{SLICE}/session-1.scope"))  # the leader
-    assert not distrust.hides(tree.add(13, 1001, "/user.slice/user-10000.slice/session-2.scope"))
-    assert not distrust.hides(tree.add(14, 1001, f"/x{SLICE}"))
-    assert not distrust.hides(15)  # gone
-    assert distrust.covers(UID)
-    assert not distrust.covers(1001)
+    users = Distrust([Stuck(99, UID, False, 0)])
+    assert users.hides(tree.add(10, UID))
+    assert users.hides(tree.add(11, 100_000, f"{SLICE}/user@1000.service/x"))  # a subordinate uid
+    assert not users.hides(tree.add(12, 0, f"{SLICE}/session-1.scope"))  # the leader
+    assert not users.hides(tree.add(13, 1001, "/user.slice/user-10000.slice/session-2.scope"))
+    assert not users.hides(tree.add(14, 1001, f"/x{SLICE}"))
+    assert not users.hides(15)  # gone
+    assert users.covers(UID)
+    assert not users.covers(1001)
 
 
 def test_what_is_over_hides_nothing(tree):
-    distrust = Distrust([Stuck(99, UID, False, 0, is_over=True), Stuck(98, 0, False, 0, is_over=True)])
-    distrust.install()
+    users = Distrust([Stuck(99, UID, False, 0, is_over=True), Stuck(98, 0, False, 0, is_over=True)])
+    users.install()
     assert procfs.is_hidden is None
-    assert not distrust.covers(UID)
+    assert not users.covers(UID)
 
 
 def test_sshds_child_is_read_unless_such_a_one_was_stuck(tree):
@@ -75,8 +76,8 @@ def test_sshds_child_is_read_unless_such_a_one_was_stuck(tree):
     child = tree.add(11, UID, f"{SLICE}/session-1.scope", session=10, parent=10)
     below = tree.add(12, UID, f"{SLICE}/session-1.scope", session=10, parent=11)
     shell = tree.add(13, UID, f"{SLICE}/session-1.scope", parent=11)
-    distrust = Distrust([Stuck(99, UID, False, 0)])
-    assert [distrust.hides(pid) for pid in (child, below, shell)] == [False, True, True]
+    users = Distrust([Stuck(99, UID, False, 0)])
+    assert [users.hides(pid) for pid in (child, below, shell)] == [False, True, True]
     found = blame(f"{procfs.PROC}/{child}/stat", 7)
     assert found == Stuck(child, UID, True, 7)
     assert Distrust([found]).hides(child)
@@ -93,9 +94,9 @@ def test_who_is_blamed(tree):
 
 
 def test_process_of_roots_is_hidden_alone(tree):
-    distrust = Distrust([Stuck(10, 0, False, 0)])
-    assert distrust.hides(tree.add(10, 0))
-    assert not distrust.hides(tree.add(11, 0))
+    users = Distrust([Stuck(10, 0, False, 0)])
+    assert users.hides(tree.add(10, 0))
+    assert not users.hides(tree.add(11, 0))
 
 
 def test_number_of_a_process_of_a_users_may_become_roots(tree):
@@ -118,6 +119,18 @@ def test_nothing_is_read_of_what_is_hidden_and_it_is_not_called_gone(tree):
     assert not processes.has_ended(processes.ProcessId(pid, 5))
     assert not processes.is_alive((tree.add(11, UID, state="Z"), 5))
     assert not processes.is_alive((12, 5))
+
+
+def test_what_serves_a_terminal_unread_is_taken_for_a_terminal_server(tree, monkeypatch):
+    """mosh's server, after its ssh has ended: the person is still there."""
+    tree.add(10, UID)
+    tree.add(11, UID)
+    monkeypatch.setattr(connections, "member_pids", lambda _scope: [10, 11])
+    monkeypatch.setattr(connections, "held_ptys", lambda pid: {"pts/5"} if pid == 10 else set())
+    assert connections.remains(f"{SLICE}/session-1.scope", 5, UID, ("mosh-server",)) == []
+    Distrust([Stuck(99, UID, False, 0)]).install()
+    assert connections.remains(f"{SLICE}/session-1.scope", 5, UID, ("mosh-server",)) == [(10, 0)]
+    assert connections.remains(f"{SLICE}/session-1.scope", 5, UID) == []
 
 
 def run(probe: Probe, active, now_usec: int = 0):
