@@ -96,8 +96,11 @@ def _is_started_by_root(pid: int) -> bool:
 
     So is sshd's unprivileged child. Also what sudo and su run as another user in a session of theirs.
     """
-    leader = procfs.read_session(pid)
-    if not leader or leader == pid or procfs.read_parent(pid) != leader:
+    try:
+        leader = os.getsid(pid)  # not procfs.read_session(), which may read stat
+    except OSError:
+        return False
+    if leader == pid or procfs.read_parent(pid) != leader:
         return False
     return procfs.read_uids(leader)[:1] == (0,)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reaper.audit.moments import MomentError, parse_day, parse_moment
-from reaper.decide import locking, snapshot, tracking
+from reaper.decide import locking, snapshot, stuck, tracking
 from reaper.decide.brake import Ledger
 from reaper.decide.config import describe, parse
 from reaper.decide.duration import DurationError, format_duration, parse_duration
@@ -19,6 +19,7 @@ from reaper.decide.problems import PolicyError, Problem, Source
 from reaper.decide.returns import Ended
 from reaper.decide.size import SizeError, format_size, parse_size
 from reaper.decide.snapshot import Snapshot
+from reaper.decide.stuck import Stuck
 from reaper.decide.template import TemplateError, parse_template
 from reaper.errors import ReaperError
 from reaper.sense.policyfiles import MOST_BYTES
@@ -92,6 +93,14 @@ def state(data: bytes) -> None:
     with refusing(ReaperError, lambda error: error.problem == "state-refused"):
         read = snapshot.decode(data.decode("utf-8", "replace"), "b00t")
         assert snapshot.decode(snapshot.encode(read), "b00t") == read
+
+
+@target(written=[stuck.encode([Stuck(5, 1000, False, 7), Stuck(6, 0, True, 8, 2, is_over=True)]).encode()])
+def stuck_processes(data: bytes) -> None:
+    """What a daemon has noted of processes that it could not read; what is taken in is written as the same."""
+    read = stuck.decode(data.decode("utf-8", "replace"))
+    assert stuck.decode(stuck.encode(read)) == read
+    assert all(each.until_usec >= each.since_usec for each in read)
 
 
 @target(written=written_locks()[:1])

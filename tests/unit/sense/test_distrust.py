@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -26,7 +27,12 @@ class Tree:
     def __init__(self, root, monkeypatch) -> None:
         self.root, self.sessions = root, {}
         monkeypatch.setattr(procfs, "PROC", str(root))
-        monkeypatch.setattr(procfs, "read_session", self.sessions.get)
+        monkeypatch.setattr(os, "getsid", self.getsid)
+
+    def getsid(self, pid: int) -> int:
+        if pid not in self.sessions:
+            raise ProcessLookupError(errno.ESRCH, "gone")
+        return self.sessions[pid]
 
     def add(self, pid: int, uid: int, group: str = "/", session: int = 0, parent: int = 1, state: str = "S") -> int:
         directory = self.root / str(pid)
