@@ -6,8 +6,6 @@ do those say, who would be hit. tests/unit/fakes.py has a FakeHost with the same
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Collection, Container, Iterable
 
 from reaper import kernel_text, procfs
@@ -31,7 +29,7 @@ from reaper.decide.model import (
 from reaper.decide.policy import Origin
 from reaper.decide.stuck import Stuck
 from reaper.errors import ReaperError
-from reaper.sense import connections, locks, processes, programs, terminals, walk, work
+from reaper.sense import connections, locks, processes, programs, statefile, terminals, walk, work
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.distrust import Distrust, Probe, blame
@@ -40,9 +38,6 @@ from reaper.sense.lines import Lines
 from reaper.sense.logind import Logind
 from reaper.sense.nameservice import NameService, Told
 from reaper.sense.records import Records
-
-# A session takes less than 1 KiB in it; a host with more people than this has other troubles.
-MAX_STATE_BYTES = 64 * 1024 * 1024
 
 
 class Host:
@@ -82,15 +77,7 @@ class Host:
 
     def read_state(self, path: str = "/run/reaper/state") -> str:
         """What the daemon before this one remembered, or "" where there is nothing that root wrote."""
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return ""
-        with os.fdopen(fd, encoding="utf-8", errors="replace") as file:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-                return ""
-            return file.read(MAX_STATE_BYTES)
+        return statefile.read(path)
 
     @property
     def distrusted(self) -> tuple[Stuck, ...]:

@@ -69,9 +69,9 @@ def unchanged(seen: Desk, person: str) -> Iterator[Stay]:
 
 def test_half_a_line_at_the_prompt(sitting: Desk, someone: str) -> None:
     sitting.run("seq 30")
+    sitting.wait(lambda shown: last(shown).rstrip().endswith("$"))  # what is typed before would be echoed twice
     sitting.keys("-l", "echo one tw")
     sitting.keys("C-b", "C-b")
-    # Behind the prompt: what is typed while seq runs is echoed before it, and again there.
     sitting.wait(lambda shown: last(shown).endswith("$ echo one tw"))
     with unchanged(sitting, someone):
         pass

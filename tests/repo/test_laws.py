@@ -93,11 +93,11 @@ OPENERS = {
     "reaper/lock/store.py": "our own files",
     "reaper/lock/survey.py": "what a console shows",
     "reaper/sense/executables.py": "the program of a process, for its mount alone (O_PATH)",
-    "reaper/sense/host.py": "our own files",
     "reaper/sense/lines.py": "terminals, by O_PATH alone",
     "reaper/sense/locks.py": "our own files, shadow(5) and PAM's",
     "reaper/sense/pamfiles.py": "our module's files",
     "reaper/sense/policyfiles.py": "policy files",
+    "reaper/sense/statefile.py": "our own file",
     "reaper/sense/terminals.py": "terminals",
 }
 
