@@ -18,7 +18,7 @@ class Locking:
 
     `allows_tracing`: a user's processes may trace any other of theirs (sysctl kernel.yama.ptrace_scope is 0, or none).
     `allows_rings`: every user may use io_uring, and need not (sysctl kernel.io_uring_disabled, from Linux 6.6, is 0).
-    `forbids_tracing`: nobody may trace anything, not even root (it is 3).
+    `forbids_tracing`: no process may trace any other, not even as root (it is 3).
     """
 
     has_service: bool = True
