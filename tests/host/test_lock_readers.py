@@ -56,7 +56,7 @@ def test_terminal_that_is_registered_with_a_ring(host: Host, someone: str, way: 
         refusal = terminal.expect(r"reads \w+|no io_uring: (\w+)")[1]
         if refusal:
             switch = host.shell("cat /proc/sys/kernel/io_uring_disabled; true").stdout.strip()  # there is one since 6.6
-            assert refusal == "ENOSYS" or switch in ("1", "2"), refusal
+            assert refusal == b"ENOSYS" or switch in ("1", "2"), refusal
             pytest.skip("the kernel has none, or its administrator lets nobody use it")
         refused(host, someone, name, "io_uring")  # and nothing was typed
         host.shell(f"! grep -q '[^\\x00]' {loot}")
