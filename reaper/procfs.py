@@ -17,7 +17,7 @@ import os
 from typing import Callable
 
 from reaper import kernel_text
-from reaper.procparse import Descriptor, Passed, Signals, Stat, parse_stat, parse_status
+from reaper.procparse import FileInfo, Passed, Signals, Stat, parse_stat, parse_status
 
 PROC = "/proc"
 CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
@@ -106,7 +106,7 @@ def _status_words(pid: int, field: str) -> list[bytes]:
 def read_uids(pid: int) -> tuple[int, ...]:
     """As whom a process runs: real, effective, saved and file-system uid. Empty where it is gone.
 
-    The owner of /proc/PID does not tell it: that is root for a process that may not be dumped.
+    The owner of /proc/PID does not tell it: that is the effective uid alone.
     """
     told = [kernel_text.number(word) for word in _status_words(pid, "Uid")]
     found = tuple(each for each in told if each is not None)
@@ -184,14 +184,14 @@ def read_children(pid: int) -> list[int]:
     return kernel_text.numbers(text or b"")
 
 
-def read_descriptor(pid: int, descriptor: int, tid: int | None = None) -> Descriptor | None:
+def read_descriptor(pid: int, descriptor: int, tid: int | None = None) -> FileInfo | None:
     """What fdinfo says of a descriptor of a process, or of one of its threads; None where it is closed by now."""
     task = "" if tid is None else f"/task/{tid}"
     text = kernel_text.read(f"{PROC}/{pid}{task}/fdinfo/{descriptor}", MOST_DESCRIPTOR_BYTES)
     if text is None:
         return None
     mount, inode = (kernel_text.number(kernel_text.field(text, name)) for name in (b"mnt_id", b"ino"))
-    return Descriptor(mount, inode)
+    return FileInfo(mount, inode)
 
 
 def read_tty_index(pid: int, descriptor: int) -> int | None:

@@ -46,7 +46,7 @@ class Signals(NamedTuple):
     caught: int
 
 
-class Descriptor(NamedTuple):
+class FileInfo(NamedTuple):
     """What fdinfo (proc_pid_fdinfo(5)) says of an open file; `inode` is None before Linux 5.14."""
 
     mount: int | None

@@ -1,15 +1,15 @@
 """What one process has open, and whether that is one of the terminals that are looked for.
 
-A name tells nothing: a bind mount in a user namespace of a user's own gives a terminal any, and anything the name of a
-terminal. What counts is the inode. It is told by /proc/PID/fdinfo (from Linux 5.14 on) and the mount table, without
-asking a file system that may wait for ever. Where those do not tell, statx(2) does, with AT_STATX_DONT_SYNC and for no
-field at all: fuse(4) then answers from what the kernel has (seen with a bindfs that was stopped, Linux 6.18).
+A name tells nothing: a bind mount in a user namespace of a user's own gives a terminal any, one that is longer than
+readlink(2) tells (4096 bytes), and anything the name of a terminal. Nor does the kind of a file system: a chroot has
+nodes of its own on whatever it is on. What counts is the inode, or the number of the device, as statx(2) tells them,
+which waits for no file system that is looked at here (see reaper/statx.py).
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import stat
@@ -21,8 +21,11 @@ from typing import NamedTuple
 from reaper import procfs
 from reaper.lock.bounded import Deadline
 from reaper.lock.mounts import Mounts
+from reaper.statx import Statx, statx
 
-_DEV_TTY = os.makedev(5, 0)
+# /dev/tty0, /dev/tty and /dev/console: what these lead to was settled when they were opened.
+_LEADING_ELSEWHERE = frozenset(os.makedev(*each) for each in ((4, 0), (5, 0), (5, 1)))
+_PTS_MAJORS = range(136, 144)  # UNIX98_PTY_SLAVE_MAJOR and so on, of <linux/major.h>
 _PIDFD_GETFD = 438  # the same on every architecture, as all that came after Linux 5.1
 _PIDFD_THREAD = os.O_EXCL
 _MACHINES_APART = ("alpha", "mips", "ppc", "sparc")  # in asm/ioctl.h, _IOC_READ
@@ -30,11 +33,13 @@ _TIOCGDEV = 0x40045432 if os.uname().machine.startswith(_MACHINES_APART) else 0x
 # kcmp(2), which is older, by machine; elsewhere, and in a Python of 32 bits, every thread is looked at.
 _KCMP = {"x86_64": 312, "aarch64": 272, "riscv64": 272, "ppc64le": 354, "s390x": 343}.get(os.uname().machine)
 _KCMP_FILES = 2
-_AT_FDCWD, _AT_NO_AUTOMOUNT, _AT_STATX_DONT_SYNC = -100, 0x800, 0x4000
-_STATX_BYTES = 256
 _LIBC = ctypes.CDLL(None, use_errno=True)
 RING = "anon_inode:[io_uring]"
 """What a descriptor of an io_uring is called."""
+UNKNOWN = ""
+"""What stands for the name of a descriptor that the kernel does not tell."""
+HUNG_UP = 0
+"""What a descriptor leads to that was hung up; no terminal has that number."""
 Node = tuple[int, int]
 
 
@@ -60,53 +65,62 @@ class Descriptor(NamedTuple):
             return False
 
 
-class _Node(NamedTuple):
-    """What is behind a descriptor: the inode, and what device that stands for, where it was asked."""
-
-    node: Node
-    device: int | None
-
-
 class Search:
-    """What is looked for: the nodes of terminals, with their device numbers, and that of /dev/tty."""
+    """What is looked for: the nodes of terminals, with their numbers as the kernel codes them (new_encode_dev)."""
 
-    def __init__(self, nodes: dict[Node, int], dev_tty: frozenset[Node]) -> None:
-        self._nodes, self._dev_tty = nodes, dev_tty
-        self._inodes = {inode for _, inode in (*nodes, *dev_tty)}
-        self._devices = {device for device, _ in (*nodes, *dev_tty)}
+    def __init__(self, nodes: dict[Node, int]) -> None:
+        self._nodes, self._numbers = nodes, frozenset(nodes.values())
+        self._devices = frozenset(filter(_has_one_node_everywhere, map(_device, self._numbers)))
         self._mounts = Mounts()
 
     def is_terminal(self, descriptor: Descriptor) -> bool | None:
         """Whether a descriptor leads to one of the terminals; None for one of /dev/tty that may lead anywhere.
 
-        Raises OSError where it is closed by now.
+        Raises OSError where that cannot be told; see is_closed().
         """
         found = self._look_at(descriptor)
         if found is None:
             return False
-        if found.node in self._nodes:
-            return True
-        if found.node not in self._dev_tty and found.device != _DEV_TTY:
+        is_one = (found.device, found.inode) in self._nodes
+        is_one = is_one or (stat.S_ISCHR(found.mode) and found.rdev in self._devices)
+        if not is_one and not (stat.S_ISCHR(found.mode) and found.rdev in _LEADING_ELSEWHERE):
             return False
         number = _terminal_behind(descriptor)
-        return None if number is None else number in self._nodes.values()
+        if number is None:
+            return True if is_one else None
+        return number in self._numbers or (is_one and number != HUNG_UP)
 
-    def _look_at(self, descriptor: Descriptor) -> _Node | None:
-        """What is behind a descriptor, unless that cannot be a terminal that matters, nor /dev/tty by whatever name."""
+    def _look_at(self, descriptor: Descriptor) -> Statx | None:
+        """What is behind a descriptor; None where only the server of a file system could tell."""
         info = procfs.read_descriptor(descriptor.pid, descriptor.number, descriptor.tid)
-        if info is None:  # closed meanwhile
-            return None
-        is_named = descriptor.link.endswith("/tty")  # that of a container, perhaps, which has a node of its own
-        if info.inode is not None and info.inode not in self._inodes and not is_named:
-            return None
+        if info is None:
+            raise OSError(errno.ENOENT, "closed meanwhile", descriptor.path)
         mount = self._mounts.find(info.mount, descriptor.pid)
-        if mount is not None:
-            if mount.device in self._devices:
-                if info.inode is not None:
-                    return _Node((mount.device, info.inode), None)
-            elif not (is_named and mount.is_local):
-                return None
-        return _statx(descriptor.path)
+        if mount is not None and mount.is_asking:
+            return None
+        return statx(descriptor.path.encode())
+
+
+def _device(number: int) -> int:
+    """A device's number as stat(2) tells it, of new_encode_dev's."""
+    return os.makedev(number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00)
+
+
+def _has_one_node_everywhere(device: int) -> bool:
+    """Whether the number of a device is that of one terminal, on whatever file system a node of it is.
+
+    No pty's is: every instance of devpts has a pts/0, and opening a node that is elsewhere fails (pts_unix98_lookup;
+    seen on Linux 6.18: EIO).
+    """
+    return os.major(device) not in _PTS_MAJORS
+
+
+def is_closed(error: OSError) -> bool:
+    """Whether a look failed as the descriptor is closed by now, or its file is gone from the server that had it.
+
+    Only a file system with a server forgets a file that is open, and no terminal is on one.
+    """
+    return error.errno in (errno.ENOENT, errno.ESRCH, errno.EBADF, errno.ESTALE)
 
 
 def opened(pid: int, deadline: Deadline) -> Iterator[Descriptor]:
@@ -121,10 +135,20 @@ def opened(pid: int, deadline: Deadline) -> Iterator[Descriptor]:
             continue
         for number in numbers:
             deadline.check()
-            with contextlib.suppress(OSError):  # closed meanwhile
-                link = os.readlink(f"{procfs.PROC}/{pid}/task/{tid}/fd/{number}")
-                if link.startswith("/") or link == RING:
-                    yield Descriptor(pid, tid, number, link)
+            link = _read_link(f"{procfs.PROC}/{pid}/task/{tid}/fd/{number}")
+            if link is not None and (link.startswith("/") or link in (RING, UNKNOWN)):
+                yield Descriptor(pid, tid, number, link)
+
+
+def _read_link(path: str) -> str | None:
+    """What a descriptor is called; None where it is closed by now.
+
+    A user can give a file a path of more than readlink(2) tells, by a mount in a namespace of their own (ENAMETOOLONG).
+    """
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        return None if is_closed(error) else UNKNOWN
 
 
 def _tables(pid: int, deadline: Deadline) -> Iterator[int]:
@@ -145,24 +169,13 @@ def shares_table(first: int, second: int) -> bool:
     return bool(_LIBC.syscall(_KCMP, first, second, _KCMP_FILES, 0, 0) == 0)
 
 
-def _statx(path: str) -> _Node:
-    """What is behind a path, without asking a file system that may wait. Raises OSError."""
-    buffer = ctypes.create_string_buffer(_STATX_BYTES)
-    flags = _AT_NO_AUTOMOUNT | _AT_STATX_DONT_SYNC
-    if _LIBC.statx(_AT_FDCWD, os.fsencode(path), flags, 0, buffer):
-        raise OSError(ctypes.get_errno(), "statx", path)
-    (mode,) = struct.unpack_from("=H", buffer, 28)
-    (inode,) = struct.unpack_from("=Q", buffer, 32)
-    of_file, of_system = struct.unpack_from("=II", buffer, 128), struct.unpack_from("=II", buffer, 136)
-    device = os.makedev(*of_file) if stat.S_ISCHR(mode) else None
-    return _Node((os.makedev(*of_system), inode), device)
-
-
 def _terminal_behind(descriptor: Descriptor) -> int | None:
-    """The number of the terminal that a descriptor of /dev/tty leads to; None where that cannot be told.
+    """The number of the terminal that a descriptor leads to, or HUNG_UP; None where that cannot be told.
 
     The kernel tells it to who has the descriptor alone (TIOCGDEV), so we take one, of that thread (a pidfd of one that
-    is not the first is to be had from Linux 6.9 on).
+    is not the first is to be had from Linux 6.9 on). One that was hung up (vhangup(2), which login(1) calls, and so
+    does the end of what had the line before) shows its node as before, and reads nothing any more: any ioctl(2) fails
+    with EIO (hung_up_tty_ioctl), and TIOCGDEV does for no other reason.
     """
     try:
         pidfd = os.pidfd_open(descriptor.tid, 0 if descriptor.tid == descriptor.pid else _PIDFD_THREAD)
@@ -176,8 +189,8 @@ def _terminal_behind(descriptor: Descriptor) -> int | None:
         return None
     try:
         (number,) = struct.unpack("I", fcntl.ioctl(own, _TIOCGDEV, struct.pack("I", 0)))
-    except OSError:
-        return None
+    except OSError as error:
+        return HUNG_UP if error.errno == errno.EIO else None
     finally:
         os.close(own)
     return int(number)

@@ -39,7 +39,7 @@ from reaper import procfs
 from reaper.decide.model import ProcessId, Session
 from reaper.lock import rings
 from reaper.lock.bounded import Deadline, TooLongError, within
-from reaper.lock.descriptors import RING, Node, Search, opened
+from reaper.lock.descriptors import RING, Descriptor, Node, Search, is_closed, opened
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV, device_number
 
@@ -147,15 +147,7 @@ def _search(terminals: Iterable[str]) -> Search | None:
         if number is not None:
             status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
             nodes[status.st_dev, status.st_ino] = number
-    return Search(nodes, _dev_tty()) if nodes else None
-
-
-def _dev_tty() -> frozenset[Node]:
-    try:
-        status = os.stat(f"{DEV}/tty")
-    except FileNotFoundError:
-        return frozenset()
-    return frozenset([(status.st_dev, status.st_ino)])
+    return Search(nodes) if nodes else None
 
 
 def _everybody(session: Session, held: set[ProcessId], deadline: Deadline) -> _Everybody:
@@ -163,7 +155,7 @@ def _everybody(session: Session, held: set[ProcessId], deadline: Deadline) -> _E
 
     Of the user's groups all are, whoever they run as: those in a user namespace of theirs do as somebody else. Where
     root is the user, its services are not: they are the system. As whom a process runs, really, effectively or when it
-    likes, tells its status, where /proc/PID is root's: that of what may not be dumped is.
+    likes, tells its status alone: /proc/PID is its effective user's, whoever began it.
     """
     everybody = _Everybody(held | set(processes.members(f"/user.slice/user-{session.uid}.slice")), {})
     known = {process.pid for process in everybody.own}
@@ -171,11 +163,7 @@ def _everybody(session: Session, held: set[ProcessId], deadline: Deadline) -> _E
         if pid in known:
             continue
         deadline.check()
-        try:
-            owner = os.stat(f"{procfs.PROC}/{pid}").st_uid
-        except FileNotFoundError:
-            continue
-        uids = (owner,) if owner else procfs.read_uids(pid)
+        uids = procfs.read_uids(pid)
         if session.uid and session.uid in uids:
             ticks = processes.start_ticks(pid)
             if ticks is not None:
@@ -188,23 +176,37 @@ def _everybody(session: Session, held: set[ProcessId], deadline: Deadline) -> _E
 def _is_holder(process: ProcessId, search: Search, deadline: Deadline, *, is_held: bool, may_wait: bool) -> bool:
     """Whether a process has one of the terminals open, or a ring by which it may read one."""
     found = []
-    for each in opened(process.pid, deadline):
-        with contextlib.suppress(OSError):  # closed meanwhile
-            if each.link == RING:
-                found.append(rings.read(each))
-                continue
-            is_one = search.is_terminal(each)
-            if is_one or (is_one is None and (is_held or not _has_terminal(process.pid))):
-                return True
-    return rings.may_read(process.pid, found, may_wait=may_wait)
+
+    def look(each: Descriptor) -> bool:
+        if each.link == RING:
+            found.append(rings.read(each))
+            return False
+        is_one = search.is_terminal(each)
+        # Before Linux 6.9 that of a thread is never known: the terminal that its process has tells nothing of it.
+        return is_one or (is_one is None and (is_held or each.tid != each.pid or not _has_terminal(process.pid)))
+
+    return _any(process.pid, look, deadline) or rings.may_read(process.pid, found, may_wait=may_wait)
 
 
 def _reads(pid: int, search: Search, deadline: Deadline) -> bool:
     """Whether a process is known to have one of the terminals open, and not to write there alone."""
+    return _any(pid, lambda each: each.link != RING and bool(search.is_terminal(each)) and each.can_read, deadline)
+
+
+def _any(pid: int, look: Callable[[Descriptor], bool], deadline: Deadline) -> bool:
+    """Whether a look at a descriptor of a process says so of any.
+
+    One that cannot be looked at hides no other; where none is one, it raises OSError. One that is closed is none.
+    """
+    failed: OSError | None = None
     for each in opened(pid, deadline):
-        with contextlib.suppress(OSError):  # closed meanwhile
-            if each.link != RING and search.is_terminal(each) and each.can_read:
+        try:
+            if look(each):
                 return True
+        except OSError as error:  # noqa: PERF203 - each for itself
+            failed = failed if is_closed(error) else error
+    if failed is not None:
+        raise failed
     return False
 
 

@@ -15,23 +15,15 @@ the same call before it was ready. So:
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import stat
-import struct
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from reaper import kernel_text, procfs
+from reaper.statx import ASKING, AT_EMPTY_PATH, AT_FDCWD, MODE, TYPE, UID, statx
 
 _OURSELVES = "/proc/self"
-_AT_FDCWD = -100
-_AT_EMPTY_PATH, _AT_STATX_DONT_SYNC = 0x1000, 0x4000
-_STATX_TYPE_MODE_UID = 0x1 | 0x2 | 0x8
-_STATX_BYTES = 256
-_STATX_FIELDS = struct.Struct("=I16xI4xH")  # stx_mask, stx_uid, stx_mode
-# These ask their server all the same, where what the kernel knows is out of date (cifs_getattr, ocfs2_getattr, ...).
-_ASKING = (b"cifs", b"smb3", b"coda", b"pvfs2", b"gfs2", b"ocfs2")
 _FUSE = (b"fuse", b"fuseblk")
 
 
@@ -49,12 +41,17 @@ class MountKind(NamedTuple):
     options: tuple[bytes, ...]
 
     @property
+    def is_asking(self) -> bool:
+        """Whether its server is asked, and may never answer, even for what the kernel knows."""
+        return self.file_system in ASKING
+
+    @property
     def is_trusted(self) -> bool:
         """Whether it answers at once, and what it says of a file's owner is root's word.
 
         A FUSE file system says of its files whatever its server likes; `user_id` is who mounted it (fuse(4)).
         """
-        if self.file_system in _ASKING:
+        if self.is_asking:
             return False
         if self.file_system.partition(b".")[0] in _FUSE:
             return b"user_id=0" in self.options
@@ -65,9 +62,7 @@ def read_status(pid: int) -> FileStatus | None:
     """What the kernel knows of the file that a process runs; None where it is gone or hidden, or has none."""
     if procfs.is_hidden is not None and procfs.is_hidden(pid):
         return None
-    return kernel_text.noting(
-        f"{procfs.PROC}/{pid}/exe", lambda path: _statx(_AT_FDCWD, path.encode(), _AT_STATX_DONT_SYNC)
-    )
+    return kernel_text.noting(f"{procfs.PROC}/{pid}/exe", lambda path: _file_status(path.encode()))
 
 
 class ProgramFiles:
@@ -93,7 +88,7 @@ class ProgramFiles:
             mount = self._find_mount(pid, fd)
             if mount is None or not mount.is_trusted:
                 return None
-            return _statx(fd, b"", _AT_STATX_DONT_SYNC | _AT_EMPTY_PATH)
+            return _file_status(b"", fd, AT_EMPTY_PATH)
         finally:
             os.close(fd)
 
@@ -136,16 +131,11 @@ def _own_user_namespace() -> str:
     return os.readlink(f"{_OURSELVES}/ns/user")
 
 
-@functools.cache
-def _libc_statx() -> Callable[..., int]:
-    found: Callable[..., int] = ctypes.CDLL(None).statx  # glibc 2.28; Python's os module has none
-    return found
-
-
-def _statx(directory: int, path: bytes, flags: int) -> FileStatus | None:
-    buffer = ctypes.create_string_buffer(_STATX_BYTES)
-    if _libc_statx()(directory, path, flags, _STATX_TYPE_MODE_UID, buffer):
+def _file_status(path: bytes, directory: int = AT_FDCWD, flags: int = 0) -> FileStatus | None:
+    wanted = TYPE | MODE | UID
+    try:
+        found = statx(path, wanted, directory=directory, flags=flags)
+    except OSError:
         return None
-    mask, uid, mode = _STATX_FIELDS.unpack_from(buffer)
-    is_told = mask & _STATX_TYPE_MODE_UID == _STATX_TYPE_MODE_UID and stat.S_ISREG(mode)
-    return FileStatus(uid, mode) if is_told else None
+    is_told = found.mask & wanted == wanted and stat.S_ISREG(found.mode)
+    return FileStatus(found.uid, found.mode) if is_told else None

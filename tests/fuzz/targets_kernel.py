@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from reaper import kernel_text, procfs
 from reaper.doctor import kernel
-from reaper.lock.mounts import parse_mount
 from reaper.procparse import parse_stat
+from reaper.sense.executables import find_mount
 
 from .engine import target
 
@@ -70,8 +70,9 @@ def status(data: bytes) -> None:
 def mountinfo(data: bytes) -> None:
     """Lines of mountinfo, as a lock reads them and as the doctor does."""
     for line in kernel_text.lines(data):
-        found = parse_mount(line)
-        assert found is None or found[1].device >= 0
+        number = kernel_text.number(line.partition(b" ")[0])
+        found = None if number is None else find_mount(line, number)
+        assert found is None or isinstance(found.is_asking, bool)
     read = kernel.parse_mounts("6.1.0", data.decode("utf-8", "replace"))
     assert read.cgroup in ("v1", "v2", "hybrid")
     kernel.parse_release(data.decode("utf-8", "replace"))

@@ -21,11 +21,12 @@ IMPURE = {
 EFFECTS = {"__import__", "eval", "exec", "input", "open", "print"}
 
 # Module: what it may import of reaper, as prefixes.
-LEAVES = ("reaper.errors", "reaper.procfs", "reaper.procparse", "reaper.kernel_text", "reaper.commands")
+LEAVES = ("reaper.errors", "reaper.procfs", "reaper.procparse", "reaper.kernel_text", "reaper.statx", "reaper.commands")
 LAYERS = {
     "reaper.errors": (),
     "reaper.commands": (),
     "reaper.kernel_text": (),
+    "reaper.statx": (),
     "reaper.procparse": ("reaper.kernel_text",),
     "reaper.procfs": ("reaper.kernel_text", "reaper.procparse"),
     "reaper.decide": ("reaper.decide", "reaper.errors"),

@@ -11,13 +11,20 @@ from reaper.decide.model import ProcessId
 from reaper.lock import cgroups as groups
 from reaper.lock import descriptors, freezer, guard
 from reaper.lock.freezer import Freezer
+from tests.unit.lock.logged_in import Login
 from tests.unit.sense.trees import Tree
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch) -> Tree:
     monkeypatch.setattr(descriptors, "shares_table", lambda first, second: False)  # the kernel knows real threads alone
+    monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: None)  # nor has it these descriptors
     return Tree(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def login(tree, monkeypatch) -> Login:
+    return Login(tree, monkeypatch)
 
 
 class FakeTracer:

@@ -4,77 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
 
 import pytest
 
-from reaper.decide.model import ProcessId, SessionKey
+from reaper.decide.model import ProcessId
 from reaper.lock import bounded, descriptors
 from reaper.lock import holders as module
-from reaper.lock.holders import find_stranger, holders
-from reaper.sense import processes
-from tests.unit.fakes import make_session
-from tests.unit.sense.trees import START_TICKS, Tree
-
-NUMBER = 34816
-SLICE = "/user.slice/user-1000.slice"
-
-
-class Login:
-    """A connection with a shell on its terminal, pts/0, which is a file here; its inode is what counts."""
-
-    def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.tree = tree
-        self.dev = tree.directory / "dev"
-        (self.dev / "pts").mkdir(parents=True)
-        for name in ("pts/0", "pts/1", "null"):
-            (self.dev / name).touch()
-        (tree.directory / "proc/self").mkdir()
-        device = os.stat(self.dev).st_dev
-        self.mount(f"22 1 {os.major(device)}:{os.minor(device)} / / rw shared:1 - ext4 /dev/vda rw", "self")
-        self.mount("23 1 0:44 / /home/alice/m rw - fuse.rclone m: rw", "self")
-        monkeypatch.setattr(module, "DEV", str(self.dev))
-        for each in (module, processes):
-            monkeypatch.setattr(each, "device_number", {"pts/0": NUMBER, "pts/1": NUMBER + 1}.get)
-        self.scope = tree.scope("3")
-        self.leader = tree.add(500, 400, "sshd", self.scope, uid=0)
-        self.carrier = tree.add(501, 500, "sshd", self.scope, session=500)
-        self.shell = tree.add(502, 501, scope=self.scope, tty_nr=NUMBER, tpgid=502)
-        self.session = make_session(500, key=SessionKey(500, START_TICKS), scope=self.scope, uid=1000)
-
-    def mount(self, line: str, pid: int | str) -> None:
-        """One more line of mountinfo."""
-        with open(self.tree.directory / f"proc/{pid}/mountinfo", "a", encoding="ascii") as file:
-            file.write(f"{line}\n")
-
-    def open(
-        self, process: ProcessId, name: str, fd: int = 0, tid: int = 0, link: str = "", mount: int = 22
-    ) -> ProcessId:
-        """A descriptor of a process, or of one of its threads."""
-        task = self.tree.directory / f"proc/{process.pid}/task/{tid or process.pid}"
-        for kind in ("fd", "fdinfo"):
-            (task / kind).mkdir(parents=True, exist_ok=True)
-        os.symlink(link or self.dev / name, task / f"fd/{fd}")
-        inode = os.stat(self.dev / name).st_ino
-        (task / f"fdinfo/{fd}").write_text(f"pos:\t0\nflags:\t02\nmnt_id:\t{mount}\nino:\t{inode}\n")
-        return process
-
-    def found(self, terminals: Iterable[str] = ("pts/0",)) -> set[ProcessId]:
-        return set(holders(self.session, list(terminals), processes.members(self.scope)))
-
-    def add_stranger(self, pid: int, uid: int = 1001, exe: str = "cat", session: int = 0) -> ProcessId:
-        """A process of another user's."""
-        process = self.tree.add(pid, exe=exe, uid=uid, session=session)
-        os.chown(self.tree.directory / f"proc/{pid}", uid, -1)
-        return process
-
-    def stranger(self) -> int | None:
-        return find_stranger(self.session, ["pts/0"], processes.members(self.scope))
-
-
-@pytest.fixture
-def login(tree, monkeypatch) -> Login:
-    return Login(tree, monkeypatch)
+from tests.unit.lock.logged_in import NUMBER, SLICE
+from tests.unit.sense.trees import START_TICKS
 
 
 def test_what_is_attached_but_not_the_connection(login):
@@ -89,7 +26,7 @@ def test_what_is_attached_but_not_the_connection(login):
 def test_what_has_detached_itself_and_could_read(login):
     """In the scope, elsewhere among the user's groups, in a system service of the user's, and as none of the user's."""
     reader = login.open(login.tree.add(510, scope=login.scope, uid=7), "pts/0", fd=5)
-    mapped = login.open(login.tree.add(511, scope=f"{make(login, f'{SLICE}/user@1000.service')}", uid=100000), "pts/0")
+    mapped = login.open(login.tree.add(511, scope=login.make_group(f"{SLICE}/user@1000.service"), uid=100000), "pts/0")
     service = login.open(login.tree.add(512), "pts/0")
     login.open(login.tree.add(513, scope=login.scope), "pts/1")
     login.open(login.tree.add(514, scope=login.scope), "null", link="socket:[1]")
@@ -98,11 +35,6 @@ def test_what_has_detached_itself_and_could_read(login):
     os.chown(login.tree.directory / "proc/515", 1001, -1)
     assert login.found() == {login.shell, reader, mapped, service}
     assert stranger not in login.found()
-
-
-def make(login: Login, group: str) -> str:
-    (login.tree.directory / "cgroup" / group[1:]).mkdir(parents=True, exist_ok=True)
-    return group
 
 
 def test_what_may_not_be_dumped_belongs_to_root_in_proc(login):
@@ -129,15 +61,15 @@ def test_a_thread_with_a_table_of_its_own(login):
         (None, 0, False, True),
         (None, NUMBER + 1, True, True),
         (None, NUMBER + 1, False, False),
+        (descriptors.HUNG_UP, 0, True, False),
     ],
 )
 def test_what_has_dev_tty_open(login, monkeypatch, behind, tty_nr, is_held, is_found):
     """It stays with the terminal of the moment when it was opened. Where the kernel does not say which, a process of
     the session's is meant, or one that has no terminal now: not the shells of the user's other logins."""
     monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: behind)
-    (login.dev / "tty").touch()
-    group = login.scope if is_held else make(login, f"{SLICE}/session-4.scope")
-    process = login.open(login.tree.add(510, scope=group, tty_nr=tty_nr), "tty", fd=255)
+    group = login.scope if is_held else login.make_group(f"{SLICE}/session-4.scope")
+    process = login.open(login.tree.add(510, scope=group, tty_nr=tty_nr), "null", fd=255, link="/dev/tty")
     assert (process in login.found()) is is_found
 
 
@@ -166,26 +98,6 @@ def test_what_ended_meanwhile(login):
     assert gone not in login.found()
 
 
-@pytest.mark.parametrize(
-    ("mount", "lines", "is_found"),
-    [
-        (22, [], True),
-        (23, [], False),
-        (24, ["24 1 0:45 / /m rw - nfs4 server:/ rw"], False),
-        (24, [], True),
-        (24, ["24 1 {} / /srv/dev rw - devpts devpts rw"], True),
-    ],
-    ids=["ours", "a server of the user's", "of another namespace", "of nobody knows which", "another mount of it"],
-)
-def test_no_server_is_asked_for_what_cannot_be_a_terminal(login, mount, lines, is_found):
-    """Whatever inode it says that its file has."""
-    process = login.open(login.tree.add(510, scope=login.scope), "pts/0", mount=mount)
-    device = os.stat(login.dev).st_dev
-    for line in lines:
-        login.mount(line.format(f"{os.major(device)}:{os.minor(device)}"), 510)
-    assert (process in login.found()) is is_found
-
-
 def test_another_user_who_has_the_terminal_open(login):
     """By their uid, or by what /proc/PID hides of it. Nobody else's: the session's own, root's, another terminal's."""
     login.open(login.tree.add(510, scope=login.scope, uid=1001), "pts/0")
@@ -209,12 +121,13 @@ def test_another_user_who_only_writes_there(login, monkeypatch):
     assert login.stranger() is None
 
 
-@pytest.mark.parametrize(("behind", "is_found"), [(NUMBER, True), (NUMBER + 1, False), (None, False)])
+@pytest.mark.parametrize(
+    ("behind", "is_found"), [(NUMBER, True), (NUMBER + 1, False), (None, False), (descriptors.HUNG_UP, False)]
+)
 def test_another_user_who_has_dev_tty_open(login, monkeypatch, behind, is_found):
     """Everybody's shells have. One that cannot be told is none: or any user could keep all others from being locked."""
     monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: behind)
-    (login.dev / "tty").touch()
-    login.open(login.add_stranger(512), "tty", fd=255)
+    login.open(login.add_stranger(512), "null", fd=255, link="/dev/tty")
     assert (login.stranger() == 512) is is_found
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from reaper import kernel_text
-from reaper.lock.mounts import Mount, Mounts, find_mount
+from reaper.lock.mounts import Mounts
+from reaper.sense.executables import MountKind, find_mount
 
 LINE = b"%d 1 0:%d / /home/a rw,nosuid shared:1 - %s none rw\n"
 
@@ -18,9 +17,9 @@ def table(*mounts: tuple[int, int, bytes]) -> bytes:
 
 def test_first_last_and_none():
     found = table((22, 5, b"ext4"), (221, 6, b"devpts"), (23, 7, b"tmpfs"))
-    assert find_mount(found, 22) == Mount(os.makedev(0, 5), False)
-    assert find_mount(found, 221) == Mount(os.makedev(0, 6), True)
-    assert find_mount(found[:-1], 23) == Mount(os.makedev(0, 7), True)
+    assert find_mount(found, 22) == MountKind(b"ext4", (b"rw",))
+    assert find_mount(found, 221) == MountKind(b"devpts", (b"rw",))
+    assert find_mount(found[:-1], 23) == MountKind(b"tmpfs", (b"rw",))
     for number in (2, 21, 1, 0, -1):
         assert find_mount(found, number) is None
     assert find_mount(b"", 22) is None
@@ -63,7 +62,7 @@ def test_whose_mounts_are_read(reader):
         assert mounts.find(22, 7) is not None
     assert reader.asked == ["self"]
     for _ in range(2):
-        assert mounts.find(30, 7) == Mount(os.makedev(0, 6), False)
+        assert mounts.find(30, 7) == MountKind(b"fuse", (b"rw",))
         assert mounts.find(99, 7) is None
     assert reader.asked == ["self", "7"]
     assert mounts.find(31, 8) is not None

@@ -1,0 +1,75 @@
+"""A login of the test's invention, and what its processes and others' have open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import pytest
+
+from reaper.decide.model import ProcessId, SessionKey
+from reaper.lock import holders as module
+from reaper.lock.holders import find_stranger, holders
+from reaper.sense import processes
+from tests.unit.fakes import make_session
+from tests.unit.sense.trees import START_TICKS, Tree
+
+NUMBER = 34816
+SLICE = "/user.slice/user-1000.slice"
+
+
+class Login:
+    """A connection with a shell on its terminal, pts/0, which is a file here; its inode is what counts."""
+
+    def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tree = tree
+        self.dev = tree.directory / "dev"
+        (self.dev / "pts").mkdir(parents=True)
+        for name in ("pts/0", "pts/1", "null"):
+            (self.dev / name).touch()
+        (tree.directory / "proc/self").mkdir()
+        device = os.stat(self.dev).st_dev
+        self.mount(f"22 1 {os.major(device)}:{os.minor(device)} / / rw shared:1 - ext4 /dev/vda rw", "self")
+        self.mount("23 1 0:44 / /home/alice/m rw - fuse.rclone m: rw", "self")
+        monkeypatch.setattr(module, "DEV", str(self.dev))
+        for each in (module, processes):
+            monkeypatch.setattr(each, "device_number", {"pts/0": NUMBER, "pts/1": NUMBER + 1}.get)
+        self.scope = tree.scope("3")
+        self.leader = tree.add(500, 400, "sshd", self.scope, uid=0)
+        self.carrier = tree.add(501, 500, "sshd", self.scope, session=500)
+        self.shell = tree.add(502, 501, scope=self.scope, tty_nr=NUMBER, tpgid=502)
+        self.session = make_session(500, key=SessionKey(500, START_TICKS), scope=self.scope, uid=1000)
+
+    def mount(self, line: str, pid: int | str) -> None:
+        """One more line of mountinfo."""
+        with open(self.tree.directory / f"proc/{pid}/mountinfo", "a", encoding="ascii") as file:
+            file.write(f"{line}\n")
+
+    def open(
+        self, process: ProcessId, name: str, fd: int = 0, tid: int = 0, link: str = "", mount: int = 22
+    ) -> ProcessId:
+        """A descriptor of a process, or of one of its threads."""
+        task = self.tree.directory / f"proc/{process.pid}/task/{tid or process.pid}"
+        for kind in ("fd", "fdinfo"):
+            (task / kind).mkdir(parents=True, exist_ok=True)
+        os.symlink(link or self.dev / name, task / f"fd/{fd}")
+        inode = os.stat(self.dev / name).st_ino
+        (task / f"fdinfo/{fd}").write_text(f"pos:\t0\nflags:\t02\nmnt_id:\t{mount}\nino:\t{inode}\n")
+        return process
+
+    def found(self, terminals: Iterable[str] = ("pts/0",)) -> set[ProcessId]:
+        return set(holders(self.session, list(terminals), processes.members(self.scope)))
+
+    def add_stranger(self, pid: int, uid: int = 1001, exe: str = "cat", session: int = 0) -> ProcessId:
+        """A process of another user's."""
+        process = self.tree.add(pid, exe=exe, uid=uid, session=session)
+        os.chown(self.tree.directory / f"proc/{pid}", uid, -1)
+        return process
+
+    def stranger(self) -> int | None:
+        return find_stranger(self.session, ["pts/0"], processes.members(self.scope))
+
+    def make_group(self, group: str) -> str:
+        """A control group."""
+        (self.tree.directory / "cgroup" / group[1:]).mkdir(parents=True, exist_ok=True)
+        return group
