@@ -14,13 +14,13 @@ import pytest
 from .lab import Host, SshClient
 from .limits import events, log_in, quick, wait_event
 from .locks import LOCKS, Lock, asks, lock, locked, session_of, unlock
-from .thieves import CROWD, PASSED, RINGS
+from .thieves import CROWD, LONG, PASSED, RINGS
 
 
 @pytest.fixture(autouse=True, scope="module")
 def limits(host: Host) -> Iterator[None]:
     """Looks at sessions every second."""
-    for name, text in (("rings", RINGS), ("passed", PASSED), ("crowd", CROWD)):
+    for name, text in (("rings", RINGS), ("passed", PASSED), ("crowd", CROWD), ("long", LONG)):
         host.write(f"/usr/local/lib/{name}.py", text)
     with quick(host):
         yield
@@ -62,6 +62,26 @@ def test_terminal_that_is_registered_with_a_ring(host: Host, someone: str, way: 
         host.shell(f"! grep -q '[^\\x00]' {loot}")
         host.run(["pkill", "-KILL", "-u", someone, "-f", "rings.py"])
         locked_again(host, someone, terminal, name)
+
+
+def test_terminal_by_a_name_that_tells_nothing(host: Host, someone: str) -> None:
+    """At the end of a path that is too long to be told; and a node of /dev/tty on a disk, as a chroot has one."""
+    node = f"/srv/{someone}.chroot"
+    host.shell(f"mknod -m 666 {node} c 5 0")
+    try:
+        with log_in(host, someone) as terminal:
+            pts, name = terminal.command("tty"), session_of(host, someone, terminal)
+            terminal.send(f"(setsid python3 /usr/local/lib/long.py {pts} &)\n")
+            readers = {terminal.expect(r"has it (\d+)")[1].decode()}
+            terminal.command(f"(setsid sleep 4321 3<{node} </dev/null >/dev/null 2>&1 &)")
+            host.shell(f"timeout 20 sh -c 'until pgrep -u {someone} -fx \"sleep 4321\"; do sleep 0.1; done'")
+            readers |= set(host.output(["pgrep", "-u", someone, "-fx", "sleep 4321"]).split())
+            found = lock(host, someone, terminal, name)
+            found.wait_frozen()
+            assert readers <= set(host.read(f"{found.group}/cgroup.procs").split())
+            unlock(host, terminal, someone)
+    finally:
+        host.run(["rm", node])
 
 
 @contextlib.contextmanager

@@ -213,3 +213,29 @@ def gets_nothing(host: Host, terminal: SshClient, found: Lock, loot: str) -> Non
     found.wait("given back", f"! test -e {found.group}")
     bait(host, terminal, loot, "after")
     assert host.read(loot) == "after\n"
+
+# Has its person's terminal open by a path of 5,000 bytes, which no readlink(2) tells.
+LONG = """\
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None, use_errno=True)
+uid, gid = os.getuid(), os.getgid()
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.chdir(os.path.expanduser("~"))
+if libc.unshare(0x10000000 | 0x20000):
+    sys.exit("no namespace: " + os.strerror(ctypes.get_errno()))
+for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    with open(f"/proc/self/{name}", "w") as file:
+        file.write(text)
+for _ in range(20):
+    os.mkdir("d" * 250)
+    os.chdir("d" * 250)
+open("f", "w").close()
+if libc.mount(sys.argv[1].encode(), b"f", None, 4096, None):
+    sys.exit("no mount: " + os.strerror(ctypes.get_errno()))
+fd = os.open("f", os.O_RDONLY | os.O_NOCTTY)
+print("has it", os.getpid(), flush=True)
+null = os.open("/dev/null", os.O_RDWR)
+for each in (0, 1, 2):
+    os.dup2(null, each)
+signal.pause()
+"""
