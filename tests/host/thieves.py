@@ -214,6 +214,7 @@ def gets_nothing(host: Host, terminal: SshClient, found: Lock, loot: str) -> Non
     bait(host, terminal, loot, "after")
     assert host.read(loot) == "after\n"
 
+
 # Has its person's terminal open by a path of 5,000 bytes, which no readlink(2) tells.
 LONG = """\
 import ctypes, os, signal, sys
