@@ -23,21 +23,47 @@ MOST_CHANNELS = 256
 
 
 def connection_holders(session: Session, servers: Collection[str] = ()) -> list[ProcessId]:
-    """What carries the session's line: its leader, and sshd's child of it in the session.
+    """What carries the session's line: its leader, and where that is sshd's monitor, its child in the session.
 
     sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
     live on. Where the leader is dead already, it is what remains(). Descriptors of the user's own processes are not
-    looked at: there can be millions.
+    looked at: there can be millions. A lock spares what is found here. Under any other leader, as login(1), that is the
+    leader alone: its children are the user's shell and whatever that makes a child of it (clone(2), CLONE_PARENT).
     """
     leader = ProcessId(*session.key)
     if not is_alive(leader):
         return remains(session.scope, leader.pid, session.uid, (*SSHD, *servers))
     found = [leader]
-    for pid in _children(session):
-        stat = procfs.read_stat(pid)
-        if stat is not None and stat.ppid == leader.pid and is_sshd(pid):
-            found.append(ProcessId(pid, stat.starttime))
+    if _is_monitor(leader.pid):
+        children = _unprivileged_children(leader.pid, _children(session))
+        found += [ProcessId(stat.pid, stat.starttime) for stat in children]
     return found
+
+
+def _is_monitor(pid: int) -> bool:
+    """Whether a session's leader is the part of sshd that keeps root's rights."""
+    return is_sshd(pid) and _uid(pid) == 0
+
+
+def _unprivileged_children(monitor: int, pids: Iterable[int]) -> list[Stat]:
+    """Returns which of these processes are a monitor's child that passes on what crosses the connection.
+
+    It stays in the monitor's kernel session: the one that sshd made (sshd.c: setsid), or the one that it was started in
+    (`sshd -i` by an inetd, `sshd -d`). sshd calls setsid(2) before it runs anything of the user's, and a kernel session
+    is only inherited, never joined: no program of the user's is in this one, whoever its parent is.
+    """
+    session = procfs.read_session(monitor)
+    stats = map(procfs.read_stat, pids) if session else ()
+    return [
+        stat
+        for stat in stats
+        if stat is not None and stat.ppid == monitor and stat.session == session and _is_hosts_sshd(stat.pid)
+    ]
+
+
+def _is_hosts_sshd(pid: int) -> bool:
+    """The same as is_sshd(); False also for a process in a user namespace of its own, where mounts are its user's."""
+    return is_sshd(pid) and executables.is_in_our_user_namespace(pid)
 
 
 def _children(session: Session) -> list[int]:
@@ -68,7 +94,7 @@ def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD)
         if stat is None or _program_name(pid) != name or _uid(pid) != uid:
             continue
         if name in SSHD:
-            is_left = bool(uid) and stat.session == leader and is_sshd(pid)
+            is_left = bool(uid) and stat.session == leader and _is_hosts_sshd(pid)
         else:
             status = files.read_status(pid)
             is_left = status is not None and status.uid == 0
@@ -78,7 +104,10 @@ def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD)
 
 
 def is_another_login(pid: int) -> bool:
-    """Whether a process is an sshd of root's with a kernel session of its own: the monitor of a connection."""
+    """Whether a process is an sshd of root's with a kernel session of its own: the monitor of a connection.
+
+    No user can have such a process: whatever makes it run sshd, it runs as the user really (status, Uid).
+    """
     return procfs.read_session(pid) == pid and is_sshd(pid) and _uid(pid) == 0
 
 
@@ -94,8 +123,10 @@ def _uid(pid: int) -> int | None:
 def is_sshd(pid: int) -> bool:
     """Whether a process runs a program of sshd's name, and the file that it runs is root's.
 
-    A user can have such a process, too (by a mount in a namespace of theirs), but not where callers look for sshd's:
-    among the children of a session's leader, and in the kernel session that the leader made.
+    A user can have such a process, too (the real sshd with LD_PRELOAD, a mount in a namespace of theirs, a FUSE file
+    system that calls its files root's), and make it a child of the session's leader (clone(2), CLONE_PARENT). So this
+    decides nothing by itself. Callers also ask for what no user can have: root's uid, or a place in a monitor's kernel
+    session (see _unprivileged_children).
     """
     if os.path.basename(procfs.read_program(pid) or "") not in SSHD:
         return False
@@ -106,8 +137,8 @@ def is_sshd(pid: int) -> bool:
 def carriers(session: Session) -> list[int]:
     """Who passes on what crosses the connection: sshd's unprivileged child; none where that cannot be told.
 
-    It stays in the monitor's kernel session, unlike what sshd starts, internal-sftp for one. Where root logs in there
-    is none, and the monitor passes on itself.
+    What sshd starts, internal-sftp for one, is not among them. Where root logs in there is no such child, and the
+    monitor passes on itself.
     """
     leader = session.key.pid
     if not is_alive(session.key):
@@ -116,8 +147,9 @@ def carriers(session: Session) -> list[int]:
         return []
     if session.uid == 0 or _uid(leader) == session.uid:  # the latter is what remained, and stands for its leader
         return [leader]
-    stats = map(procfs.read_stat, procfs.read_children(leader))
-    return [stat.pid for stat in stats if stat is not None and stat.session != stat.pid and is_sshd(stat.pid)]
+    if not _is_monitor(leader):
+        return []
+    return [stat.pid for stat in _unprivileged_children(leader, procfs.read_children(leader))]
 
 
 def channels(*carriers: int) -> list[Stat]:

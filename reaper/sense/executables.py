@@ -65,6 +65,11 @@ def read_status(pid: int) -> FileStatus | None:
     return kernel_text.noting(f"{procfs.PROC}/{pid}/exe", lambda path: _file_status(path.encode()))
 
 
+def is_in_our_user_namespace(pid: int) -> bool:
+    """Whether a process is in the user namespace of the host; False where it is gone or hidden."""
+    return procfs.read_link(pid, "ns/user") == _own_user_namespace()
+
+
 class ProgramFiles:
     """Looks at the programs of one search; what the mounts are is read once for all who have the same."""
 
@@ -78,7 +83,7 @@ class ProgramFiles:
         of its own, where a user mounts any file of root's under any name; and for a file on a mount that the process
         itself does not see (it was unmounted, or the descriptor that was executed came out of such a namespace).
         """
-        if procfs.read_link(pid, "ns/user") != _own_user_namespace():  # None where it is hidden
+        if not is_in_our_user_namespace(pid):
             return None
         try:
             fd = kernel_text.noting(f"{procfs.PROC}/{pid}/exe", _open_path)

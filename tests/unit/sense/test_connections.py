@@ -37,13 +37,54 @@ def test_the_leader_and_its_sshd_carry_the_line(tree):
     """
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
-    leader, child = tree.add(500, 400, "sshd", scope), tree.add(501, 500, "sshd", scope)
+    leader, child = tree.add(500, 400, "sshd", scope, uid=0), tree.add(501, 500, "sshd", scope, session=500)
     tree.add(502, 501, "bash", scope)
     tree.add(503, 502, "sshd", scope)
     tree.add(504, 500, "sftp-server", scope)
-    tree.add(505, 500, "sshd")
+    tree.add(505, 500, "sshd", session=500)
+    tree.add(506, 500, "sshd", scope)
     tree.open_master(502, 3, 0)
     assert connections.connection_holders(session) == [leader, child]
+
+
+@pytest.mark.parametrize("kernel_session", [0, 500, 502])
+@pytest.mark.parametrize(("leader", "uid"), [("login", 0), ("sshd", 1000)])
+def test_only_the_leader_carries_what_no_monitor_of_sshds_does(tree, leader, uid, kernel_session):
+    """On a console the user's shell is a child of login(1), and so is what the user clones with CLONE_PARENT, which can
+    run the real sshd with LD_PRELOAD. A lock must not spare it.
+    """
+    scope = tree.scope("3")
+    carrier = tree.add(500, 1, leader, scope, uid=uid)
+    tree.add(502, 500, "bash", scope)
+    tree.add(503, 500, "sshd", scope, session=kernel_session)
+    session = make_session(500, key=SessionKey(*carrier), scope=scope)
+    assert connections.connection_holders(session) == [carrier]
+    assert connections.carriers(session) == ([500] if leader == "sshd" else [])
+
+
+def test_a_monitor_that_an_inetd_started_has_its_child_in_the_session_of_that(tree):
+    """`sshd -i` makes no kernel session."""
+    leader, child = tree.add(500, 400, "sshd", uid=0, session=400), tree.add(501, 500, "sshd", session=400)
+    tree.add(502, 500, "sshd")
+    session = make_session(500, key=SessionKey(*leader), scope="")
+    assert connections.connection_holders(session) == [leader, child]
+    assert connections.carriers(session) == [501]
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_an_sshd_in_a_user_namespace_carries_nothing(tree, is_alive):
+    """There a user mounts any program of root's under any name."""
+    scope = tree.scope("3")
+    session = make_connection(tree, scope) if is_alive else make_session(500, key=SessionKey(500, 50), scope=scope)
+    if not is_alive:
+        tree.add(501, 1, "sshd", scope, session=500)
+    child = tree.directory / "proc" / "501" / "ns"
+    assert len(connections.connection_holders(session)) == 1 + is_alive
+    child.unlink()
+    child.mkdir()
+    (child / "user").symlink_to("user:[4711]")
+    assert len(connections.connection_holders(session)) == is_alive
+    assert connections.carriers(session) == []
 
 
 def test_an_orphaned_sshd_carries_the_line(tree):
@@ -86,8 +127,8 @@ def test_roots_internal_sftp_is_no_carrier(tree):
 
 def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
-    leader, child = tree.add(500, 400, "sshd"), tree.add(501, 500, "sshd")
-    tree.add(510, 400, "sshd")
+    leader, child = tree.add(500, 400, "sshd", uid=0), tree.add(501, 500, "sshd", session=500)
+    tree.add(510, 400, "sshd", session=500)
     assert connections.connection_holders(session) == [leader, child]
 
 
