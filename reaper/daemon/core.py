@@ -362,7 +362,7 @@ class Daemon:
     def judge(self, key: SessionKey, now: Instant) -> None:
         """Puts a session under the rule that it falls under now."""
         policy = self.policy
-        tracked = self.sessions[key] = self.groups.settle(self.sessions[key])
+        tracked = self.sessions[key] = self.groups.settle(self.sessions[key], now.boot_usec)
         groups = self.groups.of(tracked)
         if groups is None:
             self._unjudged.add(key)

@@ -27,7 +27,8 @@ PATIENCE_SEC = 1.0
 RETRY_USEC = 15 * USEC_PER_SEC
 LATEST_RETRY_USEC = 10 * USEC_PER_MIN
 
-_LOOKS_AT_A_POLL = 2  # at a session that is new: as it is found, and with those that wait for their groups
+# How long nothing may tell the groups of a session before that is reported: its first process may be yet to come.
+_STARTING_USEC = 5 * USEC_PER_SEC
 
 
 class Groups:
@@ -37,13 +38,13 @@ class Groups:
         self._host, self._journal = host, journal
         self._gids: dict[str, int] = {}
         self._names: dict[int, str] = {}
-        self._nameless: set[int] = set()  # the groups of sessions that no name service has a name for
+        self._nameless: set[int] = set()  # the groups of sessions: answered, and no name service has a name for them
         self._wanted: frozenset[str] = frozenset()  # the groups that rules name
         self._is_asked = False  # whether a rule has groups at all
         self._has_patterns = False
         self._unknown: set[str] = set()  # of the wanted: answered, and known to no name service
         self._is_told = False
-        self._missed: dict[SessionKey, int] = {}  # how often nothing told the groups of a session
+        self._missed: dict[SessionKey, int | None] = {}  # since when nothing tells a session's groups; None: reported
         self._retry_at = self._retry_usec = 0
 
     @property
@@ -62,27 +63,32 @@ class Groups:
         self._retry_at = now_usec + self._retry_usec
         self._nameless.clear()
         if self._is_asked:
-            self._host.ask_groups(self._wanted, (), anew=True)
-            self._take(PATIENCE_SEC)
+            self._host.ask_groups(self._wanted, (), discard=True)
+            self._take(now_usec, PATIENCE_SEC)
 
     def look(self, now_usec: int) -> bool:
         """Takes what name services have answered; whether that may put sessions under other rules."""
         if not self._is_asked:
             return False
-        if self._unknown and now_usec >= self._retry_at:
+        if (self._unknown or self._nameless) and now_usec >= self._retry_at:
             self._retry_usec = min(2 * self._retry_usec, LATEST_RETRY_USEC)
             self._retry_at = now_usec + self._retry_usec
-            self._host.ask_groups(self._unknown, ())
-        return self._take()
+            self._host.ask_groups(self._unknown, self._nameless)
+        return self._take(now_usec)
 
-    def _take(self, patience_sec: float = 0.0) -> bool:
+    def _take(self, now_usec: int, patience_sec: float = 0.0) -> bool:
         told = self._host.take_groups(patience_sec)
         gids = {name: gid for name, gid in told.gids.items() if gid is not None and name in self._wanted}
         names = {gid: name for gid, name in told.names.items() if name}
         is_new = not (gids.items() <= self._gids.items() and names.items() <= self._names.items())
         self._gids.update(gids)
         self._names.update(names)
-        self._nameless.update(told.names.keys() - names.keys())
+        nameless = told.names.keys() - self._names.keys()
+        if not nameless <= self._nameless:  # the first of these is asked for again soon, whatever else is long unknown
+            self._retry_usec = RETRY_USEC
+            self._retry_at = now_usec + self._retry_usec
+        self._nameless |= nameless
+        self._nameless -= self._names.keys()
         self._unknown |= told.gids.keys() & self._wanted - self._gids.keys()
         self._unknown -= self._gids.keys()
         if self._unknown and not self._is_told:
@@ -90,25 +96,27 @@ class Groups:
             self._journal.note(Priority.WARNING, report.unknown_groups(self.unknown))
         return is_new
 
-    def settle(self, tracked: Tracked) -> Tracked:
+    def settle(self, tracked: Tracked, now_usec: int) -> Tracked:
         """Returns a session with its groups, and as many of their names as are known; the same where no rule asks."""
         if not self._is_asked:
             return tracked
         found = tracked.membership if tracked.membership is not None else self._host.read_membership(tracked.session)
         if found is None:
-            self._miss(tracked.session)
+            self._miss(tracked.session, now_usec)
             return tracked
+        self._missed.pop(tracked.session.key, None)
         found = membership.with_names(found, self._gids, self._names)
         missing = membership.unnamed(found) - self._nameless if self._has_patterns else ()
         if missing:
             self._host.ask_groups((), missing)
         return tracked if found == tracked.membership else replace(tracked, membership=found)
 
-    def _miss(self, session: Session) -> None:
-        """Reports a session whose groups nothing tells at the second poll: at the first its shell may be to come."""
-        if self._missed.get(session.key) == _LOOKS_AT_A_POLL:
+    def _miss(self, session: Session, now_usec: int) -> None:
+        """Reports once that nothing tells the groups of a session, if that has been so for some time."""
+        since_usec = self._missed.setdefault(session.key, now_usec)
+        if since_usec is not None and now_usec - since_usec >= _STARTING_USEC:
+            self._missed[session.key] = None
             self._journal.note(Priority.WARNING, report.ungrouped(session))
-        self._missed[session.key] = self._missed.get(session.key, 0) + 1
 
     def forget(self, key: SessionKey) -> None:
         """Drops what is kept of a session that is gone."""

@@ -280,12 +280,12 @@ class Host:
         held = processes.groups_of(session.key.pid, session.uid) if processes.is_alive(session.key) else ()
         return membership.make([*recorded, *((gid, "") for gid in held)]) if held else None
 
-    def ask_groups(self, names: Iterable[str], gids: Iterable[int], *, anew: bool = False) -> None:
+    def ask_groups(self, names: Iterable[str], gids: Iterable[int], *, discard: bool = False) -> None:
         """Has the host's name services asked for the numbers of these groups, and the names of those. Does not wait.
 
-        `anew`: instead of all that was asked before.
+        `discard`: drops the questions asked before.
         """
-        self._name_service.ask(names, gids, anew=anew)
+        self._name_service.ask(names, gids, discard=discard)
 
     def take_groups(self, patience_sec: float = 0.0) -> Told:
         """What name services have answered since the last call; waits so long for the rest."""

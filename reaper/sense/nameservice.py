@@ -51,12 +51,12 @@ class NameService:
         self._rest = b""
         self._told = Told({}, {})
 
-    def ask(self, names: Iterable[str], gids: Iterable[int], *, anew: bool = False) -> None:
+    def ask(self, names: Iterable[str], gids: Iterable[int], *, discard: bool = False) -> None:
         """Asks for the numbers of these groups and for the names of those; once for each until it is answered.
 
-        `anew`: what was asked before is of no more interest, and not waited for.
+        `discard`: drops the questions asked before.
         """
-        if anew:
+        if discard:
             self.close()
         questions: list[str | int] = [*sorted(names), *sorted(gids)]
         known = {*self._waiting, *self._asked}

@@ -40,8 +40,8 @@ class FakeGroups:
             return None
         return membership.make((self.gid(name), "" if name in self.unnamed else name) for name in names)
 
-    def ask_groups(self, names: Iterable[str], gids: Iterable[int], *, anew: bool = False) -> None:
-        if anew:
+    def ask_groups(self, names: Iterable[str], gids: Iterable[int], *, discard: bool = False) -> None:
+        if discard:
             self._waiting.clear()
         new = [each for each in (*names, *gids) if each not in self._waiting]
         self.questions += new

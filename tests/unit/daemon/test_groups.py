@@ -93,15 +93,51 @@ def test_names_are_asked_for_patterns():
     assert sorted(bench.host.questions) == [100, 6001]
 
 
-def test_group_without_a_name_is_asked_for_once():
+def with_nameless_group() -> Bench:
+    """Where a session has a group that no name service has a name for."""
     bench = Bench(make_policy(rules=(DEVELOPERS,)))
-    bench.host.unnamed.add("gone")
-    bench.host.unknown.add("gone")
-    bench.host.let_be_in("alice", gone=6001)
+    bench.host.unnamed.add("dev-east")
+    bench.host.unknown.add("dev-east")
+    bench.host.let_be_in("alice", **{"dev-east": 6001})
     bench.host.login(100, "pts/1")
-    bench.run(60)
-    assert bench.host.questions == [6001]
+    return bench
+
+
+def test_group_without_a_name_is_asked_for_again():
+    """As a name service that does not answer in time, or crashes, is one that knows no name."""
+    bench = with_nameless_group()
+    bench.run(40)
+    assert rules(bench) == {100: "environment:standard"}
+    assert bench.host.questions == [6001, 6001]
+    bench.host.unknown.clear()
+    bench.run(25)
+    assert rules(bench) == {100: "developers"}
+    asked = list(bench.host.questions)
+    bench.run(3600)
+    assert bench.host.questions == asked, "a name that is known is asked for no more"
+
+
+def test_group_without_a_name_is_asked_for_less_and_less_often():
+    bench = with_nameless_group()
+    bench.adopt(make_policy(make_limits(idle_usec=None), rules=(DEVELOPERS,)))
+    bench.run(3600)
+    assert 7 <= len(bench.host.questions) <= 14
     assert bench.warnings() == []
+
+
+def test_group_of_a_later_session_does_not_wait_for_one_that_is_long_without_a_name():
+    bench = with_nameless_group()
+    bench.adopt(make_policy(make_limits(idle_usec=None), rules=(DEVELOPERS,)))
+    bench.run(1800)
+    bench.host.unnamed.add("dev-west")
+    bench.host.unknown.add("dev-west")
+    bench.host.let_be_in("bob", **{"dev-west": 6002})
+    bench.host.login(200, "pts/2", user="bob", uid=1001)
+    bench.run(6)
+    assert bench.host.questions[-1] == 6002
+    bench.host.unknown.clear()
+    bench.run(21)
+    assert rules(bench)[200] == "developers"
 
 
 def test_name_service_that_hangs_delays_nobody():
@@ -192,6 +228,18 @@ def test_groups_that_are_found_late_count_from_then_on(bench):
     bench.run(30)
     assert bench.words() == ["opened", "warned", "cancelled"]
     assert shown(login)[-1] == "reaper: Thank you, this session stays."
+
+
+def test_looks_in_quick_succession_report_no_login_whose_first_process_is_to_come(bench):
+    """Each reload looks at every session, and so does each answer of a name service."""
+    bench.host.groups["alice"] = None
+    bench.host.login(100, "pts/1")
+    for _ in range(10):
+        bench.adopt(make_policy(rules=(OPS,)))
+        bench.run(0.1)
+    assert bench.warnings() == []
+    bench.run(10)
+    assert len(bench.warnings()) == 1
 
 
 def test_login_whose_first_process_is_to_come_is_not_told_of(bench):

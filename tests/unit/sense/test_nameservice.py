@@ -125,7 +125,7 @@ def test_new_questions_do_not_wait_for_old_ones():
     service = asking(f"import sys, json, time\n{loop} print(json.dumps([each, 7]), flush=True)")
     service.ask(["hangs"], [])
     assert service.take(0.1) == NOTHING
-    service.ask(["ops"], [], anew=True)
+    service.ask(["ops"], [], discard=True)
     assert service.take(20) == Told({"ops": 7}, {})
     service.close()
 
