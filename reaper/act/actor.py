@@ -22,9 +22,9 @@ class Actor:
         """See notify.write_message."""
         return notify.write_message(terminal, text, uid)
 
-    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
+    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
         """See terminate.climb."""
-        terminate.climb(targets, rung, kill, scope)
+        return terminate.climb(targets, rung, kill, scope)
 
     def lock(self, session_id: str) -> None:
         """See lock.lock_session."""

@@ -14,7 +14,6 @@ that a pid which was reused in between is never hit.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 from collections.abc import Iterable
@@ -28,8 +27,12 @@ from reaper.decide.policy import Kill
 CGROUP = "/sys/fs/cgroup"
 
 
-def climb(targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
-    """Takes one step of the ladder."""
+def climb(targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
+    """Takes one step of the ladder.
+
+    Returns False where that was to kill all of a scope and only the processes in `targets` could be signalled.
+    """
+    is_all = True
     in_front = [each.process for each in targets.attached if each.in_front]
     if rung is Rung.HANGUP:
         send(in_front, signal.SIGHUP, signal.SIGCONT)
@@ -38,11 +41,13 @@ def climb(targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
         # bash and its like pass SIGTERM over at their prompt; and without a leader nothing else ends them.
         send(in_front, signal.SIGHUP, signal.SIGCONT)
     elif kill is Kill.SESSION:
-        if not kill_scope(scope):
+        is_all = kill_scope(scope)
+        if not is_all:
             send(targets.everything, signal.SIGKILL)
         send([*targets.connection, *(each.process for each in targets.attached)], signal.SIGKILL)
     else:
         send([*targets.connection, *in_front], signal.SIGKILL)
+    return is_all
 
 
 def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
@@ -74,23 +79,20 @@ def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
 def kill_scope(scope: str) -> bool:
     """Kills every process of a session's scope at once (cgroup.kill, Linux 5.14).
 
-    False where the kernel cannot, or the scope is gone: the caller then sends SIGKILL to each. Touches nothing but a
-    `session-ID.scope`: any other cgroup may hold other people's sessions.
+    False where that fails (an older kernel, a scope that is gone, a mount that is read-only, a security module): the
+    caller then sends SIGKILL to each. Touches nothing but a `session-ID.scope`: any other cgroup may hold other
+    people's sessions.
     """
     if not locking.is_scope(scope):
         return False
     try:
         fd = os.open(f"{CGROUP}{scope}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENODEV, errno.EACCES, errno.EROFS):
-            return False
-        raise
+    except OSError:
+        return False
     try:
         os.write(fd, b"1")
-    except OSError as error:
-        if error.errno in (errno.ENODEV, errno.EOPNOTSUPP):
-            return False
-        raise
+    except OSError:
+        return False
     finally:
         os.close(fd)
     return True

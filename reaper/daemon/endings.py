@@ -50,7 +50,10 @@ class Endings:
             present = {each.process for each in targets.attached}
             left = tuple(Attached(process, in_front=True) for process in ending.front if process not in present)
             targets = targets._replace(attached=targets.attached + left)
-        self._actor.climb(targets, rung, kill, tracked.session.scope)
+        is_all = self._actor.climb(targets, rung, kill, tracked.session.scope)
+        if is_at_once and kill is Kill.SESSION and not is_all:
+            listed = self._host.targets(tracked.session, names, whole=True).everything
+            self._actor.climb(targets._replace(everything=listed), rung, kill, "")
 
     def drop_tickets(self, tracked: Tracked) -> None:
         """What spares the user a password (sudo's tickets) goes; no failure of that stops anything."""

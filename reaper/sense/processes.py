@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Callable, Optional
 
 from reaper import kernel_text, procfs
+from reaper.decide import locking
 from reaper.decide.model import Attached, ProcessId, Usage
 from reaper.procparse import Stat
 from reaper.sense.terminals import device_number
@@ -89,8 +90,8 @@ def members(scope: str) -> list[ProcessId]:
 
 
 def can_be_killed_at_once(scope: str) -> bool:
-    """Whether the kernel kills all of a scope by one write to it (cgroup.kill, Linux 5.14)."""
-    return bool(scope) and os.path.exists(f"{CGROUP}{scope}/cgroup.kill")
+    """Whether the kernel kills all of a session's scope by one write to it (cgroup.kill, Linux 5.14)."""
+    return locking.is_scope(scope) and os.access(f"{CGROUP}{scope}/cgroup.kill", os.W_OK)
 
 
 Reader = Callable[[int], Optional[Stat]]

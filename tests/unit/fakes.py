@@ -284,6 +284,7 @@ class FakeActor(FakeLocker):
         self.state_trouble: OSError | None = None
         self.dropped: list[tuple[str, int, int]] = []  # whose tickets, and how many rungs had been climbed by then
         self.ticket_trouble: list[str] = []
+        self.is_kill_refused = False  # cgroup.kill cannot be written, though it seemed so
 
     def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
         tty = self._host.ttys.get(terminal)
@@ -298,8 +299,9 @@ class FakeActor(FakeLocker):
         self.dropped.append((user, uid, len(self.climbs)))
         return self.ticket_trouble
 
-    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> None:
+    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
         self.climbs.append((rung, kill, scope))
+        is_all = True
         attached = [each.process for each in targets.attached]
         in_front = [each.process for each in targets.attached if each.in_front]
         if rung is Rung.HANGUP:
@@ -308,11 +310,13 @@ class FakeActor(FakeLocker):
             self._send(targets.everything if kill is Kill.SESSION else targets.connection[:1], TERM, CONT)
             self._send(in_front, HUP, CONT)
         elif kill is Kill.SESSION:
-            logins = self._host.logins.values() if self._host.kills_at_once and scope else ()
+            is_all = self._host.kills_at_once and not self.is_kill_refused and bool(scope)
+            logins = self._host.logins.values() if is_all else ()
             held = [each.id for login in logins if login.session.scope == scope for each in login.everything]
             self._send([*(held or targets.everything), *targets.connection, *attached], KILL)
         else:
             self._send([*targets.connection, *in_front], KILL)
+        return is_all
 
     def _send(self, processes: Iterable[ProcessId], *numbers: signal.Signals) -> None:
         for wanted in processes:

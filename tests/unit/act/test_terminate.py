@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import pytest
 
 from reaper import procfs
 from reaper.act import terminate
-from reaper.decide.model import ProcessId
+from reaper.decide.lifecycle import Rung
+from reaper.decide.model import ProcessId, Targets
+from reaper.decide.policy import Kill
 from tests.unit.logins import CONT, HUP
 from tests.unit.people import Witness
 
@@ -139,11 +142,29 @@ def test_a_scope_that_is_gone_or_cannot_be_killed(cgroup, tmp_path):
     assert not terminate.kill_scope(scope)
 
 
+@pytest.mark.parametrize("call", ["open", "write"])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.EOPNOTSUPP])
+def test_a_scope_whose_kill_cannot_be_written_is_signalled_process_by_process(cgroup, monkeypatch, witness, call, number):
+    scope = "/user.slice/user-1000.slice/session-3.scope"
+    cgroup(scope)
+
+    do = getattr(os, call)
+
+    def refuse(target: object, *words: object) -> object:
+        if call == "write" or str(target).endswith("/cgroup.kill"):
+            raise OSError(number, os.strerror(number))
+        return do(target, *words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        assert not terminate.climb(Targets((), (), (witness.id,)), Rung.KILL, Kill.SESSION, scope)
+    assert witness.signals() == {signal.SIGKILL}
+
+
 def test_a_link_in_the_place_of_cgroup_kill_is_not_followed(cgroup, tmp_path):
     scope = "/user.slice/user-1000.slice/session-3.scope"
     os.makedirs(f"{tmp_path}{scope}")
     (tmp_path / "other").write_text("")
     os.symlink(tmp_path / "other", f"{tmp_path}{scope}/cgroup.kill")
-    with pytest.raises(OSError):
-        terminate.kill_scope(scope)
+    assert not terminate.kill_scope(scope)
     assert (tmp_path / "other").read_text() == ""

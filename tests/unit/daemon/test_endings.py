@@ -180,9 +180,10 @@ def test_a_crowd_that_does_not_end_is_told_by_its_number(bench):
     assert len(failed.fields["why"]) < 200
 
 
-@pytest.mark.parametrize("kills_at_once", [True, False])
-def test_kill_session_waits_until_everything_is_gone(bench, kills_at_once):
-    bench.host.kills_at_once = kills_at_once
+@pytest.mark.parametrize(("kills_at_once", "is_refused"), [(True, False), (False, False), (True, True)])
+def test_kill_session_waits_until_everything_is_gone(bench, kills_at_once, is_refused):
+    """Also where the kernel has cgroup.kill, and it cannot be written: then each process is signalled."""
+    bench.host.kills_at_once, bench.actor.is_kill_refused = kills_at_once, is_refused
     bench.adopt(make_policy(make_limits(kill=Kill.SESSION)))
     login = bench.host.login(100, "pts/1")
     tmux = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])

@@ -136,3 +136,14 @@ def test_a_scope_that_the_kernel_kills_at_once(crowd, tree):
     assert not crowd.host.is_killed_at_once(crowd.session)
     tree.write_scope(crowd.scope, "cgroup.kill", "")
     assert crowd.host.is_killed_at_once(crowd.session)
+
+
+def test_no_other_group_and_none_that_cannot_be_written_is_killed_at_once(crowd, tree, monkeypatch):
+    """As act/terminate.py has it: what cannot be killed so is listed, and signalled process by process."""
+    tree.write_scope(crowd.scope, "cgroup.kill", "")
+    below = f"{crowd.scope}/below"
+    (tree.directory / "cgroup" / below[1:]).mkdir()
+    tree.write_scope(below, "cgroup.kill", "")
+    assert not processes.can_be_killed_at_once(below)
+    monkeypatch.setattr(processes.os, "access", lambda _path, _mode: False)
+    assert not crowd.host.is_killed_at_once(crowd.session)
