@@ -6,19 +6,24 @@ waited in all is counted, so that its own waiting is not taken for time in which
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 TIMEOUT_SEC = 5.0
-_waits_usec = [0]
+
+
+class _Waits:
+    """What is counted, in all."""
+
+    usec = 0
 
 
 def run(command: Sequence[str], timeout_sec: float = TIMEOUT_SEC) -> subprocess.CompletedProcess[bytes]:
     """Runs a program for so long at most. Returns what it printed; raises OSError or subprocess.TimeoutExpired."""
-    began_ns = time.monotonic_ns()
-    try:
+    with waiting(timeout_sec):
         return subprocess.run(
             command,
             capture_output=True,
@@ -26,11 +31,19 @@ def run(command: Sequence[str], timeout_sec: float = TIMEOUT_SEC) -> subprocess.
             check=False,
             env={"PATH": os.defpath, "LC_ALL": "C"},
         )
+
+
+@contextlib.contextmanager
+def waiting(most_sec: float) -> Iterator[None]:
+    """Counts the time within as one in which this process waits for a program, up to what it means to wait at most."""
+    began_ns = time.monotonic_ns()
+    try:
+        yield
     finally:
         waited_usec = (time.monotonic_ns() - began_ns) // 1000
-        _waits_usec[0] += min(waited_usec, round(timeout_sec * 1_000_000))  # the rest is a stop of this process itself
+        _Waits.usec += min(waited_usec, round(most_sec * 1_000_000))  # the rest is a stop of this process itself
 
 
 def waited_usec() -> int:
     """For how long this process has waited for such programs, in all."""
-    return _waits_usec[0]
+    return _Waits.usec

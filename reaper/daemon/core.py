@@ -77,7 +77,7 @@ class Daemon:
         self._pace.rest(self.next_wake())
 
     def _step(self) -> Instant:
-        """The present moment, before a step of the tick: if nobody watched before it, what was announced is void."""
+        """Returns the current time; if the daemon did not run since the last step, earlier warnings no longer count."""
         now, is_lapse = self._pace.step()
         if is_lapse:
             self.locks.lapse(now.boot_usec)

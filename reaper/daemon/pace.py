@@ -1,8 +1,8 @@
-"""Tells the daemon's own work from time in which nobody watched, and lets no user's sessions keep others waiting.
+"""Distinguishes the daemon's own work from time in which it did not run, and gives each user's sessions a turn.
 
-Nobody watched while the daemon was stopped or frozen, got no processor, or the machine slept. Its own work is none of
-that, however long it takes: each session is looked at just before anything is done to it, and what its person has typed
-meanwhile is seen then.
+The daemon does not watch while it is stopped or frozen, or while the machine sleeps. Its own work is none of that,
+however long it takes, nor is the time that it waits for a processor: each session is looked at just before anything is
+done to it, and what its person has typed meanwhile is seen then.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Pace:
         self._began_usec = now_usec
 
     def step(self) -> tuple[Instant, bool]:
-        """To be called before each step of a tick: the present moment, and whether nobody watched before it.
+        """Returns the current time, and whether the daemon did not run before it. Is called before each step of a tick.
 
         Only the time since the last step counts, and of that neither rest nor work: a daemon that shares the processors
         with a crowd gets on more slowly, and watches all the same.

@@ -13,9 +13,9 @@ CLOSING_USEC = 2 * USEC_PER_SEC
 UNTOLD_USEC = 60 * USEC_PER_SEC
 # A record older than this at first sight began before the daemon: its login says nothing of now.
 NEW_LOGIN_USEC = 60 * USEC_PER_SEC
-# Where so much time is missing that was neither rest nor work of the daemon's own (pace.py), nobody watched: the daemon
-# was stopped, the host suspended. It is more than a busy host's scheduler takes at a time, and less than the shortest
-# lead that a person can answer to.
+# If this much time passes that was neither rest nor work (pace.py), the daemon was stopped or the host suspended. It is
+# more than the waits of a busy host that the kernel does not count, and less than the shortest lead that a person can
+# answer to.
 LAPSE_USEC = 5 * USEC_PER_SEC
 DEFAULT_POLL_USEC = 15 * USEC_PER_SEC
 # After so long a tick is cut short, so that clients and the watchdog are answered; the rest follows in the next.

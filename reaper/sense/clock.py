@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
-from reaper import commands
+from reaper import commands, kernel_text
 from reaper.decide.hours import LocalMoment, LocalTime
 from reaper.decide.model import NS_PER_SEC, Instant
 
@@ -15,8 +16,26 @@ def read_clock() -> Instant:
 
 
 def read_worked_usec() -> int:
-    """How much this thread has worked in all: its CPU time, and what it has waited for programs that it ran."""
-    return time.clock_gettime_ns(time.CLOCK_THREAD_CPUTIME_ID) // 1000 + commands.waited_usec()
+    """How much this thread has worked in all: its CPU time, and what it has waited for a processor and for programs.
+
+    It is ready to work while it waits for a processor; a thread that is stopped, or frozen with its control group, is
+    not. Costs 4.5 us, of which the wait is 4 (Linux 6.18).
+    """
+    return time.clock_gettime_ns(time.CLOCK_THREAD_CPUTIME_ID) // 1000 + _Queue.read_usec() + commands.waited_usec()
+
+
+class _Queue:
+    """How long this thread has waited for a processor (Documentation/scheduler/sched-stats.rst, schedstat)."""
+
+    _usec = 0  # as last read: 0 for good on a kernel that does not tell (CONFIG_SCHED_INFO)
+
+    @classmethod
+    def read_usec(cls) -> int:
+        with contextlib.suppress(OSError):  # no descriptor is left
+            words = (kernel_text.read("/proc/thread-self/schedstat") or b"").split()
+            if len(words) > 1:
+                cls._usec = (kernel_text.number(words[1]) or 0) // 1000
+        return cls._usec
 
 
 def read_local_time() -> LocalTime:

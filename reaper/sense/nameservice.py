@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from reaper import commands
+
 # The file beside this one: neither the environment nor a directory of the caller's leads Python elsewhere (-I), and it
 # needs nothing that site finds (-S). Starts in 15 ms.
 PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "accounts.py"))
@@ -117,7 +119,9 @@ class NameService:
         left_sec = max(0.0, self._until_sec - time.monotonic())
         poll = select.poll()  # select() takes no descriptor beyond 1023
         poll.register(process.stdout, select.POLLIN)
-        is_ready = bool(poll.poll(min(patience_sec, left_sec) * 1000))
+        wait_sec = min(patience_sec, left_sec)
+        with commands.waiting(wait_sec):
+            is_ready = bool(poll.poll(wait_sec * 1000))
         data = os.read(process.stdout.fileno(), _CHUNK) if is_ready else b""
         *lines, self._rest = (self._rest + data).split(b"\n")
         is_sane = len(self._rest) < _CHUNK and all(self._note(line) for line in lines)
@@ -143,7 +147,7 @@ class NameService:
         assert process.stdout is not None
         process.stdout.close()
         process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired), commands.waiting(_DYING_SEC):
             process.wait(_DYING_SEC)
         self._killed = process if process.returncode is None else None
         self._give_up()

@@ -18,7 +18,7 @@ def tool(tmp_path, monkeypatch):
         (tmp_path / "loginctl").chmod(0o755)
 
     monkeypatch.setattr(os, "defpath", f"{tmp_path}:{os.defpath}")
-    monkeypatch.setattr(commands, "_waits_usec", [0])
+    monkeypatch.setattr(commands._Waits, "usec", 0)
     return write
 
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from reaper import commands
 from reaper.sense import accounts, nameservice
 from reaper.sense.nameservice import MOST_NAME, MOST_QUESTIONS, NameService, Told
 
@@ -38,6 +39,22 @@ def test_nothing_is_waited_for_without_patience():
     assert service.take(0.05) == NOTHING
     assert time.monotonic() - began < 5
     service.close()
+
+
+def test_what_is_waited_for_is_counted(monkeypatch):
+    """As the daemon's own work: it is not stopped meanwhile."""
+    monkeypatch.setattr(commands._Waits, "usec", 0)
+    service = asking("import time; time.sleep(60)")
+    service.ask(["ops"], [])
+    service.take(0.05)
+    assert 40_000 <= commands.waited_usec() <= 150_000
+    monkeypatch.setattr(service._process, "kill", lambda: None)
+    process = service._process
+    service.close()
+    assert 140_000 <= commands.waited_usec() <= 300_000
+    monkeypatch.undo()
+    process.kill()
+    process.wait()
 
 
 def test_what_was_answered_before_a_hang_counts():
