@@ -24,8 +24,9 @@ from reaper import commands
 PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "accounts.py"))
 # One lookup of a name service whose server is away takes 30 to 70 s, as many as there are servers and tries.
 MOST_SEC = 120.0
-# So that what goes into the pipe fits there (64 KiB), whether the child reads or not.
-MOST_QUESTIONS = 128
+# What is asked at a time fits into the pipe (64 KiB), whether the child reads or not. Of a name, JSON has up to 12 bytes a
+# character.
+MOST_QUESTIONS, MOST_BYTES = 128, 65536
 # A group's name has 32 characters for useradd(8); in directories it can have more. What is longer is not asked for.
 MOST_NAME = 256
 _CHUNK = 65536
@@ -49,7 +50,7 @@ class NameService:
         self._asked: set[str | int] = set()  # of the process that runs
         self._process: subprocess.Popen[bytes] | None = None
         self._killed: subprocess.Popen[bytes] | None = None  # until it is gone, which may take time
-        self._until_sec = 0.0
+        self._until_sec = 0.0  # when the process is over its time, or the one that was killed is waited for no longer
         self._rest = b""
         self._told = Told({}, {})
 
@@ -68,7 +69,8 @@ class NameService:
     def take(self, patience_sec: float = 0.0) -> Told:
         """Returns what has been told since the last call; waits so long for the rest of it.
 
-        A question that is not answered in time, or whose process has crashed, is answered with None.
+        A question that is not answered in time, or whose process has crashed, is answered with None; so is one that
+        waits for the end of a process that was killed and stays, in a call to a file system that does not answer.
         """
         until = time.monotonic() + patience_sec
         self._start()  # if the process before could not be ended at once
@@ -89,9 +91,15 @@ class NameService:
     def _start(self) -> None:
         if self._killed is not None and self._killed.poll() is not None:
             self._killed = None
-        if self._process is not None or self._killed is not None or not self._waiting:
+        if self._process is not None or not self._waiting:
             return
-        batch, self._waiting = self._waiting[:MOST_QUESTIONS], self._waiting[MOST_QUESTIONS:]
+        if self._killed is not None:
+            if time.monotonic() >= self._until_sec:
+                self._asked.update(self._waiting)
+                self._waiting.clear()
+                self._give_up()
+            return
+        batch = self._next_batch()
         self._asked, self._rest = set(batch), b""
         self._until_sec = time.monotonic() + self._most_sec
         try:
@@ -112,6 +120,18 @@ class NameService:
         with contextlib.suppress(OSError):  # it has ended already: found at the next look
             process.stdin.write(json.dumps([each for each in batch if _is_short(each)]).encode())
             process.stdin.close()
+
+    def _next_batch(self) -> list[str | int]:
+        """Takes as many of the waiting questions as are asked at a time."""
+        size = len("[]")
+        for count, each in enumerate(self._waiting[:MOST_QUESTIONS]):
+            size += len(json.dumps(each)) + len(", ") if _is_short(each) else 0
+            if size > MOST_BYTES:
+                break
+        else:
+            count = MOST_QUESTIONS
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
 
     def _read(self, process: subprocess.Popen[bytes], patience_sec: float) -> None:
         """Takes in what the process has written; ends it where it says no more, or its time is over."""
@@ -150,6 +170,7 @@ class NameService:
         with contextlib.suppress(subprocess.TimeoutExpired), commands.waiting(_DYING_SEC):
             process.wait(_DYING_SEC)
         self._killed = process if process.returncode is None else None
+        self._until_sec = time.monotonic() + self._most_sec
         self._give_up()
 
     def _give_up(self) -> None:

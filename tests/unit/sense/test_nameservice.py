@@ -12,7 +12,7 @@ import pytest
 
 from reaper import commands
 from reaper.sense import accounts, nameservice
-from reaper.sense.nameservice import MOST_NAME, MOST_QUESTIONS, NameService, Told
+from reaper.sense.nameservice import MOST_BYTES, MOST_NAME, MOST_QUESTIONS, NameService, Told
 
 NOTHING = Told({}, {})
 ECHO = "import sys, json\nfor each in json.load(sys.stdin): print(json.dumps([each, {answer}]), flush=True)\n"
@@ -114,6 +114,22 @@ def test_many_questions_come_in_turns():
     assert found == Told({"a": 7, "b": 7}, dict.fromkeys(numbers, "x"))
 
 
+def test_questions_at_a_time_fit_into_a_pipe(monkeypatch):
+    """Whatever their names: of a child that reads nothing none is waited for."""
+    script = "import sys, time; time.sleep(60)"
+    service = asking(script)
+    names = [f"{number:03}" + "\U0001f600" * (MOST_NAME - 3) for number in range(2 * MOST_QUESTIONS)]
+    began = time.monotonic()
+    written = []
+    dumps = json.dumps
+    monkeypatch.setattr(json, "dumps", lambda value: written.append(dumps(value)) or written[-1])
+    service.ask(names, [])
+    assert time.monotonic() - began < 30
+    (questions,) = [each for each in written if each.startswith("[")]
+    assert MOST_BYTES - 4096 < len(questions) <= MOST_BYTES
+    service.close()
+
+
 def test_name_that_is_too_long_is_not_asked_for():
     service = asking(ECHO.format(answer=ANSWER))
     service.ask(["a" * (MOST_NAME + 1), "b"], [])
@@ -121,8 +137,11 @@ def test_name_that_is_too_long_is_not_asked_for():
 
 
 def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
-    """A process in the middle of a call to a dead file system lives on: no more of them are added to it."""
-    service = asking("import time; time.sleep(60)", 0.1)
+    """A process in the middle of a call to a dead file system lives on: no more of them are added to it.
+
+    Nor are questions left waiting for its end for good.
+    """
+    service = asking("import time; time.sleep(60)", 1.0)
     service.ask(["ops"], [])
     process = service._process
     monkeypatch.setattr(process, "kill", lambda: None)
@@ -130,9 +149,18 @@ def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
     service.ask(["ops"], [])
     assert service._process is None
     assert service.take() == NOTHING
+    deadline = time.monotonic() + 20
+    while (told := service.take()) == NOTHING:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert told == Told({"ops": None}, {})
+    service.ask(["dev"], [7])
+    assert service.take() == Told({"dev": None}, {7: None})
     monkeypatch.undo()
     process.kill()
     process.wait()
+    service.ask(["ops"], [])
+    assert service._process is not None
     assert service.take(20) == Told({"ops": None}, {})
 
 
