@@ -36,7 +36,7 @@ class Endings:
         names = (ending.terminals if ending else frozenset(tracked.terminals)) & self._host.terminal_names(
             tracked.session
         )
-        kill = self._kill(tracked)
+        kill = Kill.TERMINAL if self._held(tracked) is None else Kill.SESSION
         is_at_once = rung is Rung.KILL and self._host.is_killed_at_once(tracked.session)
         whole = rung is Rung.HANGUP or (kill is Kill.SESSION and not is_at_once)
         targets = self._host.targets(tracked.session, names, whole=whole)
@@ -61,11 +61,16 @@ class Endings:
             who = plain(tracked.session.user)
             self._journal.note(Priority.WARNING, f"a ticket of {who} is not removed: {plain(problem)}, ignoring")
 
-    def _kill(self, tracked: Tracked) -> Kill:
-        """How much is to end; never another's login, which came in through an sshd that this session had started."""
+    def _held(self, tracked: Tracked) -> list[int] | None:
+        """The pids of all that a session holds; None where not all of it is to end.
+
+        Never another's login, which came in through an sshd that this session had started.
+        """
         assert tracked.limits is not None
-        is_all = tracked.limits.kill is Kill.SESSION and not self._host.is_shared(tracked.session)
-        return Kill.SESSION if is_all else Kill.TERMINAL
+        if tracked.limits.kill is not Kill.SESSION:
+            return None
+        held = self._host.held_pids(tracked.session)
+        return None if self._host.is_shared(tracked.session, held) else held
 
     def leftovers(self, tracked: Tracked) -> Iterator[int]:
         """The pids of what is still running of an ending session, of what is to end with it."""
@@ -74,9 +79,8 @@ class Endings:
         ending = self._endings.get(tracked.session.key)
         front = ending.front if ending else ()
         yield from (process.pid for process in front if self._host.is_running(process))
-        if self._kill(tracked) is Kill.SESSION:
-            known = {process.pid for process in front}
-            yield from (pid for pid in self._host.held_pids(tracked.session) if pid not in known)
+        known = {process.pid for process in front}
+        yield from (pid for pid in self._held(tracked) or () if pid not in known)
 
     def has_leftovers(self, tracked: Tracked) -> bool:
         """Whether anything is still running of an ending session, of what is to end with it."""

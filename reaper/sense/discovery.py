@@ -61,22 +61,25 @@ class SessionFinder:
                 found[session.key] = session
             elif is_read:
                 dead.append(key)
-        from_logind = self._add_logind(found, known_ids, servers, problems)
+        ids = self._logind.list_ids()
+        if ids is not None:  # what is gone is not kept
+            self._reported &= {*map(str, unknown), *ids}
+        from_logind = self._add_logind(found, ids, known_ids, servers, problems)
         return Discovery([session for session in from_logind if session.key not in known], dead, problems)
 
     def _add_logind(
         self,
         found: dict[SessionKey, Session],
+        ids: Collection[str] | None,
         known_ids: Iterable[str],
         servers: Collection[str],
         problems: list[ReaperError],
     ) -> list[Session]:
         """Adds the sessions that only logind knows."""
-        ids = self._logind.list_ids()
         if ids is None:
             return list(found.values())
-        self._asked &= ids
-        unknown = ids.difference(known_ids, self._asked, (session.session_id for session in found.values()))
+        self._asked.intersection_update(ids)
+        unknown = set(ids).difference(known_ids, self._asked, (session.session_id for session in found.values()))
         if unknown:
             told = self._logind.read_sessions(unknown)
             if told is None:

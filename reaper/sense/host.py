@@ -145,10 +145,12 @@ class Host:
     def _remains(self, session: Session, programs: Collection[str]) -> list[ProcessId]:
         return connections.remains(session.scope, session.key.pid, session.uid, programs)
 
-    def is_shared(self, session: Session) -> bool:
-        """Whether another login's connection is among what the session holds, by an sshd that was started there."""
-        others = (pid for pid in self.held_pids(session) if pid != session.key.pid)
-        return any(map(connections.is_another_login, others))
+    def is_shared(self, session: Session, held: Iterable[int]) -> bool:
+        """Whether another login's connection is among what the session holds, by an sshd that was started there.
+
+        `held` are the pids of that.
+        """
+        return any(pid != session.key.pid and connections.is_another_login(pid) for pid in held)
 
     def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
         """One look at each of the sessions' terminals that are there; they are kept until keep_lines()."""

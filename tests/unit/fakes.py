@@ -196,7 +196,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         return any(process.pages_apart and process.in_front for process in self.logins[session.key].processes)
 
-    def is_shared(self, session: Session) -> bool:
+    def is_shared(self, session: Session, held: Iterable[int]) -> bool:
         return self.logins[session.key].is_shared
 
     def read_line(self, session: Session, names: Iterable[str]) -> Line | None:

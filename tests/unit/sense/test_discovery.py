@@ -149,6 +149,23 @@ def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
     }
 
 
+def test_session_that_could_not_be_looked_at_and_is_gone_is_forgotten(real, tree):
+    """Else every such login that a host ever had would be kept."""
+    tree.add(700, 1, "sshd", tree.scope("c7"))
+    tree.hide(700, "stat")
+    in_logind(real, "c7", 700)
+    tree.add(690, 1, "sshd")
+    tree.hide(690, "stat")
+    record(real, "", SessionKey(690, START_TICKS))
+    real.host.discover([], [])
+    assert real.host._finder._reported == {"c7", "690.50"}
+    assert real.host.discover([], []).problems == []
+    real.logind.known.clear()
+    os.unlink(f"{real.directory}/690.50")
+    real.host.discover([], [])
+    assert real.host._finder._reported == set()
+
+
 def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatch):
     """A barrier around each: the mistake is reported once, with where it was made, and the session is tried again."""
     read = logins.from_record

@@ -73,8 +73,12 @@ def test_what_a_step_has_no_use_for_is_not_read(crowd, tree):
     assert not {*CROWD, *range(700, 740)} & {*crowd.reads}
 
 
-def test_who_else_logged_in_is_found_without_reading_the_crowd(crowd):
-    crowd.host.is_shared(crowd.session)
+def test_who_else_logged_in_is_found_without_reading_the_crowd_or_listing_it_again(crowd, tree, monkeypatch):
+    held = crowd.host.held_pids(crowd.session)
+    monkeypatch.setattr(processes, "member_pids", None)
+    assert not crowd.host.is_shared(crowd.session, held)
+    tree.add(700, 1, "sshd", crowd.scope, uid=0)
+    assert crowd.host.is_shared(crowd.session, [*held, 700])
     assert not {*CROWD} & {*crowd.reads}
 
 
