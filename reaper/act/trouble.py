@@ -45,7 +45,7 @@ class Trouble:
     def note_error(self, where: str) -> None:
         """Notes the exception that is being handled, an internal error; `where` says at what it happened.
 
-        Errors are of one kind if they are of one type and were raised at one line, whoever caused them.
+        Errors are of one kind if they are of one type and were raised at one line, for whichever user or session.
         """
         kind, error, trace = sys.exc_info()
         frames = traceback.extract_tb(trace)

@@ -15,6 +15,8 @@ from reaper.decide.hold import LONGEST_HOLD_USEC, LONGEST_REASON
 INTERFACE = "io.reaper"
 # A session goes by logind's id, by its leader, or by a terminal; the longest of these have some 30 characters.
 LONGEST_NAME = 200
+# Of an interface or method that is not there, so much is told back; the longest that is there has 43 characters.
+_LONGEST_ECHO = 200
 _SERVICE = "org.varlink.service"
 _SERVICE_DESCRIPTION = """# The Varlink Service Interface is provided by every varlink service.
 interface org.varlink.service
@@ -119,8 +121,8 @@ def _error(error: CallError) -> dict[str, Any]:
 def _unknown(method: str) -> CallError:
     interface = method.rpartition(".")[0]
     if interface not in (INTERFACE, _SERVICE):
-        return CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:LONGEST_NAME])
-    return CallError(f"{_SERVICE}.MethodNotFound", method=method[:LONGEST_NAME])
+        return CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:_LONGEST_ECHO])
+    return CallError(f"{_SERVICE}.MethodNotFound", method=method[:_LONGEST_ECHO])
 
 
 def _text(parameters: Mapping[str, Any], name: str) -> str:
@@ -177,7 +179,7 @@ def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _subj
         return {"description": describe_interface()}
     if interface == _SERVICE:
         return {"description": _SERVICE_DESCRIPTION}
-    raise CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:LONGEST_NAME])
+    raise CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:_LONGEST_ECHO])
 
 
 def _list(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:

@@ -134,12 +134,12 @@ def ungrouped(session: Session) -> str:
     """A line, no event: nothing tells in which groups the user of a session is."""
     user, name = plain(session.user), plain(session.name)
     return (
-        f"the groups of {user} cannot be told yet: session {name} keeps the limits that it has, or is under the rules"
-        " for a user of no group"
+        f"the groups of {user} cannot be told yet: session {name} keeps the limits that it has, or is treated"
+        " as if the user were in no group"
     )
 
 
-NO_GROUPS = "The groups of its user cannot be told yet: until then it is judged as that of a user of no group."
+NO_GROUPS = "The groups of its user cannot be told yet: until then it is treated as if the user were in no group."
 
 
 def unnamed_groups(gids: Iterable[int]) -> str:

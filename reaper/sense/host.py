@@ -268,9 +268,9 @@ class Host:
         return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
 
     def read_membership(self, session: Session) -> Membership | None:
-        """The groups of a session's user: those that its login recorded, or that its processes have. Asks nobody.
+        """The groups of a session's user: those that its login recorded, or that its processes have.
 
-        None where neither tells: there is no record, and no process of the user's yet.
+        None where neither tells: there is no record, and no process of the user's yet. Asks no name service.
         """
         try:
             record = self._records.read(session.key)

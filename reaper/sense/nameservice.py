@@ -24,8 +24,8 @@ from reaper import commands
 PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "accounts.py"))
 # One lookup of a name service whose server is away takes 30 to 70 s, as many as there are servers and tries.
 MOST_SEC = 120.0
-# What is asked at a time fits into the pipe (64 KiB), whether the child reads or not. Of a name, JSON has up to 12 bytes a
-# character.
+# What is asked at a time fits into the pipe (64 KiB), whether the child reads or not. JSON has up to 12 bytes for a
+# character of a name.
 MOST_QUESTIONS, MOST_BYTES = 128, 65536
 # A group's name has 32 characters for useradd(8); in directories it can have more. What is longer is not asked for.
 MOST_NAME = 256
@@ -123,14 +123,14 @@ class NameService:
 
     def _next_batch(self) -> list[str | int]:
         """Takes as many of the waiting questions as are asked at a time."""
+        batch: list[str | int] = []
         size = len("[]")
-        for count, each in enumerate(self._waiting[:MOST_QUESTIONS]):
+        for each in self._waiting[:MOST_QUESTIONS]:
             size += len(json.dumps(each)) + len(", ") if _is_short(each) else 0
             if size > MOST_BYTES:
                 break
-        else:
-            count = MOST_QUESTIONS
-        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            batch.append(each)
+        del self._waiting[: len(batch)]
         return batch
 
     def _read(self, process: subprocess.Popen[bytes], patience_sec: float) -> None:

@@ -113,8 +113,10 @@ class Directory:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError("it is not a regular file")
-            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-                raise ValueError("somebody else than root could write it")
+            if status.st_uid != os.geteuid():
+                raise ValueError("it does not belong to root")
+            if status.st_mode & 0o022:
+                raise ValueError("other users than root can write it")
             return os.read(fd, MAX_BYTES + 1)
         finally:
             os.close(fd)
@@ -129,5 +131,5 @@ class Directory:
         except OSError as error:
             raise ValueError(error.strerror or str(error)) from error
         if owner != os.geteuid():
-            raise ValueError("somebody else than root could write it")
+            raise ValueError("it does not belong to root")
         return target

@@ -36,7 +36,7 @@ def find(processes: Iterable[ProcessId], patterns: Collection[str]) -> Program |
 
 
 def candidates(pids: Iterable[int], patterns: Collection[str]) -> Iterator[ProcessId]:
-    """Those of the processes that run a program of such a name, whoever's it is. Reads no other."""
+    """Those of the processes that run a program of such a name, regardless of the file's owner. Reads no other."""
     for pid in pids:
         path = procfs.read_program(pid)
         if path is None or not any(fnmatchcase(Program(path, pid).name, pattern) for pattern in patterns):

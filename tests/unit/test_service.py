@@ -256,7 +256,7 @@ def test_a_session_is_explained_while_nothing_tells_its_groups(stand):
     explanation = stand.service.answers.explain_session(Peer(1, 0), "100")["explanation"]
     assert explanation["session"]["user"] == "carol"
     assert (
-        "The groups of its user cannot be told yet: until then it is judged as that of a user of no group."
+        "The groups of its user cannot be told yet: until then it is treated as if the user were in no group."
         in (explanation["text"])
     )
 

@@ -144,7 +144,7 @@ def test_a_scope_that_is_gone_or_cannot_be_killed(cgroup, tmp_path):
 
 @pytest.mark.parametrize("call", ["open", "write"])
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.EOPNOTSUPP])
-def test_a_scope_whose_kill_cannot_be_written_is_signalled_process_by_process(cgroup, monkeypatch, witness, call, number):
+def test_a_scope_that_cannot_be_killed_at_once_is_signalled_one_by_one(cgroup, monkeypatch, witness, call, number):
     scope = "/user.slice/user-1000.slice/session-3.scope"
     cgroup(scope)
 

@@ -212,8 +212,8 @@ def test_session_whose_groups_nothing_tells_is_under_the_rules_for_a_user_of_non
     login = bench.host.login(100, "pts/1")
     bench.run(30)
     assert rules(bench) == {100: "environment:standard"}
-    told = "the groups of alice cannot be told yet: session 100 keeps the limits that it has, or is under the rules for"
-    assert bench.warnings() == [f"{told} a user of no group"]
+    told = "the groups of alice cannot be told yet: session 100 keeps the limits that it has, or is treated as"
+    assert bench.warnings() == [f"{told} if the user were in no group"]
     assert 5 <= len(bench.host.asked_groups) <= 8
     bench.run(50)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]

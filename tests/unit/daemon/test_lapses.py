@@ -177,7 +177,7 @@ def test_a_restored_session_gets_its_limits_at_once(grouped):
 
 @pytest.mark.parametrize("seconds", [1, 3600])
 def test_a_restored_session_whose_groups_nothing_tells_has_limits(grouped, seconds):
-    """Those for a user of no group: warned again where nobody watched over what had been announced, and ended."""
+    """Those of a user in no group: warned again where nobody watched over what had been announced, and ended."""
     grouped.host.groups["alice"] = None
     login = grouped.host.login(100, "pts/1")
     grouped.run(60)

@@ -1,4 +1,4 @@
-"""How much the daemon has worked: time that it waits for a processor counts, and time in which it is stopped does not."""
+"""How much the daemon has worked: time that it waits for a processor counts, and sleep does not."""
 
 from __future__ import annotations
 
