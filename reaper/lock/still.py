@@ -24,6 +24,8 @@ STOP_SEC = 2.0
 # How long the moment of another lock of the same user's is waited for, and after how long one that does not end kills
 # who is at it: looks end before (bounded.LOOK_SEC), unless this process itself does not get to run.
 ALONE_SEC = 30.0
+# The same for what ends a moment that was interrupted. systemd gives what follows a keeper 15 s in all (TimeoutStopSec=).
+RELEASE_SEC = 5.0
 LONGEST_SEC = 25.0
 _PAUSE_SEC = 0.05
 
@@ -48,8 +50,9 @@ class Still:
 
         Raises ReaperError ("cannot-freeze") where that of another lock does not end.
         """
-        with self._alone():
-            if cgroups.is_set(f"{self._path}/cgroup.freeze"):  # by an administrator, who will thaw it
+        with self._alone(ALONE_SEC):
+            # By an administrator, who will thaw it; or by a keeper whose lock was not waited for, and which has a mark.
+            if cgroups.is_set(f"{self._path}/cgroup.freeze") and not os.path.exists(self._mark):
                 yield
                 return
             with open(self._mark, "w", encoding="ascii"):
@@ -64,8 +67,11 @@ class Still:
                 self._thaw()
 
     def release(self) -> None:
-        """Ends a moment that was interrupted. Waits for one that is under way, unless whoever is at it hangs."""
-        with contextlib.suppress(ReaperError), self._alone():
+        """Ends a moment that was interrupted. Waits for one that is under way, unless whoever is at it hangs.
+
+        Raises OSError only where the kernel does not let it go on: a lock for which there is no room is done without.
+        """
+        with contextlib.suppress(ReaperError, OSError), self._alone(RELEASE_SEC):
             self._thaw()
             return
         self._thaw()
@@ -78,9 +84,9 @@ class Still:
                 os.unlink(self._mark)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, seconds: float) -> Iterator[None]:
         """While no other keeper has this user stand still, or go on. The lock is on a file that root alone can open."""
-        deadline = time.monotonic() + ALONE_SEC
+        deadline = time.monotonic() + seconds
         fd = self._take_lock()
         while fd is None:
             if time.monotonic() > deadline:
