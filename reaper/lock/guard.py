@@ -7,7 +7,8 @@ Theory of operation.
 2. A member that cannot be traced runs as soon as it is out. While there is one, check() is called every WATCH_MS and
    raises ReaperError when that member is missing, since it may have read what was typed. The same holds for a watched
    member that ended and left no trace of where: it may have read until then.
-3. New members are held while nothing of the user's runs (Stopped.stop()), so that none is let out before.
+3. New members are held as soon as they are in the group, and those that a lock begins with while nothing of the
+   user's runs (Stopped.stop()), so that none of these is let out before.
 4. A shell with a TMOUT that falls due during the lock would log out as soon as it runs again. It is released without
    that SIGALRM, and counts again from its next prompt; see waits_with_alarm().
 """
@@ -115,7 +116,8 @@ class Guard:
         try:
             for process in self._known:
                 is_late = waits_with_alarm(process.pid) and not others.is_frozen(procfs.read_group(process.pid) or "")
-                self._tracer.let_go(process, without_alarm=is_late)
+                if is_late:
+                    self._tracer.let_go(process, without_alarm=True)
         finally:
             self._known.clear()
             self._tracer.let_all_go()

@@ -65,6 +65,7 @@ class Stopped:
             is_new = self._add_holders(names)
             self._pace(began_usec)
             if is_new:
+                self._guard.check()  # at once: until they have stopped takes seconds, in which they could be let out
                 self._make_sure()
         if began_usec >= self._strangers_usec:
             self._refuse_strangers(names)

@@ -99,23 +99,25 @@ class Tracer:
                 del self._threads[process]
         self._leaving = {tid for tid in self._leaving if not self._is_detached(tid)}
 
-    def let_go(self, process: ProcessId, *, without_alarm: bool = False) -> None:
+    def let_go(self, process: ProcessId, *, without_alarm: bool = False, until: float | None = None) -> None:
         """Releases a process, which runs unless it is frozen. Does nothing if it is not held.
 
         With `without_alarm` a pending SIGALRM of a timer is discarded. Only for a process that is no longer frozen: a
-        signal can be discarded as it is delivered, and not before.
+        signal can be discarded as it is delivered, and not before. `until` is a time of time.monotonic(): what has not
+        stopped by then is detached later.
         """
         threads = self._threads.pop(process, set())
         if without_alarm and threads == {process.pid} and _discard_alarm(process.pid):
             return
-        deadline = time.monotonic() + _SETTLE_SEC
+        deadline = time.monotonic() + _SETTLE_SEC if until is None else until
         for tid in _in_order(process, threads):
             self._detach(tid, deadline)
 
     def let_all_go(self) -> None:
-        """Releases every process that is held."""
+        """Releases every process that is held; what waits for a disk goes on with the end of this process."""
+        deadline = time.monotonic() + _SETTLE_SEC
         for process in list(self._threads):
-            self.let_go(process)
+            self.let_go(process, until=deadline)
 
     def _detach(self, tid: int, deadline: float) -> None:
         while not self._is_detached(tid):

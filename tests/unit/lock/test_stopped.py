@@ -152,6 +152,19 @@ def test_stranger_who_reads_is_no_lock(world, server):
         keeper.stopped.look(["pts/0"])
 
 
+def test_new_holder_is_held_before_it_has_stopped(world, server, tracers, monkeypatch):
+    """That takes up to 12 seconds, in which its user could have it moved out of the group."""
+    keeper = FakeKeeper(world, "3")
+    keeper.stop(server)
+    reader = world.cgroups.add(11, ELSEWHERE)
+    keeper.holders = (server, reader)
+    held: list[bool] = []
+    monkeypatch.setattr(Freezer, "wait", lambda self, seconds: bool(held.append(reader in tracers[-1].held)) or True)
+    world.now_usec += 1
+    keeper.stopped.look(["pts/0"])
+    assert held == [True]
+
+
 def test_used_ring_is_no_lock(world, server):
     keeper = FakeKeeper(world, "3")
     world.busy = 10

@@ -247,6 +247,21 @@ def test_contract(begin, tracer, kind):
     assert each.take(program.id) == 0
 
 
+def test_all_that_cannot_be_detached_yet_is_waited_for_once(begin, tracer, monkeypatch):
+    """And not each by itself: a hundred processes that wait for a disk would take ten seconds."""
+    programs = [begin() for _ in range(8)]
+    for program in programs:
+        assert tracer.take(program.id) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracer, "_is_detached", staticmethod(lambda tid: False))
+        began = time.monotonic()
+        tracer.let_all_go()
+        assert time.monotonic() - began < 0.5
+    tracer.tend()
+    for program in programs:
+        wait_state(program.pid, "S", "R")
+
+
 @pytest.fixture
 def late(begin, tracer) -> Program:
     """It stands still, and its time is over."""
