@@ -44,14 +44,19 @@ def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str,
     """Does what is to be done between two keepers. Does nothing where the lock is over, or the session."""
     try:
         order = store.read_order()
-    except ReaperError:
+    except ReaperError as error:
+        if store.is_ordered():
+            journal.note(Priority.ERR, f"a lock cannot be kept, and its session may stay frozen: {error}")
         return
-    Still(order.session.scope).release()  # had it been killed while it looked, its user could not log in
+    with step():
+        Still(order.session.scope).release()  # had it been killed while it looked, its user could not log in
     if environment.get("EXIT_STATUS") == "TERM":
         Keeper(store, host, journal, is_stopped=True).run()
     elif has_failed(environment):
         now_usec = host.clock().boot_usec
-        count = store.count_failure(now_usec, QUICK_USEC)
+        count = MOST  # where there is no room for a number, the next keepers fail for the same reason
+        with step():
+            count = store.count_failure(now_usec, QUICK_USEC)
         if count >= MOST and count % MOST == 0:
             _advance(store, order, host, journal, now_usec)
 

@@ -30,6 +30,11 @@ class Store:
             raise ReaperError("lock-order", f"there is no order to lock session {self._name}", "use reaperctl lock")
         return order
 
+    def is_ordered(self) -> bool:
+        """Whether there is an order, even a broken one."""
+        texts = (locks.read_text(self._name, self._directory, file) for file in ("order", "withdrawn"))
+        return any(text is not None for text in texts)
+
     def is_withdrawn(self) -> bool:
         """Whether reaperd wants the lock no more, and the session to go on."""
         return locks.read_text(self._name, self._directory, "withdrawn") is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ import pytest
 from reaper.decide.locking import Stage
 from reaper.lock import aftermath
 from reaper.lock.aftermath import MOST, QUICK_USEC, has_failed
+from reaper.lock.still import Still
+from reaper.lock.store import Store
 from tests.unit.lock.keeping import FAILED, LockWorld
 
 
@@ -133,6 +136,29 @@ def test_a_broken_order(lock, cgroups):
     for _ in range(2 * MOST):
         die(lock)
     assert lock.stage is Stage.LOCKED
+
+
+def test_a_broken_order_is_told(lock, cgroups):
+    lock.leave_in(Stage.LOCKED)
+    (cgroups.tree.directory / "locks/3/order").write_text("{")
+    die(lock)
+    (note,) = lock.journal.notes
+    assert "may stay frozen" in str(note)
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Still, "release"), (Store, "count_failure")])
+def test_no_room_in_run(lock, monkeypatch, owner, name):
+    """As keepers fail in a row for that very reason."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lock.leave_in(Stage.UNLOCKING)
+    monkeypatch.setattr(owner, name, fail)
+    for _ in range(MOST):
+        die(lock)
+    assert lock.stage is Stage.UNLOCKED
+    assert not lock.is_frozen
 
 
 def test_nothing_of_it_is_left(lock, cgroups):
