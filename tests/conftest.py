@@ -24,7 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def children() -> set[int]:
     found: set[int] = set()
     for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/children", encoding="ascii") as stream:
+        # A thread may end meanwhile.
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", encoding="ascii") as stream:
             found.update(int(pid) for pid in stream.read().split())
     return found
 

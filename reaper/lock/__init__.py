@@ -7,6 +7,7 @@ freezer       what is attached to the terminals stops, in a cgroup of root's tha
 tracer        holds each of them by ptrace, too; guard: sees whoever is let out all the same
 holders       who that is, by what each has open (descriptors, mounts, rings), in a look that ends in time (bounded)
 still         a look that nobody escapes; others: who stands still for two locks. stopped joins them
+apart         all of that, by a thread that is left behind where the kernel makes it wait for good
 line          one terminal: taken over so that nobody else reads it, and put back as it was
 survey        how its terminal was left, as that tells itself, and what a console shows
 screen, keys  what is shown there meanwhile, and what a person types at the prompt

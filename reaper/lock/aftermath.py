@@ -9,7 +9,8 @@ unlocking  over: all that is frozen goes on, and the terminals may not be as the
 locked     refused: the next keeper asks for no password, and reaperd ends the session
 refused    the session is hung up, and all that is frozen goes on
 
-A keeper that was killed by SIGKILL (root's, or for want of memory) has not failed. One that was stopped before it had
+A keeper that was killed by SIGKILL (root's, or for want of memory) has not failed, unless it was by systemd's watchdog,
+as it hung. One that was stopped before it had
 come so far as to catch SIGTERM has not done what it is to do then, so that is done here.
 """
 
@@ -25,8 +26,10 @@ from reaper.decide.events import Priority
 from reaper.decide.locking import OVER, LockOrder, LockState, Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
+from reaper.lock.apart import Apart
+from reaper.lock.bounded import within
 from reaper.lock.keeper import Keeper
-from reaper.lock.leave import hang_up, step
+from reaper.lock.leave import FRONT_SEC, hang_up, step
 from reaper.lock.still import Still
 from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
@@ -63,7 +66,8 @@ def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str,
 
 def has_failed(environment: Mapping[str, str]) -> bool:
     """Whether a keeper failed, by what systemd says of its end (systemd.exec(5), SERVICE_RESULT and EXIT_STATUS)."""
-    return environment.get("SERVICE_RESULT", "success") != "success" and environment.get("EXIT_STATUS") != "KILL"
+    result = environment.get("SERVICE_RESULT", "success")
+    return result == "watchdog" or (result != "success" and environment.get("EXIT_STATUS") != "KILL")
 
 
 def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_usec: int) -> None:
@@ -84,7 +88,7 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
             store.write_state(LockState(_NEXT[state.stage], now_usec, state.failures, why, state.keeper), **document)
             return
     # The last step; the first where that could not be written down.
-    stopped = Stopped(session, host, lambda: None, functools.partial(journal.note, Priority.WARNING))
+    stopped = Apart(Stopped(session, host, lambda: None, functools.partial(journal.note, Priority.WARNING)))
     with step():
         stopped.resume(document["origins"])
     if state.stage in (Stage.LOCKED, Stage.REFUSED):
@@ -103,7 +107,7 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
 def _open_lines(order: LockOrder, host: Host) -> list[Taken]:
     found = []
     with step():
-        for name in host.terminal_names(order.session):
+        for name in within(lambda _: host.terminal_names(order.session), FRONT_SEC):
             with contextlib.suppress(ReaperError):  # it has hung up
                 found.append(Taken.found(name))
     return found

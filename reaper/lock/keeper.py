@@ -1,6 +1,6 @@
 """The keeper of one lock: takes the terminals of a session, lets its person in, and gives everything back.
 
-A loop of one thread, that wakes for a process that asks (prompt), for a signal, and about once a second to look for
+A loop that wakes for a process that asks (prompt), for a signal, and about once a second to look for
 terminals and holders that are new. Every step is written to the state before it is taken, so that a keeper that was
 killed is followed by one that goes on where it was: locked stays locked, and what was being given back is given back.
 """
@@ -21,13 +21,14 @@ from reaper.decide.events import Priority
 from reaper.decide.locking import MAX_FAILURES, OVER, LockState, Stage
 from reaper.decide.model import ProcessId
 from reaper.errors import ReaperError
+from reaper.lock.apart import Apart
 from reaper.lock.conversation import Outcome, load
 from reaper.lock.leave import give_back, hang_up, step
 from reaper.lock.prompt import Child
 from reaper.lock.stopped import Stopped
 from reaper.lock.store import Store
 from reaper.lock.taken import Taken
-from reaper.lock.wakeup import Wakeup
+from reaper.lock.wakeup import Wakeup, pet
 from reaper.sense import processes
 from reaper.sense.host import Host
 
@@ -44,7 +45,8 @@ class Keeper:
         self._store, self._host, self._journal = store, host, journal
         self._order = store.read_order()
         self._session = self._order.session
-        self._stopped = Stopped(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
+        stopped = Stopped(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
+        self._stopped = Apart(stopped, pet)
         self._taken: dict[str, Taken] = {}
         self._orphans: dict[int, tuple[str, Child]] = {}
         self._me = ProcessId(os.getpid(), processes.start_ticks(os.getpid()) or 0)
@@ -138,8 +140,6 @@ class Keeper:
         if self._wakeup.is_stopped or self._store.is_withdrawn():
             raise ReaperError("not-wanted", "reaper-lock was stopped" if self._wakeup.is_stopped else LATE)
 
-    # While it is locked.
-
     def _keep(self) -> None:
         """A look; where that fails, what it was about could be open, so that the session is to end."""
         try:
@@ -211,6 +211,7 @@ class Keeper:
             poll.register(fd, select.POLLIN)
         for taken in self._taken.values():
             poll.register(taken.fd, 0)
+        pet()
         for fd, _ in poll.poll(timeout_ms):
             if fd == self._wakeup.fileno():
                 self._wakeup.clear()

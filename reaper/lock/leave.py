@@ -15,7 +15,8 @@ from typing import Callable
 from reaper.act.terminate import send
 from reaper.decide.model import ProcessId, Session
 from reaper.errors import ReaperError
-from reaper.lock.stopped import Stopped
+from reaper.lock.apart import Apart
+from reaper.lock.bounded import within
 from reaper.lock.taken import Taken
 from reaper.sense import processes
 from reaper.sense.host import Host
@@ -23,6 +24,8 @@ from reaper.sense.host import Host
 # How long what is in front gets to end by itself, before the leader closes the session and the connection.
 END_MS = 3000
 LOOK_MS = 50
+# How long may be looked for it, and it be sent a signal, which both may wait for good for one of its processes (apart).
+FRONT_SEC = 2.0
 # How long a program gets between two sizes of its terminal, to see the first.
 REDRAW_MS = 150
 
@@ -41,7 +44,7 @@ def step(*expected: type[Exception]) -> Iterator[None]:
         traceback.print_exc()
 
 
-def give_back(taken: Collection[Taken], stopped: Stopped, save: Callable[[], None]) -> list[str]:
+def give_back(taken: Collection[Taken], stopped: Apart, save: Callable[[], None]) -> list[str]:
     """Everything as it was: first the terminals, then who reads them, then what they show.
 
     `save` is called once the terminals are, so that nobody types again what was typed ahead, or over what follows.
@@ -73,7 +76,14 @@ def give_back(taken: Collection[Taken], stopped: Stopped, save: Callable[[], Non
     return lost
 
 
-def hang_up(session: Session, taken: Collection[Taken], stopped: Stopped, host: Host) -> None:
+def _wait_end(front: Collection[ProcessId]) -> None:
+    for _ in range(END_MS // LOOK_MS):
+        if not any(map(processes.is_alive, front)):
+            break
+        select.select([], [], [], LOOK_MS / 1000)
+
+
+def hang_up(session: Session, taken: Collection[Taken], stopped: Apart, host: Host) -> None:
     """The lines are lost, as reaperd's ladder and the kernel have it: what is in front of them wakes to a hangup, and
     soon the leader is told to close the session. What has no more to do with it than an open descriptor goes on.
     """
@@ -82,19 +92,17 @@ def hang_up(session: Session, taken: Collection[Taken], stopped: Stopped, host: 
         with step():
             each.stop_asking()
             each.tell("This session ends.")
+    names = [each.name for each in taken]
     with step():
-        attached = processes.attached([each.name for each in taken], host.everything(session))
+        attached = within(lambda _: processes.attached(names, host.everything(session)), FRONT_SEC)
         front += [each.process for each in attached if each.in_front]
     for each in taken:
         with step(ReaperError):  # it is lost already
             each.line.hang_up()
     with step():
-        send(front, signal.SIGHUP, signal.SIGCONT)
+        within(lambda _: send(front, signal.SIGHUP, signal.SIGCONT), FRONT_SEC)
     with step():
         stopped.put_back()
     with step():
-        for _ in range(END_MS // LOOK_MS):
-            if not any(map(processes.is_alive, front)):
-                break
-            select.select([], [], [], LOOK_MS / 1000)
+        within(lambda _: _wait_end(front), END_MS / 1000)
     send([ProcessId(*session.key)], signal.SIGTERM, signal.SIGCONT)

@@ -24,7 +24,7 @@ STOP_SEC = 2.0
 # How long the moment of another lock of the same user's is waited for, and after how long one that does not end kills
 # who is at it: looks end before (bounded.LOOK_SEC), unless this process itself does not get to run.
 ALONE_SEC = 30.0
-# The same for what ends a moment that was interrupted. systemd gives what follows a keeper 15 s in all (TimeoutStopSec=).
+# The same for what ends a moment that was interrupted. systemd gives what follows a keeper 15 s in all.
 RELEASE_SEC = 5.0
 LONGEST_SEC = 25.0
 _PAUSE_SEC = 0.05
@@ -43,6 +43,7 @@ class Still:
         user = group.rpartition("/")[2]
         self._mark = f"{directory}/{user}.still"  # it is we who have frozen it
         self._lock = f"{directory}/{user}.lock"
+        self._is_held = False
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -58,6 +59,7 @@ class Still:
             with open(self._mark, "w", encoding="ascii"):
                 pass
             signal.setitimer(signal.ITIMER_REAL, LONGEST_SEC)
+            self._is_held = True
             try:
                 cgroups.write(f"{self._path}/cgroup.freeze", "1")
                 cgroups.wait_frozen(self._path, STOP_SEC)
@@ -65,6 +67,13 @@ class Still:
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 self._thaw()
+                self._is_held = False
+
+    def break_off(self) -> None:
+        """Ends the moment if it is one of this object's, whose thread does not come back from its look."""
+        if self._is_held:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._thaw()
 
     def release(self) -> None:
         """Ends a moment that was interrupted. Waits for one that is under way, unless whoever is at it hangs.

@@ -39,6 +39,7 @@ class Stopped:
         self._freezer, self._still = Freezer(session.scope), Still(session.scope)
         self._guard = Guard(self._freezer, note)
         self._origins: dict[ProcessId, str] = {}
+        self._is_given_up = False
         self._search_usec = self._strangers_usec = 0  # when to look for holders again, and for strangers
 
     def to_plain(self) -> list[list[Any]]:
@@ -80,6 +81,7 @@ class Stopped:
             is_late = self._host.clock().boot_usec - began_usec > MOST_ROUNDS_USEC
             if is_late or not self._add_holders(names):
                 break
+        self._go_on()
         began_usec = self._host.clock().boot_usec
         with self._still.held():
             self._add_holders(names, may_wait=True)
@@ -119,6 +121,7 @@ class Stopped:
     def _add_holders(self, names: Collection[str], *, may_wait: bool = False) -> bool:
         """Stops who is found at one look; whether that was anybody new."""
         members, found = set(self._freezer.members()), self._holders(names, may_wait=may_wait)
+        self._go_on()
         groups = {each: self._freezer.origin(each) for each in found if each not in members}
         shared = {each for each, group in groups.items() if group and others.is_frozen(group)}
         new = {each: group for each, group in groups.items() if group and each not in shared}
@@ -161,6 +164,22 @@ class Stopped:
             raise
         finally:
             self._guard.let_all_go()
+
+    def give_up(self) -> None:
+        """Another thread says that the one which is at a call here does not come back from it (see apart).
+
+        Should it do so late, it stops nothing more.
+        """
+        self._is_given_up = True
+        self._still.break_off()
+
+    def _go_on(self) -> None:
+        if self._is_given_up:
+            raise ReaperError("cannot-freeze", "it was given up")
+
+    def thaw(self) -> None:
+        """Has everybody go on where they are. Looks at no process, so it ends whatever any of them does."""
+        self._freezer.thaw()
 
     def _holders(self, names: Collection[str], *, may_wait: bool = False) -> list[ProcessId]:
         return holders(self._session, names, self._host.everything(self._session), may_wait=may_wait)

@@ -18,7 +18,8 @@ Theory of operation.
 5. No option is set: PTRACE_O_EXITKILL would end the session with its keeper.
 6. The parent of a traced thread hears of its end only after its tracer has waited for it. So tend() is to be called
    again and again: sshd waits for the shell.
-7. All calls are to come from one thread: a tracer is a thread, and not a process.
+7. All calls are to come from one thread: a tracer is a thread, and not a process. The wait for a process that is within
+   execve(2) does not end, and nothing but the end of this process ends it: see apart.
 
 What cannot be seized is for the caller to watch (see guard): a process that another program traces, and every process
 where the kernel refuses (kernel.yama.ptrace_scope=3, or the filter of a container).
@@ -28,12 +29,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import signal
 import struct
 import time
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 from reaper.decide.model import ProcessId
 from reaper.sense.processes import start_ticks
 
@@ -70,7 +72,8 @@ class Tracer:
             if not new:
                 break
             for tid in new:
-                error = _call(_SEIZE, tid)
+                # Noted as a read is: this waits, too, while the process is within execve(2) (see apart).
+                error = kernel_text.noting(f"ptrace of {tid}", functools.partial(_seize, tid))
                 if not error:
                     taken.add(tid)
                 elif error != errno.ESRCH and not _has_ended(tid):
@@ -130,6 +133,10 @@ class Tracer:
     def _is_detached(tid: int) -> bool:
         """Detaches a thread; False while it has not stopped."""
         return _call(_DETACH, tid) != errno.ESRCH or _is_over(tid)
+
+
+def _seize(tid: int, _what: str) -> int:
+    return _call(_SEIZE, tid)
 
 
 def _in_order(process: ProcessId, threads: set[int]) -> list[int]:

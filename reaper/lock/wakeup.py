@@ -1,9 +1,27 @@
-"""The signals of a keeper: SIGTERM and SIGINT ask it to end the lock, and wake it from what it waits for."""
+"""The signals of a keeper: SIGTERM and SIGINT ask it to end the lock, and wake it from what it waits for.
+
+And what it tells systemd: that it does not hang.
+"""
 
 from __future__ import annotations
 
 import signal
 import socket
+import time
+
+from systemd import daemon as systemd  # type: ignore[attr-defined,unused-ignore]
+
+PET_SEC = 2.0  # of the 20 of WatchdogSec=
+_petted = float("-inf")
+
+
+def pet() -> None:
+    """Tells the watchdog that the keeper's loop goes on, or waits for what is bounded; every PET_SEC, if so often."""
+    global _petted  # noqa: PLW0603 - one process has one watchdog
+    now = time.monotonic()
+    if now - _petted >= PET_SEC:
+        _petted = now
+        systemd.notify("WATCHDOG=1")
 
 
 class Wakeup:
