@@ -62,19 +62,25 @@ class _Thread(threading.Thread, Generic[T]):
 _left_behind: list[threading.Thread] = []
 
 
-def within(look: Callable[[Deadline], T], seconds: float = LOOK_SEC) -> T:
+def within(
+    look: Callable[[Deadline], T],
+    seconds: float = LOOK_SEC,
+    late_sec: float | None = None,
+    left_behind: list[threading.Thread] = _left_behind,
+) -> T:
     """Returns what a look returns, and raises what it raises. Raises TooLongError where it does not end in time.
 
-    While one that was left behind still waits, there is no other: they would become more and more.
+    While one that was left behind still waits, there is no other: they would become more and more. That is said of the
+    looks with the same list `left_behind`; `late_sec` is how long after its deadline one may take to see that.
     """
-    if any(each.is_alive() for each in _left_behind):
+    if any(each.is_alive() for each in left_behind):
         raise TooLongError
-    _left_behind.clear()
+    left_behind.clear()
     thread = _Thread(look, Deadline(seconds))
     thread.start()
-    thread.join(seconds + _LATE_SEC)
+    thread.join(seconds + (_LATE_SEC if late_sec is None else late_sec))
     if thread.is_alive():
-        _left_behind.append(thread)
+        left_behind.append(thread)
         raise TooLongError
     if thread.error is not None:
         raise thread.error

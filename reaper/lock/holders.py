@@ -30,6 +30,7 @@ import contextlib
 import functools
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Collection, Iterable
@@ -45,6 +46,9 @@ from reaper.sense.terminals import DEV, device_number
 
 # For the processes of all other users together, and of each: 2,000 descriptors of files take 60 ms.
 _STRANGERS_SEC, _STRANGER_SEC = 2.0, 0.5
+# A look at one process may wait for as long as its user likes (see apart): it is left behind, once for each user.
+_waiting: dict[int, list[threading.Thread]] = {}
+_MOST_WAITING = 8
 _MOST_REPORTS = 20  # by one keeper
 _reported: set[int] = set()  # the processes where a look raised, each of them reported once
 _EVERYBODY_SEC = 5.0  # and to find out whose each process is: 0.3 s for 30,000, but this machine may be busy
@@ -93,26 +97,40 @@ def find_stranger(session: Session, terminals: Collection[str], held: Iterable[P
     Whom the session holds is none, whoever it runs as: it is frozen. 1,600 processes of another user with 8 files each
     cost 430 ms of CPU time, and a host without users 3 ms.
     """
-    members = set(held)
-
-    def look(deadline: Deadline) -> int | None:
-        search = _search(terminals)
-        if search is None:
-            return None
-        spared = {each.pid for each in connections.connection_holders(session)}
-        strangers = _everybody(session, members, deadline).strangers
-        everybody = Deadline(_STRANGERS_SEC, deadline)
-        for uid in _turned(list(strangers)):
-            own = Deadline(_STRANGER_SEC, everybody)
-            with contextlib.suppress(TooLongError):
-                for pid in _turned(strangers[uid]):
-                    # One where the look raises does not: it could be anybody's, and would keep all others from locks.
-                    reads = functools.partial(_reads, pid, search, own)
-                    if pid not in spared and _guarded(pid, reads, otherwise=False) and not _is_another_login(pid):
-                        return pid
+    members, search = set(held), _search(terminals)
+    if search is None:
         return None
+    spared = {each.pid for each in connections.connection_holders(session)}
+    strangers = within(lambda deadline: _everybody(session, members, deadline), _EVERYBODY_SEC).strangers
+    end = Deadline(_STRANGERS_SEC)
+    for uid in _turned(list(strangers)):
+        # Neither a user whose processes are too many nor one who makes a look at them wait keeps all others from locks.
+        with contextlib.suppress(TooLongError):
+            end.check()
+            pids = _turned([pid for pid in strangers[uid] if pid not in spared])
+            found = _within_user(uid, functools.partial(_find_reader, pids, search))
+            if found is not None:
+                return found
+    return None
 
-    return within(look, _STRANGERS_SEC + _EVERYBODY_SEC)
+
+def _within_user(uid: int, look: Callable[[Deadline], int | None]) -> int | None:
+    """A look at one other user's processes. Raises TooLongError for one whose last look has not come back."""
+    if uid not in _waiting:
+        for other in [other for other, threads in _waiting.items() if not any(each.is_alive() for each in threads)]:
+            del _waiting[other]
+        if len(_waiting) >= _MOST_WAITING:
+            raise TooLongError
+    return within(look, _STRANGER_SEC, _STRANGER_SEC, _waiting.setdefault(uid, []))
+
+
+def _find_reader(pids: list[int], search: Search, deadline: Deadline) -> int | None:
+    for pid in pids:
+        # One where the look raises does not: it could be anybody's, and would keep all others from locks.
+        reads = functools.partial(_reads, pid, search, deadline)
+        if _guarded(pid, reads, otherwise=False) and not _is_another_login(pid):
+            return pid
+    return None
 
 
 def _guarded(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
+from collections.abc import Iterable
 
 import pytest
 
@@ -147,6 +149,33 @@ def test_crowd_of_one_user_hides_nobody_elses(login, monkeypatch):
     login.open(login.add_stranger(601, uid=1002), "pts/0")
     for _ in range(4):  # whoever is first
         assert login.stranger() == 601
+
+
+def test_user_who_makes_a_look_wait_hides_nobody_elses(login, monkeypatch):
+    """It is left behind, and there is no second look at that user's until it has come back."""
+    monkeypatch.setattr(module, "_STRANGER_SEC", 0.05)
+    reads, is_over, begun = module._reads, threading.Event(), []
+
+    def look(pid: int, *more) -> bool:
+        if pid == 600:
+            begun.append(pid)
+            is_over.wait()
+        return reads(pid, *more)
+
+    monkeypatch.setattr(module, "_reads", look)
+    login.open(login.add_stranger(600), "null")
+    login.open(login.add_stranger(601, uid=1002), "pts/0")
+    try:
+        for _ in range(4):  # whoever is first
+            assert login.stranger() == 601
+        assert len(begun) <= 1
+        assert login.found() >= {login.shell}
+    finally:
+        is_over.set()
+        for thread in [each for each in threading.enumerate() if each.name == "look"]:
+            thread.join()
+    login.open(ProcessId(600, START_TICKS), "pts/0", fd=1)
+    assert login.stranger() in (600, 601)
 
 
 def test_more_than_can_be_looked_at(login, monkeypatch):
