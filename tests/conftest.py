@@ -24,8 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def children() -> set[int]:
     found: set[int] = set()
     for task in os.listdir("/proc/self/task"):
-        # A thread may end meanwhile.
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", encoding="ascii") as stream:
+        path = f"/proc/self/task/{task}/children"
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="ascii") as stream:  # it may end
             found.update(int(pid) for pid in stream.read().split())
     return found
 

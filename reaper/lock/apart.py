@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections.abc import Collection
 from typing import Any, Callable, Generic, TypeVar
 
@@ -54,6 +55,15 @@ class _Call(Generic[T]):
         self.is_done.set()
 
 
+def _work(calls: queue.SimpleQueue[_Call[Any] | None]) -> None:
+    while True:
+        call = calls.get()
+        if call is None:
+            return
+        call.run()
+        del call  # what it holds on to is not kept until the next
+
+
 class Apart:
     """A Stopped with the same methods. `tick` is called again and again while a call is waited for."""
 
@@ -62,12 +72,13 @@ class Apart:
         self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._why = ""  # what the thread that was left behind waits for
+        weakref.finalize(self, self._calls.put, None)  # the thread ends with this, and keeps nothing of it
 
     def _do(self, function: Callable[[], T]) -> T:
         """Has the thread call a function. Raises what that raises, and ReaperError where it does not come back."""
         self._refuse()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="stopped", daemon=True)
+            self._thread = threading.Thread(target=_work, args=(self._calls,), name="stopped", daemon=True)
             self._thread.start()
         call = _Call(function)
         self._calls.put(call)
@@ -84,17 +95,11 @@ class Apart:
         if not call.is_done.is_set():
             self._why = f"what is attached to its terminals can be neither looked at nor held ({last or 'too long'})"
             self._stopped.give_up()
+            self._calls.put(None)  # should it come back
         self._refuse()
         if call.error is not None:
             raise call.error
         return call.results[0]
-
-    def _work(self) -> None:
-        while not self._why:
-            call = self._calls.get()
-            if call is None:
-                return
-            call.run()
 
     def _refuse(self) -> None:
         if self._why:
@@ -135,7 +140,3 @@ class Apart:
         finally:
             if self._why:
                 self._stopped.thaw()
-            elif self._thread is not None:  # with it, the kernel releases what could not be detached yet
-                self._calls.put(None)
-                self._thread.join()
-                self._thread = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -37,14 +38,15 @@ class Wait:
 
 @pytest.fixture
 def wait(monkeypatch) -> Iterator[Wait]:
-    wait = Wait()
+    wait, before = Wait(), set(threading.enumerate())
     monkeypatch.setattr(apart, "LOOK_SEC", 0.01)
     monkeypatch.setattr(apart, "LOOKS", LOOKS)
     yield wait
     wait.end()
-    for thread in threading.enumerate():
-        if thread.name == "stopped":
-            thread.join(5)
+    gc.collect()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 @pytest.fixture
