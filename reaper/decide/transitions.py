@@ -159,6 +159,10 @@ def _reach_limit(scene: _Scene) -> Outcome:
     return life, [Tell(Fact.ENDING, scene.reason, scene.idle_usec), Signal(Rung.HANGUP, scene.reason)]
 
 
+def _end_lock(scene: _Scene) -> Outcome:
+    return _stay(scene) if scene.limits.action is Action.OBSERVE else _reach_limit(scene)
+
+
 def _order_lock(scene: _Scene) -> Outcome:
     return _stay(scene) if scene.limits.action is Action.OBSERVE else _lock(scene)
 
@@ -255,7 +259,7 @@ TABLE: dict[tuple[Phase, Stimulus], Turn] = {
         Phase.LOCKED,
         unlock=Turn((Phase.ACTIVE,), _unlock),
         fail=Turn((Phase.ACTIVE,), _wake),
-        limit=Turn((Phase.ENDING,), _reach_limit),
+        limit=Turn((Phase.LOCKED, Phase.ENDING), _end_lock),
         gone=Turn((Phase.GONE,), _close),
     ),
     **_row(
