@@ -76,6 +76,7 @@ class Apart:
 
     def _do(self, function: Callable[[], T]) -> T:
         """Has the thread call a function. Raises what that raises, and ReaperError where it does not come back."""
+        self._tick()
         self._refuse()
         if self._thread is None:
             self._thread = threading.Thread(target=_work, args=(self._calls,), name="stopped", daemon=True)

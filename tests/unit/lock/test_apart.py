@@ -115,10 +115,10 @@ def test_nothing_more_is_asked_of_one_that_was_given_up(wait):
     stopped, ticks = FakeStopped(wait), []
     handler = Apart(stopped, lambda: ticks.append(1))  # type: ignore[arg-type]
     wait.is_on = True
-    for _ in range(2):
+    for count in range(2):
         with pytest.raises(ReaperError, match=r"neither looked at nor held \(ptrace of 10\)"):
             handler.look([])
-        assert len(ticks) == LOOKS + 1
+        assert len(ticks) == LOOKS + 2 + count
     assert stopped.is_given_up
     with pytest.raises(ReaperError, match="neither looked at nor held"):
         handler.put_back()
