@@ -98,7 +98,8 @@ class Stopped:
             raise ReaperError("cannot-freeze", "what is attached to its terminals does not stop")
         busy = rings.find_busy(process.pid for process in self._freezer.members())
         if busy is not None:
-            raise ReaperError("cannot-freeze", f"process {busy} has used an io_uring, which does not stop")
+            why = f"process {busy} has used io_uring(7), by which it can read even while it is frozen"
+            raise ReaperError("cannot-freeze", why)
         self._guard.check()
 
     def pause_ms(self, usual_ms: int) -> int:

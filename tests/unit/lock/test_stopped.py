@@ -168,7 +168,7 @@ def test_new_holder_is_held_before_it_has_stopped(world, server, tracers, monkey
 def test_used_ring_is_no_lock(world, server):
     keeper = FakeKeeper(world, "3")
     world.busy = 10
-    with pytest.raises(ReaperError, match="process 10 has used an io_uring"):
+    with pytest.raises(ReaperError, match="process 10 has used io_uring"):
         keeper.stop(server)
 
 
