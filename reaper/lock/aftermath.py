@@ -36,10 +36,11 @@ from reaper.lock.store import Store
 from reaper.lock.taken import Taken
 from reaper.sense.host import Host
 
-# A keeper that fails does so within a second, as it looks first of all, and after 15 s where the look hangs (still);
-# the next one is started half a second later. So a lock goes a step on after some 5 s, and 90 s at most.
+# A keeper that fails does so within a second, as it looks first of all, and after 20 s where it hangs (WatchdogSec=).
+# The next one is started half a second later. So a lock goes a step on after some 5 s, and mostly within 105 s. One
+# that hangs after the longest of its calls (apart.MOST_LOOKS) is counted, too.
 MOST = 5
-QUICK_USEC = 60_000_000
+QUICK_USEC = 180_000_000
 _NEXT = {Stage.LOCKING: Stage.UNLOCKING, Stage.LOCKED: Stage.REFUSED}
 
 
@@ -53,7 +54,8 @@ def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str,
         return
     with step():
         Still(order.session.scope).release()  # had it been killed while it looked, its user could not log in
-    if environment.get("EXIT_STATUS") == "TERM":
+    # Or it was stopped in a call that did not let it hear of that, and killed for it (TimeoutStopSec=).
+    if environment.get("EXIT_STATUS") == "TERM" or environment.get("SERVICE_RESULT") == "timeout":
         Keeper(store, host, journal, is_stopped=True).run()
     elif has_failed(environment):
         now_usec = host.clock().boot_usec

@@ -33,8 +33,9 @@ from reaper.lock.stopped import Stopped
 LOOK_SEC = 0.1
 # A read of /proc takes 25 us, and the longest, all descriptors of one process, 0.4 s (see bounded).
 LOOKS = 30
-# And whatever a call is at: more than the bounds of all its parts together (see still.LONGEST_SEC, stopped.LATE_SEC).
-MOST_LOOKS = 450
+# And whatever a call is at: more than the bounds of all its parts together, which are 92 s where a lock waits for the
+# moment of another (stopped.MOST_ROUNDS_USEC, still.ALONE_SEC and LONGEST_SEC, stopped.LATE_SEC, and the looks).
+MOST_LOOKS = 1000
 T = TypeVar("T")
 
 

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 from reaper.lock.bounded import Deadline
 from reaper.lock.mounts import Mounts
 from reaper.statx import Statx, statx
@@ -166,7 +166,8 @@ def shares_table(first: int, second: int) -> bool:
     """Whether two threads are known to have one table of descriptors (kcmp(2), KCMP_FILES)."""
     if _KCMP is None or sys.maxsize < 1 << 32:
         return False
-    return bool(_LIBC.syscall(_KCMP, first, second, _KCMP_FILES, 0, 0) == 0)
+    compared = f"{procfs.PROC}/{first}: kcmp"  # which waits as a read of /proc does
+    return bool(kernel_text.noting(compared, lambda _: _LIBC.syscall(_KCMP, first, second, _KCMP_FILES, 0, 0)) == 0)
 
 
 def _terminal_behind(descriptor: Descriptor) -> int | None:
@@ -182,7 +183,9 @@ def _terminal_behind(descriptor: Descriptor) -> int | None:
     except OSError:
         return None
     try:
-        own = _LIBC.syscall(_PIDFD_GETFD, pidfd, descriptor.number, 0)  # close-on-exec
+        taken = f"{procfs.PROC}/{descriptor.pid}: pidfd_getfd"  # which waits as a read of /proc does
+        # Close-on-exec.
+        own = kernel_text.noting(taken, lambda _: _LIBC.syscall(_PIDFD_GETFD, pidfd, descriptor.number, 0))
     finally:
         os.close(pidfd)
     if own < 0:

@@ -51,6 +51,10 @@ class Freezer:
         """The group, as a path below the cgroup mount."""
         return self._path
 
+    def is_made(self) -> bool:
+        """Whether the group is there, by this keeper or an earlier one."""
+        return os.path.isdir(self._mount + self._path)
+
     def make(self) -> None:
         """Makes the group, frozen, so that whatever comes in stops at once. Does nothing where it is made already.
 

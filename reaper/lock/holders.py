@@ -78,7 +78,8 @@ def holders(
         search = _search(terminals)
         if search is None:
             return []
-        found = {each.process for each in processes.attached(terminals, members)}
+        attached = {each.process for each in processes.attached(terminals, members)}
+        found = set(attached)
         for process in _everybody(session, members, deadline).own - found:
             is_held = process in members
             look_at = functools.partial(_is_holder, process, search, deadline, is_held=is_held, may_wait=may_wait)
@@ -86,6 +87,11 @@ def holders(
             if _guarded(process.pid, look_at, otherwise=True):
                 found.add(process)
         spared = set(connections.connection_holders(session))
+        leader = ProcessId(*session.key)
+        # Of run0(1), machinectl(1) and the like the leader is the shell itself, and reads. Those of sshd and login(1)
+        # have no terminal, and are root's.
+        if leader in attached and session.uid in procfs.read_uids(leader.pid)[:1]:
+            spared.discard(leader)
         return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))
 
     return within(look)

@@ -53,6 +53,9 @@ class Stopped:
     def make(self) -> None:
         """Makes the place where they stand still. Raises ReaperError where there can be none."""
         self._still.release()
+        if not self._origins and self._freezer.is_made():  # an earlier keeper could do no more than thaw them
+            with contextlib.suppress(ReaperError):
+                self._freezer.put_back({})
         self._freezer.make()
 
     def look(self, names: Collection[str]) -> None:
@@ -84,7 +87,9 @@ class Stopped:
         self._go_on()
         began_usec = self._host.clock().boot_usec
         with self._still.held():
+            self._go_on()  # it may have waited for the moment of another lock
             self._add_holders(names, may_wait=True)
+            self._go_on()
             self._guard.check()  # while nothing runs, so that whoever gets out later is held already
             self._refuse_strangers(names)
         self._pace(began_usec)
@@ -122,12 +127,12 @@ class Stopped:
     def _add_holders(self, names: Collection[str], *, may_wait: bool = False) -> bool:
         """Stops who is found at one look; whether that was anybody new."""
         members, found = set(self._freezer.members()), self._holders(names, may_wait=may_wait)
-        self._go_on()
         groups = {each: self._freezer.origin(each) for each in found if each not in members}
         shared = {each for each, group in groups.items() if group and others.is_frozen(group)}
         new = {each: group for each, group in groups.items() if group and each not in shared}
         unknown = shared - self._origins.keys()
         told = others.origins() if unknown else {}
+        self._go_on()  # after all that may wait, and before anything is written down or moved
         known = {**{each: told.get(each, "") for each in unknown}, **new}
         if known:
             # One that was moved out meanwhile is to return to where it was before the lock.

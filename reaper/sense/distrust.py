@@ -30,6 +30,9 @@ from reaper.decide.stuck import Stuck
 # See nameservice.py. It starts in 30 ms.
 PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py"))
 PROBE_USEC = 15 * USEC_PER_SEC
+# login.defs(5), SUB_UID_MIN: from here on a user can have thousands of uids (subuid(5)), with which the daemon would
+# have to start again for each. All of these are one user here, outside the slices of users.
+SUBORDINATE_UID = 100_000
 _SLICE = re.compile(r"/user\.slice/user-([0-9]{1,10})\.slice(?=/|$)")
 _PROCESS = re.compile(re.escape(procfs.PROC) + r"/([0-9]{1,10})/")
 
@@ -60,7 +63,7 @@ class Distrust:
 
     def covers(self, uid: int) -> bool:
         """Whether the processes of a user are not read."""
-        return uid in self._users
+        return uid in self._users or _counted_as(uid) in self._users
 
     def hides(self, pid: int) -> bool:
         """Whether a process is not read."""
@@ -69,7 +72,8 @@ class Distrust:
         uids = procfs.read_uids(pid)
         if not uids or uids[0] == 0:  # an answer that is over by the next moment, at which there is nothing to read
             return False
-        strict = [self._users[uid] for uid in (uids[0], _slice_owner(pid)) if uid in self._users]
+        owners = (_slice_owner(pid) or _counted_as(uids[0]), uids[0])
+        strict = [self._users[uid] for uid in owners if uid in self._users]
         return bool(strict) and (any(strict) or not _is_started_by_root(pid))
 
 
@@ -81,8 +85,13 @@ def blame(path: str, now_usec: int) -> Stuck | None:
     if not uids:
         return None
     # Not only of that uid: a user can have others, from /etc/subuid, in the slice of theirs.
-    uid = (_slice_owner(pid) or uids[0]) if uids[0] else 0
+    uid = (_slice_owner(pid) or _counted_as(uids[0])) if uids[0] else 0
     return Stuck(pid, uid, bool(uid) and _is_started_by_root(pid), now_usec)
+
+
+def _counted_as(uid: int) -> int:
+    """As which user a uid outside of the slices counts."""
+    return min(uid, SUBORDINATE_UID)
 
 
 def _slice_owner(pid: int) -> int:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from reaper import kernel_text
 from reaper.lock import bounded
 from reaper.lock.bounded import Deadline, TooLongError, within
 
@@ -49,3 +50,17 @@ def test_deadline_within_another():
     Deadline(60, Deadline(60)).check()
     with pytest.raises(TooLongError):
         Deadline(-1, Deadline(60)).check()
+
+
+def test_wait_of_a_look_that_is_left_behind_is_forgotten(monkeypatch):
+    """It is no wait of the thread that goes on (see apart)."""
+    monkeypatch.setattr(bounded, "_LATE_SEC", 0.01)
+    is_over, left = threading.Event(), []
+    try:
+        with pytest.raises(TooLongError):
+            within(lambda _: kernel_text.noting("/proc/7/stat", lambda _: is_over.wait()), 0.01, left_behind=left)
+        assert kernel_text.reading is None
+    finally:
+        is_over.set()
+        for thread in left:
+            thread.join()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 
-from reaper.decide.model import ProcessId
+from reaper.decide.model import ProcessId, SessionKey
 from reaper.lock import bounded, descriptors
 from reaper.lock import holders as module
 from tests.unit.lock.logged_in import NUMBER, SLICE
@@ -72,6 +73,12 @@ def test_what_has_dev_tty_open(login, monkeypatch, behind, tty_nr, is_held, is_f
     group = login.scope if is_held else login.make_group(f"{SLICE}/session-4.scope")
     process = login.open(login.tree.add(510, scope=group, tty_nr=tty_nr), "null", fd=255, link="/dev/tty")
     assert (process in login.found()) is is_found
+
+
+def test_leader_that_is_the_shell_itself_is_no_carrier(login):
+    """run0(1) and machinectl(1): nothing stands between the person and the shell."""
+    login.session = replace(login.session, key=SessionKey(502, START_TICKS), service="systemd-run0")
+    assert login.shell in login.found()
 
 
 def test_another_login_is_spared(login):

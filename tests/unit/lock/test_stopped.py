@@ -116,6 +116,14 @@ def test_who_has_terminals_of_two_locked_sessions(world, server, is_first_over_f
     assert world.cgroups.where(10) == ELSEWHERE
 
 
+def test_members_that_an_earlier_keeper_could_only_thaw_are_not_frozen_with_the_next_lock(world, server):
+    keeper = FakeKeeper(world, "3")
+    group = f"{keeper.session.scope}/reaper-lock"
+    world.cgroups.write(f"{world.cgroups.mount}{group}/cgroup.procs", "10")
+    keeper.stopped.make()
+    assert world.cgroups.where(10) == keeper.session.scope
+
+
 def test_a_terminal_less(world, server):
     """Of one session; and of the other it still has one."""
     first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")

@@ -99,6 +99,19 @@ def test_who_is_blamed(tree):
     assert blame("/sys/fs/cgroup/x/cgroup.procs", 0) is None
 
 
+def test_subordinate_uids_outside_of_the_slices_are_one_user(tree):
+    """Or the daemon would have to start again for each of the 65,536 that a user has."""
+    found = [blame(f"{procfs.PROC}/{tree.add(pid, 100_000 + pid)}/stat", 0) for pid in (10, 11)]
+    assert found[0] == Stuck(10, distrust.SUBORDINATE_UID, False, 0)
+    assert found[1] == Stuck(11, distrust.SUBORDINATE_UID, False, 0)
+    users = Distrust(found[:1])
+    assert users.hides(11)
+    assert users.hides(tree.add(12, 600_000))
+    assert users.covers(600_000)
+    assert not users.hides(tree.add(13, UID))
+    assert not users.covers(UID)
+
+
 def test_process_of_roots_is_hidden_alone(tree):
     users = Distrust([Stuck(10, 0, False, 0)])
     assert users.hides(tree.add(10, 0))
