@@ -12,7 +12,9 @@ server). What `is_hidden` says of is not read by the former at all.
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import functools
 import os
 from typing import Callable
 
@@ -24,6 +26,9 @@ CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
 _DELETED = " (deleted)"
 # What the kernel says of every open file comes first in fdinfo; what a driver or a user adds, after it.
 MOST_DESCRIPTOR_BYTES = 4096
+# The same on every architecture, as all that came after Linux 5.1.
+_PIDFD_GETFD = 438
+PIDFD_THREAD = os.O_EXCL
 _UNIFIED = b"0::"  # cgroups(7): the line of the v2 hierarchy
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -255,3 +260,26 @@ def open_process(pid: int, start_ticks: int) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def take_descriptor(pid: int, descriptor: int, tid: int | None = None) -> int:
+    """A descriptor of our own of what a process, or one of its threads, has open (pidfd_getfd(2)), close-on-exec.
+
+    The caller closes it soon: while it is open, so is what it leads to. Of a thread that is not the first, there is one
+    from Linux 6.9 on. Raises OSError, PermissionError where a security module or a filter of system calls refuses it.
+    """
+    pidfd = os.pidfd_open(tid or pid, 0 if tid in (None, pid) else PIDFD_THREAD)
+    try:
+        taken = f"{PROC}/{pid}: pidfd_getfd"  # which waits as a read of /proc does
+        own = kernel_text.noting(taken, lambda _: _libc().syscall(_PIDFD_GETFD, pidfd, descriptor, 0))
+    finally:
+        os.close(pidfd)
+    if own < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), f"{PROC}/{pid}/fd/{descriptor}")
+    return int(own)
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

@@ -147,7 +147,7 @@ class Daemon:
         """Finds the sessions that were opened since the last look."""
         ids = (tracked.session.session_id for tracked in self.sessions.values())
         found = self._host.discover(self.sessions, ids)
-        for problem in found.problems:
+        for problem in (*found.problems, *self._looks.problems()):
             self.trouble.note_problem(problem)
         for key in found.dead_records:
             self.actor.remove_record(key)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reaper.decide import evidence, signs, tracking
+from reaper.decide import evidence, signs, ssh_traffic, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant, Line, Reading, SessionKey
 from reaper.decide.policy import Activity, Origin
 from reaper.decide.signs import Clues
 from reaper.decide.tracking import Change, Tracked
+from reaper.errors import ReaperError
 from reaper.sense.host import Host
 
 # What leaves no trace on a terminal's times is looked for in sessions that seem idle for this long, and as often.
 PROBE_USEC = 60 * USEC_PER_SEC
+UNCOUNTED = "traffic"
+"""The evidence of a connection that cannot be counted: it may have been a key."""
 
 
 class Looks:
@@ -27,6 +30,7 @@ class Looks:
         self._read_until: dict[str, int] = {}  # until when more may have been read without a trace
         self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
         self._polls = 0
+        self._problems: dict[str, ReaperError | None] = {}  # why connections cannot be counted; None once reported
         self.poll_usec = PROBE_USEC  # between two polls
 
     def moved(self, sessions: Mapping[SessionKey, Tracked]) -> set[SessionKey]:
@@ -133,23 +137,46 @@ class Looks:
         But who pages must not be taken for gone.
         """
         names = [reading.name for reading in readings]
-        grown = [name for name in names if self._has_grown(name, now.boot_usec)]
-        crossed = self._crossed(tracked, names)
-        if grown or crossed:
-            return now.boot_usec, crossed.value if crossed and not grown else Activity.INPUT.value
+        if any([self._has_grown(name, now.boot_usec) for name in names]):
+            return now.boot_usec, Activity.INPUT.value
+        before, after = self._look_at_line(tracked, names)
+        crossed = None
+        if before is not None and after is not None and tracked.limits is not None:
+            crossed = self._weigh_line(tracked, before, after)
+        if crossed is Activity.INPUT and after is not None:
+            kind = crossed.value if after.traffic.socket else UNCOUNTED
+            return min(now.boot_usec, after.traffic.heard_usec), kind
+        if crossed is not None:
+            return now.boot_usec, crossed.value
+        if before is not None and after is not None and after.traffic.socket:
+            return 0, ""  # all keys since the last probe were counted
         return self._read_apart(tracked, names, now), Activity.INPUT.value
 
-    def _crossed(self, tracked: Tracked, names: list[str]) -> Activity | None:
-        """What the connection tells since the last probe."""
+    def _look_at_line(self, tracked: Tracked, names: list[str]) -> tuple[Line | None, Line | None]:
+        """The connection as of the last probe, and now. One that cannot be counted now is held against the next."""
         key = tracked.session.key
-        before, after = self._lines.pop(key, None), self._host.read_line(tracked.session, names) if names else None
-        if after is not None:
+        before, after = self._lines.get(key), self._host.read_line(tracked.session, names) if names else None
+        if after is None:
+            self._lines.pop(key, None)
+        elif before is None or after.traffic.is_settled:
             self._lines[key] = after
-        if before is None or after is None or tracked.limits is None:
-            return None
-        limits = tracked.limits
-        counts_network = not limits.activity or Activity.NETWORK in limits.activity
-        return evidence.weigh_line(before, after, limits.network_floor_bytes if counts_network else None)
+        if after is not None and after.traffic.hindrance:
+            self._problems.setdefault(after.traffic.hindrance, _uncounted(tracked, after.traffic.hindrance))
+        return before, after
+
+    def problems(self) -> list[ReaperError]:
+        """Why connections cannot be counted; each reason once."""
+        found = [problem for problem in self._problems.values() if problem is not None]
+        self._problems = dict.fromkeys(self._problems)
+        return found
+
+    def _weigh_line(self, tracked: Tracked, before: Line, after: Line) -> Activity | None:
+        """What the connection shows since the last probe."""
+        assert tracked.limits is not None
+        activity = tracked.limits.activity
+        counts_network = not activity or Activity.NETWORK in activity
+        floor = tracked.limits.network_floor_bytes if counts_network else None
+        return ssh_traffic.weigh_line(before, after, floor, is_last=tracked.life.phase is Phase.WARNED)
 
     def _read_apart(self, tracked: Tracked, names: list[str], now: Instant) -> int:
         """The latest input that can have been read through /dev/tty."""
@@ -179,3 +206,12 @@ class Looks:
         """Takes what lies unread on a session's terminals now for typed before."""
         for name in tracked.terminals:
             self._has_grown(name, now.boot_usec)
+
+
+def _uncounted(tracked: Tracked, why: str) -> ReaperError:
+    return ReaperError(
+        "connection-uncounted",
+        f"what is typed in session {tracked.session.name} cannot be counted: {why}; any traffic of a connection like it"
+        " counts as typed while nothing is printed, keepalives too",
+        "reaperctl doctor",
+    )

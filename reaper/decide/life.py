@@ -141,7 +141,7 @@ class Life:
     )
 
     phase: Phase
-    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input", "shared", "unlocked"
+    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input", "traffic", "shared", "unlocked"
     evidence_usec: int  # the latest moment it can stand for; up to 8 s ahead of the clock
     stages: int  # how many leads have been announced
     first_warned_usec: int  # 0 when not warned

@@ -106,35 +106,59 @@ def take_reading(name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, w
     return Reading(name, atime_ns, ctime_ns, mode, uid, is_fresh, is_ahead, line)
 
 
+class Forward(NamedTuple):
+    """A TCP connection that sshd forwards: its socket's inode, and how many bytes were sent to its far end."""
+
+    inode: int
+    sent: int
+
+
+class Traffic(NamedTuple):
+    """What crossed a connection by ssh up to a moment, without what ssh itself adds. Only differences tell.
+
+    `typed`: bytes from the client, for terminals and all other channels together, and `printed`, those to the client.
+    Where they cannot be counted, `socket` is 0, and these are all bytes that sshd's child has read and written.
+    `heard_usec`: when anything of the client's was received last, keepalives too. `is_settled`: no byte was on its way
+    while this was counted; otherwise the numbers are off by what was.
+    """
+
+    carrier: int  # the pid of what passes on
+    socket: int  # the inode of the connection's socket
+    typed: int
+    printed: int
+    heard_usec: int
+    is_settled: bool = True
+    forwards: tuple[Forward, ...] = ()
+    hindrance: str = ""  # why they cannot be counted
+
+
 class Work(NamedTuple):
     """What a session's connection and processes have done up to a moment: counters that only grow.
 
-    The connection's are of what carries it, and to all sides: bytes read and written, and how often it did either.
+    The connection's are those of Traffic.
     """
 
     boot_usec: int
-    read: int
-    written: int
-    reads: int
-    writes: int
+    carrier: int
+    socket: int
+    typed: int
+    printed: int
     cpu_usec: int
 
 
 class Line(NamedTuple):
     """One look at the connection that carries a session's terminals; times are wall-clock nanoseconds.
 
-    `read` and `written`, `reads` and `writes`: bytes and calls of sshd's child, to all sides. `printed_ns`: when
-    something was last written on one of the terminals, and `changed_ns` when their times were last set by hand.
-    `channel_bytes`: what the connection's programs without a terminal have read and written, sftp for one.
+    `printed_ns`: when something was last written on one of the terminals, and `changed_ns` when their times were last
+    set by hand. `channel_read` and `channel_bytes`: what the connection's programs without a terminal have read, and
+    have read and written, sftp for one.
     """
 
     wall_ns: int
-    read: int
-    written: int
-    reads: int
-    writes: int
+    traffic: Traffic
     printed_ns: int
     changed_ns: int
+    channel_read: int
     channel_bytes: int
 
 

@@ -112,6 +112,7 @@ _EVIDENCE = {
     "seen": "reaperd finding the session (nothing is known of the time before)",
     "terminal": "a terminal that was opened on its connection",
     "input": "input on its terminal",
+    "traffic": "traffic of its connection, which cannot be counted and may have been a key",
     "desktop": "what its desktop tells logind",
     "network": "what crossed its connection",
     "cpu": "the CPU time of its processes",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reaper.doctor.findings import Finding, error, note
+from reaper.doctor.findings import Finding, error, note, warning
 
 OLDEST = (5, 10)
 DATES_DEV_TTY = (6, 5)  # from here on, a read through /dev/tty moves the time of the terminal itself
@@ -16,13 +16,15 @@ DATES_DEV_TTY = (6, 5)  # from here on, a read through /dev/tty moves the time o
 class Kernel:
     """`release` as uname -r has it; `cgroup` is "v2", "hybrid" or "v1"; `hidepid` as /proc is mounted, "" for not.
 
-    `allows_tiocsti`: the sysctl dev.tty.legacy_tiocsti is there and on.
+    `allows_tiocsti`: the sysctl dev.tty.legacy_tiocsti is there and on. `uncounted`: why what crosses a
+    connection cannot be counted, "" where it can.
     """
 
     release: str
     cgroup: str
     hidepid: str = ""
     allows_tiocsti: bool = False
+    uncounted: str = ""
 
 
 def parse_release(release: str) -> tuple[int, int]:
@@ -31,7 +33,7 @@ def parse_release(release: str) -> tuple[int, int]:
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
-def parse_mounts(release: str, mountinfo: str, *, allows_tiocsti: bool = False) -> Kernel:
+def parse_mounts(release: str, mountinfo: str, *, allows_tiocsti: bool = False, uncounted: str = "") -> Kernel:
     """The kernel with what proc_pid_mountinfo(5) tells: the last mount on a place is the one that is seen."""
     types: dict[str, str] = {}
     hidepid = ""
@@ -45,7 +47,7 @@ def parse_mounts(release: str, mountinfo: str, *, allows_tiocsti: bool = False) 
                 hidepid = found[1] if found and found[1] not in ("0", "off") else ""
     is_unified = types.get("/sys/fs/cgroup") == "cgroup2"
     is_hybrid = types.get("/sys/fs/cgroup/unified") == "cgroup2"
-    return Kernel(release, "v2" if is_unified else "hybrid" if is_hybrid else "v1", hidepid, allows_tiocsti)
+    return Kernel(release, "v2" if is_unified else "hybrid" if is_hybrid else "v1", hidepid, allows_tiocsti, uncounted)
 
 
 def check(kernel: Kernel) -> Iterator[Finding]:
@@ -62,6 +64,14 @@ def check(kernel: Kernel) -> Iterator[Finding]:
             "kernel-dev-tty",
             f"On Linux {kernel.release}, before 6.5, what programs read through /dev/tty is dated for all terminals"
             " together; see CAVEATS in reaper(7).",
+        )
+    if kernel.uncounted:
+        yield warning(
+            "connections-uncounted",
+            f"What is typed into an ssh connection cannot be counted ({kernel.uncounted}): any traffic counts as typed"
+            " while nothing is printed, so keepalives of a client keep its session, and a single key under a program"
+            " that prints is not seen: Enter is.",
+            "allow the system call pidfd_getfd(2): kernel.yama.ptrace_scope below 3, and in the filter of a container",
         )
     if kernel.cgroup != "v2":
         yield error(

@@ -26,8 +26,6 @@ from reaper.statx import Statx, statx
 # /dev/tty0, /dev/tty and /dev/console: what these lead to was settled when they were opened.
 _LEADING_ELSEWHERE = frozenset(os.makedev(*each) for each in ((4, 0), (5, 0), (5, 1)))
 _PTS_MAJORS = range(136, 144)  # UNIX98_PTY_SLAVE_MAJOR and so on, of <linux/major.h>
-_PIDFD_GETFD = 438  # the same on every architecture, as all that came after Linux 5.1
-_PIDFD_THREAD = os.O_EXCL
 _MACHINES_APART = ("alpha", "mips", "ppc", "sparc")  # in asm/ioctl.h, _IOC_READ
 _TIOCGDEV = 0x40045432 if os.uname().machine.startswith(_MACHINES_APART) else 0x80045432
 # kcmp(2), which is older, by machine; elsewhere, and in a Python of 32 bits, every thread is looked at.
@@ -179,16 +177,8 @@ def _terminal_behind(descriptor: Descriptor) -> int | None:
     with EIO (hung_up_tty_ioctl), and TIOCGDEV does for no other reason.
     """
     try:
-        pidfd = os.pidfd_open(descriptor.tid, 0 if descriptor.tid == descriptor.pid else _PIDFD_THREAD)
+        own = procfs.take_descriptor(descriptor.pid, descriptor.number, descriptor.tid)
     except OSError:
-        return None
-    try:
-        taken = f"{procfs.PROC}/{descriptor.pid}: pidfd_getfd"  # which waits as a read of /proc does
-        # Close-on-exec.
-        own = kernel_text.noting(taken, lambda _: _LIBC.syscall(_PIDFD_GETFD, pidfd, descriptor.number, 0))
-    finally:
-        os.close(pidfd)
-    if own < 0:
         return None
     try:
         (number,) = struct.unpack("I", fcntl.ioctl(own, _TIOCGDEV, struct.pack("I", 0)))

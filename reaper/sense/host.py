@@ -182,7 +182,7 @@ class Host:
 
     def read_line(self, session: Session, names: Collection[str]) -> Line | None:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
-        return work.read_line(session, names, read_clock().wall_ns) if session.origin is Origin.SSH else None
+        return work.read_line(session, names, read_clock()) if session.origin is Origin.SSH else None
 
     def read_idle_usec(self, session: Session) -> int | None:
         """For how long a graphical session has been idle by its desktop's own word; None where nothing tells."""

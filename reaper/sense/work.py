@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from reaper import kernel_text, procfs
-from reaper.decide.model import Line, Session, Work
-from reaper.procparse import Passed
+from reaper.decide.model import Instant, Line, Session, Work
 from reaper.sense import connections, processes
+from reaper.sense.ssh_traffic import read_traffic
 from reaper.sense.terminals import DEV
 
 
@@ -27,12 +27,14 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
         channels = connections.channels(*carriers)
         if not carriers or (not has_terminal and any(channel.tty_nr for channel in channels)):
             return None
-        return Work(boot_usec, *_sum_passed_on(carriers), _cpu_usec(session, carriers))
+        traffic = read_traffic(carriers, _monitor_of(session, carriers), boot_usec)
+        passed = (traffic.carrier, traffic.socket, traffic.typed, traffic.printed)
+        return Work(boot_usec, *passed, _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
         return None
 
 
-def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | None:
+def read_line(session: Session, names: Collection[str], now: Instant) -> Line | None:
     """One look at what carries these terminals of a session by ssh; None where that cannot be told."""
     try:
         carriers = connections.carriers(session)
@@ -41,27 +43,23 @@ def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | 
         terminals = [os.stat(f"{DEV}/{name}", follow_symlinks=False) for name in names]
         if not carriers or not terminals:
             return None
+        passed = [io for io in (procfs.read_io(each.pid) for each in apart) if io is not None]
         return Line(
-            wall_ns,
-            *_sum_passed_on(carriers),
+            now.wall_ns,
+            read_traffic(carriers, _monitor_of(session, carriers), now.boot_usec),
             max(each.st_mtime_ns for each in terminals),
             max(each.st_ctime_ns for each in terminals),
-            sum(_sum_passed_on(each.pid for each in apart)[:2]),
+            sum(each.read for each in passed),
+            sum(each.read + each.written for each in passed),
         )
     except OSError:
         return None
 
 
-def _sum_passed_on(pids: Iterable[int]) -> tuple[int, int, int, int]:
-    read, written, reads, writes = map(sum, zip((0, 0, 0, 0), *map(_passed_on, pids)))
-    return read, written, reads, writes
-
-
-def _passed_on(pid: int) -> Passed:
-    passed = procfs.read_io(pid)
-    if passed is None:
-        raise ProcessLookupError(errno.ESRCH, "it has ended", str(pid))
-    return passed
+def _monitor_of(session: Session, carriers: Collection[int]) -> int | None:
+    """The monitor of what carries a connection: the session's leader, unless that carries it or has ended."""
+    leader = session.key.pid
+    return leader if leader not in carriers and processes.is_alive(session.key) else None
 
 
 def _cpu_usec(session: Session, carriers: list[int]) -> int:

@@ -1,92 +1,48 @@
-"""What crosses a connection by ssh: keepalives are nobody, in any number and cipher; keys are somebody."""
+"""What crosses a connection by ssh: whatever happens beside a key, the key counts; what can be told apart does not."""
 
 from __future__ import annotations
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.evidence import weigh_line, weigh_work
-from reaper.decide.model import NS_PER_SEC, Line, Work
+from reaper.decide.model import NS_PER_SEC, Forward, Line, Traffic
 from reaper.decide.policy import Activity
-from tests.unit.fakes import make_limits
+from reaper.decide.ssh_traffic import weigh_line
 
-SECOND = 1_000_000
-NETWORK = (Activity.NETWORK,)
-START = Line(1_000_003 * NS_PER_SEC, 5000, 5000, 50, 50, 999_000 * NS_PER_SEC, 999_000 * NS_PER_SEC, 0)
-
-# (block, bytes of the MAC or tag, whether the length stands outside of what is encrypted): ssh's own ciphers.
-CIPHERS = st.sampled_from(
-    [(8, 16, True), (16, 16, True), (16, 32, True), (16, 64, True), (16, 20, False), (16, 32, False)]
+COUNTS = st.integers(0, 1 << 40)
+FLOORS = st.none() | st.integers(1, 1 << 30)
+BEFORE = Line(
+    1_000_003 * NS_PER_SEC, Traffic(501, 4711, 10**6, 10**6, 0, forwards=(Forward(7, 1),)), 0, 0, 10**6, 10**6
 )
 
 
-def packet(payload: int, cipher: tuple[int, int, bool]) -> int:
-    """RFC 4253, 6, written as the text has it."""
-    block, mac, is_length_apart = cipher
-    length = 1 + payload
-    padding = 4
-    while (length + padding + (0 if is_length_apart else 4)) % block:
-        padding += 1
-    return 4 + length + padding + mac
-
-
-def add(line: Line, read: int, written: int, calls: int) -> Line:
-    return line._replace(
-        read=line.read + read, written=line.written + written, reads=line.reads + calls, writes=line.writes + calls
+def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetched: int) -> Line:
+    """The same connection later; `forwarded`: by each forwarded connection, the first of which was there before."""
+    sums = BEFORE.traffic
+    forwards = tuple(Forward(7 + index, 1 + sent) for index, sent in enumerate(forwarded))
+    traffic = sums._replace(
+        typed=sums.typed + keys + sum(forwarded) + transferred,
+        printed=sums.printed + printed + fetched,
+        forwards=forwards,
+    )
+    return BEFORE._replace(
+        traffic=traffic,
+        channel_read=BEFORE.channel_read + transferred,
+        channel_bytes=BEFORE.channel_bytes + transferred + fetched,
     )
 
 
-def keepalives(line: Line, cipher: tuple[int, int, bool], theirs: int, ours: int) -> Line:
-    request, answer = packet(27, cipher), packet(1, cipher)
-    return add(line, theirs * request + ours * answer, theirs * answer + ours * request, theirs + ours)
+@given(st.integers(1, 10_000), COUNTS, st.lists(COUNTS, max_size=5), COUNTS, COUNTS, FLOORS)
+def test_a_key_counts_beside_all_else(keys, printed, forwarded, transferred, fetched, floor):
+    assert weigh_line(BEFORE, after(keys, printed, forwarded, transferred, fetched), floor) is Activity.INPUT
 
 
-def keys(line: Line, cipher: tuple[int, int, bool], count: int) -> Line:
-    """Each is read as a packet and written to the terminal, and its echo the other way round."""
-    each = packet(10, cipher) + 1
-    return add(line, count * each, count * each, 2 * count)
+@given(COUNTS, st.lists(COUNTS, max_size=5))
+def test_output_and_forwarded_connections_are_no_keys(printed, forwarded):
+    assert weigh_line(BEFORE, after(0, printed, forwarded, 0, 0), 1) is None
 
 
-def work(line: Line, boot_usec: int) -> Work:
-    return Work(boot_usec, line.read, line.written, line.reads, line.writes, 0)
-
-
-@given(CIPHERS, st.integers(0, 500), st.integers(0, 500), st.integers(1, 4000))
-def test_keepalives_are_nobody(cipher, theirs, ours, seconds):
-    after = keepalives(START, cipher, theirs, ours)
-    limits = make_limits(network_floor_bytes=1)
-    assert weigh_work(work(START, 0), work(after, seconds * SECOND), NETWORK, limits) is None
-    assert weigh_line(START, after._replace(wall_ns=START.wall_ns + seconds * NS_PER_SEC), 1) is None
-
-
-@given(CIPHERS, st.integers(0, 100), st.integers(0, 100), st.integers(1, 200))
-def test_keys_are_somebody(cipher, theirs, ours, count):
-    after = keys(keepalives(START, cipher, theirs, ours), cipher, count)._replace(wall_ns=START.wall_ns + NS_PER_SEC)
-    # Not where it has the numbers of keepalives in another cipher.
-    assume(weigh_work(work(START, 0), work(after, SECOND), NETWORK, make_limits(network_floor_bytes=1)))
-    assert weigh_line(START, after, 1) is Activity.INPUT
-    printed = after._replace(printed_ns=START.wall_ns)
-    assert weigh_line(START, printed, 1) is None, "what was printed makes traffic, too"
-    forged = after._replace(changed_ns=START.wall_ns + 1)
-    assert weigh_line(START, forged, 1) is None, "and its time can be set back"
-
-
-@given(CIPHERS, st.integers(1, 30_000), st.booleans())
-def test_a_message_is_work(cipher, size, is_inbound):
-    """To a program or from one: what is in a packet is less than the packet."""
-    outer = packet(9 + size, cipher)
-    after = add(START, outer, size, 1) if is_inbound else add(START, size, outer, 1)
-    limits = make_limits(network_floor_bytes=16)
-    found = weigh_work(work(START, 0), work(after, 15 * SECOND), NETWORK, limits)
-    assert found is Activity.NETWORK
-
-
-@given(CIPHERS, st.integers(0, 50), st.integers(0, 50), st.booleans())
-def test_a_keepalive_on_its_way_is_nobody(cipher, theirs, ours, is_answer):
-    """The look comes between a keepalive of ours and its answer."""
-    line = keepalives(START, cipher, theirs, ours)
-    if is_answer:  # to one that was sent before
-        after = line._replace(read=line.read + packet(1, cipher), reads=line.reads + 1)
-    else:
-        after = line._replace(written=line.written + packet(27, cipher), writes=line.writes + 1)
-    assert weigh_work(work(START, 0), work(after, 15 * SECOND), NETWORK, make_limits(network_floor_bytes=1)) is None
+@given(COUNTS, COUNTS, st.integers(1, 1 << 30))
+def test_a_transfer_is_use_from_the_floor_on(transferred, fetched, floor):
+    found = weigh_line(BEFORE, after(0, 0, [], transferred, fetched), floor)
+    assert found is (Activity.NETWORK if transferred + fetched >= floor else None)

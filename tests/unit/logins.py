@@ -45,7 +45,7 @@ class FakeLogin:
     is_shared: bool = False  # another login's connection runs in its scope
     line: Line | None = None  # what carries its terminals
     idle_usec: int | None = None  # by its desktop's word
-    work: Work = field(default_factory=lambda: Work(0, 1000, 1000, 10, 10, 1000))
+    work: Work = field(default_factory=lambda: Work(0, 501, 4711, 1000, 1000, 1000))
     survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
     effort_usec: int = 0  # what it takes the daemon to list its processes
 

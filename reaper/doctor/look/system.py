@@ -6,6 +6,7 @@ import importlib.util
 import os
 import time
 
+from reaper import procfs
 from reaper.doctor.clock import Clock
 from reaper.doctor.examine import Facts
 from reaper.doctor.journal import Journal, parse_settings
@@ -120,7 +121,22 @@ def _kernel(host: Host) -> Kernel:
     release = host.read("/proc/sys/kernel/osrelease") or ""
     allows_tiocsti = (host.read("/proc/sys/dev/tty/legacy_tiocsti") or "").strip() == "1"
     mounts = host.read("/proc/self/mountinfo") or ""
-    return parse_mounts(release.strip(), mounts, allows_tiocsti=allows_tiocsti)
+    return parse_mounts(release.strip(), mounts, allows_tiocsti=allows_tiocsti, uncounted=_why_uncounted(host))
+
+
+def _why_uncounted(host: Host) -> str:
+    """Why the descriptors of others cannot be had; "" where they can. Our own are ours by any rule but a filter's."""
+    if (host.read("/proc/sys/kernel/yama/ptrace_scope") or "").strip() == "3":
+        return "kernel.yama.ptrace_scope is 3"
+    reader, writer = os.pipe()
+    try:
+        os.close(procfs.take_descriptor(os.getpid(), reader))
+    except OSError as error:
+        return f"pidfd_getfd: {error.strerror}"
+    finally:
+        os.close(reader)
+        os.close(writer)
+    return ""
 
 
 def _journal(host: Host) -> Journal:

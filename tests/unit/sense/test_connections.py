@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.model import Session, SessionKey, Work
+from reaper.decide.model import Instant, Session, SessionKey, Work
 from reaper.sense import connections, processes, work
 from reaper.sense.host import Host
 from reaper.sense.records import Records
@@ -189,7 +189,7 @@ def test_what_a_connection_has_done(tree):
     tree.add(502, 501, "sftp-server", scope)
     tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\nread_bytes: 7\nwrite_bytes: 0\n")
     tree.write_scope(scope, "cpu.stat", "usage_usec 4711\nuser_usec 4000\nsystem_usec 711\n")
-    assert read_work(session, False, 42) == Work(42, 100, 20, 3, 2, 4711)
+    assert read_work(session, False, 42) == Work(42, 501, 0, 100, 20, 4711)
 
 
 def test_what_roots_connection_has_done(tree):
@@ -199,7 +199,7 @@ def test_what_roots_connection_has_done(tree):
     tree.add(503, 502, "make", cpu_ticks=(10, 0, 0, 0))
     tree.write(500, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)
-    assert read_work(session, False, 42) == Work(42, 100, 20, 3, 2, 200_000)
+    assert read_work(session, False, 42) == Work(42, 500, 0, 100, 20, 200_000)
 
 
 def test_the_work_of_a_terminal_that_was_not_found_is_not_told(tree):
@@ -243,7 +243,7 @@ def test_a_channel_without_a_terminal_is_told_by_its_pipes(tree, monkeypatch):
     (tree.directory / "pts" / "0").touch()
 
     def transferred() -> int:
-        line = work.read_line(session, ["pts/0"], 42)
+        line = work.read_line(session, ["pts/0"], Instant(42, 42))
         assert line is not None
         return line.channel_bytes
 

@@ -1,0 +1,156 @@
+"""What is counted of a connection: a real process with real sockets, in the place of sshd's child."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from reaper import procfs
+from reaper.sense import ssh_traffic
+from reaper.sense.ssh_traffic import read_traffic
+from tests.unit.people import fork
+from tests.unit.sense.worlds import wait_until
+
+
+class Carrier(NamedTuple):
+    """Passes on what it is told to: from the client to a pipe, and from there to the client, with more bytes around."""
+
+    pid: int
+    client: socket.socket
+    program: socket.socket
+    forward: socket.socket
+
+    def typed(self, content: bytes, packet: bytes) -> None:
+        self.client.sendall(packet)
+        assert self.client.recv(1) == b"."  # it has read and passed on; this is a packet without content
+        assert self.program.recv(len(content)) == content
+
+
+def carry(connection: socket.socket, program: socket.socket, forward: socket.socket) -> None:
+    while True:
+        packet = os.read(connection.fileno(), 65536)
+        if not packet:
+            return
+        target, length = packet[:1], packet[1]
+        os.write({b"p": program, b"f": forward}[target].fileno(), packet[2 : 2 + length])
+        os.write(connection.fileno(), b".")
+
+
+@contextlib.contextmanager
+def tcp() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as near:
+        far, _ = server.accept()
+        with far:
+            yield near, far
+
+
+@pytest.fixture
+def carrier() -> Iterator[Carrier]:
+    with tcp() as (client, connection), tcp() as (far, forward):
+        program, ours = socket.socketpair()
+        with program, ours:
+
+            def work() -> None:
+                for each in (client, far, ours):
+                    each.close()
+                carry(connection, program, forward)
+
+            pid = fork(work)
+            connection.close()
+            try:
+                yield Carrier(pid, client, ours, far)
+            finally:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def test_what_is_typed_is_counted_to_the_byte(carrier):
+    before = read_traffic([carrier.pid], None, 60_000_000)
+    assert before.socket
+    assert before.is_settled
+    carrier.typed(b"x", b"p\1x" + b"padding" * 9)
+    carrier.typed(b"", b"p\0" + b"a keepalive")
+    after = read_traffic([carrier.pid], None, 60_000_000)
+    assert (after.carrier, after.socket) == (before.carrier, before.socket)
+    assert after.typed - before.typed == 1
+    assert after.printed == before.printed
+    assert 50_000_000 < after.heard_usec <= 60_000_000
+
+
+def test_what_goes_to_the_far_end_of_a_forward_is_told(carrier):
+    before = read_traffic([carrier.pid], None, 0)
+    carrier.client.sendall(b"f\3abc")
+    assert carrier.client.recv(1) == b"."
+    assert carrier.forward.recv(3) == b"abc"
+    after = read_traffic([carrier.pid], None, 0)
+    assert after.typed - before.typed == 3
+    assert sum(each.sent for each in after.forwards) - sum(each.sent for each in before.forwards) == 3
+
+
+def test_what_is_unread_or_unsent_is_not_counted(carrier):
+    before = read_traffic([carrier.pid], None, 0)
+    os.kill(carrier.pid, signal.SIGSTOP)
+    carrier.client.sendall(b"p\1x")
+    after = read_traffic([carrier.pid], None, 0)
+    assert (after.typed, after.printed) == (before.typed, before.printed)
+    os.kill(carrier.pid, signal.SIGCONT)
+
+
+def test_the_connection_is_not_kept_open(carrier):
+    read_traffic([carrier.pid], None, 0)
+    os.kill(carrier.pid, signal.SIGKILL)
+    assert carrier.client.recv(1) == b""
+
+
+def test_a_connection_that_the_kernel_does_not_show_is_uncounted(carrier, monkeypatch):
+    def refuse(*_: object) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(procfs, "take_descriptor", refuse)
+    before = read_traffic([carrier.pid], None, 7)
+    assert (before.socket, before.hindrance, before.heard_usec) == (0, "Operation not permitted", 7)
+    carrier.typed(b"x", b"p\1x")
+    after = read_traffic([carrier.pid], None, 7)
+    assert after.typed - before.typed == 3
+    assert after.printed - before.printed == 2
+
+
+def test_what_is_no_tcp_is_uncounted():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        traffic = read_traffic([os.getpid()], None, 0)
+    assert traffic.socket == 0
+    assert traffic.hindrance
+
+
+def test_a_connection_that_the_monitor_does_not_have_is_none(carrier):
+    """Of a connection with a monitor, that has the client's socket; what is forwarded is in its child alone."""
+
+    def idle() -> None:
+        os.closerange(3, 1024)
+        signal.pause()
+
+    monitor = fork(idle)
+    try:
+        wait_until(lambda: read_traffic([carrier.pid], monitor, 0).socket == 0)
+    finally:
+        os.kill(monitor, signal.SIGKILL)
+        os.waitpid(monitor, 0)
+
+
+def test_what_is_gone_is_not_counted():
+    pid = fork(lambda: None)
+    os.waitpid(pid, 0)
+    with pytest.raises(OSError, match="ended"):
+        read_traffic([pid], None, 0)
+
+
+def test_a_crowd_of_sockets_is_not_looked_through(carrier, monkeypatch):
+    monkeypatch.setattr(ssh_traffic, "_MOST_SOCKETS", 1)
+    assert read_traffic([carrier.pid], None, 0).forwards == ()
