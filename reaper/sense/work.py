@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import Line, Session, Work
+from reaper.decide.policy import Origin
 from reaper.procparse import Passed
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV
@@ -30,6 +31,14 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
         return Work(boot_usec, *_sum_passed_on(carriers), _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
         return None
+
+
+def counts_keys(session: Session) -> bool:
+    """Whether a single key shows on what carries the session's terminals, read or not: on a connection of sshd's.
+
+    Not where that is over, and mosh-server has the terminal.
+    """
+    return session.origin is Origin.SSH and processes.is_alive(session.key)
 
 
 def read_line(session: Session, names: Collection[str], wall_ns: int) -> Line | None:
