@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from typing import Callable
 
@@ -13,15 +14,27 @@ from reaper.decide.events import Priority
 from reaper.decide.hours import LocalMoment
 from reaper.decide.life import is_about_to_warn
 from reaper.decide.lifecycle import Defer, Phase, Reason, Warn
-from reaper.decide.model import Instant, Program, SessionKey
+from reaper.decide.model import Instant, Program, Session, SessionKey
 from reaper.decide.tracking import Tracked
 
 
 class Messenger:
-    """Speaks to the terminals of sessions; `name` is the host's, and `local` tells what its people call a moment."""
+    """Speaks to the terminals of sessions, but for those whose rule wants nothing written on them.
 
-    def __init__(self, actor: Actor, journal: Journal, name: str, local: Callable[[int], LocalMoment]) -> None:
+    `name` is the host's, `local` tells what its people call a moment, and `needs_enter` whether a key pressed on a
+    terminal of a session is seen only with the end of its line.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        journal: Journal,
+        name: str,
+        local: Callable[[int], LocalMoment],
+        needs_enter: Callable[[Session, str], bool],
+    ) -> None:
         self._actor, self._journal, self._name, self._local = actor, journal, name, local
+        self._needs_enter = needs_enter
         self._unsent: dict[SessionKey, tuple[Reason, list[str]]] = {}
         self._untold: set[SessionKey] = set()
 
@@ -35,10 +48,12 @@ class Messenger:
         return key in self._untold
 
     def warn(self, tracked: Tracked, act: Warn, now: Instant) -> str:
-        """Warns on every terminal; says where that did not work, or ""."""
+        """Warns on every terminal; says where that did not work, or was not wanted, or ""."""
         key = tracked.session.key
         self.forget(key)
-        outcome = self._tell(tracked, self._warning(tracked, act, now))
+        if messages.is_silent(tracked):
+            return messages.SILENT
+        outcome = self._warn(tracked, act, now)
         refused = [name for name, delivery in outcome.items() if delivery is Delivery.REFUSED]
         missed = [name for name, delivery in outcome.items() if delivery is Delivery.BLOCKED]
         if refused and len(refused) == len(outcome):
@@ -51,7 +66,7 @@ class Messenger:
     def defer(self, tracked: Tracked, act: Defer, program: Program) -> str:
         """Says that the session stays for a program; returns which, in the words of the journal."""
         self.forget(tracked.session.key)
-        self._tell(tracked, messages.deferral_for(tracked, act, program, self._name))
+        self._tell_how_to_stay(tracked, functools.partial(messages.deferral_for, tracked, act, program, self._name))
         return messages.named(program)
 
     def spare(self, tracked: Tracked) -> None:
@@ -66,7 +81,7 @@ class Messenger:
 
     def remind(self, tracked: Tracked, act: Warn, now: Instant) -> list[str]:
         """Shows the warning of a session out of turn; returns on which terminals it is."""
-        return _delivered(self._tell(tracked, self._warning(tracked, act, now)))
+        return _delivered(self._warn(tracked, act, now))
 
     def notify(self, tracked: Tracked, by: str, text: str) -> list[str]:
         """Shows an administrator's own words; returns on which terminals they are."""
@@ -85,7 +100,7 @@ class Messenger:
         end = tracking.deadline(tracked)
         if end is None or tracked.life.phase is not Phase.WARNED:
             return
-        outcome = self._tell(tracked, self._warning(tracked, Warn(reason, end.usec - now.boot_usec), now), missed)
+        outcome = self._warn(tracked, Warn(reason, end.usec - now.boot_usec), now, missed)
         still_missed = [name for name, delivery in outcome.items() if delivery is Delivery.BLOCKED]
         if still_missed:
             self._unsent[key] = reason, still_missed
@@ -97,13 +112,31 @@ class Messenger:
         self._unsent.pop(key, None)
         self._untold.discard(key)
 
-    def _warning(self, tracked: Tracked, act: Warn, now: Instant) -> str:
-        """The words of a warning that is given now."""
+    def _warn(
+        self, tracked: Tracked, act: Warn, now: Instant, only: Collection[str] | None = None
+    ) -> dict[str, Delivery]:
+        """Writes a warning that is given now."""
         end = self._local(now.wall_ns + act.left_usec * 1000).seen_from(self._local(now.wall_ns))
-        return messages.warning_for(tracked, act, self._name, now.boot_usec, end)
+        text = functools.partial(messages.warning_for, tracked, act, self._name, now.boot_usec, end)
+        return self._tell_how_to_stay(tracked, text, only)
+
+    def _tell_how_to_stay(
+        self, tracked: Tracked, text: Callable[..., str], only: Collection[str] | None = None
+    ) -> dict[str, Delivery]:
+        """Writes to each terminal which key is seen there, asked at this moment: a program changes that any time."""
+        outcome: dict[str, Delivery] = {}
+        for name in tracked.terminals if only is None else only:
+            needs_enter = self._needs_enter(tracked.session, name)
+            outcome.update(self._tell(tracked, text(needs_enter=needs_enter), [name]))
+        return outcome
 
     def _tell(self, tracked: Tracked, text: str, only: Collection[str] | None = None) -> dict[str, Delivery]:
-        """Writes to the session's terminals, or only to some; returns what became of it on each."""
+        """Writes to the session's terminals, or only to some; returns what became of it on each.
+
+        Everything that reaper writes on a terminal goes through here, but for what a lock shows.
+        """
+        if messages.is_silent(tracked):
+            return {}
         return {
             reading.name: self._actor.write_message(
                 reading.name, messages.for_terminal(text, reading.name), reading.uid

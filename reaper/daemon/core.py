@@ -44,7 +44,7 @@ class Daemon:
         self._host, self.actor, self._journal = host, actor, journal
         self.trouble = Trouble(journal, lambda: host.clock().boot_usec)
         self._memory = Memory(actor, journal, boot_id)
-        self.messenger = Messenger(actor, journal, name, host.local_moment)
+        self.messenger = Messenger(actor, journal, name, host.local_moment, host.needs_enter)
         self._looks, self.circumstances = Looks(host), Circumstances(host)
         self.groups = Groups(host, journal)
         self._endings, self.locks = Endings(host, actor, journal), Locks(host, actor, journal)

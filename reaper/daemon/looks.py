@@ -137,7 +137,8 @@ class Looks:
         But who pages must not be taken for gone.
         """
         names = [reading.name for reading in readings]
-        if any([self._has_grown(name, now.boot_usec) for name in names]):
+        grown = [name for name in names if self._has_grown(name, now.boot_usec)]  # of each what is unread is kept
+        if grown:
             return now.boot_usec, Activity.INPUT.value
         before, after = self._look_at_line(tracked, names)
         crossed = None

@@ -13,7 +13,7 @@ from reaper.decide import locked, overrule, report, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Phase, Warn
-from reaper.decide.messages import plain
+from reaper.decide.messages import SILENT, is_silent, plain
 from reaper.decide.model import Instant, Order, SessionKey
 from reaper.decide.policy import Action
 from reaper.decide.tracking import Tracked
@@ -80,9 +80,12 @@ class Requests:
     def warn(self, key: SessionKey, by: str, text: str, now: Instant) -> list[str]:
         """Tells the person when their session ends, or what an administrator has to say; returns on which terminals.
 
-        Raises ReaperError where there is nothing to tell, as nothing would end the session.
+        Raises ReaperError where there is nothing to tell, as nothing would end the session, or where its rule wants
+        nothing written on its terminals.
         """
         tracked = self._look(key, now)
+        if is_silent(tracked):
+            raise ReaperError("silent", f"its rule is {tracked.rule}: {SILENT}", "change notify in the rule")
         messenger = self._daemon.messenger
         told = messenger.notify(tracked, by, text) if text else messenger.remind(tracked, _due(tracked, now), now)
         self._journal.send(report.warned_by(tracked, self._daemon.policy_id, by, text, told))
@@ -108,9 +111,11 @@ class Requests:
             raise ReaperError("held", f"{plain(tracked.hold.by)} holds the session", "release it first")
         if tracked.limits is not None and tracked.limits.action is Action.OBSERVE:
             raise ReaperError("observed", f"its rule {tracked.rule} only observes", "warn or terminate it")
-        why = daemon.locks.examine(tracked)
+        is_written_to = not is_silent(tracked)
+        why = daemon.locks.examine(tracked) if is_written_to else SILENT
         if why:
-            raise ReaperError("not-lockable", f"the session cannot be locked: {why}", "warn or terminate it")
+            hint = "warn or terminate it" if is_written_to else "terminate it"
+            raise ReaperError("not-lockable", f"the session cannot be locked: {why}", hint)
         daemon.lock(key, locked.lock(tracked, now.boot_usec), by, now)
 
     def terminate(self, key: SessionKey, order: Order, now: Instant, *, force: bool) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from reaper.decide.describe import flow
-from reaper.decide.provenance import CEILING, GRAPHICAL, LIMIT, TERMINAL, Setting, Tree
+from reaper.decide.provenance import CEILING, GRAPHICAL, LIMIT, NOTIFY, TERMINAL, Setting, Tree
 
 COLUMNS = 80
 _COMMENT = 29
@@ -19,6 +19,7 @@ _CHANGES = {
     LIMIT: "fitted to the limit",
     TERMINAL: "no terminal to warn on",
     GRAPHICAL: "no rule names graphical",
+    NOTIFY: "notify: none cannot lock",
 }
 
 

@@ -29,6 +29,7 @@ from reaper.decide.policy import (
     Limits,
     Policy,
     Rule,
+    asks_in_vain,
     document,
     fit_leads,
     inherit,
@@ -148,12 +149,14 @@ def _ceiling(draft: Draft, problems: Problems) -> Ceiling:
 
 
 def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | None) -> Limits:
-    """`base` with what is given, its warnings held against its limits.
+    """`base` with what is given, its warnings held against its limits and its lock against `notify`.
 
     `base_file` is the file that `base` has its limits from.  Without `problems` nothing is noted: where the limits are
     not sound, a warning is not to blame.
     """
     limits = inherit(base, written(given))
+    if asks_in_vain(limits) and problems is not None:
+        problems.note(_unasked(given))
     leads = given.get("warn_usec")
     if leads is None:
         return limits
@@ -168,3 +171,10 @@ def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | 
             message = f"the warning {format_duration(lead)} before a limit of {near} is too early"
             problems.note(place.error(message, hint))
     return fit_leads(limits)
+
+
+def _unasked(given: Fields) -> PolicyError:
+    """What is wrong with a lock that is written where nothing is written on the terminals."""
+    inherited = "" if "notify" in given else ", which comes from the environment"
+    message = f"action: lock asks on the terminals, and nothing is written on them under notify: none{inherited}"
+    return given["action"].place.error(message, "write action: terminate, or notify: terminal")

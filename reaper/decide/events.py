@@ -35,6 +35,7 @@ FIELDS = frozenset(
         "by",
         "why",
         "observed",
+        "notify",
         "previous",
     ]
 )

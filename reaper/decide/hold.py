@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_WEEK
-from reaper.decide.policy import Action, Ceiling, Limits, Policy
+from reaper.decide.policy import Action, Ceiling, Limits, Notify, Policy
 
 LONGEST_HOLD_USEC = USEC_PER_WEEK
 LONGEST_REASON = 200
@@ -86,5 +86,10 @@ def trim(hold: Hold, bounds: Bounds) -> Hold:
 
 @functools.lru_cache(maxsize=64)  # one object for all sessions under the same rule
 def with_action(limits: Limits, action: Action) -> Limits:
-    """The limits with another action at their end; `observe` is that of a session that is held."""
-    return limits if limits.action is action else replace(limits, action=action)
+    """The limits with another action at their end; `observe` is that of a session that is held.
+
+    A lock writes on the terminals that it takes, whatever the rule says of them otherwise.
+    """
+    if limits.action is action:
+        return limits
+    return replace(limits, action=action, notify=Notify.TERMINAL if action is Action.LOCK else limits.notify)

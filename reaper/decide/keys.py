@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from reaper.decide.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
 from reaper.decide.hold import LONGEST_HOLD_USEC
-from reaper.decide.policy import Action, Kill, Origin, Share
+from reaper.decide.policy import Action, Kill, Notify, Origin, Share
 from reaper.decide.values import (
     Value,
     activity,
@@ -38,6 +38,7 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "max": ("max_usec", limit),
     "warn": ("warn_usec", leads),
     "message": ("message", message),
+    "notify": ("notify", one_of(Notify)),
     "action": ("action", one_of(Action)),
     "lock_for": ("lock_for_usec", _LOCK_FOR),
     "kill": ("kill", one_of(Kill)),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Union
 
 from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.policy import Action, Limits
+from reaper.decide.policy import Action, Limits, are_shown
 
 
 class Phase(enum.Enum):
@@ -133,6 +133,7 @@ class Life:
         "evidence",
         "evidence_usec",
         "first_warned_usec",
+        "is_told",
         "locked_usec",
         "phase",
         "rung",
@@ -151,11 +152,12 @@ class Life:
     ending: Reason | None  # which limit it is that the session is being ended for; None while it is not
     locked_usec: int  # when it was locked; 0 while it is not
     announced_usec: int  # the earliest end that the warnings since then have named; 0 for none, or for locks alone
+    is_told: bool  # one of the warnings since then was for the person, and not for the journal alone
 
 
 def begin(evidence: str, at_usec: int) -> Life:
     """The life of a session first seen alive at a moment."""
-    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None, 0, 0)
+    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None, 0, 0, False)
 
 
 class Deadline(NamedTuple):
@@ -225,6 +227,11 @@ def is_about_to_warn(life: Life, limits: Limits, opened_usec: int, now_usec: int
     due = next_due(life, limits, opened_usec)
     is_left = life.phase is Phase.WARNED and life.stages < len(limits.warn_usec)
     return is_left and due is not None and due < now_usec + TOGETHER_USEC
+
+
+def is_untold(life: Life, limits: Limits) -> bool:
+    """Whether a warning stands that was only logged, and that under these limits the person should have read."""
+    return bool(life.first_warned_usec) and not life.is_told and are_shown(limits)
 
 
 def busy_left_usec(life: Life, limits: Limits, now_usec: int) -> int:

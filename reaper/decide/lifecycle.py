@@ -25,6 +25,8 @@ Rules, each of them property-tested (tests/property/test_lifecycle.py):
    stands, and what was announced is not put off: the end comes at the limit or the first warning plus the shortest lead
    of the limits in force, as rule 1 says, and no sooner than was announced, or than that lead after the change. A user
    can change the limits of their session as often as they like, as by sudo where a rule matches `elevated`.
+10. Under `notify: none` the leads pass as in any session, and the person is told nothing. A warning that was logged and
+   not shown counts for such limits alone: under others the first is given again, once, and rule 1 counts from there.
 """
 
 from __future__ import annotations

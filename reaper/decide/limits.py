@@ -4,7 +4,7 @@ Pure.  Whatever made them (an environment, a rule, a ceiling), limits keep two p
 dates input.  A terminal's atime moves only in steps of 8 seconds and is the time of the first event in its step
 (FACTS: tty times), so the last key may be up to 8 s younger than it looks, and a key pressed in the same step as the
 one before leaves no trace.  Hence a limit is at least two steps, and the first warning comes at least one step after
-the last input: any key pressed after a warning is then seen.
+the last input: what a program reads after a warning is then seen.
 """
 
 from __future__ import annotations
@@ -45,6 +45,13 @@ class Kill(enum.Enum):
     SESSION = "session"
 
 
+class Notify(enum.Enum):
+    """Where reaper writes what a person is to read: on the session's terminals, or nowhere."""
+
+    TERMINAL = "terminal"
+    NONE = "none"  # a program reads what the terminals show, and nothing else may be in it
+
+
 class Share(enum.Enum):
     """Whose input keeps a session: that of the session alone, or that of all sessions of its user."""
 
@@ -57,7 +64,8 @@ class Limits:
     """The numbers for one session, in microseconds; None is never.
 
     `warn_usec` are the leads before a limit at which to warn, distinct, the longest first; empty where the
-    administrator wants no warning.  `message` is their text of a warning; without parts, the built-in one.
+    administrator wants no warning.  `message` is their text of a warning; without parts, the built-in one.  Under
+    Notify.NONE the leads pass and are logged, but nothing is written on the terminals; `action` is never LOCK then.
     `activity` is empty where what counts goes by the kind of session (counted()).  The floors are a minute's: bytes on
     the connection, CPU time.  `busy` are patterns for the names of programs that put the end off while they run in the
     session, for `busy_max_usec` in all.  A session that was locked and not unlocked ends after `lock_for_usec`.  For
@@ -68,6 +76,7 @@ class Limits:
     max_usec: int | None
     warn_usec: tuple[int, ...]
     message: Template
+    notify: Notify
     action: Action
     lock_for_usec: int | None
     kill: Kill
@@ -129,6 +138,22 @@ def fit_leads(limits: Limits) -> Limits:
 
 
 def inherit(base: Limits, given: Mapping[str, Any]) -> Limits:
-    """`base` with the given fields (of Limits) in place of its own; inherited warnings give way to a shorter limit."""
+    """Returns `base` with the given fields (of Limits) in place of its own.
+
+    Inherited warnings give way to a shorter limit, and an inherited lock to `notify: none`: the session ends instead,
+    as one does that has no terminal to be locked.
+    """
     limits = replace(base, **given)
+    if asks_in_vain(limits) and "action" not in given:
+        limits = replace(limits, action=Action.TERMINATE)
     return limits if "warn_usec" in given else fit_leads(limits)
+
+
+def are_shown(limits: Limits) -> bool:
+    """Whether warnings are shown to the person, and not only logged."""
+    return limits.action is not Action.OBSERVE and limits.notify is Notify.TERMINAL
+
+
+def asks_in_vain(limits: Limits) -> bool:
+    """Whether a lock is asked for, which writes on the terminals, where nothing may be written on them."""
+    return limits.action is Action.LOCK and limits.notify is Notify.NONE

@@ -12,12 +12,14 @@ from typing import NamedTuple
 from reaper.decide.duration import USEC_PER_HOUR, USEC_PER_SEC, format_duration
 from reaper.decide.lifecycle import Defer, Reason, Warn
 from reaper.decide.model import Order, Program
-from reaper.decide.policy import Action, Kill, Limits
+from reaper.decide.policy import Action, Kill, Limits, Notify
 from reaper.decide.template import Template, parse_template
 from reaper.decide.tracking import Tracked
 
 _BELL = "\a"
-_STAY = {Reason.IDLE: "Press any key to stay.", Reason.MAX: "Save your work and log in again."}
+_ANY_KEY, _ENTER = "any key", "Enter"
+_LEAVE = "Save your work and log in again."
+SILENT = "nothing is written on its terminals (notify: none)"
 _BUILT_IN = {
     Reason.IDLE: parse_template("This session on {host} is idle and {what} in {left}. {stay}\n{hold}"),
     Reason.MAX: parse_template("This session on {host} {what} in {left}: {reason}. {stay}\n{hold}"),
@@ -37,6 +39,7 @@ class Outlook(NamedTuple):
     user: str
     session: str
     hold: str  # how to hold it, or ""
+    needs_enter: bool = False  # on this terminal no other key is seen
 
 
 def plain(text: str) -> str:
@@ -76,7 +79,15 @@ def hold_command(limits: Limits, session: str) -> str:
     return f"reaperctl hold {session} {longest} --reason TEXT"
 
 
-def warning_for(tracked: Tracked, act: Warn, host: str, now_usec: int, deadline: str) -> str:
+def is_silent(tracked: Tracked) -> bool:
+    """Whether the session has terminals, and its rule wants nothing written on them."""
+    limits = tracked.limits
+    return limits is not None and limits.notify is Notify.NONE and bool(tracked.readings)
+
+
+def warning_for(
+    tracked: Tracked, act: Warn, host: str, now_usec: int, deadline: str, *, needs_enter: bool = False
+) -> str:
     """The warning of a session; `deadline` is its end by the clock on the wall."""
     limits, session = tracked.limits, tracked.session
     assert limits is not None
@@ -89,14 +100,16 @@ def warning_for(tracked: Tracked, act: Warn, host: str, now_usec: int, deadline:
         user=session.user,
         session=session.name,
         hold=hold_hint(limits, session.name),
+        needs_enter=needs_enter,
     )
     return warning(limits.message, act.reason, outlook, locks=limits.action is Action.LOCK)
 
 
-def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str) -> str:
+def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str, *, needs_enter: bool = False) -> str:
     """What is said where a session stays for a program."""
     assert tracked.limits is not None
-    return deferral(act.reason, act.left_usec, limit_of(tracked.limits, act.reason), host, program.name)
+    limit_usec = limit_of(tracked.limits, act.reason)
+    return deferral(act.reason, act.left_usec, limit_usec, host, program.name, needs_enter=needs_enter)
 
 
 def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
@@ -128,7 +141,8 @@ def warning(template: Template, reason: Reason, outlook: Outlook, *, locks: bool
         "host": outlook.host,
         "user": outlook.user,
         "session": outlook.session,
-        "stay": _STAY[reason],
+        "stay": _stay(reason, needs_enter=outlook.needs_enter),
+        "key": _ENTER if outlook.needs_enter else _ANY_KEY,
         "what": "is locked" if locks and is_idle else "ends",
         "hold": outlook.hold,
     }
@@ -136,14 +150,23 @@ def warning(template: Template, reason: Reason, outlook: Outlook, *, locks: bool
     return _framed(_BELL, *(template if template.parts else _BUILT_IN[reason]).fill(shown))
 
 
-def deferral(reason: Reason, left_usec: int, limit_usec: int, host: str, program: str) -> str:
+def _stay(reason: Reason, *, needs_enter: bool) -> str:
+    """How to stay, or what to do where nobody can."""
+    if reason is not Reason.IDLE:
+        return _LEAVE
+    return f"Press {_ENTER if needs_enter else _ANY_KEY} to stay."
+
+
+def deferral(
+    reason: Reason, left_usec: int, limit_usec: int, host: str, program: str, *, needs_enter: bool = False
+) -> str:
     """That a session stays while a program runs, instead of its end."""
     while_it_runs = f"stays while {plain(program)} runs, {span(left_usec)} at most"
     if reason is Reason.IDLE:
         what = f"is idle, and {while_it_runs}"
     else:
         what = f"is past the {span(limit_usec)} that sessions here last, and {while_it_runs}"
-    return _framed("", f"This session on {plain(host)} {what}. {_STAY[reason]}")
+    return _framed("", f"This session on {plain(host)} {what}. {_stay(reason, needs_enter=needs_enter)}")
 
 
 def named(program: Program) -> str:

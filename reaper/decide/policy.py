@@ -28,7 +28,10 @@ from reaper.decide.limits import (
     Activity,
     Kill,
     Limits,
+    Notify,
     Share,
+    are_shown,
+    asks_in_vain,
     counted,
     fit_leads,
     inherit,
@@ -42,10 +45,9 @@ from reaper.decide.template import Template
 
 __all__ = [
     "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
-    "Ceiling", "Kill", "Limits", "Match", "Origin", "Policy", "Rule", "Share", "Subject", "Verdict", "asks_for",
-    "asks_to_lock", "cap",
-    "counted", "document", "fit_leads", "inherit", "judge", "longest_lead", "spelled", "without_limits",
-    "without_warnings",
+    "Ceiling", "Kill", "Limits", "Match", "Notify", "Origin", "Policy", "Rule", "Share", "Subject", "Verdict",
+    "are_shown", "asks_for", "asks_in_vain", "asks_to_lock", "cap", "counted", "document", "fit_leads", "inherit",
+    "judge", "longest_lead", "spelled", "without_limits", "without_warnings",
 ]  # fmt: skip
 
 NEVER = "never"
@@ -202,6 +204,7 @@ def spelled(limits: Limits) -> dict[str, Any]:
         "max": _or_never(limits.max_usec),
         "warn": [format_duration(lead) for lead in limits.warn_usec],
         "message": str(limits.message),
+        "notify": limits.notify.value,
         "action": limits.action.value,
         "lock_for": _or_never(limits.lock_for_usec),
         "kill": limits.kill.value,
@@ -239,6 +242,7 @@ _STANDARD = Limits(
     max_usec=None,
     warn_usec=(5 * USEC_PER_MIN, USEC_PER_MIN),
     message=Template(),
+    notify=Notify.TERMINAL,
     action=Action.TERMINATE,
     lock_for_usec=30 * USEC_PER_MIN,
     kill=Kill.TERMINAL,

@@ -17,9 +17,9 @@ from reaper.decide.draft import Draft, DraftRule, Fields, Given, Keys
 from reaper.decide.policy import Limits, Origin, Policy, Rule, Subject, Verdict, cap, document, judge, spelled
 from reaper.decide.tracking import limits_of_kind
 
-CEILING, LIMIT, TERMINAL, GRAPHICAL = "ceiling", "limit", "terminal", "graphical"
+CEILING, LIMIT, TERMINAL, GRAPHICAL, NOTIFY = "ceiling", "limit", "terminal", "graphical", "notify"
 """What can stand against a value that is written: a ceiling; for a warning, a limit that it does not fit or a session
-without a terminal; for every limit, a desktop that no rule asks for."""
+without a terminal; for every limit, a desktop that no rule asks for; for a lock, a rule that writes on no terminal."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,8 @@ def _against(settings: Settings, limits: Limits, by: str) -> Settings:
             if first.value == value:
                 before = first
             else:
-                before = replace(first, value=value, environment="", changed_by=by, instead_of=first)
+                cause = NOTIFY if key == "action" else by  # nothing else changes an action (limits.inherit)
+                before = replace(first, value=value, environment="", changed_by=cause, instead_of=first)
         changed[key] = before
     return changed
 

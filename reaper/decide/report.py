@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from reaper.decide import lifecycle
 from reaper.decide.events import Event, Kind
 from reaper.decide.lifecycle import Fact, Reason, Tell
-from reaper.decide.messages import limit_of, plain, span
+from reaper.decide.messages import is_silent, limit_of, plain, span
 from reaper.decide.model import Session, Usage
 from reaper.decide.policy import Action, Policy
 from reaper.decide.returns import Ended
@@ -34,6 +34,8 @@ def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
         common["action"] = limits.action.value
         if limits.action is Action.OBSERVE:
             common["observed"] = "1"
+        if is_silent(tracked):
+            common["notify"] = limits.notify.value
     return common
 
 
@@ -242,14 +244,13 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
         return f"is in use again after {span(tell.usec)}"
     if tell.fact is Fact.WARNED:
         verb = f"would be warned ({spared})" if observing else "is warned"
+        if is_silent(tracked):
+            verb = f"would not be warned ({spared})" if observing else "is not warned"
         locks = tracked.limits is not None and tracked.limits.action is Action.LOCK and tell.reason is Reason.IDLE
         return f"{verb}: it {'is locked' if locks else 'ends'} in {span(tell.usec)}, {cause}{also}"
     if tell.fact is Fact.CANCELLED:
-        return (
-            f"stays: its warning is withdrawn after {span(tell.usec)}"
-            if tell.usec
-            else "stays: its warning is withdrawn"
-        )
+        what = "its end is called off" if is_silent(tracked) else "its warning is withdrawn"
+        return f"stays: {what} after {span(tell.usec)}" if tell.usec else f"stays: {what}"
     if tell.fact is Fact.DEFERRED:
         return (
             f"stays while {why or 'a program'} runs, for {span(tell.usec)} at most, {cause.replace('at ', 'past ', 1)}"

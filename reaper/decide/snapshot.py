@@ -94,6 +94,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "ending": life.ending and life.ending.value,
         "locked_usec": life.locked_usec,
         "announced_usec": life.announced_usec,
+        "is_told": life.is_told,
         "readings": [list(reading[:-1]) for reading in tracked.readings],  # the next daemon counts lines by itself
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
@@ -150,6 +151,7 @@ def _decode_tracked(value: Any) -> Tracked:
         ending=None if value["ending"] is None else Reason(value["ending"]),
         locked_usec=_integer(value["locked_usec"]),
         announced_usec=_integer(value["announced_usec"]),
+        is_told=bool(value.get("is_told", True)),  # 0.1.0 has not written it, and has shown every warning
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(

@@ -26,6 +26,7 @@ PLACEHOLDERS: Mapping[str, int] = {
     "user": 128,
     "session": 64,
     "stay": 48,
+    "key": 16,
     "hold": 128,
 }
 """Name: the most bytes of what is filled in.  Only names of users and hosts can be longer; they are cut."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from reaper.decide import evidence, lifecycle
 from reaper.decide.hold import Bounds, Hold, ceiling_over, trim, with_action
 from reaper.decide.hours import LocalTime
-from reaper.decide.life import LASTING
+from reaper.decide.life import LASTING, is_untold
 from reaper.decide.lifecycle import SHARED, Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.membership import Membership
 from reaper.decide.model import Instant, Order, Reading, Session, Work
@@ -181,9 +181,10 @@ def apply_policy(
     life = tracked.life
     acts: list[Act] = []
     opened = tracked.session.opened_usec
-    if tracked.limits is None and tracked.rule not in ("", verdict.rule):
-        # Restored, and under another rule than before (the user's groups changed): what that one had announced, or only
-        # observed, counts no more, and there is nothing to take back on the terminal.
+    is_other = tracked.rule not in ("", verdict.rule)
+    if tracked.limits is None and (is_other or is_untold(life, verdict.limits)):
+        # Restored, and under another rule than before (the user's groups changed), or under one that wrote nothing on
+        # the terminals or only observed: what was announced counts no more, and there is nothing to take back.
         for stimulus in (Stimulus.LAPSE, Stimulus.POLICY):
             life, _ = lifecycle.step(life, stimulus, verdict.limits, opened, now_usec)
     if tracked.limits is not None and tracked.limits != verdict.limits:

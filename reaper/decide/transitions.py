@@ -27,9 +27,10 @@ from reaper.decide.life import (
     Warn,
     deadline,
     ends,
+    is_untold,
     nearest_limit,
 )
-from reaper.decide.policy import Action, Limits
+from reaper.decide.policy import Action, Limits, Notify, are_shown
 
 # After the last rung there is nothing stronger: look again, say so, and try the last rung once more.
 RETRY_USEC = 60 * USEC_PER_SEC
@@ -90,8 +91,9 @@ def _warn(scene: _Scene) -> Outcome:
         return scene.life, []
     left = close.usec - scene.now_usec
     stages = sum(1 for lead in scene.limits.warn_usec if left < lead + TOGETHER_USEC)
-    life = replace(life, stages=max(stages, scene.life.stages))
-    if ends(close, scene.limits):
+    is_shown = are_shown(scene.limits)
+    life = replace(life, stages=max(stages, scene.life.stages), is_told=life.is_told or is_shown)
+    if ends(close, scene.limits) and is_shown:
         life = replace(life, announced_usec=min(close.usec, life.announced_usec or close.usec))
     acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
     return life, [*acts, Tell(Fact.WARNED, close.reason, left)]
@@ -99,7 +101,7 @@ def _warn(scene: _Scene) -> Outcome:
 
 def _spare(scene: _Scene) -> Outcome:
     life, _ = _wake(scene)
-    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Spare()]
+    acts: list[Act] = [Spare()] if scene.life.is_told and scene.limits.action is not Action.OBSERVE else []
     return life, [*acts, Tell(Fact.CANCELLED, Reason.IDLE, scene.gap_usec)]
 
 
@@ -116,20 +118,23 @@ def _change(scene: _Scene) -> Outcome:
     ):
         return _spare(scene)
     told, lead_usec = deadline(life, scene.limits, scene.opened_usec), after.warn_usec[-1]
-    if ends(nearest, after):
+    was_untold = is_untold(life, after)
+    if was_untold:
+        life = replace(life, first_warned_usec=scene.now_usec)  # for the person it begins now (rule 10)
+    elif ends(nearest, after):
         # Where only a lock was announced, an end has not been.
         since_usec = max(life.first_warned_usec, life.announced_usec - lead_usec)
-        is_announced = bool(life.announced_usec)
-        life = replace(life, first_warned_usec=min(scene.now_usec, since_usec) if is_announced else scene.now_usec)
+        stands = bool(life.announced_usec) or after.notify is Notify.NONE
+        life = replace(life, first_warned_usec=min(scene.now_usec, since_usec) if stands else scene.now_usec)
     close = deadline(life, after, scene.opened_usec)
-    if close is None or close != told or after.action is not scene.limits.action:
+    if close is None or close != told or after.action is not scene.limits.action or was_untold:
         return replace(life, stages=0), []  # it is announced at once
     return replace(life, stages=sum(1 for lead in after.warn_usec if close.usec - scene.now_usec <= lead)), []
 
 
 def _wake(scene: _Scene) -> Outcome:
     life = replace(scene.life, phase=Phase.ACTIVE, ending=None, locked_usec=0)
-    return replace(life, stages=0, first_warned_usec=0, announced_usec=0), []
+    return replace(life, stages=0, first_warned_usec=0, announced_usec=0, is_told=False), []
 
 
 def _defer(scene: _Scene) -> Outcome:

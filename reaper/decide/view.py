@@ -8,7 +8,7 @@ from reaper.decide import lifecycle, tracking
 from reaper.decide.hold import Hold
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase, Reason
-from reaper.decide.messages import hold_command, plain, span
+from reaper.decide.messages import SILENT, hold_command, is_silent, plain, span
 from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
 from reaper.decide.tracking import Tracked, subject_of
 
@@ -125,11 +125,9 @@ def _sentences(
     tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, unlockable: str, doubt: str
 ) -> list[str]:
     remote = f" from {shown['remote']}" if shown["remote"] else ""
+    phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
     lines = [
-        (
-            f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is"
-            f" {shown['phase']}."
-        ),
+        f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is {phase}.",
         (
             f"The last sign of life was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
             f" {span(shown['idle_usec'])} ago."
@@ -149,6 +147,8 @@ def _sentences(
         lines.append(doubt)
     if unlockable:
         lines.append(f"It cannot be locked, and will be ended instead: {unlockable}.")
+    if is_silent(tracked):
+        lines.append(f"{SILENT[0].upper()}{SILENT[1:]}.")
     lines.append(_outlook(tracked, shown))
     is_holdable = tracked.hold is None and tracked.life.phase is not Phase.LOCKED
     if is_holdable and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
@@ -163,7 +163,9 @@ def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
     hold, order = shown["hold"], tracked.order
     if hold is not None:
         until = f"It is held for {span(hold['left_usec'])} more, by {hold['by']}: {hold['why']}."
-        return f"{until} Until then nothing happens to it; then it is warned, if it is past its limit, and ends."
+        then = "it ends" if is_silent(tracked) else "it is warned"
+        and_ends = "" if is_silent(tracked) else ", and ends"
+        return f"{until} Until then nothing happens to it; then {then}, if it is past its limit{and_ends}."
     if order is not None and tracked.life.phase is Phase.ENDING:
         return f"It is being ended, as {plain(order.by)} ordered: {plain(order.why)}."
     return _outlook_by_limits(tracked, shown)
@@ -190,7 +192,8 @@ def _outlook_by_limits(tracked: Tracked, shown: dict[str, Any]) -> str:
     act = _OUTLOOKS[_at_limit(Action(shown["action"]), Reason(shown["reason"]))]
     # Where the last key counts from a few seconds ahead, what follows is told from there on, as its idle time is.
     ahead_usec = max(0, shown["left_usec"] - shown["limit_usec"])
-    warn = f" It is warned in {span(shown['next_usec'] - ahead_usec)}." if shown["next"] == "warn" else ""
+    is_next = shown["next"] == "warn" and not is_silent(tracked)
+    warn = f" It is warned in {span(shown['next_usec'] - ahead_usec)}." if is_next else ""
     kind = "of age" if shown["reason"] == "max" else "without input" if tracked.readings else "without work"
     left = span(shown["left_usec"] - ahead_usec)
     return f"It {act} in {left}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"

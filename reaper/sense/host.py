@@ -172,6 +172,10 @@ class Host:
         """How many bytes were typed on a terminal that nothing has read yet."""
         return terminals.unread(name)
 
+    def needs_enter(self, session: Session, name: str) -> bool:
+        """Whether a key pressed on a terminal of the session is seen only when Enter is pressed, too."""
+        return not work.counts_keys(session) and terminals.takes_lines(name)
+
     def read_dev_tty(self) -> Reading | None:
         """One look at /dev/tty, on a kernel that dates there what is read through it; else None."""
         return terminals.read_dev_tty()

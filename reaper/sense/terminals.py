@@ -122,6 +122,24 @@ def unread(name: str) -> int:
     return max(0, int(count))
 
 
+def takes_lines(name: str) -> bool:
+    """Whether what is typed reaches programs by whole lines (ICANON, termios(3)), so that a key alone shows nowhere.
+
+    True where that cannot be told: Enter is seen on every terminal. Opening it and asking change none of its times
+    (stat /dev/pts/N before and after, Linux 6.18).
+    """
+    try:
+        fd = os.open(f"{DEV}/{name}", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        return bool(termios.tcgetattr(fd)[3] & termios.ICANON)
+    except termios.error:
+        return True
+    finally:
+        os.close(fd)
+
+
 def read_dev_tty() -> Reading | None:
     """One look at /dev/tty, where the kernel dates what is read through it there and not on the terminal itself.
 

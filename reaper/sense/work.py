@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import Instant, Line, Session, Work
+from reaper.decide.policy import Origin
 from reaper.sense import connections, processes
 from reaper.sense.ssh_traffic import read_traffic
 from reaper.sense.terminals import DEV
@@ -32,6 +33,20 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
         return Work(boot_usec, *passed, _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
         return None
+
+
+def counts_keys(session: Session) -> bool:
+    """Whether a single key shows on what carries the session's terminals, read or not: on a connection of sshd's.
+
+    Not where that is over, and mosh-server has the terminal, nor where the kernel does not let it be counted.
+    """
+    if session.origin is not Origin.SSH or not processes.is_alive(session.key):
+        return False
+    try:
+        carriers = connections.carriers(session)
+        return bool(carriers) and bool(read_traffic(carriers, _monitor_of(session, carriers), 0).socket)
+    except OSError:
+        return False
 
 
 def read_line(session: Session, names: Collection[str], now: Instant) -> Line | None:

@@ -84,7 +84,10 @@ def check_fields(told: list[JournalEntry], person: str) -> None:
 
 
 def test_console(host: Host, person: str) -> None:
-    """login(1) on a console: warned there, ended, and the line is free for the next one."""
+    """login(1) on a console: warned there, ended, and the line is free for the next one.
+
+    Where the program in front has the line in canonical mode, and reads nothing, the warning asks for Enter.
+    """
     host.shell(f"echo {person}:walked-away | chpasswd")
     here = os.path.join(os.path.dirname(__file__), "lab", "line.py")
     with open(here, encoding="utf-8") as stream:
@@ -97,6 +100,10 @@ def test_console(host: Host, person: str) -> None:
         line.prompt()
         line.expect(WARNING, ENDED)
         line.send("x")
+        line.expect("Thank you")
+        line.send("\x15tail -f /dev/null\n")  # Ctrl-U first: x was for the shell
+        line.expect(r"idle and ends in \d+s\. Press Enter to stay\.", ENDED)
+        line.send("x\n")
         line.expect("Thank you")
         line.expect(FAREWELL, ENDED + IDLE)
         entry = wait_event(host, person, "terminated")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reaper.decide.lifecycle import Act, Defer, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
-from reaper.decide.policy import Action, Limits
+from reaper.decide.policy import Action, Limits, Notify
+
+
+def quiet(limits: Limits) -> Limits:
+    """The same where nothing is written on the terminals."""
+    return replace(limits, notify=Notify.NONE)
 
 
 @dataclass
@@ -16,6 +21,7 @@ class Observer:
     limits: Limits
     opened_usec: int
     warned_usec: int | None = None  # since when a warning stands that counts
+    shown_usec: int | None = None  # the same, of what the person has read and not the journal alone
     is_ending: bool = False
     is_gone: bool = False
     just_observing: bool = False  # the limits changed in this very moment, from ones that were no observation
@@ -35,10 +41,13 @@ class Observer:
             if self.warned_usec is None:
                 self.warned_usec = now_usec
                 assert not self.limits.warn_usec or act.left_usec >= self.limits.warn_usec[-1]
+            if self.shown_usec is None and self.limits.notify is Notify.TERMINAL:
+                self.shown_usec = now_usec
+                assert not self.limits.warn_usec or act.left_usec >= self.limits.warn_usec[-1]
         elif isinstance(act, Defer):
             self.defer(act, now_usec)
         elif isinstance(act, Spare):
-            assert self.warned_usec is not None or self.is_deferred, "a warning is taken back once"
+            assert self.shown_usec is not None or self.is_deferred, "a warning that was read is taken back once"
             self.forget_warning()
             self.is_deferred = False
         elif isinstance(act, Signal) and not self.is_ending:
@@ -53,8 +62,8 @@ class Observer:
         assert not self.is_deferred, "a deferral is told once"
         assert not self.is_ending
         if self.limits.warn_usec:
-            assert self.warned_usec is not None, "it is the end that is put off, so the person has been warned"
-            assert now_usec - self.warned_usec >= self.limits.warn_usec[-1]
+            assert self.told_usec is not None, "it is the end that is put off, so the person has been warned"
+            assert now_usec - self.told_usec >= self.limits.warn_usec[-1]
         if self.deferred_usec is None:
             self.deferred_usec = now_usec
         assert 0 < act.left_usec <= self.limits.busy_max_usec
@@ -80,14 +89,19 @@ class Observer:
         self.is_ending = False
 
     def forget_warning(self) -> None:
-        self.warned_usec = self.announced_usec = None
+        self.warned_usec = self.shown_usec = self.announced_usec = None
+
+    @property
+    def told_usec(self) -> int | None:
+        """Since when a warning stands, for whoever it is under these limits: the person, or the journal alone."""
+        return self.warned_usec if self.limits.notify is Notify.NONE else self.shown_usec
 
     def ends_at(self, reason: Reason) -> bool:
         """Whether what comes at a limit is an end."""
         return self.limits.action is Action.TERMINATE or reason is not Reason.IDLE
 
     def announce(self, act: Warn, end_usec: int) -> None:
-        if self.ends_at(act.reason):
+        if self.ends_at(act.reason) and self.limits.notify is Notify.TERMINAL:
             self.announced_usec = min(end_usec, self.announced_usec or end_usec)
 
     def change_limits(self, now_usec: int, *, stands: bool) -> None:
@@ -100,13 +114,13 @@ class Observer:
         self.is_ending = True
         assert act.rung is Rung.HANGUP
         if self.limits.warn_usec:
-            assert self.warned_usec is not None, "nobody is ended without a warning"
-            assert now_usec - self.warned_usec >= self.limits.warn_usec[-1], (
-                "nor sooner than the shortest lead after it"
-            )
-            assert self.announced_usec is not None, "nor if a lock was all that was announced"
-            soonest_usec = self.changed_usec + self.limits.warn_usec[-1]
-            assert now_usec >= min(self.announced_usec, soonest_usec), "nor sooner than was announced"
+            assert self.told_usec is not None, "nobody is ended without a warning"
+            assert now_usec - self.told_usec >= self.limits.warn_usec[-1], "nor sooner than the shortest lead after it"
+            if self.limits.notify is Notify.TERMINAL:
+                assert self.announced_usec is not None, "nor if a lock was all that was announced"
+            if self.announced_usec is not None:
+                soonest_usec = self.changed_usec + self.limits.warn_usec[-1]
+                assert now_usec >= min(self.announced_usec, soonest_usec), "nor sooner than was announced"
         if act.reason is Reason.IDLE:
             assert self.limits.idle_usec is not None
             assert now_usec - self.typed_usec >= self.limits.idle_usec, "nor before they have been idle"

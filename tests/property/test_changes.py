@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reaper.decide.lifecycle import Phase
 from reaper.decide.policy import Action
+from tests.property.observer import quiet
 from tests.property.test_lifecycle import POLL_USEC, Watcher, limits_of
 from tests.unit.simulated import SECOND
 
@@ -18,7 +19,9 @@ LEADS = st.lists(st.integers(1, 60), max_size=2).map(lambda leads: [1, *leads])
 BOUNDED = st.one_of(
     st.builds(limits_of, IDLE, st.none() | st.integers(16, 200), LEADS, st.just(Action.TERMINATE)),
     st.builds(limits_of, IDLE, st.none(), LEADS, st.just(Action.LOCK)),
+    st.builds(limits_of, IDLE, st.none(), LEADS, st.just(Action.TERMINATE)).map(quiet),
 )
+SILENT = quiet(limits_of(60, None, [30], Action.TERMINATE))
 PAUSES = st.lists(st.integers(500, 30_000), min_size=1, max_size=12)  # milliseconds
 
 
@@ -26,6 +29,9 @@ PAUSES = st.lists(st.integers(500, 30_000), min_size=1, max_size=12)  # millisec
 @example([limits_of(60, None, [30], Action.TERMINATE), limits_of(16, None, [8], Action.TERMINATE)], [5_001])
 @example([limits_of(60, None, [30], Action.TERMINATE), limits_of(60, None, [9], Action.TERMINATE)], [6_000, 6_001])
 @example([limits_of(60, None, [30], Action.LOCK), limits_of(60, None, [30], Action.TERMINATE)], [6_000])
+@example([SILENT, limits_of(60, None, [30], Action.TERMINATE)], [6_000])
+@example([SILENT, limits_of(60, None, [30], Action.LOCK)], [6_000])
+@example([SILENT, quiet(limits_of(60, None, [29], Action.TERMINATE))], [6_000])
 def test_limits_that_change_for_ever_keep_no_session(rules, pauses):
     """Nobody types, and soon after the laxest of the limits the session is over, in whatever order they come.
 
@@ -34,8 +40,9 @@ def test_limits_that_change_for_ever_keep_no_session(rules, pauses):
     watcher = Watcher(rules[0])
     begun, lead = watcher.clock.boot_usec, max(each.warn_usec[0] for each in rules)
     laxest = max(min(each.idle_usec or 0, each.max_usec or each.idle_usec or 0) for each in rules)
-    # The 8 seconds of the terminal's clock; a lead for a lock, one for an end after it, and one that is longer.
-    bound = begun + laxest + 8 * SECOND + 3 * lead + POLL_USEC
+    # The 8 seconds of the terminal's clock; a lead for a lock, one for an end after it, one that is longer, and one for
+    # who was told of neither.
+    bound = begun + laxest + 8 * SECOND + 4 * lead + POLL_USEC
     changes = zip(itertools.cycle(rules), itertools.cycle(pauses))
     while watcher.tracked.life.phase not in (Phase.LOCKED, Phase.ENDING):
         assert watcher.clock.boot_usec <= bound

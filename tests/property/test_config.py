@@ -22,11 +22,13 @@ from reaper.decide.policy import (
     Kill,
     Limits,
     Match,
+    Notify,
     Origin,
     Policy,
     Rule,
     Share,
     Subject,
+    asks_in_vain,
     cap,
     fit_leads,
     inherit,
@@ -77,7 +79,7 @@ limits = st.builds(
     busy=st.lists(globs.filter(lambda text: text.strip("*?")), max_size=3).map(tuple),
     busy_max_usec=busy_usecs,
     hold_max_usec=busy_usecs,
-).map(fit_leads)
+).map(lambda limits: fit_leads(replace(limits, notify=Notify.TERMINAL) if asks_in_vain(limits) else limits))
 networks = st.ip_addresses().map(str) | st.sampled_from(["10.0.0.0/8", "fd00::/8", "*.example.org", "*", "bastion"])
 matches = st.builds(
     Match,
@@ -122,6 +124,9 @@ def policies(draw):
     for name in draw(st.lists(names, unique=True, max_size=4)):
         own, keys = draw(limits), draw(st.sets(st.sampled_from(sorted(LIMITS))))
         given_fields = {LIMITS[key][0]: getattr(own, LIMITS[key][0]) for key in keys}
+        if asks_in_vain(inherit(base, given_fields)):
+            given_fields["notify"] = Notify.TERMINAL
+            keys.add("notify")
         made = fit_leads(inherit(base, given_fields))
         rules.append(Rule(name, draw(matches), made, tuple(key for key in LIMITS if key in keys)))
     exempt = draw(st.lists(st.sampled_from([rule.name for rule in rules]), unique=True)) if rules else []

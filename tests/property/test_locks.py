@@ -15,7 +15,7 @@ from reaper.decide import deferral, lifecycle, locked, tracking
 from reaper.decide.lifecycle import Act, Lock, Phase, Reason, Rung, Signal, Stimulus, Warn
 from reaper.decide.locking import LockOrder
 from reaper.decide.model import Instant
-from reaper.decide.policy import Action, Limits
+from reaper.decide.policy import Action, Limits, Notify
 from reaper.decide.tracking import Change
 from tests.property.observer import Observer
 from tests.property.test_lifecycle import BUSY_STEPS, LIMITS, STEPS, Watcher, limits_of
@@ -23,7 +23,8 @@ from tests.unit.simulated import SECOND
 
 
 def locking(limits: Limits, lock_for: int | None) -> Limits:
-    return replace(limits, action=Action.LOCK, lock_for_usec=None if lock_for is None else lock_for * SECOND)
+    limits = replace(limits, action=Action.LOCK, notify=Notify.TERMINAL)
+    return replace(limits, lock_for_usec=None if lock_for is None else lock_for * SECOND)
 
 
 LOCKING = st.builds(locking, LIMITS, st.none() | st.integers(1, 300))

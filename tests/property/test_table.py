@@ -27,6 +27,7 @@ ANY_LIFE = st.builds(
     ending=st.none() | st.sampled_from(Reason),
     locked_usec=st.just(0) | MOMENTS,
     announced_usec=st.just(0) | MOMENTS,
+    is_told=st.booleans(),
 )
 
 

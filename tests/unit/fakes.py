@@ -190,6 +190,11 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         tty = self.ttys.get(name)
         return tty.unread if tty else 0
 
+    def needs_enter(self, session: Session, name: str) -> bool:
+        login, tty = self.logins.get(session.key), self.ttys.get(name)
+        is_counted = session.origin is Origin.SSH and login is not None and login.leader.is_alive
+        return not is_counted and (tty is None or tty.takes_lines)
+
     def read_dev_tty(self) -> Reading | None:
         return self.dev_tty.read() if self.dev_tty else None
 

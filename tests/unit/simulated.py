@@ -57,6 +57,7 @@ class FakeTty:
     atime_ns: int = 0
     ctime_ns: int = 0
     unread: int = 0  # bytes typed that nothing has read
+    takes_lines: bool = False  # canonical mode
     line: int = field(default_factory=itertools.count(1).__next__)
 
     def __post_init__(self) -> None:

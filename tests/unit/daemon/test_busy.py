@@ -6,7 +6,7 @@ import pytest
 
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import SessionKey
-from reaper.decide.policy import Action, Brake, Ceiling
+from reaper.decide.policy import Action, Brake, Ceiling, Origin
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume
@@ -33,6 +33,14 @@ def bench() -> Bench:
 @pytest.fixture
 def login(bench: Bench) -> FakeLogin:
     return bench.host.login(100, "pts/1")
+
+
+def test_a_deferral_says_enter_where_a_key_alone_is_not_seen(bench):
+    console = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
+    console.ttys["tty1"].takes_lines = True
+    bench.host.start(console, RSYNC, "tty1")
+    bench.run(DUE)
+    assert shown(console, "tty1")[-1] == KEPT.format("1min 40s").replace("any key", "Enter")
 
 
 def phase(bench: Bench) -> Phase:

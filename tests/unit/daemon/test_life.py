@@ -166,6 +166,31 @@ def test_a_message_on_a_screen_and_on_a_line(bench):
     assert line.ttys["ttyS0"].shown == [f"{words}\r\n"]
 
 
+def test_where_a_key_alone_is_not_seen_it_is_enter_that_keeps_the_session():
+    """Asked at each warning: the program in front may be another by then. Over ssh each key is seen."""
+    bench = Bench(make_policy(make_limits(message=parse_template("{left}: {key}. {stay}"))))
+    line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
+    shell = bench.host.login(200, "pts/1")
+    line.ttys["ttyS0"].takes_lines = shell.ttys["pts/1"].takes_lines = True
+    bench.run(50)
+    line.ttys["ttyS0"].takes_lines = False
+    bench.run(10)
+    assert shown(line, "ttyS0") == [
+        "reaper: 20s: Enter. Press Enter to stay.",
+        "reaper: 10s: any key. Press any key to stay.",
+    ]
+    assert shown(shell)[0] == "reaper: 20s: any key. Press any key to stay."
+
+
+def test_a_warning_that_is_tried_again_says_what_keeps_the_session_by_then(bench):
+    line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
+    line.ttys["ttyS0"].is_blocked = True
+    bench.run(50)
+    line.ttys["ttyS0"].is_blocked, line.ttys["ttyS0"].takes_lines = False, True
+    bench.run(5)
+    assert shown(line, "ttyS0") == ["reaper: This session on host1 is idle and ends in 13s. Press Enter to stay."]
+
+
 def test_an_age_limit(bench):
     """Input does not move it, and the person is told so."""
     bench.adopt(make_policy(make_limits(max_usec=300 * SECOND)))

@@ -22,7 +22,7 @@ NAME = "letters, digits and . _ @ - after a letter or digit, 64 at most"
 HOSTS = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
 RULE_KEYS = (
     "known: action, activity, busy, busy_max, cpu_floor, grace, hold_max, idle, kill, lock_for, match, max, message,"
-    " name, network_floor, share_activity, warn"
+    " name, network_floor, notify, share_activity, warn"
 )
 TOP_KEYS = "known: brake, ceiling, environment, environments, poll, rules, terminal_servers"
 LINES = "write lines of key: value"
@@ -32,6 +32,7 @@ HOLD = "a hold is an exception for a while: from 0, for none, to 1w"
 NOBODY = "a program that prints is nobody who is there: remove it"
 SHELL = "every session has a shell: write the names of programs, such as rsync"
 BUSY = "a program puts an end off and does not prevent it: from 0 to 1w"
+IN_VAIN = "action: lock asks on the terminals, and nothing is written on them under notify: none"
 UNITS = "the units are us, ms, s, min, h, d, w"
 FIRST = "52s at most: 8s must pass between the last key and the first warning"
 NETWORK = "write one address, or a network as 10.0.0.0/8"
@@ -172,6 +173,18 @@ NUMBERS = [
 WORDS = [
     (rule("action: kill"), "2:21: 'kill' is not known here", "known: lock, observe, terminate"),
     (rule("action: terminat"), "2:21: 'terminat' is not known here", "did you mean terminate?"),
+    (rule("notify: never"), "2:21: 'never' is not known here", "known: none, terminal"),
+    (rule("action: lock, notify: none"), f"2:21: {IN_VAIN}", "write action: terminate, or notify: terminal"),
+    (
+        "environments: {standard: {notify: none}}\n" + rule("action: lock"),
+        f"3:21: {IN_VAIN}, which comes from the environment",
+        "write action: terminate, or notify: terminal",
+    ),
+    (
+        "environments: {standard: {notify: none, action: lock}}",
+        f"1:49: {IN_VAIN}",
+        "write action: terminate, or notify: terminal",
+    ),
     (rule("kill: all"), "2:19: 'all' is not known here", "known: session, terminal"),
     (rule("activity: keys"), "2:23: 'keys' is not known here", "known: auto, cpu, input, network"),
     (rule("activity: netwrok"), "2:23: 'netwrok' is not known here", "did you mean network?"),

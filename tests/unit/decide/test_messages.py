@@ -46,21 +46,23 @@ def test_where_the_rule_grants_no_holds_there_is_nothing_to_say():
 
 
 EVERYTHING = "\n".join(
-    f"{name} {{{name}}}" for name in PLACEHOLDERS if name not in ("what", "limit", "host", "user", "session")
+    f"{name} {{{name}}}" for name in PLACEHOLDERS if name not in ("what", "limit", "host", "user", "session", "key")
 )
 
 
 @pytest.mark.parametrize(
-    ("reason", "why", "stay"),
+    ("reason", "why", "stay", "key"),
     [
-        (Reason.IDLE, "idle for 14min", "Press any key to stay."),
-        (Reason.MAX, "sessions here last at most 15min", "Save your work and log in again."),
+        (Reason.IDLE, "idle for 14min", "Press any key to stay.", "any key"),
+        (Reason.IDLE, "idle for 14min", "Press Enter to stay.", "Enter"),
+        (Reason.MAX, "sessions here last at most 15min", "Save your work and log in again.", "any key"),
     ],
 )
-def test_the_administrators_own_text(reason, why, stay):
-    names = messages.warning(parse_template("{limit} {host} {user} {session} {what} {left}"), reason, ODD)
-    assert names == "\a\r\nreaper: 15min host1 alice 7 ends 1min\r\n"
-    words = messages.warning(parse_template(EVERYTHING), reason, ODD._replace(hold=HOLD))
+def test_the_administrators_own_text(reason, why, stay, key):
+    outlook = ODD._replace(hold=HOLD, needs_enter=key == "Enter")
+    names = messages.warning(parse_template("{limit} {host} {user} {session} {what} {key} {left}"), reason, outlook)
+    assert names == f"\a\r\nreaper: 15min host1 alice 7 ends {key} 1min\r\n"
+    words = messages.warning(parse_template(EVERYTHING), reason, outlook)
     lines = ["left 1min", "deadline 14:32", f"reason {why}", f"stay {stay}", f"hold {HOLD}"]
     assert words == "\a\r\n" + "".join(f"reaper: {line}\r\n" for line in lines)
 

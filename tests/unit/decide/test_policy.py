@@ -12,6 +12,7 @@ from reaper.decide.policy import (
     Kill,
     Limits,
     Match,
+    Notify,
     Origin,
     Rule,
     Share,
@@ -45,7 +46,7 @@ def test_built_in():
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
     rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, (), 4 * HOUR, 0)
-    ends = (Template(), Action.TERMINATE, 30 * MINUTE)
+    ends = (Template(), Notify.TERMINAL, Action.TERMINATE, 30 * MINUTE)
     standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), *ends, Kill.TERMINAL, *rest)
     restricted = Limits(10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), *ends, Kill.SESSION, *rest)
     assert BUILT_IN.environments == {"standard": standard, "restricted": restricted}
@@ -167,7 +168,7 @@ def test_the_id_is_of_what_is_enforced():
 
 
 def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
-    assert BUILT_IN.id == "3cf61989136f"
+    assert BUILT_IN.id == "84664b200f41"
 
 
 @pytest.mark.parametrize("elevated", [True, False])

@@ -193,3 +193,14 @@ def test_a_desktop_has_limits_only_where_its_rule_asks_for_it(match, idle):
     application = applied(f"rules: [{{name: all, {match}kill: session}}]", origin=Origin.GRAPHICAL, terminals=())
     assert application.limits["idle"].value == idle
     assert application.limits["idle"].changed_by == ("graphical" if idle == "never" else "")
+
+
+def test_a_lock_that_a_rule_inherits_gives_way_to_terminals_that_are_not_written_to():
+    text = "environments: {standard: {action: lock}}\nrules:\n- {name: ci, notify: none}\n- {name: others}"
+    tree = traced(text)
+    said = Setting("lock", "0.yaml", 1, environment="standard")
+    assert rule(tree, "ci")["action"] == Setting("terminate", "0.yaml", 1, changed_by="notify", instead_of=said)
+    assert rule(tree, "others")["action"] == said
+    shown = annotate(tree)
+    assert "    action: terminate        # notify: none cannot lock;\n" in shown
+    assert "# the environment says lock, 0.yaml:1\n" in shown

@@ -11,7 +11,7 @@ from reaper.decide.events import FIELDS, Event, Kind
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Fact, Reason, Tell
 from reaper.decide.model import Order, Program, Usage
-from reaper.decide.policy import Action, Brake
+from reaper.decide.policy import Action, Brake, Notify
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 from tests.unit.fakes import FakeHost, make_limits, make_policy
@@ -147,6 +147,25 @@ def test_observe_says_would():
     )
     assert warned.fields["observed"] == observed.fields["observed"] == "1"
     assert observed.fields["action"] == "observe"
+
+
+def test_what_is_not_shown_is_not_said_to_be():
+    quiet = with_notify(tracked(), Notify.NONE)
+    warned = report.of_tell(Tell(Fact.WARNED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    assert "is not warned: it ends in 1min" in warned.message
+    assert warned.fields["notify"] == "none"
+    observed = with_notify(tracked(Action.OBSERVE), Notify.NONE)
+    assert (
+        "would not be warned (observe)"
+        in report.of_tell(Tell(Fact.WARNED, Reason.IDLE, MINUTE), observed, "p0l1cy", LATER).message
+    )
+    cancelled = report.of_tell(Tell(Fact.CANCELLED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    assert cancelled.message == f"{ALICE} stays: its end is called off after 1min."
+
+
+def with_notify(session: Tracked, notify: Notify) -> Tracked:
+    assert session.limits is not None
+    return replace(session, limits=replace(session.limits, notify=notify))
 
 
 def test_a_session_without_a_policy_says_nothing_of_limits():

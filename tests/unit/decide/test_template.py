@@ -15,7 +15,7 @@ def rule(line):
 UNPRINTABLE = "remove it; a line ends where the line of a | block does"
 WHEN = 'name {left} or {deadline} in it; "" is the built-in text'
 QUOTES = "put a text with braces into quotes"
-NAMES = "known: {deadline}, {hold}, {host}, {left}, {limit}, {reason}, {session}, {stay}, {user}, {what}"
+NAMES = "known: {deadline}, {hold}, {host}, {key}, {left}, {limit}, {reason}, {session}, {stay}, {user}, {what}"
 NOT_BLOCK = "not YAML: while parsing a block mapping, expected <block end>, but found '<scalar>'"
 NOT_FLOW = "not YAML: while parsing a flow mapping, expected ',' or '}', but got '{'"
 

@@ -9,9 +9,10 @@ import pytest
 from reaper.ctl.table import next_of
 from reaper.decide import deferral, locked, tracking, view
 from reaper.decide.duration import parse_duration
+from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant
-from reaper.decide.policy import Action, Ceiling, Limits, Share
+from reaper.decide.policy import Action, Ceiling, Limits, Notify, Share
 from reaper.decide.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import SECOND, WALL_NS
@@ -159,3 +160,16 @@ def test_nothing_is_said_of_locks_where_none_is_in_question(action, unlockable, 
     told, text = explained(action, unlockable, phase)
     assert told == ""
     assert not any("cannot be locked" in line for line in text)
+
+
+def test_a_session_that_is_not_written_to():
+    limits = make_limits(notify=Notify.NONE)
+    tracked, due = idle(limits)
+    explained = view.explain(tracked, make_policy(limits), frozenset(), due - 30 * SECOND)
+    assert explained["session"]["phase"] == "warned"
+    assert explained["text"][0].endswith(" is about to end.")
+    assert explained["text"][-2] == "Nothing is written on its terminals (notify: none)."
+    assert explained["text"][-1].endswith(" without input."), "and not that it is warned"
+    held = Hold(due, due + 3600 * SECOND, 0, "root", "a build")
+    text = view.explain(replace(tracked, hold=held), make_policy(limits), frozenset(), due)["text"]
+    assert text[-1].endswith("Until then nothing happens to it; then it ends, if it is past its limit.")

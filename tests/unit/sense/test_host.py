@@ -107,6 +107,28 @@ def test_a_graphical_session_has_no_terminal(world):
     assert world.host.terminal_names(replace(world.session, origin=Origin.GRAPHICAL, tty="")) == frozenset()
 
 
+@pytest.mark.parametrize("origin", [Origin.CONSOLE, Origin.SERIAL, Origin.OTHER])
+def test_enter_is_needed_where_programs_get_whole_lines(world, origin):
+    """Asking changes none of the terminal's times."""
+    name, session = world.open().name, replace(world.session, origin=origin)
+    world.settle(name)
+    before = world.host.read_terminals([name])
+    for whole in (True, False):
+        world.take_lines(name, whole=whole)
+        assert world.host.needs_enter(session, name) is whole
+    assert world.host.read_terminals([name]) == before
+    assert world.host.needs_enter(session, "pts/99999"), "Enter is seen wherever any key is"
+
+
+def test_no_enter_is_needed_where_each_key_crosses_a_connection(world):
+    """Until that is over: what mosh-server has from then on is a terminal like any other."""
+    line = world.open()
+    world.take_lines(line.name, whole=True)
+    assert not world.host.needs_enter(world.session, line.name)
+    world.end()
+    assert world.host.needs_enter(world.session, line.name)
+
+
 def test_what_is_typed_moves_atime_and_never_ctime(world):
     line = world.open()
     world.touch(line.name, 60)

@@ -271,13 +271,13 @@ def test_the_sample_uncommented_is_a_policy_and_its_defaults_are_the_built_in_on
     assert policy.environment == BUILT_IN.environment
     assert policy.environments == BUILT_IN.environments
     assert (policy.poll_usec, policy.brake) == (BUILT_IN.poll_usec, BUILT_IN.brake)
-    assert [rule.name for rule in policy.rules] == ["break-glass", "operators", "root-at-night", "kiosk"]
+    assert [rule.name for rule in policy.rules] == ["break-glass", "operators", "robots", "root-at-night", "kiosk"]
 
 
 def test_every_example_of_the_manual_is_a_policy():
     page = MANUAL.read_text().replace(r"\(dq", '"')
     blocks = re.findall(r"^\.Bd -literal[^\n]*\n([^/].*?)^\.Ed$", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     for block in blocks:
         parse([Source("block", block)])
     examples = dict(re.findall(r"example:\n\.Ql (\w+): (.*)", page, re.IGNORECASE))

@@ -72,6 +72,7 @@ def test_asking_leaves_no_descriptor_open(dev):
     before = os.listdir("/proc/self/fd")
     for _ in range(3):
         terminals.is_graphical("tty1")
+        assert terminals.takes_lines("tty1"), "a file has no mode that could be asked"
     assert os.listdir("/proc/self/fd") == before
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+import termios
 import time
 
 from reaper.decide.locking import LockOrder, Stage, encode_order
@@ -81,6 +82,16 @@ class RealWorld:
 
     def chmod(self, name: str) -> None:
         os.chmod(f"/dev/{name}", os.stat(f"/dev/{name}").st_mode & 0o7777)
+
+    def take_lines(self, name: str, *, whole: bool) -> None:
+        """A program sets the terminal's mode: canonical, or one in which it gets each key."""
+        fd = os.open(f"/dev/{name}", os.O_RDWR | os.O_NOCTTY)
+        try:
+            mode = termios.tcgetattr(fd)
+            mode[3] = mode[3] | termios.ICANON if whole else mode[3] & ~termios.ICANON
+            termios.tcsetattr(fd, termios.TCSANOW, mode)
+        finally:
+            os.close(fd)
 
     def settle(self, name: str) -> None:
         """Until ctime is no longer fresh."""
@@ -182,6 +193,9 @@ class FakeWorld:
 
     def chmod(self, name: str) -> None:
         self.made.ttys[name].chmod(0o620)
+
+    def take_lines(self, name: str, *, whole: bool) -> None:
+        self.made.ttys[name].takes_lines = whole
 
     def settle(self, name: str) -> None:
         self.host.time.boot_usec += SECOND
