@@ -9,15 +9,15 @@ one login has started. In this order, and None where nothing of it tells:
 2. The scope of a session that it is in: the server of tmux is nobody's child, and has stayed there.
 3. The audit session (see procfs.read_login), where exactly one session's leader is of the same: no user can change it.
 4. The scope that an ancestor is in, for where no audit session is kept.
-5. Where run0(1) had it started: what the run0 that waits for it belongs to.
+5. Where run0(1) or `systemd-run --pty` had it started: what the client that waits for it belongs to.
 
 XDG_SESSION_ID in the environment tells nothing: a user writes there what they like.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Callable, NamedTuple
 
 from reaper import procfs
 from reaper.decide.model import ProcessId, Session, SessionKey
@@ -42,28 +42,29 @@ class Homes:
     def __init__(self) -> None:
         self._logins: dict[SessionKey, int] = {}
 
-    def of(self, pid: int, sessions: Iterable[Session]) -> SessionKey | None:
-        """Which of the sessions a process belongs to. Raises OSError where it cannot be looked at."""
-        known = list(sessions)
-        leaders = {session.key for session in known}
-        scopes = {session.scope: session.key for session in known if session.scope}
-        return self._of(pid, known, leaders, scopes, MOST_RUN0)
-
-    def _of(
-        self, pid: int, known: list[Session], leaders: set[SessionKey], scopes: dict[str, SessionKey], most: int
+    def of(
+        self,
+        pid: int,
+        sessions: Collection[Session],
+        list_clients: Callable[[], Sequence[int]] = run0.list_clients,
+        most: int = MOST_RUN0,
     ) -> SessionKey | None:
+        """Which of the sessions a process belongs to. Raises OSError where it cannot be looked at.
+
+        `list_clients`: what tells the clients of run0, where more than one process is asked about.
+        """
+        leaders = {session.key for session in sessions}
+        scopes = {session.scope: session.key for session in sessions if session.scope}
         line = list(ancestors(pid))
         for stat in line:
             key = SessionKey(stat.pid, stat.starttime)
             if key in leaders:
                 return key
-        home = scopes.get(processes.scope_of(pid)) or self._by_login(procfs.read_login(pid), known)
+        home = scopes.get(processes.scope_of(pid)) or self._by_login(procfs.read_login(pid), sessions)
         for stat in line[1:]:
             home = home or scopes.get(processes.scope_of(stat.pid))
-        if home is not None or not most or not line or not _may_be_run0s(line[-1].pid):
-            return home
-        client = run0.find_client(line[-1].pid)
-        return None if client is None else self._of(client, known, leaders, scopes, most - 1)
+        client = run0.find_client(line, list_clients) if home is None and most else None
+        return home if client is None else self.of(client, sessions, list_clients, most - 1)
 
     def _by_login(self, login: int | None, sessions: Collection[Session]) -> SessionKey | None:
         if login is None:
@@ -105,11 +106,6 @@ def ancestors(pid: int) -> Iterator[Stat]:
         pid = stat.ppid
 
 
-def _may_be_run0s(pid: int) -> bool:
-    """Whether a process could be what run0 has had started: a logind session of its own, begun by PID 1."""
-    return procfs.read_login(pid) is None and bool(processes.scope_of(pid))
-
-
 def is_within_login(pid: int, most: int = MOST_RUN0) -> bool:
     """Whether a process was started within a login, also one that is over by now."""
     if procfs.read_login(pid) is not None:
@@ -117,5 +113,5 @@ def is_within_login(pid: int, most: int = MOST_RUN0) -> bool:
     own, line = processes.scope_of(pid), list(ancestors(pid))
     if any(scope not in ("", own) for scope in (processes.scope_of(stat.pid) for stat in line)):
         return True
-    client = run0.find_client(line[-1].pid) if line and most and _may_be_run0s(line[-1].pid) else None
+    client = run0.find_client(line) if most else None
     return client is not None and (bool(processes.scope_of(client)) or is_within_login(client, most - 1))

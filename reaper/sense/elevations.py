@@ -8,13 +8,14 @@ looked for once.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.model import ProcessId, Session, SessionKey
 from reaper.errors import ReaperError
-from reaper.sense import pamfiles, processes
+from reaper.sense import pamfiles, processes, run0
 from reaper.sense.belonging import Homes
 from reaper.sense.leaders import Leaders
 
@@ -130,10 +131,10 @@ class Elevations:
 
     def _settle(self, sessions: list[Session]) -> list[ReaperError]:
         """Finds out for the marks of no session whose they are. Returns the problems."""
-        problems = []
+        problems, clients = [], functools.cache(run0.list_clients)
         for process in [process for process, home in self._homes.items() if home is None]:
             try:
-                home = self._where.of(process.pid, sessions)
+                home = self._where.of(process.pid, sessions, clients)
             except OSError as error:  # noqa: PERF203 - one that cannot be looked at does not hide the others
                 self._broken.add(process)
                 self._drop(process)

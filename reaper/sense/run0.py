@@ -1,9 +1,10 @@
-"""Who ordered what run0(1) runs: the client that waits in the session that it was called from.
+"""Who ordered what run0(1) or systemd-run(1) runs: the client that waits in the session that it was called from.
 
 run0 has PID 1 start what it runs (systemd 256 and later), so that is no child of the session, has a session of logind's
-own and no audit session. What joins the two is what the client gave away or kept: it holds the master of the pty that
-PID 1 gave to the other side as its terminal, and without a terminal both have the same pipes as standard input, output
-and errors (measured with systemd 257: `run0` on a terminal, `ssh host run0 sleep 30` without one).
+own and no audit session; `systemd-run --user --pty` has the user's manager do it. What joins the two is what the client
+gave away or kept: it holds the master of the pty that the other side got as its terminal, and what run0 starts without
+a terminal has the client's pipes as standard input, output and errors (measured with systemd 257: `run0` on a terminal,
+`ssh host run0 sleep 30` without one).
 
 Neither can be claimed by another user. A pipe is had by who was given it. The master has to be open through a mount
 that the client itself sees, in the user namespace of the host: in a namespace of their own a user can make a devpts
@@ -13,10 +14,13 @@ whose ptys have any number.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import islice
+from typing import Callable
 
 from reaper import kernel_text, procfs
-from reaper.sense import executables
+from reaper.procparse import Stat
+from reaper.sense import executables, processes
 
 # run0 is a link to it. Its client has some fifteen descriptors.
 _PROGRAM = "systemd-run"
@@ -26,25 +30,29 @@ _MASTERS = (b"devpts", b"devtmpfs", b"tmpfs")  # where /dev/ptmx may be; a conta
 _OF_SESSIONS = ("pipe:[", "socket:[")
 
 
-def find_client(pid: int) -> int | None:
-    """The run0 that had a process started; None where there is none, or more than one that could have.
+def list_clients() -> list[int]:
+    """The pids of all that could have ordered something. Looks at each process's program: 5 us each."""
+    return [pid for pid in procfs.list_pids() if _is_client(pid)]
 
-    Looks at which program every process of the host runs: 25 ms where there are 5,000.
+
+def find_client(line: Sequence[Stat], list_all: Callable[[], Sequence[int]] = list_clients) -> int | None:
+    """Who ordered what a process is or descends from; None where nothing did, or more than one could have.
+
+    `line` is the process and its ancestors; `list_all` is called where there is something to compare with.
     """
-    stat = procfs.read_stat(pid)
-    if stat is None or stat.ppid != 1:
-        return None
-    index, ends = pty_index(stat.tty_nr), _standard_ends(pid)
-    if index is None and not ends:
-        return None
-    found = [
-        client
-        for client in procfs.list_pids()
-        if client != pid
-        and _is_client(client)
-        and (_holds_master(client, index) if index is not None else bool(ends & _standard_ends(client)))
-    ]
+    indexes = dict.fromkeys(index for index in (pty_index(stat.tty_nr) for stat in line) if index is not None)
+    for index in indexes:
+        found = [client for client in list_all() if _holds_master(client, index)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    ends = _standard_ends(line[-1].pid) if line and not indexes and _is_run0s(line[-1]) else None
+    found = [client for client in list_all() if ends & _standard_ends(client)] if ends else []
     return found[0] if len(found) == 1 else None
+
+
+def _is_run0s(stat: Stat) -> bool:
+    """Whether PID 1 has started a process in a logind session of its own, and not within a login."""
+    return stat.ppid == 1 and procfs.read_login(stat.pid) is None and bool(processes.scope_of(stat.pid))
 
 
 def pty_index(tty_nr: int) -> int | None:

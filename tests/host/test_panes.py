@@ -151,6 +151,16 @@ def test_run0_elevates_the_session_that_waits_for_it(suite: str, host: Host, adm
     assert not host.journal(REAPER_USER="root", REAPER_EVENT="opened")
 
 
+def test_root_in_a_service_of_the_users_elevates_the_session_that_types_there(host: Host, admin: str) -> None:
+    """It is no part of the session, but its terminal is: the client that waits holds the master."""
+    with log_in(host, admin) as terminal:
+        wait_event(host, admin, "opened")
+        terminal.send("systemd-run --user --pty --quiet sudo -s\n")
+        wait_elevated(host, admin)
+        terminal.send("exit\n")
+        wait_elevated(host, admin, elevated=False)
+
+
 def test_busy_program_in_a_pane_puts_the_end_off(host: Host, person: str) -> None:
     with rule(host, person, busy="sleep", busy_max="10s"), pane(host, person) as terminal:
         terminal.send("sleep 1000\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import pytest
 
@@ -33,7 +33,7 @@ def start(tree: Tree, pid: int, ppid: int, group: str, login: int | None = None,
     return pid
 
 
-def home(pid: int, sessions: Iterable[Session]) -> SessionKey | None:
+def home(pid: int, sessions: Collection[Session]) -> SessionKey | None:
     return Homes().of(pid, sessions)
 
 
@@ -141,6 +141,14 @@ def test_run0_within_run0(tree, run0):
     shell = start(tree, 61, 1, tree.scope("c10", 0), tty_nr=PTS_7 + 1, uid=0)
     assert home(shell, [ours]) == ours.key
     assert belonging.is_within_login(shell)
+
+
+def test_shell_of_a_user_service_that_a_client_waits_for(tree, run0):
+    """`systemd-run --user --pty`, and sudo there."""
+    ours = session(tree, 10, "c1", 71)
+    manager = start(tree, 70, 1, "/user.slice/user-1000.slice/user@1000.service/init.scope", 99)
+    service = start(tree, 71, manager, "/user.slice/user-1000.slice/user@1000.service/x.service", 99, tty_nr=PTS_7)
+    assert home(service, [ours]) == ours.key
 
 
 def test_what_is_within_a_login(tree, run0):
