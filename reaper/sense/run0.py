@@ -31,7 +31,7 @@ _OF_SESSIONS = ("pipe:[", "socket:[")
 
 
 def list_clients() -> list[int]:
-    """The pids of all that could have ordered something. Looks at each process's program: 5 us each."""
+    """The pids of all that could have ordered something. Looks at each process's program: 3 us each."""
     return [pid for pid in procfs.list_pids() if _is_client(pid)]
 
 

@@ -17,7 +17,8 @@ from reaper.decide.model import ProcessId, Session
 from reaper.sense import processes
 from reaper.sense.belonging import Aside, Homes
 
-# A user makes as many groups below their manager's as they like. With 20 processes in each, 1,000 take 60 ms.
+# A user makes as many groups below their manager's as they like. Each is one read, and 3 us for each process in it (two
+# panes of tmux in 12 groups: 0.25 ms in all, Linux 6.18).
 MOST_GROUPS = 1000
 MOST_PROCESSES = 16_384  # as in walk
 
