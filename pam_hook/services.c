@@ -3,8 +3,8 @@
  * within a session: where that is root from now on, the session is elevated. No person sits at the others (cron, a
  * user's service manager), or nobody has logged in yet (greeters).
  *
- * runuser(1) is root's alone, so nobody becomes root by it. What systemd-run0 starts is no child of the session and not
- * in its scope: there is no telling whose it is. */
+ * runuser(1) is root's alone, so nobody becomes root by it. What run0(1) starts is no child of the session and not in its
+ * scope; reaperd finds out whose it is (reaper/sense/run0.py). */
 
 #include "pam_reaper.h"
 
@@ -30,7 +30,7 @@ static const struct {
     {"su-l", SERVICE_ELEVATES},
     {"sudo", SERVICE_ELEVATES},
     {"sudo-i", SERVICE_ELEVATES},
-    {"systemd-run0", SERVICE_NOTHING},
+    {"systemd-run0", SERVICE_ELEVATES},
     {"systemd-user", SERVICE_NOTHING},
     /* clang-format on */
 };

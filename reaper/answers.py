@@ -135,10 +135,8 @@ class Answers:
 
     def _who(self, peer: Peer) -> str:
         """Who asks, in words: a user, and where root asks the session that it was done from."""
-        scope = self._host.scope_of(peer.pid)
-        here = next(
-            (each.session for each in self._daemon.sessions.values() if scope and each.session.scope == scope), None
-        )
+        home = self._host.home_of(peer.pid) if peer.uid == 0 else None
+        here = next((each.session for each in self._daemon.sessions.values() if each.session.key == home), None)
         user = (
             "root"
             if peer.uid == 0
@@ -147,7 +145,7 @@ class Answers:
                 str(peer.uid),
             )
         )
-        return f"{user} (session {here.name} of {plain(here.user)})" if here is not None and peer.uid == 0 else user
+        return f"{user} (session {here.name} of {plain(here.user)})" if here is not None else user
 
     def _find(self, peer: Peer, name: str) -> Tracked | None:
         """The session by its id, by a terminal that is its own at this very moment, or that of the calling process."""
@@ -155,9 +153,9 @@ class Answers:
         for tracked in visible:
             if name in (tracked.session.name, str(tracked.session.key)):
                 return tracked
-        scope = self._host.scope_of(peer.pid) if name == SELF else ""
-        if scope:
-            return next((each for each in visible if each.session.scope == scope), None)
+        if name == SELF:
+            home = self._host.home_of(peer.pid)
+            return next((each for each in visible if each.session.key == home), None)
         terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
         likely = self._likely(visible, terminal)
         return next((each for each in likely if terminal in self._host.terminal_names(each.session)), None)

@@ -30,6 +30,7 @@ MOST_DESCRIPTOR_BYTES = 4096
 _PIDFD_GETFD = 438
 PIDFD_THREAD = os.O_EXCL
 _UNIFIED = b"0::"  # cgroups(7): the line of the v2 hierarchy
+NO_LOGIN = 2**32 - 1  # AUDIT_SID_UNSET of <linux/audit.h>
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 # Whether to keep off what could make us wait. The daemon sets it while there is such a process (sense/distrust.py).
@@ -128,6 +129,17 @@ def read_parent(pid: int) -> int | None:
     """The parent of a process; None where it is gone."""
     words = _status_words(pid, "PPid")
     return kernel_text.number(words[0]) if len(words) == 1 else None
+
+
+def read_login(pid: int) -> int | None:
+    """The audit session of a process (pam_loginuid(8)): a number that each login gets of its own.
+
+    A process has that of its parent, whatever becomes of its parent, its control group or its terminal; only what has
+    CAP_AUDIT_CONTROL in the host's user namespace can have another, and nothing can choose one. None where no login
+    has set it (4294967295), where this kernel keeps none (CONFIG_AUDIT), and where the process is gone.
+    """
+    login = kernel_text.number(kernel_text.read(f"{PROC}/{pid}/sessionid"))
+    return None if login == NO_LOGIN else login
 
 
 def read_tgid(tid: int) -> int | None:

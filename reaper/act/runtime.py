@@ -39,6 +39,6 @@ def remove_record(key: SessionKey, directory: str = DIRECTORY) -> None:
 
 
 def remove_mark(process: ProcessId, directory: str = DIRECTORY) -> None:
-    """Clears away the mark of an elevation whose su or sudo died without closing its PAM session."""
+    """Clears away the mark of an elevation whose su, sudo or run0 died without closing its PAM session."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{directory}/elevated/{process.pid}.{process.start_ticks}")

@@ -44,7 +44,8 @@ def climb(targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
         is_all = kill_scope(scope)
         if not is_all:
             send(targets.everything, signal.SIGKILL)
-        send([*targets.connection, *(each.process for each in targets.attached)], signal.SIGKILL)
+        others = (each.process for each in targets.attached)
+        send([*targets.connection, *others, *targets.strays], signal.SIGKILL)
     else:
         send([*targets.connection, *in_front], signal.SIGKILL)
     return is_all

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         session.add_argument(
             "--group", dest="groups", action="append", metavar="NAME", help="a group, repeatable (default: USER's own)"
         ),
-        session.add_argument("--elevated", action="store_true", help="root acts in it, by su or sudo"),
+        session.add_argument("--elevated", action="store_true", help="root acts in it, by su, sudo or run0"),
         session.add_argument("--at", type=_moment, metavar="'DAY TIME'", help="when, as 'Mon 14:30' (default: now)"),
     ]
     parser.set_defaults(told=told, fail=parser.error)

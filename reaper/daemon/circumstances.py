@@ -26,7 +26,7 @@ class Circumstances:
 
     def __init__(self, host: Host) -> None:
         self.local: LocalTime | None = None  # None where no rule asks for the time
-        self.marked: frozenset[SessionKey] = frozenset()  # where su or sudo made somebody root
+        self.marked: frozenset[SessionKey] = frozenset()  # where su, sudo or run0 made somebody root
         self._host = host
         self._newest: SessionKey | None = None
         self._answers: tuple[bool, ...] = ()

@@ -42,6 +42,7 @@ class Daemon:
         self.on_track: Callable[[SessionKey], bool] = lambda _key: False
         self.on_forget: Callable[[SessionKey], None] = lambda _key: None
         self._host, self.actor, self._journal = host, actor, journal
+        host.sessions = lambda: [tracked.session for tracked in self.sessions.values()]
         self.trouble = Trouble(journal, lambda: host.clock().boot_usec)
         self._memory = Memory(actor, journal, boot_id)
         self.messenger = Messenger(actor, journal, name, host.local_moment, host.needs_enter)

@@ -201,9 +201,10 @@ class Targets(NamedTuple):
 
     attached: tuple[Attached, ...]  # on the session's terminals, wherever they run, and on channels without one
     connection: tuple[ProcessId, ...]  # what carries the line, the leader first if it lives
-    # Where asked for: all that the session holds (its scope, or what descends from its leader), and what that is.
+    # Where asked for: all that the session holds (what is in its scope or descends from its leader, and the strays).
     everything: tuple[ProcessId, ...] = ()
-    holding: Holding = Holding()
+    strays: tuple[ProcessId, ...] = ()  # what it holds outside of its scope
+    holding: Holding = Holding()  # what everything holds
 
 
 class Program(NamedTuple):

@@ -134,7 +134,7 @@ def _sentences(
         ),
     ]
     if tracked.elevated:
-        who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su or sudo"
+        who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su, sudo or run0"
         lines.append(f"It is elevated: {who}.")
     if tracked.refusal:
         lines.append(f"Refused as evidence: {tracked.refusal}.")

@@ -9,13 +9,16 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Collection, Container, Iterable
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, TypeVar
 
 from reaper.decide.model import Session, SessionKey
 from reaper.errors import ReaperError
 from reaper.sense import logins, processes
-from reaper.sense.logind import Logind
+from reaper.sense.belonging import Aside
+from reaper.sense.logind import Logind, LogindSession
 from reaper.sense.records import Records
+
+T = TypeVar("T")
 
 
 class Discovery(NamedTuple):
@@ -34,6 +37,7 @@ class SessionFinder:
         self._asked: set[str] = set()
         self._broken: set[SessionKey] = set()
         self._is_silent = False  # whether logind has not answered, and that was reported
+        self.asides: dict[str, Aside] = {}  # what logind calls a session and is part of one, by logind's id
         self._reported: set[str] = set()  # the sessions that cannot be looked at, by key or by logind's id
 
     def find(self, known: Container[SessionKey], known_ids: Iterable[str], servers: Collection[str]) -> Discovery:
@@ -55,8 +59,7 @@ class SessionFinder:
                 continue
             if record is None:
                 continue
-            read = functools.partial(logins.from_record, record)
-            is_read, session = self._guarded(str(key), read, problems)
+            is_read, session = self._guarded(str(key), functools.partial(logins.from_record, record), problems)
             if session is not None:
                 found[session.key] = session
             elif is_read:
@@ -64,6 +67,7 @@ class SessionFinder:
         ids = self._logind.list_ids()
         if ids is not None:  # what is gone is not kept
             self._reported &= {*map(str, unknown), *ids}
+            self.asides = {name: aside for name, aside in self.asides.items() if name in ids}
         from_logind = self._add_logind(found, ids, known_ids, servers, problems)
         return Discovery([session for session in from_logind if session.key not in known], dead, problems)
 
@@ -91,8 +95,11 @@ class SessionFinder:
                 return list(found.values())
             self._is_silent = False
             for entry in told:
-                read = functools.partial(logins.from_logind, entry, servers)
+                read: Callable[[], Session | Aside | None] = functools.partial(_read_entry, entry, servers)
                 is_read, session = self._guarded(entry.session_id, read, problems)
+                if isinstance(session, Aside):
+                    self.asides[entry.session_id] = session
+                    continue
                 if session is not None:
                     unknown.discard(entry.session_id)
                     found.setdefault(session.key, session)
@@ -101,9 +108,7 @@ class SessionFinder:
             self._asked |= unknown  # no persons' sessions, or gone: not to be asked for again
         return list(found.values())
 
-    def _guarded(
-        self, name: str, read: Callable[[], Session | None], problems: list[ReaperError]
-    ) -> tuple[bool, Session | None]:
+    def _guarded(self, name: str, read: Callable[[], T], problems: list[ReaperError]) -> tuple[bool, T | None]:
         """The barrier around one session: whether it could be looked at, and what it is, None where it is over."""
         try:
             session = read()
@@ -115,3 +120,7 @@ class SessionFinder:
             return False, None
         self._reported.discard(name)
         return True, session
+
+
+def _read_entry(entry: LogindSession, servers: Collection[str]) -> Session | Aside | None:
+    return logins.find_aside(entry) or logins.from_logind(entry, servers)

@@ -1,27 +1,27 @@
-"""Where root acts within a session: the marks that pam_reaper.so leaves of su and sudo, and whose sessions they are in.
+"""Where root acts within a session: the marks that pam_reaper.so leaves of su, sudo and run0, and whose they are.
 
 A mark counts for as long as the process that it names runs. What began a moment ago does not count yet: a command that
 sudo runs and that is over at once is no root's shell, and a script with many of them would move its session from rule
-to rule. Nothing here looks through /proc; at most polls it is one listing of a directory, and one question to an epoll.
+to rule. At most polls it is one listing of a directory, and one question to an epoll; whose session a mark is in is
+looked for once.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reaper import procfs
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.model import ProcessId, Session, SessionKey
 from reaper.errors import ReaperError
-from reaper.sense import pamfiles, processes
+from reaper.sense import pamfiles, processes, run0
+from reaper.sense.belonging import Homes
 from reaper.sense.leaders import Leaders
 
 DIRECTORY = "/run/reaper/elevated"
 # Longer than a command takes that only asks or sets something, and far below any limit.
 BRIEF_USEC = 5 * USEC_PER_SEC
-# How far up from su or sudo to look for the session's leader: deeper than shells in shells go, and soon done.
-MOST_ANCESTORS = 64
 
 
 class Elevated(NamedTuple):
@@ -61,13 +61,14 @@ def _broken(process: ProcessId, why: str) -> ReaperError:
 class Elevations:
     """The directory of the marks, and where each mark that is there belongs."""
 
-    def __init__(self, directory: str = DIRECTORY) -> None:
+    def __init__(self, directory: str = DIRECTORY, homes: Homes | None = None) -> None:
         self._directory = pamfiles.Directory(directory)
         self._processes: Leaders[ProcessId] = Leaders()
         self._unwatched: set[ProcessId] = set()  # for want of descriptors
         self._broken: set[ProcessId] = set()
         self._young: dict[ProcessId, int] = {}  # with the moment from which on they count
         self._homes: dict[ProcessId, SessionKey | None] = {}  # of those that count; None is in no session that we know
+        self._where = homes if homes is not None else Homes()
 
     def look(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
         """In which of the sessions root acts now; `anew` where there are some that were not there at the last look."""
@@ -130,12 +131,10 @@ class Elevations:
 
     def _settle(self, sessions: list[Session]) -> list[ReaperError]:
         """Finds out for the marks of no session whose they are. Returns the problems."""
-        leaders = {session.key for session in sessions}
-        scopes = {session.scope: session.key for session in sessions if session.scope}
-        problems = []
+        problems, clients = [], functools.cache(run0.list_clients)
         for process in [process for process, home in self._homes.items() if home is None]:
             try:
-                home = _leader_above(process, leaders) or scopes.get(processes.scope_of(process.pid))
+                home = self._where.of(process.pid, sessions, clients)
             except OSError as error:  # noqa: PERF203 - one that cannot be looked at does not hide the others
                 self._broken.add(process)
                 self._drop(process)
@@ -150,20 +149,3 @@ def _has_ended(process: ProcessId) -> bool:
         return not processes.is_alive(process)
     except OSError:  # still for want of descriptors: asked again at the next poll
         return False
-
-
-def _leader_above(process: ProcessId, leaders: set[SessionKey]) -> SessionKey | None:
-    """The nearest session's leader that a process descends from; None for what was started anew, as within tmux.
-
-    Asked before the scope, for a session may be within another's scope: that of an sshd that somebody started by hand.
-    """
-    pid = process.pid
-    for _ in range(MOST_ANCESTORS):
-        stat = procfs.read_stat(pid)
-        if stat is None:
-            return None
-        key = SessionKey(stat.pid, stat.starttime)
-        if key in leaders:
-            return key
-        pid = stat.ppid
-    return None

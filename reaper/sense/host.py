@@ -7,6 +7,7 @@ do those say, who would be hit. tests/unit/fakes.py has a FakeHost with the same
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable
+from typing import Callable
 
 from reaper import kernel_text, procfs
 from reaper.decide import membership
@@ -29,7 +30,8 @@ from reaper.decide.model import (
 from reaper.decide.policy import Origin
 from reaper.decide.stuck import Stuck
 from reaper.errors import ReaperError
-from reaper.sense import connections, locks, processes, programs, statefile, terminals, walk, work
+from reaper.sense import connections, locks, processes, programs, statefile, strays, targets, terminals, work
+from reaper.sense.belonging import Homes
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.distrust import Distrust, Probe, blame
@@ -49,7 +51,9 @@ class Host:
         self._records = records if records is not None else Records()
         self._logind = logind if logind is not None else Logind()
         self.terminal_servers: tuple[str, ...] = ()  # the user's programs that are taken for terminals, by name
-        self._elevations = elevations if elevations is not None else Elevations()
+        self.sessions: Callable[[], list[Session]] = list  # those that the daemon knows, to tell whose a process is
+        self._homes = Homes()
+        self._elevations = elevations if elevations is not None else Elevations(homes=self._homes)
         self._lines = Lines(terminals.DEV)
         self._finder = SessionFinder(self._records, self._logind)
         self._name_service = NameService()
@@ -105,9 +109,12 @@ class Host:
         """The sessions that are not among the known, each problem told once."""
         return self._finder.find(known, known_ids, self.terminal_servers)
 
-    def scope_of(self, pid: int) -> str:
-        """The scope of the session that a process is in, "" where it is in none."""
-        return processes.scope_of(pid)
+    def home_of(self, pid: int) -> SessionKey | None:
+        """Which of the daemon's sessions a process belongs to; None where none, or where that cannot be told."""
+        try:
+            return self._homes.of(pid, self.sessions())
+        except OSError:
+            return None
 
     def is_alive(self, session: Session) -> bool:
         """Whether the session's leader runs, or, if it died without closing its PAM session, what it left behind.
@@ -182,7 +189,7 @@ class Host:
 
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
-        return processes.pages_apart(names, self.held_pids(session))
+        return processes.pages_apart(names, self._member_pids(session))
 
     def read_line(self, session: Session, names: Collection[str]) -> Line | None:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
@@ -227,34 +234,28 @@ class Host:
         return terminals.other_ptys(names)
 
     def targets(self, session: Session, names: Collection[str], *, whole: bool) -> Targets:
-        """Who is on its terminals and channels, who carries its line, and if `whole` all that it holds.
-
-        Asks about every process of the host, and reads a bounded number of them.
-        """
-        reader, pids = walk.Walk(), self.held_pids(session)
-        holders = connections.connection_holders(session, self.terminal_servers)
-        reader.processes(process.pid for process in holders)  # before a crowd has used the reader up
-        attached = processes.attached_to(names, pids, reader.stat)
-        if session.origin is Origin.SSH:
-            attached += connections.fed(session, pids, reader.stat)
-        if not whole:
-            return Targets(tuple(attached), tuple(holders))
-        everything = reader.processes(pids)
-        named = {*holders, *everything, *(each.process for each in attached)}
-        return Targets(tuple(attached), tuple(holders), tuple(everything), reader.holding(named, pids, session.scope))
+        """Who is on its terminals and channels, who carries its line, and if `whole` all that it holds."""
+        pids, apart = self._member_pids(session), self._strays(session)
+        return targets.find(session, names, pids, apart, self.terminal_servers, whole=whole)
 
     def held_pids(self, session: Session) -> list[int]:
-        """The pids of all that a session holds; of a scope, by its own list."""
+        """The pids of all that a session holds, in its scope and elsewhere."""
+        return [*self._member_pids(session), *(process.pid for process in self._strays(session))]
+
+    def _strays(self, session: Session) -> list[ProcessId]:
+        return strays.find(session, self.sessions(), self._finder.asides.values(), self._homes)
+
+    def _member_pids(self, session: Session) -> list[int]:
         if session.scope:
             return processes.member_pids(session.scope)
         return [process.pid for process in processes.descendants(ProcessId(*session.key))]
 
     def is_killed_at_once(self, session: Session) -> bool:
-        """Whether all that a session holds can be killed without a list of it."""
+        """Whether all that a session's scope holds can be killed without a list of it."""
         return processes.can_be_killed_at_once(session.scope)
 
     def everything(self, session: Session) -> list[ProcessId]:
-        """All that a session holds: its scope, or where it has none what descends from its leader."""
+        """All that a session's scope holds, or where it has none what descends from its leader."""
         return processes.members(session.scope) if session.scope else processes.descendants(ProcessId(*session.key))
 
     def busy_program(self, session: Session, names: Collection[str], patterns: Collection[str]) -> Program | None:

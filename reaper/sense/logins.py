@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
-from reaper.decide.model import Session, SessionKey
+from reaper.decide.model import ProcessId, Session, SessionKey
 from reaper.decide.policy import Origin
-from reaper.sense import connections, processes, terminals
+from reaper.sense import belonging, connections, processes, terminals
+from reaper.sense.belonging import Aside
 from reaper.sense.clock import read_clock
 from reaper.sense.logind import LogindSession
 from reaper.sense.records import Record
 
+# The services that change who acts within a login (pam_hook/services.c) and make none. Where they are called outside of
+# a session's scope, as in a pane of tmux, logind makes a session of each.
+CHANGING = ("doas", "polkit-1", "runuser", "runuser-l", "su", "su-l", "sudo", "sudo-i", "systemd-run0")
 _GRAPHICAL = ("gdm", "lightdm", "sddm", "xdm", "lxdm", "greetd", "ly")
 
 
@@ -35,6 +39,17 @@ def from_record(record: Record) -> Session | None:
     if processes.is_alive(session.key) or connections.remains(scope, record.key.pid, record.uid):
         return session
     return None
+
+
+def find_aside(entry: LogindSession) -> Aside | None:
+    """What logind calls a session and is none, as it is part of a login; None for all others."""
+    if entry.service not in CHANGING or entry.leader <= 0:
+        return None
+    scope = processes.own_scope(entry.leader, entry.uid, entry.session_id)
+    ticks = processes.start_ticks(entry.leader)
+    if ticks is None or not scope or processes.scope_of(entry.leader) != scope:
+        return None
+    return Aside(ProcessId(entry.leader, ticks), scope) if belonging.is_within_login(entry.leader) else None
 
 
 def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | None:

@@ -20,10 +20,9 @@ NOTHING = [
     "runuser",
     "runuser-l",
     "sddm-greeter",
-    "systemd-run0",
     "systemd-user",
 ]
-ELEVATES = ["doas", "polkit-1", "su", "su-l", "sudo", "sudo-i"]
+ELEVATES = ["doas", "polkit-1", "su", "su-l", "sudo", "sudo-i", "systemd-run0"]
 
 
 @pytest.mark.parametrize("service", NOTHING)

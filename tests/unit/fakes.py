@@ -12,6 +12,7 @@ import signal
 from collections.abc import Collection, Container, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Callable
 
 from reaper.act.notify import Delivery
 from reaper.decide.events import Event, Priority
@@ -100,6 +101,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         self.hidden: set[str] = set()  # terminals that the host does not let be found
         self.dev_tty: FakeTty | None = None  # on a kernel that dates apart what is read through it
         self.searches = 0
+        self.sessions: Callable[[], list[Session]] = list  # those that the daemon knows
         self.kept: set[str] = set()  # terminals that can be told from others by their names
 
     # What a test does to it.
@@ -154,9 +156,10 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         problems, self.problems = self.problems, []
         return Discovery(sessions, self.dead_records, problems)
 
-    def scope_of(self, pid: int) -> str:
-        of_pid = (login for login in self.logins.values() if any(each.id.pid == pid for each in login.everything))
-        return next((login.session.scope for login in of_pid), "")
+    def home_of(self, pid: int) -> SessionKey | None:
+        known = {session.key for session in self.sessions()}
+        of_pid = (key for key, login in self.logins.items() if any(each.id.pid == pid for each in login.everything))
+        return next((key for key in of_pid if key in known), None)
 
     def is_alive(self, session: Session) -> bool:
         login = self.logins.get(session.key)
@@ -239,16 +242,19 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         line = [process for process in (login.leader, *login.survivors) if process.is_alive]
         attached = tuple(Attached(process.id, process.in_front) for process in on if process.tty)
         connection = tuple(process.id for process in line)
-        everything = tuple(self.everything(session)) if whole else ()
+        strays = tuple(process.id for process in login.everything if process.is_stray)
+        everything = tuple(process.id for process in login.everything) if whole else ()
         named = {*everything, *connection, *(each.process for each in attached)} if whole else ()
-        return Targets(attached, connection, everything, Holding(tuple((each, self._usage(each)) for each in named)))
+        holding = Holding(tuple((each, self._usage(each)) for each in named))
+        return Targets(attached, connection, everything, strays, holding)
 
     def everything(self, session: Session) -> list[ProcessId]:
         login = self.logins.get(session.key)
-        return [process.id for process in login.everything] if login else []
+        return [process.id for process in login.everything if not process.is_stray] if login else []
 
     def held_pids(self, session: Session) -> list[int]:
-        return [process.pid for process in self.everything(session)]
+        login = self.logins.get(session.key)
+        return [process.id.pid for process in login.everything] if login else []
 
     def busy_program(self, session: Session, names: Collection[str], patterns: Collection[str]) -> Program | None:
         self.searches += 1
@@ -317,8 +323,9 @@ class FakeActor(FakeLocker):
         elif kill is Kill.SESSION:
             is_all = self._host.kills_at_once and not self.is_kill_refused and bool(scope)
             logins = self._host.logins.values() if is_all else ()
-            held = [each.id for login in logins if login.session.scope == scope for each in login.everything]
-            self._send([*(held or targets.everything), *targets.connection, *attached], KILL)
+            held = [each for login in logins if login.session.scope == scope for each in login.everything]
+            killed = [each.id for each in held if not each.is_stray] or targets.everything
+            self._send([*killed, *targets.connection, *attached, *targets.strays], KILL)
         else:
             self._send([*targets.connection, *in_front], KILL)
         return is_all

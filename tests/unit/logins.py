@@ -24,6 +24,7 @@ class FakeProcess:
     program: str = ""  # the path of its file, if that is root's
     ends_on: frozenset[signal.Signals] = ANY_END
     is_alive: bool = True
+    is_stray: bool = False  # in another scope than its session's
     pages_apart: bool = False  # it reads through /dev/tty
     signals: list[signal.Signals] = field(default_factory=list)
 

@@ -161,6 +161,22 @@ def test_a_scope_that_cannot_be_killed_at_once_is_signalled_one_by_one(cgroup, m
     assert witness.signals() == {signal.SIGKILL}
 
 
+@pytest.mark.parametrize(
+    ("rung", "kill", "taken"),
+    [
+        (Rung.KILL, Kill.SESSION, {signal.SIGKILL}),
+        (Rung.KILL, Kill.TERMINAL, set()),
+        (Rung.HANGUP, Kill.SESSION, set()),
+    ],
+)
+def test_strays_are_killed_though_the_scope_is_killed_at_once(cgroup, witness, rung, kill, taken):
+    """And only with all of the session."""
+    scope = "/user.slice/user-1000.slice/session-3.scope"
+    cgroup(scope)
+    assert terminate.climb(Targets((), (), strays=(witness.id,)), rung, kill, scope)
+    assert witness.signals() == taken
+
+
 def test_a_link_in_the_place_of_cgroup_kill_is_not_followed(cgroup, tmp_path):
     scope = "/user.slice/user-1000.slice/session-3.scope"
     os.makedirs(f"{tmp_path}{scope}")

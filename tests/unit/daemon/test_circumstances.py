@@ -184,7 +184,7 @@ def test_it_is_shown(bench):
     (tracked,) = bench.daemon.sessions.values()
     told = view.explain(tracked, bench.daemon.policy, frozenset(), bench.host.time.boot_usec)
     assert told["session"]["elevated"] is True
-    assert "It is elevated: root acts in it, by su or sudo." in told["text"]
+    assert "It is elevated: root acts in it, by su, sudo or run0." in told["text"]
 
 
 # Hours.

@@ -228,6 +228,20 @@ def test_what_another_logged_in_through_is_spared():
         assert {each for _, each, _ in bench.actor.climbs} == {kill}
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_runs_in_another_scope_ends_with_all_of_the_session(at_once):
+    """A pane of tmux: it is waited for, too."""
+    for kill, is_left in ((Kill.SESSION, False), (Kill.TERMINAL, True)):
+        bench = Bench(make_policy(make_limits(kill=kill)))
+        bench.host.kills_at_once = at_once
+        login = bench.host.login(100, "pts/1", scope="/user.slice/user-1000.slice/session-1.scope")
+        stray = bench.host.start(login, "/usr/bin/sleep", tty="")
+        stray.is_stray, stray.ends_on = True, frozenset([KILL])
+        bench.run(120)
+        assert stray.is_alive is is_left
+        assert bench.words()[-1] == "terminated"
+
+
 # What spares its user a password.
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
-from reaper.decide.model import SessionKey
+from reaper.decide.model import ProcessId, SessionKey
 from reaper.decide.policy import Origin
 from reaper.sense import logins
+from reaper.sense.belonging import Aside
 from reaper.sense.logind import LogindSession
-from tests.unit.sense.trees import START_TICKS
+from tests.unit.sense.trees import START_TICKS, Tree
 from tests.unit.sense.worlds import RealWorld
 
 
@@ -247,3 +250,42 @@ def test_origins(scoped, service, tty, kind, origin):
     scoped.logind.known["c7"] = in_logind(scoped)._replace(service=service, tty=tty, kind=kind)
     (session,) = scoped.host.discover([], []).sessions
     assert session.origin is origin
+
+
+# su, sudo and run0 within a login.
+
+
+def su(world: RealWorld, tree: Tree, service: str, *, login: int | None) -> None:
+    """logind has made a session of a change of who acts."""
+    tree.add(800, 1, "su", tree.scope("c9", 0), uid=0)
+    if login is not None:
+        tree.log_in(800, login)
+    world.logind.known["c9"] = LogindSession("c9", 800, "root", 0, service, "pts/3", "", "tty", 9)
+
+
+@pytest.mark.parametrize("service", logins.CHANGING)
+def test_su_within_a_login_is_no_session(real, tree, service):
+    """In a pane of tmux logind makes one of it. Asked for once, and forgotten when logind has."""
+    su(real, tree, service, login=71)
+    found = real.host.discover([], [])
+    assert (found.sessions, found.problems) == ([], [])
+    assert real.host._finder.asides == {"c9": Aside(ProcessId(800, START_TICKS), tree.scope("c9", 0))}
+    assert real.host.discover([], []).sessions == []
+    assert real.logind.asked == ["c9"]
+    del real.logind.known["c9"]
+    real.host.discover([], [])
+    assert real.host._finder.asides == {}
+
+
+@pytest.mark.parametrize(("service", "login"), [("su", None), ("login", 71), ("su-like", 71)])
+def test_su_outside_of_any_login_and_a_login_are_sessions(real, tree, service, login):
+    """su of a service of the host's is seen as it always was."""
+    su(real, tree, service, login=login)
+    assert [session.session_id for session in real.host.discover([], []).sessions] == ["c9"]
+    assert real.host._finder.asides == {}
+
+
+def test_list_of_what_changes_who_acts_is_the_modules():
+    source = (Path(logins.__file__).parents[2] / "pam_hook" / "services.c").read_text()
+    elevates = set(re.findall(r'^ +\{"([^"]+)", SERVICE_ELEVATES\},$', source, re.MULTILINE))
+    assert elevates == set(logins.CHANGING) - {"runuser", "runuser-l"}

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from reaper import kernel_text
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.model import ProcessId, SessionKey
 from reaper.errors import ReaperError
 from reaper.sense import elevations, pamfiles, processes
-from reaper.sense.elevations import BRIEF_USEC, MOST_ANCESTORS, Elevations, parse_mark
+from reaper.sense.belonging import MOST_ANCESTORS
+from reaper.sense.elevations import BRIEF_USEC, Elevations, parse_mark
 from tests.unit.fakes import make_session
 from tests.unit.people import Witness
 from tests.unit.sense.trees import START_TICKS
@@ -186,7 +188,7 @@ def test_nothing_is_read_while_nothing_changes(marks, sudo, monkeypatch):
     session = own_session()
     assert seen(marks, session) == {session.key}
     monkeypatch.setattr(pamfiles.Directory, "read", None)
-    monkeypatch.setattr(elevations, "procfs", None)
+    monkeypatch.setattr(kernel_text, "read", None)
     monkeypatch.setattr(elevations, "processes", None)
     for _ in range(3):
         assert seen(marks, session, anew=False) == {session.key}

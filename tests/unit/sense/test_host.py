@@ -223,6 +223,18 @@ def test_what_a_session_holds_by_pid(world):
     assert world.host.held_pids(world.session) == []
 
 
+def test_whose_a_process_is(world):
+    """One of the sessions that the daemon knows."""
+    line = world.open()
+    assert world.host.home_of(line.shell.pid) is None
+    world.host.sessions = lambda: [world.session]
+    assert world.host.home_of(line.shell.pid) == world.session.key
+    assert world.host.home_of(world.leader.pid) == world.session.key
+    assert world.host.home_of(1) is None
+    world.end()
+    assert world.host.home_of(line.shell.pid) is None
+
+
 def test_only_a_scope_is_killed_at_once(world):
     assert not world.host.is_killed_at_once(replace(world.session, scope=""))
 

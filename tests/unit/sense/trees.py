@@ -79,13 +79,22 @@ class Tree:
         """A process sees the mounts that this one sees, where the programs of the test's invention are."""
         os.symlink("/proc/self/mountinfo", self.directory / "proc" / str(pid) / "mountinfo")
 
-    def open_master(self, pid: int, descriptor: int, index: int) -> None:
-        """A process has the master of a pty open."""
+    def log_in(self, pid: int, login: int) -> None:
+        """A process gets an audit session, as by pam_loginuid."""
+        (self.directory / "proc" / str(pid) / "sessionid").write_text(str(login))
+
+    def group(self, path: str) -> str:
+        """Makes a control group, as a user's service manager does; a process is put there as into a scope."""
+        (self.directory / "cgroup" / path[1:]).mkdir(parents=True, exist_ok=True)
+        return path
+
+    def open_master(self, pid: int, descriptor: int, index: int, mount: int = 0) -> None:
+        """A process has the master of a pty open, by way of that mount."""
         entry = self.directory / "proc" / str(pid)
         for kind in ("fd", "fdinfo"):
             (entry / kind).mkdir(exist_ok=True)
         (entry / "fd" / str(descriptor)).symlink_to("/dev/ptmx")
-        (entry / "fdinfo" / str(descriptor)).write_text(f"pos:\t0\ntty-index:\t{index}\n")
+        (entry / "fdinfo" / str(descriptor)).write_text(f"pos:\t0\nmnt_id:\t{mount}\ntty-index:\t{index}\n")
 
     def open_pipe(self, pid: int, descriptor: int, number: int) -> None:
         """A process has an end of a pipe open."""

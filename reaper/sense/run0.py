@@ -1,0 +1,92 @@
+"""Who ordered what run0(1) or systemd-run(1) runs: the client that waits in the session that it was called from.
+
+run0 has PID 1 start what it runs (systemd 256 and later), so that is no child of the session, has a session of logind's
+own and no audit session; `systemd-run --user --pty` has the user's manager do it. What joins the two is what the client
+gave away or kept: it holds the master of the pty that the other side got as its terminal, and what run0 starts without
+a terminal has the client's pipes as standard input, output and errors (measured with systemd 257: `run0` on a terminal,
+`ssh host run0 sleep 30` without one).
+
+Neither can be claimed by another user. A pipe is had by who was given it. The master has to be open through a mount
+that the client itself sees, in the user namespace of the host: in a namespace of their own a user can make a devpts
+whose ptys have any number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import islice
+from typing import Callable
+
+from reaper import kernel_text, procfs
+from reaper.procparse import Stat
+from reaper.sense import executables, processes
+
+# run0 is a link to it. Its client has some fifteen descriptors.
+_PROGRAM = "systemd-run"
+_MOST_DESCRIPTORS = 256
+_PTY_MAJOR = 136  # of the slaves that devpts has (Documentation/admin-guide/devices.txt)
+_MASTERS = (b"devpts", b"devtmpfs", b"tmpfs")  # where /dev/ptmx may be; a container's /dev is a tmpfs
+_OF_SESSIONS = ("pipe:[", "socket:[")
+
+
+def list_clients() -> list[int]:
+    """The pids of all that could have ordered something. Looks at each process's program: 3 us each."""
+    return [pid for pid in procfs.list_pids() if _is_client(pid)]
+
+
+def find_client(line: Sequence[Stat], list_all: Callable[[], Sequence[int]] = list_clients) -> int | None:
+    """Who ordered what a process is or descends from; None where nothing did, or more than one could have.
+
+    `line` is the process and its ancestors; `list_all` is called where there is something to compare with.
+    """
+    indexes = dict.fromkeys(index for index in (pty_index(stat.tty_nr) for stat in line) if index is not None)
+    for index in indexes:
+        found = [client for client in list_all() if _holds_master(client, index)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    ends = _standard_ends(line[-1].pid) if line and not indexes and _is_run0s(line[-1]) else None
+    found = [client for client in list_all() if ends & _standard_ends(client)] if ends else []
+    return found[0] if len(found) == 1 else None
+
+
+def _is_run0s(stat: Stat) -> bool:
+    """Whether PID 1 has started a process in a logind session of its own, and not within a login."""
+    return stat.ppid == 1 and procfs.read_login(stat.pid) is None and bool(processes.scope_of(stat.pid))
+
+
+def pty_index(tty_nr: int) -> int | None:
+    """The number N of a controlling terminal that is pts/N (tty_nr of proc_pid_stat(5)); None for any other."""
+    if (tty_nr >> 8) & 0xFFF != _PTY_MAJOR:
+        return None
+    return (tty_nr & 0xFF) | ((tty_nr >> 12) & 0xFFF00)
+
+
+def _is_client(pid: int) -> bool:
+    if os.path.basename(procfs.read_program(pid) or "") != _PROGRAM or not executables.is_in_our_user_namespace(pid):
+        return False
+    status = executables.read_status(pid)
+    return status is not None and status.uid == 0
+
+
+def _holds_master(pid: int, index: int) -> bool:
+    try:
+        descriptors = procfs.list_descriptors(pid)
+    except PermissionError:  # a security module
+        return False
+    for descriptor in islice(descriptors, _MOST_DESCRIPTORS):
+        if procfs.read_tty_index(pid, descriptor) == index:
+            info = procfs.read_descriptor(pid, descriptor)
+            mounts = kernel_text.read(f"{procfs.PROC}/{pid}/mountinfo")
+            if info is None or info.mount is None or mounts is None:
+                continue
+            mount = executables.find_mount(mounts, info.mount)
+            if mount is not None and mount.file_system in _MASTERS:
+                return True
+    return False
+
+
+def _standard_ends(pid: int) -> set[str]:
+    """The pipes and sockets that are a process's standard input, output and errors, by the kernel's names of them."""
+    links = (procfs.read_link(pid, f"fd/{descriptor}") for descriptor in range(3))
+    return {link for link in links if link is not None and link.startswith(_OF_SESSIONS)}

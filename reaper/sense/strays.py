@@ -1,0 +1,74 @@
+"""What a session has started that is in no session's scope any more, or in one that is not a login's.
+
+For what asks about all that a session holds: `kill: session`, and programs that are busy. Only what is certainly the
+session's is found, as it may be killed for that: what has the audit session of that login alone (see belonging), and is
+in a control group of its user's own service manager, or in the session that logind made for a su(1), sudo(8) or run0(1)
+within it. Never the manager, nor a service that it started, also one that the user started from this session: these are
+of the manager's own audit session. Nor what somebody has put into a group of the host's, as a container's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+
+from reaper import kernel_text, procfs
+from reaper.decide.model import ProcessId, Session
+from reaper.sense import processes
+from reaper.sense.belonging import Aside, Homes
+
+# A user makes as many groups below their manager's as they like. Each is one read, and 3 us for each process in it (two
+# panes of tmux in 12 groups: 0.25 ms in all, Linux 6.18).
+MOST_GROUPS = 1000
+MOST_PROCESSES = 16_384  # as in walk
+
+
+def find(session: Session, sessions: Collection[Session], asides: Iterable[Aside], homes: Homes) -> list[ProcessId]:
+    """The processes of a session outside of its scope; none where nothing tells for certain which these are."""
+    login = homes.login_of(session, sessions)
+    manager = f"{_slice(session)}/user@{session.uid}.service"
+    # Where the manager has the same, logins get no audit session of their own, as in some containers.
+    if login in map(procfs.read_login, processes.member_pids(f"{manager}/init.scope")):
+        login = None
+    found = list(_of_login(_member_pids(manager), login)) if login is not None else []
+    for aside in asides:
+        pids = processes.member_pids(aside.scope)
+        if _is_home(session, sessions, aside, homes):
+            found += _of_login(pids, login, None)
+        elif login is not None:
+            found += _of_login(pids, login)
+    return found
+
+
+def _of_login(pids: Iterable[int], *logins: int | None) -> Iterator[ProcessId]:
+    for pid in pids:
+        if procfs.read_login(pid) in logins:
+            stat = procfs.read_stat(pid)
+            # Once more: it is the process of this start time that was asked about.
+            if stat is not None and procfs.read_login(pid) in logins:
+                yield ProcessId(pid, stat.starttime)
+
+
+def _is_home(session: Session, sessions: Collection[Session], aside: Aside, homes: Homes) -> bool:
+    try:
+        return processes.is_alive(aside.leader) and homes.of(aside.leader.pid, sessions) == session.key
+    except OSError:  # not for us to look at
+        return False
+
+
+def _slice(session: Session) -> str:
+    return os.path.dirname(session.scope) or f"/user.slice/user-{session.uid}.slice"
+
+
+def _member_pids(group: str) -> Iterator[int]:
+    """The pids in a group and those below it, of as many as are looked at."""
+    left = MOST_PROCESSES
+    for number, (directory, _, _) in enumerate(os.walk(processes.CGROUP + group)):
+        if number >= MOST_GROUPS or left <= 0:
+            return
+        try:
+            pids = kernel_text.numbers(kernel_text.read(f"{directory}/cgroup.procs") or b"")
+        except OSError:  # a threaded group (EOPNOTSUPP)
+            continue
+        yield from pids[:left]
+        left -= len(pids)

@@ -1,0 +1,120 @@
+"""Who ordered what run0 runs: the client that holds the master of its terminal, or shares its pipes, and no other."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from reaper.sense import run0
+from reaper.sense.belonging import ancestors
+from tests.unit.sense.trees import Tree
+
+SCOPE = "/user.slice/user-0.slice/session-c9.scope"
+PTS_7 = (136 << 8) | 7
+
+
+@pytest.fixture
+def devpts(tree) -> int:
+    """The number of a mount of devpts that every process sees."""
+    (tree.directory / "mountinfo").write_text(
+        "31 25 0:26 / /dev/pts rw,nosuid shared:3 - devpts devpts rw,gid=5\n25 1 0:25 / /dev rw - tmpfs tmpfs rw\n"
+        "40 25 0:44 / /home/x rw - fuse.x x rw,user_id=1000\n"
+    )
+    return 31
+
+
+def client(tree: Tree, pid: int, exe: str = "systemd-run", **more: object) -> int:
+    tree.add(pid, 1, exe, **more)  # type: ignore[arg-type]
+    (tree.directory / "proc" / str(pid) / "mountinfo").symlink_to(tree.directory / "mountinfo")
+    return pid
+
+
+def shell(tree: Tree, pid: int = 90, ppid: int = 1, tty_nr: int = PTS_7) -> int:
+    tree.add(pid, ppid, "bash", tree.scope("c9", 0), tty_nr=tty_nr, uid=0)
+    return pid
+
+
+def find(pid: int) -> int | None:
+    return run0.find_client(list(ancestors(pid)))
+
+
+@pytest.mark.parametrize(("tty_nr", "index"), [(PTS_7, 7), (0, None), (0x400 | 1, None), ((136 << 8) | 0x100000, 256)])
+def test_number_of_a_pty(tty_nr, index):
+    assert run0.pty_index(tty_nr) == index
+
+
+def test_client_holds_the_master_of_the_terminal(tree, devpts):
+    tree.open_master(client(tree, 50), 5, 7, devpts)
+    tree.open_master(client(tree, 51), 5, 8, devpts)
+    assert find(shell(tree)) == 50
+
+
+def test_client_is_found_from_below_and_of_what_the_users_manager_started(tree, devpts):
+    """sudo makes a pty of its own within that of `systemd-run --user --pty`."""
+    tree.open_master(client(tree, 50), 5, 7, devpts)
+    tree.add(60, 1, "systemd")
+    shell(tree, ppid=60)
+    assert find(90) == 50
+    assert find(shell(tree, 91, 90, PTS_7 + 1)) == 50
+    assert find(9999) is None
+
+
+def test_pipes_tell_only_of_what_pid_1_has_started_outside_of_any_login(tree, devpts):
+    """A service of the host's that somebody gave a pipe to is not theirs."""
+    tree.open_pipe(client(tree, 50), 1, 815)
+    for pid, ppid, login, scope in ((70, 71, None, SCOPE), (72, 1, 9, SCOPE), (73, 1, None, "")):
+        tree.add(pid, ppid, "bash", scope and tree.scope("c9", 0), uid=0)
+        tree.open_pipe(pid, 0, 815)
+        if login is not None:
+            tree.log_in(pid, login)
+        assert find(pid) is None
+
+
+def test_another_program_that_holds_the_master_is_no_client(tree, devpts):
+    tree.open_master(client(tree, 50, "tmux"), 5, 7, devpts)
+    assert find(shell(tree)) is None
+
+
+def test_copy_of_the_program_is_no_client(tree, devpts):
+    tree.open_master(client(tree, 50), 5, 7, devpts)
+    os.chown(tree.directory / "sbin" / "systemd-run", 1000, 1000)
+    assert find(shell(tree)) is None
+
+
+def test_client_in_a_user_namespace_is_none(tree, devpts):
+    tree.open_master(client(tree, 50), 5, 7, devpts)
+    namespaces = tree.directory / "proc" / "50" / "ns"
+    namespaces.unlink()
+    namespaces.mkdir()
+    (namespaces / "user").symlink_to("user:[4711]")
+    assert find(shell(tree)) is None
+
+
+@pytest.mark.parametrize("mount", [40, 4711])
+def test_master_by_a_mount_that_is_no_devpts_or_that_the_client_does_not_see_tells_nothing(tree, devpts, mount):
+    """A user makes a devpts in a namespace of their own, where the ptys have any number, and hands a master out."""
+    tree.open_master(client(tree, 50), 5, 7, mount)
+    assert find(shell(tree)) is None
+
+
+def test_two_that_could_be_the_client_are_none(tree, devpts):
+    tree.open_master(client(tree, 50), 5, 7, devpts)
+    tree.open_master(client(tree, 51), 9, 7, devpts)
+    assert find(shell(tree)) is None
+
+
+def test_without_a_terminal_the_client_has_the_same_pipes(tree, devpts):
+    tree.open_pipe(client(tree, 50), 1, 815)
+    tree.open_pipe(client(tree, 51), 1, 816)
+    tree.open_pipe(shell(tree, tty_nr=0), 2, 815)
+    assert find(90) == 50
+
+
+def test_without_a_terminal_and_pipes_there_is_no_telling(tree, devpts):
+    (tree.directory / "proc" / str(client(tree, 50)) / "fd").mkdir()
+    (tree.directory / "proc" / "50" / "fd" / "0").symlink_to("/dev/null")
+    pid = shell(tree, tty_nr=0)
+    (tree.directory / "proc" / str(pid) / "fd").mkdir()
+    (tree.directory / "proc" / str(pid) / "fd" / "0").symlink_to("/dev/null")
+    assert find(pid) is None
