@@ -5,19 +5,16 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from reaper.decide import evidence
-from reaper.decide.locking import LockState, Stage
-from reaper.decide.model import NS_PER_SEC, ProcessId, Usage
+from reaper.decide.model import NS_PER_SEC, ProcessId, Traffic, Usage
 from reaper.decide.policy import Origin
-from reaper.sense import locks
+from reaper.sense import work
 from reaper.sense.host import Host
 from reaper.sense.nameservice import Told
 from tests.unit.fakes import FakeHost
-from tests.unit.locked import KEEPER
 from tests.unit.simulated import SECOND, WALL_NS
 
 
@@ -120,8 +117,9 @@ def test_enter_is_needed_where_programs_get_whole_lines(world, origin):
     assert world.host.needs_enter(session, "pts/99999"), "Enter is seen wherever any key is"
 
 
-def test_no_enter_is_needed_where_each_key_crosses_a_connection(world):
+def test_no_enter_is_needed_where_each_key_crosses_a_connection(world, monkeypatch):
     """Until that is over: what mosh-server has from then on is a terminal like any other."""
+    monkeypatch.setattr(work, "read_traffic", lambda *_: Traffic(1, 2, 3, 4, 5))
     line = world.open()
     world.take_lines(line.name, whole=True)
     assert not world.host.needs_enter(world.session, line.name)
@@ -338,54 +336,6 @@ def test_the_time_of_day_is_that_of_the_zone_as_it_is_now(real, monkeypatch):
     real.host.local_time()
     minutes = [now.weekday * 1440 + now.minute for now in (first, second)]
     assert (minutes[1] - minutes[0]) % (7 * 1440) in (360, 361)
-
-
-def test_what_stands_in_the_way_of_a_lock(world):
-    """A session without a terminal has nothing that could be held; a desktop locks itself."""
-    assert world.host.lock_obstacle(world.session, ()) != ""
-    graphical = replace(world.session, session_id="c1", origin=Origin.GRAPHICAL)
-    assert world.host.lock_obstacle(graphical, ()) == ""
-
-
-def test_what_has_become_of_a_lock(world, monkeypatch):
-    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
-    assert world.host.read_lock(world.session) is None
-    for stage in Stage:
-        world.keep(stage)
-        state = world.host.read_lock(world.session)
-        assert state == LockState(stage, 5, 0, "", KEEPER)
-
-
-def test_a_lock_that_stands(world, monkeypatch):
-    """From the order on, until its own word is that it is over."""
-    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
-    assert world.host.standing_lock(world.session) is None
-    world.keep(Stage.LOCKED)
-    assert world.host.standing_lock(world.session) is None, "it has been withdrawn"
-    order = world.order(world.session)
-    for stage in Stage:
-        world.keep(stage)
-        standing = world.host.standing_lock(world.session)
-        assert standing == (None if stage in (Stage.UNLOCKED, Stage.FAILED) else order)
-
-
-def test_the_lock_of_another_that_had_the_name(world, monkeypatch):
-    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
-    key = world.session.key._replace(start_ticks=world.session.key.start_ticks - 1)
-    world.order(replace(world.session, session_id="100", key=key))
-    world.keep(Stage.LOCKED)
-    assert world.host.standing_lock(replace(world.session, session_id="100")) is None
-
-
-def test_a_state_that_cannot_be_read_is_none(real, monkeypatch):
-    monkeypatch.setattr(locks, "DIRECTORY", real.locks)
-    real.keep(Stage.LOCKED)
-    Path(f"{real.locks}/{real.session.name}/state").write_text("{")
-    assert real.host.read_lock(real.session) is None
-    order = real.order(real.session)
-    assert real.host.standing_lock(real.session) == order, "for all that anybody knows"
-    Path(f"{real.locks}/{real.session.name}/order").write_text("{")
-    assert real.host.standing_lock(real.session) is None
 
 
 def test_a_process_of_a_session_runs_until_it_ends(world):

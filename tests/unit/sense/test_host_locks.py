@@ -1,0 +1,59 @@
+"""The daemon's questions about locks: the same tests for a host that is made up and for this one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from reaper.decide.locking import LockState, Stage
+from reaper.decide.policy import Origin
+from reaper.sense import locks
+from tests.unit.locked import KEEPER
+
+
+def test_what_stands_in_the_way_of_a_lock(world):
+    """A session without a terminal has nothing that could be held; a desktop locks itself."""
+    assert world.host.lock_obstacle(world.session, ()) != ""
+    graphical = replace(world.session, session_id="c1", origin=Origin.GRAPHICAL)
+    assert world.host.lock_obstacle(graphical, ()) == ""
+
+
+def test_what_has_become_of_a_lock(world, monkeypatch):
+    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
+    assert world.host.read_lock(world.session) is None
+    for stage in Stage:
+        world.keep(stage)
+        state = world.host.read_lock(world.session)
+        assert state == LockState(stage, 5, 0, "", KEEPER)
+
+
+def test_a_lock_that_stands(world, monkeypatch):
+    """From the order on, until its own word is that it is over."""
+    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
+    assert world.host.standing_lock(world.session) is None
+    world.keep(Stage.LOCKED)
+    assert world.host.standing_lock(world.session) is None, "it has been withdrawn"
+    order = world.order(world.session)
+    for stage in Stage:
+        world.keep(stage)
+        standing = world.host.standing_lock(world.session)
+        assert standing == (None if stage in (Stage.UNLOCKED, Stage.FAILED) else order)
+
+
+def test_the_lock_of_another_that_had_the_name(world, monkeypatch):
+    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
+    key = world.session.key._replace(start_ticks=world.session.key.start_ticks - 1)
+    world.order(replace(world.session, session_id="100", key=key))
+    world.keep(Stage.LOCKED)
+    assert world.host.standing_lock(replace(world.session, session_id="100")) is None
+
+
+def test_a_state_that_cannot_be_read_is_none(real, monkeypatch):
+    monkeypatch.setattr(locks, "DIRECTORY", real.locks)
+    real.keep(Stage.LOCKED)
+    Path(f"{real.locks}/{real.session.name}/state").write_text("{")
+    assert real.host.read_lock(real.session) is None
+    order = real.order(real.session)
+    assert real.host.standing_lock(real.session) == order, "for all that anybody knows"
+    Path(f"{real.locks}/{real.session.name}/order").write_text("{")
+    assert real.host.standing_lock(real.session) is None
