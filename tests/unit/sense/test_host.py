@@ -11,7 +11,7 @@ import pytest
 from reaper.decide import evidence
 from reaper.decide.model import NS_PER_SEC, ProcessId, Traffic, Usage
 from reaper.decide.policy import Origin
-from reaper.sense import work
+from reaper.sense import connections, work
 from reaper.sense.host import Host
 from reaper.sense.nameservice import Told
 from tests.unit.fakes import FakeHost
@@ -119,6 +119,7 @@ def test_enter_is_needed_where_programs_get_whole_lines(world, origin):
 
 def test_no_enter_is_needed_where_each_key_crosses_a_connection(world, monkeypatch):
     """Until that is over: what mosh-server has from then on is a terminal like any other."""
+    monkeypatch.setattr(connections, "carriers", lambda _: [1])
     monkeypatch.setattr(work, "read_traffic", lambda *_: Traffic(1, 2, 3, 4, 5))
     line = world.open()
     world.take_lines(line.name, whole=True)
