@@ -8,7 +8,8 @@ from reaper.decide import evidence, signs, ssh_traffic, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant, Line, Reading, SessionKey
-from reaper.decide.policy import Activity, Origin
+from reaper.decide.policy import Activity, Origin, Robots
+from reaper.decide.robots import Observation
 from reaper.decide.signs import Clues
 from reaper.decide.tracking import Change, Tracked
 from reaper.errors import ReaperError
@@ -29,6 +30,7 @@ class Looks:
         self._unread: dict[str, int] = {}  # the most that lay unread on a terminal since something was read there
         self._read_until: dict[str, int] = {}  # until when more may have been read without a trace
         self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
+        self._typed: dict[SessionKey, tuple[int, int | None]] = {}  # at the last look for robots
         self._polls = 0
         self._problems: dict[str, ReaperError | None] = {}  # why connections cannot be counted; None once reported
         self.poll_usec = PROBE_USEC  # between two polls
@@ -47,6 +49,7 @@ class Looks:
         for name in (self._unread.keys() | self._read_until.keys()) - ours:
             self._forget_unread(name)
         self._lines = {key: line for key, line in self._lines.items() if key in sessions}
+        self._typed = {key: typed for key, typed in self._typed.items() if key in sessions}
         strangers: dict[str, int] = {}
         owners = set()
         for reading in self._host.glance(self._host.other_ptys(ours)):
@@ -58,7 +61,7 @@ class Looks:
 
     def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
-        if signs.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now):
+        if signs.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now) or _asks_robots(tracked):
             return False
         try:
             return all(map(self._host.is_unchanged, tracked.readings))
@@ -94,14 +97,25 @@ class Looks:
             readings = tuple(reading for reading in readings if reading.name in names)
         if tracked.session.origin is Origin.GRAPHICAL:
             return self._ask_desktop(tracked, previous, now) if is_probed else None
+        typing = self._typing(tracked, previous, now) if readings and _asks_robots(tracked) else None
         self._heed_reads(tracked, readings, previous, now)
         unseen_usec, unseen = self._unseen(tracked, readings, now) if is_probed else (0, "")
         work = None
         if signs.counts_work(tracked, bool(readings)):
             work = self._host.read_work(tracked.session, bool(readings))
-        if readings == tracked.readings and not unseen_usec and work is None and tracked.work is None:
+        is_same = readings == tracked.readings and not unseen_usec and work is None and tracked.work is None
+        if is_same and typing is None and tracked.rhythm is None:
             return None
-        return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work))
+        return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work, typing))
+
+    def _typing(self, tracked: Tracked, previous: Instant, now: Instant) -> Observation:
+        """What is typed since the last look that asked, whether that was a poll or not."""
+        key = tracked.session.key
+        since_usec, before = self._typed.get(key, (previous.boot_usec, None))
+        after = self._host.read_typed(tracked.session)
+        self._typed[key] = (now.boot_usec, after)
+        octets = None if before is None or after is None or after < before else after - before
+        return Observation(min(since_usec, now.boot_usec), now.boot_usec, self._host.clock().boot_usec, octets)
 
     def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:
         """A graphical session's person types to a display server, and only its desktop knows when."""
@@ -216,3 +230,8 @@ def _uncounted(tracked: Tracked, why: str) -> ReaperError:
         " counts as typed while nothing is printed, keepalives too",
         "reaperctl doctor",
     )
+
+
+def _asks_robots(tracked: Tracked) -> bool:
+    """Whether its rule asks if what is typed is a robot's: then it is looked at with each poll."""
+    return tracked.limits is not None and tracked.limits.robots is Robots.IGNORE

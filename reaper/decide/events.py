@@ -77,6 +77,7 @@ class Kind(enum.Enum):
     HELD = _Kind("held", "5b6b79da2ad442b09754a5d662027ef9", Priority.NOTICE)
     RELEASED = _Kind("released", "19b44f8618eb4365b90d1d175c8949f2", Priority.NOTICE)
     TAMPERED = _Kind("tampered", "644d187004ae45069173d50545f0ea95", Priority.WARNING)
+    ROBOT = _Kind("robot", "599357c4d1df485a8e66384308f458c7", Priority.NOTICE)
     BRAKE = _Kind("brake", "916906fcdf01465eb5c6961812c0344b", Priority.ALERT)
     CLOCK_STEPPED = _Kind("clock-stepped", "a220184f92ac4b2ca0e48269f7943d25", Priority.NOTICE)
     POLICY_LOADED = _Kind("policy-loaded", "714abc0b831b436cb8dabe492645be3b", Priority.NOTICE)

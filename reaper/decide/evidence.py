@@ -39,6 +39,8 @@ BUCKET_NS = 8 * NS_PER_SEC
 WINDOW_USEC = 10 * USEC_PER_SEC
 # The two clocks drift apart by less than this between two polls, unless one was set.
 STEP_NS = NS_PER_SEC
+# The coarsest tick of a kernel (CONFIG_HZ=100).
+TICK_USEC = 10_000
 
 
 class Refusal(enum.Enum):
@@ -135,6 +137,15 @@ def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: 
 def is_settled(before: Work, after: Work) -> bool:
     """Whether the time between two looks was long enough to go on from the second."""
     return after.boot_usec - before.boot_usec >= WINDOW_USEC
+
+
+def first_moments(reading: Reading, now: Instant) -> tuple[int, int]:
+    """From when to when on the boot-time clock the first input in the last bucket was read, if its atime is believed.
+
+    The kernel rounds down to the second of its last tick.
+    """
+    since_usec = now.boot_usec + (reading.atime_ns // NS_PER_SEC * NS_PER_SEC - now.wall_ns) // 1000
+    return since_usec, since_usec + USEC_PER_SEC + TICK_USEC
 
 
 def bucket_end(reading: Reading, now: Instant) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from reaper.decide.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
 from reaper.decide.hold import LONGEST_HOLD_USEC
-from reaper.decide.policy import Action, Kill, Notify, Origin, Share
+from reaper.decide.policy import Action, Kill, Notify, Origin, Robots, Share
 from reaper.decide.values import (
     Value,
     activity,
@@ -47,6 +47,7 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "network_floor": ("network_floor_bytes", size(1, "nothing is no sign of life")),
     "cpu_floor": ("cpu_floor_usec", duration(10 * USEC_PER_MSEC, USEC_PER_MIN, "of a minute's CPU time")),
     "share_activity": ("share_activity", one_of(Share)),
+    "robots": ("robots", one_of(Robots)),
     "busy": ("busy", plain(each(program, empty=""))),
     "busy_max": ("busy_max_usec", busy_max),
     "hold_max": ("hold_max_usec", _HOLD_MAX),

@@ -96,6 +96,7 @@ class Fact(enum.Enum):
     """What is worth a record in the journal; the daemon adds who, where and why."""
 
     RESUMED = "resumed"
+    ROBOT = "robot"
     WARNED = "warned"
     CANCELLED = "cancelled"
     DEFERRED = "deferred"

@@ -63,8 +63,8 @@ from reaper.decide.transitions import RETRY_USEC, TABLE, Turn, step
 __all__ = [
     "RESUMED_GAP_USEC", "RETRY_USEC", "SHARED", "TABLE", "Act", "Deadline", "Defer", "Fact", "Life", "Lock", "Phase",
     "Reason", "Rung", "Signal", "Spare", "Stimulus", "Tell", "Turn", "Warn", "advance", "begin", "busy_left_usec",
-    "change_limits", "deadline", "defer", "end", "free", "hurry", "is_due", "lock", "next_due", "notice", "step",
-    "unlock",
+    "change_limits", "deadline", "defer", "discount", "end", "free", "hurry", "is_due", "lock", "next_due", "notice",
+    "step", "unlock",
 ]  # fmt: skip
 
 RESUMED_GAP_USEC = 60 * USEC_PER_SEC
@@ -114,6 +114,20 @@ def notice(
     if (gap_usec >= RESUMED_GAP_USEC and evidence != SHARED) or acts:
         acts.append(Tell(Fact.RESUMED, Reason.IDLE, gap_usec))
     return life, acts
+
+
+def discount(life: Life, since_usec: int, limits: Limits, now_usec: int) -> tuple[Life, list[Act]]:
+    """Takes back what was counted since a moment, as a robot gave it.
+
+    That makes nobody's session end at once: all the leads of a warning are left, or the whole limit where there are no
+    warnings (rule 1). What has been announced by now stands as it is.
+    """
+    told: list[Act] = [Tell(Fact.ROBOT, Reason.IDLE, max(0, now_usec - since_usec))]
+    if life.phase is not Phase.ACTIVE or limits.idle_usec is None:
+        return life, told
+    lead_usec = limits.warn_usec[0] if limits.warn_usec else limits.idle_usec
+    floor_usec = now_usec + lead_usec - limits.idle_usec
+    return replace(life, evidence_usec=min(life.evidence_usec, max(since_usec, floor_usec))), told
 
 
 def change_limits(life: Life, before: Limits, after: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:

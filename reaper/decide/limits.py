@@ -59,6 +59,13 @@ class Share(enum.Enum):
     USER = "user"
 
 
+class Robots(enum.Enum):
+    """Whether signs of one shape at one pace count as a person's (decide/robots.py)."""
+
+    IGNORE = "ignore"
+    COUNT = "count"
+
+
 @dataclass(frozen=True)
 class Limits:
     """The numbers for one session, in microseconds; None is never.
@@ -85,6 +92,7 @@ class Limits:
     network_floor_bytes: int
     cpu_floor_usec: int
     share_activity: Share
+    robots: Robots
     busy: tuple[str, ...]
     busy_max_usec: int
     hold_max_usec: int

@@ -29,7 +29,7 @@ def unlock(tracked: Tracked, readings: tuple[Reading, ...], since_usec: int, now
     assert tracked.limits is not None
     at_usec = max([since_usec, *(evidence.bucket_end(reading, now) for reading in readings)])
     life, acts = lifecycle.unlock(tracked.life, tracked.limits, tracked.session.opened_usec, at_usec)
-    return go_on(replace(tracked, readings=readings, tampered=()), life, acts)
+    return go_on(replace(tracked, readings=readings, tampered=(), rhythm=None), life, acts)
 
 
 def lock(tracked: Tracked, now_usec: int) -> Change:

@@ -29,6 +29,7 @@ from reaper.decide.limits import (
     Kill,
     Limits,
     Notify,
+    Robots,
     Share,
     are_shown,
     asks_in_vain,
@@ -45,7 +46,7 @@ from reaper.decide.template import Template
 
 __all__ = [
     "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
-    "Ceiling", "Kill", "Limits", "Match", "Notify", "Origin", "Policy", "Rule", "Share", "Subject", "Verdict",
+    "Ceiling", "Kill", "Limits", "Match", "Notify", "Origin", "Policy", "Robots", "Rule", "Share", "Subject", "Verdict",
     "are_shown", "asks_for", "asks_in_vain", "asks_to_lock", "cap", "counted", "document", "fit_leads", "inherit",
     "judge", "longest_lead", "spelled", "without_limits", "without_warnings",
 ]  # fmt: skip
@@ -158,6 +159,16 @@ def asks_to_lock(policy: Policy, rule: str) -> bool:
     return any(each.limits.action is Action.LOCK for each in policy.rules if each.name == rule)
 
 
+def limits_of_kind(policy: Policy, verdict: Verdict, origin: Origin, has_terminal: bool) -> Limits:
+    """What of a verdict can be for such a session.
+
+    A desktop that no rule asks for has no limits, and without a terminal there is nowhere to warn.
+    """
+    if origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
+        return without_limits(verdict.limits)
+    return verdict.limits if has_terminal else without_warnings(verdict.limits)
+
+
 def document(policy: Policy) -> dict[str, Any]:
     """The policy as the file would say it, in plain JSON types and complete; `sources` is no part of it."""
     return {
@@ -213,6 +224,7 @@ def spelled(limits: Limits) -> dict[str, Any]:
         "network_floor": format_size(limits.network_floor_bytes),
         "cpu_floor": format_duration(limits.cpu_floor_usec),
         "share_activity": limits.share_activity.value,
+        "robots": limits.robots.value,
         "busy": list(limits.busy),
         "busy_max": format_duration(limits.busy_max_usec),
         "hold_max": format_duration(limits.hold_max_usec),
@@ -251,6 +263,7 @@ _STANDARD = Limits(
     network_floor_bytes=16,  # less than the smallest packet: whatever is no keepalive
     cpu_floor_usec=USEC_PER_SEC,
     share_activity=Share.SESSION,
+    robots=Robots.COUNT,  # that the work of a person's own robot is no sign of theirs is for an administrator to say
     busy=(),
     busy_max_usec=4 * USEC_PER_HOUR,
     hold_max_usec=0,  # a person prolongs nothing before an administrator says for how long they may

@@ -14,8 +14,19 @@ from typing import Any
 from reaper.decide import keys
 from reaper.decide.config import built_in, written
 from reaper.decide.draft import Draft, DraftRule, Fields, Given, Keys
-from reaper.decide.policy import Limits, Origin, Policy, Rule, Subject, Verdict, cap, document, judge, spelled
-from reaper.decide.tracking import limits_of_kind
+from reaper.decide.policy import (
+    Limits,
+    Origin,
+    Policy,
+    Rule,
+    Subject,
+    Verdict,
+    cap,
+    document,
+    judge,
+    limits_of_kind,
+    spelled,
+)
 
 CEILING, LIMIT, TERMINAL, GRAPHICAL, NOTIFY = "ceiling", "limit", "terminal", "graphical", "notify"
 """What can stand against a value that is written: a ceiling; for a warning, a limit that it does not fit or a session

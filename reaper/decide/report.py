@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from reaper.decide import lifecycle
+from reaper.decide import lifecycle, robots
 from reaper.decide.events import Event, Kind
 from reaper.decide.lifecycle import Fact, Reason, Tell
 from reaper.decide.messages import is_silent, limit_of, plain, span
@@ -207,8 +207,10 @@ def of_tell(
     for.
     """
     kind = Kind[tell.fact.name]
+    if tell.fact is Fact.ROBOT and tracked.rhythm is not None:
+        why = robots.described(tracked.rhythm)
     fields = {"idle_usec": str(max(0, now_usec - tracked.life.evidence_usec)), "why": why}
-    if tell.fact in (Fact.RESUMED, Fact.CANCELLED):
+    if tell.fact in (Fact.RESUMED, Fact.CANCELLED, Fact.ROBOT):
         fields["idle_usec"] = str(tell.usec)
     if tell.fact not in (Fact.RESUMED, Fact.CANCELLED, Fact.CLOSED):
         fields["reason"] = tell.reason.value
@@ -242,6 +244,8 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
     also = f"; {why}" if why else ""
     if tell.fact is Fact.RESUMED:
         return f"is in use again after {span(tell.usec)}"
+    if tell.fact is Fact.ROBOT:
+        return f"is typed to by a robot, {why}, since {span(tell.usec)}: that does not count as input"
     if tell.fact is Fact.WARNED:
         verb = f"would be warned ({spared})" if observing else "is warned"
         if is_silent(tracked):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from reaper.decide import evidence
+from reaper.decide import evidence, robots
 from reaper.decide.model import Instant, Reading, Work
 from reaper.decide.policy import Activity, Origin, counted
+from reaper.decide.robots import Observation, Rhythm
 
 if TYPE_CHECKING:
     from reaper.decide.tracking import Tracked
@@ -19,12 +20,14 @@ class Clues(NamedTuple):
     """What a look found beside the times of the terminals.
 
     `unseen_usec`: the latest input that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it.
-    `work`: None where it does not count, or cannot be told.
+    `work`: None where it does not count, or cannot be told. `typing`: what the look saw of what is typed, but for what
+    the terminals tell; None where the rule does not ask whether that is a robot's.
     """
 
     unseen_usec: int = 0
     unseen: str = "input"
     work: Work | None = None
+    typing: Observation | None = None
 
 
 NO_CLUES = Clues()
@@ -48,6 +51,7 @@ class Signs(NamedTuple):
     refusal: str
     forged: tuple[str, ...]
     work: Work | None  # what the next look is held against
+    rhythm: Rhythm | None
 
 
 def known(tracked: Tracked, readings: Iterable[Reading]) -> dict[str, Reading]:
@@ -77,6 +81,7 @@ def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, n
     """What all of it says together; the latest sign counts, and a person more than work."""
     before = known(tracked, readings)
     evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
+    typed: list[tuple[int, Reading]] = []
     for after in readings:
         if after.name not in before:
             made_usec = max(now.boot_usec, evidence.bucket_end(after, now))
@@ -84,16 +89,49 @@ def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, n
             continue
         finding = evidence.weigh(before[after.name], after, previous, now)
         if finding.input_usec is not None:
-            evidence_usec, kind = max(evidence_usec, finding.input_usec), "input"
+            typed.append((finding.input_usec, after))
         if finding.refused is not None:
             refusal = f"{after.name}: {finding.refused.value}"
         if finding.tampered and after.name not in tracked.tampered:
             forged.append(after.name)
-    if clues.unseen_usec > evidence_usec:
+    rhythm, counted_usec = _listen(tracked, typed, previous, now, clues)
+    if counted_usec:
+        evidence_usec, kind = max(evidence_usec, counted_usec), "input"
+    if clues.unseen_usec > evidence_usec and not _is_typed(clues):
         evidence_usec, kind = clues.unseen_usec, clues.unseen
     working = _working(tracked, clues.work)
     if working is not None and not kind:
         evidence_usec, kind = now.boot_usec, working.value
     elif clues.work is not None and tracked.work is None and not kind:  # nothing is known of the time before
         evidence_usec, kind = now.boot_usec, SEEN
-    return Signs(kind, evidence_usec, refusal, tuple(forged), clues.work if working else _held(tracked, clues.work))
+    work = clues.work if working else _held(tracked, clues.work)
+    return Signs(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
+
+
+def _is_typed(clues: Clues) -> bool:
+    """Whether what left no trace is input, of which the rhythm says whether it counts."""
+    return clues.typing is not None and clues.unseen_usec > 0 and clues.unseen == Activity.INPUT.value
+
+
+def _listen(
+    tracked: Tracked, typed: list[tuple[int, Reading]], previous: Instant, now: Instant, clues: Clues
+) -> tuple[Rhythm | None, int]:
+    """The rhythm of what is typed, and the latest moment that it can stand for; 0 where it does not count.
+
+    Where each byte is counted, a key of a person counts also where the terminal shows nothing of it: it was pressed in
+    the same eight seconds as another sign.
+    """
+    latest_usec = max((usec for usec, _ in typed), default=0)
+    seen = clues.typing
+    if seen is None:
+        return None, latest_usec
+    if _is_typed(clues):
+        latest_usec = max(latest_usec, clues.unseen_usec)
+    if latest_usec:
+        is_dated = len(typed) == 1 and not _is_typed(clues) and not evidence.clock_step_ns(previous, now)
+        dated = evidence.first_moments(typed[0][1], now) if is_dated else (seen.since_usec, seen.until_usec)
+        seen = seen._replace(dated=dated, is_odd=not is_dated and seen.octets is None)
+    heard = robots.heed(tracked.rhythm, seen)
+    if not heard.counts:
+        return heard.rhythm, 0
+    return heard.rhythm, max(latest_usec, seen.until_usec if seen.octets else 0)

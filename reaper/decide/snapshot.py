@@ -21,6 +21,7 @@ from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Wo
 from reaper.decide.policy import Action, Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
 from reaper.decide.returns import Ended, Past
+from reaper.decide.robots import MOST_BOUNDS, Bound, Rhythm
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
@@ -101,6 +102,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "hold": tracked.hold and [*tracked.hold[:-1], tracked.hold.action and tracked.hold.action.value],
         "order": tracked.order and list(tracked.order),
         "groups": None if tracked.membership is None else [list(group) for group in tracked.membership],
+        "rhythm": tracked.rhythm and list(tracked.rhythm),
         "limits": spelled(tracked.limits) if tracked.limits and life.phase in LASTING else None,
     }
 
@@ -162,12 +164,21 @@ def _decode_tracked(value: Any) -> Tracked:
         hold=None if value["hold"] is None else _decode_hold(value["hold"]),
         order=None if value["order"] is None else Order(*map(_string, value["order"])),
         membership=_decode_groups(value.get("groups")),  # 0.1.0 has not written them
+        rhythm=_decode_rhythm(value.get("rhythm")),  # nor this
         limits=None if value["limits"] is None else _decode_limits(value["limits"]),
     )
 
 
 def _decode_groups(value: Any) -> Membership | None:
     return None if value is None else membership.make((_integer(gid), _string(name)) for gid, name in value)
+
+
+def _decode_rhythm(value: Any) -> Rhythm | None:
+    if value is None:
+        return None
+    size, signs, began_usec, bounds, *rest = value
+    own = tuple(Bound(*map(_integer, bound)) for bound in bounds[-MOST_BOUNDS:])
+    return Rhythm(_integer(size), _integer(signs), _integer(began_usec), own, *map(_integer, rest))
 
 
 def _decode_ended(value: Any) -> Ended:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reaper.decide import evidence, lifecycle
+from reaper.decide import evidence, lifecycle, robots
 from reaper.decide.hold import Bounds, Hold, ceiling_over, trim, with_action
 from reaper.decide.hours import LocalTime
 from reaper.decide.life import LASTING, is_untold
@@ -18,13 +18,11 @@ from reaper.decide.policy import (
     Origin,
     Policy,
     Subject,
-    Verdict,
-    asks_for,
     cap,
     judge,
-    without_limits,
-    without_warnings,
+    limits_of_kind,
 )
+from reaper.decide.robots import Rhythm
 from reaper.decide.signs import NO_CLUES, SEEN, Clues, gather
 
 
@@ -42,6 +40,7 @@ class Tracked:
         "order",
         "readings",
         "refusal",
+        "rhythm",
         "rule",
         "session",
         "tampered",
@@ -61,6 +60,7 @@ class Tracked:
     hold: Hold | None
     order: Order | None  # whose word it is that the session ends, where that is no limit
     membership: Membership | None  # its user's groups at login; None before a rule has asked, and where nothing tells
+    rhythm: Rhythm | None  # of what is typed, where its rule asks whether that is a robot's
 
     @property
     def terminals(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None
 
 def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracked:
     """A session that is watched from now on, as yet without limits."""
-    return Tracked(session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None, None)
+    return Tracked(session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None, None, None)
 
 
 def elevate(tracked: Tracked, is_marked: bool) -> Tracked:
@@ -114,13 +114,21 @@ def meet(
 
 
 def scheduled(tracked: Tracked) -> Tracked:
-    """The same with its next moment worked out. One of which nothing tells if it idles has none."""
+    """The same with its next moment worked out: when it is to be looked at for its rhythm's sake is one, too."""
+    due = next_change(tracked)
+    if tracked.rhythm is not None and tracked.rhythm.look_usec and tracked.life.phase not in LASTING:
+        due = min(due or tracked.rhythm.look_usec, tracked.rhythm.look_usec)
+    return replace(tracked, due_usec=due)
+
+
+def next_change(tracked: Tracked) -> int | None:
+    """When time alone changes something of a session. Of one of which nothing tells if it idles, it does not."""
     due = None
     if tracked.limits is not None and (_shows(tracked) or tracked.life.phase in LASTING):
         due = lifecycle.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
     if tracked.hold is not None:
         due = tracked.hold.until_usec if due is None else min(due, tracked.hold.until_usec)
-    return replace(tracked, due_usec=due)
+    return due
 
 
 def is_limited(tracked: Tracked) -> bool:
@@ -134,16 +142,6 @@ def _shows(tracked: Tracked) -> bool:
     A graphical session's desktop is asked when its moment has come; where it does not answer, that counts as one.
     """
     return bool(tracked.readings) or tracked.work is not None or tracked.session.origin is Origin.GRAPHICAL
-
-
-def limits_of_kind(policy: Policy, verdict: Verdict, origin: Origin, has_terminal: bool) -> Limits:
-    """What of a verdict can be for such a session.
-
-    A desktop that no rule asks for has no limits, and without a terminal there is nowhere to warn.
-    """
-    if origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
-        return without_limits(verdict.limits)
-    return verdict.limits if has_terminal else without_warnings(verdict.limits)
 
 
 def apply_policy(
@@ -196,10 +194,10 @@ def look(
     tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues = NO_CLUES
 ) -> Change:
     """Takes in a new look at the session; `previous` is when the last one was taken, or earlier."""
-    if readings == tracked.readings and clues == NO_CLUES and tracked.work is None:
+    if readings == tracked.readings and clues == NO_CLUES and (tracked.work, tracked.rhythm) == (None, None):
         return Change(tracked, ())
     if tracked.life.phase is Phase.LOCKED:  # who types at a lock is nobody until they unlock it
-        return Change(replace(tracked, readings=readings), ())
+        return Change(replace(tracked, readings=readings, rhythm=None), ())
     found = gather(tracked, readings, previous, now, clues)
     life = tracked.life
     acts: list[Act] = []
@@ -212,11 +210,15 @@ def look(
             life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
         elif found.evidence:
             life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
+        if found.rhythm is not None and robots.is_decided(tracked.rhythm, found.rhythm):
+            life, more = lifecycle.discount(life, found.rhythm.began_usec, tracked.limits, now.boot_usec)
+            acts = [*acts, *more]
     elif found.at_usec > life.evidence_usec:
         life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
     still_there = {reading.name for reading in readings}
     tampered = tuple(name for name in tracked.tampered if name in still_there) + found.forged
     tracked = replace(tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=found.work)
+    tracked = replace(tracked, rhythm=found.rhythm)
     return Change(scheduled(tracked), tuple(acts), found.forged)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reaper.decide import lifecycle, tracking
+from reaper.decide import lifecycle, robots, tracking
 from reaper.decide.hold import Hold
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase, Reason
@@ -23,9 +23,10 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     end = None
     phases = (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED, Phase.LOCKED)
     hold = tracked.hold
-    if tracked.due_usec is not None and limits is not None and life.phase in phases and hold is None:
+    change_usec = _change_usec(tracked)
+    if change_usec is not None and limits is not None and life.phase in phases and hold is None:
         end = lifecycle.deadline(life, limits, session.opened_usec)
-    due = hold.until_usec if hold is not None else tracked.due_usec
+    due = hold.until_usec if hold is not None else change_usec
     return {
         "session": plain(session.name),
         "user": plain(session.user),
@@ -56,10 +57,15 @@ def of_hold(hold: Hold, now_usec: int) -> dict[str, Any]:
     return {"left_usec": max(0, hold.until_usec - now_usec), "by": plain(hold.by), "why": plain(hold.why)}
 
 
+def _change_usec(tracked: Tracked) -> int | None:
+    """When something happens to a session; that it is looked at for its rhythm's sake is nothing."""
+    return tracked.due_usec if tracked.rhythm is None else tracking.next_change(tracked)
+
+
 def _next(tracked: Tracked) -> str:
     if tracked.hold is not None:
         return "release"
-    if tracked.due_usec is None or tracked.limits is None:
+    if _change_usec(tracked) is None or tracked.limits is None:
         return "nothing"
     if tracked.life.phase is Phase.ENDING:
         return "escalate"
@@ -103,7 +109,7 @@ def explain(
         "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
         "refused": tracked.refusal,
         "unlockable": plain(unlockable),
-        "text": _sentences(tracked, shown, verdict, plain(unlockable), doubt),
+        "text": _sentences(tracked, shown, verdict, plain(unlockable), doubt, now_usec),
     }
 
 
@@ -122,7 +128,7 @@ _EVIDENCE = {
 
 
 def _sentences(
-    tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, unlockable: str, doubt: str
+    tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, unlockable: str, doubt: str, now_usec: int
 ) -> list[str]:
     remote = f" from {shown['remote']}" if shown["remote"] else ""
     phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
@@ -138,6 +144,9 @@ def _sentences(
         lines.append(f"It is elevated: {who}.")
     if tracked.refusal:
         lines.append(f"Refused as evidence: {tracked.refusal}.")
+    if tracked.rhythm is not None and tracked.rhythm.decided_usec:
+        lasted = span(now_usec - tracked.rhythm.began_usec)
+        lines.append(f"A robot types on it, {robots.described(tracked.rhythm)} for {lasted}: only other keys count.")
     if verdict is None:
         return [*lines, "No policy is in force: nothing happens to any session until one loads."]
     capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""

@@ -195,6 +195,10 @@ class Host:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
         return work.read_line(session, names, read_clock()) if session.origin is Origin.SSH else None
 
+    def read_typed(self, session: Session) -> int | None:  # noqa: ARG002
+        """How many bytes have been typed into a session in all; None where nothing counts them, as now everywhere."""
+        return None
+
     def read_idle_usec(self, session: Session) -> int | None:
         """For how long a graphical session has been idle by its desktop's own word; None where nothing tells."""
         return self._logind.read_idle_usec(session.session_id) if session.session_id else None

@@ -5,9 +5,8 @@ from hypothesis import given
 from reaper.decide.annotated import annotate
 from reaper.decide.config import PolicyError, Source, describe, parse, parse_traced
 from reaper.decide.keys import LIMITS, TOP
-from reaper.decide.policy import cap, document, judge, spelled
+from reaper.decide.policy import cap, document, judge, limits_of_kind, spelled
 from reaper.decide.provenance import apply, trace, values
-from reaper.decide.tracking import limits_of_kind
 
 from .test_config import documents, policies, subjects
 

@@ -210,6 +210,9 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
         return self.logins[session.key].line
 
+    def read_typed(self, session: Session) -> int | None:
+        return self.logins[session.key].typed
+
     def read_idle_usec(self, session: Session) -> int | None:
         return self.logins[session.key].idle_usec
 

@@ -45,6 +45,7 @@ class FakeLogin:
     has_record: bool = True
     is_shared: bool = False  # another login's connection runs in its scope
     line: Line | None = None  # what carries its terminals
+    typed: int | None = None  # how many bytes, where they are counted
     idle_usec: int | None = None  # by its desktop's word
     work: Work = field(default_factory=lambda: Work(0, 501, 4711, 1000, 1000, 1000))
     survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader

@@ -67,7 +67,7 @@ complete -c reaperctl -n '__fish_seen_subcommand_from log' -l user -x -a '(__fis
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -l day -x -a 'today yesterday' -d 'Events of a day'
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -l since -x -a 'today yesterday' -d 'Events from then on'
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -l until -x -a 'today yesterday' -d 'Events up to then'
-complete -c reaperctl -n '__fish_seen_subcommand_from log' -l event -x -a 'opened reauthenticated closed resumed warned cancelled deferred held released locked unlocked unlock-failed ending terminated terminate-failed observed tampered brake clock-stepped policy-loaded policy-rejected started stopped' -d 'Events of a kind'
+complete -c reaperctl -n '__fish_seen_subcommand_from log' -l event -x -a 'opened reauthenticated closed resumed warned cancelled deferred held released locked unlocked unlock-failed ending terminated terminate-failed observed tampered robot brake clock-stepped policy-loaded policy-rejected started stopped' -d 'Events of a kind'
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -s n -x -d 'The last so many events'
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -s b -l boot -d 'Events of this boot'
 complete -c reaperctl -n '__fish_seen_subcommand_from log' -s f -l follow -d 'The last events, then new ones as they come'

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.config import PolicyError, Source, describe, parse
-from reaper.decide.policy import BUILT_IN, Action, Brake, Ceiling, Kill, Match, Origin, Share
+from reaper.decide.policy import BUILT_IN, Action, Brake, Ceiling, Kill, Match, Origin, Robots, Share
 from reaper.decide.template import Slot, Template
 
 SECOND = 1_000_000
@@ -42,6 +42,7 @@ rules:
     grace: 30
     activity: input
     share_activity: user
+    robots: ignore
     busy: [dpkg, "rsync*"]
     busy_max: 1h
     hold_max: 30min
@@ -74,9 +75,22 @@ def test_every_key():
     limits = operators.limits
     assert (limits.idle_usec, limits.max_usec, limits.warn_usec) == (90 * MINUTE, None, ())
     assert (limits.message, limits.kill, limits.grace_usec) == (Template(), Kill.TERMINAL, 30 * SECOND)
-    assert (limits.share_activity, limits.busy, limits.busy_max_usec) == (Share.USER, ("dpkg", "rsync*"), HOUR)
+    assert (limits.share_activity, limits.robots) == (Share.USER, Robots.IGNORE)
+    assert (limits.busy, limits.busy_max_usec) == (("dpkg", "rsync*"), HOUR)
     assert (limits.action, limits.lock_for_usec, limits.hold_max_usec) == (Action.LOCK, None, 30 * MINUTE)
-    given = ("idle", "max", "warn", "message", "action", "lock_for", "kill", "grace", "activity", "share_activity")
+    given = (
+        "idle",
+        "max",
+        "warn",
+        "message",
+        "action",
+        "lock_for",
+        "kill",
+        "grace",
+        "activity",
+        "share_activity",
+        "robots",
+    )
     assert operators.given == (*given, "busy", "busy_max", "hold_max")
     assert (rest.match, rest.limits, rest.given) == (Match(), restricted, ())
 

@@ -22,7 +22,7 @@ NAME = "letters, digits and . _ @ - after a letter or digit, 64 at most"
 HOSTS = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
 RULE_KEYS = (
     "known: action, activity, busy, busy_max, cpu_floor, grace, hold_max, idle, kill, lock_for, match, max, message,"
-    " name, network_floor, notify, share_activity, warn"
+    " name, network_floor, notify, robots, share_activity, warn"
 )
 TOP_KEYS = "known: brake, ceiling, environment, environments, poll, rules, terminal_servers"
 LINES = "write lines of key: value"

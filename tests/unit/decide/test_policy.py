@@ -14,6 +14,7 @@ from reaper.decide.policy import (
     Match,
     Notify,
     Origin,
+    Robots,
     Rule,
     Share,
     Subject,
@@ -45,7 +46,7 @@ def test_built_in():
     assert BUILT_IN.environment == "standard"
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
-    rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, (), 4 * HOUR, 0)
+    rest = (10 * SECOND, (), 16, SECOND, Share.SESSION, Robots.COUNT, (), 4 * HOUR, 0)
     ends = (Template(), Notify.TERMINAL, Action.TERMINATE, 30 * MINUTE)
     standard = Limits(15 * MINUTE, None, (5 * MINUTE, MINUTE), *ends, Kill.TERMINAL, *rest)
     restricted = Limits(10 * MINUTE, 8 * HOUR, (2 * MINUTE, 30 * SECOND), *ends, Kill.SESSION, *rest)
@@ -168,7 +169,7 @@ def test_the_id_is_of_what_is_enforced():
 
 
 def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
-    assert BUILT_IN.id == "84664b200f41"
+    assert BUILT_IN.id == "bfa96b5ed480"
 
 
 @pytest.mark.parametrize("elevated", [True, False])

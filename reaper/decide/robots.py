@@ -1,0 +1,297 @@
+"""Whether what is typed on a session comes from a robot: signs of one shape at one pace, for a long time.
+
+Anti-idle tools send one code every N seconds; so does a program that asks the terminal for an answer. Pure: the daemon
+brings what each look has seen (Observation), and where a look at another moment would tell more, `look_usec` says when.
+
+A rhythm says that sign i was given at t0 + i * period. Each look bounds some sign from below (the look before did not
+see it) and some from above, so t0 and the period lie in a polygon, and the next sign in an interval that follows from
+that (_window()). A sign outside of it, or of another size, begins a new rhythm: it is irregular.
+
+To lie in an interval of a second proves nothing: a person who answers a clock, or each warning, does so too. So the
+daemon looks just before the next sign is expected and just after it, and the rhythm bets that it comes between. No
+person hits a moment better than that the density of their next key, given all that went before, stays below
+DENSITY_PER_SEC: four a second is that of a normal distribution whose deviation is 0.1 s. (Reactions to a signal that is
+awaited for seconds deviate by more, and people who tap without a signal deviate by 3 to 5 % of the interval, which is
+why a period has at least 4 s.) Within w seconds a person's key thus comes with a probability of q = 4 w at most; the
+rhythm claims HIT. A bet that is won multiplies its capital by HIT / q, one that is lost by (1 - HIT) / (1 - q). For a
+person the expectation of either is at most 1, whatever they do and whenever the daemon looks, so that the capital ever
+reaches 1/a with a probability of a at most (Ville's inequality). With a of 1e-9, and at the very most 300 rhythms an
+hour (four signs, 4 s apart, before the first bet), that makes fewer than 3e-7 false verdicts in an hour of a session.
+`python3 -m tests.bench.robots` plays people and robots against it.
+
+Where what was typed is counted, each byte is known. Where it is not, a terminal shows the second of the first sign in
+eight, and what is typed in the rest of them leaves no trace. So a verdict without counts is for a period of
+UNCOUNTED_PERIOD_USEC and more alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+from reaper.decide.duration import USEC_PER_MIN, USEC_PER_SEC, format_duration
+
+LEAST_SIGNS = 12
+LEAST_USEC = 10 * USEC_PER_MIN
+PERIOD_USEC = 4 * USEC_PER_SEC
+UNCOUNTED_PERIOD_USEC = 32 * USEC_PER_SEC
+DENSITY_PER_SEC = 4
+HIT = 0.9
+# In thousandths of a nat, as is a rhythm's score: ln(1e9), and where it is a hopeless one.
+CONVINCING = 20_723
+HOPELESS = -5_000
+# Networks and processors delay signs by a little: a robot's on the same network by less than this.
+JITTER_USEC = 10_000
+# A sign so far from where it was expected is still of the rhythm, but teaches it nothing.
+TOLERANCE_USEC = USEC_PER_SEC // 2
+# A window so narrow is worth a bet; the looks before it and after it keep that far from its edges, as the daemon wakes
+# late. In it, looks a quarter of it apart, or this far, tell where in it the sign came.
+NARROW_USEC = 120_000
+NARROWEST_USEC = 20_000
+EDGE_USEC = 10_000
+WIDEST_BET_USEC = 200_000
+# A rhythm has the daemon look of its own accord from the fourth sign on, and this long after the last time.
+SUSPECT_SIGNS = 4
+PAUSE_USEC = 8 * USEC_PER_SEC
+# What a rhythm remembers: enough for a period that is known to a hundredth of the jitter.
+MOST_BOUNDS = 16
+MOST_SIGNS_A_LOOK = 1000
+
+
+class Observation(NamedTuple):
+    """What one look saw of all that was typed since the one before.
+
+    Times are microseconds since boot. `since_usec` is when the look before began, `at_usec` when this one did, and
+    `until_usec` when it was over. `octets` is exactly how much was typed; None where nothing counts it. `dated` are the
+    first and the last moment that the terminal's own time leaves for a sign, if it tells of one; None where it tells of
+    none, and (since_usec, until_usec) where it does not tell when. `is_odd`: there were several, uncounted.
+    """
+
+    since_usec: int
+    at_usec: int
+    until_usec: int
+    octets: int | None
+    dated: tuple[int, int] | None = None
+    is_odd: bool = False
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether anything was typed."""
+        return bool(self.octets) if self.octets is not None else self.dated is not None
+
+
+class Bound(NamedTuple):
+    """Of the signs that one look saw: the first was not given before, nor the last after."""
+
+    first: int
+    since_usec: int
+    last: int
+    until_usec: int
+
+
+class Rhythm(NamedTuple):
+    """Signs that may be of one pace. A session has one from its first sign on, and a new one with each irregular sign.
+
+    `size`: bytes a sign; 0 where nothing counts them. `signs` have been given, the first of them at `began_usec` at the
+    latest. `opened_usec`: a bet is open since that look, and is settled by one at `closes_usec`. `look_usec`: when to
+    look next for its sake. `decided_usec`: since when it is taken for a robot's. All but `size` and `signs` are 0 for
+    none.
+    """
+
+    size: int
+    signs: int
+    began_usec: int
+    bounds: tuple[Bound, ...]
+    score: int = 0
+    opened_usec: int = 0
+    closes_usec: int = 0
+    look_usec: int = 0
+    decided_usec: int = 0
+
+    @property
+    def period_usec(self) -> int:
+        """The middle of what the period can be; 0 before anything tells."""
+        low, high = _periods(self.bounds)
+        return 0 if low is None or high is None else round((low + high) / 2)
+
+
+class Heard(NamedTuple):
+    """What comes of an observation: the rhythm from now on, and whether what was typed is a sign of a person."""
+
+    rhythm: Rhythm | None
+    counts: bool
+
+
+def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
+    """Takes in what a look saw. A sign counts unless it is of a rhythm that was decided to be a robot's."""
+    if rhythm is None or (rhythm.size == 0) != (seen.octets is None):
+        if rhythm is not None and rhythm.decided_usec and seen.octets is None:
+            return Heard(_plan(_passed(rhythm, seen.until_usec), seen), counts=False)  # for once nothing counted
+        return _begin(seen)
+    if seen.octets and seen.octets % rhythm.size:
+        return _begin(seen, math.gcd(seen.octets, rhythm.size))
+    signs = int(seen.is_typed) if seen.octets is None else seen.octets // rhythm.size
+    if seen.is_odd or signs > MOST_SIGNS_A_LOOK:
+        return _begin(seen)
+    if rhythm.decided_usec:
+        rhythm = _passed(rhythm, (seen.since_usec if signs else seen.until_usec) - TOLERANCE_USEC)
+    if not _fits(rhythm, seen, signs, TOLERANCE_USEC):
+        return _begin(seen)
+    counts = not rhythm.decided_usec
+    rhythm = _settle(rhythm, seen, signs)
+    if rhythm.score < HOPELESS and not rhythm.decided_usec:
+        return _begin(seen)
+    if signs:
+        rhythm = _extended(rhythm, seen, signs)
+    if not rhythm.decided_usec and _convinces(rhythm, seen):
+        rhythm, counts = rhythm._replace(decided_usec=seen.until_usec), False
+    return Heard(_plan(rhythm, seen), counts)
+
+
+def is_decided(before: Rhythm | None, after: Rhythm) -> bool:
+    """Whether a rhythm has just been found to be a robot's."""
+    return bool(after.decided_usec) and not (before is not None and before.decided_usec)
+
+
+def described(rhythm: Rhythm) -> str:
+    """What a rhythm is, in words: "one code of 3 bytes every 30s"."""
+    size = f" of {rhythm.size} {'byte' if rhythm.size == 1 else 'bytes'}" if rhythm.size else ""
+    tenths = max(1, round(rhythm.period_usec * 10 / USEC_PER_SEC))
+    return f"one code{size} every {format_duration(tenths * USEC_PER_SEC // 10)}"
+
+
+def _begin(seen: Observation, size: int | None = None) -> Heard:
+    """A new rhythm from what is irregular in the old one; none yet where nothing was typed."""
+    if not seen.is_typed:
+        return Heard(None, counts=True)
+    size = (seen.octets or 0) if size is None else size
+    signs = seen.octets // size if seen.octets else 1
+    if signs > MOST_SIGNS_A_LOOK:
+        size, signs = seen.octets or 0, 1
+    rhythm = Rhythm(size, 0, _narrowed(seen, signs)[1], ())
+    return Heard(_extended(rhythm, seen, signs), counts=True)
+
+
+def _narrowed(seen: Observation, signs: int) -> tuple[int, int]:
+    """Not before which moment the first sign of a look was given, and not after which the last."""
+    if signs != 1 or seen.dated is None:
+        return seen.since_usec, seen.until_usec
+    since_usec, until_usec = max(seen.since_usec, seen.dated[0]), min(seen.until_usec, seen.dated[1])
+    return (since_usec, until_usec) if since_usec <= until_usec else (seen.since_usec, seen.until_usec)
+
+
+def _extended(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
+    """With the signs of a look, which bound the rhythm unless they only come close to it."""
+    bounds = rhythm.bounds
+    if _fits(rhythm, seen, signs, 0):
+        since_usec, until_usec = _narrowed(seen, signs)
+        first, last = rhythm.signs + 1, rhythm.signs + signs
+        bound = Bound(first, since_usec - JITTER_USEC, last, until_usec + JITTER_USEC)
+        bounds = (*bounds, bound)[-MOST_BOUNDS:]
+    return rhythm._replace(signs=rhythm.signs + signs, bounds=bounds)
+
+
+@functools.lru_cache(maxsize=64)
+def _periods(bounds: tuple[Bound, ...]) -> tuple[float | None, float | None]:
+    """The shortest and the longest period that the bounds allow; None where they do not limit it."""
+    lows = [(b.since_usec - a.until_usec) / (b.first - a.last) for a in bounds for b in bounds if a.last < b.first]
+    highs = [(b.until_usec - a.since_usec) / (b.last - a.first) for a in bounds for b in bounds if a.first < b.last]
+    return max(lows, default=None), min(highs, default=None)
+
+
+@functools.lru_cache(maxsize=64)
+def _window(bounds: tuple[Bound, ...], sign: int) -> tuple[int, int] | None:
+    """The earliest and the latest moment for a sign to come; None before there are bounds on both sides.
+
+    For a sign after all that are bounded, the ends are where two bounds meet: the steepest line that a lower bound and
+    a later upper one leave, and the flattest that an upper bound and a later lower one do.
+    """
+    latest = [
+        b.until_usec + (sign - b.last) * (b.until_usec - a.since_usec) / (b.last - a.first)
+        for a in bounds
+        for b in bounds
+        if a.first < b.last
+    ]
+    earliest = [
+        b.since_usec + (sign - b.first) * (b.since_usec - a.until_usec) / (b.first - a.last)
+        for a in bounds
+        for b in bounds
+        if a.last < b.first
+    ]
+    return (math.floor(max(earliest)), math.ceil(min(latest))) if earliest and latest else None
+
+
+def _fits(rhythm: Rhythm, seen: Observation, signs: int, slack_usec: int) -> bool:
+    """Whether so many signs in a look, and no more, are of the rhythm."""
+    since_usec, until_usec = _narrowed(seen, signs)
+    if signs:
+        first, last = (_window(rhythm.bounds, rhythm.signs + each) for each in (1, signs))
+        if first is not None and first[1] < since_usec - slack_usec:
+            return False
+        if last is not None and (last[0] > until_usec + slack_usec or _is_lost(rhythm, last)):
+            return False
+    following = _window(rhythm.bounds, rhythm.signs + signs + 1)
+    return following is None or bool(rhythm.decided_usec) or following[1] >= seen.at_usec - slack_usec
+
+
+def _is_lost(rhythm: Rhythm, window: tuple[int, int]) -> bool:
+    """Whether a decided rhythm was not heard for so long that any key could pass for a sign of it."""
+    return bool(rhythm.decided_usec) and window[1] - window[0] > 4 * TOLERANCE_USEC
+
+
+def _passed(rhythm: Rhythm, usec: int) -> Rhythm:
+    """A decided rhythm at a moment, where signs before it have not come or were not seen."""
+    window = _window(rhythm.bounds, rhythm.signs + 1)
+    while window is not None and window[1] < usec and not _is_lost(rhythm, window):
+        rhythm = rhythm._replace(signs=rhythm.signs + 1)
+        window = _window(rhythm.bounds, rhythm.signs + 1)
+    return rhythm
+
+
+def _settle(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
+    """Wins or loses the bet that is open, unless a look came in between that saw nothing."""
+    if not rhythm.opened_usec or (not signs and seen.at_usec < rhythm.closes_usec):
+        return rhythm
+    span_usec = max(seen.until_usec, rhythm.closes_usec) - rhythm.opened_usec
+    chance = span_usec * DENSITY_PER_SEC / USEC_PER_SEC
+    gain = 0.0
+    if chance < HIT:
+        gain = math.log(HIT / chance) if signs == 1 else math.log((1 - HIT) / (1 - chance))
+    return rhythm._replace(score=rhythm.score + round(1000 * gain), opened_usec=0, closes_usec=0)
+
+
+def _convinces(rhythm: Rhythm, seen: Observation) -> bool:
+    lasted_usec = seen.until_usec - rhythm.began_usec
+    is_long = rhythm.signs >= LEAST_SIGNS and lasted_usec >= LEAST_USEC
+    return is_long and rhythm.score >= CONVINCING and _is_slow(rhythm)
+
+
+def _is_slow(rhythm: Rhythm) -> bool:
+    """Whether the period is one that no person keeps, and that the terminal shows."""
+    shortest, _ = _periods(rhythm.bounds)
+    return shortest is not None and shortest >= (PERIOD_USEC if rhythm.size else UNCOUNTED_PERIOD_USEC)
+
+
+def _plan(rhythm: Rhythm, seen: Observation) -> Rhythm:
+    """Opens a bet if the look was made for that, and settles when to look next for the rhythm's sake."""
+    now_usec, window = seen.until_usec, _window(rhythm.bounds, rhythm.signs + 1)
+    if window is None or rhythm.signs < SUSPECT_SIGNS or not _is_slow(rhythm):
+        return rhythm._replace(opened_usec=0, closes_usec=0, look_usec=0)
+    closes_usec = window[1] + EDGE_USEC
+    if not rhythm.opened_usec and now_usec <= window[0] and closes_usec - seen.at_usec <= WIDEST_BET_USEC:
+        rhythm = rhythm._replace(opened_usec=seen.at_usec, closes_usec=closes_usec)
+    is_wide = window[1] - window[0] > NARROW_USEC
+    if rhythm.opened_usec or (is_wide and window[0] - EDGE_USEC <= now_usec < closes_usec):
+        step_usec = max(NARROWEST_USEC, (window[1] - window[0]) // 4)
+        look_usec = min(max(now_usec, window[0]) + step_usec, rhythm.closes_usec or closes_usec)
+        return rhythm._replace(look_usec=max(look_usec, now_usec + 1))
+    if rhythm.look_usec > now_usec:
+        return rhythm
+    for sign in range(rhythm.signs + 1, rhythm.signs + 10):
+        window = _window(rhythm.bounds, sign) or window
+        width_usec = window[1] - window[0]
+        look_usec = window[0] - EDGE_USEC if width_usec <= NARROW_USEC else window[0] + width_usec // 4
+        if look_usec >= now_usec + PAUSE_USEC:
+            return rhythm._replace(look_usec=look_usec)
+    return rhythm._replace(look_usec=0)
