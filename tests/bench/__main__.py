@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from tests.bench import clients, latency, locks, login, poll
+from tests.bench import clients, latency, locks, login, poll, soak
 from tests.host.lab import DEFAULT_SUITES, Host, LabError, build_deb, require_tools
 
 BENCHES = {"login": login, "poll": poll, "latency": latency, "clients": clients, "locks": locks}
@@ -14,9 +14,15 @@ BENCHES = {"login": login, "poll": poll, "latency": latency, "clients": clients,
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description=__doc__)
-    parser.add_argument("benches", nargs="*", metavar="BENCH", default=list(BENCHES), help=", ".join(BENCHES))
+    parser.add_argument(
+        "benches", nargs="*", metavar="BENCH", default=list(BENCHES), help=f"{', '.join(BENCHES)}; and soak, an hour"
+    )
     parser.add_argument("--suite", action="append", help="of the hosts; bookworm and trixie unless given")
+    parser.add_argument("--sessions", type=int, default=soak.SESSIONS, help="of the soak; %(default)s unless given")
+    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="of the soak; %(default)g unless given")
     options = parser.parse_args()
+    if unknown := {*options.benches} - {*BENCHES, "soak"}:
+        parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     require_tools()
     for suite in options.suite or DEFAULT_SUITES:
         with Host(suite) as host:
@@ -24,7 +30,10 @@ def main() -> int:
             kernel = os.uname().release
             for name in options.benches:
                 print(f"\n== {name}: Debian {suite}, Linux {kernel}")
-                BENCHES[name].main(host)
+                if name == "soak":
+                    soak.main(host, options.sessions, options.minutes)
+                else:
+                    BENCHES[name].main(host)
     return 0
 
 
