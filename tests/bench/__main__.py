@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from tests.bench import antiidle, clients, latency, locks, login, poll
+from tests.bench import antiidle, clients, latency, locks, login, poll, soak
 from tests.host.lab import DEFAULT_SUITES, Host, LabError, build_deb, require_tools
 
 BENCHES = {"login": login, "poll": poll, "latency": latency, "clients": clients, "locks": locks}
@@ -17,10 +17,18 @@ ALONE = {"antiidle": antiidle}  # for whoever names it: it takes 45 minutes
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description=__doc__)
     parser.add_argument(
-        "benches", nargs="*", metavar="BENCH", default=list(BENCHES), help=", ".join([*BENCHES, *ALONE])
+        "benches",
+        nargs="*",
+        metavar="BENCH",
+        default=list(BENCHES),
+        help=f"{', '.join([*BENCHES, *ALONE])}; and soak, an hour",
     )
     parser.add_argument("--suite", action="append", help="of the hosts; bookworm and trixie unless given")
+    parser.add_argument("--sessions", type=int, default=soak.SESSIONS, help="of the soak; %(default)s unless given")
+    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="of the soak; %(default)g unless given")
     options = parser.parse_args()
+    if unknown := {*options.benches} - {*BENCHES, *ALONE, "soak"}:
+        parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     require_tools()
     for suite in options.suite or DEFAULT_SUITES:
         with Host(suite) as host:
@@ -28,7 +36,10 @@ def main() -> int:
             kernel = os.uname().release
             for name in options.benches:
                 print(f"\n== {name}: Debian {suite}, Linux {kernel}")
-                {**BENCHES, **ALONE}[name].main(host)
+                if name == "soak":
+                    soak.main(host, options.sessions, options.minutes)
+                else:
+                    {**BENCHES, **ALONE}[name].main(host)
     return 0
 
 

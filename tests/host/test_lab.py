@@ -12,7 +12,7 @@ import tempfile
 import pytest
 
 from .callers import commands, start_caller
-from .lab import Host, base_tree
+from .lab import DEFAULT_SUITES, Host, Workstation, base_tree
 
 CALLER = """\
 import sys
@@ -81,6 +81,18 @@ def test_hosts_are_apart(suite: str) -> None:
             terminal.prompt()
             assert terminal.command("hostname") == one.name
             assert "alice" not in other.output(["loginctl", "list-sessions"])
+
+
+def test_clients_of_another_suite(suite: str) -> None:
+    """A workstation's own client logs in to any host; of the workstation, nothing is left."""
+    versions = {"bookworm": "OpenSSH_9.2", "trixie": "OpenSSH_10.0"}
+    with Host(suite) as host:
+        host.add_user("alice")
+        for other in DEFAULT_SUITES:
+            with Workstation(other) as machine, host.ssh("alice", on=machine, options=["-v"]) as terminal:
+                terminal.prompt()
+                assert f"Local version string SSH-2.0-{versions[other]}" in terminal.text
+                assert terminal.command("hostname") == host.name
 
 
 def test_host_reaches_no_network(suite: str) -> None:

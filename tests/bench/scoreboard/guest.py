@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from tests.host.lab import Host
 
+from .clients import ALIVE
 from .person import ECHO_PORT
 
+# For the persons whose client does not ask whether the server is still there, but the other way round.
+POLLED = f"Match User *-polled-*\n    ClientAliveInterval {ALIVE}\n    ClientAliveCountMax 1000\n"
 PACKAGES = ("autolog", "expect", "mosh", "rsync", "screen", "zsh")
 SHELLS = {"zsh-idle": "/usr/bin/zsh", "zsh-typist": "/usr/bin/zsh", "dash-idle": "/bin/dash"}
 SERVER = f"""\
@@ -31,6 +34,8 @@ def furnish(host: Host) -> None:
         "if sshd -T | grep -q '^persourcepenalties '; then "
         "echo 'PerSourcePenalties no' > /etc/ssh/sshd_config.d/penalties.conf; systemctl reload ssh.service; fi"
     )
+    host.write("/etc/ssh/sshd_config.d/polled.conf", POLLED)
+    host.run(["systemctl", "reload", "ssh.service"])
     host.write("/etc/sudoers.d/people", "%people ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
     host.run(["groupadd", "people"])
     # .zshrc: without one, zsh asks a new user what should be in it.

@@ -6,13 +6,14 @@ import contextlib
 import os
 import re
 import shlex
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.host.lab import Host, Terminal
+from tests.host.lab import Host, Terminal, Workstation
 from tests.host.lab.host import EnteredTerminal
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ Host *
 # input: auto-logout": it says so when it is over, of an inner shell too, while an outer one goes on.
 WARNING = re.compile(rb"reaper: This session|been idle|be logged off|idle too long|idle and ends|inactiv", re.I)
 WARNED_BEFORE = 3.0  # seconds: what comes later is a farewell
+ONE_WARNING = 5.0  # seconds: what comes within them of a warning is the rest of it
+PROMPT = r"[$#%] (\x1b\[\S*)?\Z"
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Window:
     terminal: Terminal
     needed: bool  # a person who is there needs it to stay
     remote: bool  # what appears in it comes from a terminal of the session
-    warned_at: float | None = None
+    warnings: list[float] = field(default_factory=list)  # when each appeared
     looked: int = 0
     answers: dict[bytes, bytes] = field(default_factory=dict)  # what the terminal itself says when asked
 
@@ -56,8 +59,11 @@ class Window:
             pass
         if len(self.terminal.transcript) == self.looked:
             return
-        if self.warned_at is None and WARNING.search(self.terminal.transcript[max(0, self.looked - 200) :]):
-            self.warned_at = time.monotonic()
+        now = time.monotonic()
+        if WARNING.search(self.terminal.transcript[max(0, self.looked - 200) :]) and (
+            not self.warnings or now - self.warnings[-1] > ONE_WARNING
+        ):
+            self.warnings.append(now)
         for question, answer in self.answers.items():
             if question in self.terminal.transcript[self.looked :]:
                 self.terminal.send(answer)
@@ -67,8 +73,9 @@ class Window:
 class Person:
     """What a scenario has in hand."""
 
-    def __init__(self, scenario: Scenario, host: Host, uid: int) -> None:
-        self.name, self.host, self.uid = scenario.name, host, uid
+    def __init__(self, scenario: Scenario, host: Host, uid: int, machines: Mapping[str, Workstation]) -> None:
+        self.name, self.host, self.uid, self._machines = scenario.name, host, uid, machines
+        self.port = 10000 + uid  # of their own: all forward on the host's one network
         self.windows: list[Window] = []
         self.habits: list[tuple[float, Callable[[], None]]] = []
         self.holder = ""  # the name of a process that holds the session, where neither sshd nor login does
@@ -85,10 +92,23 @@ class Person:
 
     # Windows
 
-    def run(self, *words: str, needed: bool = True, remote: bool = False) -> Window:
-        """Runs a program on the person's own machine, which reaches the host's network."""
-        enter = ["nsenter", f"--target={self.host.leader}", "--net", "--"]
-        return self._open(Terminal([*enter, *words]), needed, remote)
+    def run(self, *words: str, needed: bool = True, remote: bool = False, on: str | None = None) -> Window:
+        """Runs a program on the person's own machine, which reaches the host's network.
+
+        The machine is this one, or one of the suite `on` ("": the host's own suite).
+        """
+        return self._open(Terminal([*self._enter(on), *words]), needed, remote)
+
+    def _enter(self, on: str | None) -> list[str]:
+        if on is None:
+            return ["nsenter", f"--target={self.host.leader}", "--net", "--"]
+        return self._machines[on or self.host.suite].enter(self.host.leader, home=self.directory)
+
+    def prepare(self, words: Sequence[str], on: str) -> None:
+        """Runs a program there to its end, before all else."""
+        subprocess.run(
+            [*self._enter(on), *words], check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+        )
 
     def shell(self, script: str, needed: bool = True) -> Window:
         """Runs a shell script there; $SSH is ssh with its options, `there` the host."""
@@ -98,9 +118,15 @@ class Person:
         """ssh, sure not to ask for a terminal."""
         return self.run("ssh", "-F", self.config, *words, needed=needed)
 
-    def login(self, *words: str, needed: bool = True, wait: str = r"[$#%] (\x1b\[\S*)?\Z") -> Window:
+    def login(self, *words: str, needed: bool = True, wait: str = PROMPT) -> Window:
         """ssh with a terminal; waits for the shell's prompt, or what else is said."""
-        window = self.run("ssh", "-F", self.config, *(words or ("there",)), needed=needed, remote=True)
+        return self.at_prompt(["ssh", "-F", self.config, *(words or ("there",))], needed=needed, wait=wait)
+
+    def at_prompt(
+        self, words: Sequence[str], *, on: str | None = None, needed: bool = True, wait: str = PROMPT
+    ) -> Window:
+        """Logs in by any client, with a terminal; waits for the shell's prompt, or what else is said."""
+        window = self.run(*words, needed=needed, remote=True, on=on)
         window.terminal.expect(wait, 60)
         self.sign_at = time.monotonic()
         return window
@@ -150,6 +176,18 @@ class Person:
         """Presses these keys every so often."""
         self.every(seconds, lambda: self.type(window, keys))
 
+    def answers_warnings(self, window: Window, keys: str, seconds: float) -> None:
+        """Presses these keys so long after each warning, and none otherwise."""
+        answered = 0
+
+        def answer() -> None:
+            nonlocal answered
+            if len(window.warnings) > answered and time.monotonic() >= window.warnings[answered] + seconds:
+                answered += 1
+                self.type(window, keys)
+
+        self.every(0.5, answer)
+
     def root(self, script: str) -> str:
         """What an administrator, or the scenery, does on the host."""
         return self.host.shell(script, timeout=120).stdout
@@ -181,5 +219,5 @@ class Person:
 
     def warned(self, end: float) -> bool:
         """Whether a warning stood on a terminal in time."""
-        times = [window.warned_at for window in self.windows if window.remote and window.warned_at is not None]
+        times = [at for window in self.windows if window.remote for at in window.warnings]
         return any(at <= end - WARNED_BEFORE for at in times)

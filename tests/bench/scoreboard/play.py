@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.host.lab import Host, LabError
+from tests.host.lab import DEFAULT_SUITES, Host, LabError, Workstation
 
+from . import clients
 from .enforcers import Enforcer
 from .guest import PACKAGES, admit, furnish
 from .person import Person
@@ -37,7 +39,11 @@ def play_pass(
 ) -> tuple[str, dict[str, Cell]]:
     """Returns the enforcer's version, and the cell of each scenario by its name."""
     cells: dict[str, Cell] = {}
-    with Host(suite, packages=PACKAGES) as host:
+    with contextlib.ExitStack() as stack:
+        host = stack.enter_context(Host(suite, packages=PACKAGES))
+        machines = {
+            each: stack.enter_context(Workstation(each, packages=clients.PACKAGES)) for each in {*DEFAULT_SUITES, suite}
+        }
         furnish(host)
         version = enforcer.apply(host)
         uids = admit(host, [scenario.name for scenario in scenarios])
@@ -45,7 +51,7 @@ def play_pass(
             try:
                 running = {}
                 for scenario in scenarios:
-                    running[pool.submit(play, scenario, host, uids[scenario.name], table)] = scenario
+                    running[pool.submit(play, scenario, host, uids[scenario.name], machines, table)] = scenario
                     time.sleep(STAGGER)
                 for done in concurrent.futures.as_completed(running):
                     scenario = running[done]
@@ -57,9 +63,9 @@ def play_pass(
     return version, {scenario.name: cells[scenario.name] for scenario in scenarios}
 
 
-def play(scenario: Scenario, host: Host, uid: int, table: Table) -> Cell:
+def play(scenario: Scenario, host: Host, uid: int, machines: Mapping[str, Workstation], table: Table) -> Cell:
     """One scenario from the login to the verdict. Whatever goes wrong with it is its own cell's error."""
-    person = Person(scenario, host, uid)
+    person = Person(scenario, host, uid, machines)
     try:
         scenario.play(person)
         session = find_session(person, table)

@@ -38,14 +38,19 @@ class Scenario:
 ALL: dict[str, Scenario] = {}
 
 
+def enter(one: Scenario) -> None:
+    """Enters a scenario in the list."""
+    assert one.name not in ALL, one.name
+    ALL[one.name] = one
+
+
 def scenario(expect: str, title: str, *, asked: bool = False, deaf: bool = False) -> Callable[[Play], Play]:
     """Enters a function in the list; its docstring is the reason for what is expected, where that is debatable."""
 
-    def enter(play: Play) -> Play:
+    def decorate(play: Play) -> Play:
         name = play.__name__.replace("_", "-")
-        assert name not in ALL, name
         theme = (inspect.getmodule(play).__doc__ or "").partition("\n")[0]
-        ALL[name] = Scenario(name, title, theme, expect, " ".join((play.__doc__ or "").split()), play, asked, deaf)
+        enter(Scenario(name, title, theme, expect, " ".join((play.__doc__ or "").split()), play, asked, deaf))
         return play
 
-    return enter
+    return decorate

@@ -27,6 +27,7 @@ from .host import Host
 from .terminal import ExpectError, SshClient, Terminal
 from .tools import require_tools
 from .trees import DEFAULT_SUITES, SUITES, base_tree, build_tree, cache_directory
+from .workstation import Workstation
 
 __all__ = [
     "DEFAULT_SUITES",
@@ -36,6 +37,7 @@ __all__ = [
     "LabError",
     "SshClient",
     "Terminal",
+    "Workstation",
     "base_tree",
     "build_deb",
     "build_tree",

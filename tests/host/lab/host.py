@@ -22,6 +22,7 @@ from .errors import LabError
 from .guest import Guest, JournalEntry, fits, no_such_entry, read_text, surroundings
 from .terminal import SshClient, Terminal, ssh_words
 from .trees import scratch_directory, tree_with
+from .workstation import Workstation
 
 BOOT_SECONDS = 90.0
 
@@ -142,16 +143,17 @@ class Host(Guest):
                 raise
         return self._result(command, process.returncode, stdout, stderr, check)
 
-    def ssh(self, user: str, **more: Any) -> SshClient:
-        return SshClient(user, **self._ssh_settings(), **more)
+    def ssh(self, user: str, *, on: Workstation | None = None, **more: Any) -> SshClient:
+        """Logs in over ssh, with the client of another machine if one is given."""
+        return SshClient(user, **self._ssh_settings(on), **more)
 
-    def ssh_words(self, user: str, **more: Any) -> list[str]:
+    def ssh_words(self, user: str, *, on: Workstation | None = None, **more: Any) -> list[str]:
         """The words of a command that logs in over ssh, for who has a terminal of their own for it."""
-        return ssh_words(user, **self._ssh_settings(), **more)
+        return ssh_words(user, **self._ssh_settings(on), **more)
 
-    def _ssh_settings(self) -> dict[str, Any]:
+    def _ssh_settings(self, on: Workstation | None) -> dict[str, Any]:
         # The client runs here but in the host's network, as if the host's loopback reached to us.
-        enter = ["nsenter", f"--target={self.leader}", "--net", "--"]
+        enter = ["nsenter", f"--target={self.leader}", "--net", "--"] if on is None else on.enter(self.leader)
         return {"key": self.key, "known_hosts": self.known_hosts, "enter": enter}
 
     def terminal(self, command: Sequence[str]) -> Terminal:

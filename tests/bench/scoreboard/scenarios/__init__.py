@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import away, beyond, console, forged, inner, several, transfers, tunnels, typing
+from . import away, beyond, clients, console, forged, inner, several, transfers, tunnels, typing
 
-__all__ = ["away", "beyond", "console", "forged", "inner", "several", "transfers", "tunnels", "typing"]
+__all__ = ["away", "beyond", "clients", "console", "forged", "inner", "several", "transfers", "tunnels", "typing"]
