@@ -70,7 +70,7 @@ def test_program_below_a_path_that_is_too_long(host: Host, person: str) -> None:
         host.write(f"/tmp/{person}.py", deep)
         wait_event(host, person, "opened")
         terminal.command(f"python3 /tmp/{person}.py")
-        assert host.output(["pgrep", "-u", person, "-fx", "sleep 1005"])
+        host.wait_process("-u", person, "-fx", "sleep 1005", timeout=20)
         terminal.send("exit\n")
         assert terminal.closed(20)
         wait_event(host, person, "closed")

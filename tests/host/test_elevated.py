@@ -154,7 +154,7 @@ def test_within_tmux(host: Host, admin: str) -> None:
 def test_to_become_another_than_root_changes_nothing(host: Host, admin: str) -> None:
     with entered(host, admin) as terminal:
         terminal.send("sudo -u nobody sleep 1000\n")
-        host.shell("until pgrep -u nobody -x sleep; do sleep 0.1; done")
+        host.wait_process("-u", "nobody", "-x", "sleep")
         time.sleep(NOTICED / 2)
         assert session_of(host, admin)["elevated"] is False
         assert marks(host) == []

@@ -31,7 +31,7 @@ def start(host: Host, user: str, robot: str) -> SshClient:
     if robot == "unread":
         terminal.prompt()
         terminal.send("sleep 1000\n")
-        host.shell(f"until pgrep -u {user} -x sleep; do sleep 0.1; done")
+        host.wait_process("-u", user, "-x", "sleep")
         terminal.send("is there anybody\n")
     return terminal
 

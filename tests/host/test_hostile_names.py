@@ -101,7 +101,8 @@ def test_names_of_what_is_left_and_ended(host: Host, person: str) -> None:
         with log_in(host, person) as terminal, command_session(host, person) as (running, name):
             session = session_of(host, person, terminal)
             pids = [str(pose(terminal, r"\rUid:0", "server"))]
-            pids.append(terminal.command("setsid -f sleep 4711; pgrep -nx sleep"))
+            terminal.command("setsid -f sleep 4711")
+            pids += host.wait_process("-u", person, "-fx", "sleep 4711")
             host.run(["systemctl", "restart", "reaper.service"])
             was = service(host, "reaper.service")
             with command_session(host, person) as (ordered, by_order):

@@ -74,8 +74,7 @@ def test_terminal_by_a_name_that_tells_nothing(host: Host, someone: str) -> None
             terminal.send(f"(setsid python3 /usr/local/lib/long.py {pts} &)\n")
             readers = {terminal.expect(r"has it (\d+)")[1].decode()}
             terminal.command(f"(setsid sleep 4321 3<{node} </dev/null >/dev/null 2>&1 &)")
-            host.shell(f"timeout 20 sh -c 'until pgrep -u {someone} -fx \"sleep 4321\"; do sleep 0.1; done'")
-            readers |= set(host.output(["pgrep", "-u", someone, "-fx", "sleep 4321"]).split())
+            readers.update(host.wait_process("-u", someone, "-fx", "sleep 4321", timeout=20))
             found = lock(host, someone, terminal, name)
             found.wait_frozen()
             assert readers <= set(host.read(f"{found.group}/cgroup.procs").split())
@@ -155,7 +154,7 @@ def test_command_of_another_user_in_the_session(host: Host, someone: str) -> Non
         with log_in(host, someone) as terminal:
             name = session_of(host, someone, terminal)
             terminal.send("sudo -u games cat\n")
-            host.shell("timeout 30 sh -c 'until pgrep -u games -x cat; do sleep 0.1; done'")
+            host.wait_process("-u", "games", "-x", "cat", timeout=30)
             found = lock(host, someone, terminal, name)
             found.wait_frozen()
             terminal.send("correct horse\n")

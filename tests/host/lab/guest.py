@@ -106,6 +106,11 @@ class Guest(abc.ABC):
     def shell(self, script: str, *, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         return self.run(["sh", "-c", script], check=check, timeout=timeout)
 
+    def wait_process(self, *options: str, timeout: float = 60.0) -> list[str]:
+        """Waits until pgrep(1) finds processes by these options, and returns their pids, as the host numbers them."""
+        script = 'until pgrep "$@"; do sleep 0.1; done'
+        return self.output(["timeout", str(timeout), "sh", "-c", script, "sh", *options], timeout=timeout + 10).split()
+
     def wait_end(self, pid: int, timeout: float = 60.0) -> None:
         """Waits until the process with this pid (as the host numbers them) has ended."""
         words = ["python3", "-c", WAIT_END, str(pid), str(timeout)]
