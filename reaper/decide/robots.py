@@ -3,13 +3,12 @@
 Anti-idle tools send one code every N seconds; so does a program that asks the terminal for an answer. Pure: the daemon
 brings what each look has seen (Observation), and where a look at another moment would tell more, `look_usec` says when.
 
-A rhythm says that sign i was given at t0 + i * period. Each look bounds some sign from below (the look before did not
-see it) and some from above, so t0 and the period lie in a polygon, and the next sign in an interval that follows from
-that (_window()). A sign outside of it, or of another size, begins a new rhythm: it is irregular.
+A rhythm says that sign i was given at t0 + i * period. What the looks have seen leaves an interval for the next sign
+(progression.py). A sign outside of it, or of another size, begins a new rhythm: it is irregular.
 
-To lie in an interval of a second proves nothing: a person who answers a clock, or each warning, does so too. So the
-daemon looks just before the next sign is expected and just after it, and the rhythm bets that it comes between. No
-person hits a moment better than that the density of their next key, given all that went before, stays below
+To lie in an interval of a second proves nothing: a person who answers a clock, or each warning, does so too. So seconds
+ahead the rhythm bets that a sign will come within a narrow window, and the daemon looks just before that and just after
+it. No person hits a moment better than that the density of their next key, given all that was 8 s before, stays below
 DENSITY_PER_SEC: four a second is that of a normal distribution whose deviation is 0.1 s. (Reactions to a signal that is
 awaited for seconds deviate by more, and people who tap without a signal deviate by 3 to 5 % of the interval, which is
 why a period has at least 4 s.) Within w seconds a person's key thus comes with a probability of q = 4 w at most; the
@@ -26,11 +25,11 @@ UNCOUNTED_PERIOD_USEC and more alone.
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import NamedTuple
 
 from reaper.decide.duration import USEC_PER_MIN, USEC_PER_SEC, format_duration
+from reaper.decide.progression import Bound, periods, window_of
 
 LEAST_SIGNS = 12
 LEAST_USEC = 10 * USEC_PER_MIN
@@ -50,7 +49,6 @@ TOLERANCE_USEC = USEC_PER_SEC // 2
 NARROW_USEC = 120_000
 NARROWEST_USEC = 20_000
 EDGE_USEC = 10_000
-WIDEST_BET_USEC = 200_000
 # A rhythm has the daemon look of its own accord from the fourth sign on, and this long after the last time.
 SUSPECT_SIGNS = 4
 PAUSE_USEC = 8 * USEC_PER_SEC
@@ -81,22 +79,13 @@ class Observation(NamedTuple):
         return bool(self.octets) if self.octets is not None else self.dated is not None
 
 
-class Bound(NamedTuple):
-    """Of the signs that one look saw: the first was not given before, nor the last after."""
-
-    first: int
-    since_usec: int
-    last: int
-    until_usec: int
-
-
 class Rhythm(NamedTuple):
     """Signs that may be of one pace. A session has one from its first sign on, and a new one with each irregular sign.
 
     `size`: bytes a sign; 0 where nothing counts them. `signs` have been given, the first of them at `began_usec` at the
-    latest. `opened_usec`: a bet is open since that look, and is settled by one at `closes_usec`. `look_usec`: when to
-    look next for its sake. `decided_usec`: since when it is taken for a robot's. All but `size` and `signs` are 0 for
-    none.
+    latest. A bet is that sign number `target` comes from `opens_usec` on, but not after `closes_usec`; `opened_usec` is
+    when the look for its opening was. `look_usec`: when to look next for its sake. `decided_usec`: since when it is
+    taken for a robot's. All but `size` and `signs` are 0 for none.
     """
 
     size: int
@@ -104,6 +93,8 @@ class Rhythm(NamedTuple):
     began_usec: int
     bounds: tuple[Bound, ...]
     score: int = 0
+    target: int = 0
+    opens_usec: int = 0
     opened_usec: int = 0
     closes_usec: int = 0
     look_usec: int = 0
@@ -112,7 +103,7 @@ class Rhythm(NamedTuple):
     @property
     def period_usec(self) -> int:
         """The middle of what the period can be; 0 before anything tells."""
-        low, high = _periods(self.bounds)
+        low, high = periods(self.bounds)
         return 0 if low is None or high is None else round((low + high) / 2)
 
 
@@ -140,7 +131,7 @@ def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
         return _begin(seen)
     counts = not rhythm.decided_usec
     rhythm = _settle(rhythm, seen, signs)
-    if rhythm.score < HOPELESS and not rhythm.decided_usec:
+    if rhythm.score < HOPELESS and counts:
         return _begin(seen)
     if signs:
         rhythm = _extended(rhythm, seen, signs)
@@ -192,46 +183,16 @@ def _extended(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
     return rhythm._replace(signs=rhythm.signs + signs, bounds=bounds)
 
 
-@functools.lru_cache(maxsize=64)
-def _periods(bounds: tuple[Bound, ...]) -> tuple[float | None, float | None]:
-    """The shortest and the longest period that the bounds allow; None where they do not limit it."""
-    lows = [(b.since_usec - a.until_usec) / (b.first - a.last) for a in bounds for b in bounds if a.last < b.first]
-    highs = [(b.until_usec - a.since_usec) / (b.last - a.first) for a in bounds for b in bounds if a.first < b.last]
-    return max(lows, default=None), min(highs, default=None)
-
-
-@functools.lru_cache(maxsize=64)
-def _window(bounds: tuple[Bound, ...], sign: int) -> tuple[int, int] | None:
-    """The earliest and the latest moment for a sign to come; None before there are bounds on both sides.
-
-    For a sign after all that are bounded, the ends are where two bounds meet: the steepest line that a lower bound and
-    a later upper one leave, and the flattest that an upper bound and a later lower one do.
-    """
-    latest = [
-        b.until_usec + (sign - b.last) * (b.until_usec - a.since_usec) / (b.last - a.first)
-        for a in bounds
-        for b in bounds
-        if a.first < b.last
-    ]
-    earliest = [
-        b.since_usec + (sign - b.first) * (b.since_usec - a.until_usec) / (b.first - a.last)
-        for a in bounds
-        for b in bounds
-        if a.last < b.first
-    ]
-    return (math.floor(max(earliest)), math.ceil(min(latest))) if earliest and latest else None
-
-
 def _fits(rhythm: Rhythm, seen: Observation, signs: int, slack_usec: int) -> bool:
     """Whether so many signs in a look, and no more, are of the rhythm."""
     since_usec, until_usec = _narrowed(seen, signs)
     if signs:
-        first, last = (_window(rhythm.bounds, rhythm.signs + each) for each in (1, signs))
+        first, last = (window_of(rhythm.bounds, rhythm.signs + each) for each in (1, signs))
         if first is not None and first[1] < since_usec - slack_usec:
             return False
         if last is not None and (last[0] > until_usec + slack_usec or _is_lost(rhythm, last)):
             return False
-    following = _window(rhythm.bounds, rhythm.signs + signs + 1)
+    following = window_of(rhythm.bounds, rhythm.signs + signs + 1)
     return following is None or bool(rhythm.decided_usec) or following[1] >= seen.at_usec - slack_usec
 
 
@@ -242,23 +203,41 @@ def _is_lost(rhythm: Rhythm, window: tuple[int, int]) -> bool:
 
 def _passed(rhythm: Rhythm, usec: int) -> Rhythm:
     """A decided rhythm at a moment, where signs before it have not come or were not seen."""
-    window = _window(rhythm.bounds, rhythm.signs + 1)
+    window = window_of(rhythm.bounds, rhythm.signs + 1)
     while window is not None and window[1] < usec and not _is_lost(rhythm, window):
         rhythm = rhythm._replace(signs=rhythm.signs + 1)
-        window = _window(rhythm.bounds, rhythm.signs + 1)
+        window = window_of(rhythm.bounds, rhythm.signs + 1)
     return rhythm
 
 
 def _settle(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
-    """Wins or loses the bet that is open, unless a look came in between that saw nothing."""
-    if not rhythm.opened_usec or (not signs and seen.at_usec < rhythm.closes_usec):
+    """Opens the bet that the look was made for; wins or loses it once its sign has come, or its time is over.
+
+    A sign that comes before the bet is open has lost it: a person who has not answered yet answers the more surely now.
+    A look that is late, through no doing of the person's, calls it off.
+    """
+    total, is_late = rhythm.signs + signs, seen.at_usec > rhythm.opens_usec + EDGE_USEC
+    if not rhythm.target:
         return rhythm
-    span_usec = max(seen.until_usec, rhythm.closes_usec) - rhythm.opened_usec
+    if rhythm.opened_usec:
+        if total < rhythm.target and seen.at_usec < rhythm.closes_usec:
+            return rhythm
+        span_usec, is_won = max(seen.until_usec, rhythm.closes_usec) - rhythm.opened_usec, total == rhythm.target
+    elif total < rhythm.target and not is_late:
+        return rhythm._replace(opened_usec=seen.at_usec) if seen.at_usec >= rhythm.opens_usec else rhythm
+    elif is_late:
+        return _without_bet(rhythm)
+    else:
+        span_usec, is_won = rhythm.closes_usec - rhythm.opens_usec, False
     chance = span_usec * DENSITY_PER_SEC / USEC_PER_SEC
     gain = 0.0
     if chance < HIT:
-        gain = math.log(HIT / chance) if signs == 1 else math.log((1 - HIT) / (1 - chance))
-    return rhythm._replace(score=rhythm.score + round(1000 * gain), opened_usec=0, closes_usec=0)
+        gain = math.log(HIT / chance) if is_won else math.log((1 - HIT) / (1 - chance))
+    return _without_bet(rhythm._replace(score=rhythm.score + round(1000 * gain)))
+
+
+def _without_bet(rhythm: Rhythm) -> Rhythm:
+    return rhythm._replace(target=0, opens_usec=0, opened_usec=0, closes_usec=0)
 
 
 def _convinces(rhythm: Rhythm, seen: Observation) -> bool:
@@ -269,29 +248,30 @@ def _convinces(rhythm: Rhythm, seen: Observation) -> bool:
 
 def _is_slow(rhythm: Rhythm) -> bool:
     """Whether the period is one that no person keeps, and that the terminal shows."""
-    shortest, _ = _periods(rhythm.bounds)
+    shortest, _ = periods(rhythm.bounds)
     return shortest is not None and shortest >= (PERIOD_USEC if rhythm.size else UNCOUNTED_PERIOD_USEC)
 
 
 def _plan(rhythm: Rhythm, seen: Observation) -> Rhythm:
-    """Opens a bet if the look was made for that, and settles when to look next for the rhythm's sake."""
-    now_usec, window = seen.until_usec, _window(rhythm.bounds, rhythm.signs + 1)
+    """Settles when to look next for the rhythm's sake, and what to bet."""
+    now_usec, window = seen.until_usec, window_of(rhythm.bounds, rhythm.signs + 1)
     if window is None or rhythm.signs < SUSPECT_SIGNS or not _is_slow(rhythm):
-        return rhythm._replace(opened_usec=0, closes_usec=0, look_usec=0)
-    closes_usec = window[1] + EDGE_USEC
-    if not rhythm.opened_usec and now_usec <= window[0] and closes_usec - seen.at_usec <= WIDEST_BET_USEC:
-        rhythm = rhythm._replace(opened_usec=seen.at_usec, closes_usec=closes_usec)
+        return _without_bet(rhythm)._replace(look_usec=0)
     is_wide = window[1] - window[0] > NARROW_USEC
-    if rhythm.opened_usec or (is_wide and window[0] - EDGE_USEC <= now_usec < closes_usec):
+    if rhythm.opened_usec or (is_wide and not rhythm.target and window[0] <= now_usec < window[1]):
         step_usec = max(NARROWEST_USEC, (window[1] - window[0]) // 4)
-        look_usec = min(max(now_usec, window[0]) + step_usec, rhythm.closes_usec or closes_usec)
+        look_usec = min(max(now_usec, window[0]) + step_usec, rhythm.closes_usec or window[1])
         return rhythm._replace(look_usec=max(look_usec, now_usec + 1))
     if rhythm.look_usec > now_usec:
         return rhythm
     for sign in range(rhythm.signs + 1, rhythm.signs + 10):
-        window = _window(rhythm.bounds, sign) or window
-        width_usec = window[1] - window[0]
-        look_usec = window[0] - EDGE_USEC if width_usec <= NARROW_USEC else window[0] + width_usec // 4
-        if look_usec >= now_usec + PAUSE_USEC:
-            return rhythm._replace(look_usec=look_usec)
+        since_usec, until_usec = window_of(rhythm.bounds, sign) or window
+        width_usec = until_usec - since_usec
+        if since_usec - EDGE_USEC < now_usec + PAUSE_USEC:
+            continue
+        if width_usec > NARROW_USEC:
+            return rhythm._replace(look_usec=since_usec + width_usec // 4)
+        opens_usec = since_usec - EDGE_USEC
+        bet = rhythm._replace(target=sign, opens_usec=opens_usec, opened_usec=0, closes_usec=until_usec + EDGE_USEC)
+        return bet._replace(look_usec=opens_usec)
     return rhythm._replace(look_usec=0)

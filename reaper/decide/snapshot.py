@@ -20,8 +20,9 @@ from reaper.decide.membership import Membership
 from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
 from reaper.decide.policy import Action, Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
+from reaper.decide.progression import Bound
 from reaper.decide.returns import Ended, Past
-from reaper.decide.robots import MOST_BOUNDS, Bound, Rhythm
+from reaper.decide.robots import MOST_BOUNDS, Rhythm
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 

@@ -1,7 +1,7 @@
 """How soon an anti-idle client is recognized, and what it costs: real ssh sessions, in real time; not in `make bench`.
 
 Of the sessions one sends a space every 33 s, one every 60 s, one types as a person does, and one is left. Shown is when
-each was taken for a robot's, warned and ended. It takes about 45 minutes.
+each was taken for a robot's, warned and ended. It takes about 37 minutes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ POLICY = """\
 environments: {standard: {idle: 6min, warn: [3min, 1min], robots: ignore}}
 """
 PACES = {"every33": 33.0, "every60": 60.0}
-LASTS_SEC = 45 * 60
+LASTS_SEC = 36 * 60
 
 
 def main(host: Host) -> None:
@@ -43,9 +43,9 @@ def main(host: Host) -> None:
     host.run(["rm", "/etc/reaper/reaper.d/bench.yaml"])
     host.run(["systemctl", "reload", "reaper.service"])
     words = {user: [word for word, _ in told] for user, told in stories.items()}
-    assert words["person"] == ["opened"]
+    assert {"robot", "warned"}.isdisjoint(words["person"])
     for user in PACES:
-        assert words[user] == ["opened", "robot", "warned", "warned", "ending", "terminated"]
+        assert words[user][-5:] == ["robot", "warned", "warned", "ending", "terminated"]
 
 
 def type_all(clients: dict[str, SshClient]) -> None:

@@ -1,9 +1,9 @@
-"""How often a person is taken for a robot, and how soon a robot for one: `python3 -m tests.bench.robots [HOURS]`.
+"""How often a person is taken for a robot, and how soon a robot is: python3 -m tests.bench.robots [HOURS [PERSON...]].
 
-Plays each typist of tests/property/typists.py for so many hours of a session (1,000 unless given), counted and by the
-terminal's times, and shows how many rhythms have got to which score. The claim of decide/robots.py is that of the
-rhythms that a person begins a share of exp(-s) reaches a score of s at most; shown is that share for s of ln 10, ln 100
-and so on, and an upper bound of the false verdicts in an hour: new rhythms that have bet, times exp(-CONVINCING).
+Plays each person of tests/property/typists.py, or those who are named, for so many hours of a session (1,000 unless
+given), counted and by the terminal's times, and shows how far the scores of rhythms get. decide/robots.py claims: of
+the rhythms that a person begins a share of exp(-s) reaches a score of s at most. Shown is that share for s of ln 10,
+ln 100 and so on, and an upper bound of the false verdicts in an hour: rhythms that have bet, times exp(-CONVINCING).
 Needs no host: time is simulated.
 """
 
@@ -50,15 +50,15 @@ class Scored(Watch):
                 self.highest.append(self.high)
             self.high, self.has_bet, self.began = 0, False, began
         if self.rhythm is not None:
-            self.has_bet = self.has_bet or bool(self.rhythm.opened_usec)
+            self.has_bet = self.has_bet or bool(self.rhythm.target)
             self.high = max(self.high, self.rhythm.score)
 
 
-def show_people(hours: int) -> None:
+def show_people(hours: int, people: list[Typist]) -> None:
     limits = [round(1000 * math.log(10**decade)) for decade in range(1, DECADES + 1)]
     wanted = "  ".join(f"{10.0**-decade:7.0e}" for decade in range(1, DECADES + 1))
     print(f"{'person':34} bets/h  at most {wanted}  false verdicts/h, at most")
-    for person in PEOPLE:
+    for person in people:
         for is_counted in (True, False):
             highest, verdicts = scores(person, is_counted, hours)
             assert not verdicts
@@ -85,5 +85,6 @@ def show_robots() -> None:
 
 
 if __name__ == "__main__":
-    show_people(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    named = [person for person in PEOPLE if person.__name__ in sys.argv[2:]]
+    show_people(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, named or PEOPLE)
     show_robots()

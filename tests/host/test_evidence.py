@@ -46,6 +46,19 @@ def test_keys_without_a_line(host: Host, person: str) -> None:
         assert terminal.closed(ENDED + 40)
 
 
+def test_a_person_is_kept_and_ended_as_ever_where_robots_are_ignored(host: Host, person: str) -> None:
+    with rule(host, person, robots="ignore"), log_in(host, person) as terminal:
+        terminal.expect(WARNING, ENDED)
+        terminal.send("x")
+        terminal.expect("Thank you, this session stays", ENDED)
+        told = host.output(["reaperctl", "policy", "--for", person])
+        assert "robots: ignore" in told
+        terminal.expect(FAREWELL, ENDED)
+        assert terminal.closed(10)
+    wait_event(host, person, "terminated")
+    assert events(host, person) == ["opened", "warned", "cancelled", "resumed", "warned", "ending", "terminated"]
+
+
 def test_mosh(host: Host, person: str) -> None:
     """The connection that began it is gone; the session goes on for as long as somebody types, and is warned."""
     with rule(host, person), log_in_by_mosh(host, person) as window:
