@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from reaper.decide import evidence, signs, tracking
 from reaper.decide.duration import USEC_PER_SEC
@@ -50,7 +50,15 @@ class Looks:
             if self._strangers.get(reading.name) != reading.ctime_ns:
                 owners.add(reading.uid)
         self._strangers = strangers
-        return {key for key, each in sessions.items() if each.session.tty or each.session.uid in owners}
+        return {key for key, each in sessions.items() if self._may_have_moved(each, owners)}
+
+    @staticmethod
+    def _may_have_moved(tracked: Tracked, owners: Collection[int]) -> bool:
+        """Whether a session may have other terminals, as ptys of these users have come or changed."""
+        is_line = bool(tracked.session.tty) and not tracked.session.tty.startswith("pts/")
+        # A gateway need not make the pty that it serves the user's.
+        is_served = 0 in owners and not tracked.readings and tracked.session.origin is not Origin.GRAPHICAL
+        return is_line or is_served or tracked.session.uid in owners
 
     def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
@@ -77,10 +85,11 @@ class Looks:
         """Looks at a session; None where there is nothing new.
 
         `is_moved`: its terminals may be others than before. `is_probed`: what leaves no trace on their times is looked
-        for as well.
+        for as well, and so is a terminal where there is none: a process can take one that was there before.
         """
         if tracked.life.phase is Phase.ENDING:
             return None  # it loses its terminals by that; its rule, and what is told of it, are of those that it had
+        is_moved = is_moved or (is_probed and not tracked.readings)
         readings = () if is_moved else self._host.read_terminals(tracked.terminals)
         if is_moved or len(readings) < len(tracked.readings):
             # Where one has gone, another that was nobody's may have taken its place: mosh's, when its ssh ends.
@@ -88,7 +97,7 @@ class Looks:
         elif any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
             names = self._host.terminal_names(tracked.session)
             readings = tuple(reading for reading in readings if reading.name in names)
-        if tracked.session.origin is Origin.GRAPHICAL:
+        if tracked.session.origin is Origin.GRAPHICAL and not (readings or tracked.readings):
             return self._ask_desktop(tracked, previous, now) if is_probed else None
         self._heed_reads(tracked, readings, previous, now)
         unseen_usec, unseen = self._unseen(tracked, readings, now) if is_probed else (0, "")

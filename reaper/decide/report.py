@@ -25,7 +25,7 @@ def of_session(kind: Kind, tracked: Tracked, policy_id: str, text: str, **fields
 def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
     """What every record about a session has."""
     limits = tracked.limits
-    common = _identity(tracked.session)
+    common = _identity(tracked)
     common["terminals"] = " ".join(tracked.terminals)
     common["rule"] = tracked.rule
     common["policy"] = policy_id
@@ -37,12 +37,13 @@ def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
     return common
 
 
-def _identity(session: Session) -> dict[str, str]:
+def _identity(tracked: Tracked) -> dict[str, str]:
+    session = tracked.session
     return {
         "session": plain(session.name),
         "user": plain(session.user),
         "uid": str(session.uid),
-        "origin": session.origin.value,
+        "origin": tracked.origin.value,
         "remote": plain(session.remote),
         "service": plain(session.service),
         "leader": str(session.key.pid),
@@ -59,7 +60,7 @@ def _who(tracked: Tracked) -> str:
 def opened(tracked: Tracked, policy_id: str) -> Event:
     """A session that was not known before."""
     session = tracked.session
-    return of_session(Kind.OPENED, tracked, policy_id, f"opened ({plain(session.service)}, {session.origin.value})")
+    return of_session(Kind.OPENED, tracked, policy_id, f"opened ({plain(session.service)}, {tracked.origin.value})")
 
 
 def reauthenticated(tracked: Tracked, policy_id: str, followed: Ended) -> Event:

@@ -63,6 +63,12 @@ class Tracked:
     membership: Membership | None  # its user's groups at login; None before a rule has asked, and where nothing tells
 
     @property
+    def origin(self) -> Origin:
+        """Where the person sits now: a display manager's login is one on its console as long as that shows text."""
+        is_text = self.session.origin is Origin.GRAPHICAL and self.session.tty and self.readings
+        return Origin.CONSOLE if is_text else self.session.origin
+
+    @property
     def terminals(self) -> tuple[str, ...]:
         """The names of its terminals."""
         return tuple(reading.name for reading in self.readings)
@@ -84,7 +90,7 @@ def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None
         user=session.user,
         uid=session.uid,
         groups=groups,
-        origin=session.origin,
+        origin=tracked.origin,
         remote=session.remote,
         terminals=tracked.terminals,
         service=session.service,
@@ -163,7 +169,7 @@ def apply_policy(
             return Change(scheduled(tracked), ())  # begun at somebody's word, or under a policy that there was
         return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
-    verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.session.origin, bool(tracked.readings)))
+    verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.origin, bool(tracked.readings)))
     if unlockable and verdict.limits.action is Action.LOCK:
         verdict = replace(verdict, limits=with_action(verdict.limits, Action.TERMINATE))
     if tracked.order is not None:

@@ -29,7 +29,7 @@ from reaper.decide.model import (
 from reaper.decide.policy import Origin
 from reaper.decide.stuck import Stuck
 from reaper.errors import ReaperError
-from reaper.sense import connections, locks, processes, programs, statefile, terminals, walk, work
+from reaper.sense import connections, locks, possession, processes, programs, statefile, terminals, walk, work
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.distrust import Distrust, Probe, blame
@@ -115,35 +115,32 @@ class Host:
         A closed session has no record any more; what runs on in its scope then (a server of the user's) is no session,
         unless it is a terminal server: the person types on, and the connection that they logged in by is gone for good.
         """
-        if processes.is_alive(session.key) or self._remains(session, self.terminal_servers):
+        if processes.is_alive(session.key) or self._remains(session, (), self.terminal_servers):
             return True
         unclosed = session.source == "logind" or self._records.exists(session.key)
-        return unclosed and bool(self._remains(session, connections.SSHD))
+        return unclosed and bool(self._remains(session, connections.sshd_names(session)))
 
     def elevated(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
         """In which of the sessions root acts; `anew` where there are some that were not there at the last look."""
         return self._elevations.look(sessions, now_usec, anew=anew)
 
     def terminal_names(self, session: Session) -> frozenset[str]:
-        """The session's outer terminals at this moment.
+        """The session's outer terminals at this moment."""
+        return possession.terminal_names(session, self.terminal_servers)
 
-        A graphical session has none: its person's keys go to the display server, and the times of the console that it
-        was started on do not move.
-        """
-        if session.origin is Origin.GRAPHICAL:
-            return frozenset()
-        is_alive = processes.is_alive(session.key)
-        if session.tty:
-            return frozenset([session.tty]) if is_alive and not terminals.is_graphical(session.tty) else frozenset()
-        held = terminals.held_ptys(session.key.pid) if is_alive else ()
-        if held:
-            return frozenset(held)
-        programs = (*(() if is_alive else connections.SSHD), *self.terminal_servers)
-        holders = self._remains(session, programs)
-        return frozenset().union(*(terminals.held_ptys(process.pid) for process in holders))
+    def terminal_obstacle(self, session: Session) -> str:
+        """Why no terminal of a session is known, though its login says that it has one; "" where it says nothing."""
+        if session.origin is Origin.GRAPHICAL or not processes.is_alive(session.key):
+            return ""
+        try:
+            record = self._records.read(session.key)
+        except ReaperError:
+            record = None
+        return possession.obstacle(session, terminals.line_name(record.tty) if record is not None else "")
 
-    def _remains(self, session: Session, programs: Collection[str]) -> list[ProcessId]:
-        return connections.remains(session.scope, session.key.pid, session.uid, programs)
+    @staticmethod
+    def _remains(session: Session, sshd: Collection[str], servers: Collection[str] = ()) -> list[ProcessId]:
+        return connections.remains(session.scope, session.key.pid, session.uid, sshd, servers)
 
     def is_shared(self, session: Session, held: Iterable[int]) -> bool:
         """Whether another login's connection is among what the session holds, by an sshd that was started there.

@@ -167,11 +167,15 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
 
     def terminal_names(self, session: Session) -> frozenset[str]:
         login = self.logins.get(session.key)
-        if login is None or not self.is_alive(session) or session.origin is Origin.GRAPHICAL:
+        is_desktop = session.origin is Origin.GRAPHICAL and not session.tty
+        if login is None or not self.is_alive(session) or is_desktop:
             return frozenset()
         if session.tty and not login.leader.is_alive:
             return frozenset()
         return frozenset(login.ttys) - self.graphical - self.hidden
+
+    def terminal_obstacle(self, session: Session) -> str:
+        return ""
 
     def is_unchanged(self, reading: Reading) -> bool:
         if reading.is_fresh or reading.is_ahead or reading.name in self.trouble:
