@@ -16,6 +16,7 @@ import pytest
 
 from .lab import Host, Terminal
 from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, quick, rule, wait_event
+from .locks import SECRET, lock, unlock
 
 LAB = os.path.join(os.path.dirname(__file__), "lab")
 PORT = 2022
@@ -96,20 +97,21 @@ def test_remote_desktop_is_graphical(host: Host, person: str) -> None:
     host.run(["rm", "/etc/pam.d/xrdp-sesman"])
 
 
-def test_login_on_a_pty_that_root_serves(host: Host, person: str) -> None:
-    """A web terminal, telnetd: login(1) on a pty, and its master is held by what began it."""
-    host.run(["chpasswd"], input=f"{person}:walked-away\n")
-    with rule(host, person), serve(host, "getty") as line:
+def test_login_on_a_pty_that_root_serves(host: Host, someone: str) -> None:
+    """A web terminal, telnetd: login(1) on a pty, and its master is held by what began it. It can be locked, too."""
+    with rule(host, someone), serve(host, "getty") as line:
         line.expect("login: ")
-        line.send(f"{person}\n")
+        line.send(f"{someone}\n")
         line.expect("Password: ")
-        line.send("walked-away\n")
+        line.send(f"{SECRET}\n")
         line.prompt()
+        lock(host, someone, line, leader_of(host, someone))
+        unlock(host, line, someone)
         line.expect(WARNING, ENDED)
         line.send("x")
         line.expect("Thank you", 10)
         line.expect(FAREWELL, ENDED + IDLE)
-        told = wait_event(host, person, "terminated")
+        told = wait_event(host, someone, "terminated")
         assert told["REAPER_ORIGIN"] == "other"
         assert told["REAPER_TERMINALS"].startswith("pts/")
         assert line.closed(20)
