@@ -71,19 +71,18 @@ def line_obstacle(session: Session) -> str:
     """Why the console or serial line that a session's login had is not believed to be its own now; "" where it is.
 
     Its user could give it up as a controlling terminal and go on reading there, so that is not asked again. But a line
-    that was hung up goes to the next: login(1) makes it the user's, and getty(8) root's.
+    that was hung up goes to the next: login(1) makes it the user's, and getty(8) root's. A lock makes it root's, too;
+    then, and where the session is root's own, its login must have it now.
     """
     name = session.tty
     owner = terminals.read_owner(name)
     if owner is None:
         return f"there is no {name} any more"
-    if owner != session.uid:
+    if owner not in (session.uid, 0):
         return f"{name} does not belong to its user"
     if terminals.is_graphical(name):
         return f"{name} shows graphics"
-    if session.uid == 0 and not has_now(session.key.pid, name):
-        return f"no process of its login has {name}"
-    return ""
+    return "" if owner or has_now(session.key.pid, name) else f"no process of its login has {name}"
 
 
 def served_ptys(session: Session) -> set[str]:

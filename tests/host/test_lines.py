@@ -69,6 +69,8 @@ def test_service_that_names_the_terminal_of_others(host: Host, person: str) -> N
             assert "reaper:" not in line.text
             why = "Its terminal is not known: its login did not have tty9 when it began."
             assert why in host.output(["reaperctl", "explain", session])
+        host.run(["pkill", "-f", "agetty .*tty9"])
+        assert line.closed(20)  # the line is taken away again
     host.remove_user(other)
 
 

@@ -90,12 +90,19 @@ def test_line_that_the_login_has_by_what_can_be_seen(tree, owners, by):
 def test_line_that_went_to_the_next(tree, owners):
     """Its leader lives on, for a shell that ignores the loss of its line."""
     session = on_console(make_session(500, key=SessionKey(*tree.add(500, 1, "login", uid=0)), scope=""))
-    for owner in (0, 1001):
+    for owner, why in ((0, "no process of its login has tty9"), (1001, "tty9 does not belong to its user")):
         owners["tty9"] = owner
         assert own_terminals(session) == frozenset()
-        assert possession.obstacle(session, "tty9") == "tty9 does not belong to its user"
+        assert possession.obstacle(session, "tty9") == why
     del owners["tty9"]
     assert possession.obstacle(session, "") == "there is no tty9 any more"
+
+
+def test_line_that_a_lock_has_made_roots(tree, owners):
+    owners["tty9"] = 0
+    leader = SessionKey(*tree.add(500, 1, "login", uid=0))
+    tree.add(501, 500, "bash", tty_nr=CONSOLE)
+    assert own_terminals(on_console(make_session(500, key=leader, scope=""))) == {"tty9"}
 
 
 def test_roots_own_line_must_be_had_now(tree, owners):
