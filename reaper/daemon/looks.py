@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from reaper.decide import evidence, signs, tracking
 from reaper.decide.duration import USEC_PER_SEC
@@ -50,15 +50,14 @@ class Looks:
             if self._strangers.get(reading.name) != reading.ctime_ns:
                 owners.add(reading.uid)
         self._strangers = strangers
-        return {key for key, each in sessions.items() if self._may_have_moved(each, owners)}
-
-    @staticmethod
-    def _may_have_moved(tracked: Tracked, owners: Collection[int]) -> bool:
-        """Whether a session may have other terminals, as ptys of these users have come or changed."""
-        is_line = bool(tracked.session.tty) and not tracked.session.tty.startswith("pts/")
-        # A gateway need not make the pty that it serves the user's.
-        is_served = 0 in owners and not tracked.readings and tracked.session.origin is not Origin.GRAPHICAL
-        return is_line or is_served or tracked.session.uid in owners
+        is_roots = 0 in owners  # a gateway need not make the pty that it serves the user's
+        return {
+            key
+            for key, each in sessions.items()
+            if each.session.uid in owners
+            or (each.session.tty and not each.session.tty.startswith("pts/"))
+            or (is_roots and not each.readings)
+        }
 
     def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
