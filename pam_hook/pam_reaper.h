@@ -13,6 +13,7 @@
 /* The process that opens the PAM session, as /proc names it. */
 struct leader {
         int pid;
+        dev_t tty; /* its controlling terminal, 0 where it has none */
         uint64_t start_ticks;
 };
 
@@ -56,6 +57,7 @@ void record_name(char name[RECORD_NAME_SIZE], const struct leader *leader);
 int record_write(pam_handle_t *pamh, enum service_kind kind, const char *path, struct leader *leader,
                  const char **step);
 int record_remove(const char *path, const char *name);
+bool tty_is_held(const char *name, const struct leader *leader);
 enum service_kind service_kind(const char *service);
 void sha256_begin(struct sha256 *hash);
 void sha256_byte(struct sha256 *hash, uint8_t byte);

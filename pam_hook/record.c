@@ -12,17 +12,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-        KEYS = 13,
+        KEYS = 14,
         KEY_MAX = 16,
         LINE_LENGTH = KEY_MAX + VALUE_MAX + sizeof("=\n"),
+        FLAG_LINE = sizeof("TTY_IS_HELD=1\n") - 1,
         RECORD_MAX = 8192,
         TARGET_MAX = 4096
 };
-_Static_assert(KEYS *LINE_LENGTH <= TARGET_MAX, "every record fits");
+_Static_assert(KEYS *LINE_LENGTH + FLAG_LINE <= TARGET_MAX, "every record fits");
 
 enum { GROUP_LINE = sizeof("GROUP_4294967295=\n") - 1 }; /* of a group without its name */
 
@@ -77,12 +79,13 @@ static const char *variable(pam_handle_t *pamh, const char *name)
         return value != NULL ? value : "";
 }
 
-/* proc(5): the pid is field 1 of stat, the start time field 22. Field 2, the program's name, may hold blanks and
- * parentheses, so fields are counted from its last one. */
+/* proc(5): the pid is field 1 of stat, the controlling terminal field 7, the start time field 22. Field 2, the program's
+ * name, may hold blanks and parentheses, so fields are counted from its last one. */
 int leader_read(struct leader *leader)
 {
         char stat[1024];
         const char *after_name;
+        unsigned int tty;
         int fd, length, r = 0;
 
         fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
@@ -99,9 +102,11 @@ int leader_read(struct leader *leader)
         after_name = strrchr(stat, ')');
         if (after_name == NULL || sscanf(stat, "%d", &leader->pid) != 1 ||
             sscanf(after_name + 1,
-                   "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
-                   &leader->start_ticks) != 1)
+                   "%*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &tty,
+                   &leader->start_ticks) != 2)
                 return -EBADMSG;
+        /* The kernel's new_encode_dev(): the low eight bits of the minor number, the major one, the rest of the minor. */
+        leader->tty = makedev((tty >> 8) & 0xfff, (tty & 0xff) | ((tty >> 12) & 0xfff00));
         return 0;
 }
 
@@ -155,11 +160,15 @@ static int compose(struct record *record, pam_handle_t *pamh, enum service_kind 
         put_number(record, "UID", passwd->pw_uid);
         put(record, "SERVICE", item_or_empty(pamh, PAM_SERVICE));
         put(record, "TTY", item_or_empty(pamh, PAM_TTY));
-        if (is_login)
+        if (is_login) {
+                put(record, "TTY_IS_HELD", tty_is_held(item_or_empty(pamh, PAM_TTY), leader) ? "1" : "0");
                 put(record, "RHOST", item_or_empty(pamh, PAM_RHOST));
+        }
         put(record, "RUSER", item_or_empty(pamh, PAM_RUSER));
-        if (is_login)
+        if (is_login) {
                 put(record, "XDG_SESSION_ID", variable(pamh, "XDG_SESSION_ID"));
+                put(record, "XDG_SESSION_TYPE", variable(pamh, "XDG_SESSION_TYPE"));
+        }
         put_number(record, "LEADER", (uint64_t)leader->pid);
         put_number(record, "START_TICKS", leader->start_ticks);
         put_number(record, "OPENED_USEC", (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);

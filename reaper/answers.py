@@ -68,8 +68,9 @@ class Answers:
         policy = self._daemon.policy
         groups, doubt = self._daemon.groups.of(tracked) or frozenset[str](), self._daemon.groups.doubt(tracked)
         unlockable = self._daemon.locks.obstacle(tracked, policy)
+        lineless = "" if tracked.readings else self._host.terminal_obstacle(tracked.session)
         now_usec, local = self._host.clock().boot_usec, self._daemon.circumstances.local
-        return {"explanation": view.explain(tracked, policy, groups, now_usec, local, unlockable, doubt)}
+        return {"explanation": view.explain(tracked, policy, groups, now_usec, local, unlockable, doubt, lineless)}
 
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
         """The answer to io.reaper.Hold."""

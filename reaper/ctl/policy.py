@@ -114,17 +114,22 @@ def _supposed(options: argparse.Namespace) -> Supposed:
 
 
 def _told(options: argparse.Namespace, uid: int | None) -> Told:
+    from reaper.decide.match import NO_TERMINAL
     from reaper.decide.supposed import Told
     from reaper.sense.logins import origin_of
-    from reaper.sense.terminals import line_name
+    from reaper.sense.terminals import is_console, looks_serial
 
     terminal = options.terminal
     if terminal is not None and terminal.startswith("/dev/"):
         terminal = terminal[len("/dev/") :]
     line = None
     if options.service is not None or terminal is not None:
-        service = "sshd" if options.service is None and not line_name(terminal) else options.service or ""
-        line = origin_of(service, line_name(terminal or ""), "")
+        name = terminal or NO_TERMINAL
+        kind = Origin.CONSOLE if is_console(name) else None
+        if name != NO_TERMINAL and looks_serial(name):  # the line may be another host's
+            kind = Origin.SERIAL
+        service = "sshd" if options.service is None and kind is None else options.service or ""
+        line = origin_of(service, kind, "", is_ssh=False)
     return Told(
         user=options.user,
         uid=uid,

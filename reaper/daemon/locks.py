@@ -128,7 +128,7 @@ class Locks:
         assert limits is not None
         self._failed.pop(session.key, None)
         try:
-            if session.origin is Origin.GRAPHICAL:
+            if tracked.origin is Origin.GRAPHICAL:
                 self._actor.lock(session.session_id)
                 self._journal.send(report.desktop_locked(tracked, policy_id, by, now.boot_usec))
                 return
@@ -166,7 +166,7 @@ class Locks:
             return News()
         if key in self._failed:
             return self._give_up(tracked, self._failed[key], now)
-        if tracked.session.origin is Origin.GRAPHICAL:
+        if tracked.origin is Origin.GRAPHICAL:
             return self._look_at_desktop(tracked, now)
         state = self._host.read_lock(tracked.session)
         is_kept = state is not None and self._host.is_running(state.keeper)
@@ -226,13 +226,13 @@ class Locks:
     def _is_begun(self, tracked: Tracked, now: Instant) -> bool:
         """Whether a lock was ordered a moment ago, and is not yet in force as far as anybody has told."""
         waited_usec = now.boot_usec - tracked.life.locked_usec
-        if tracked.session.origin is Origin.GRAPHICAL:
+        if tracked.origin is Origin.GRAPHICAL:
             return waited_usec < PACE_USEC
         state = self._host.read_lock(tracked.session)
         return waited_usec < COUNTED_USEC and (state is None or state.stage is Stage.LOCKING)
 
     def _opening_usec(self, tracked: Tracked, now: Instant) -> int:
-        if tracked.life.phase is not Phase.LOCKED or tracked.session.origin is Origin.GRAPHICAL:
+        if tracked.life.phase is not Phase.LOCKED or tracked.origin is Origin.GRAPHICAL:
             return 0
         state = self._host.read_lock(tracked.session)
         is_opening = state is not None and state.stage in (Stage.UNLOCKING, Stage.UNLOCKED)
@@ -258,7 +258,7 @@ class Locks:
 
     def end(self, tracked: Tracked) -> None:
         """A session ends that may be locked: what is frozen wakes to a hangup, and its terminals are not given back."""
-        if tracked.life.locked_usec and tracked.session.origin is not Origin.GRAPHICAL:
+        if tracked.life.locked_usec and tracked.origin is not Origin.GRAPHICAL:
             with contextlib.suppress(ReaperError):  # asked again at the next rung
                 self._actor.end_lock(tracked.session.name)
 

@@ -57,7 +57,14 @@ class Looks:
             if self._strangers.get(reading.name) != reading.ctime_ns:
                 owners.add(reading.uid)
         self._strangers = strangers
-        return {key for key, each in sessions.items() if each.session.tty or each.session.uid in owners}
+        is_roots = 0 in owners  # a gateway need not make the pty that it serves the user's
+        return {
+            key
+            for key, each in sessions.items()
+            if each.session.uid in owners
+            or (each.session.tty and not each.session.tty.startswith("pts/"))
+            or (is_roots and not each.readings)
+        }
 
     def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
@@ -84,10 +91,11 @@ class Looks:
         """Looks at a session; None where there is nothing new.
 
         `is_moved`: its terminals may be others than before. `is_probed`: what leaves no trace on their times is looked
-        for as well.
+        for as well, and so is a terminal where there is none: a process can take one that was there before.
         """
         if tracked.life.phase is Phase.ENDING:
             return None  # it loses its terminals by that; its rule, and what is told of it, are of those that it had
+        is_moved = is_moved or (is_probed and not tracked.readings)
         readings = () if is_moved else self._host.read_terminals(tracked.terminals)
         if is_moved or len(readings) < len(tracked.readings):
             # Where one has gone, another that was nobody's may have taken its place: mosh's, when its ssh ends.
@@ -95,9 +103,9 @@ class Looks:
         elif any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
             names = self._host.terminal_names(tracked.session)
             readings = tuple(reading for reading in readings if reading.name in names)
-        if tracked.session.origin is Origin.GRAPHICAL:
+        if tracked.session.origin is Origin.GRAPHICAL and not (readings or tracked.readings):
             return self._ask_desktop(tracked, previous, now) if is_probed else None
-        typing = self._typing(tracked, previous, now) if readings and _asks_robots(tracked) else None
+        typing = self._typing(tracked, readings, previous, now) if readings and _asks_robots(tracked) else None
         self._heed_reads(tracked, readings, previous, now)
         unseen_usec, unseen = self._unseen(tracked, readings, now) if is_probed else (0, "")
         work = None
@@ -108,13 +116,18 @@ class Looks:
             return None
         return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work, typing))
 
-    def _typing(self, tracked: Tracked, previous: Instant, now: Instant) -> Observation:
-        """What is typed since the last look that asked, whether that was a poll or not."""
+    def _typing(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant, now: Instant) -> Observation:
+        """What is typed since the last look that asked, whether that was a poll or not.
+
+        A look that could not count is left out: the next one that can tells of all that was typed since the last.
+        """
         key = tracked.session.key
         since_usec, before = self._typed.get(key, (previous.boot_usec, None))
-        after = self._host.read_typed(tracked.session)
-        self._typed[key] = (now.boot_usec, after)
+        line = self._host.read_line(tracked.session, [reading.name for reading in readings])
+        after = ssh_traffic.count_typed(line) if line is not None else None
         octets = None if before is None or after is None or after < before else after - before
+        if before is None or after is not None:
+            self._typed[key] = (now.boot_usec, after)
         return Observation(min(since_usec, now.boot_usec), now.boot_usec, self._host.clock().boot_usec, octets)
 
     def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:

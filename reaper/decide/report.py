@@ -25,7 +25,7 @@ def of_session(kind: Kind, tracked: Tracked, policy_id: str, text: str, **fields
 def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
     """What every record about a session has."""
     limits = tracked.limits
-    common = _identity(tracked.session)
+    common = _identity(tracked)
     common["terminals"] = " ".join(tracked.terminals)
     common["rule"] = tracked.rule
     common["policy"] = policy_id
@@ -39,12 +39,13 @@ def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
     return common
 
 
-def _identity(session: Session) -> dict[str, str]:
+def _identity(tracked: Tracked) -> dict[str, str]:
+    session = tracked.session
     return {
         "session": plain(session.name),
         "user": plain(session.user),
         "uid": str(session.uid),
-        "origin": session.origin.value,
+        "origin": tracked.origin.value,
         "remote": plain(session.remote),
         "service": plain(session.service),
         "leader": str(session.key.pid),
@@ -61,7 +62,7 @@ def _who(tracked: Tracked) -> str:
 def opened(tracked: Tracked, policy_id: str) -> Event:
     """A session that was not known before."""
     session = tracked.session
-    return of_session(Kind.OPENED, tracked, policy_id, f"opened ({plain(session.service)}, {session.origin.value})")
+    return of_session(Kind.OPENED, tracked, policy_id, f"opened ({plain(session.service)}, {tracked.origin.value})")
 
 
 def reauthenticated(tracked: Tracked, policy_id: str, followed: Ended) -> Event:
@@ -237,6 +238,12 @@ def _cause(tell: Tell, tracked: Tracked) -> str:
     return "at its limit of " + (f"{limit} ({tell.reason.value}, rule {tracked.rule})" if tracked.rule else "")
 
 
+def _warned(verb: str, tracked: Tracked) -> str:
+    """That a session is warned, or where its terminals are not written to, that it is not: after "is" or "would be"."""
+    negated = "not be" if verb == "be" else f"{verb} not"
+    return f"{negated if is_silent(tracked) else verb} warned"
+
+
 def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> str:
     cause = _cause(tell, tracked)
     observing = tracked.limits is not None and tracked.limits.action is Action.OBSERVE
@@ -247,9 +254,7 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
     if tell.fact is Fact.ROBOT:
         return f"is typed to by a robot, {why}, since {span(tell.usec)}: that does not count as input"
     if tell.fact is Fact.WARNED:
-        verb = f"would be warned ({spared})" if observing else "is warned"
-        if is_silent(tracked):
-            verb = f"would not be warned ({spared})" if observing else "is not warned"
+        verb = f"would {_warned('be', tracked)} ({spared})" if observing else _warned("is", tracked)
         locks = tracked.limits is not None and tracked.limits.action is Action.LOCK and tell.reason is Reason.IDLE
         return f"{verb}: it {'is locked' if locks else 'ends'} in {span(tell.usec)}, {cause}{also}"
     if tell.fact is Fact.CANCELLED:

@@ -117,9 +117,8 @@ class Heard(NamedTuple):
 def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
     """Takes in what a look saw. A sign counts unless it is of a rhythm that was decided to be a robot's."""
     if rhythm is None or (rhythm.size == 0) != (seen.octets is None):
-        if rhythm is not None and rhythm.decided_usec and seen.octets is None:
-            return Heard(_plan(_passed(rhythm, seen.until_usec), seen), counts=False)  # for once nothing counted
-        return _begin(seen)
+        is_missed = rhythm is not None and rhythm.decided_usec and seen.octets is None
+        return _bridge(rhythm, seen) if rhythm is not None and is_missed else _begin(seen)
     if seen.octets and seen.octets % rhythm.size:
         return _begin(seen, math.gcd(seen.octets, rhythm.size))
     signs = int(seen.is_typed) if seen.octets is None else seen.octets // rhythm.size
@@ -162,6 +161,21 @@ def _begin(seen: Observation, size: int | None = None) -> Heard:
         size, signs = seen.octets or 0, 1
     rhythm = Rhythm(size, 0, _narrowed(seen, signs)[1], ())
     return Heard(_extended(rhythm, seen, signs), counts=True)
+
+
+def _bridge(rhythm: Rhythm, seen: Observation) -> Heard:
+    """What a look says of a decided rhythm whose signs were counted, when for once nothing was.
+
+    What the terminal tells of is a person's, unless it tells that it came when a sign was due.
+    """
+    if seen.dated is not None:
+        due = _passed(rhythm, seen.dated[0])
+        window = window_of(due.bounds, due.signs + 1)
+        if window is None or _is_lost(due, window) or not _is_slow(rhythm, UNCOUNTED_PERIOD_USEC):
+            return _begin(seen)
+        if seen.dated[1] - seen.dated[0] > 2 * USEC_PER_SEC or window[0] > seen.dated[1]:
+            return _begin(seen)
+    return Heard(_plan(_passed(rhythm, seen.until_usec), seen), counts=False)
 
 
 def _narrowed(seen: Observation, signs: int) -> tuple[int, int]:
@@ -243,19 +257,23 @@ def _without_bet(rhythm: Rhythm) -> Rhythm:
 def _convinces(rhythm: Rhythm, seen: Observation) -> bool:
     lasted_usec = seen.until_usec - rhythm.began_usec
     is_long = rhythm.signs >= LEAST_SIGNS and lasted_usec >= LEAST_USEC
-    return is_long and rhythm.score >= CONVINCING and _is_slow(rhythm)
+    return is_long and rhythm.score >= CONVINCING and _is_slow(rhythm, _least_period_usec(rhythm))
 
 
-def _is_slow(rhythm: Rhythm) -> bool:
-    """Whether the period is one that no person keeps, and that the terminal shows."""
+def _least_period_usec(rhythm: Rhythm) -> int:
+    """From where on a period is one that no person keeps, and that the terminal shows where nothing counts."""
+    return PERIOD_USEC if rhythm.size else UNCOUNTED_PERIOD_USEC
+
+
+def _is_slow(rhythm: Rhythm, least_usec: int) -> bool:
     shortest, _ = periods(rhythm.bounds)
-    return shortest is not None and shortest >= (PERIOD_USEC if rhythm.size else UNCOUNTED_PERIOD_USEC)
+    return shortest is not None and shortest >= least_usec
 
 
 def _plan(rhythm: Rhythm, seen: Observation) -> Rhythm:
     """Settles when to look next for the rhythm's sake, and what to bet."""
     now_usec, window = seen.until_usec, window_of(rhythm.bounds, rhythm.signs + 1)
-    if window is None or rhythm.signs < SUSPECT_SIGNS or not _is_slow(rhythm):
+    if window is None or rhythm.signs < SUSPECT_SIGNS or not _is_slow(rhythm, _least_period_usec(rhythm)):
         return _without_bet(rhythm)._replace(look_usec=0)
     is_wide = window[1] - window[0] > NARROW_USEC
     if rhythm.opened_usec or (is_wide and not rhythm.target and window[0] <= now_usec < window[1]):

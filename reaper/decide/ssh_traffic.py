@@ -42,6 +42,16 @@ def weigh_line(before: Line, after: Line, network_floor_bytes: int | None, *, is
     return None
 
 
+def count_typed(line: Line) -> int | None:
+    """How many bytes were typed in all, as far as that can be told apart; only differences tell. None where it cannot.
+
+    A forwarded connection that comes or goes makes a difference of any size, up or down.
+    """
+    if line.traffic.socket == 0 or not line.traffic.is_settled:
+        return None
+    return line.traffic.typed - sum(each.sent for each in line.traffic.forwards) - line.channel_read
+
+
 def _is_one(before: Traffic, after: Traffic) -> bool:
     return (before.carrier, before.socket) == (after.carrier, after.socket)
 

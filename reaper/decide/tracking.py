@@ -63,6 +63,12 @@ class Tracked:
     rhythm: Rhythm | None  # of what is typed, where its rule asks whether that is a robot's
 
     @property
+    def origin(self) -> Origin:
+        """Where the person sits now: a display manager's login is one on its console as long as that shows text."""
+        is_text = self.session.origin is Origin.GRAPHICAL and self.session.tty and self.readings
+        return Origin.CONSOLE if is_text else self.session.origin
+
+    @property
     def terminals(self) -> tuple[str, ...]:
         """The names of its terminals."""
         return tuple(reading.name for reading in self.readings)
@@ -84,7 +90,7 @@ def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None
         user=session.user,
         uid=session.uid,
         groups=groups,
-        origin=session.origin,
+        origin=tracked.origin,
         remote=session.remote,
         terminals=tracked.terminals,
         service=session.service,
@@ -161,7 +167,7 @@ def apply_policy(
             return Change(scheduled(tracked), ())  # begun at somebody's word, or under a policy that there was
         return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
-    verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.session.origin, bool(tracked.readings)))
+    verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.origin, bool(tracked.readings)))
     if unlockable and verdict.limits.action is Action.LOCK:
         verdict = replace(verdict, limits=with_action(verdict.limits, Action.TERMINATE))
     if tracked.order is not None:
@@ -176,8 +182,7 @@ def apply_policy(
         hold = trim(tracked.hold, bounds(tracked, policy, verdict.rule, verdict.limits))
         tracked = replace(tracked, hold=hold._replace(action=verdict.limits.action))
         verdict = replace(verdict, limits=with_action(verdict.limits, Action.OBSERVE))
-    life = tracked.life
-    acts: list[Act] = []
+    life, acts = tracked.life, list[Act]()
     opened = tracked.session.opened_usec
     is_other = tracked.rule not in ("", verdict.rule)
     if tracked.limits is None and (is_other or is_untold(life, verdict.limits)):
@@ -199,8 +204,7 @@ def look(
     if tracked.life.phase is Phase.LOCKED:  # who types at a lock is nobody until they unlock it
         return Change(replace(tracked, readings=readings, rhythm=None), ())
     found = gather(tracked, readings, previous, now, clues)
-    life = tracked.life
-    acts: list[Act] = []
+    life, acts = tracked.life, list[Act]()
     if tracked.limits is not None:
         opened = tracked.session.opened_usec
         has_lost_all = bool(tracked.readings) and not readings
@@ -218,8 +222,7 @@ def look(
     still_there = {reading.name for reading in readings}
     tampered = tuple(name for name in tracked.tampered if name in still_there) + found.forged
     tracked = replace(tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=found.work)
-    tracked = replace(tracked, rhythm=found.rhythm)
-    return Change(scheduled(tracked), tuple(acts), found.forged)
+    return Change(scheduled(replace(tracked, rhythm=found.rhythm)), tuple(acts), found.forged)
 
 
 def go_on(tracked: Tracked, life: Life, acts: list[Act]) -> Change:

@@ -31,7 +31,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
         "session": plain(session.name),
         "user": plain(session.user),
         "uid": session.uid,
-        "origin": session.origin.value,
+        "origin": tracked.origin.value,
         "remote": plain(session.remote),
         "service": plain(session.service),
         "terminals": list(tracked.terminals),
@@ -90,10 +90,12 @@ def explain(
     local: LocalTime | None = None,
     unlockable: str = "",
     doubt: str = "",
+    lineless: str = "",
 ) -> dict[str, Any]:
     """The io.reaper.Explanation of a tracked session.
 
-    `unlockable` is why it could not be locked, and `doubt` why a rule by group may not be seen to fit; "" for nothing.
+    `unlockable` is why it could not be locked, `doubt` why a rule by group may not be seen to fit, and `lineless` why
+    what its login calls its terminal is not believed to be; "" for nothing.
     """
     verdict = judge(policy, subject_of(tracked, groups, local)) if policy else None
     if verdict is None or verdict.limits.action is not Action.LOCK or tracked.life.phase in _SETTLED:
@@ -109,7 +111,7 @@ def explain(
         "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
         "refused": tracked.refusal,
         "unlockable": plain(unlockable),
-        "text": _sentences(tracked, shown, verdict, plain(unlockable), doubt, now_usec),
+        "text": _sentences(tracked, shown, verdict, plain(unlockable), doubt, plain(lineless), now_usec),
     }
 
 
@@ -128,7 +130,13 @@ _EVIDENCE = {
 
 
 def _sentences(
-    tracked: Tracked, shown: dict[str, Any], verdict: Verdict | None, unlockable: str, doubt: str, now_usec: int
+    tracked: Tracked,
+    shown: dict[str, Any],
+    verdict: Verdict | None,
+    unlockable: str,
+    doubt: str,
+    lineless: str,
+    now_usec: int,
 ) -> list[str]:
     remote = f" from {shown['remote']}" if shown["remote"] else ""
     phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
@@ -142,6 +150,8 @@ def _sentences(
     if tracked.elevated:
         who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su, sudo or run0"
         lines.append(f"It is elevated: {who}.")
+    if lineless:
+        lines.append(f"Its terminal is not known: {lineless}.")
     if tracked.refusal:
         lines.append(f"Refused as evidence: {tracked.refusal}.")
     if tracked.rhythm is not None and tracked.rhythm.decided_usec:

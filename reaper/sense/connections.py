@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Attached, ProcessId, Session
+from reaper.decide.policy import Origin
 from reaper.procparse import Stat
 from reaper.sense import executables
 from reaper.sense.executables import ProgramFiles
@@ -32,20 +33,30 @@ def connection_holders(session: Session, servers: Collection[str] = ()) -> list[
     """
     leader = ProcessId(*session.key)
     if not is_alive(leader):
-        return remains(session.scope, leader.pid, session.uid, (*SSHD, *servers))
+        return remains(session.scope, leader.pid, session.uid, sshd_names(session), servers)
     found = [leader]
-    if _is_monitor(leader.pid):
-        children = _unprivileged_children(leader.pid, _children(session))
+    names = sshd_names(session)
+    if is_monitor(leader.pid, names):
+        children = _unprivileged_children(leader.pid, _children(session), names)
         found += [ProcessId(stat.pid, stat.starttime) for stat in children]
     return found
 
 
-def _is_monitor(pid: int) -> bool:
+def sshd_names(session: Session) -> tuple[str, ...]:
+    """The names that the file of the sshd of a session can have.
+
+    Up to OpenSSH 9.7 a program of another name, a copy or a hard link, names its PAM service after itself.
+    """
+    is_renamed = session.origin is Origin.SSH and session.service and session.service not in SSHD
+    return (*SSHD, session.service) if is_renamed else SSHD
+
+
+def is_monitor(pid: int, names: Collection[str] = SSHD) -> bool:
     """Whether a session's leader is the part of sshd that keeps root's rights."""
-    return is_sshd(pid) and _uid(pid) == 0
+    return is_sshd(pid, names) and _uid(pid) == 0
 
 
-def _unprivileged_children(monitor: int, pids: Iterable[int]) -> list[Stat]:
+def _unprivileged_children(monitor: int, pids: Iterable[int], names: Collection[str]) -> list[Stat]:
     """Returns which of these processes are a monitor's child that passes on what crosses the connection.
 
     It stays in the monitor's kernel session: the one that sshd made (sshd.c: setsid), or the one that it was started in
@@ -57,13 +68,13 @@ def _unprivileged_children(monitor: int, pids: Iterable[int]) -> list[Stat]:
     return [
         stat
         for stat in stats
-        if stat is not None and stat.ppid == monitor and stat.session == session and _is_hosts_sshd(stat.pid)
+        if stat is not None and stat.ppid == monitor and stat.session == session and _is_hosts_sshd(stat.pid, names)
     ]
 
 
-def _is_hosts_sshd(pid: int) -> bool:
+def _is_hosts_sshd(pid: int, names: Collection[str]) -> bool:
     """The same as is_sshd(); False also for a process in a user namespace of its own, where mounts are its user's."""
-    return is_sshd(pid) and executables.is_in_our_user_namespace(pid)
+    return is_sshd(pid, names) and executables.is_in_our_user_namespace(pid)
 
 
 def _children(session: Session) -> list[int]:
@@ -75,7 +86,9 @@ def _children(session: Session) -> list[int]:
     return [pid for pid in children if not session.scope or scope_of(pid) == session.scope]
 
 
-def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD) -> list[ProcessId]:
+def remains(
+    scope: str, leader: int, uid: int, sshd: Collection[str] = SSHD, servers: Collection[str] = ()
+) -> list[ProcessId]:
     """What is left of a connection whose leader died: sshd's child of it, and terminal servers, by these names.
 
     The child is the user's, and is in the kernel session that the monitor made (sshd.c: setsid). Any other sshd in the
@@ -84,17 +97,17 @@ def remains(scope: str, leader: int, uid: int, programs: Collection[str] = SSHD)
     there are any: its user may be typing there. Its start time is not known then, and nothing is sent to it.
     """
     found, files = [], ProgramFiles()
-    for pid in member_pids(scope) if programs else ():
+    for pid in member_pids(scope) if sshd or servers else ():
         name = _program_name(pid)
-        if name not in programs:
-            if not set(programs).issubset(SSHD) and procfs.is_withheld(pid) and held_ptys(pid):
+        if name not in sshd and name not in servers:
+            if servers and procfs.is_withheld(pid) and held_ptys(pid):
                 found.append(ProcessId(pid, 0))
             continue
         stat = procfs.read_stat(pid)  # and only then whether it is one: the pid may just have been given to another
         if stat is None or _program_name(pid) != name or _uid(pid) != uid:
             continue
-        if name in SSHD:
-            is_left = bool(uid) and stat.session == leader and _is_hosts_sshd(pid)
+        if name in sshd:
+            is_left = bool(uid) and stat.session == leader and _is_hosts_sshd(pid, sshd)
         else:
             status = files.read_status(pid)
             is_left = status is not None and status.uid == 0
@@ -120,15 +133,15 @@ def _uid(pid: int) -> int | None:
     return next(iter(procfs.read_uids(pid)), None)
 
 
-def is_sshd(pid: int) -> bool:
-    """Whether a process runs a program of sshd's name, and the file that it runs is root's.
+def is_sshd(pid: int, names: Collection[str] = SSHD) -> bool:
+    """Whether a process runs a program of sshd's name, or of one of these, and the file that it runs is root's.
 
     A user can have such a process, too (the real sshd with LD_PRELOAD, a mount in a namespace of theirs, a FUSE file
     system that calls its files root's), and make it a child of the session's leader (clone(2), CLONE_PARENT). So this
     decides nothing by itself. Callers also ask for what no user can have: root's uid, or a place in a monitor's kernel
     session (see _unprivileged_children).
     """
-    if os.path.basename(procfs.read_program(pid) or "") not in SSHD:
+    if _program_name(pid) not in names:
         return False
     status = executables.read_status(pid)
     return status is not None and status.uid == 0
@@ -140,16 +153,16 @@ def carriers(session: Session) -> list[int]:
     What sshd starts, internal-sftp for one, is not among them. Where root logs in there is no such child, and the
     monitor passes on itself.
     """
-    leader = session.key.pid
+    leader, names = session.key.pid, sshd_names(session)
     if not is_alive(session.key):
-        return [process.pid for process in remains(session.scope, leader, session.uid)]
-    if not is_sshd(leader):
+        return [process.pid for process in remains(session.scope, leader, session.uid, names)]
+    if not is_sshd(leader, names):
         return []
     if session.uid == 0 or _uid(leader) == session.uid:  # the latter is what remained, and stands for its leader
         return [leader]
-    if not _is_monitor(leader):
+    if not is_monitor(leader, names):
         return []
-    return [stat.pid for stat in _unprivileged_children(leader, procfs.read_children(leader))]
+    return [stat.pid for stat in _unprivileged_children(leader, procfs.read_children(leader), names)]
 
 
 def channels(*carriers: int) -> list[Stat]:

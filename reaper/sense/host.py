@@ -30,7 +30,18 @@ from reaper.decide.model import (
 from reaper.decide.policy import Origin
 from reaper.decide.stuck import Stuck
 from reaper.errors import ReaperError
-from reaper.sense import connections, locks, processes, programs, statefile, strays, targets, terminals, work
+from reaper.sense import (
+    connections,
+    locks,
+    possession,
+    processes,
+    programs,
+    statefile,
+    strays,
+    targets,
+    terminals,
+    work,
+)
 from reaper.sense.belonging import Homes
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
@@ -39,7 +50,7 @@ from reaper.sense.elevations import Elevated, Elevations
 from reaper.sense.lines import Lines
 from reaper.sense.logind import Logind
 from reaper.sense.nameservice import NameService, Told
-from reaper.sense.records import Records
+from reaper.sense.records import Record, Records
 
 
 class Host:
@@ -122,35 +133,29 @@ class Host:
         A closed session has no record any more; what runs on in its scope then (a server of the user's) is no session,
         unless it is a terminal server: the person types on, and the connection that they logged in by is gone for good.
         """
-        if processes.is_alive(session.key) or self._remains(session, self.terminal_servers):
+        if processes.is_alive(session.key) or self._remains(session, (), self.terminal_servers):
             return True
         unclosed = session.source == "logind" or self._records.exists(session.key)
-        return unclosed and bool(self._remains(session, connections.SSHD))
+        return unclosed and bool(self._remains(session, connections.sshd_names(session)))
 
     def elevated(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
         """In which of the sessions root acts; `anew` where there are some that were not there at the last look."""
         return self._elevations.look(sessions, now_usec, anew=anew)
 
     def terminal_names(self, session: Session) -> frozenset[str]:
-        """The session's outer terminals at this moment.
+        """The session's outer terminals at this moment."""
+        return possession.terminal_names(session, self.terminal_servers)
 
-        A graphical session has none: its person's keys go to the display server, and the times of the console that it
-        was started on do not move.
-        """
-        if session.origin is Origin.GRAPHICAL:
-            return frozenset()
-        is_alive = processes.is_alive(session.key)
-        if session.tty:
-            return frozenset([session.tty]) if is_alive and not terminals.is_graphical(session.tty) else frozenset()
-        held = terminals.held_ptys(session.key.pid) if is_alive else ()
-        if held:
-            return frozenset(held)
-        programs = (*(() if is_alive else connections.SSHD), *self.terminal_servers)
-        holders = self._remains(session, programs)
-        return frozenset().union(*(terminals.held_ptys(process.pid) for process in holders))
+    def terminal_obstacle(self, session: Session) -> str:
+        """Why no terminal of a session is known, though its login says that it has one; "" where it says nothing."""
+        if session.origin is Origin.GRAPHICAL or not processes.is_alive(session.key):
+            return ""
+        record = self._record(session)
+        return possession.obstacle(session, terminals.line_name(record.tty) if record is not None else "")
 
-    def _remains(self, session: Session, programs: Collection[str]) -> list[ProcessId]:
-        return connections.remains(session.scope, session.key.pid, session.uid, programs)
+    @staticmethod
+    def _remains(session: Session, sshd: Collection[str], servers: Collection[str] = ()) -> list[ProcessId]:
+        return connections.remains(session.scope, session.key.pid, session.uid, sshd, servers)
 
     def is_shared(self, session: Session, held: Iterable[int]) -> bool:
         """Whether another login's connection is among what the session holds, by an sshd that was started there.
@@ -189,15 +194,11 @@ class Host:
 
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
         """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
-        return processes.pages_apart(names, self._member_pids(session))
+        return processes.pages_apart(names, targets.pids(session))
 
     def read_line(self, session: Session, names: Collection[str]) -> Line | None:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
         return work.read_line(session, names, read_clock()) if session.origin is Origin.SSH else None
-
-    def read_typed(self, session: Session) -> int | None:  # noqa: ARG002
-        """How many bytes have been typed into a session in all; None where nothing counts them, as now everywhere."""
-        return None
 
     def read_idle_usec(self, session: Session) -> int | None:
         """For how long a graphical session has been idle by its desktop's own word; None where nothing tells."""
@@ -239,20 +240,14 @@ class Host:
 
     def targets(self, session: Session, names: Collection[str], *, whole: bool) -> Targets:
         """Who is on its terminals and channels, who carries its line, and if `whole` all that it holds."""
-        pids, apart = self._member_pids(session), self._strays(session)
-        return targets.find(session, names, pids, apart, self.terminal_servers, whole=whole)
+        return targets.find(session, names, self._strays(session), self.terminal_servers, whole=whole)
 
     def held_pids(self, session: Session) -> list[int]:
         """The pids of all that a session holds, in its scope and elsewhere."""
-        return [*self._member_pids(session), *(process.pid for process in self._strays(session))]
+        return [*targets.pids(session), *(process.pid for process in self._strays(session))]
 
     def _strays(self, session: Session) -> list[ProcessId]:
         return strays.find(session, self.sessions(), self._finder.asides.values(), self._homes)
-
-    def _member_pids(self, session: Session) -> list[int]:
-        if session.scope:
-            return processes.member_pids(session.scope)
-        return [process.pid for process in processes.descendants(ProcessId(*session.key))]
 
     def is_killed_at_once(self, session: Session) -> bool:
         """Whether all that a session's scope holds can be killed without a list of it."""
@@ -260,7 +255,7 @@ class Host:
 
     def everything(self, session: Session) -> list[ProcessId]:
         """All that a session's scope holds, or where it has none what descends from its leader."""
-        return processes.members(session.scope) if session.scope else processes.descendants(ProcessId(*session.key))
+        return targets.members(session)
 
     def busy_program(self, session: Session, names: Collection[str], patterns: Collection[str]) -> Program | None:
         """A program of such a name that runs in the session, or where that has no scope on its terminals."""
@@ -271,25 +266,26 @@ class Host:
 
     def freed(self, holding: Holding) -> Usage:
         """What those processes held that have ended since."""
-        ended = [usage for process, usage in holding.each if processes.has_ended(process)]
-        if not processes.member_pids(holding.scope):
-            ended.append(holding.others)
-        return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)
+        return targets.freed(holding)
 
     def read_membership(self, session: Session) -> Membership | None:
         """The groups of a session's user: those that its login recorded, or that its processes have.
 
         None where neither tells: there is no record, and no process of the user's yet. Asks no name service.
         """
-        try:
-            record = self._records.read(session.key)
-        except ReaperError:
-            record = None
+        record = self._record(session)
         recorded = record.membership if record is not None else ()
         if record is not None and record.has_all_groups:
             return recorded
         held = processes.groups_of(session.key.pid, session.uid) if processes.is_alive(session.key) else ()
         return membership.make([*recorded, *((gid, "") for gid in held)]) if held else None
+
+    def _record(self, session: Session) -> Record | None:
+        """The record of a session's login, if there is one that can be read."""
+        try:
+            return self._records.read(session.key)
+        except ReaperError:
+            return None
 
     def ask_groups(self, names: Iterable[str], gids: Iterable[int], *, discard: bool = False) -> None:
         """Has the host's name services asked for the numbers of these groups, and the names of those. Does not wait.

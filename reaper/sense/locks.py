@@ -97,7 +97,7 @@ def obstacle(session: Session, names: Collection[str], servers: Collection[str] 
     `servers` are the programs of a user's own that serve terminals, by name. A graphical session is locked by its own
     desktop, and that asks in its own way: all it takes is logind.
     """
-    if session.origin is Origin.GRAPHICAL:
+    if session.origin is Origin.GRAPHICAL and not names:
         return "" if session.session_id else "logind knows nothing of it"
     return _session_obstacle(session, names, servers) or host_obstacle(root) or user_obstacle(session.user, root)
 
@@ -111,7 +111,7 @@ def _session_obstacle(session: Session, names: Collection[str], servers: Collect
         return "its control group cannot be frozen"
     if not names:
         return "it has no terminal"
-    for process in connections.remains(session.scope, session.key.pid, session.uid, servers) if servers else ():
+    for process in connections.remains(session.scope, session.key.pid, session.uid, (), servers):
         if not terminals.held_ptys(process.pid).isdisjoint(names):
             program = os.path.basename(procfs.read_program(process.pid) or "a program")
             return f"what is typed in it goes through {program}, which its user could look into"

@@ -31,6 +31,8 @@ class Record(NamedTuple):
     opened_usec: int
     membership: Membership = ()  # the groups of the user
     has_all_groups: bool = False  # else there are more of them, or the module could not tell
+    holds_tty: bool = False  # the terminal was the leader's own as the session was opened; 0.1.0 has not looked
+    kind: str = ""  # "tty", "x11", "wayland", as PAM had it then
 
 
 def parse_name(name: str) -> SessionKey | None:
@@ -58,6 +60,8 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
             opened_usec=parse_number(values["OPENED_USEC"]),
             membership=groups,
             has_all_groups=bool(groups) and len(dict(groups)) == parse_number(values.get("GROUPS") or "0"),
+            holds_tty=values.get("TTY_IS_HELD") == "1",
+            kind=values.get("XDG_SESSION_TYPE", ""),
         )
     except KeyError as error:
         raise _broken(key, f"{error.args[0]} is missing") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from reaper.decide.model import ProcessId, Session, Targets
+from reaper.decide.model import Holding, ProcessId, Session, Targets, Usage
 from reaper.decide.policy import Origin
 from reaper.sense import connections, processes, walk
 
@@ -12,7 +12,6 @@ from reaper.sense import connections, processes, walk
 def find(
     session: Session,
     names: Collection[str],
-    pids: Sequence[int],
     strays: Sequence[ProcessId],
     servers: Collection[str],
     *,
@@ -20,18 +19,38 @@ def find(
 ) -> Targets:
     """Reads a bounded number of processes, and asks about every process of the host who is on the terminals `names`.
 
-    `pids` are those of the session's scope, `strays` what it holds elsewhere; `servers` are the users' programs that
-    are taken for terminals. All that it holds is listed only if `whole`.
+    `strays` are what it holds outside of its scope; `servers` are the users' programs that are taken for terminals. All
+    that it holds is listed only if `whole`.
     """
-    reader = walk.Walk()
+    reader, held = walk.Walk(), pids(session)
     holders = connections.connection_holders(session, servers)
     reader.processes(process.pid for process in holders)  # before a crowd has used the reader up
-    attached = processes.attached_to(names, [*pids, *(each.pid for each in strays)], reader.stat)
+    attached = processes.attached_to(names, [*held, *(each.pid for each in strays)], reader.stat)
     if session.origin is Origin.SSH:
-        attached += connections.fed(session, pids, reader.stat)
+        attached += connections.fed(session, held, reader.stat)
     if not whole:
         return Targets(tuple(attached), tuple(holders), strays=tuple(strays))
-    everything = tuple(dict.fromkeys([*reader.processes(pids), *strays]))
+    everything = tuple(dict.fromkeys([*reader.processes(held), *strays]))
     named = {*holders, *everything, *(each.process for each in attached)}
-    holding = reader.holding(named, pids, session.scope)
+    holding = reader.holding(named, held, session.scope)
     return Targets(tuple(attached), tuple(holders), everything, tuple(strays), holding)
+
+
+def pids(session: Session) -> list[int]:
+    """The pids of all that a session's scope holds, or where it has none of what descends from its leader."""
+    if session.scope:
+        return processes.member_pids(session.scope)
+    return [process.pid for process in processes.descendants(ProcessId(*session.key))]
+
+
+def members(session: Session) -> list[ProcessId]:
+    """The same, each told from a later process of its pid."""
+    return processes.members(session.scope) if session.scope else processes.descendants(ProcessId(*session.key))
+
+
+def freed(holding: Holding) -> Usage:
+    """What those processes held that have ended since."""
+    ended = [usage for process, usage in holding.each if processes.has_ended(process)]
+    if not processes.member_pids(holding.scope):
+        ended.append(holding.others)
+    return Usage(*map(sum, zip(*ended))) if ended else Usage(0, 0, 0)

@@ -1,8 +1,8 @@
 """Terminals: which ones a session's person types on, and what the kernel wrote on them.
 
 Only *outer* terminals count: a pty whose master the session's leader (or what is left of its connection) holds, or the
-line that `login` was started on. A pty made inside the session, by tmux, screen, script or expect, is held by a process
-of the user: a robot can type there, so it is no evidence of a person.
+line that `login` was started on (which that is, is told in possession.py). A pty made inside the session, by tmux,
+screen, script or expect, is held by a process of the user: a robot can type there, so it is no evidence of a person.
 """
 
 from __future__ import annotations
@@ -18,18 +18,29 @@ from collections.abc import Container, Iterable
 
 from reaper import procfs
 from reaper.decide.model import Reading, take_reading
+from reaper.sense import ttydrivers
 from reaper.sense.lines import Lines
 
 DEV = "/dev"
 _KDGETMODE, _KD_GRAPHICS = 0x4B3B, 1
 _CONSOLE = re.compile(r"tty[1-9][0-9]?|console", re.ASCII)
-_SERIAL = re.compile(r"tty[A-Z]{1,6}[0-9]{1,3}|hvc[0-9]{1,2}|ttysclp[0-9]|sclp_line[0-9]", re.ASCII)
+# Directly below /dev: users write and mount in some of the directories there.
+_LINE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
+_PTY = re.compile(r"pts/[0-9]{1,10}", re.ASCII)
 
 
 def line_name(pam_tty: str) -> str:
-    """The console or serial line of a PAM_TTY or logind TTY ("/dev/tty1", "ttyS0"), or "" where it is neither."""
+    """The terminal of a PAM_TTY or logind TTY ("/dev/tty1", "ttyS0", "pts/3"), or "" where it cannot be any.
+
+    It is a name and nothing more: whether the session has that terminal is another question (possession.py).
+    """
     name = pam_tty[len("/dev/") :] if pam_tty.startswith("/dev/") else pam_tty
-    return name if is_console(name) or is_serial(name) else ""
+    return name if is_console(name) or is_pty(name) or is_serial(name) else ""
+
+
+def is_pty(name: str) -> bool:
+    """Whether a name is that of a pty."""
+    return _PTY.fullmatch(name) is not None
 
 
 def is_console(name: str) -> bool:
@@ -38,8 +49,34 @@ def is_console(name: str) -> bool:
 
 
 def is_serial(name: str) -> bool:
-    """Whether a line is a serial or hypervisor line."""
-    return _SERIAL.fullmatch(name) is not None
+    """Whether a name is that of a serial or hypervisor line of this host: of what a tty driver has, beside consoles.
+
+    A pty that is mounted there, as containers have it, is one, too.
+    """
+    device = read_device(name) if looks_serial(name) else None
+    return device is not None and ttydrivers.is_line(device, ttydrivers.read_drivers())
+
+
+def looks_serial(name: str) -> bool:
+    """Whether a serial line could have that name, on one host or another."""
+    return _LINE.fullmatch(name) is not None and not is_console(name)
+
+
+def read_device(name: str) -> int | None:
+    """The number of the device (st_rdev) of a terminal; None where there is none by that name."""
+    try:
+        status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_rdev if stat.S_ISCHR(status.st_mode) else None
+
+
+def read_owner(name: str) -> int | None:
+    """The user to whom a terminal belongs; None where there is none by that name."""
+    try:
+        return os.stat(f"{DEV}/{name}", follow_symlinks=False).st_uid
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def read_terminal(name: str) -> Reading | None:

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 SOURCES = {
     "escape": ("text.c",),
     "auth": ("auth.c", "sha256.c"),
-    "module": ("auth.c", "groups.c", "pam_reaper.c", "record.c", "services.c", "sha256.c", "text.c"),
+    "module": ("auth.c", "groups.c", "pam_reaper.c", "record.c", "services.c", "sha256.c", "text.c", "tty.c"),
 }
 # Integer overflow of unsigned types is no fault in a hash; all else of UBSan's is one.
 FLAGS = ("-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra",

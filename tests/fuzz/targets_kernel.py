@@ -10,6 +10,7 @@ from reaper import kernel_text, procfs
 from reaper.doctor import kernel
 from reaper.procparse import parse_stat
 from reaper.sense.executables import find_mount
+from reaper.sense.ttydrivers import is_line, parse_drivers
 
 from .engine import target
 
@@ -64,6 +65,18 @@ def status(data: bytes) -> None:
         assert procfs.read_group(1) == (None if group is None else os.fsdecode(group))
         procfs.read_io(1)
         procfs.read_stat(1)
+
+
+@target(longest=4096)
+def tty_drivers(data: bytes) -> None:
+    """/proc/tty/drivers: each driver is of a line, and no device of any text is a line without one."""
+    found = parse_drivers(data)
+    assert len(found) <= data.count(b"\n") + 1
+    assert all(each.kind in data and b" " not in each.kind for each in found)
+    for each in found[:16]:
+        if 0 <= each.major < 1 << 12 and 0 <= each.first < 1 << 20:
+            assert is_line(os.makedev(each.major, each.first), found) in (True, False)
+    assert not is_line(os.makedev(5, 0), found)
 
 
 @target(longest=16384)

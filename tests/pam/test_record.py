@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-KEYS = ["VERSION", "USER", "UID", "SERVICE", "TTY", "RHOST", "RUSER", "XDG_SESSION_ID", "LEADER"]
-KEYS += ["START_TICKS", "OPENED_USEC", "AUTH"]
+KEYS = ["VERSION", "USER", "UID", "SERVICE", "TTY", "TTY_IS_HELD", "RHOST", "RUSER", "XDG_SESSION_ID"]
+KEYS += ["XDG_SESSION_TYPE", "LEADER", "START_TICKS", "OPENED_USEC", "AUTH"]
 
 
 def without_groups(record: dict[str, str]) -> dict[str, str]:
@@ -29,8 +29,8 @@ def decode(value: str) -> bytes:
 def test_every_key(stack):
     before = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
     login = stack.start(
-        "item:TTY=ssh", "item:RHOST=2001:db8::7", "item:RUSER=ann", "env:XDG_SESSION_ID=c12", "open", "pause", "close",
-        service="sshd", user="nobody",
+        "item:TTY=ssh", "item:RHOST=2001:db8::7", "item:RUSER=ann", "env:XDG_SESSION_ID=c12",
+        "env:XDG_SESSION_TYPE=tty", "open", "pause", "close", service="sshd", user="nobody",
     )  # fmt: skip
     login.until_paused()
     after = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
@@ -45,9 +45,11 @@ def test_every_key(stack):
         "UID": "65534",
         "SERVICE": "sshd",
         "TTY": "ssh",
+        "TTY_IS_HELD": "0",
         "RHOST": "2001:db8::7",
         "RUSER": "ann",
         "XDG_SESSION_ID": "c12",
+        "XDG_SESSION_TYPE": "tty",
         "LEADER": str(login.pid),
         "START_TICKS": login.start_ticks(),
         "AUTH": "",
@@ -292,3 +294,29 @@ def test_the_compiled_in_directory(stack):
     assert (run / "reaper/sessions").stat().st_mode & 0o7777 == 0o700
     assert [entry.name for entry in (run / "reaper/sessions").iterdir()] == [login.name()]
     stack.finish(login)
+
+
+CONTROLLING = ("setsid", "--ctty", "sh", "-c", 'exec "$@" </dev/null', "sh")
+
+
+@pytest.mark.parametrize(
+    ("said", "prefix", "is_held"),
+    [
+        ("/dev/{}", (), "1"), ("{}", (), "1"), ("/dev/{}", CONTROLLING, "1"), ("/dev/tty9", (), "0"), ("ssh", (), "0"),
+        ("", (), "0"), ("/dev/../dev/{}", (), "0"), ("/dev/pts/", (), "0"), ("/dev/pts/ptmx", (), "0"),
+        ("/dev/null", (), "0"), ("/dev/" + "x" * 300, (), "0"),
+    ],
+)  # fmt: skip
+def test_whether_the_terminal_is_the_logins_own(stack, said, prefix, is_held):
+    """Its standard input, or its controlling terminal; a name alone is nothing."""
+    master, slave = os.openpty()
+    name = os.ttyname(slave)[len("/dev/") :]
+    try:
+        stack.build = replace(stack.build, prefix=(*prefix, *stack.build.prefix))
+        number = os.minor(os.fstat(slave).st_rdev)
+        setup = f"mkdir /dev/pts; mknod /dev/{name} c 136 {number}; exec </proc/{os.getpid()}/root/dev/{name}"
+        stack.run(f"item:TTY={said.format(name)}", "open", setup=setup)
+        assert stack.record()["TTY_IS_HELD"] == is_held
+    finally:
+        os.close(master)
+        os.close(slave)

@@ -32,7 +32,7 @@ WORDS = st.from_regex(r"[A-Za-z0-9@./_-]{1,12}", fullmatch=True)
 class Leader(ctypes.Structure):
     """struct leader of pam_reaper.h."""
 
-    _fields_ = [("pid", ctypes.c_int), ("start_ticks", ctypes.c_uint64)]
+    _fields_ = [("pid", ctypes.c_int), ("tty", ctypes.c_uint64), ("start_ticks", ctypes.c_uint64)]
 
 
 class Sha256(ctypes.Structure):
@@ -129,3 +129,5 @@ def test_module_and_daemon_read_the_same_process(module, name):
         libc.prctl(PR_SET_NAME, before)
     assert stat is not None
     assert (leader.pid, leader.start_ticks) == (os.getpid(), stat.starttime)
+    major, minor = os.major(leader.tty), os.minor(leader.tty)  # the kernel's new_encode_dev()
+    assert minor & 0xFF | major << 8 | (minor & ~0xFF) << 12 == stat.tty_nr

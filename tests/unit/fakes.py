@@ -28,6 +28,7 @@ from reaper.decide.model import (
     Session,
     SessionKey,
     Targets,
+    Traffic,
     Usage,
     Work,
 )
@@ -170,11 +171,15 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
 
     def terminal_names(self, session: Session) -> frozenset[str]:
         login = self.logins.get(session.key)
-        if login is None or not self.is_alive(session) or session.origin is Origin.GRAPHICAL:
+        is_desktop = session.origin is Origin.GRAPHICAL and not session.tty
+        if login is None or not self.is_alive(session) or is_desktop:
             return frozenset()
         if session.tty and not login.leader.is_alive:
             return frozenset()
         return frozenset(login.ttys) - self.graphical - self.hidden
+
+    def terminal_obstacle(self, session: Session) -> str:
+        return ""
 
     def is_unchanged(self, reading: Reading) -> bool:
         if reading.is_fresh or reading.is_ahead or reading.name in self.trouble:
@@ -208,10 +213,12 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         return self.logins[session.key].is_shared
 
     def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
-        return self.logins[session.key].line
-
-    def read_typed(self, session: Session) -> int | None:
-        return self.logins[session.key].typed
+        login = self.logins[session.key]
+        if login.typed is None:
+            return login.line
+        wall_ns = self.time.now().wall_ns
+        traffic = Traffic(501, 4711, login.typed, 0, self.time.boot_usec)
+        return Line(wall_ns, traffic, wall_ns, wall_ns, 0, 0)
 
     def read_idle_usec(self, session: Session) -> int | None:
         return self.logins[session.key].idle_usec

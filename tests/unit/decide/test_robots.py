@@ -49,6 +49,33 @@ def test_a_sign_of_another_size_is_irregular():
     assert (heard.rhythm.size, heard.rhythm.score) == (1, 0)
 
 
+def decided(period_sec: int) -> Rhythm:
+    """A robot's signs of one byte, each at a known moment; the sixth is due six periods after the start."""
+    period = period_sec * SECOND
+    bounds = tuple(Bound(i, i * period, i, i * period + 20_000) for i in range(1, 6))
+    return Rhythm(1, 5, period, bounds, robots.CONVINCING, decided_usec=5 * period)
+
+
+@pytest.mark.parametrize(
+    ("period_sec", "dated", "counts"),
+    [
+        (60, None, False),
+        (60, (359_500_000, 360_500_000), False),
+        (60, (340_000_000, 341_000_000), True),
+        (60, (310_000_000, 370_000_000), True),
+        (5, (29_500_000, 30_500_000), True),
+    ],
+    ids=["nothing", "when a sign was due", "at another time", "nobody knows when", "a terminal hides others' keys"],
+)
+def test_a_look_that_could_not_count_is_held_against_nobody(period_sec, dated, counts):
+    """What is typed meanwhile is a person's, unless the terminal tells that it came when a robot's sign was due."""
+    due = 6 * period_sec * SECOND
+    heard = robots.heed(decided(period_sec), Observation(due - 2 * SECOND, due + SECOND, due + SECOND, None, dated))
+    assert heard.counts is counts
+    assert heard.rhythm is not None
+    assert bool(heard.rhythm.decided_usec) is not counts
+
+
 def test_a_bet_is_lost_by_a_sign_before_it_is_open_and_called_off_by_a_late_look():
     ready = RHYTHM._replace(target=5, opens_usec=510_000, opened_usec=0, closes_usec=600_000, bounds=(), size=1)
     early = robots.heed(ready, Observation(450_000, 500_000, 500_100, 1)).rhythm

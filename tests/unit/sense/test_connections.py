@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reaper import procfs
 from reaper.decide.model import Instant, Session, SessionKey, Work
+from reaper.decide.policy import Origin
 from reaper.sense import connections, processes, work
 from reaper.sense.host import Host
 from reaper.sense.records import Records
@@ -85,6 +87,32 @@ def test_an_sshd_in_a_user_namespace_carries_nothing(tree, is_alive):
     (child / "user").symlink_to("user:[4711]")
     assert len(connections.connection_holders(session)) == is_alive
     assert connections.carriers(session) == []
+
+
+def test_an_sshd_under_another_name_carries_the_line(tree):
+    """A copy or a hard link up to OpenSSH 9.7: PAM's service is called after it, and its child runs the same file."""
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, service="sshd-admin")
+    leader = tree.add(500, 400, "sshd-admin", scope, uid=0)
+    child = tree.add(501, 500, "sshd-admin", scope, session=500)
+    tree.add(502, 501, "sshd-admin", scope)
+    tree.add(503, 500, "sshd-admin", scope)
+    assert connections.connection_holders(session) == [leader, child]
+    assert connections.carriers(session) == [501]
+    for other in (replace(session, service="sshd"), replace(session, origin=Origin.OTHER)):
+        assert connections.connection_holders(other) == [leader]
+        assert connections.carriers(other) == []
+
+
+def test_an_orphaned_sshd_under_another_name_carries_the_line(tree):
+    """By its name, and by a kernel session that no program of the user's is in."""
+    scope = tree.scope("3")
+    session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, service="sshd-admin")
+    orphan = tree.add(501, 1, "sshd-admin", scope, session=500)
+    tree.add(502, 1, "sshd-admin", scope)
+    tree.add(503, 1, "bash", scope)
+    assert connections.connection_holders(session) == [orphan]
+    assert connections.carriers(session) == [501]
 
 
 def test_an_orphaned_sshd_carries_the_line(tree):

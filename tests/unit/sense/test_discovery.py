@@ -10,7 +10,7 @@ import pytest
 
 from reaper.decide.model import ProcessId, SessionKey
 from reaper.decide.policy import Origin
-from reaper.sense import logins
+from reaper.sense import logins, terminals
 from reaper.sense.belonging import Aside
 from reaper.sense.logind import LogindSession
 from tests.unit.sense.trees import START_TICKS, Tree
@@ -246,7 +246,9 @@ def test_logind_is_asked_once_for_what_is_no_session(real):
         ("telnetd", "pts/3", "tty", Origin.OTHER),
     ],
 )
-def test_origins(scoped, service, tty, kind, origin):
+def test_origins(scoped, monkeypatch, service, tty, kind, origin):
+    """By the name alone on no host: which devices are serial lines is the kernel's word (test_ttydrivers.py)."""
+    monkeypatch.setattr(terminals, "is_serial", lambda name: name in ("ttyS0", "hvc0"))
     scoped.logind.known["c7"] = in_logind(scoped)._replace(service=service, tty=tty, kind=kind)
     (session,) = scoped.host.discover([], []).sessions
     assert session.origin is origin

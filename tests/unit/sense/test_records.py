@@ -51,10 +51,17 @@ def test_the_list_is_of_this_moment(tmp_path):
     assert records.list_unknown([]) == set()
 
 
+@pytest.mark.parametrize(("value", "expected"), [("1", True), ("0", False), ("", False), ("yes", False)])
+def test_what_was_seen_of_the_terminal(value, expected):
+    record = parse_record(KEY, GOOD + f"TTY_IS_HELD={value}\nXDG_SESSION_TYPE=x11\n".encode())
+    assert (record.holds_tty, record.kind) == (expected, "x11")
+
+
 def test_what_is_not_needed_may_be_missing():
     data = b"VERSION=1\nUSER=a\nUID=1\nSERVICE=login\nLEADER=123\nSTART_TICKS=456\nOPENED_USEC=7\n"
     record = parse_record(KEY, data)
     assert (record.tty, record.rhost, record.session_id) == ("", "", "")
+    assert (record.holds_tty, record.kind) == (False, "")
 
 
 def test_keys_of_a_newer_module_are_passed_over():

@@ -12,11 +12,11 @@ def test_strays_are_of_all_that_a_session_holds(tree):
     ours = session(tree, 10, "c1", 71)
     start(tree, 11, 10, ours.scope)
     stray = ProcessId(start(tree, 30, 1, PANE), START_TICKS)
-    whole = targets.find(ours, [], [10, 11], [stray], (), whole=True)
+    whole = targets.find(ours, [], [stray], (), whole=True)
     assert whole.everything == (ProcessId(10, START_TICKS), ProcessId(11, START_TICKS), stray)
     assert stray in {process for process, _ in whole.holding.each}
     assert whole.connection == (ProcessId(10, START_TICKS),)
-    part = targets.find(ours, [], [10, 11], [stray], (), whole=False)
+    part = targets.find(ours, [], [stray], (), whole=False)
     assert (part.everything, part.strays, whole.strays) == ((), (stray,), (stray,))
 
 
@@ -24,4 +24,4 @@ def test_stray_that_descends_from_the_leader_is_signalled_once(tree):
     """A session without a scope holds what descends from its leader, wherever that is."""
     ours = session(tree, 10, "c1", 71)
     stray = ProcessId(start(tree, 30, 10, PANE), START_TICKS)
-    assert targets.find(ours, [], [10, 30], [stray], (), whole=True).everything.count(stray) == 1
+    assert targets.find(ours, [], [stray], (), whole=True).everything.count(stray) == 1

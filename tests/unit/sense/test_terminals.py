@@ -12,13 +12,20 @@ import pytest
 
 from reaper.sense import terminals
 
+USER = os.geteuid() or 1000
+
 
 @pytest.fixture
 def dev(tmp_path, monkeypatch) -> Callable[[str], None]:
-    """A /dev of files; makes one of them."""
+    """A /dev of files; makes one of them, which is the user's."""
     (tmp_path / "dev").mkdir()
     monkeypatch.setattr(terminals, "DEV", str(tmp_path / "dev"))
-    return lambda name: (tmp_path / "dev" / name).touch()
+
+    def make(name: str) -> None:
+        (tmp_path / "dev" / name).touch()
+        os.chown(tmp_path / "dev" / name, USER, -1)
+
+    return make
 
 
 def test_an_inner_pty_is_nobodys_terminal(real):
@@ -37,7 +44,7 @@ def test_an_inner_pty_is_nobodys_terminal(real):
 @pytest.mark.parametrize("line", ["tty1", "console", "ttyS0", "hvc0"])
 def test_a_line_is_its_sessions_terminal(real, dev, line):
     dev(line)
-    session = replace(real.session, tty=line)
+    session = replace(real.session, tty=line, uid=USER)
     assert real.host.terminal_names(session) == {line}
     real.end()
     assert real.host.terminal_names(session) == frozenset(), "the next login on it is another session"
@@ -51,10 +58,12 @@ def test_a_console_that_shows_graphics_is_none(real, dev, monkeypatch):
     monkeypatch.setattr(
         fcntl, "ioctl", lambda _fd, request, _buffer: struct.pack("i", mode if request == 0x4B3B else 9)
     )
-    assert real.host.terminal_names(replace(real.session, tty="tty1")) == frozenset()
-    assert real.host.terminal_names(replace(real.session, tty="ttyS0")) == {"ttyS0"}, "a serial line is not asked"
+    assert real.host.terminal_names(replace(real.session, tty="tty1", uid=USER)) == frozenset()
+    assert real.host.terminal_names(replace(real.session, tty="ttyS0", uid=USER)) == {"ttyS0"}, (
+        "a serial line is not asked"
+    )
     mode = 0
-    assert real.host.terminal_names(replace(real.session, tty="tty1")) == {"tty1"}
+    assert real.host.terminal_names(replace(real.session, tty="tty1", uid=USER)) == {"tty1"}
 
 
 def test_whether_a_line_is_graphical_can_be_asked_of_anything(dev, tmp_path):
