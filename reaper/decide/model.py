@@ -44,6 +44,7 @@ class Session:
 
     __slots__ = (
         "key",
+        "login",
         "opened_usec",
         "origin",
         "remote",
@@ -58,7 +59,8 @@ class Session:
 
     key: SessionKey
     session_id: str  # logind's, or "" where logind knows nothing of it
-    user: str
+    user: str  # the account's own name
+    login: str  # the name that was typed where that is another, as in a directory that ignores case; else ""
     uid: int
     service: str
     origin: Origin

@@ -29,6 +29,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     return {
         "session": plain(session.name),
         "user": plain(session.user),
+        "login": plain(session.login),
         "uid": session.uid,
         "origin": session.origin.value,
         "remote": plain(session.remote),
@@ -134,6 +135,8 @@ def _sentences(
             f" {span(shown['idle_usec'])} ago."
         ),
     ]
+    if tracked.session.login:
+        lines.append(f"Its user logged in as {shown['login']}, which is another name of the same account.")
     if tracked.elevated:
         who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su or sudo"
         lines.append(f"It is elevated: {who}.")

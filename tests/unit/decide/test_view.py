@@ -159,3 +159,12 @@ def test_nothing_is_said_of_locks_where_none_is_in_question(action, unlockable, 
     told, text = explained(action, unlockable, phase)
     assert told == ""
     assert not any("cannot be locked" in line for line in text)
+
+
+def test_name_that_was_typed_is_shown_and_escaped():
+    tracked, due = idle()
+    assert view.of_session(tracked, due)["login"] == ""
+    tracked = replace(tracked, session=replace(tracked.session, login="ALICE\n"))
+    shown = view.explain(tracked, make_policy(LIMITS), frozenset(), due)
+    assert shown["session"]["login"] == r"ALICE\n"
+    assert r"Its user logged in as ALICE\n, which is another name of the same account." in shown["text"]
