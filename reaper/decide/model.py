@@ -178,7 +178,7 @@ class Targets(NamedTuple):
     """Whom a termination is about, read at one moment."""
 
     attached: tuple[Attached, ...]  # on the session's terminals, wherever they run, and on channels without one
-    connection: tuple[ProcessId, ...]  # what carries the line, the leader first if it lives
+    connection: tuple[ProcessId, ...]  # what carries the line; first who closes it when asked, mostly the leader
     # Where asked for: all that the session holds (its scope, or what descends from its leader), and what that is.
     everything: tuple[ProcessId, ...] = ()
     holding: Holding = Holding()
