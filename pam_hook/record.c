@@ -156,7 +156,9 @@ static int compose(struct record *record, pam_handle_t *pamh, enum service_kind 
 
         begin(record);
         put_number(record, "VERSION", 1);
-        put(record, "USER", user);
+        /* Not PAM_USER: a directory that knows no upper and lower case also lets in EXT-ANN, who is ext-ann. Not the name
+         * that the number has either: two accounts can share one. */
+        put(record, "USER", passwd->pw_name);
         put_number(record, "UID", passwd->pw_uid);
         put(record, "SERVICE", item_or_empty(pamh, PAM_SERVICE));
         put(record, "TTY", item_or_empty(pamh, PAM_TTY));
@@ -174,6 +176,8 @@ static int compose(struct record *record, pam_handle_t *pamh, enum service_kind 
         put_number(record, "OPENED_USEC", (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
         if (is_login) {
                 put(record, "AUTH", auth);
+                if (strcmp(user, passwd->pw_name) != 0)
+                        put(record, "LOGIN", user);
                 put_groups(record, passwd);
         }
         return 0;

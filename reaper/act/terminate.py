@@ -4,7 +4,8 @@ The ladder is what a lost line does first, and force last:
 
 HANGUP  SIGHUP and SIGCONT to what is in front on the session's terminals, as the kernel does when a line is lost; a
         shell passes it on to its jobs, but for those that were disowned, and ends, and PAM closes the session.
-TERM    SIGTERM to the leader, so that it closes the PAM session and the connection. With `kill: session`, to all.
+TERM    SIGTERM to the leader, or what it waits for where it passes the signal over (cockpit-session), so that the PAM
+        session and the connection are closed. With `kill: session`, to all.
 KILL    SIGKILL. With `kill: terminal` to the connection and to what is in front on its terminals, for what detached
         itself (tmux, nohup) survives a lost line, too; with `kill: session` to everything that the session holds.
 

@@ -100,20 +100,20 @@ def _enforced() -> str | None:
 def _supposed(options: argparse.Namespace) -> Supposed:
     """The session that the options tell of; groups that nobody tells are asked for."""
     from reaper.decide.supposed import suppose
-    from reaper.sense.accounts import read_groups, read_uid
+    from reaper.sense.accounts import read_account, read_groups
     from reaper.sense.clock import read_local_time
 
-    uid = read_uid(options.user)
-    known = read_groups(options.user, uid) if uid is not None and options.groups is None else None
-    if uid is None and options.groups is None:
+    account = read_account(options.user)
+    known = read_groups(*account) if account is not None and options.groups is None else None
+    if account is None and options.groups is None:
         hint = "say them with --group"
         print(
             f"reaperctl: no user {plain(options.user)} is known here, judged without groups ({hint})", file=sys.stderr
         )
-    return suppose(_told(options, uid), known, read_local_time())
+    return suppose(_told(options, account), known, read_local_time())
 
 
-def _told(options: argparse.Namespace, uid: int | None) -> Told:
+def _told(options: argparse.Namespace, account: tuple[str, int] | None) -> Told:
     from reaper.decide.match import NO_TERMINAL
     from reaper.decide.supposed import Told
     from reaper.sense.logins import origin_of
@@ -130,8 +130,9 @@ def _told(options: argparse.Namespace, uid: int | None) -> Told:
             kind = Origin.SERIAL
         service = "sshd" if options.service is None and kind is None else options.service or ""
         line = origin_of(service, kind, "", is_ssh=False)
+    user, uid = account or (options.user, None)
     return Told(
-        user=options.user,
+        user=user,
         uid=uid,
         groups=None if options.groups is None else frozenset(options.groups),
         remote=options.remote,

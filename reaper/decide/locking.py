@@ -93,6 +93,7 @@ def encode_order(order: LockOrder) -> str:
         "leader": list(session.key),
         "id": session.session_id,
         "user": session.user,
+        "login": session.login,
         "uid": session.uid,
         "service": session.service,
         "origin": session.origin.value,
@@ -119,6 +120,7 @@ def decode_order(text: str) -> LockOrder:
             key=SessionKey(*map(_integer, value["leader"])),
             session_id=_string(value["id"]),
             user=_string(value["user"]),
+            login=_string(value.get("login", "")),  # 0.1.0 has not written it
             uid=_integer(value["uid"]),
             service=_string(value["service"]),
             origin=Origin(value["origin"]),

@@ -44,6 +44,7 @@ class Session:
 
     __slots__ = (
         "key",
+        "login",
         "opened_usec",
         "origin",
         "remote",
@@ -58,7 +59,8 @@ class Session:
 
     key: SessionKey
     session_id: str  # logind's, or "" where logind knows nothing of it
-    user: str
+    user: str  # the account's own name
+    login: str  # the name that was typed where that is another, as in a directory that ignores case; else ""
     uid: int
     service: str
     origin: Origin
@@ -200,7 +202,7 @@ class Targets(NamedTuple):
     """Whom a termination is about, read at one moment."""
 
     attached: tuple[Attached, ...]  # on the session's terminals, wherever they run, and on channels without one
-    connection: tuple[ProcessId, ...]  # what carries the line, the leader first if it lives
+    connection: tuple[ProcessId, ...]  # what carries the line; first who closes it when asked, mostly the leader
     # Where asked for: all that the session holds (what is in its scope or descends from its leader, and the strays).
     everything: tuple[ProcessId, ...] = ()
     strays: tuple[ProcessId, ...] = ()  # what it holds outside of its scope

@@ -62,7 +62,9 @@ def _who(tracked: Tracked) -> str:
 def opened(tracked: Tracked, policy_id: str) -> Event:
     """A session that was not known before."""
     session = tracked.session
-    return of_session(Kind.OPENED, tracked, policy_id, f"opened ({plain(session.service)}, {tracked.origin.value})")
+    login = f" as {plain(session.login)}" if session.login else ""
+    text = f"opened{login} ({plain(session.service)}, {tracked.origin.value})"
+    return of_session(Kind.OPENED, tracked, policy_id, text)
 
 
 def reauthenticated(tracked: Tracked, policy_id: str, followed: Ended) -> Event:

@@ -76,6 +76,7 @@ def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
         "leader": list(session.key),
         "id": session.session_id,
         "user": session.user,
+        "login": session.login,
         "uid": session.uid,
         "service": session.service,
         "origin": session.origin.value,
@@ -133,6 +134,7 @@ def _decode_tracked(value: Any) -> Tracked:
         key=SessionKey(*map(_integer, value["leader"])),
         session_id=_string(value["id"]),
         user=_string(value["user"]),
+        login=_string(value.get("login", "")),  # 0.1.0 has not written it
         uid=_integer(value["uid"]),
         service=_string(value["service"]),
         origin=Origin(value["origin"]),

@@ -30,6 +30,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     return {
         "session": plain(session.name),
         "user": plain(session.user),
+        "login": plain(session.login),
         "uid": session.uid,
         "origin": tracked.origin.value,
         "remote": plain(session.remote),
@@ -138,25 +139,7 @@ def _sentences(
     lineless: str,
     now_usec: int,
 ) -> list[str]:
-    remote = f" from {shown['remote']}" if shown["remote"] else ""
-    phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
-    lines = [
-        f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is {phase}.",
-        (
-            f"The last sign of life was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
-            f" {span(shown['idle_usec'])} ago."
-        ),
-    ]
-    if tracked.elevated:
-        who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su, sudo or run0"
-        lines.append(f"It is elevated: {who}.")
-    if lineless:
-        lines.append(f"Its terminal is not known: {lineless}.")
-    if tracked.refusal:
-        lines.append(f"Refused as evidence: {tracked.refusal}.")
-    if tracked.rhythm is not None and tracked.rhythm.decided_usec:
-        lasted = span(now_usec - tracked.rhythm.began_usec)
-        lines.append(f"A robot types on it, {robots.described(tracked.rhythm)} for {lasted}: only other keys count.")
+    lines = _state(tracked, shown, lineless, now_usec)
     if verdict is None:
         return [*lines, "No policy is in force: nothing happens to any session until one loads."]
     capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
@@ -174,6 +157,32 @@ def _sentences(
         longest = span(verdict.limits.hold_max_usec)
         command = hold_command(verdict.limits, shown["session"])
         lines.append(f"Its user may hold it with {command}, until {longest} after the last sign of life.")
+    return lines
+
+
+def _state(tracked: Tracked, shown: dict[str, Any], lineless: str, now_usec: int) -> list[str]:
+    """Who it is, and what was seen of it."""
+    remote = f" from {shown['remote']}" if shown["remote"] else ""
+    phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
+    lines = [
+        f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is {phase}.",
+        (
+            f"The last sign of life was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
+            f" {span(shown['idle_usec'])} ago."
+        ),
+    ]
+    if tracked.session.login:
+        lines.append(f"Its user logged in as {shown['login']}, which is another name of the same account.")
+    if tracked.elevated:
+        who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su, sudo or run0"
+        lines.append(f"It is elevated: {who}.")
+    if lineless:
+        lines.append(f"Its terminal is not known: {lineless}.")
+    if tracked.refusal:
+        lines.append(f"Refused as evidence: {tracked.refusal}.")
+    if tracked.rhythm is not None and tracked.rhythm.decided_usec:
+        lasted = span(now_usec - tracked.rhythm.began_usec)
+        lines.append(f"A robot types on it, {robots.described(tracked.rhythm)} for {lasted}: only other keys count.")
     return lines
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from reaper.decide.messages import span
 from reaper.doctor.findings import Finding, error, note, warning
+from reaper.doctor.sessions import Shown
 
 SERVICE = "reaper.service"
 STARTED_AT_BOOT = {"enabled", "enabled-runtime", "static", "linked", "alias", "generated", "indirect"}
@@ -54,6 +55,7 @@ class Daemon:
     exposed: tuple[tuple[str, str], ...] = ()
     unknown_groups: tuple[str, ...] = ()
     logins: frozenset[Login] = frozenset()
+    sessions: tuple[Shown, ...] = ()
 
 
 def parse_properties(text: str) -> Properties:

@@ -6,26 +6,49 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.doctor import clock, daemon, first, journal, kernel, libraries, locking, logind, pam, rules, sshd
+from reaper.doctor import (
+    clock,
+    cutshort,
+    daemon,
+    first,
+    journal,
+    kernel,
+    libraries,
+    locking,
+    logind,
+    pam,
+    rules,
+    servers,
+    sessions,
+    sshd,
+    sudo,
+)
 from reaper.doctor.findings import Finding, Severity, note, worst_first
 from reaper.doctor.shell import Tmout
+from reaper.doctor.sshd import Sshd
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What was read of the host. `sshd` is None where there is none; `unchecked` says what could not be looked at."""
+    """What was read of the host. `sshd` is None where there is none; `unchecked` says what could not be looked at.
+
+    `other_sshds` are those that a unit starts by a configuration of their own.
+    """
 
     version: str
     daemon: daemon.Daemon
     files: rules.Files
     pam: pam.Pam
-    sshd: sshd.Sshd | None
+    sshd: Sshd | None
     logind: logind.Logind
     tmouts: tuple[Tmout, ...]
     kernel: kernel.Kernel
     journal: journal.Journal
     clock: clock.Clock
     locking: locking.Locking
+    sudo: sudo.Sudo
+    servers: servers.Servers
+    other_sshds: tuple[tuple[str, Sshd], ...] = ()
     is_root: bool = True
     missing_modules: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
@@ -63,10 +86,15 @@ def _findings(facts: Facts, rows: tuple[first.Row, ...], is_known: bool) -> Iter
     yield from locking.check(facts.locking, policy)
     if facts.sshd is not None:
         yield from sshd.check(facts.sshd)
+    for unit, other in facts.other_sshds:
+        yield from sshd.check_other(unit, other)
+    yield from servers.check(facts.servers)
     yield from pam.check(facts.pam, facts.logind.answers is not False, policy)
+    yield from sudo.check(facts.sudo, policy)
     yield from logind.check(facts.logind)
     yield from first.check(rows, facts.sshd, is_known)
-    yield from first.check_locks(policy, rows)
+    yield from cutshort.check(policy, rows)
+    yield from sessions.check(facts.daemon.sessions, policy)
     yield from kernel.check(facts.kernel)
     yield from journal.check(facts.journal)
     yield from clock.check(facts.clock, policy)

@@ -228,32 +228,3 @@ def _is_before_reaper(row: Row, mechanism: Mechanism) -> bool:
     ours = [each for each in row.mechanisms if each.by == REAPER]
     latest = ours[0].longest_usec if ours else None
     return latest is None or mechanism.shortest_usec < latest
-
-
-# What ends a session while it is locked, too. It begins to count at the lock, which reads and writes on the terminal.
-# (Not TMOUT: a shell that is stopped outlives it.)
-_CUT_SHORT = ("logind", "channel-timeout")
-
-
-def check_locks(policy: Policy | None, rows: Sequence[Row]) -> Iterator[Finding]:
-    """The other mechanisms that end a locked session before its lock_for is over."""
-    for by in _CUT_SHORT:
-        found = [
-            (row, each)
-            for row in rows
-            for each in row.mechanisms
-            if each.by == by and policy and _is_before_unlocking(policy, row.kind, each)
-        ]
-        if found:
-            mechanism, kinds = found[0][1], "; ".join(row.kind.words for row, _ in found)
-            yield warning(
-                "lock-cut-short",
-                f"{mechanism.setting} ({span(mechanism.shortest_usec)}) ends locked sessions before lock_for is over:"
-                f" {kinds}.",
-                f"{SAID[by][2]}; or a lock_for below it",
-            )
-
-
-def _is_before_unlocking(policy: Policy, kind: Kind, mechanism: Mechanism) -> bool:
-    times = [each.lock_for_usec for each in limits_of(policy, kind) if each.action is Action.LOCK]
-    return kind.has_terminal and any(time is None or mechanism.shortest_usec < time for time in times)

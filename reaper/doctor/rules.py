@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reaper.decide.policy import Action, Policy
+from reaper.decide.policy import Action, Policy, cap
 from reaper.doctor.daemon import Daemon
 from reaper.doctor.findings import Finding, error, note, warning
 
@@ -45,6 +45,7 @@ def check(files: Files, daemon: Daemon) -> Iterator[Finding]:
     if files.policy is not None:
         yield from _unknown_groups(files.policy, daemon.unknown_groups)
         yield from _observing(files.policy)
+        yield from _unlimited(files.policy)
 
 
 def _unknown_groups(policy: Policy, unknown: tuple[str, ...]) -> Iterator[Finding]:
@@ -74,3 +75,16 @@ def _observing(policy: Policy) -> Iterator[Finding]:
             f"Sessions that no rule matches are observed, not ended (environment {policy.environment}).",
             f"action: terminate in the environment {policy.environment}, when that is not what you want",
         )
+
+
+def _unlimited(policy: Policy) -> Iterator[Finding]:
+    """Rules whose sessions reach no limit, also under the ceiling."""
+    for rule in policy.rules:
+        is_exempt = rule.name in policy.ceiling.exempt
+        limits = rule.limits if is_exempt else cap(rule.limits, policy.ceiling)[0]
+        if limits.action is not Action.OBSERVE and (limits.idle_usec, limits.max_usec) == (None, None):
+            yield note(
+                "rule-unlimited",
+                f"The rule {rule.name} has neither idle nor max: no limit reaches its sessions.",
+                f"idle or max in the rule {rule.name}, when that is not what you want",
+            )

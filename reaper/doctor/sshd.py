@@ -122,3 +122,13 @@ def check(sshd: Sshd) -> Iterator[Finding]:
             " here is of those that none of them matches.",
             "sshd -T -C user=NAME,host=HOST,addr=ADDRESS",
         )
+
+
+def check_other(unit: str, sshd: Sshd) -> Iterator[Finding]:
+    """What keeps logins from being seen that come by an sshd with a configuration of its own."""
+    if sshd.use_pam is False:
+        yield error(
+            "sshd-without-pam",
+            f"{unit} starts an sshd with UsePAM no: logins by it are recorded nowhere, and are never ended.",
+            f"UsePAM yes in the configuration that systemctl cat {unit} names, then systemctl restart {unit}",
+        )

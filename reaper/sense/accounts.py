@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def read_uid(user: str) -> int | None:
-    """A user's id; None where no name service knows the user, or none answers."""
+def read_account(user: str) -> tuple[str, int] | None:
+    """The account that a name is one of: its own name and its id. None where no name service tells."""
     try:
-        return pwd.getpwnam(user).pw_uid
+        account = pwd.getpwnam(user)
     except KeyError:
         return None
+    return account.pw_name, account.pw_uid
 
 
 def read_groups(user: str, uid: int) -> frozenset[str] | None:

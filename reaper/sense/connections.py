@@ -19,12 +19,19 @@ from reaper.sense.terminals import held_ptys
 SSHD = ("sshd", "sshd-session")
 """The second since OpenSSH 9.8."""
 
+# A leader whose child serves terminals as the user, and what that is called. The file that it runs need not be called
+# so: cockpit-bridge is a program of its own in Cockpit 287 (Debian 12), and a script of Python's in 337 (Debian 13).
+_STARTED_BY = {"cockpit-session": "cockpit-bridge"}
+
 # Of one connection: sshd lets a client have ten (MaxSessions). Beyond these are children that a user made.
 MOST_CHANNELS = 256
 
 
 def connection_holders(session: Session, servers: Collection[str] = ()) -> list[ProcessId]:
     """What carries the session's line: its leader, and where that is sshd's monitor, its child in the session.
+
+    First comes what closes all of it when it gets SIGTERM: the leader, but the bridge that cockpit-session has started,
+    which passes the signal over (tried with 287 and 337) and closes the PAM session as soon as the bridge has ended.
 
     sshd's unprivileged child holds duplicates of the masters: were only the monitor killed, shell and connection would
     live on. Where the leader is dead already, it is what remains(). Descriptors of the user's own processes are not
@@ -34,8 +41,7 @@ def connection_holders(session: Session, servers: Collection[str] = ()) -> list[
     leader = ProcessId(*session.key)
     if not is_alive(leader):
         return remains(session.scope, leader.pid, session.uid, sshd_names(session), servers)
-    found = [leader]
-    names = sshd_names(session)
+    found, names = [*bridges(leader.pid, servers), leader], sshd_names(session)
     if is_monitor(leader.pid, names):
         children = _unprivileged_children(leader.pid, _children(session), names)
         found += [ProcessId(stat.pid, stat.starttime) for stat in children]
@@ -97,9 +103,10 @@ def remains(
     there are any: its user may be typing there. Its start time is not known then, and nothing is sent to it.
     """
     found, files = [], ProgramFiles()
+    started = {process.pid for process in bridges(leader, servers)}
     for pid in member_pids(scope) if sshd or servers else ():
         name = _program_name(pid)
-        if name not in sshd and name not in servers:
+        if name not in sshd and name not in servers and pid not in started:
             if servers and procfs.is_withheld(pid) and held_ptys(pid):
                 found.append(ProcessId(pid, 0))
             continue
@@ -114,6 +121,40 @@ def remains(
         if is_left:
             found.append(ProcessId(pid, stat.starttime))
     return found
+
+
+def bridge_name(leader: int) -> str:
+    """What the terminal server is called that a session's leader starts; "" where it starts none."""
+    return _STARTED_BY.get(_program_name(leader), "")
+
+
+def bridges(leader: int, programs: Collection[str]) -> list[ProcessId]:
+    """The terminal server of a session that its leader has started itself, if it is one of `programs`.
+
+    The leader is root's, and so is its file. Its child is told as sshd's is: it stays in the leader's kernel session
+    (ps -o pid,ppid,sid: cockpit-session 325 1 325, its bridge 348 325 325, the shell of a terminal 352 348 352).
+    A user who makes more processes look like that gains what they have anyway, as they can start a terminal server.
+    Those come after it: the kernel lists children from the oldest.
+    """
+    if bridge_name(leader) not in programs or _uid(leader) != 0 or not _is_roots(leader):
+        return []
+    session = procfs.read_session(leader)
+    try:
+        children = procfs.read_children(leader)
+    except OSError:  # a kernel that does not tell
+        return []
+    stats = map(procfs.read_stat, itertools.islice(children, MOST_CHANNELS))
+    return [
+        ProcessId(stat.pid, stat.starttime)
+        for stat in stats
+        if stat is not None and stat.ppid == leader and stat.session == session
+    ]
+
+
+def _is_roots(pid: int) -> bool:
+    """Whether the file that a process runs is root's."""
+    status = executables.read_status(pid)
+    return status is not None and status.uid == 0
 
 
 def is_another_login(pid: int) -> bool:
@@ -141,10 +182,7 @@ def is_sshd(pid: int, names: Collection[str] = SSHD) -> bool:
     decides nothing by itself. Callers also ask for what no user can have: root's uid, or a place in a monitor's kernel
     session (see _unprivileged_children).
     """
-    if _program_name(pid) not in names:
-        return False
-    status = executables.read_status(pid)
-    return status is not None and status.uid == 0
+    return _program_name(pid) in names and _is_roots(pid)
 
 
 def carriers(session: Session) -> list[int]:

@@ -113,7 +113,9 @@ def _session_obstacle(session: Session, names: Collection[str], servers: Collect
         return "it has no terminal"
     for process in connections.remains(session.scope, session.key.pid, session.uid, (), servers):
         if not terminals.held_ptys(process.pid).isdisjoint(names):
-            program = os.path.basename(procfs.read_program(process.pid) or "a program")
+            program = connections.bridge_name(session.key.pid) or os.path.basename(
+                procfs.read_program(process.pid) or "a program"
+            )
             return f"what is typed in it goes through {program}, which its user could look into"
     return ""
 

@@ -32,6 +32,7 @@ def from_record(record: Record) -> Session | None:
         key=record.key,
         session_id=sys.intern(record.session_id),
         user=sys.intern(record.user),  # a thousand sessions are of few people, from few places
+        login=sys.intern(record.login),
         uid=record.uid,
         service=sys.intern(record.service),
         origin=origin_of(record.service, _line_origin(claimed), record.kind, is_ssh=is_ssh),
@@ -79,7 +80,8 @@ def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | Non
     return Session(
         key=key,
         session_id=sys.intern(entry.session_id),
-        user=entry.user,
+        user=entry.user,  # logind has it by the uid
+        login="",
         uid=entry.uid,
         service=entry.service,
         origin=origin_of(entry.service, _line_origin(claimed), entry.kind, is_ssh=is_ssh),

@@ -29,6 +29,7 @@ class Record(NamedTuple):
     rhost: str
     session_id: str
     opened_usec: int
+    login: str = ""  # the name that was typed, where the account has another
     membership: Membership = ()  # the groups of the user
     has_all_groups: bool = False  # else there are more of them, or the module could not tell
     holds_tty: bool = False  # the terminal was the leader's own as the session was opened; 0.1.0 has not looked
@@ -58,6 +59,7 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
             rhost=values.get("RHOST", ""),
             session_id=values.get("XDG_SESSION_ID", ""),
             opened_usec=parse_number(values["OPENED_USEC"]),
+            login=values.get("LOGIN", ""),
             membership=groups,
             has_all_groups=bool(groups) and len(dict(groups)) == parse_number(values.get("GROUPS") or "0"),
             holds_tty=values.get("TTY_IS_HELD") == "1",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from reaper.decide import pamstack
-from reaper.doctor import daemon, journal, logind, pam, shell, sshd
+from reaper.decide.policy import BUILT_IN
+from reaper.doctor import daemon, journal, logind, pam, servers, sessions, shell, sshd, sudo
 
 from .engine import target
 
@@ -42,3 +45,39 @@ def pam_session(data: bytes) -> None:
     lines = pamstack.collect(data.decode("utf-8", "replace"), "session", lambda _path: None)
     stack = pam.Stack("sshd", lines)
     list(pam.check(pam.Pam((stack,), (stack,), has_module=False, has_updater=False), True, None))
+
+
+OPEN_QUOTES = (b'Defaults "' + b'\\"' * 30_000, b"Defaults " + b"! " * 30_000, b"Defaults a" + b" " * 60_000 + b"=")
+
+
+@target(longest=65536, written=OPEN_QUOTES)
+def sudoers(data: bytes) -> None:
+    """sudo's configuration."""
+    entries = sudo.parse_sudoers("x", data.decode("utf-8", "replace"))
+    found = sudo.interpret(each for each in entries if isinstance(each, sudo.Default))
+    assert all(setting and place.startswith("x:") for place, setting in found.unmarked)
+    list(sudo.check(found, None))
+
+
+@target(longest=65536, written=[b"ExecStart=" + b"argv[]=" * 9_000])
+def units(data: bytes) -> None:
+    """What `systemctl show` prints of services and sockets, and inetd.conf."""
+    text = data.decode("utf-8", "replace")
+    services = servers.parse_services(text)
+    started = [(each.unit, command) for each in services for command in each.commands]
+    started += [("x", command) for command in servers.parse_inetd(text)]
+    started += [("x", (each.instance,)) for each in servers.parse_sockets(text)]
+    found = servers.interpret(started, services)
+    assert all(user for _, user in found.autologins)
+    list(servers.check(found))
+
+
+@target(longest=65536)
+def shown(data: bytes) -> None:
+    """What a daemon, of another version perhaps, shows of its sessions."""
+    try:
+        rows = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    list(sessions.check(sessions.parse_sessions(rows), None))
+    list(sessions.check(sessions.parse_sessions([rows]), BUILT_IN))

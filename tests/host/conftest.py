@@ -54,7 +54,7 @@ def host(suite: str, deb: str, hosts: dict[str, Host]) -> Host:
     """A host of the suite with the package installed; booted once, shared by the tests, so leave it as it was found."""
     if suite not in hosts:
         with contextlib.ExitStack() as undo:
-            booted = undo.enter_context(Host(suite, packages=("bindfs", "libpam-oath", "mosh", "nano")))
+            booted = undo.enter_context(Host(suite, packages=("bindfs", "dropbear-bin", "libpam-oath", "mosh", "nano")))
             booted.install(deb)
             undo.pop_all()  # it stays
         hosts[suite] = booted

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from .lab import Host
-from .limits import ENDED, WARNING, log_in, quick, reload, rule
+from .limits import ENDED, WARNING, log_in, quick, reload, rule, wait_event
 
+SUDOERS = "/etc/sudoers.d/test"
+GETTY = "/etc/systemd/system/getty@tty9.service.d/test.conf"
+SERVER = "/etc/systemd/system/test-server.service"
+DAEMON_RELOAD = ["systemctl", "daemon-reload"]
 SSHD = "/etc/ssh/sshd_config.d/00-test.conf"
 LOGIND = "/etc/systemd/logind.conf.d/test.conf"
 PROFILE = "/etc/profile.d/test.sh"
@@ -154,6 +158,9 @@ def test_logind_stops_idle_sessions(host: Host) -> None:
         assert first(host, "ssh-prompt") == over_ssh
     with file(host, LOGIND, "[Login]\nStopIdleSessionSec=20min\n", RESTART_LOGIND):
         assert findings(host) == (0, {"logind-stop-idle": "note"})
+        with rule(host, "nobody", idle="10min", warn="[1min]", hold_max="1h", busy="[rsync]"):
+            expected = {"logind-stop-idle": "note", "hold-cut-short": "warning", "busy-cut-short": "warning"}
+            assert findings(host) == (0, expected)
 
 
 def test_tmout(host: Host) -> None:
@@ -162,6 +169,80 @@ def test_tmout(host: Host) -> None:
         assert first(host, "ssh-prompt") == [("tmout", 300), ("reaper", 900)]
         assert first(host, "ssh-program") == [("reaper", 900)]
         assert PROFILE in doctor(host).stdout.replace("\n         ", " ")
+
+
+def test_tmout_where_a_rule_locks(host: Host, person: str) -> None:
+    limits = {"idle": "10min", "warn": "[1min]", "action": "lock", "hold_max": "0s"}
+    with rule(host, person, **limits), file(host, PROFILE, "TMOUT=300\n"):
+        assert findings(host)[1]["lock-cut-short"] == "warning"
+        assert "ends shells before a rule would lock them" in " ".join(doctor(host).stdout.split())
+    with rule(host, person, **limits), file(host, PROFILE, "TMOUT=600\n"):  # such a shell is given back by the lock
+        assert "lock-cut-short" not in findings(host)[1]
+
+
+def test_sudo_that_marks_nobody(host: Host) -> None:
+    with file(host, SUDOERS, "Defaults !pam_session\n"):
+        assert findings(host) == (0, {"sudo-unmarked": "note"})
+        with rule(host, "nobody", match="{user: nobody, elevated: true}"):
+            assert findings(host) == (1, {"sudo-unmarked": "error"})
+            assert f"!pam_session in {SUDOERS}:1" in " ".join(doctor(host).stdout.split())
+    with file(host, SUDOERS, "Defaults:nobody !pam_session\n"):
+        assert findings(host) == (0, {"sudo-unmarked": "note"})
+
+
+def test_server_that_opens_no_pam_session(host: Host, person: str) -> None:
+    """It lets people in for real: nothing is recorded of a login by it, and logind hears of none."""
+    host.run(["dropbearconvert", "openssh", "dropbear", "/etc/ssh/lab_host_key", "/run/test_key"])
+    command = "/usr/sbin/dropbear -p 127.0.0.1:2222 -r /run/test_key -P /run/test-server"
+    unit = f"[Service]\nExecStart={command} -F\n"
+    stop = ["systemctl", "stop", "test-server.service"]
+    with file(host, SERVER, unit, DAEMON_RELOAD), done(host, ["systemctl", "start", "test-server.service"], stop):
+        assert findings(host) == (1, {"server-unseen": "error"})
+        with host.ssh(person, port=2222) as terminal:
+            terminal.prompt()
+            assert host.output(["loginctl", "--no-legend", "list-sessions"]) == ""
+            assert host.output(["ls", "/run/reaper/sessions"]) == ""
+    with done(
+        host, ["sh", "-c", f"{command} & echo $! > /run/test-server"], ["sh", "-c", "kill $(cat /run/test-server)"]
+    ):
+        assert findings(host) == (1, {"server-unseen": "error"})
+        assert "lets people in (process " in doctor(host).stdout
+
+
+def test_sshd_with_a_configuration_of_its_own(host: Host) -> None:
+    path = "/etc/ssh/test_config"
+    unit = f"[Service]\nExecStart=/usr/sbin/sshd -D -p 2223 -f {path}\n"
+    stop = ["systemctl", "stop", "test-server.service"]
+    with (
+        file(host, path, "HostKey /etc/ssh/lab_host_key\nUsePAM no\n"),
+        file(host, SERVER, unit, DAEMON_RELOAD),
+        done(host, ["systemctl", "start", "test-server.service"], stop),
+    ):
+        assert findings(host) == (1, {"sshd-without-pam": "error"})
+        assert "test-server.service starts an sshd" in doctor(host, "-q").stdout
+
+
+def test_console_that_logs_in_by_itself(host: Host) -> None:
+    text = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I $TERM\n"
+    with file(host, GETTY, text, DAEMON_RELOAD):
+        assert findings(host) == (0, {"console-autologin": "warning"})
+        assert "getty@tty9.service logs root in by itself" in doctor(host).stdout
+
+
+def test_sessions_that_no_limit_reaches(host: Host, person: str) -> None:
+    """A service with a PAM session and no terminal, and a shell under a rule without limits."""
+    service = ["systemd-run", "--unit=test-session", "--collect", f"--uid={person}"]
+    properties = ["--property=PAMName=login", "--property=StandardInput=null"]
+    start = [*service, *properties, "sleep", "infinity"]
+    with done(host, start, ["systemctl", "stop", "test-session.service"]):
+        wait_event(host, person, "opened")
+        assert findings(host) == (0, {"session-unseen": "warning"})
+        assert f"of {person} (login)" in doctor(host).stdout
+    wait_event(host, person, "closed")
+    cursor = host.cursor()
+    with rule(host, person, idle="never"), log_in(host, person):
+        host.wait_journal(lambda _: True, after=cursor, REAPER_USER=person, REAPER_EVENT="opened")
+        assert findings(host) == (0, {"rule-unlimited": "note", "session-unlimited": "note"})
 
 
 def test_a_daemon_that_does_not_run(host: Host) -> None:

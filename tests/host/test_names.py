@@ -163,24 +163,58 @@ def test_user_who_was_deleted_is_ended(host: Host, person: str, member: str) -> 
         assert not other.closed(1)
 
 
-def test_groups_of_a_login_without_the_module(host: Host, person: str, member: str) -> None:
-    """The kernel has their numbers, and the daemon has the name's: also of a pattern, and after a restart."""
+@contextlib.contextmanager
+def without_module(host: Host) -> Iterator[None]:
+    """Logins meanwhile are known from logind alone."""
     host.shell("cp /etc/pam.d/common-session /etc/pam.d/kept; sed -i '/pam_reaper/d' /etc/pam.d/common-session")
     try:
-        with log_in(host, member) as other, log_in(host, person) as terminal:
-            wait_event(host, member, "opened")
-            wait_event(host, person, "opened")
-            assert records(host, member) == []
-            with rule_for(host, "ops", person):
-                assert rule_of(host, member) == "of-ops"
-                assert rule_of(host, person) == person
-            with rule_for(host, "'o*s'", "nobody-else"):
-                host.run(["systemctl", "restart", "reaper.service"])
-                host.wait_journal(lambda _: True, REAPER_EVENT="started")
-                host.shell(
-                    "for i in $(seq 50); do reaperctl list --json | grep -q of- && exit; sleep 0.2; done; exit 1"
-                )
-                assert rule_of(host, person) == "environment:standard"
-            assert other.command("echo here") == terminal.command("echo here") == "here"
+        yield
     finally:
         host.shell("mv /etc/pam.d/kept /etc/pam.d/common-session")
+
+
+def test_groups_of_a_login_without_the_module(host: Host, person: str, member: str) -> None:
+    """The kernel has their numbers, and the daemon has the name's: also of a pattern, and after a restart."""
+    with without_module(host), log_in(host, member) as other, log_in(host, person) as terminal:
+        wait_event(host, member, "opened")
+        wait_event(host, person, "opened")
+        assert records(host, member) == []
+        with rule_for(host, "ops", person):
+            assert rule_of(host, member) == "of-ops"
+            assert rule_of(host, person) == person
+        with rule_for(host, "'o*s'", "nobody-else"):
+            host.run(["systemctl", "restart", "reaper.service"])
+            host.wait_journal(lambda _: True, REAPER_EVENT="started")
+            host.shell("for i in $(seq 50); do reaperctl list --json | grep -q of- && exit; sleep 0.2; done; exit 1")
+            assert rule_of(host, person) == "environment:standard"
+        assert other.command("echo here") == terminal.command("echo here") == "here"
+
+
+def test_rules_go_by_the_name_of_the_account_whatever_was_typed(host: Host, person: str, name_service: None) -> None:
+    """A directory that ignores case, as AD and many of LDAP do."""
+    order(host, "files lab", "files")
+    # pam_unix(8) asks shadow(5) for what was typed, unless the account has no password there.
+    host.shell(f"getent passwd {person} | sed 's/:x:/:*:/' > {LAB}/passwd; touch {LAB}/nocase")
+    typed = person.upper()
+    with rule_for(host, "nobody-else", person):
+        with without_module(host), host.ssh(typed) as terminal:
+            terminal.prompt()
+            wait_event(host, person, "opened")
+            assert rule_of(host, person) == person
+        cursor = host.cursor()
+        with host.ssh(typed) as terminal:
+            terminal.prompt()
+            opened = host.wait_journal(lambda _: True, after=cursor, REAPER_USER=person, REAPER_EVENT="opened")
+            assert f" of {person} from 127.0.0.1 " in opened["MESSAGE"]
+            assert f" opened as {typed} (sshd, ssh)." in opened["MESSAGE"]
+            (record,) = records(host, person)
+            assert record["LOGIN"] == typed
+            assert rule_of(host, person) == person
+            assert f"logged in as {typed}, which is another name" in terminal.command("reaperctl explain self")
+            host.run(["systemctl", "restart", "reaper.service"])
+            (shown,) = json.loads(host.output(["reaperctl", "list", "--json"]))["sessions"]
+            assert (shown["user"], shown["login"]) == (person, typed)
+            terminal.expect(WARNING, ENDED)
+            assert terminal.closed(ENDED)
+        told = host.output(["reaperctl", "policy", "--for", typed, "--service", "sshd"])
+        assert f"\nrule: {person}" in told

@@ -4,6 +4,7 @@
  * delay     how many milliseconds each answer takes, negative ones too; if it is there
  * network   if it is there, a socket of the network is asked for first, and without one there is no answer
  * passwd    the users that it knows
+ * nocase    if it is there, their names are the same in upper and in lower case
  * group     the groups that it knows
  * asked     a line is written there for each question, if it is there */
 
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,17 +66,23 @@ static enum nss_status user(const char *name, uid_t uid, struct passwd *out, cha
 {
         enum nss_status status = reach(name != NULL ? "getpwnam" : "getpwuid");
         struct passwd *found = NULL;
-        FILE *users;
+        FILE *users, *nocase;
+        int (*compare)(const char *, const char *) = strcmp;
 
         *error = ENOENT;
         if (status != NSS_STATUS_SUCCESS)
                 return status;
+        nocase = file("nocase", "re");
+        if (nocase != NULL) {
+                compare = strcasecmp;
+                fclose(nocase);
+        }
         users = file("passwd", "re");
         if (users == NULL)
                 return NSS_STATUS_NOTFOUND;
         do
                 *error = fgetpwent_r(users, out, buffer, size, &found);
-        while (*error == 0 && (name != NULL ? strcmp(found->pw_name, name) != 0 : found->pw_uid != uid));
+        while (*error == 0 && (name != NULL ? compare(found->pw_name, name) != 0 : found->pw_uid != uid));
         fclose(users);
         if (*error == ERANGE)
                 return NSS_STATUS_TRYAGAIN;

@@ -320,3 +320,40 @@ def test_whether_the_terminal_is_the_logins_own(stack, said, prefix, is_held):
     finally:
         os.close(master)
         os.close(slave)
+
+
+def ignore_case(stack, name_service, *accounts: str) -> None:
+    """Has these users known to a name service that takes upper and lower case for the same."""
+    stack.nsswitch.write_text("passwd: lab\ngroup: files\n")
+    (stack.lab / "passwd").write_text("".join(f"{each}::/:/bin/sh\n" for each in accounts))
+    (stack.lab / "nocase").touch()
+    stack.build = replace(stack.build, environment={**stack.build.environment, "LD_LIBRARY_PATH": str(name_service)})
+
+
+def test_user_is_recorded_by_the_name_of_the_account(stack, name_service):
+    ignore_case(stack, name_service, "ext-ann:x:4711:4711")
+    stack.run("open", user="EXT-ANN")
+    record = stack.record()
+    assert list(without_groups(record)) == [*KEYS, "LOGIN"]
+    assert (record["USER"], record["UID"], record["LOGIN"]) == ("ext-ann", "4711", "EXT-ANN")
+
+
+def test_name_as_the_account_has_it_is_recorded_once(stack, name_service):
+    ignore_case(stack, name_service, "ext-ann:x:4711:4711")
+    stack.run("open", user="ext-ann")
+    assert list(without_groups(stack.record())) == KEYS
+
+
+def test_account_that_shares_its_number_keeps_its_name(stack, name_service):
+    ignore_case(stack, name_service, "ann:x:4711:4711", "toor:x:4711:4711")
+    stack.run("open", user="toor")
+    assert stack.record()["USER"] == "toor"
+    assert "LOGIN" not in stack.record()
+
+
+@pytest.mark.parametrize("name", [b"\x1b[2J", b"A=B\\", b"U" * 300])
+def test_hostile_name_that_was_typed(stack, name_service, name):
+    ignore_case(stack, name_service)
+    (stack.lab / "passwd").write_bytes(name.lower() + b":x:4711:4711::/:/bin/sh\n")
+    stack.run("open", user=name)
+    assert decode(stack.record()["LOGIN"]) == (name if len(name) < 256 else name[:253] + b"...")

@@ -54,6 +54,7 @@ def make_session(pid: int = 100, **fields: object) -> Session:
         key=SessionKey(pid, 7 * pid),
         session_id=str(pid),
         user="alice",
+        login="",
         uid=1000,
         service="sshd",
         origin=Origin.SSH,

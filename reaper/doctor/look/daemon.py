@@ -7,6 +7,7 @@ from typing import Any
 
 from reaper.doctor.daemon import SERVICE, SETTINGS, Daemon, Login, Properties, parse_properties
 from reaper.doctor.look.host import Host
+from reaper.doctor.sessions import parse_sessions
 from reaper.errors import ReaperError
 from reaper.sense.policyfiles import untrusted
 
@@ -34,6 +35,7 @@ def look(host: Host) -> Daemon:
         exposed=exposed,
         unknown_groups=tuple(map(str, unknown)) if isinstance(unknown, list) else (),
         logins=frozenset(Login(*(str(row[name]) for name in Login._fields)) for row in listed.get("sessions", ())),
+        sessions=parse_sessions(listed.get("sessions")),
     )
 
 

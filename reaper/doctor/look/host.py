@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from reaper import procfs
 from reaper.control.client import call
 
-# A command that takes this long hangs; there are less than ten of them.
+# A command that takes this long hangs; there are some ten of them.
 TIMEOUT_SEC = 10
 # journalctl --list-catalog, the longest, prints a line for each message: some 40 KiB.
 MOST_BYTES = 1024 * 1024
@@ -54,6 +55,16 @@ def ask_daemon(method: str) -> dict[str, Any]:
     return call(method, {})
 
 
+def list_processes() -> list[tuple[int, str]]:
+    """The pid of each process that root runs, with the name of the program's file; none where we are not root.
+
+    No user has such a process, so that none of them can stand there under a server's name, or keep us waiting.
+    """
+    pids = [pid for pid in procfs.list_pids() if procfs.read_uids(pid)[:1] == (0,)]
+    programs = ((pid, procfs.read_program(pid)) for pid in pids)
+    return [(pid, os.path.basename(path)) for pid, path in programs if path is not None]
+
+
 @dataclass(frozen=True)
 class Host:
     """Where to look: the files below `root`, and by these means."""
@@ -62,6 +73,7 @@ class Host:
     run: Run = run_command
     ask: Callable[[str], dict[str, Any]] = ask_daemon
     is_root: bool = True
+    processes: Callable[[], list[tuple[int, str]]] = list_processes
 
     def path(self, path: str) -> str:
         """Where a file of the host is."""

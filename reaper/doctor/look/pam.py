@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from glob import escape, glob
 
 from reaper.decide import pamstack
@@ -15,9 +16,9 @@ MODULES = ("lib/security", "lib/*/security", "lib64/security", "usr/lib/security
            "usr/lib64/security")  # fmt: skip
 
 
-def look(host: Host, sshd_service: str | None) -> Pam:
-    """The stacks of sshd (None: there is no sshd), login, and what makes root. Raises PermissionError."""
-    logins = [_stack(host, sshd_service, is_there=True)] if sshd_service else []
+def look(host: Host, services: Iterable[str]) -> Pam:
+    """The stacks of these services, of login, and of what makes root. Raises PermissionError."""
+    logins = [_stack(host, service, is_there=True) for service in dict.fromkeys(services)]
     logins.append(_stack(host, LOGIN))
     elevators = [_stack(host, service) for service in ELEVATORS]
     return Pam(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from glob import escape, glob
 
 from reaper.doctor.look.host import Host
@@ -18,16 +19,20 @@ MOST_KEYWORDS = 10_000
 """Of all files: two files that include each other would be no end."""
 
 
-def look(host: Host) -> tuple[Sshd | None, bool]:
-    """What holds for a plain connection, and whether all of it could be told. None where there is no sshd."""
+def look(host: Host, options: Sequence[str] = ()) -> tuple[Sshd | None, bool]:
+    """What holds for a plain connection, and whether all of it could be told. None where there is no sshd.
+
+    `options` are -f and -o of an sshd that is started with them, each with its value.
+    """
     if not host.exists(PROGRAM):
         return None, True
-    keywords: list[Keyword] = []
-    is_whole = _read(host, CONFIGURATION, keywords)
+    pairs = list(zip(options[::2], options[1::2]))
+    keywords = [pair for name, value in pairs if name == "-o" for pair in parse_keywords(value)]
+    is_whole = _read(host, next((value for name, value in pairs if name == "-f"), CONFIGURATION), keywords)
     matched = interpret(keywords, complete=False).matched
     problem = ""
     if host.is_root:
-        said = host.run([PROGRAM, "-T", "-C", PLAIN])
+        said = host.run([PROGRAM, "-T", "-C", PLAIN, *options])
         if said is not None and said.status == 0:
             asked = interpret(parse_keywords(said.output), complete=True)
             return Sshd(**{**vars(asked), "matched": matched}), True

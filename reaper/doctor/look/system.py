@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
+from collections.abc import Iterable
 
 from reaper import procfs
 from reaper.doctor.clock import Clock
@@ -13,11 +14,12 @@ from reaper.doctor.journal import Journal, parse_settings
 from reaper.doctor.kernel import Kernel, parse_mounts
 from reaper.doctor.libraries import NEEDED, TO_LOCK
 from reaper.doctor.logind import Logind, parse_property, parse_span
-from reaper.doctor.look import daemon, locking, pam, sshd
+from reaper.doctor.look import daemon, locking, pam, servers, sshd, sudo
 from reaper.doctor.look.host import Host
 from reaper.doctor.pam import Pam
 from reaper.doctor.rules import Files
 from reaper.doctor.shell import Tmout, parse_tmout
+from reaper.doctor.sshd import Sshd
 
 LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 # What bash, ksh and zsh read at login or as interactive shells, and what PAM puts into the environment.
@@ -41,6 +43,14 @@ def look(host: Host, version: str) -> Facts:
     about = daemon.look(host)
     if about.unit is None:
         unchecked.append("the unit reaper.service")
+    lets_in, units, is_whole = servers.look(host)
+    if not is_whole and about.unit is not None:
+        unchecked.append("what else lets people in")
+    others = [(unit, sshd.look(host, options)[0]) for unit, options in servers.sshd_options(units, sshd.PROGRAM)]
+    other_sshds = tuple((unit, each) for unit, each in others if each is not None)
+    sudoers, is_whole = sudo.look(host)
+    if not is_whole:
+        unchecked.append("sudo's configuration")
     files = Files() if "yaml" in missing else _policy(host, unchecked)
     lock, is_whole = locking.look(host, about.logins, files.policy)
     if not is_whole:
@@ -49,8 +59,11 @@ def look(host: Host, version: str) -> Facts:
         version=version,
         daemon=about,
         files=files,
-        pam=_pam(host, ssh.pam_service if ssh and ssh.use_pam is not False else None, unchecked),
+        pam=_pam(host, [*_pam_services(ssh, other_sshds), *lets_in.pam_services], unchecked),
         sshd=ssh,
+        other_sshds=other_sshds,
+        servers=lets_in,
+        sudo=sudoers,
         logind=logind,
         tmouts=_tmouts(host),
         kernel=_kernel(host),
@@ -77,9 +90,15 @@ def _policy(host: Host, unchecked: list[str]) -> Files:
         return Files(problem=str(error.problems[0]))
 
 
-def _pam(host: Host, sshd_service: str | None, unchecked: list[str]) -> Pam:
+def _pam_services(ssh: Sshd | None, others: Iterable[tuple[str, Sshd]]) -> Iterable[str]:
+    """The PAM services of every sshd that uses PAM, or may."""
+    every = [*([ssh] if ssh else []), *(each for _, each in others)]
+    return [each.pam_service for each in every if each.use_pam is not False]
+
+
+def _pam(host: Host, services: Iterable[str], unchecked: list[str]) -> Pam:
     try:
-        return pam.look(host, sshd_service)
+        return pam.look(host, services)
     except PermissionError:
         unchecked.append("PAM's configuration")
         return Pam((), (), has_module=True, has_updater=False)

@@ -68,7 +68,7 @@ def test_an_event():
 
 def test_what_a_lock_says_is_about_the_session_too():
     """Its message names no terminals, as each of its events is about its own."""
-    session = Session(SessionKey(4711, 17), "12", "ann", 1000, "sshd", Origin.SSH, "192.0.2.7", "", "", 0, "pam")
+    session = Session(SessionKey(4711, 17), "12", "ann", "", 1000, "sshd", Origin.SSH, "192.0.2.7", "", "", 0, "pam")
     order = LockOrder(session, "", {**IDENTITY, "idle_usec": str(900_000_000)}, 0, 1_800_000_000)
     for event, sentence in (
         (lockreport.locked(order, ["pts/0"]), "is locked after 15min without input (rule ops), for 30min at most"),

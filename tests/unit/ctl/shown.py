@@ -14,6 +14,7 @@ def session(name: str, user: str, **fields: Any) -> dict[str, Any]:
     return {
         "session": name,
         "user": user,
+        "login": "",
         "uid": 1000,
         "origin": "ssh",
         "remote": "192.0.2.7",

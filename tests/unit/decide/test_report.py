@@ -326,3 +326,9 @@ def test_what_the_records_of_a_lock_have_in_common():
     ordered = report.lock_fields(tracked(Action.LOCK), "p0l1cy", "ro\not", LATER)
     assert ordered == {**fields, "reason": "order", "limit_usec": "0", "by": "ro\\not"}
     assert fields.keys() | ordered.keys() <= FIELDS
+
+
+def test_name_that_was_typed_is_told_where_it_is_another():
+    event = report.opened(tracked(login="ALICE\n"), "p0l1cy")
+    assert event.message == f"{ALICE} opened as ALICE\\n (sshd, ssh)."
+    assert event.fields["user"] == "alice"

@@ -84,11 +84,11 @@ def test_groups_of_a_session_outlive_the_daemon(state, groups):
     assert snapshot.decode(snapshot.encode(kept), "b00t").sessions[0].membership == groups
 
 
-def test_state_of_a_daemon_that_kept_no_groups_is_read(state):
+def test_state_of_a_daemon_that_kept_less_is_read(state):
     first, *rest = snapshot.encode(state).splitlines()
-    old = [{key: value for key, value in json.loads(line).items() if key != "groups"} for line in rest]
+    old = [{key: value for key, value in json.loads(line).items() if key not in ("groups", "login")} for line in rest]
     back = snapshot.decode("\n".join([first, *map(json.dumps, old)]), "b00t")
-    assert [each.membership for each in back.sessions] == [None] * 3
+    assert [(each.membership, each.session.login) for each in back.sessions] == [(None, "")] * 3
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,9 @@ def test_who_may_come_back_is_read_as_the_rest_is(state, spoilt):
     text = "".join([lines[0].replace('"past":[]', f'"past":{spoilt}'), *lines[1:]])
     with pytest.raises(ReaperError):
         snapshot.decode(text, "b00t")
+
+
+def test_name_that_was_typed_outlives_the_daemon(state):
+    first, *others = state.sessions
+    kept = replace(state, sessions=(replace(first, session=replace(first.session, login="ALICE")), *others))
+    assert snapshot.decode(snapshot.encode(kept), "b00t").sessions[0].session.login == "ALICE"

@@ -173,3 +173,12 @@ def test_a_session_that_is_not_written_to():
     held = Hold(due, due + 3600 * SECOND, 0, "root", "a build")
     text = view.explain(replace(tracked, hold=held), make_policy(limits), frozenset(), due)["text"]
     assert text[-1].endswith("Until then nothing happens to it; then it ends, if it is past its limit.")
+
+
+def test_name_that_was_typed_is_shown_and_escaped():
+    tracked, due = idle()
+    assert view.of_session(tracked, due)["login"] == ""
+    tracked = replace(tracked, session=replace(tracked.session, login="ALICE\n"))
+    shown = view.explain(tracked, make_policy(LIMITS), frozenset(), due)
+    assert shown["session"]["login"] == r"ALICE\n"
+    assert r"Its user logged in as ALICE\n, which is another name of the same account." in shown["text"]

@@ -18,7 +18,9 @@ from reaper.doctor.locking import Locking
 from reaper.doctor.logind import Logind
 from reaper.doctor.pam import Pam, Stack
 from reaper.doctor.rules import Files
+from reaper.doctor.servers import Servers
 from reaper.doctor.sshd import Sshd
+from reaper.doctor.sudo import Sudo
 
 UNIT: Properties = {
     "LoadState": ("loaded",),
@@ -69,6 +71,8 @@ def facts(**changed: Any) -> Facts:
         "kernel": Kernel("6.12.1", "v2"),
         "journal": Journal("auto", has_directory=True, has_catalog=True),
         "locking": Locking(),
+        "sudo": Sudo(),
+        "servers": Servers(),
         "clock": Clock(is_set=True, is_synchronized=True),
     }
     return Facts(**{**values, **changed})

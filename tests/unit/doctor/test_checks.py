@@ -103,6 +103,21 @@ def test_who_is_only_observed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rules: [{name: a, match: {user: x}, idle: never}]", ["rule-unlimited"]),
+        ("rules: [{name: a, match: {user: x}, idle: never, max: 8h}]", []),
+        ("rules: [{name: a, match: {user: x}, idle: never, action: observe}]", ["rule-observes"]),
+        ("ceiling: {idle: 1h}\nrules: [{name: a, match: {user: x}, idle: never}]", []),
+        ("ceiling: {idle: 1h, except: [a]}\nrules: [{name: a, match: {user: x}, idle: never}]", ["rule-unlimited"]),
+    ],
+)
+def test_rules_whose_sessions_no_limit_reaches(text: str, expected: list[str]) -> None:
+    made = policy(text)
+    assert ids(rules.check(Files(made), facts.daemon(policy_id=made.id))) == [("note", name) for name in expected]
+
+
+@pytest.mark.parametrize(
     ("read", "expected"),
     [
         (Logind(True), []),

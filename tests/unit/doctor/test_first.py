@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reaper.doctor.first import KINDS, Row, check, check_locks, sentence, table
+from reaper.doctor.first import KINDS, Row, check, sentence, table
 from reaper.doctor.logind import Logind
 from reaper.doctor.shell import Tmout, parse_tmout
 from reaper.doctor.sshd import Sshd
@@ -113,26 +113,6 @@ def test_age_is_apart() -> None:
 def test_what_comes_before_reaper_interferes(text: str | None, found: dict[str, Any], expected: Any) -> None:
     made = rows(text, **found)
     assert ids(check(list(made.values()), found.get("sshd"), is_known=True)) == expected
-
-
-@pytest.mark.parametrize(
-    ("limits", "found", "expected"),
-    [
-        ("action: lock", {"logind": Logind(True, 29 * MIN)}, 1),
-        ("action: lock", {"logind": Logind(True, 30 * MIN)}, 0),  # lock_for, as built in
-        ("action: lock, lock_for: never", {"logind": Logind(True, 99 * MIN)}, 1),
-        ("action: lock, lock_for: 20min", {"logind": Logind(True, 25 * MIN)}, 0),
-        ("action: terminate", {"logind": Logind(True, MIN)}, 0),
-        ("action: lock", {"sshd": Sshd(True, (("session:shell", 29 * MIN),))}, 1),
-        ("action: lock", {"sshd": Sshd(True, (("session:command", MIN),))}, 0),
-        ("action: lock", {"tmouts": (TMOUT,)}, 0),
-    ],
-)
-def test_what_ends_a_locked_session(limits: str, found: dict[str, Any], expected: int) -> None:
-    text = f"rules: [{{name: a, match: {{user: x}}, {limits}}}]"
-    told = list(check_locks(policy(text), list(rows(text, **found).values())))
-    assert ids(told) == [("warning", "lock-cut-short")] * expected
-    assert list(check_locks(None, list(rows(text, **found).values()))) == []
 
 
 def test_where_the_limits_are_not_known_that_is_said() -> None:

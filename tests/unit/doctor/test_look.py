@@ -30,6 +30,8 @@ session	[success=ok default=ignore]	pam_reaper.so elevations
 session	optional	pam_reaper.so
 """
 ANSWERS = {
+    "systemctl show *.service": "Id=ssh.service\nActiveState=active\n",
+    "systemctl show *.socket": "Id=dbus.socket\nActiveState=active\nAccept=no\nTriggers=dbus.service\n",
     "systemctl show": "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
     "systemctl --version": "systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT -IPTC +UTMP +SYSVINIT\n",
     "busctl get-property StopIdleSessionUSec": "t 18446744073709551615\n",
@@ -65,6 +67,7 @@ class FakeHost:
     is_root: bool = True
     daemon: dict[str, Any] | None = None
     forbidden: tuple[str, ...] = ()
+    processes: list[tuple[int, str]] = field(default_factory=list)
 
     def write(self, path: str, text: str = "") -> Path:
         file = self.directory / path.lstrip("/")
@@ -86,13 +89,18 @@ class FakeHost:
         return self.daemon
 
     def host(self) -> Host:
-        made = GuardedHost(str(self.directory), self.run, self.ask, self.is_root)
+        made = GuardedHost(str(self.directory), self.run, self.ask, self.is_root, lambda: self.processes)
         object.__setattr__(made, "forbidden", self.forbidden)
         return made
 
 
 @pytest.fixture
 def fake(tmp_path: Path) -> FakeHost:
+    return healthy_host(tmp_path)
+
+
+def healthy_host(tmp_path: Path) -> FakeHost:
+    """A host on which nothing is wrong."""
     made = FakeHost(tmp_path, daemon={"version": "1", "policy": policy().id, "sessions": []})
     made.write("/etc/pam.d/common-session", COMMON)
     for service in ("sshd", "login", "su"):
@@ -200,7 +208,7 @@ def test_no_sshd_is_no_trouble(fake: FakeHost) -> None:
 
 
 def stacks(fake: FakeHost) -> list[Stack]:
-    return list(pam.look(fake.host(), "sshd").logins)
+    return list(pam.look(fake.host(), ["sshd"]).logins)
 
 
 def test_includes_and_substacks_are_followed(fake: FakeHost) -> None:

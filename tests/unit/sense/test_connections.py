@@ -115,6 +115,44 @@ def test_an_orphaned_sshd_under_another_name_carries_the_line(tree):
     assert connections.carriers(session) == [501]
 
 
+SERVERS = ("mosh-server", "cockpit-bridge")
+
+
+@pytest.mark.parametrize("program", ["cockpit-bridge", "python3.13"])
+def test_bridge_of_cockpit_serves_the_terminal_and_is_asked_first_to_end(tree, program):
+    """cockpit-session passes SIGTERM over, and closes the PAM session when its child has ended."""
+    scope = tree.scope("3")
+    leader, bridge = tree.add(500, 1, "cockpit-session", scope, uid=0), tree.add(501, 500, program, scope, session=500)
+    tree.add(502, 501, "bash", scope)
+    tree.show_mounts(501)
+    session = make_session(500, key=SessionKey(*leader), scope=scope)
+    assert connections.bridges(500, SERVERS) == [bridge]
+    assert connections.connection_holders(session, SERVERS) == [bridge, leader]
+    assert connections.remains(scope, 500, session.uid, (), SERVERS) == [bridge]
+    assert connections.bridge_name(500) == "cockpit-bridge"
+
+
+@pytest.mark.parametrize(
+    ("leader", "uid", "parent", "kernel_session", "servers"),
+    [
+        ("cockpit-session", 0, 500, 502, SERVERS),  # the shell of a terminal: sshd and the bridge call setsid(2)
+        ("cockpit-session", 0, 501, 500, SERVERS),
+        ("cockpit-session", 0, 500, 500, ("mosh-server",)),
+        ("cockpit-session", 0, 500, 500, ()),
+        ("cockpit-session", 1000, 500, 500, SERVERS),  # the user's own
+        ("login", 0, 500, 500, SERVERS),
+        ("sshd", 0, 500, 500, SERVERS),
+    ],
+)
+def test_other_scripts_serve_no_terminal(tree, leader, uid, parent, kernel_session, servers):
+    scope = tree.scope("3")
+    tree.add(500, 1, leader, scope, uid=uid)
+    tree.add(502, parent, "python3.13", scope, session=kernel_session)
+    tree.show_mounts(502)
+    assert connections.bridges(500, servers) == []
+    assert connections.remains(scope, 500, 1000, (), servers) == []
+
+
 def test_an_orphaned_sshd_carries_the_line(tree):
     """The leader is dead: pid 1 has its child now. Another sshd in the scope is somebody else's child."""
     scope = tree.scope("3")

@@ -205,3 +205,9 @@ def test_a_huge_file_is_not_read_whole(tmp_path):
     path = write(tmp_path, b"")
     os.truncate(path, 1 << 40)
     assert "it is longer than" in refused(tmp_path)
+
+
+def test_name_that_was_typed_is_read_where_it_is_another():
+    record = parse_record(KEY, GOOD + b"LOGIN=EXT\\x0aANN\n")
+    assert (record.user, record.login) == ("alice", "EXT\nANN")
+    assert parse_record(KEY, GOOD).login == ""

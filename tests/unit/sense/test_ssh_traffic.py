@@ -96,6 +96,7 @@ def test_what_goes_to_the_far_end_of_a_forward_is_told(carrier):
 def test_what_is_unread_or_unsent_is_not_counted(carrier):
     before = read_traffic([carrier.pid], None, 0)
     os.kill(carrier.pid, signal.SIGSTOP)
+    os.waitpid(carrier.pid, os.WUNTRACED)
     carrier.client.sendall(b"p\1x")
     after = read_traffic([carrier.pid], None, 0)
     assert (after.typed, after.printed) == (before.typed, before.printed)
