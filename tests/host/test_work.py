@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from .lab import Host, SshClient
-from .limits import ENDED, IDLE, events, quick, rule, wait_event
+from .limits import ENDED, IDLE, events, log_in, quick, rule, wait_event
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -78,3 +79,37 @@ def test_who_does_something_is_left_alone(host: Host, person: str) -> None:
     for name, client in clients.items():
         with client:
             host.remove_user(f"{person}{name}")
+
+
+# On the host an echo, and at the client's end of a port that leads there a program that says something each second.
+ECHO = """\
+import socket
+line, _ = socket.create_server(("127.0.0.1", 9100)).accept()
+while True:
+    line.sendall(line.recv(4096) or exit())
+"""
+TALK = """\
+import socket, time
+line = socket.create_connection(("127.0.0.1", 9101))
+while True:
+    line.sendall(b"x" * 100)
+    line.recv(4096) or exit()
+    print("answered", flush=True)
+    time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize(("activity", "is_kept"), [("auto", False), ("[input, network]", True)])
+def test_forwarded_port_in_use_beside_an_idle_shell(host: Host, person: str, activity: str, is_kept: bool) -> None:
+    """As built in, the person at the shell counts and not what uses the port; a rule can have both count."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(rule(host, person, activity=activity))
+        stack.enter_context(host.terminal(["python3", "-c", ECHO]))
+        shell = stack.enter_context(log_in(host, person, options=["-L", "9101:127.0.0.1:9100"]))
+        talk = stack.enter_context(host.terminal(["python3", "-c", TALK]))
+        talk.expect("answered", 10)
+        assert shell.closed(3 * IDLE if is_kept else ENDED + IDLE) is not is_kept
+        told = ["opened"] if is_kept else ["opened", "warned", "ending", "terminated"]
+        if not is_kept:
+            wait_event(host, person, "terminated")
+        assert events(host, person) == told
