@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from reaper.decide.messages import span
@@ -154,7 +155,7 @@ def _hindered(unit: Properties) -> Iterator[Finding]:
     if _one(unit, "DevicePolicy") in ("closed", "strict"):
         devices = [entry.partition(" ")[0] for entry in unit.get("DeviceAllow", ())]
         reasons += [f"without DeviceAllow={each} it sees no such terminal" for each in ("char-pts", "char-tty")
-                    if each not in devices]  # fmt: skip
+                    if not any(fnmatchcase(each, pattern) for pattern in devices)]  # fmt: skip
     if reasons:
         where = " ".join(unit.get("DropInPaths", ())) or _one(unit, "FragmentPath")
         yield error(

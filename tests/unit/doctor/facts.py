@@ -28,7 +28,7 @@ UNIT: Properties = {
     "UnitFileState": ("enabled",),
     "CapabilityBoundingSet": ("cap_dac_override cap_kill cap_sys_ptrace",),
     "DevicePolicy": ("closed",),
-    "DeviceAllow": ("char-tty rw", "char-pts rw"),
+    "DeviceAllow": ("char-tty* rw", "char-pts rw"),
     "PrivateDevices": ("no",),
 }
 SYSTEMD = Line("session", "optional", "pam_systemd.so")

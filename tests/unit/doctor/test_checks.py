@@ -46,7 +46,9 @@ NOT_LOADED = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileStat
         ({"unit": unit(PrivateDevices="yes", PrivateUsers="yes")}, [("error", "unit-hinders")]),
         ({"unit": unit(User="nobody")}, [("error", "unit-hinders")]),
         ({"unit": unit(User="root")}, []),
-        ({"unit": unit(DeviceAllow=("char-tty rw",))}, [("error", "unit-hinders")]),
+        ({"unit": unit(DeviceAllow=("char-tty* rw",))}, [("error", "unit-hinders")]),
+        ({"unit": unit(DeviceAllow=("char-ttyS rw", "char-pts rw"))}, [("error", "unit-hinders")]),
+        ({"unit": unit(DeviceAllow=("char-tty rw", "char-pts rw"))}, []),
         ({"unit": unit(DevicePolicy="auto", DeviceAllow=())}, []),
     ],
 )
