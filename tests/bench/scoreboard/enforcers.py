@@ -15,7 +15,7 @@ from .scenario import LIMIT
 SECONDS = f"{LIMIT:.0f}"
 
 # As packaged, but for the limit, its warning, and the brake: it is there to stop a mass of ends, which is what is
-# wanted here. The rules are what three of the scenarios are about; a user is named after the scenario.
+# wanted here. The rules are what some of the scenarios are about; a user is named after the scenario.
 REAPER = f"""\
 brake: {{sessions: unlimited}}
 environments:
@@ -23,6 +23,7 @@ environments:
 rules:
   - {{name: busy, match: {{user: "busy-*"}}, busy: [dpkg, rsync]}}
   - {{name: share, match: {{user: share-activity}}, share_activity: user}}
+  - {{name: port, match: {{user: port-that-counts}}, activity: [input, network]}}
 """
 
 # logind.conf(5). The login manager is told before anybody is in.
@@ -87,7 +88,7 @@ ENFORCERS = {
     "sshd": Enforcer(
         "sshd `ChannelTimeout`",
         {"/etc/ssh/sshd_config.d/idle.conf": SSHD},
-        ("sshd -t", "systemctl restart ssh.service"),
+        ("sshd -t", "systemctl restart ssh.service sshd-admin.service"),
         version=of_package("openssh-server"),
     ),
     "tmout": Enforcer(

@@ -11,7 +11,8 @@ from .person import ECHO_PORT
 
 # For the persons whose client does not ask whether the server is still there, but the other way round.
 POLLED = f"Match User *-polled-*\n    ClientAliveInterval {ALIVE}\n    ClientAliveCountMax 1000\n"
-PACKAGES = ("autolog", "expect", "mosh", "rsync", "screen", "zsh")
+ADMIN_PORT = 2022  # of the second sshd
+PACKAGES = ("autolog", "cockpit-bridge", "cockpit-ws", "expect", "mosh", "rsync", "screen", "zsh")
 SHELLS = {"zsh-idle": "/usr/bin/zsh", "zsh-typist": "/usr/bin/zsh", "dash-idle": "/bin/dash"}
 SERVER = f"""\
 import socketserver
@@ -40,6 +41,8 @@ def furnish(host: Host) -> None:
     host.run(["groupadd", "people"])
     # .zshrc: without one, zsh asks a new user what should be in it.
     host.shell("touch /etc/skel/.hushlogin /etc/skel/.zshrc; truncate -s 16M /srv/large")
+    begin_second_sshd(host)
+    host.run(["cp", "/etc/pam.d/common-session", "/etc/pam.d/greetd"])
     host.write("/usr/local/bin/echo-server", SERVER)
     host.shell("systemd-run --quiet --unit=echo-server python3 /usr/local/bin/echo-server")
 
@@ -51,3 +54,14 @@ def admit(host: Host, names: Sequence[str]) -> dict[str, int]:
     wanted = set(names)
     lines = [line.split(":") for line in host.read("/etc/passwd").splitlines()]
     return {fields[0]: int(fields[2]) for fields in lines if fields[0] in wanted}
+
+
+def begin_second_sshd(host: Host) -> None:
+    """Its PAM service is sshd-admin: up to OpenSSH 9.7 by the name of its program, then by configuration."""
+    host.run(["cp", "/etc/pam.d/sshd", "/etc/pam.d/sshd-admin"])
+    program, option = "/usr/sbin/sshd", "-o PAMServiceName=sshd-admin"
+    if host.suite == "bookworm":
+        host.run(["cp", program, "/usr/sbin/sshd-admin"])
+        program, option = "/usr/sbin/sshd-admin", ""
+    unit = "systemd-run --quiet --unit=sshd-admin --property=Type=notify"
+    host.shell(f"{unit} {program} -D -p {ADMIN_PORT} -o PidFile=none {option}")

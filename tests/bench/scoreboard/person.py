@@ -73,6 +73,8 @@ class Window:
 class Person:
     """What a scenario has in hand."""
 
+    PASSWORD = "open-sesame"
+
     def __init__(self, scenario: Scenario, host: Host, uid: int, machines: Mapping[str, Workstation]) -> None:
         self.name, self.host, self.uid, self._machines = scenario.name, host, uid, machines
         self.port = 10000 + uid  # of their own: all forward on the host's one network
@@ -133,18 +135,29 @@ class Person:
 
     def console(self, line: str) -> Window:
         """Logs in on a console of the host."""
-        source = os.path.join(os.path.dirname(__file__), "..", "..", "host", "lab", "line.py")
-        with open(source, encoding="utf-8") as stream:
-            self.host.write("/run/lab-line.py", stream.read())
-        self.root(f"echo {self.name}:open-sesame | chpasswd")
-        window = self._open(self.host.terminal(["python3", "/run/lab-line.py", line]), True, True)
+        return self.pass_login(self.inside("line.py", line))
+
+    def pass_login(self, window: Window) -> Window:
+        """Answers login(1), and waits for the shell's prompt."""
+        self.set_password()
         window.terminal.expect("login: ", 60)
         window.terminal.send(f"{self.name}\n")
         window.terminal.expect("Password: ", 60)
-        window.terminal.send("open-sesame\n")
+        window.terminal.send(f"{self.PASSWORD}\n")
         window.terminal.prompt(60)
         self.sign_at = time.monotonic()
         return window
+
+    def set_password(self) -> None:
+        """Gives the person a password; they have none at first."""
+        self.root(f"echo {self.name}:{self.PASSWORD} | chpasswd")
+
+    def inside(self, source: str, *words: str) -> Window:
+        """Runs a program of the lab's in the host that serves a terminal; the window is the person's side of it."""
+        path = os.path.join(os.path.dirname(__file__), "..", "..", "host", "lab", source)
+        with open(path, encoding="utf-8") as stream:
+            self.host.write(f"/run/lab-{self.name}.py", stream.read())
+        return self._open(self.host.terminal(["python3", f"/run/lab-{self.name}.py", *words]), True, True)
 
     def _open(self, terminal: Terminal, needed: bool, remote: bool) -> Window:
         self._stack.callback(terminal.hang_up, *([2.0] if isinstance(terminal, EnteredTerminal) else []))

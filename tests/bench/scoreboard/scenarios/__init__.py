@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from . import away, beyond, clients, console, forged, inner, several, transfers, tunnels, typing
+from . import away, beyond, clients, console, forged, inner, lines, several, transfers, tunnels, typing
 
-__all__ = ["away", "beyond", "clients", "console", "forged", "inner", "several", "transfers", "tunnels", "typing"]
+__all__ = [
+    "away",
+    "beyond",
+    "clients",
+    "console",
+    "forged",
+    "inner",
+    "lines",
+    "several",
+    "transfers",
+    "tunnels",
+    "typing",
+]
+    "away",
+    "beyond",
+    "clients",
+    "console",
+    "forged",
+    "inner",
+    "lines",
+    "several",
+    "transfers",
+    "tunnels",
+    "typing",
+]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 
-from ..person import Person, Window
+from ..person import ECHO_PORT, Person, Window
 from ..scenario import ENDED, GAP, KEPT, scenario
+from .tunnels import talk
 
 
 def window_of(person: Person, needed: bool = True) -> Window:
@@ -60,3 +61,20 @@ def control_persist(person: Person) -> None:
         f"until $SSH -O check -S {control} there; do sleep 1; done; $SSH -S {control} there true", needed=False
     )
     person.windows[-1].terminal.wait(60)
+
+
+def shell_with_port(person: Person, port: int) -> None:
+    """A shell that is left, and a program that uses a port of its connection."""
+    person.login("-L", f"{port}:127.0.0.1:{ECHO_PORT}", "there")
+    talk(person, port)
+
+
+@scenario(ENDED, "leaves a shell while a program uses a port that its connection forwards")
+def port_beside_shell(person: Person) -> None:
+    """Debatable: a person may be at the far end of the port. But the shell stands open for who comes along."""
+    shell_with_port(person, 9007)
+
+
+@scenario(KEPT, "the same, where the policy says `activity: [input, network]`", asked=True)
+def port_that_counts(person: Person) -> None:
+    shell_with_port(person, 9008)

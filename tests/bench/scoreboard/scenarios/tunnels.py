@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from ..person import ECHO_PORT, Person
-from ..scenario import ENDED, GAP, KEPT, scenario
+from ..person import ECHO_PORT, Person, Window
+from ..scenario import ENDED, GAP, KEPT, SHOWN, scenario
 
 # On the person's machine: says something through the tunnel now and then, over SOCKS if asked to.
 TALK = """\
@@ -83,3 +83,30 @@ def remote_idle(person: Person) -> None:
 def quiet_connection(person: Person) -> None:
     tunnel(person, "-o", "ServerAliveInterval=5", "-D", "9006")
     talk(person, 9006, "socks", 100000)
+
+
+@scenario(KEPT, "goes through the host by ssh -W, as ssh -J does, and types there now and then")
+def hop_typist(person: Person) -> None:
+    window = hop(person)
+    person.types(window, "x\n", GAP)
+
+
+@scenario(ENDED, "leaves what goes through the host by ssh -W, with ServerAliveInterval=5")
+def hop_idle(person: Person) -> None:
+    hop(person)
+
+
+@scenario(SHOWN, "leaves what goes through the host by ssh -W, and the far end is asked for a sign of life every 5 s")
+def hop_inner_keepalive(person: Person) -> None:
+    """What the two ends of the tunnel say to each other is encrypted: a key looks just so. An administrator can set
+    `network_floor`, or have the far end enforce the limit."""
+    window = hop(person)
+    person.every(5, lambda: window.terminal.send("alive\n"))
+
+
+def hop(person: Person) -> Window:
+    """A connection through the host to what echoes."""
+    window = person.ssh("-o", "ServerAliveInterval=5", "-W", f"127.0.0.1:{ECHO_PORT}", "there")
+    person.type(window, "hello\n")
+    window.terminal.expect("hello\r\nhello", 60)
+    return window

@@ -6,7 +6,7 @@ Every one of them presses a key in less than half of the limit, as slow people d
 from __future__ import annotations
 
 from ..person import Person, Window
-from ..scenario import GAP, KEPT, LIMIT, SHOWN, scenario
+from ..scenario import GAP, KEPT, LIMIT, scenario
 
 
 @scenario(KEPT, "types a letter now and then at the prompt, and never Enter")
@@ -80,9 +80,9 @@ def keys_ahead(person: Person) -> None:
     person.types(window, "x", GAP)
 
 
-@scenario(SHOWN, "stops and resumes the output of a long job with Ctrl-S and Ctrl-Q, to read it")
+@scenario(KEPT, "stops and resumes the output of a long job with Ctrl-S and Ctrl-Q, to read it")
 def flow_reader(person: Person) -> None:
-    """The kernel takes these two keys for itself: no program ever reads them, and a program can do what they do."""
+    """The kernel takes these two keys for itself, and no program ever reads them: but the person is there."""
     window = person.login()
     person.start(window, "while true; do date; sleep 1; done")
     keys = ["\x11", "\x13"]
@@ -109,10 +109,9 @@ def mesg_toggler(person: Person) -> None:
     person.types(window, "x", GAP / 2)
 
 
-@scenario(SHOWN, "has mesg y in PROMPT_COMMAND, so that every Enter is followed by a chmod of the terminal")
+@scenario(KEPT, "has mesg y in PROMPT_COMMAND, so that every Enter is followed by a chmod of the terminal")
 def mesg_prompt(person: Person) -> None:
-    """A sign of the person and what looks like a forgery always come together, within milliseconds: from outside, this
-    is what `touch -a` with a chmod after it looks like. A key without Enter, as after a warning, is seen."""
+    """To the kernel's clocks of the terminal, this is what `touch -a` with a chmod after it looks like."""
     window = person.login()
     person.start(window, "PROMPT_COMMAND='mesg n; mesg y'")
     person.types(window, "date\n", GAP)
