@@ -17,14 +17,16 @@
 #include <unistd.h>
 
 enum {
-        KEYS = 14,
+        STRINGS = 9,
+        NUMBERS = 6,
         KEY_MAX = 16,
         LINE_LENGTH = KEY_MAX + VALUE_MAX + sizeof("=\n"),
+        NUMBER_LINE = KEY_MAX + sizeof("=18446744073709551615\n"),
         FLAG_LINE = sizeof("TTY_IS_HELD=1\n") - 1,
         RECORD_MAX = 8192,
         TARGET_MAX = 4096
 };
-_Static_assert(KEYS *LINE_LENGTH + FLAG_LINE <= TARGET_MAX, "every record fits");
+_Static_assert(STRINGS *LINE_LENGTH + NUMBERS * NUMBER_LINE + FLAG_LINE <= TARGET_MAX, "every record fits");
 
 enum { GROUP_LINE = sizeof("GROUP_4294967295=\n") - 1 }; /* of a group without its name */
 
@@ -52,6 +54,8 @@ static void put(struct record *record, const char *key, const char *value)
 {
         char escaped[VALUE_SIZE];
 
+        if (record->length >= record->size) /* of no record: see the assertion above */
+                return;
         text_escape(escaped, value);
         record->length +=
             (size_t)snprintf(record->text + record->length, record->size - record->length, "%s=%s\n", key, escaped);

@@ -380,9 +380,9 @@ class Daemon:
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
         self._polled, self.brakes.ledger, self._endings.returns.past = state.polled, state.ledger, state.past
+        self._looks.restore(state.counted, state.sessions, now)
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
-            self._looks.remember(tracked, now)
             self._notices.remember(tracked)
             self.locks.follow(tracked)
             self._watch(tracked.session.key)
@@ -395,6 +395,6 @@ class Daemon:
     def save(self) -> None:
         """Writes the state, so that a restart changes no outcome."""
         if self._polled is not None:
-            past, sessions = self._endings.returns.past, tuple(self.sessions.values())
-            self._memory.save(self._polled, self.brakes.ledger, sessions, past, self._host.clock().boot_usec)
+            known = tuple(self.sessions.values()), self._endings.returns.past, self._looks.counted
+            self._memory.save(self._polled, self.brakes.ledger, *known, self._host.clock().boot_usec)
             self.is_dirty = False

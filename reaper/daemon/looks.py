@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from reaper.decide import evidence, signs, ssh_traffic, tracking
 from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.lifecycle import Phase
+from reaper.decide.lifecycle import SHARED, Phase
 from reaper.decide.model import Instant, Line, Reading, SessionKey
 from reaper.decide.policy import Activity, Origin, Robots
-from reaper.decide.robots import Observation
+from reaper.decide.rhythm import Observation
 from reaper.decide.signs import Clues
+from reaper.decide.snapshot import Counted
 from reaper.decide.tracking import Change, Tracked
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
@@ -19,6 +21,16 @@ from reaper.sense.host import Host
 PROBE_USEC = 60 * USEC_PER_SEC
 UNCOUNTED = "traffic"
 """The evidence of a connection that cannot be counted: it may have been a key."""
+
+
+class Lines(NamedTuple):
+    """The last look at a connection that could be kept, and the one that was taken just now."""
+
+    before: Line | None
+    after: Line | None
+
+
+NO_LINES = Lines(None, None)
 
 
 class Looks:
@@ -30,7 +42,8 @@ class Looks:
         self._unread: dict[str, int] = {}  # the most that lay unread on a terminal since something was read there
         self._read_until: dict[str, int] = {}  # until when more may have been read without a trace
         self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
-        self._typed: dict[SessionKey, tuple[int, int | None]] = {}  # at the last look for robots
+        self._counted_usec: dict[SessionKey, int] = {}  # when these were, also where nothing could be counted
+        self._heard_usec: dict[SessionKey, int] = {}  # the last look for robots
         self._polls = 0
         self._problems: dict[str, ReaperError | None] = {}  # why connections cannot be counted; None once reported
         self.poll_usec = PROBE_USEC  # between two polls
@@ -49,7 +62,8 @@ class Looks:
         for name in (self._unread.keys() | self._read_until.keys()) - ours:
             self._forget_unread(name)
         self._lines = {key: line for key, line in self._lines.items() if key in sessions}
-        self._typed = {key: typed for key, typed in self._typed.items() if key in sessions}
+        self._counted_usec = {key: usec for key, usec in self._counted_usec.items() if key in sessions}
+        self._heard_usec = {key: usec for key, usec in self._heard_usec.items() if key in sessions}
         strangers: dict[str, int] = {}
         owners = set()
         for reading in self._host.glance(self._host.other_ptys(ours)):
@@ -71,7 +85,7 @@ class Looks:
         if signs.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now) or _asks_robots(tracked):
             return False
         try:
-            return all(map(self._host.is_unchanged, tracked.readings))
+            return all(map(self._host.is_unchanged, tracked.readings)) and not self._is_to_be_counted(tracked, now)
         except OSError:  # whatever it is, the look itself tells, behind its barrier
             return False
 
@@ -105,9 +119,13 @@ class Looks:
             readings = tuple(reading for reading in readings if reading.name in names)
         if tracked.session.origin is Origin.GRAPHICAL and not (readings or tracked.readings):
             return self._ask_desktop(tracked, previous, now) if is_probed else None
-        typing = self._typing(tracked, readings, previous, now) if readings and _asks_robots(tracked) else None
+        is_probed = is_probed or (readings == tracked.readings and self._is_to_be_counted(tracked, now))
+        asks_robots = bool(readings) and _asks_robots(tracked)
+        is_probed = is_probed or asks_robots
+        lines = self._count(tracked, readings, now) if readings and is_probed else NO_LINES
+        typing = self._typing(tracked, lines, previous, now) if asks_robots else None
         self._heed_reads(tracked, readings, previous, now)
-        unseen_usec, unseen = self._unseen(tracked, readings, now) if is_probed else (0, "")
+        unseen_usec, unseen = self._unseen(tracked, readings, lines, now) if is_probed else (0, "")
         work = None
         if signs.counts_work(tracked, bool(readings)):
             work = self._host.read_work(tracked.session, bool(readings))
@@ -116,19 +134,20 @@ class Looks:
             return None
         return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work, typing))
 
-    def _typing(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant, now: Instant) -> Observation:
+    def _typing(self, tracked: Tracked, lines: Lines, previous: Instant, now: Instant) -> Observation:
         """What is typed since the last look that asked, whether that was a poll or not.
 
         A look that could not count is left out: the next one that can tells of all that was typed since the last.
         """
-        key = tracked.session.key
-        since_usec, before = self._typed.get(key, (previous.boot_usec, None))
-        line = self._host.read_line(tracked.session, [reading.name for reading in readings])
-        after = ssh_traffic.count_typed(line) if line is not None else None
-        octets = None if before is None or after is None or after < before else after - before
-        if before is None or after is not None:
-            self._typed[key] = (now.boot_usec, after)
-        return Observation(min(since_usec, now.boot_usec), now.boot_usec, self._host.clock().boot_usec, octets)
+        key, (before, after) = tracked.session.key, lines
+        since_usec, self._heard_usec[key] = self._heard_usec.get(key, previous.boot_usec), now.boot_usec
+        typed = ssh_traffic.count_typed(before, after) if before is not None and after is not None else None
+        octets = typed.most if typed is not None and typed.least == typed.most else None
+        dated = None
+        if octets is not None and before is not None and after is not None:
+            since_usec = before.boot_usec
+            dated = (since_usec, after.traffic.heard_usec) if octets else None
+        return Observation(min(since_usec, now.boot_usec), now.boot_usec, self._host.clock().boot_usec, octets, dated)
 
     def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:
         """A graphical session's person types to a display server, and only its desktop knows when."""
@@ -156,7 +175,7 @@ class Looks:
         self._unread.pop(name, None)
         self._read_until.pop(name, None)
 
-    def _unseen(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> tuple[int, str]:
+    def _unseen(self, tracked: Tracked, readings: Iterable[Reading], lines: Lines, now: Instant) -> tuple[int, str]:
         """The latest sign that left no trace on the terminals' times, and its kind; 0 for none later than is known.
 
         Nothing has read what was typed yet, or a file is transferred beside the terminals; or input was read through
@@ -167,44 +186,62 @@ class Looks:
         grown = [name for name in names if self._has_grown(name, now.boot_usec)]  # of each what is unread is kept
         if grown:
             return now.boot_usec, Activity.INPUT.value
-        before, after = self._look_at_line(tracked, names)
-        crossed = None
-        if before is not None and after is not None and tracked.limits is not None:
-            crossed = self._weigh_line(tracked, before, after)
-        if crossed is Activity.INPUT and after is not None:
-            kind = crossed.value if after.traffic.socket else UNCOUNTED
-            return min(now.boot_usec, after.traffic.heard_usec), kind
-        if crossed is not None:
-            return now.boot_usec, crossed.value
-        if before is not None and after is not None and after.traffic.socket:
-            return 0, ""  # all keys since the last probe were counted
+        line_usec, kind, is_counted = self._weigh_line(tracked, lines, now)
+        if line_usec or is_counted:  # all keys since the last sign were counted
+            return line_usec, kind
         return self._read_apart(tracked, names, now), Activity.INPUT.value
 
-    def _look_at_line(self, tracked: Tracked, names: list[str]) -> tuple[Line | None, Line | None]:
-        """The connection as of the last probe, and now. One that cannot be counted now is held against the next."""
+    def _is_to_be_counted(self, tracked: Tracked, now: Instant) -> bool:
+        """Whether its connection was not counted since its last sign: all that came before that is known by now."""
+        if tracked.session.origin is not Origin.SSH or not tracked.readings or tracked.limits is None:
+            return False
+        since_usec, counted_usec = tracked.life.evidence_usec, self._counted_usec.get(tracked.session.key, -1)
+        return tracked.life.evidence != SHARED and counted_usec <= since_usec < now.boot_usec
+
+    def _count(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> Lines:
+        """Looks at the connection. What cannot be counted at this moment is not kept: the next is held against it."""
         key = tracked.session.key
-        before, after = self._lines.get(key), self._host.read_line(tracked.session, names) if names else None
+        before, after = self._lines.get(key), self._host.read_line(tracked.session, [each.name for each in readings])
         if after is None:
             self._lines.pop(key, None)
-        elif before is None or after.traffic.is_settled:
+        elif after.traffic.is_settled:
             self._lines[key] = after
+        if after is None or after.traffic.is_settled:
+            self._counted_usec[key] = now.boot_usec
         if after is not None and after.traffic.hindrance:
             self._problems.setdefault(after.traffic.hindrance, _uncounted(tracked, after.traffic.hindrance))
-        return before, after
+        return Lines(before, after)
+
+    def _weigh_line(self, tracked: Tracked, lines: Lines, now: Instant) -> tuple[int, str, bool]:
+        """The latest sign that its connection shows (0 for none), its kind, and whether all keys were counted."""
+        (before, after), life = lines, tracked.life
+        if after is None or tracked.limits is None:
+            return 0, "", False
+        traffic = after.traffic
+        is_counted = bool(traffic.socket)
+        is_older = before is not None and before.boot_usec < life.evidence_usec and life.evidence != SHARED
+        is_first = before is None or (is_counted and is_older)
+        if is_first and is_counted and traffic.is_settled:
+            # It is counted from here on. What came since the last sign was no more than a poll ago, and may be a key.
+            is_later = life.evidence_usec < traffic.heard_usec <= now.boot_usec
+            return (traffic.heard_usec if is_later else 0), Activity.INPUT.value, True
+        limits = tracked.limits
+        counts_network = not limits.activity or Activity.NETWORK in limits.activity
+        floor = limits.network_floor_bytes if counts_network else None
+        is_last = life.phase is Phase.WARNED or (tracked.due_usec or now.boot_usec + 1) <= now.boot_usec
+        since = after if is_first or before is None else before
+        crossed = ssh_traffic.weigh_line(since, after, floor, is_last=is_last)
+        if crossed is Activity.INPUT:
+            kind = crossed.value if is_counted else UNCOUNTED
+            heard_usec = traffic.heard_usec if traffic.is_settled else now.boot_usec
+            return min(now.boot_usec, heard_usec), kind, is_counted
+        return (now.boot_usec if crossed else 0), (crossed.value if crossed else ""), is_counted
 
     def problems(self) -> list[ReaperError]:
         """Why connections cannot be counted; each reason once."""
         found = [problem for problem in self._problems.values() if problem is not None]
         self._problems = dict.fromkeys(self._problems)
         return found
-
-    def _weigh_line(self, tracked: Tracked, before: Line, after: Line) -> Activity | None:
-        """What the connection shows since the last probe."""
-        assert tracked.limits is not None
-        activity = tracked.limits.activity
-        counts_network = not activity or Activity.NETWORK in activity
-        floor = tracked.limits.network_floor_bytes if counts_network else None
-        return ssh_traffic.weigh_line(before, after, floor, is_last=tracked.life.phase is Phase.WARNED)
 
     def _read_apart(self, tracked: Tracked, names: list[str], now: Instant) -> int:
         """The latest input that can have been read through /dev/tty."""
@@ -230,15 +267,24 @@ class Looks:
             self._unread[name] = count
         return count > before
 
-    def remember(self, tracked: Tracked, now: Instant) -> None:
-        """Takes what lies unread on a session's terminals now for typed before."""
-        for name in tracked.terminals:
+    @property
+    def counted(self) -> Counted:
+        """What was counted by now, for the next daemon to go on from."""
+        return Counted(self._lines, self._unread)
+
+    def restore(self, counted: Counted, sessions: Iterable[Tracked], now: Instant) -> None:
+        """Goes on from what another daemon has counted; where that has not told, what lies unread was typed before."""
+        self._lines = dict(counted.lines)
+        if counted.unread is not None:
+            self._unread = dict(counted.unread)
+            return
+        for name in {name for tracked in sessions for name in tracked.terminals}:
             self._has_grown(name, now.boot_usec)
 
 
 def _uncounted(tracked: Tracked, why: str) -> ReaperError:
     return ReaperError(
-        "connection-uncounted",
+        "connections-uncounted",
         f"what is typed in session {tracked.session.name} cannot be counted: {why}; any traffic of a connection like it"
         " counts as typed while nothing is printed, keepalives too",
         "reaperctl doctor",

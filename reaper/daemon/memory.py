@@ -10,7 +10,7 @@ from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.events import Priority
 from reaper.decide.model import Instant
 from reaper.decide.returns import Past
-from reaper.decide.snapshot import Snapshot
+from reaper.decide.snapshot import Counted, Snapshot
 from reaper.decide.tracking import Tracked
 
 # Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.
@@ -30,10 +30,18 @@ class Memory:
         """Whether it is time to save, if nothing has happened that must be saved at once."""
         return now_usec - self._saved_usec >= SAVE_USEC
 
-    def save(self, polled: Instant, ledger: Ledger, sessions: tuple[Tracked, ...], past: Past, now_usec: int) -> None:
+    def save(
+        self,
+        polled: Instant,
+        ledger: Ledger,
+        sessions: tuple[Tracked, ...],
+        past: Past,
+        counted: Counted,
+        now_usec: int,
+    ) -> None:
         """Puts a state in the place of the last."""
         self._saved_usec = now_usec
-        state = Snapshot(self._boot_id, polled, self.policy_text, ledger, sessions, past)
+        state = Snapshot(self._boot_id, polled, self.policy_text, ledger, sessions, past, counted)
         try:
             self._actor.write_state(snapshot.encode_lines(state))
         except OSError as error:

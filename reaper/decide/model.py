@@ -149,13 +149,14 @@ class Work(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One look at the connection that carries a session's terminals; times are wall-clock nanoseconds.
+    """One look at the connection that carries a session's terminals, at a moment on both clocks.
 
     `printed_ns`: when something was last written on one of the terminals, and `changed_ns` when their times were last
     set by hand. `channel_read` and `channel_bytes`: what the connection's programs without a terminal have read, and
     have read and written, sftp for one.
     """
 
+    boot_usec: int
     wall_ns: int
     traffic: Traffic
     printed_ns: int

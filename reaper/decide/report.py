@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from reaper.decide import lifecycle, robots
+from reaper.decide import lifecycle
 from reaper.decide.events import Event, Kind
 from reaper.decide.lifecycle import Fact, Reason, Tell
 from reaper.decide.messages import is_silent, limit_of, plain, span
 from reaper.decide.model import Session, Usage
 from reaper.decide.policy import Action, Policy
 from reaper.decide.returns import Ended
+from reaper.decide.rhythm import described
 from reaper.decide.tracking import Tracked
 from reaper.errors import ReaperError
 
@@ -211,7 +212,7 @@ def of_tell(
     """
     kind = Kind[tell.fact.name]
     if tell.fact is Fact.ROBOT and tracked.rhythm is not None:
-        why = robots.described(tracked.rhythm)
+        why = described(tracked.rhythm)
     fields = {"idle_usec": str(max(0, now_usec - tracked.life.evidence_usec)), "why": why}
     if tell.fact in (Fact.RESUMED, Fact.CANCELLED, Fact.ROBOT):
         fields["idle_usec"] = str(tell.usec)

@@ -28,8 +28,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from reaper.decide.duration import USEC_PER_MIN, USEC_PER_SEC, format_duration
+from reaper.decide.duration import USEC_PER_MIN, USEC_PER_SEC
 from reaper.decide.progression import Bound, periods, window_of
+from reaper.decide.rhythm import Observation, Rhythm
 
 LEAST_SIGNS = 12
 LEAST_USEC = 10 * USEC_PER_MIN
@@ -52,59 +53,11 @@ EDGE_USEC = 10_000
 # A rhythm has the daemon look of its own accord from the fourth sign on, and this long after the last time.
 SUSPECT_SIGNS = 4
 PAUSE_USEC = 8 * USEC_PER_SEC
+# So many signs of a robot's that do not come, as it has stopped: who presses a key now is a person.
+MOST_MISSED = 2
 # What a rhythm remembers: enough for a period that is known to a hundredth of the jitter.
 MOST_BOUNDS = 16
 MOST_SIGNS_A_LOOK = 1000
-
-
-class Observation(NamedTuple):
-    """What one look saw of all that was typed since the one before.
-
-    Times are microseconds since boot. `since_usec` is when the look before began, `at_usec` when this one did, and
-    `until_usec` when it was over. `octets` is exactly how much was typed; None where nothing counts it. `dated` are the
-    first and the last moment that the terminal's own time leaves for a sign, if it tells of one; None where it tells of
-    none, and (since_usec, until_usec) where it does not tell when. `is_odd`: there were several, uncounted.
-    """
-
-    since_usec: int
-    at_usec: int
-    until_usec: int
-    octets: int | None
-    dated: tuple[int, int] | None = None
-    is_odd: bool = False
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether anything was typed."""
-        return bool(self.octets) if self.octets is not None else self.dated is not None
-
-
-class Rhythm(NamedTuple):
-    """Signs that may be of one pace. A session has one from its first sign on, and a new one with each irregular sign.
-
-    `size`: bytes a sign; 0 where nothing counts them. `signs` have been given, the first of them at `began_usec` at the
-    latest. A bet is that sign number `target` comes from `opens_usec` on, but not after `closes_usec`; `opened_usec` is
-    when the look for its opening was. `look_usec`: when to look next for its sake. `decided_usec`: since when it is
-    taken for a robot's. All but `size` and `signs` are 0 for none.
-    """
-
-    size: int
-    signs: int
-    began_usec: int
-    bounds: tuple[Bound, ...]
-    score: int = 0
-    target: int = 0
-    opens_usec: int = 0
-    opened_usec: int = 0
-    closes_usec: int = 0
-    look_usec: int = 0
-    decided_usec: int = 0
-
-    @property
-    def period_usec(self) -> int:
-        """The middle of what the period can be; 0 before anything tells."""
-        low, high = periods(self.bounds)
-        return 0 if low is None or high is None else round((low + high) / 2)
 
 
 class Heard(NamedTuple):
@@ -125,7 +78,11 @@ def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
     if seen.is_odd or signs > MOST_SIGNS_A_LOOK:
         return _begin(seen)
     if rhythm.decided_usec:
-        rhythm = _passed(rhythm, (seen.since_usec if signs else seen.until_usec) - TOLERANCE_USEC)
+        passed = _passed(rhythm, (seen.since_usec if signs else seen.until_usec) - TOLERANCE_USEC)
+        missed = rhythm.missed + passed.signs - rhythm.signs
+        if missed >= MOST_MISSED:
+            return _begin(seen)
+        rhythm = passed._replace(missed=missed)
     if not _fits(rhythm, seen, signs, TOLERANCE_USEC):
         return _begin(seen)
     counts = not rhythm.decided_usec
@@ -137,18 +94,6 @@ def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
     if not rhythm.decided_usec and _convinces(rhythm, seen):
         rhythm, counts = rhythm._replace(decided_usec=seen.until_usec), False
     return Heard(_plan(rhythm, seen), counts)
-
-
-def is_decided(before: Rhythm | None, after: Rhythm) -> bool:
-    """Whether a rhythm has just been found to be a robot's."""
-    return bool(after.decided_usec) and not (before is not None and before.decided_usec)
-
-
-def described(rhythm: Rhythm) -> str:
-    """What a rhythm is, in words: "one code of 3 bytes every 30s"."""
-    size = f" of {rhythm.size} {'byte' if rhythm.size == 1 else 'bytes'}" if rhythm.size else ""
-    tenths = max(1, round(rhythm.period_usec * 10 / USEC_PER_SEC))
-    return f"one code{size} every {format_duration(tenths * USEC_PER_SEC // 10)}"
 
 
 def _begin(seen: Observation, size: int | None = None) -> Heard:
@@ -168,6 +113,8 @@ def _bridge(rhythm: Rhythm, seen: Observation) -> Heard:
 
     What the terminal tells of is a person's, unless it tells that it came when a sign was due.
     """
+    if seen.is_odd:
+        return _begin(seen)
     if seen.dated is not None:
         due = _passed(rhythm, seen.dated[0])
         window = window_of(due.bounds, due.signs + 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from reaper.decide import evidence, robots
 from reaper.decide.model import Instant, Reading, Work
 from reaper.decide.policy import Activity, Origin, counted
-from reaper.decide.robots import Observation, Rhythm
+from reaper.decide.rhythm import Observation, Rhythm, beside
 
 if TYPE_CHECKING:
     from reaper.decide.tracking import Tracked
@@ -105,6 +105,7 @@ def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, n
     elif clues.work is not None and tracked.work is None and not kind:  # nothing is known of the time before
         evidence_usec, kind = now.boot_usec, SEEN
     work = clues.work if working else _held(tracked, clues.work)
+    rhythm = rhythm if kind in ("", Activity.INPUT.value) else beside(rhythm, evidence_usec)
     return Signs(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
 
 
@@ -130,6 +131,8 @@ def _listen(
     if latest_usec:
         is_dated = len(typed) == 1 and not _is_typed(clues) and not evidence.clock_step_ns(previous, now)
         dated = evidence.first_moments(typed[0][1], now) if is_dated else (seen.since_usec, seen.until_usec)
+        if seen.dated is not None:  # nothing came after the last packet
+            dated = dated[0], min(dated[1], seen.dated[1])
         seen = seen._replace(dated=dated, is_odd=not is_dated and seen.octets is None)
     heard = robots.heed(tracked.rhythm, seen)
     if not heard.counts:

@@ -7,9 +7,10 @@ anew, which can only make a session live longer.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from reaper.decide import config, membership
 from reaper.decide.brake import Ledger
@@ -17,17 +18,28 @@ from reaper.decide.document import parse_document
 from reaper.decide.hold import Hold
 from reaper.decide.life import LASTING, Life, Phase, Reason, Rung
 from reaper.decide.membership import Membership
-from reaper.decide.model import Instant, Order, Reading, Session, SessionKey, Work
+from reaper.decide.model import Forward, Instant, Line, Order, Reading, Session, SessionKey, Traffic, Work
 from reaper.decide.policy import Action, Limits, Origin, spelled
 from reaper.decide.problems import PolicyError, Source
 from reaper.decide.progression import Bound
 from reaper.decide.returns import Ended, Past
-from reaper.decide.robots import MOST_BOUNDS, Rhythm
+from reaper.decide.rhythm import Rhythm
+from reaper.decide.robots import MOST_BOUNDS
 from reaper.decide.tracking import Tracked, track
 from reaper.errors import ReaperError
 
 VERSION = 5
 _LIMITS = "saved"
+
+
+class Counted(NamedTuple):
+    """What the looks have counted: connections, and what lies unread on terminals; None where that is not told."""
+
+    lines: Mapping[SessionKey, Line] = MappingProxyType({})
+    unread: Mapping[str, int] | None = None
+
+
+_NOTHING_COUNTED = Counted()
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class Snapshot:
     ledger: Ledger
     sessions: tuple[Tracked, ...]
     past: Past = ()
+    counted: Counted = _NOTHING_COUNTED
 
 
 def encode_lines(snapshot: Snapshot) -> Iterator[str]:
@@ -58,11 +71,14 @@ def encode_lines(snapshot: Snapshot) -> Iterator[str]:
         "policy": snapshot.policy,
         "ended_usec": list(snapshot.ledger.began_usec),
         "past": [list(each) for each in snapshot.past],
+        "unread": None if snapshot.counted.unread is None else dict(snapshot.counted.unread),
         "sessions": len(snapshot.sessions),
     }
     yield json.dumps(document, separators=(",", ":")) + "\n"
     for tracked in snapshot.sessions:
-        yield json.dumps(_encode_tracked(tracked), separators=(",", ":")) + "\n"
+        line = snapshot.counted.lines.get(tracked.session.key)
+        value = {**_encode_tracked(tracked), "line": None if line is None else list(line)}
+        yield json.dumps(value, separators=(",", ":")) + "\n"
 
 
 def encode(snapshot: Snapshot) -> str:
@@ -122,9 +138,11 @@ def decode(text: str, boot_id: str) -> Snapshot:
         ledger = Ledger(tuple(map(_integer, document["ended_usec"])))
         if len(rest) != _integer(document["sessions"]):
             raise _refused(f"it has {len(rest)} sessions and should have {document['sessions']}")
-        sessions = tuple(_decode_tracked(parse_document(line)) for line in rest)
+        values = [parse_document(line) for line in rest]
+        sessions = tuple(map(_decode_tracked, values))
         past = tuple(map(_decode_ended, document["past"]))
-        return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions, past)
+        counted = _decode_counted(document.get("unread"), sessions, [value.get("line") for value in values])
+        return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions, past, counted)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError) as error:
         raise _refused(f"{type(error).__name__}: {error}") from error
 
@@ -174,6 +192,23 @@ def _decode_tracked(value: Any) -> Tracked:
 
 def _decode_groups(value: Any) -> Membership | None:
     return None if value is None else membership.make((_integer(gid), _string(name)) for gid, name in value)
+
+
+def _decode_counted(unread: Any, sessions: tuple[Tracked, ...], lines: Sequence[Any]) -> Counted:
+    """0.1.0 has written none of it."""
+    keys = [tracked.session.key for tracked in sessions]
+    known = {key: _decode_line(line) for key, line in zip(keys, lines) if line is not None}
+    counts = None if unread is None else {_string(name): _integer(count) for name, count in unread.items()}
+    return Counted(known, counts)
+
+
+def _decode_line(value: Any) -> Line:
+    boot_usec, wall_ns, traffic, *rest = value
+    *numbers, is_settled, forwards, hindrance = traffic
+    carrier, inode, typed, printed, heard_usec = map(_integer, numbers)
+    open_ones = tuple(Forward(*map(_integer, each)) for each in forwards)
+    counts = Traffic(carrier, inode, typed, printed, heard_usec, bool(is_settled), open_ones, _string(hindrance))
+    return Line(_integer(boot_usec), _integer(wall_ns), counts, *map(_integer, rest))
 
 
 def _decode_rhythm(value: Any) -> Rhythm | None:

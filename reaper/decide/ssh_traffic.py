@@ -5,51 +5,69 @@ each crosses the connection. sense/ssh_traffic.py counts what the client sent, t
 All of it is counted together: what was typed, what was sent to a program without a terminal (sftp), and what came back
 through forwarded ports, agents and displays. What can be told apart is subtracted:
 
-1. what programs without a terminal have read: no more than that can have been for them;
-2. what was sent to the far ends of forwarded TCP connections, for as long as these are open.
+1. what was sent to the far ends of forwarded TCP connections, for as long as these are open;
+2. what was for programs without a terminal, where they have read exactly as much as came. They can have read files,
+   too: then it may have been for them, or typed.
 
 What remains was typed, or went through a forwarded connection that has come and gone since the last look, or is a Unix
-socket's, as an agent's is. The two cannot be told apart, and count as typed: a person who types must not be taken for
-gone. Nor is there anything to tell where counters went back, as when another process carries the connection now.
+socket's, as an agent's is. What cannot be told apart counts as typed: a person who types must not be taken for gone.
+Nor is there anything to tell where counters went back, as when another process carries the connection now.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from reaper.decide.evidence import BUCKET_NS
 from reaper.decide.model import FRESH_CTIME_NS, Line, Traffic
 from reaper.decide.policy import Activity
 
 
+class Typed(NamedTuple):
+    """How many bytes were typed between two looks: at least, and at most."""
+
+    least: int
+    most: int
+
+
 def weigh_line(before: Line, after: Line, network_floor_bytes: int | None, *, is_last: bool = False) -> Activity | None:
     """Whether somebody typed between two looks at a connection, or else used it; None for neither.
 
     A file transfer beside the terminals is use, unless there is no floor. What goes through forwarded connections is
-    not. `is_last`: the session may end by the answer, so what cannot be told counts as typed.
+    not. `is_last`: the session may end by the answer, so what cannot be counted is taken for typed.
     """
     if after.traffic.socket == 0:
         return _weigh_uncounted(before, after)
     if not _is_one(before.traffic, after.traffic):
         return Activity.INPUT
-    if not (before.traffic.is_settled and after.traffic.is_settled):
-        return Activity.INPUT if is_last else None
-    typed, printed = after.traffic.typed - before.traffic.typed, after.traffic.printed - before.traffic.printed
-    sent = _forwarded(before.traffic, after.traffic)
-    if typed < 0 or typed - sent - max(0, after.channel_read - before.channel_read) > 0:
+    is_network = network_floor_bytes is not None and _transferred(before, after) >= network_floor_bytes
+    network = Activity.NETWORK if is_network else None
+    if not (before.traffic.is_settled and after.traffic.is_settled):  # something moved all the time
+        return network or (Activity.INPUT if is_last else None)
+    typed = count_typed(before, after)
+    if typed is None or typed.least > 0:
         return Activity.INPUT
-    transferred = min(after.channel_bytes - before.channel_bytes, typed + printed)
-    if network_floor_bytes is not None and transferred >= network_floor_bytes:
-        return Activity.NETWORK
-    return None
+    return network or (Activity.INPUT if typed.most > 0 else None)
 
 
-def count_typed(line: Line) -> int | None:
-    """How many bytes were typed in all, as far as that can be told apart; only differences tell. None where it cannot.
-
-    A forwarded connection that comes or goes makes a difference of any size, up or down.
-    """
-    if line.traffic.socket == 0 or not line.traffic.is_settled:
+def count_typed(before: Line, after: Line) -> Typed | None:
+    """How much was typed between two looks at one connection; None where nothing tells."""
+    earlier, later = before.traffic, after.traffic
+    if not (earlier.socket and _is_one(earlier, later) and earlier.is_settled and later.is_settled):
         return None
-    return line.traffic.typed - sum(each.sent for each in line.traffic.forwards) - line.channel_read
+    arrived = later.typed - earlier.typed
+    if arrived < 0:
+        return None
+    left, read = arrived - _forwarded(earlier, later), max(0, after.channel_read - before.channel_read)
+    if left <= 0 or left == read:
+        return Typed(0, 0)
+    return Typed(max(0, left - read), left)
+
+
+def _transferred(before: Line, after: Line) -> int:
+    """How much has crossed the connection, at most, from programs without a terminal and to them."""
+    typed, printed = after.traffic.typed - before.traffic.typed, after.traffic.printed - before.traffic.printed
+    return min(after.channel_bytes - before.channel_bytes, typed + printed)
 
 
 def _is_one(before: Traffic, after: Traffic) -> bool:

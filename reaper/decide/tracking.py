@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reaper.decide import evidence, lifecycle, robots
+from reaper.decide import evidence, lifecycle
 from reaper.decide.hold import Bounds, Hold, ceiling_over, trim, with_action
 from reaper.decide.hours import LocalTime
 from reaper.decide.life import LASTING, is_untold
@@ -22,7 +22,7 @@ from reaper.decide.policy import (
     judge,
     limits_of_kind,
 )
-from reaper.decide.robots import Rhythm
+from reaper.decide.rhythm import Rhythm, beside, is_decided
 from reaper.decide.signs import NO_CLUES, SEEN, Clues, gather
 
 
@@ -214,13 +214,12 @@ def look(
             life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
         elif found.evidence:
             life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
-        if found.rhythm is not None and robots.is_decided(tracked.rhythm, found.rhythm):
-            life, more = lifecycle.discount(life, found.rhythm.began_usec, tracked.limits, now.boot_usec)
+        if found.rhythm is not None and is_decided(tracked.rhythm, found.rhythm):
+            life, more = lifecycle.discount(life, found.rhythm.alone_usec, tracked.limits, now.boot_usec)
             acts = [*acts, *more]
     elif found.at_usec > life.evidence_usec:
         life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
-    still_there = {reading.name for reading in readings}
-    tampered = tuple(name for name in tracked.tampered if name in still_there) + found.forged
+    tampered = tuple(name for name in tracked.tampered if name in {each.name for each in readings}) + found.forged
     tracked = replace(tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=found.work)
     return Change(scheduled(replace(tracked, rhythm=found.rhythm)), tuple(acts), found.forged)
 
@@ -285,8 +284,9 @@ def finish(tracked: Tracked, now_usec: int) -> Change:
 def share(tracked: Tracked, typed_usec: int, now_usec: int) -> Change:
     """Takes in what was typed in another session of the same user, which the session's rule counts."""
     assert tracked.limits is not None
-    opened = tracked.session.opened_usec
-    return go_on(tracked, *lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec))
+    opened, rhythm = tracked.session.opened_usec, beside(tracked.rhythm, typed_usec)
+    life, acts = lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec)
+    return go_on(replace(tracked, rhythm=rhythm), life, acts)
 
 
 def hurry(tracked: Tracked, by_usec: int) -> Tracked:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reaper.decide import lifecycle, robots, tracking
+from reaper.decide import lifecycle, tracking
 from reaper.decide.hold import Hold
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase, Reason
 from reaper.decide.messages import SILENT, hold_command, is_silent, plain, span
 from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
+from reaper.decide.rhythm import described
 from reaper.decide.tracking import Tracked, subject_of
 
 _OUTLOOKS = {"observe": "would end (observe)", "lock": "is locked", "end": "ends"}
@@ -182,7 +183,7 @@ def _state(tracked: Tracked, shown: dict[str, Any], lineless: str, now_usec: int
         lines.append(f"Refused as evidence: {tracked.refusal}.")
     if tracked.rhythm is not None and tracked.rhythm.decided_usec:
         lasted = span(now_usec - tracked.rhythm.began_usec)
-        lines.append(f"A robot types on it, {robots.described(tracked.rhythm)} for {lasted}: only other keys count.")
+        lines.append(f"A robot types on it, {described(tracked.rhythm)} for {lasted}: only other keys count.")
     return lines
 
 

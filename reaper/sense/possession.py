@@ -41,12 +41,18 @@ def terminal_names(session: Session, servers: Collection[str]) -> frozenset[str]
         return frozenset([session.tty]) if is_own else frozenset()
     if session.origin is Origin.GRAPHICAL:
         return frozenset()
-    held = terminals.held_ptys(session.key.pid) or served_ptys(session) if is_alive else ()
+    held = _own_ptys(session) or served_ptys(session) if is_alive else ()
     if held:
         return frozenset(held)
     sshd = () if is_alive else connections.sshd_names(session)
     holders = connections.remains(session.scope, session.key.pid, session.uid, sshd, servers)
     return frozenset().union(*(terminals.held_ptys(process.pid) for process in holders))
+
+
+def _own_ptys(session: Session) -> set[str]:
+    """The ptys whose masters the leader holds; none where one is another user's, as it serves several then."""
+    held = terminals.held_ptys(session.key.pid)
+    return held if {terminals.read_owner(name) for name in held} <= {0, session.uid, None} else set()
 
 
 def has_now(leader: int, name: str) -> bool:

@@ -21,11 +21,11 @@ from typing import Callable
 from reaper import kernel_text, procfs
 from reaper.procparse import Stat
 from reaper.sense import executables, processes
+from reaper.sense.ttydrivers import pty_index
 
 # run0 is a link to it. Its client has some fifteen descriptors.
 _PROGRAM = "systemd-run"
 _MOST_DESCRIPTORS = 256
-_PTY_MAJOR = 136  # of the slaves that devpts has (Documentation/admin-guide/devices.txt)
 _MASTERS = (b"devpts", b"devtmpfs", b"tmpfs")  # where /dev/ptmx may be; a container's /dev is a tmpfs
 _OF_SESSIONS = ("pipe:[", "socket:[")
 
@@ -53,13 +53,6 @@ def find_client(line: Sequence[Stat], list_all: Callable[[], Sequence[int]] = li
 def _is_run0s(stat: Stat) -> bool:
     """Whether PID 1 has started a process in a logind session of its own, and not within a login."""
     return stat.ppid == 1 and procfs.read_login(stat.pid) is None and bool(processes.scope_of(stat.pid))
-
-
-def pty_index(tty_nr: int) -> int | None:
-    """The number N of a controlling terminal that is pts/N (tty_nr of proc_pid_stat(5)); None for any other."""
-    if (tty_nr >> 8) & 0xFFF != _PTY_MAJOR:
-        return None
-    return (tty_nr & 0xFF) | ((tty_nr >> 12) & 0xFFF00)
 
 
 def _is_client(pid: int) -> bool:

@@ -36,7 +36,9 @@ from reaper.procparse import Passed
 # struct tcp_info of <linux/tcp.h>: tcpi_state, tcpi_last_data_recv (ms), tcpi_bytes_acked, tcpi_bytes_received.
 _STATE, _LAST_RECEIVED, _BYTES = struct.Struct("=B"), struct.Struct("=I"), struct.Struct("=QQ")
 _LAST_RECEIVED_AT, _BYTES_AT, _INFO_BYTES = 52, 120, 136
-_LISTEN = 10
+_SYN_SENT, _LISTEN = 2, 10  # <net/tcp_states.h>
+# Once this end has closed, its FIN is counted as a byte: FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING.
+_FIN_SENT = (4, 5, 9, 11)
 # A look takes 30 us (Linux 6.18), in which a connection that carries 50 MB/s moves every other time.
 _TRIES = 16
 # A client that forwards a port can open as many connections as it likes. What is beyond these is taken for typed.
@@ -67,7 +69,7 @@ def read_traffic(carriers: list[int], monitor: int | None, boot_usec: int) -> Tr
     except OSError as error:
         passed = [_passed(pid) for pid in carriers]  # which raises where they are gone
         read, written = sum(each.read for each in passed), sum(each.written for each in passed)
-        why = error.strerror or str(error)
+        why = "" if error.errno == errno.ESRCH else error.strerror or str(error)  # a monitor that has just ended
         return Traffic(carriers[0] if carriers else 0, 0, read, written, boot_usec, hindrance=why)
 
 
@@ -120,7 +122,7 @@ def _sockets(pid: int) -> dict[int, int]:
 
 
 def _take(pid: int) -> Iterator[tuple[int, socket.socket]]:
-    """The TCP connections that a process has open, each once. Those that listen carry nothing."""
+    """The TCP connections that a process has open, each once. Those that listen or are not open yet carry nothing."""
     seen = set()
     for descriptor, inode in list(_sockets(pid).items())[:_MOST_SOCKETS]:
         if inode in seen:
@@ -144,7 +146,7 @@ def _own(pid: int, descriptor: int, inode: int) -> socket.socket | None:
         os.close(taken)
         return None
     is_tcp = own.family in (socket.AF_INET, socket.AF_INET6) and own.type == socket.SOCK_STREAM
-    if is_tcp and os.fstat(taken).st_ino == inode and _STATE.unpack_from(_info(own))[0] != _LISTEN:
+    if is_tcp and os.fstat(taken).st_ino == inode and _STATE.unpack_from(_info(own))[0] not in (_SYN_SENT, _LISTEN):
         return own
     own.close()
     return None
@@ -169,7 +171,8 @@ def _look(main: _Connection, forwards: Iterable[_Connection]) -> tuple[list[_Cou
         unsent, unread = _queued(each.own, termios.TIOCOUTQ), _queued(each.own, termios.FIONREAD)
         is_still = is_still and _BYTES.unpack_from(_info(each.own), _BYTES_AT) == (acked, received)
         (silent_msec,) = _LAST_RECEIVED.unpack_from(before, _LAST_RECEIVED_AT)
-        counts.append(_Counts(acked + unsent, received - unread, silent_msec))
+        has_closed = _STATE.unpack_from(before)[0] in _FIN_SENT
+        counts.append(_Counts(acked + unsent - has_closed, received - unread, silent_msec))
     return counts, is_still
 
 

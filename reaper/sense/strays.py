@@ -9,12 +9,15 @@ of the manager's own audit session. Nor what somebody has put into a group of th
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Callable
 
 from reaper import kernel_text, procfs
 from reaper.decide.model import ProcessId, Session
-from reaper.sense import processes
+from reaper.sense import processes, run0
 from reaper.sense.belonging import Aside, Homes
 
 # A user makes as many groups below their manager's as they like. Each is one read, and 3 us for each process in it (two
@@ -31,9 +34,10 @@ def find(session: Session, sessions: Collection[Session], asides: Iterable[Aside
     if login in map(procfs.read_login, processes.member_pids(f"{manager}/init.scope")):
         login = None
     found = list(_of_login(_member_pids(manager), login)) if login is not None else []
-    for aside in asides:
+    clients = functools.cache(run0.list_clients)
+    for aside in islice(asides, MOST_GROUPS):
         pids = processes.member_pids(aside.scope)
-        if _is_home(session, sessions, aside, homes):
+        if _is_home(session, sessions, aside, homes, clients):
             found += _of_login(pids, login, None)
         elif login is not None:
             found += _of_login(pids, login)
@@ -49,9 +53,11 @@ def _of_login(pids: Iterable[int], *logins: int | None) -> Iterator[ProcessId]:
                 yield ProcessId(pid, stat.starttime)
 
 
-def _is_home(session: Session, sessions: Collection[Session], aside: Aside, homes: Homes) -> bool:
+def _is_home(
+    session: Session, sessions: Collection[Session], aside: Aside, homes: Homes, clients: Callable[[], Sequence[int]]
+) -> bool:
     try:
-        return processes.is_alive(aside.leader) and homes.of(aside.leader.pid, sessions) == session.key
+        return processes.is_alive(aside.leader) and homes.of(aside.leader.pid, sessions, clients) == session.key
     except OSError:  # not for us to look at
         return False
 

@@ -60,6 +60,7 @@ def read_line(session: Session, names: Collection[str], now: Instant) -> Line | 
             return None
         passed = [io for io in (procfs.read_io(each.pid) for each in apart) if io is not None]
         return Line(
+            now.boot_usec,
             now.wall_ns,
             read_traffic(carriers, _monitor_of(session, carriers), now.boot_usec),
             max(each.st_mtime_ns for each in terminals),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.decide import robots
-from reaper.decide.robots import Observation
+from reaper.decide.rhythm import Observation
 from tests.property.typists import HOUR, PEOPLE, Watch, joined, robot, working
 from tests.unit.simulated import MINUTE, SECOND
 

@@ -11,9 +11,8 @@ from reaper.decide.ssh_traffic import weigh_line
 
 COUNTS = st.integers(0, 1 << 40)
 FLOORS = st.none() | st.integers(1, 1 << 30)
-BEFORE = Line(
-    1_000_003 * NS_PER_SEC, Traffic(501, 4711, 10**6, 10**6, 0, forwards=(Forward(7, 1),)), 0, 0, 10**6, 10**6
-)
+SUMS = Traffic(501, 4711, 10**6, 10**6, 0, forwards=(Forward(7, 1),))
+BEFORE = Line(0, 1_000_003 * NS_PER_SEC, SUMS, 0, 0, 10**6, 10**6)
 
 
 def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetched: int) -> Line:

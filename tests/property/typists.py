@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from reaper.decide import robots
-from reaper.decide.robots import Observation, Rhythm
+from reaper.decide.rhythm import Observation, Rhythm
 from tests.unit.simulated import MINUTE, SECOND
 
 Signs = Iterator[tuple[int, int]]

@@ -218,8 +218,8 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         if login.typed is None:
             return login.line
         wall_ns = self.time.now().wall_ns
-        traffic = Traffic(501, 4711, login.typed, 0, self.time.boot_usec)
-        return Line(wall_ns, traffic, wall_ns, wall_ns, 0, 0)
+        traffic = Traffic(501, 4711, login.typed, 0, login.heard_usec, is_settled=not login.is_moving)
+        return Line(self.time.boot_usec, wall_ns, traffic, wall_ns, wall_ns, 0, 0)
 
     def read_idle_usec(self, session: Session) -> int | None:
         return self.logins[session.key].idle_usec

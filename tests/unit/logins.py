@@ -46,10 +46,18 @@ class FakeLogin:
     is_shared: bool = False  # another login's connection runs in its scope
     line: Line | None = None  # what carries its terminals
     typed: int | None = None  # how many bytes, where they are counted
+    heard_usec: int = 0  # when the client sent something last
+    is_moving: bool = False  # bytes cross its connection all the time
     idle_usec: int | None = None  # by its desktop's word
     work: Work = field(default_factory=lambda: Work(0, 501, 4711, 1000, 1000, 1000))
     survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
     effort_usec: int = 0  # what it takes the daemon to list its processes
+
+    def send(self, size: int = 1) -> None:
+        """Has the client send keys, which are counted."""
+        assert self.typed is not None
+        self.typed += size
+        self.heard_usec = next(iter(self.ttys.values())).clock.boot_usec
 
     @property
     def everything(self) -> list[FakeProcess]:

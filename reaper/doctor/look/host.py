@@ -58,11 +58,16 @@ def ask_daemon(method: str) -> dict[str, Any]:
 def list_processes() -> list[tuple[int, str]]:
     """The pid of each process that root runs, with the name of the program's file; none where we are not root.
 
-    No user has such a process, so that none of them can stand there under a server's name, or keep us waiting.
+    No user has such a process, so that none of them can stand there under a server's name, or keep us waiting. Those of
+    containers are not this host's.
     """
-    pids = [pid for pid in procfs.list_pids() if procfs.read_uids(pid)[:1] == (0,)]
+    pids = [pid for pid in procfs.list_pids() if procfs.read_uids(pid)[:1] == (0,) and _is_hosts(pid)]
     programs = ((pid, procfs.read_program(pid)) for pid in pids)
     return [(pid, os.path.basename(path)) for pid, path in programs if path is not None]
+
+
+def _is_hosts(pid: int) -> bool:
+    return procfs.read_link(pid, "ns/pid") == procfs.read_link(os.getpid(), "ns/pid")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def login(bench, request) -> FakeLogin:
 def press(login: FakeLogin, size: int = 1) -> None:
     login.ttys["pts/1"].type()
     if login.typed is not None:
-        login.typed += size
+        login.send(size)
 
 
 def send(bench: Bench, login: FakeLogin, period: float, minutes: float, size: int = 1, until: str = "") -> None:
@@ -102,9 +102,25 @@ def test_a_key_beside_a_robots_sign_counts_though_the_terminal_shows_nothing_of_
     for _ in range(5):
         bench.run(10)
         press(login)
-    login.typed += 1
+    login.send()
     bench.run(6)
     assert bench.words()[-2:] == ["cancelled", "resumed"]
+
+
+@pytest.mark.parametrize("period", [5, 8, 10, 15, 20, 33, 60])
+@pytest.mark.parametrize("pause", [11, 17, 29])
+def test_keys_after_a_robot_has_stopped_are_a_persons(bench, period, pause):
+    """Nothing reads them. Now and then one comes when a sign was due, most often at nearly its pace."""
+    bench.adopt(make_policy(limits(idle_usec=60 * MINUTE)))
+    login = bench.host.login(100, "pts/1")
+    login.typed = 0
+    send(bench, login, period, 60, until="robot")
+    ignored = 0
+    while "A robot types" in explained(bench):
+        assert ignored <= (3 if abs(pause - period) > 2 else 6)
+        bench.run(pause)
+        login.send()
+        ignored += 1
 
 
 def test_a_quick_robot_is_recognized_by_counts_alone(bench, login):

@@ -8,6 +8,7 @@ from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled
 from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 
@@ -140,3 +141,62 @@ def test_a_count_that_falls_and_rises_again_is_no_typing(bench):
         tty.unread = 0
         bench.run(40)
     assert "ending" in bench.words()
+
+
+@pytest.fixture
+def counted(bench) -> FakeLogin:
+    """A session whose connection is counted, and in which nothing reads what is typed."""
+    bench.adopt(make_policy(make_limits(idle_usec=900 * SECOND, warn_usec=(300 * SECOND,))))
+    login = bench.host.login(100, "pts/1")
+    login.typed = 0
+    return login
+
+
+def evidence_age(bench: Bench) -> float:
+    (tracked,) = bench.daemon.sessions.values()
+    return (bench.host.time.boot_usec - tracked.life.evidence_usec) / SECOND
+
+
+def test_the_first_keys_that_nothing_reads_count(bench, counted):
+    """From the first poll at which a session is quiet its connection is counted, and not from a later probe."""
+    bench.run(3)
+    counted.ttys["pts/1"].type()
+    bench.run(40)
+    counted.send()
+    bench.run(70)
+    assert evidence_age(bench) <= 70
+
+
+def test_what_was_read_is_not_taken_for_new_at_a_later_look(bench, counted):
+    """Its date would be that of the last packet, and that may be a keepalive's."""
+    bench.run(200)
+    counted.ttys["pts/1"].type()
+    counted.send()
+    bench.run(205)
+    assert bench.words() == ["opened", "resumed"]
+    assert evidence_age(bench) >= 180
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_a_key_after_the_warning_and_then_a_restart(bench, counted, is_counted):
+    tty = counted.ttys["pts/1"]
+    if not is_counted:
+        counted.typed = None
+    bench.run(640)
+    assert bench.words()[-1] == "warned"
+    if is_counted:
+        counted.send()
+    else:
+        tty.unread += 1
+    restart(bench)
+    bench.run(30)
+    assert bench.words()[-2:] == ["cancelled", "resumed"]
+
+
+def test_a_transfer_that_never_pauses_ends_no_session_without_a_warning(bench, counted):
+    """There is no warned phase in which what cannot be counted is taken for typed."""
+    bench.adopt(make_policy(make_limits(idle_usec=300 * SECOND, warn_usec=())))
+    bench.run(60)
+    counted.is_moving = True
+    bench.run(600)
+    assert "ending" not in bench.words()

@@ -14,7 +14,7 @@ from reaper.decide.brake import Ledger
 from reaper.decide.lifecycle import Fact, Phase
 from reaper.decide.model import Instant
 from reaper.decide.progression import Bound, periods, window_of
-from reaper.decide.robots import Observation, Rhythm
+from reaper.decide.rhythm import Observation, Rhythm, beside, described
 from reaper.decide.snapshot import Snapshot
 from tests.unit.fakes import make_limits, make_session
 from tests.unit.simulated import MINUTE, SECOND
@@ -33,7 +33,7 @@ RHYTHM = Rhythm(3, 4, 100, BOUNDS, 17, 5, 500, 501, 520, 510, 0)
 )
 def test_a_pace_in_words(size, period, said):
     end = round(period * SECOND) + 100
-    assert robots.described(Rhythm(size, 2, 100, (Bound(1, 100, 1, 100), Bound(2, end, 2, end)))) == said
+    assert described(Rhythm(size, 2, 100, (Bound(1, 100, 1, 100), Bound(2, end, 2, end)))) == said
 
 
 def test_bounds_of_a_period_and_of_the_next_sign():
@@ -74,6 +74,14 @@ def test_a_look_that_could_not_count_is_held_against_nobody(period_sec, dated, c
     assert heard.counts is counts
     assert heard.rhythm is not None
     assert bool(heard.rhythm.decided_usec) is not counts
+
+
+def test_evidence_of_another_kind_is_not_taken_back():
+    assert decided(10).alone_usec == 10 * SECOND
+    rhythm = beside(decided(10), 30 * SECOND)
+    assert rhythm is not None
+    assert rhythm.alone_usec == 30 * SECOND
+    assert beside(None, 30 * SECOND) is None
 
 
 def test_a_bet_is_lost_by_a_sign_before_it_is_open_and_called_off_by_a_late_look():

@@ -6,11 +6,11 @@ import pytest
 
 from reaper.decide.model import NS_PER_SEC, Forward, Line, Traffic
 from reaper.decide.policy import Activity
-from reaper.decide.ssh_traffic import weigh_line
+from reaper.decide.ssh_traffic import count_typed, weigh_line
 
 TRAFFIC = Traffic(501, 4711, 1000, 9000, 5_000_000, forwards=(Forward(7, 100), Forward(8, 100)))
 LONG_AGO = 999_000 * NS_PER_SEC
-BEFORE = Line(1_000_003 * NS_PER_SEC, TRAFFIC, LONG_AGO, LONG_AGO, 300, 300)
+BEFORE = Line(5_000_000, 1_000_003 * NS_PER_SEC, TRAFFIC, LONG_AGO, LONG_AGO, 300, 300)
 UNCOUNTED = BEFORE._replace(traffic=TRAFFIC._replace(socket=0, forwards=()))
 
 
@@ -45,6 +45,43 @@ def test_a_transfer_beside_the_terminals():
 
 def test_what_its_programs_read_from_files_did_not_cross_the_connection():
     assert weigh_line(BEFORE, later(channel_bytes=300 + 65536), 16) is None
+
+
+def test_keys_beside_a_program_that_reads_files():
+    """It may have read the key, too, as far as its counter tells; that must not hide a person."""
+    reading = later(typed=1, printed=1, channel_read=300 + 1_000_000, channel_bytes=300 + 1_000_000)
+    assert weigh_line(BEFORE, reading, None) is Activity.INPUT
+    assert weigh_line(BEFORE, reading, 16) is Activity.INPUT
+    assert count_typed(BEFORE, reading) == (0, 1)
+    silent = later(channel_read=300 + 1_000_000, channel_bytes=300 + 1_000_000)
+    assert weigh_line(BEFORE, silent, None) is None
+
+
+def test_a_transfer_that_never_pauses_is_use():
+    """Where something moves all the time, nothing can be counted to the byte."""
+    moving = later(typed=700, channel_read=300 + 700, channel_bytes=300 + 50_000_000, printed=50_000_000)
+    moving = moving._replace(traffic=moving.traffic._replace(is_settled=False))
+    assert weigh_line(BEFORE, moving, 16) is Activity.NETWORK
+    assert weigh_line(BEFORE, moving, None) is None
+    assert weigh_line(BEFORE, moving, None, is_last=True) is Activity.INPUT
+
+
+@pytest.mark.parametrize(
+    ("after", "typed"),
+    [
+        (later(typed=3), (3, 3)),
+        (later(), (0, 0)),
+        (later(typed=50, channel_read=350), (0, 0)),
+        (later(typed=51, channel_read=350), (1, 51)),
+        (later(typed=-1), None),
+        (UNCOUNTED, None),
+        (forwarding(later(typed=50), Forward(7, 100)), (50, 50)),
+        (forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 1)), (1, 1)),
+    ],
+    ids=["keys", "nothing", "a channel's", "a key beside", "went back", "uncounted", "a forward closed", "one opened"],
+)
+def test_how_much_was_typed(after, typed):
+    assert count_typed(BEFORE, after) == typed
 
 
 def test_a_program_that_has_ended_explains_nothing():

@@ -38,7 +38,10 @@ def carry(connection: socket.socket, program: socket.socket, forward: socket.soc
         if not packet:
             return
         target, length = packet[:1], packet[1]
-        os.write({b"p": program, b"f": forward}[target].fileno(), packet[2 : 2 + length])
+        if target == b"s":
+            forward.shutdown(socket.SHUT_WR)
+        else:
+            os.write({b"p": program, b"f": forward}[target].fileno(), packet[2 : 2 + length])
         os.write(connection.fileno(), b".")
 
 
@@ -91,6 +94,17 @@ def test_what_goes_to_the_far_end_of_a_forward_is_told(carrier):
     after = read_traffic([carrier.pid], None, 0)
     assert after.typed - before.typed == 3
     assert sum(each.sent for each in after.forwards) - sum(each.sent for each in before.forwards) == 3
+
+
+def test_an_end_that_was_closed_is_no_byte(carrier):
+    """The kernel counts the FIN of a forwarded connection that is shut down at this end; it must not hide a key."""
+    carrier.forward.sendall(b"x")
+    before = read_traffic([carrier.pid], None, 0)
+    carrier.client.sendall(b"s\0")
+    assert carrier.client.recv(1) == b"."
+    assert carrier.forward.recv(1) == b""
+    after = read_traffic([carrier.pid], None, 0)
+    assert [each.sent for each in after.forwards] == [each.sent for each in before.forwards]
 
 
 def test_what_is_unread_or_unsent_is_not_counted(carrier):

@@ -74,7 +74,7 @@ def test_session_that_su_got_within_the_login(tree, ours):
 def test_session_of_run0_is_the_callers_as_long_as_its_leader_lives(tree, ours, monkeypatch):
     leader = start(tree, 51, 1, tree.scope("c9", 0), uid=0)
     start(tree, 52, leader, tree.scope("c9", 0), uid=0)
-    monkeypatch.setattr(Homes, "of", lambda _self, pid, _known: ours.key if pid == leader else None)
+    monkeypatch.setattr(Homes, "of", lambda _self, pid, _known, _clients: ours.key if pid == leader else None)
     aside = Aside(ProcessId(leader, START_TICKS), tree.scope("c9", 0))
     assert found(ours, asides=(aside,)) == {51, 52}
     stale = Aside(ProcessId(leader, START_TICKS - 1), aside.scope)

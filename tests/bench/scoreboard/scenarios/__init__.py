@@ -17,15 +17,3 @@ __all__ = [
     "tunnels",
     "typing",
 ]
-    "away",
-    "beyond",
-    "clients",
-    "console",
-    "forged",
-    "inner",
-    "lines",
-    "several",
-    "transfers",
-    "tunnels",
-    "typing",
-]
