@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
+import itertools
 import os
 from typing import Callable
 
@@ -233,17 +234,19 @@ def list_threads(pid: int) -> list[int]:
     return _numbered(f"{PROC}/{pid}/task")
 
 
-def list_descriptors(pid: int, tid: int | None = None) -> list[int]:
+def list_descriptors(pid: int, tid: int | None = None, most: int | None = None) -> list[int]:
     """What a process has open, or one of its threads, which can have a table of its own; none where it is gone.
 
-    Raises PermissionError where a security module keeps it from us.
+    No more than `most`, if that is given: a user's process can have a million. Raises PermissionError where a security
+    module keeps it from us.
     """
-    return _numbered(f"{PROC}/{pid}/fd" if tid is None else f"{PROC}/{pid}/task/{tid}/fd")
+    return _numbered(f"{PROC}/{pid}/fd" if tid is None else f"{PROC}/{pid}/task/{tid}/fd", most)
 
 
-def _numbered(directory: str) -> list[int]:
+def _numbered(directory: str, most: int | None = None) -> list[int]:
     try:
-        names = os.listdir(directory)
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in itertools.islice(entries, most)]
     except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
         return []
     return [int(name) for name in names if name.isascii() and name.isdigit()]

@@ -75,12 +75,9 @@ def _is_one(before: Traffic, after: Traffic) -> bool:
 
 
 def _forwarded(before: Traffic, after: Traffic) -> int:
-    """How many bytes went to the far ends of forwarded connections.
-
-    The kernel counts a byte too many for a connection that was opened from this end (its SYN, tcp_ack()).
-    """
+    """How many bytes went to the far ends of forwarded connections."""
     known = {each.inode: each.sent for each in before.forwards}
-    return sum(max(0, each.sent - known.get(each.inode, 1)) for each in after.forwards)
+    return sum(max(0, each.sent - known.get(each.inode, 0)) for each in after.forwards)
 
 
 def _weigh_uncounted(before: Line, after: Line) -> Activity | None:

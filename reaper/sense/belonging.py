@@ -16,6 +16,7 @@ XDG_SESSION_ID in the environment tells nothing: a user writes there what they l
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Callable, NamedTuple
 
@@ -46,13 +47,14 @@ class Homes:
         self,
         pid: int,
         sessions: Collection[Session],
-        list_clients: Callable[[], Sequence[int]] = run0.list_clients,
+        list_clients: Callable[[], Sequence[run0.Client]] | None = None,
         most: int = MOST_RUN0,
     ) -> SessionKey | None:
         """Which of the sessions a process belongs to. Raises OSError where it cannot be looked at.
 
         `list_clients`: what tells the clients of run0, where more than one process is asked about.
         """
+        list_clients = list_clients or functools.cache(run0.list_clients)
         leaders = {session.key for session in sessions}
         scopes = {session.scope: session.key for session in sessions if session.scope}
         line = list(ancestors(pid))

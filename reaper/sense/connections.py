@@ -25,6 +25,7 @@ _STARTED_BY = {"cockpit-session": "cockpit-bridge"}
 
 # Of one connection: sshd lets a client have ten (MaxSessions). Beyond these are children that a user made.
 MOST_CHANNELS = 256
+MOST_DESCRIPTORS = 1024  # of a program that serves a terminal; its user can have it inherit more
 
 
 def connection_holders(session: Session, servers: Collection[str] = ()) -> list[ProcessId]:
@@ -107,7 +108,7 @@ def remains(
     for pid in member_pids(scope) if sshd or servers else ():
         name = _program_name(pid)
         if name not in sshd and name not in servers and pid not in started:
-            if servers and procfs.is_withheld(pid) and held_ptys(pid):
+            if servers and procfs.is_withheld(pid) and held_ptys(pid, MOST_DESCRIPTORS):
                 found.append(ProcessId(pid, 0))
             continue
         stat = procfs.read_stat(pid)  # and only then whether it is one: the pid may just have been given to another

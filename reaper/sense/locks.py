@@ -112,7 +112,7 @@ def _session_obstacle(session: Session, names: Collection[str], servers: Collect
     if not names:
         return "it has no terminal"
     for process in connections.remains(session.scope, session.key.pid, session.uid, (), servers):
-        if not terminals.held_ptys(process.pid).isdisjoint(names):
+        if not terminals.held_ptys(process.pid, connections.MOST_DESCRIPTORS).isdisjoint(names):
             program = connections.bridge_name(session.key.pid) or os.path.basename(
                 procfs.read_program(process.pid) or "a program"
             )

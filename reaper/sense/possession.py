@@ -27,6 +27,8 @@ from reaper.sense.ttydrivers import pty_index
 MOST_CHILDREN = 64
 # From a leader up to pid 1 it is two or three.
 MOST_ANCESTORS = 32
+# A user can run more than one terminal server in a session.
+MOST_SERVERS = 64
 
 
 def terminal_names(session: Session, servers: Collection[str]) -> frozenset[str]:
@@ -46,7 +48,9 @@ def terminal_names(session: Session, servers: Collection[str]) -> frozenset[str]
         return frozenset(held)
     sshd = () if is_alive else connections.sshd_names(session)
     holders = connections.remains(session.scope, session.key.pid, session.uid, sshd, servers)
-    return frozenset().union(*(terminals.held_ptys(process.pid) for process in holders))
+    ptys = [terminals.held_ptys(each.pid, connections.MOST_DESCRIPTORS) for each in holders[:MOST_SERVERS]]
+    served = frozenset[str]().union(*ptys)
+    return frozenset(name for name in served if terminals.read_owner(name) == session.uid)
 
 
 def _own_ptys(session: Session) -> set[str]:

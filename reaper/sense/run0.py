@@ -14,40 +14,64 @@ whose ptys have any number.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from reaper import kernel_text, procfs
 from reaper.procparse import Stat
 from reaper.sense import executables, processes
 from reaper.sense.ttydrivers import pty_index
 
-# run0 is a link to it. Its client has some fifteen descriptors.
+# run0 is a link to it. Its client has some fifteen descriptors, and who runs it waits for it.
 _PROGRAM = "systemd-run"
-_MOST_DESCRIPTORS = 256
+_MOST_DESCRIPTORS = 64
+MOST_CLIENTS = 32
 _MASTERS = (b"devpts", b"devtmpfs", b"tmpfs")  # where /dev/ptmx may be; a container's /dev is a tmpfs
 _OF_SESSIONS = ("pipe:[", "socket:[")
 
 
-def list_clients() -> list[int]:
-    """The pids of all that could have ordered something. Looks at each process's program: 3 us each."""
-    return [pid for pid in procfs.list_pids() if _is_client(pid)]
+class Client(NamedTuple):
+    """A process that could have ordered something, and the ptys whose masters it holds."""
+
+    pid: int
+    masters: frozenset[int]
 
 
-def find_client(line: Sequence[Stat], list_all: Callable[[], Sequence[int]] = list_clients) -> int | None:
-    """Who ordered what a process is or descends from; None where nothing did, or more than one could have.
+def list_clients() -> list[Client]:
+    """All that could have ordered something, of each user no more than MOST_CLIENTS.
+
+    Looks at each process's program, 3 us each, and at the descriptors of those that are run0's.
+    """
+    counts: Counter[int] = Counter()
+    found = []
+    for pid in filter(_is_client, sorted(procfs.list_pids())):
+        uids = procfs.read_uids(pid)[:1]
+        counts.update(uids)
+        if uids and counts[uids[0]] <= MOST_CLIENTS:
+            found.append(Client(pid, _masters(pid)))
+    return found
+
+
+def find_client(line: Sequence[Stat], list_all: Callable[[], Sequence[Client]] = list_clients) -> int | None:
+    """Who ordered what a process is or descends from; None where nothing did, or more than one user could have.
 
     `line` is the process and its ancestors; `list_all` is called where there is something to compare with.
     """
     indexes = dict.fromkeys(index for index in (pty_index(stat.tty_nr) for stat in line) if index is not None)
+    clients = list_all() if indexes else ()
     for index in indexes:
-        found = [client for client in list_all() if _holds_master(client, index)]
+        found = [client.pid for client in clients if index in client.masters]
         if found:
-            return found[0] if len(found) == 1 else None
+            return _only(found)
     ends = _standard_ends(line[-1].pid) if line and not indexes and _is_run0s(line[-1]) else None
-    found = [client for client in list_all() if ends & _standard_ends(client)] if ends else []
-    return found[0] if len(found) == 1 else None
+    return _only([client.pid for client in list_all() if ends & _standard_ends(client.pid)]) if ends else None
+
+
+def _only(pids: Sequence[int]) -> int | None:
+    """The first, where all are one user's: a user can have a second process look like the one that ordered it."""
+    users = {tuple(procfs.read_uids(pid)[:1]) for pid in pids}
+    return pids[0] if len(users) == 1 else None
 
 
 def _is_run0s(stat: Stat) -> bool:
@@ -62,21 +86,23 @@ def _is_client(pid: int) -> bool:
     return status is not None and status.uid == 0
 
 
-def _holds_master(pid: int, index: int) -> bool:
+def _masters(pid: int) -> frozenset[int]:
+    """The ptys whose masters a process holds, if they are open through a mount that it sees."""
+    found, mounts = set(), None
     try:
-        descriptors = procfs.list_descriptors(pid)
+        descriptors = procfs.list_descriptors(pid, most=_MOST_DESCRIPTORS)
     except PermissionError:  # a security module
-        return False
-    for descriptor in islice(descriptors, _MOST_DESCRIPTORS):
-        if procfs.read_tty_index(pid, descriptor) == index:
-            info = procfs.read_descriptor(pid, descriptor)
-            mounts = kernel_text.read(f"{procfs.PROC}/{pid}/mountinfo")
-            if info is None or info.mount is None or mounts is None:
-                continue
-            mount = executables.find_mount(mounts, info.mount)
-            if mount is not None and mount.file_system in _MASTERS:
-                return True
-    return False
+        return frozenset()
+    for descriptor in descriptors:
+        index = procfs.read_tty_index(pid, descriptor)
+        info = procfs.read_descriptor(pid, descriptor) if index is not None else None
+        if index is None or info is None or info.mount is None:
+            continue
+        mounts = mounts if mounts is not None else kernel_text.read(f"{procfs.PROC}/{pid}/mountinfo")
+        mount = executables.find_mount(mounts, info.mount) if mounts is not None else None
+        if mount is not None and mount.file_system in _MASTERS:
+            found.add(index)
+    return frozenset(found)
 
 
 def _standard_ends(pid: int) -> set[str]:

@@ -49,6 +49,7 @@ _SOCKET = re.compile(r"socket:\[([0-9]+)\]", re.ASCII)
 class _Connection(NamedTuple):
     inode: int
     own: socket.socket
+    is_accepted: bool  # the other end has opened it; else its SYN is counted as a byte (tcp_ack())
 
 
 class _Counts(NamedTuple):
@@ -79,7 +80,9 @@ def _count(carriers: list[int], monitor: int | None, boot_usec: int) -> Traffic:
     carrier = carriers[0]
     shared = None if monitor is None else set(_sockets(monitor).values())
     with contextlib.ExitStack() as stack:
-        found = [_Connection(inode, stack.enter_context(own)) for inode, own in _take(carrier)]
+        taken = [(inode, stack.enter_context(own)) for inode, own in _take(carrier)]
+        ports = {_port(own) for _, own in taken if _state(own) == _LISTEN}
+        found = [_Connection(*each, _port(each[1]) in ports) for each in taken if _state(each[1]) != _LISTEN]
         main = _main(found, shared)
         forwards = [each for each in found if each is not main]
         for _ in range(_TRIES):
@@ -122,7 +125,7 @@ def _sockets(pid: int) -> dict[int, int]:
 
 
 def _take(pid: int) -> Iterator[tuple[int, socket.socket]]:
-    """The TCP connections that a process has open, each once. Those that listen or are not open yet carry nothing."""
+    """The TCP sockets that a process has open, each once; not those of connections that are not open yet."""
     seen = set()
     for descriptor, inode in list(_sockets(pid).items())[:_MOST_SOCKETS]:
         if inode in seen:
@@ -146,7 +149,7 @@ def _own(pid: int, descriptor: int, inode: int) -> socket.socket | None:
         os.close(taken)
         return None
     is_tcp = own.family in (socket.AF_INET, socket.AF_INET6) and own.type == socket.SOCK_STREAM
-    if is_tcp and os.fstat(taken).st_ino == inode and _STATE.unpack_from(_info(own))[0] not in (_SYN_SENT, _LISTEN):
+    if is_tcp and os.fstat(taken).st_ino == inode and _state(own) != _SYN_SENT:
         return own
     own.close()
     return None
@@ -171,9 +174,19 @@ def _look(main: _Connection, forwards: Iterable[_Connection]) -> tuple[list[_Cou
         unsent, unread = _queued(each.own, termios.TIOCOUTQ), _queued(each.own, termios.FIONREAD)
         is_still = is_still and _BYTES.unpack_from(_info(each.own), _BYTES_AT) == (acked, received)
         (silent_msec,) = _LAST_RECEIVED.unpack_from(before, _LAST_RECEIVED_AT)
-        has_closed = _STATE.unpack_from(before)[0] in _FIN_SENT
-        counts.append(_Counts(acked + unsent - has_closed, received - unread, silent_msec))
+        more = (_STATE.unpack_from(before)[0] in _FIN_SENT) + (not each.is_accepted)
+        counts.append(_Counts(max(0, acked + unsent - more), received - unread, silent_msec))
     return counts, is_still
+
+
+def _state(own: socket.socket) -> int:
+    state: int = _STATE.unpack_from(_info(own))[0]
+    return state
+
+
+def _port(own: socket.socket) -> int:
+    port: int = own.getsockname()[1]
+    return port
 
 
 def _info(own: socket.socket) -> bytes:

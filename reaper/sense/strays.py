@@ -31,11 +31,13 @@ def find(session: Session, sessions: Collection[Session], asides: Iterable[Aside
     login = homes.login_of(session, sessions)
     manager = f"{_slice(session)}/user@{session.uid}.service"
     # Where the manager has the same, logins get no audit session of their own, as in some containers.
-    if login in map(procfs.read_login, processes.member_pids(f"{manager}/init.scope")):
+    if login is not None and login in map(procfs.read_login, _pids_in(f"{processes.CGROUP}{manager}/init.scope")):
         login = None
     found = list(_of_login(_member_pids(manager), login)) if login is not None else []
     clients = functools.cache(run0.list_clients)
-    for aside in islice(asides, MOST_GROUPS):
+    # That of another login is not this session's; run0's has none. There can be thousands of a user's.
+    near = (each for each in asides if procfs.read_login(each.leader.pid) in (None, login))
+    for aside in islice(near, MOST_GROUPS):
         pids = processes.member_pids(aside.scope)
         if _is_home(session, sessions, aside, homes, clients):
             found += _of_login(pids, login, None)
@@ -54,7 +56,11 @@ def _of_login(pids: Iterable[int], *logins: int | None) -> Iterator[ProcessId]:
 
 
 def _is_home(
-    session: Session, sessions: Collection[Session], aside: Aside, homes: Homes, clients: Callable[[], Sequence[int]]
+    session: Session,
+    sessions: Collection[Session],
+    aside: Aside,
+    homes: Homes,
+    clients: Callable[[], Sequence[run0.Client]],
 ) -> bool:
     try:
         return processes.is_alive(aside.leader) and homes.of(aside.leader.pid, sessions, clients) == session.key
@@ -68,13 +74,28 @@ def _slice(session: Session) -> str:
 
 def _member_pids(group: str) -> Iterator[int]:
     """The pids in a group and those below it, of as many as are looked at."""
-    left = MOST_PROCESSES
-    for number, (directory, _, _) in enumerate(os.walk(processes.CGROUP + group)):
-        if number >= MOST_GROUPS or left <= 0:
+    left, directories = MOST_PROCESSES, [processes.CGROUP + group]
+    for number in range(MOST_GROUPS):
+        if number >= len(directories) or left <= 0:
             return
-        try:
-            pids = kernel_text.numbers(kernel_text.read(f"{directory}/cgroup.procs") or b"")
-        except OSError:  # a threaded group (EOPNOTSUPP)
-            continue
+        pids = _pids_in(directories[number])
         yield from pids[:left]
         left -= len(pids)
+        directories += _below(directories[number], MOST_GROUPS - len(directories))
+
+
+def _pids_in(directory: str) -> list[int]:
+    try:
+        return kernel_text.numbers(kernel_text.read(f"{directory}/cgroup.procs") or b"")
+    except OSError:  # a threaded group (EOPNOTSUPP)
+        return []
+
+
+def _below(directory: str, most: int) -> list[str]:
+    """The groups in a group, of as many as are looked at: their user can have made a million."""
+    try:
+        with os.scandir(directory) as entries:
+            groups = (entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+            return list(islice(groups, max(0, most)))
+    except OSError:  # it is gone
+        return []

@@ -213,13 +213,14 @@ def other_ptys(names: Container[str]) -> list[str]:
     return found
 
 
-def held_ptys(pid: int) -> set[str]:
+def held_ptys(pid: int, most: int | None = None) -> set[str]:
     """The ptys whose masters a process has open (fdinfo of a master: ``tty-index:``, since Linux 4.11).
 
-    A process that is gone, or that may not be looked into, holds none.
+    A process that is gone, or that may not be looked into, holds none. No more than `most` descriptors are looked at,
+    if that is given. The numbers need not be those of the host: a user can make ptys in a namespace of their own.
     """
     try:
-        descriptors = procfs.list_descriptors(pid)
+        descriptors = procfs.list_descriptors(pid, most=most)
     except PermissionError:
         return set()
     indexes = (procfs.read_tty_index(pid, descriptor) for descriptor in descriptors)

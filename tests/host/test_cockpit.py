@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,12 +42,21 @@ def page(host: Host, user: str) -> Iterator[Terminal]:
         yield terminal
 
 
+def wait_shown(host: Host, line: str) -> dict[str, Any]:
+    """The session, once the daemon has found its terminal, which is made later."""
+    deadline = time.monotonic() + 10
+    while True:
+        (shown,) = json.loads(host.output(["reaperctl", "list", "--json"]))["sessions"]
+        if line in shown["terminals"] or time.monotonic() > deadline:
+            assert shown["terminals"] == [line]
+            return dict(shown)
+
+
 def test_page_that_is_left_is_warned_kept_by_a_key_and_ended(host: Host, someone: str) -> None:
     with rule(host, someone), page(host, someone) as terminal:
         wait_event(host, someone, "opened")
-        (shown,) = json.loads(host.output(["reaperctl", "list", "--json"]))["sessions"]
-        assert shown["service"] == "cockpit"
-        assert terminal.command("tty") == f"/dev/{shown['terminals'][0]}"
+        line = terminal.command("tty")[len("/dev/") :]
+        assert wait_shown(host, line)["service"] == "cockpit"
         terminal.expect(WARNING, ENDED)
         terminal.send("x")
         terminal.expect("this session stays")

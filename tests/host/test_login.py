@@ -16,9 +16,11 @@ KEYS = [
     "UID",
     "SERVICE",
     "TTY",
+    "TTY_IS_HELD",
     "RHOST",
     "RUSER",
     "XDG_SESSION_ID",
+    "XDG_SESSION_TYPE",
     "LEADER",
     "START_TICKS",
     "OPENED_USEC",
@@ -49,7 +51,7 @@ def test_ssh_login_is_recorded_until_logout(host: Host, person: str) -> None:
         assert record["VERSION"] == "1"
         assert record["UID"] == host.output(["id", "-u", person])
         assert record["SERVICE"] == "sshd"
-        assert record["TTY"] == "ssh"
+        assert (record["TTY"], record["TTY_IS_HELD"]) == ("ssh", "0")
         assert record["RHOST"] == "127.0.0.1"
         assert record["RUSER"] == ""
         assert record["XDG_SESSION_ID"] == terminal.command("echo $XDG_SESSION_ID")

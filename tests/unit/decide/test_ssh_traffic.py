@@ -76,7 +76,7 @@ def test_a_transfer_that_never_pauses_is_use():
         (later(typed=-1), None),
         (UNCOUNTED, None),
         (forwarding(later(typed=50), Forward(7, 100)), (50, 50)),
-        (forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 1)), (1, 1)),
+        (forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 0)), (1, 1)),
     ],
     ids=["keys", "nothing", "a channel's", "a key beside", "went back", "uncounted", "a forward closed", "one opened"],
 )
@@ -91,15 +91,14 @@ def test_a_program_that_has_ended_explains_nothing():
 def test_what_a_forwarded_connection_carries_was_not_typed():
     known = forwarding(later(typed=50, printed=900), Forward(7, 150), Forward(8, 100))
     assert weigh_line(BEFORE, known, 16) is None
-    opened = forwarding(later(typed=50), *TRAFFIC.forwards, Forward(9, 51))
+    opened = forwarding(later(typed=50), *TRAFFIC.forwards, Forward(9, 50))
     assert weigh_line(BEFORE, opened, 16) is None
     with_a_key = forwarding(later(typed=51), Forward(7, 150), Forward(8, 100))
     assert weigh_line(BEFORE, with_a_key, 16) is Activity.INPUT
 
 
 def test_a_key_while_a_forwarded_connection_opens():
-    """Its SYN is counted as a byte where it was opened from this end, and must not hide the key."""
-    opened = forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 1))
+    opened = forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 0))
     assert weigh_line(BEFORE, opened, 16) is Activity.INPUT
 
 

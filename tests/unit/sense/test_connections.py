@@ -15,7 +15,7 @@ import pytest
 from reaper import procfs
 from reaper.decide.model import Instant, Session, SessionKey, Work
 from reaper.decide.policy import Origin
-from reaper.sense import connections, processes, work
+from reaper.sense import connections, processes, terminals, work
 from reaper.sense.host import Host
 from reaper.sense.records import Records
 from reaper.sense.work import read_work
@@ -345,8 +345,12 @@ def test_what_runs_on_channels_without_a_terminal(tree):
     assert {each.process.pid: each.in_front for each in found} == {502: True, 503: True, 504: False}
 
 
-def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path):
-    """mosh: ssh starts its server and is done. A program of that name which is not root's is nobody."""
+def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path, monkeypatch):
+    """mosh: ssh starts its server and is done. A program of that name which is not root's is nobody.
+
+    By a devpts in a namespace of its user's, a server can have the number of another user's pty.
+    """
+    monkeypatch.setattr(terminals, "read_owner", {"pts/7": 1000, "pts/9": 1001, "pts/10": 0}.get)
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
     host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
@@ -354,6 +358,8 @@ def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path):
     tree.add(511, 1, "tmux: server", scope)
     tree.show_mounts(510)
     tree.open_master(510, 3, 7)
+    tree.open_master(510, 4, 9)
+    tree.open_master(510, 5, 10)
     tree.open_master(511, 3, 8)
     assert not host.is_alive(session)
     host.terminal_servers = ("mosh-server",)

@@ -145,7 +145,7 @@ def test_what_serves_a_terminal_unread_is_taken_for_a_terminal_server(tree, monk
     tree.add(10, UID)
     tree.add(11, UID)
     monkeypatch.setattr(connections, "member_pids", lambda _scope: [10, 11])
-    monkeypatch.setattr(connections, "held_ptys", lambda pid: {"pts/5"} if pid == 10 else set())
+    monkeypatch.setattr(connections, "held_ptys", lambda pid, _most: {"pts/5"} if pid == 10 else set())
     assert connections.remains(f"{SLICE}/session-1.scope", 5, UID, servers=("mosh-server",)) == []
     Distrust([Stuck(99, UID, False, 0)]).install()
     assert connections.remains(f"{SLICE}/session-1.scope", 5, UID, servers=("mosh-server",)) == [(10, 0)]

@@ -98,10 +98,20 @@ def test_master_by_a_mount_that_is_no_devpts_or_that_the_client_does_not_see_tel
     assert find(shell(tree)) is None
 
 
-def test_two_that_could_be_the_client_are_none(tree, devpts):
+@pytest.mark.parametrize(("uid", "found"), [(1001, None), (1000, 50)])
+def test_two_that_could_be_the_client_are_none_unless_one_users(tree, devpts, uid, found):
     tree.open_master(client(tree, 50), 5, 7, devpts)
-    tree.open_master(client(tree, 51), 9, 7, devpts)
-    assert find(shell(tree)) is None
+    tree.open_master(client(tree, 51, uid=uid), 9, 7, devpts)
+    assert find(shell(tree)) == found
+
+
+def test_number_of_clients_of_one_user_is_bounded(tree, devpts, monkeypatch):
+    monkeypatch.setattr(run0, "MOST_CLIENTS", 2)
+    for pid in range(40, 45):
+        client(tree, pid)
+    tree.open_master(client(tree, 51, uid=1001), 9, 7, devpts)
+    assert [each.pid for each in run0.list_clients()] == [40, 41, 51]
+    assert find(shell(tree)) == 51
 
 
 def test_without_a_terminal_the_client_has_the_same_pipes(tree, devpts):

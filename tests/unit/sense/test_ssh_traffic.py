@@ -107,6 +107,21 @@ def test_an_end_that_was_closed_is_no_byte(carrier):
     assert [each.sent for each in after.forwards] == [each.sent for each in before.forwards]
 
 
+def test_a_connection_counts_the_same_whoever_opened_it():
+    """The kernel counts the SYN of the end that connects; that of X11 and `-R` is the other one."""
+    with tcp() as (main, far), socket.create_server(("127.0.0.1", 0)) as server:
+        assert min(main.fileno(), far.fileno()) < server.fileno()
+        with socket.create_connection(server.getsockname()) as near:
+            accepted, _ = server.accept()
+            with accepted:
+                near.sendall(b"12345")
+                accepted.sendall(b"123")
+                assert (accepted.recv(5), near.recv(3)) == (b"12345", b"123")
+                told = {each.inode: each.sent for each in read_traffic([os.getpid()], None, 0).forwards}
+                sent = [told[os.fstat(each.fileno()).st_ino] for each in (near, accepted)]
+    assert sent == [5, 3]
+
+
 def test_what_is_unread_or_unsent_is_not_counted(carrier):
     before = read_traffic([carrier.pid], None, 0)
     os.kill(carrier.pid, signal.SIGSTOP)

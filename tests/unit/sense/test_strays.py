@@ -103,3 +103,16 @@ def test_process_that_changes_hands_is_none(tree, ours, monkeypatch):
 
     monkeypatch.setattr(strays.procfs, "read_stat", replaced)
     assert list(strays._of_login([pid], 71)) == []
+
+
+def test_sessions_of_other_logins_by_su_are_passed_over(tree, ours):
+    """However many of them a user has: what is found of others does not depend on them."""
+    others = [
+        Aside(ProcessId(start(tree, 100 + number, 1, tree.scope(f"c{number}", 0), 99), START_TICKS), "")
+        for number in range(5)
+    ]
+    leader = start(tree, 51, 1, tree.scope("c9", 0), 71, uid=0)
+    aside = Aside(ProcessId(leader, START_TICKS), tree.scope("c9", 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strays, "MOST_GROUPS", 1)
+        assert found(ours, asides=(*others, aside)) == {51}
