@@ -11,14 +11,14 @@ from reaper.decide.ssh_traffic import weigh_line
 
 COUNTS = st.integers(0, 1 << 40)
 FLOORS = st.none() | st.integers(1, 1 << 30)
-SUMS = Traffic(501, 4711, 10**6, 10**6, 0, forwards=(Forward(7, 1),))
+SUMS = Traffic(501, 4711, 10**6, 10**6, 0, forwards=(Forward(7, 0),))
 BEFORE = Line(0, 1_000_003 * NS_PER_SEC, SUMS, 0, 0, 10**6, 10**6)
 
 
 def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetched: int) -> Line:
     """The same connection later; `forwarded`: by each forwarded connection, the first of which was there before."""
     sums = BEFORE.traffic
-    forwards = tuple(Forward(7 + index, 1 + sent) for index, sent in enumerate(forwarded))
+    forwards = tuple(Forward(7 + index, sent) for index, sent in enumerate(forwarded))
     traffic = sums._replace(
         typed=sums.typed + keys + sum(forwarded) + transferred,
         printed=sums.printed + printed + fetched,
