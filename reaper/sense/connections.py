@@ -100,8 +100,8 @@ def remains(
 
     The child is the user's, and is in the kernel session that the monitor made (sshd.c: setsid). Any other sshd in the
     scope, a listener that an administrator started by hand and all who came in through it, has nothing to do with it.
-    Root has no such child. What may not be read (see procfs) and serves a terminal is taken for a terminal server, if
-    there are any: its user may be typing there. Its start time is not known then, and nothing is sent to it.
+    Of root's none is looked for. What may not be read (see procfs) and serves a terminal is taken for a terminal
+    server, if there are any: its user may be typing there. Its start time is not known then, and nothing is sent to it.
     """
     found, files = [], ProgramFiles()
     started = {process.pid for process in bridges(leader, servers)}
@@ -189,19 +189,20 @@ def is_sshd(pid: int, names: Collection[str] = SSHD) -> bool:
 def carriers(session: Session) -> list[int]:
     """Who passes on what crosses the connection: sshd's unprivileged child; none where that cannot be told.
 
-    What sshd starts, internal-sftp for one, is not among them. Where root logs in there is no such child, and the
-    monitor passes on itself.
+    What sshd starts, internal-sftp for one, is not among them. Where root logs in, OpenSSH 9.2 has no such child, and
+    the monitor passes on itself; 10.0 has one, which runs as root.
     """
     leader, names = session.key.pid, sshd_names(session)
     if not is_alive(session.key):
         return [process.pid for process in remains(session.scope, leader, session.uid, names)]
     if not is_sshd(leader, names):
         return []
-    if session.uid == 0 or _uid(leader) == session.uid:  # the latter is what remained, and stands for its leader
+    if session.uid and _uid(leader) == session.uid:  # it is what remained, and stands for its leader
         return [leader]
     if not is_monitor(leader, names):
         return []
-    return [stat.pid for stat in _unprivileged_children(leader, procfs.read_children(leader), names)]
+    found = [stat.pid for stat in _unprivileged_children(leader, procfs.read_children(leader), names)]
+    return found or ([leader] if session.uid == 0 else [])
 
 
 def channels(*carriers: int) -> list[Stat]:

@@ -46,6 +46,18 @@ def test_keys_without_a_line(host: Host, person: str) -> None:
         assert terminal.closed(ENDED + 40)
 
 
+def test_keys_of_root_that_nothing_reads(host: Host, person: str) -> None:
+    """Root's connection has no unprivileged child in OpenSSH 9.2, and in 10.0 one that runs as root."""
+    host.shell(f"install -D -m 600 /home/{person}/.ssh/authorized_keys /root/.ssh/authorized_keys")
+    with rule(host, "root"), log_in(host, "root") as terminal:
+        terminal.send("sleep 1000\n")
+        terminal.expect(WARNING, ENDED)
+        terminal.send("x")
+        terminal.expect("Thank you", 15)
+        assert terminal.closed(ENDED + IDLE)
+    host.run(["rm", "/root/.ssh/authorized_keys"])
+
+
 def test_a_person_is_kept_and_ended_as_ever_where_robots_are_ignored(host: Host, person: str) -> None:
     with rule(host, person, robots="ignore"), log_in(host, person) as terminal:
         terminal.expect(WARNING, ENDED)

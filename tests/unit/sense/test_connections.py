@@ -191,6 +191,14 @@ def test_roots_internal_sftp_is_no_carrier(tree):
     assert [each.pid for each in connections.channels(500)] == [501]
 
 
+def test_roots_connection_is_carried_by_a_child_where_there_is_one(tree):
+    """OpenSSH 10.0 has one for root, too, and it runs as root."""
+    tree.add(500, 400, "sshd-session", uid=0)
+    tree.add(501, 500, "sshd-session", uid=0, session=500)
+    root = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)
+    assert connections.carriers(root) == [501]
+
+
 def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
     leader, child = tree.add(500, 400, "sshd", uid=0), tree.add(501, 500, "sshd", session=500)
