@@ -37,6 +37,8 @@ class Messenger:
         self._needs_enter = needs_enter
         self._unsent: dict[SessionKey, tuple[Reason, list[str]]] = {}
         self._untold: set[SessionKey] = set()
+        self.written: dict[SessionKey, int] = {}
+        """How many bytes each session's terminals have been given in all, as they cross a connection."""
 
     @property
     def waiting(self) -> list[SessionKey]:
@@ -112,6 +114,11 @@ class Messenger:
         self._unsent.pop(key, None)
         self._untold.discard(key)
 
+    def depart(self, key: SessionKey) -> None:
+        """The session is not there any more."""
+        self.forget(key)
+        self.written.pop(key, None)
+
     def _warn(
         self, tracked: Tracked, act: Warn, now: Instant, only: Collection[str] | None = None
     ) -> dict[str, Delivery]:
@@ -137,13 +144,15 @@ class Messenger:
         """
         if messages.is_silent(tracked):
             return {}
-        return {
-            reading.name: self._actor.write_message(
-                reading.name, messages.for_terminal(text, reading.name), reading.uid
-            )
-            for reading in tracked.readings
-            if only is None or reading.name in only
-        }
+        outcome = {}
+        for reading in tracked.readings:
+            if only is None or reading.name in only:
+                shown = messages.for_terminal(text, reading.name)
+                outcome[reading.name] = self._actor.write_message(reading.name, shown, reading.uid)
+                if outcome[reading.name] is Delivery.DELIVERED:
+                    crossing = len(shown.encode("utf-8", "backslashreplace")) + shown.count("\n")  # ONLCR of termios(3)
+                    self.written[tracked.session.key] = self.written.get(tracked.session.key, 0) + crossing
+        return outcome
 
 
 def _delivered(outcome: Mapping[str, Delivery]) -> list[str]:

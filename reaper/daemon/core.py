@@ -46,7 +46,7 @@ class Daemon:
         self.trouble = Trouble(journal, lambda: host.clock().boot_usec)
         self._memory = Memory(actor, journal, boot_id)
         self.messenger = Messenger(actor, journal, name, host.local_moment, host.needs_enter)
-        self._looks, self.circumstances = Looks(host), Circumstances(host)
+        self._looks, self.circumstances = Looks(host, self.messenger.written), Circumstances(host)
         self.groups = Groups(host, journal)
         self._endings, self.locks = Endings(host, actor, journal), Locks(host, actor, journal)
         self._performer = Performer(journal, self.messenger, self._endings, self.locks)
@@ -320,7 +320,7 @@ class Daemon:
             return
         self.commit(key, tracking.depart(tracked, now.boot_usec), now)
         self.actor.remove_record(key)
-        self.messenger.forget(key)
+        self.messenger.depart(key)
         self._endings.forget(key)
         self.groups.forget(key)
         self.locks.forget(tracked)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from reaper.daemon.unread import Unread
 from reaper.decide import evidence, signs, ssh_traffic, tracking
 from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.lifecycle import SHARED, Phase
-from reaper.decide.model import Instant, Line, Reading, SessionKey
+from reaper.decide.model import Instant, Line, Reading, SessionKey, Work
 from reaper.decide.policy import Activity, Origin, Robots
 from reaper.decide.rhythm import Observation
 from reaper.decide.signs import Clues
@@ -34,13 +35,15 @@ NO_LINES = Lines(None, None)
 
 
 class Looks:
-    """Looks at sessions, as little as will do."""
+    """Looks at sessions, as little as will do.
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    `written`: how much the daemon has written on each session's terminals, which is nothing that the session prints.
+    """
+
+    def __init__(self, host: Host, written: dict[SessionKey, int]) -> None:
+        self._host, self._written = host, written
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
-        self._unread: dict[str, int] = {}  # the most that lay unread on a terminal since something was read there
-        self._read_until: dict[str, int] = {}  # until when more may have been read without a trace
+        self._unread = Unread(host)
         self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
         self._counted_usec: dict[SessionKey, int] = {}  # when these were, also where nothing could be counted
         self._heard_usec: dict[SessionKey, int] = {}  # the last look for robots
@@ -59,8 +62,7 @@ class Looks:
         self._polls += 1
         ours = {reading.name for tracked in sessions.values() for reading in tracked.readings}
         self._host.keep_lines(ours)
-        for name in (self._unread.keys() | self._read_until.keys()) - ours:
-            self._forget_unread(name)
+        self._unread.keep(ours)
         self._lines = {key: line for key, line in self._lines.items() if key in sessions}
         self._counted_usec = {key: usec for key, usec in self._counted_usec.items() if key in sessions}
         self._heard_usec = {key: usec for key, usec in self._heard_usec.items() if key in sessions}
@@ -128,11 +130,16 @@ class Looks:
         unseen_usec, unseen = self._unseen(tracked, readings, lines, now) if is_probed else (0, "")
         work = None
         if signs.counts_work(tracked, bool(readings)):
-            work = self._host.read_work(tracked.session, bool(readings))
+            work = self._work(tracked, bool(readings))
         is_same = readings == tracked.readings and not unseen_usec and work is None and tracked.work is None
         if is_same and typing is None and tracked.rhythm is None:
             return None
         return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work, typing))
+
+    def _work(self, tracked: Tracked, has_terminal: bool) -> Work | None:
+        work = self._host.read_work(tracked.session, has_terminal)
+        own = self._written.get(tracked.session.key, 0)
+        return work if work is None else work._replace(printed=work.printed - own)
 
     def _typing(self, tracked: Tracked, lines: Lines, previous: Instant, now: Instant) -> Observation:
         """What is typed since the last look that asked, whether that was a poll or not.
@@ -160,20 +167,16 @@ class Looks:
         """Forgets what lay unread on a terminal where something was read since: what lies there now may be new.
 
         What was read shows by an atime that counts as evidence, and by no other: a program that sets it by hand has
-        read nothing. More can be read in the same 8 seconds and leave no trace, so until they are over, too.
+        read nothing.
         """
         known = signs.known(tracked, readings)
         for reading in readings:
             if reading.name not in known:
-                self._forget_unread(reading.name)
+                self._unread.forget(reading.name)
                 continue
             read_usec = evidence.weigh(known[reading.name], reading, previous, now).input_usec
             if read_usec is not None:
-                self._read_until[reading.name] = read_usec
-
-    def _forget_unread(self, name: str) -> None:
-        self._unread.pop(name, None)
-        self._read_until.pop(name, None)
+                self._unread.make_room(reading.name, read_usec)
 
     def _unseen(self, tracked: Tracked, readings: Iterable[Reading], lines: Lines, now: Instant) -> tuple[int, str]:
         """The latest sign that left no trace on the terminals' times, and its kind; 0 for none later than is known.
@@ -183,7 +186,9 @@ class Looks:
         But who pages must not be taken for gone.
         """
         names = [reading.name for reading in readings]
-        grown = [name for name in names if self._has_grown(name, now.boot_usec)]  # of each what is unread is kept
+        grown = [
+            name for name in names if self._unread.has_grown(name, now.boot_usec)
+        ]  # of each what is unread is kept
         if grown:
             return now.boot_usec, Activity.INPUT.value
         line_usec, kind, is_counted = self._weigh_line(tracked, lines, now)
@@ -202,6 +207,9 @@ class Looks:
         """Looks at the connection. What cannot be counted at this moment is not kept: the next is held against it."""
         key = tracked.session.key
         before, after = self._lines.get(key), self._host.read_line(tracked.session, [each.name for each in readings])
+        if after is not None:
+            own = self._written.get(key, 0)
+            after = after._replace(traffic=after.traffic._replace(printed=after.traffic.printed - own))
         if after is None:
             self._lines.pop(key, None)
         elif after.traffic.is_settled:
@@ -252,34 +260,20 @@ class Looks:
         is_later = read_usec > tracked.life.evidence_usec
         return read_usec if is_later and self._host.pages_apart(tracked.session, names) else 0
 
-    def _has_grown(self, name: str, now_usec: int) -> bool:
-        """Whether more lies unread than ever since something was read.
-
-        A program can make the count fall and rise again as often as it likes: what lies unread is counted by lines in
-        canonical mode, and by bytes in raw mode.
-        """
-        if name in self._read_until:
-            self._unread.pop(name, None)
-            if now_usec > self._read_until[name]:
-                del self._read_until[name]
-        before, count = self._unread.get(name, 0), self._host.unread(name)
-        if count > before:
-            self._unread[name] = count
-        return count > before
-
     @property
     def counted(self) -> Counted:
         """What was counted by now, for the next daemon to go on from."""
-        return Counted(self._lines, self._unread)
+        return Counted(self._lines, self._unread.counts, self._written)
 
     def restore(self, counted: Counted, sessions: Iterable[Tracked], now: Instant) -> None:
         """Goes on from what another daemon has counted; where that has not told, what lies unread was typed before."""
         self._lines = dict(counted.lines)
+        self._written.update(counted.written)
         if counted.unread is not None:
-            self._unread = dict(counted.unread)
+            self._unread.restore(counted.unread)
             return
         for name in {name for tracked in sessions for name in tracked.terminals}:
-            self._has_grown(name, now.boot_usec)
+            self._unread.has_grown(name, now.boot_usec)
 
 
 def _uncounted(tracked: Tracked, why: str) -> ReaperError:

@@ -120,8 +120,9 @@ def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: 
     before carry it, or the counters went back, the connection counts as used.
     """
     elapsed_usec = min(max(after.boot_usec - before.boot_usec, WINDOW_USEC), USEC_PER_MIN)
-    typed, printed = after.typed - before.typed, after.printed - before.printed
-    is_same = (before.carrier, before.socket) == (after.carrier, after.socket) and min(typed, printed) >= 0
+    # What the daemon has written itself is taken off before it has crossed, so that `printed` can go back a little.
+    typed, printed = after.typed - before.typed, max(0, after.printed - before.printed)
+    is_same = (before.carrier, before.socket) == (after.carrier, after.socket) and typed >= 0
     if Activity.NETWORK in counted and not is_same:
         return Activity.NETWORK
     amounts = (

@@ -33,10 +33,13 @@ _LIMITS = "saved"
 
 
 class Counted(NamedTuple):
-    """What the looks have counted: connections, and what lies unread on terminals; None where that is not told."""
+    """What was counted by now, in bytes: connections; what lies unread on terminals, None where that is not told; and
+    what the daemon has written on the terminals of each session.
+    """
 
     lines: Mapping[SessionKey, Line] = MappingProxyType({})
     unread: Mapping[str, int] | None = None
+    written: Mapping[SessionKey, int] = MappingProxyType({})
 
 
 _NOTHING_COUNTED = Counted()
@@ -76,8 +79,10 @@ def encode_lines(snapshot: Snapshot) -> Iterator[str]:
     }
     yield json.dumps(document, separators=(",", ":")) + "\n"
     for tracked in snapshot.sessions:
-        line = snapshot.counted.lines.get(tracked.session.key)
-        value = {**_encode_tracked(tracked), "line": None if line is None else list(line)}
+        key, counted = tracked.session.key, snapshot.counted
+        line = counted.lines.get(key)
+        more = {"line": None if line is None else list(line), "written": counted.written.get(key, 0)}
+        value = {**_encode_tracked(tracked), **more}
         yield json.dumps(value, separators=(",", ":")) + "\n"
 
 
@@ -141,7 +146,7 @@ def decode(text: str, boot_id: str) -> Snapshot:
         values = [parse_document(line) for line in rest]
         sessions = tuple(map(_decode_tracked, values))
         past = tuple(map(_decode_ended, document["past"]))
-        counted = _decode_counted(document.get("unread"), sessions, [value.get("line") for value in values])
+        counted = _decode_counted(document.get("unread"), sessions, values)
         return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions, past, counted)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError) as error:
         raise _refused(f"{type(error).__name__}: {error}") from error
@@ -194,12 +199,13 @@ def _decode_groups(value: Any) -> Membership | None:
     return None if value is None else membership.make((_integer(gid), _string(name)) for gid, name in value)
 
 
-def _decode_counted(unread: Any, sessions: tuple[Tracked, ...], lines: Sequence[Any]) -> Counted:
+def _decode_counted(unread: Any, sessions: tuple[Tracked, ...], values: Sequence[Any]) -> Counted:
     """0.1.0 has written none of it."""
-    keys = [tracked.session.key for tracked in sessions]
-    known = {key: _decode_line(line) for key, line in zip(keys, lines) if line is not None}
+    by_key = {tracked.session.key: value for tracked, value in zip(sessions, values)}
+    lines = {key: _decode_line(each["line"]) for key, each in by_key.items() if each.get("line") is not None}
     counts = None if unread is None else {_string(name): _integer(count) for name, count in unread.items()}
-    return Counted(known, counts)
+    written = {key: _integer(each["written"]) for key, each in by_key.items() if each.get("written")}
+    return Counted(lines, counts, written)
 
 
 def _decode_line(value: Any) -> Line:

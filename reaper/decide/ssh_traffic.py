@@ -66,7 +66,7 @@ def count_typed(before: Line, after: Line) -> Typed | None:
 
 def _transferred(before: Line, after: Line) -> int:
     """How much has crossed the connection, at most, from programs without a terminal and to them."""
-    typed, printed = after.traffic.typed - before.traffic.typed, after.traffic.printed - before.traffic.printed
+    typed, printed = after.traffic.typed - before.traffic.typed, max(0, after.traffic.printed - before.traffic.printed)
     return min(after.channel_bytes - before.channel_bytes, typed + printed)
 
 

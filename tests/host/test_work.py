@@ -113,3 +113,11 @@ def test_forwarded_port_in_use_beside_an_idle_shell(host: Host, person: str, act
         if not is_kept:
             wait_event(host, person, "terminated")
         assert events(host, person) == told
+
+
+def test_idle_shell_is_ended_where_its_connection_counts(host: Host, person: str) -> None:
+    """What reaper itself writes there crosses the connection, too."""
+    with rule(host, person, activity="[input, network]"), log_in(host, person) as shell:
+        assert shell.closed(ENDED + IDLE)
+        wait_event(host, person, "terminated")
+    assert events(host, person) == ["opened", "warned", "ending", "terminated"]

@@ -315,6 +315,10 @@ class FakeActor(FakeLocker):
         if tty.is_refused or tty.is_blocked:
             return Delivery.REFUSED if tty.is_refused else Delivery.BLOCKED
         tty.shown.append(text)
+        for login in self._host.logins.values():
+            if terminal in login.ttys:  # it crosses the connection, with a carriage return before each line feed
+                crossing = len(text.encode()) + text.count("\n")
+                login.work = login.work._replace(printed=login.work.printed + crossing)
         return Delivery.DELIVERED
 
     def drop_tickets(self, user: str, uid: int) -> list[str]:

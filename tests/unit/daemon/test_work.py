@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reaper.decide.policy import Activity, Origin
+from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import resume
+from tests.unit.daemon.test_restarts import restart, resume
 from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
@@ -162,3 +163,15 @@ def test_little_in_the_moment_before_the_end(bench):
         bench.run(1)
         work(login, int(turn % 10 == 0))
     assert "ending" in bench.words()
+
+
+@pytest.mark.parametrize("has_restarts", [False, True])
+def test_what_reaper_writes_is_no_work(has_restarts):
+    """A warning crosses the connection, too; it must not take itself back."""
+    bench = Bench(make_policy(make_limits(activity=(Activity.INPUT, Activity.NETWORK))))
+    bench.host.login(100, "pts/1")
+    for _ in range(40):
+        bench.run(5)
+        if has_restarts:
+            restart(bench)
+    assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
