@@ -118,6 +118,13 @@ def counted(activity: tuple[Activity, ...], has_terminal: bool) -> tuple[Activit
     return shown or (Activity.NETWORK, Activity.CPU)
 
 
+def missing(limits: Limits | None, has_terminal: bool) -> str:
+    """What a session is without while it is idle, in a word or three."""
+    kinds = counted(limits.activity if limits is not None else (), has_terminal)
+    words = ["input"] * (Activity.INPUT in kinds) + ["work"] * (kinds != (Activity.INPUT,))
+    return " or ".join(words)
+
+
 @functools.lru_cache(maxsize=64)
 def without_limits(limits: Limits) -> Limits:
     """The same with nothing that would end a session."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from reaper.decide import lifecycle
 from reaper.decide.events import Event, Kind
 from reaper.decide.lifecycle import Fact, Reason, Tell
+from reaper.decide.limits import missing
 from reaper.decide.messages import is_silent, limit_of, plain, span
 from reaper.decide.model import Session, Usage
 from reaper.decide.policy import Action, Policy
@@ -270,8 +271,8 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
     if tell.fact is Fact.OBSERVED:
         return f"would end now ({spared}), {cause}"
     if tell.fact is Fact.ENDING:
-        missing = "input" if tracked.readings else "work"
-        idle = "" if tracked.order else f" after {span(tell.usec)} without {missing}"
+        without = missing(tracked.limits, bool(tracked.readings))
+        idle = "" if tracked.order else f" after {span(tell.usec)} without {without}"
         return f"is being ended{idle}, {cause}{also}"
     if tell.fact is Fact.TERMINATED and freed is not None:
         return (

@@ -8,6 +8,7 @@ from reaper.decide import lifecycle, tracking
 from reaper.decide.hold import Hold
 from reaper.decide.hours import LocalTime
 from reaper.decide.lifecycle import Phase, Reason
+from reaper.decide.limits import Robots, missing
 from reaper.decide.messages import SILENT, hold_command, is_silent, plain, span
 from reaper.decide.policy import Action, Origin, Policy, Verdict, judge
 from reaper.decide.rhythm import described
@@ -181,10 +182,16 @@ def _state(tracked: Tracked, shown: dict[str, Any], lineless: str, now_usec: int
         lines.append(f"Its terminal is not known: {lineless}.")
     if tracked.refusal:
         lines.append(f"Refused as evidence: {tracked.refusal}.")
+    return [*lines, *_robots(tracked, now_usec)]
+
+
+def _robots(tracked: Tracked, now_usec: int) -> list[str]:
     if tracked.rhythm is not None and tracked.rhythm.decided_usec:
         lasted = span(now_usec - tracked.rhythm.began_usec)
-        lines.append(f"A robot types on it, {described(tracked.rhythm)} for {lasted}: only other keys count.")
-    return lines
+        return [f"A robot types on it, {described(tracked.rhythm)} for {lasted}: only other keys count."]
+    if tracked.limits is not None and tracked.limits.robots is Robots.IGNORE and tracked.readings:
+        return ["Keys of a robot would not count (robots: ignore); none is known to type on it."]
+    return []
 
 
 def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
@@ -223,6 +230,7 @@ def _outlook_by_limits(tracked: Tracked, shown: dict[str, Any]) -> str:
     ahead_usec = max(0, shown["left_usec"] - shown["limit_usec"])
     is_next = shown["next"] == "warn" and not is_silent(tracked)
     warn = f" It is warned in {span(shown['next_usec'] - ahead_usec)}." if is_next else ""
-    kind = "of age" if shown["reason"] == "max" else "without input" if tracked.readings else "without work"
+    without = f"without {missing(tracked.limits, bool(tracked.readings))}"
+    kind = "of age" if shown["reason"] == "max" else without
     left = span(shown["left_usec"] - ahead_usec)
     return f"It {act} in {left}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"

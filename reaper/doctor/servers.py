@@ -154,8 +154,9 @@ def check(servers: Servers) -> Iterator[Finding]:
             "console-autologin",
             f"{unit} logs {user} in by itself: a session that is ended there begins again at once, and asks for no"
             " password.",
-            f"take --autologin out of what systemctl cat {unit} shows; or a password for {user}, and a rule for the"
-            " console with action: lock",
+            f"systemctl edit {unit}, with an ExecStart= that has no --autologin (-a), and systemctl restart {unit}; or"
+            f" passwd {user}, and in reaper.yaml, first of the rules, {{name: autologin, match: {{user: {user}, origin:"
+            " [console, serial]}, action: lock}",
         )
 
 

@@ -137,6 +137,11 @@ def _written(default: Default) -> str:
     return f"{'' if default.is_on else '!'}{default.name}{value}"
 
 
+def _taken_out(place: str, setting: str) -> str:
+    path, _, line = place.rpartition(":")
+    return f"visudo -f {path}, and take {setting} out of line {line}" if path else f"take {setting} out of {place}"
+
+
 def check(sudo: Sudo, policy: Policy | None) -> Iterator[Finding]:
     """That root shells by sudo are not marked."""
     if not sudo.unmarked:
@@ -144,7 +149,7 @@ def check(sudo: Sudo, policy: Policy | None) -> Iterator[Finding]:
     rules = [rule.name for rule in policy.rules if rule.match.elevated is not None] if policy else []
     what = "; ".join(f"{setting} in {place}" for place, setting in sudo.unmarked)
     message = f"sudo opens no PAM session by which root shells are marked ({what})"
-    remedy = "visudo, and take that setting out"
+    remedy = "; ".join(_taken_out(place, setting) for place, setting in sudo.unmarked)
     if rules:
         yield error("sudo-unmarked", f"{message}, and {', '.join(rules)} matches on them (elevated).", remedy)
     else:

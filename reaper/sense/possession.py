@@ -138,5 +138,8 @@ def obstacle(session: Session, claimed: str) -> str:
         return line_obstacle(session)
     wanted = sorted(_wanted_ptys(session))
     if wanted:
-        return f"{wanted[0]} is not served by a program that is root's, was not started by a user and began the login"
+        return (
+            f"{wanted[0]} counts only where a program of root's that is in no login session serves it and began the"
+            ' login, as a web terminal does (see "terminal" in reaper(7))'
+        )
     return f"its login did not have {claimed} when it began" if claimed else ""

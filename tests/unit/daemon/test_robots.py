@@ -76,7 +76,7 @@ def test_a_key_of_a_person_keeps_it_and_begins_the_judgement_again(bench, login)
     press(login)
     bench.run(16)
     assert bench.words()[-3:] == ["warned", "cancelled", "resumed"]
-    assert "robot" not in explained(bench)
+    assert "A robot types" not in explained(bench)
     send(bench, login, 45, 9)
     assert bench.words()[-1] == "resumed", "its signs count until they have been judged again"
     send(bench, login, 45, 60, until="ending")
@@ -159,7 +159,7 @@ def test_a_rule_that_no_longer_ignores_robots_forgets_what_it_has_heard(bench, l
     bench.adopt(make_policy(limits(robots=Robots.COUNT)))
     send(bench, login, 45, 60)
     assert "ending" not in bench.words()
-    assert "robot" not in explained(bench)
+    assert "A robot types" not in explained(bench)
 
 
 def test_a_robot_at_the_pace_of_the_warnings_is_recognized(bench, login):
@@ -196,6 +196,11 @@ def test_a_robot_keeps_no_other_session_of_its_user():
     login.typed = other.typed = 0
     send(bench, login, 45, 70)
     assert [bench.words(pid)[-1] for pid in (100, 200)] == ["terminated"] * 2
+
+
+def test_that_a_rule_asks_is_explained_before(bench, login):
+    bench.run(30)
+    assert "(robots: ignore); none is known" in explained(bench)
 
 
 def test_the_judgement_is_nothing_that_happens_next(bench, login):

@@ -12,7 +12,7 @@ from reaper.decide.duration import parse_duration
 from reaper.decide.hold import Hold
 from reaper.decide.lifecycle import Phase
 from reaper.decide.model import Instant
-from reaper.decide.policy import Action, Ceiling, Limits, Notify, Share
+from reaper.decide.policy import Action, Activity, Ceiling, Limits, Notify, Share
 from reaper.decide.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import SECOND, WALL_NS
@@ -182,3 +182,19 @@ def test_name_that_was_typed_is_shown_and_escaped():
     shown = view.explain(tracked, make_policy(LIMITS), frozenset(), due)
     assert shown["session"]["login"] == r"ALICE\n"
     assert r"Its user logged in as ALICE\n, which is another name of the same account." in shown["text"]
+
+
+@pytest.mark.parametrize(
+    ("activity", "without"),
+    [
+        ((), "input"),
+        ((Activity.INPUT,), "input"),
+        ((Activity.INPUT, Activity.CPU), "input or work"),
+        ((Activity.CPU,), "work"),
+    ],
+)
+def test_what_is_missing_is_what_counts(activity, without):
+    limits = make_limits(activity=activity)
+    tracked, due = idle(limits)
+    text = view.explain(tracked, make_policy(limits), frozenset(), due)["text"]
+    assert f" without {without}." in " ".join(text)

@@ -209,7 +209,10 @@ def test_pty_is_recorded_as_the_sessions_own_only_if_it_was(tree, lineage):
     assert found_by(make_record("/dev/pts/5", holds_tty=True)).tty == "pts/5"
 
 
-UNTRUSTED = "pts/5 is not served by a program that is root's, was not started by a user and began the login"
+UNTRUSTED = (
+    "pts/5 counts only where a program of root's that is in no login session serves it and began the login, as a web"
+    ' terminal does (see "terminal" in reaper(7))'
+)
 
 
 def in_a_session(tree: Tree) -> None:
