@@ -15,7 +15,7 @@ from .lab import DEFAULT_SUITES, Host, SshClient, Workstation
 from .limits import ENDED, IDLE, WARN, WARNING, events, quick, reload, rule, wait_event
 
 Machines = dict[str, Workstation]
-PAUSE = WARN / 2  # between two keys; the first warning would come after IDLE - WARN
+PAUSE = WARN / 2  # between two keys
 POLLED = "/etc/ssh/sshd_config.d/polled.conf"
 SLOW = "/etc/reaper/reaper.d/40-slow.yaml"
 ALIVE = ["-o", "ServerAliveInterval=1"]
@@ -66,7 +66,7 @@ def test_letters_that_nothing_reads_keep_a_session(host: Host, person: str, mach
         contextlib.ExitStack() as stack,
         users(host, person, list(ways)) as names,
         polled(host, names["polled"]),
-        rule(host, person),
+        rule(host, person, idle="32s", warn="[16s]"),
     ):
         windows: dict[str, SshClient] = {}
         for way, (suite, options) in ways.items():
