@@ -231,7 +231,7 @@ class Looks:
         is_first = before is None or (is_counted and is_older)
         if is_first and is_counted and traffic.is_settled:
             # It is counted from here on. What came since the last sign was no more than a poll ago, and may be a key.
-            is_later = life.evidence_usec < traffic.heard_usec <= now.boot_usec
+            is_later = life.evidence_usec < traffic.heard_usec
             return (traffic.heard_usec if is_later else 0), Activity.INPUT.value, True
         limits = tracked.limits
         counts_network = not limits.activity or Activity.NETWORK in limits.activity
@@ -241,8 +241,7 @@ class Looks:
         crossed = ssh_traffic.weigh_line(since, after, floor, is_last=is_last)
         if crossed is Activity.INPUT:
             kind = crossed.value if is_counted else UNCOUNTED
-            heard_usec = traffic.heard_usec if traffic.is_settled else now.boot_usec
-            return min(now.boot_usec, heard_usec), kind, is_counted
+            return (traffic.heard_usec if traffic.is_settled else now.boot_usec), kind, is_counted
         return (now.boot_usec if crossed else 0), (crossed.value if crossed else ""), is_counted
 
     def problems(self) -> list[ReaperError]:

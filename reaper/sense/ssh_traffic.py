@@ -27,11 +27,12 @@ import socket
 import struct
 import termios
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from reaper import procfs
 from reaper.decide.model import Forward, Traffic
 from reaper.procparse import Passed
+from reaper.sense.clock import read_clock
 
 # struct tcp_info of <linux/tcp.h>: tcpi_state, tcpi_last_data_recv (ms), tcpi_bytes_acked, tcpi_bytes_received.
 _STATE, _LAST_RECEIVED, _BYTES = struct.Struct("=B"), struct.Struct("=I"), struct.Struct("=QQ")
@@ -44,6 +45,10 @@ _TRIES = 16
 # A client that forwards a port can open as many connections as it likes. What is beyond these is taken for typed.
 _MOST_SOCKETS = 64
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]", re.ASCII)
+
+
+def _clock() -> int:
+    return read_clock().boot_usec
 
 
 class _Connection(NamedTuple):
@@ -60,21 +65,22 @@ class _Counts(NamedTuple):
     silent_msec: int
 
 
-def read_traffic(carriers: list[int], monitor: int | None, boot_usec: int) -> Traffic:
+def read_traffic(carriers: list[int], monitor: int | None, clock: Callable[[], int] = _clock) -> Traffic:
     """What has crossed the connection that these processes carry; `monitor` is their monitor, None where there is none.
 
+    `clock` is the boot-time clock, read after all else: what was heard is dated a little late, and never too early.
     Raises OSError where they are gone.
     """
     try:
-        return _count(carriers, monitor, boot_usec)
+        return _count(carriers, monitor, clock)
     except OSError as error:
         passed = [_passed(pid) for pid in carriers]  # which raises where they are gone
         read, written = sum(each.read for each in passed), sum(each.written for each in passed)
         why = "" if error.errno == errno.ESRCH else error.strerror or str(error)  # a monitor that has just ended
-        return Traffic(carriers[0] if carriers else 0, 0, read, written, boot_usec, hindrance=why)
+        return Traffic(carriers[0] if carriers else 0, 0, read, written, clock(), hindrance=why)
 
 
-def _count(carriers: list[int], monitor: int | None, boot_usec: int) -> Traffic:
+def _count(carriers: list[int], monitor: int | None, clock: Callable[[], int]) -> Traffic:
     if len(carriers) != 1:
         raise OSError(errno.ENOTUNIQ, "several processes carry the connection")
     carrier = carriers[0]
@@ -99,7 +105,7 @@ def _count(carriers: list[int], monitor: int | None, boot_usec: int) -> Traffic:
         main.inode,
         typed=child.written - line.written - parent.read,
         printed=child.read - line.read - parent.written,
-        heard_usec=boot_usec - line.silent_msec * 1000,
+        heard_usec=clock() - line.silent_msec * 1000,
         is_settled=is_settled,
         forwards=tuple(Forward(each.inode, one.written) for each, one in zip(forwards, others)),
     )

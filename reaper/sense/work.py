@@ -28,7 +28,7 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
         channels = connections.channels(*carriers)
         if not carriers or (not has_terminal and any(channel.tty_nr for channel in channels)):
             return None
-        traffic = read_traffic(carriers, _monitor_of(session, carriers), boot_usec)
+        traffic = read_traffic(carriers, _monitor_of(session, carriers))
         passed = (traffic.carrier, traffic.socket, traffic.typed, traffic.printed)
         return Work(boot_usec, *passed, _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
@@ -44,7 +44,7 @@ def counts_keys(session: Session) -> bool:
         return False
     try:
         carriers = connections.carriers(session)
-        return bool(carriers) and bool(read_traffic(carriers, _monitor_of(session, carriers), 0).socket)
+        return bool(carriers) and bool(read_traffic(carriers, _monitor_of(session, carriers)).socket)
     except OSError:
         return False
 
@@ -62,7 +62,7 @@ def read_line(session: Session, names: Collection[str], now: Instant) -> Line | 
         return Line(
             now.boot_usec,
             now.wall_ns,
-            read_traffic(carriers, _monitor_of(session, carriers), now.boot_usec),
+            read_traffic(carriers, _monitor_of(session, carriers)),
             max(each.st_mtime_ns for each in terminals),
             max(each.st_ctime_ns for each in terminals),
             sum(each.read for each in passed),

@@ -42,7 +42,7 @@ def furnish(host: Host) -> None:
     # .zshrc: without one, zsh asks a new user what should be in it.
     host.shell("touch /etc/skel/.hushlogin /etc/skel/.zshrc; truncate -s 16M /srv/large")
     begin_second_sshd(host)
-    host.run(["cp", "/etc/pam.d/common-session", "/etc/pam.d/greetd"])
+    host.write("/etc/pam.d/greetd", "@include common-session\n")
     host.write("/usr/local/bin/echo-server", SERVER)
     host.shell("systemd-run --quiet --unit=echo-server python3 /usr/local/bin/echo-server")
 

@@ -74,12 +74,12 @@ def carrier() -> Iterator[Carrier]:
 
 
 def test_what_is_typed_is_counted_to_the_byte(carrier):
-    before = read_traffic([carrier.pid], None, 60_000_000)
+    before = read_traffic([carrier.pid], None, lambda: 60_000_000)
     assert before.socket
     assert before.is_settled
     carrier.typed(b"x", b"p\1x" + b"padding" * 9)
     carrier.typed(b"", b"p\0" + b"a keepalive")
-    after = read_traffic([carrier.pid], None, 60_000_000)
+    after = read_traffic([carrier.pid], None, lambda: 60_000_000)
     assert (after.carrier, after.socket) == (before.carrier, before.socket)
     assert after.typed - before.typed == 1
     assert after.printed == before.printed
@@ -87,11 +87,11 @@ def test_what_is_typed_is_counted_to_the_byte(carrier):
 
 
 def test_what_goes_to_the_far_end_of_a_forward_is_told(carrier):
-    before = read_traffic([carrier.pid], None, 0)
+    before = read_traffic([carrier.pid], None, lambda: 0)
     carrier.client.sendall(b"f\3abc")
     assert carrier.client.recv(1) == b"."
     assert carrier.forward.recv(3) == b"abc"
-    after = read_traffic([carrier.pid], None, 0)
+    after = read_traffic([carrier.pid], None, lambda: 0)
     assert after.typed - before.typed == 3
     assert sum(each.sent for each in after.forwards) - sum(each.sent for each in before.forwards) == 3
 
@@ -99,11 +99,11 @@ def test_what_goes_to_the_far_end_of_a_forward_is_told(carrier):
 def test_an_end_that_was_closed_is_no_byte(carrier):
     """The kernel counts the FIN of a forwarded connection that is shut down at this end; it must not hide a key."""
     carrier.forward.sendall(b"x")
-    before = read_traffic([carrier.pid], None, 0)
+    before = read_traffic([carrier.pid], None, lambda: 0)
     carrier.client.sendall(b"s\0")
     assert carrier.client.recv(1) == b"."
     assert carrier.forward.recv(1) == b""
-    after = read_traffic([carrier.pid], None, 0)
+    after = read_traffic([carrier.pid], None, lambda: 0)
     assert [each.sent for each in after.forwards] == [each.sent for each in before.forwards]
 
 
@@ -117,23 +117,23 @@ def test_a_connection_counts_the_same_whoever_opened_it():
                 near.sendall(b"12345")
                 accepted.sendall(b"123")
                 assert (accepted.recv(5), near.recv(3)) == (b"12345", b"123")
-                told = {each.inode: each.sent for each in read_traffic([os.getpid()], None, 0).forwards}
+                told = {each.inode: each.sent for each in read_traffic([os.getpid()], None, lambda: 0).forwards}
                 sent = [told[os.fstat(each.fileno()).st_ino] for each in (near, accepted)]
     assert sent == [5, 3]
 
 
 def test_what_is_unread_or_unsent_is_not_counted(carrier):
-    before = read_traffic([carrier.pid], None, 0)
+    before = read_traffic([carrier.pid], None, lambda: 0)
     os.kill(carrier.pid, signal.SIGSTOP)
     os.waitpid(carrier.pid, os.WUNTRACED)
     carrier.client.sendall(b"p\1x")
-    after = read_traffic([carrier.pid], None, 0)
+    after = read_traffic([carrier.pid], None, lambda: 0)
     assert (after.typed, after.printed) == (before.typed, before.printed)
     os.kill(carrier.pid, signal.SIGCONT)
 
 
 def test_the_connection_is_not_kept_open(carrier):
-    read_traffic([carrier.pid], None, 0)
+    read_traffic([carrier.pid], None, lambda: 0)
     os.kill(carrier.pid, signal.SIGKILL)
     assert carrier.client.recv(1) == b""
 
@@ -143,10 +143,10 @@ def test_a_connection_that_the_kernel_does_not_show_is_uncounted(carrier, monkey
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(procfs, "take_descriptor", refuse)
-    before = read_traffic([carrier.pid], None, 7)
+    before = read_traffic([carrier.pid], None, lambda: 7)
     assert (before.socket, before.hindrance, before.heard_usec) == (0, "Operation not permitted", 7)
     carrier.typed(b"x", b"p\1x")
-    after = read_traffic([carrier.pid], None, 7)
+    after = read_traffic([carrier.pid], None, lambda: 7)
     assert after.typed - before.typed == 3
     assert after.printed - before.printed == 2
 
@@ -154,7 +154,7 @@ def test_a_connection_that_the_kernel_does_not_show_is_uncounted(carrier, monkey
 def test_what_is_no_tcp_is_uncounted():
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        traffic = read_traffic([os.getpid()], None, 0)
+        traffic = read_traffic([os.getpid()], None, lambda: 0)
     assert traffic.socket == 0
     assert traffic.hindrance
 
@@ -168,7 +168,7 @@ def test_a_connection_that_the_monitor_does_not_have_is_none(carrier):
 
     monitor = fork(idle)
     try:
-        wait_until(lambda: read_traffic([carrier.pid], monitor, 0).socket == 0)
+        wait_until(lambda: read_traffic([carrier.pid], monitor, lambda: 0).socket == 0)
     finally:
         os.kill(monitor, signal.SIGKILL)
         os.waitpid(monitor, 0)
@@ -178,9 +178,9 @@ def test_what_is_gone_is_not_counted():
     pid = fork(lambda: None)
     os.waitpid(pid, 0)
     with pytest.raises(OSError, match="ended"):
-        read_traffic([pid], None, 0)
+        read_traffic([pid], None, lambda: 0)
 
 
 def test_a_crowd_of_sockets_is_not_looked_through(carrier, monkeypatch):
     monkeypatch.setattr(ssh_traffic, "_MOST_SOCKETS", 1)
-    assert read_traffic([carrier.pid], None, 0).forwards == ()
+    assert read_traffic([carrier.pid], None, lambda: 0).forwards == ()
