@@ -121,9 +121,8 @@ class Looks:
             readings = tuple(reading for reading in readings if reading.name in names)
         if tracked.session.origin is Origin.GRAPHICAL and not (readings or tracked.readings):
             return self._ask_desktop(tracked, previous, now) if is_probed else None
-        is_probed = is_probed or (readings == tracked.readings and self._is_to_be_counted(tracked, now))
         asks_robots = bool(readings) and _asks_robots(tracked)
-        is_probed = is_probed or asks_robots
+        is_probed = is_probed or asks_robots or (readings == tracked.readings and self._is_to_be_counted(tracked, now))
         lines = self._count(tracked, readings, now) if readings and is_probed else NO_LINES
         typing = self._typing(tracked, lines, previous, now) if asks_robots else None
         self._heed_reads(tracked, readings, previous, now)

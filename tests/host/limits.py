@@ -42,6 +42,19 @@ def quick(host: Guest) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def drop_in(host: Guest, path: str, text: str) -> Iterator[None]:
+    """A file of the policy, in force for a while."""
+    host.write(path, text)
+    told = reload(host)
+    assert told["REAPER_EVENT"] == "policy-loaded", told
+    try:
+        yield
+    finally:
+        host.run(["rm", "-f", path])
+        reload(host)
+
+
+@contextlib.contextmanager
 def rule(host: Guest, person: str, **limits: Any) -> Iterator[None]:
     """A rule for one person and who is named after them: IDLE, WARN and GRACE, unless said otherwise."""
     numbers = {
@@ -52,15 +65,8 @@ def rule(host: Guest, person: str, **limits: Any) -> Iterator[None]:
         **limits,
     }
     text = ", ".join(f"{key}: {value}" for key, value in numbers.items())
-    path = f"/etc/reaper/reaper.d/50-{person}.yaml"
-    host.write(path, f"rules:\n  - {{name: {person}, {text}}}\n")
-    told = reload(host)
-    assert told["REAPER_EVENT"] == "policy-loaded", told
-    try:
+    with drop_in(host, f"/etc/reaper/reaper.d/50-{person}.yaml", f"rules:\n  - {{name: {person}, {text}}}\n"):
         yield
-    finally:
-        host.run(["rm", "-f", path])
-        reload(host)
 
 
 def events(host: Guest, person: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .lab import Host, SshClient
-from .limits import ENDED, FAREWELL, IDLE, WARN, WARNING, events, log_in, quick, reload, wait_event
+from .limits import ENDED, FAREWELL, IDLE, WARN, WARNING, drop_in, events, log_in, quick, wait_event
 
 MARKS = "/run/reaper/elevated"
 PASSWORD = "toor-for-now"
@@ -35,11 +35,9 @@ rules:
   - {{name: {person}, match: {{user: {person}}}, idle: 1h}}
 """
     path = f"/etc/reaper/reaper.d/50-{person}.yaml"
-    host.write(path, rules)
-    assert reload(host)["REAPER_EVENT"] == "policy-loaded"
-    yield person
-    host.run(["rm", "-f", path, f"/etc/sudoers.d/{person}"])
-    reload(host)
+    with drop_in(host, path, rules):
+        yield person
+    host.run(["rm", "-f", f"/etc/sudoers.d/{person}"])
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from .lab import Host, SshClient
-from .limits import ENDED, FAREWELL, IDLE, WARN, WARNING, events, log_in, quick, reload, rule, wait_event
+from .limits import ENDED, FAREWELL, IDLE, WARN, WARNING, drop_in, events, log_in, quick, rule, wait_event
 
 PASSWORD = "toor-for-now"
 NOTICED = 5 + 1 + 10  # a mark counts after 5 s, at the next poll, on a machine that has other things to do
@@ -47,15 +47,13 @@ def admin(host: Host, person: str) -> Iterator[str]:
     host.run(["usermod", "-aG", "lab-admins", person])
     limits = f"idle: {IDLE}s, warn: [{WARN}s], grace: 2s"
     path = f"/etc/reaper/reaper.d/50-{person}.yaml"
-    host.write(
-        path,
+    rules = (
         f"rules:\n  - {{name: {person}-root, match: {{user: [{person}, root], elevated: true}}, {limits}}}\n"
-        f"  - {{name: {person}, match: {{user: {person}}}, idle: 1h}}\n",
+        f"  - {{name: {person}, match: {{user: {person}}}, idle: 1h}}\n"
     )
-    assert reload(host)["REAPER_EVENT"] == "policy-loaded"
-    yield person
-    host.run(["rm", "-f", path, f"/etc/sudoers.d/{person}"])
-    reload(host)
+    with drop_in(host, path, rules):
+        yield person
+    host.run(["rm", "-f", f"/etc/sudoers.d/{person}"])
 
 
 @contextlib.contextmanager

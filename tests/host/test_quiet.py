@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from .lab import Host
-from .limits import ENDED, GRACE, IDLE, WARN, log_in, quick, reload, wait_event
+from .limits import ENDED, GRACE, IDLE, WARN, drop_in, log_in, quick, wait_event
 
 WHY = "nothing is written on its terminals (notify: none)"
 RECORD = b'{"a": 1}'
@@ -25,18 +25,11 @@ def quick_polls(host: Host) -> Iterator[None]:
 
 @contextlib.contextmanager
 def rules(host: Host, **limits: str) -> Iterator[None]:
-    """A rule for each user, with what it has besides IDLE, WARN and GRACE."""
-    path = "/etc/reaper/reaper.d/50-robots.yaml"
+    """A rule for each user, with what it has beside IDLE, WARN and GRACE."""
     common = f"idle: {IDLE}s, warn: [{WARN}s], grace: {GRACE}s"
     lines = [f"  - {{name: {user}, match: {{user: {user}}}, {common}, {more}}}\n" for user, more in limits.items()]
-    host.write(path, f"rules:\n{''.join(lines)}")
-    told = reload(host)
-    assert told["REAPER_EVENT"] == "policy-loaded", told
-    try:
+    with drop_in(host, "/etc/reaper/reaper.d/50-robots.yaml", f"rules:\n{''.join(lines)}"):
         yield
-    finally:
-        host.run(["rm", "-f", path])
-        reload(host)
 
 
 class Job:
