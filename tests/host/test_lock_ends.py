@@ -50,7 +50,8 @@ def test_a_server_for_two_sessions(host: Host, someone: str) -> None:
         for each in (first, second):
             each.send("tmux new -A -s both\n")
             each.expect("both")
-        server = host.output(["pgrep", "-u", someone, "-f", "tmux -D"])
+        # The oldest: a child that the server has forked is called as it is, until it runs the shell of its pane.
+        server = host.output(["pgrep", "--oldest", "-u", someone, "-f", "tmux -D"])
         was = host.read(f"/proc/{server}/cgroup")
         locks: list[Lock] = [lock(host, someone, each, name) for each, name in zip((first, second), names)]
         assert "/reaper-lock" in host.read(f"/proc/{server}/cgroup")
