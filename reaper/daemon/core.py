@@ -321,8 +321,8 @@ class Daemon:
         self.commit(key, tracking.depart(tracked, now.boot_usec), now)
         self.actor.remove_record(key)
         self.messenger.depart(key)
-        self._endings.forget(key)
-        self.groups.forget(key)
+        for part in (self._looks, self._endings, self.groups):
+            part.forget(key)
         self.locks.forget(tracked)
         self._unwatched.discard(key)
         self._unjudged.discard(key)

@@ -63,9 +63,6 @@ class Looks:
         ours = {reading.name for tracked in sessions.values() for reading in tracked.readings}
         self._host.keep_lines(ours)
         self._unread.keep(ours)
-        self._lines = {key: line for key, line in self._lines.items() if key in sessions}
-        self._counted_usec = {key: usec for key, usec in self._counted_usec.items() if key in sessions}
-        self._heard_usec = {key: usec for key, usec in self._heard_usec.items() if key in sessions}
         strangers: dict[str, int] = {}
         owners = set()
         for reading in self._host.glance(self._host.other_ptys(ours)):
@@ -81,6 +78,11 @@ class Looks:
             or (each.session.tty and not each.session.tty.startswith("pts/"))
             or (is_roots and not each.readings)
         }
+
+    def forget(self, key: SessionKey) -> None:
+        """A session is gone."""
+        for kept in (self._lines, self._counted_usec, self._heard_usec):
+            kept.pop(key, None)
 
     def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""

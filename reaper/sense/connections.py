@@ -197,9 +197,10 @@ def carriers(session: Session) -> list[int]:
         return [process.pid for process in remains(session.scope, leader, session.uid, names)]
     if not is_sshd(leader, names):
         return []
-    if session.uid and _uid(leader) == session.uid:  # it is what remained, and stands for its leader
+    uid = _uid(leader)
+    if session.uid and uid == session.uid:  # it is what remained, and stands for its leader
         return [leader]
-    if not is_monitor(leader, names):
+    if uid != 0:
         return []
     found = [stat.pid for stat in _unprivileged_children(leader, procfs.read_children(leader), names)]
     return found or ([leader] if session.uid == 0 else [])
