@@ -67,7 +67,9 @@ def carrier() -> Iterator[Carrier]:
             pid = fork(work)
             connection.close()
             try:
-                yield Carrier(pid, client, ours, far)
+                carrier = Carrier(pid, client, ours, far)
+                carrier.typed(b"", b"p\0")  # by now it has closed the ends that are not its own
+                yield carrier
             finally:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
