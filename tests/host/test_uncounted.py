@@ -37,7 +37,8 @@ def test_traffic_keeps_a_session_and_silence_ends_it(host: Host, person: str) ->
         terminal.send("stty -echo; tail -f /dev/null\n")
         time.sleep(17)  # what was printed last is dated by then, and is no longer thought to be what is on its way
         terminal.send("x")  # no terminal tells of it before its line is complete
-        host.shell(f"until reaperctl explain {session} | tr -s ' \\n' ' ' | grep '{KEPT}'; do sleep 0.2; done", timeout=20)
+        told = f"reaperctl explain {session} | tr -s ' \\n' ' ' | grep '{KEPT}'"
+        host.shell(f"until {told}; do sleep 0.2; done", timeout=20)
         terminal.quiet(WARNED, 0)
         terminal.expect(WARNED, 40 + ENDED)
         cursor = host.cursor()
