@@ -1,4 +1,4 @@
-"""Where the kernel refuses what typed bytes are counted by: nobody is ended by a guess, and it is said."""
+"""Where the kernel refuses what typed bytes are counted by: no session is ended by a guess, and the reason is told."""
 
 from __future__ import annotations
 
