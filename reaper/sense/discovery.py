@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Collection, Container, Iterable
 from typing import Callable, NamedTuple, TypeVar
 
+from reaper.decide.duration import USEC_PER_SEC
 from reaper.decide.model import Session, SessionKey
 from reaper.errors import ReaperError
 from reaper.sense import logins, processes
@@ -19,6 +20,10 @@ from reaper.sense.logind import Logind, LogindSession
 from reaper.sense.records import Records
 
 T = TypeVar("T")
+
+RECORD_DUE_USEC = 5 * USEC_PER_SEC
+"""pam_systemd makes a session before pam_reaper writes its record, which says more of a login than logind does: who has
+only just logged in is waited for. Slow modules may run between the two."""
 
 
 class Discovery(NamedTuple):
@@ -102,6 +107,9 @@ class SessionFinder:
                     continue
                 if session is not None:
                     unknown.discard(entry.session_id)
+                    if entry.age_usec < RECORD_DUE_USEC:
+                        self._logind.recall()
+                        continue
                     found.setdefault(session.key, session)
                 elif not is_read or (entry.leader > 0 and processes.start_ticks(entry.leader) is not None):
                     unknown.discard(entry.session_id)  # its scope may yet be made: asked for again when logind has news

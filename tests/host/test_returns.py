@@ -9,6 +9,8 @@ import pytest
 from .lab import Host
 from .limits import ENDED, events, log_in, quick, rule, wait_event
 
+STACK = "/etc/pam.d/common-session"
+
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_polls(host: Host) -> Iterator[None]:
@@ -34,6 +36,26 @@ def test_the_first_login_after_it(host: Host, person: str) -> None:
     told = host.output(["reaperctl", "log", "--user", person, "--event", "reauthenticated"])
     assert f"follows session {previous} of the same user" in told
     assert events(host, person)[:4] == ["opened", "warned", "ending", "terminated"]
+
+
+def test_a_slow_module_before_the_hook(host: Host, person: str) -> None:
+    """Between the one that tells logind of the login and pam_reaper: what the hook knows of it is waited for."""
+    slow = "session optional pam_exec.so /bin/sleep 2\n"
+    stack = host.read(STACK)
+    before, hook, after = stack.partition("session\toptional\tpam_reaper.so")
+    assert hook, stack
+    with log_in(host, person) as terminal:
+        name = terminal.command("echo $XDG_SESSION_ID")
+        wait_event(host, person, "opened")
+        host.run(["reaperctl", "terminate", name, "--reason", "maintenance"])
+        assert terminal.closed(30)
+        wait_event(host, person, "terminated")
+    host.write(STACK, f"{before}{slow}{hook}{after}")
+    try:
+        with log_in(host, person) as terminal:
+            assert wait_event(host, person, "reauthenticated")["REAPER_PREVIOUS"] == name
+    finally:
+        host.write(STACK, stack)
 
 
 def test_a_restart_in_between(host: Host, person: str) -> None:

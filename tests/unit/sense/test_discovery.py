@@ -12,6 +12,7 @@ from reaper.decide.model import ProcessId, SessionKey
 from reaper.decide.policy import Origin
 from reaper.sense import logins, terminals
 from reaper.sense.belonging import Aside
+from reaper.sense.discovery import RECORD_DUE_USEC
 from reaper.sense.logind import LogindSession
 from tests.unit.sense.trees import START_TICKS, Tree
 from tests.unit.sense.worlds import RealWorld
@@ -37,9 +38,11 @@ def record(world: RealWorld, session_id: str = "", key: SessionKey | None = None
     os.chmod(path, 0o600)
 
 
-def in_logind(world: RealWorld, session_id: str = "c7", leader: int = 0) -> LogindSession:
+def in_logind(
+    world: RealWorld, session_id: str = "c7", leader: int = 0, age_usec: int = RECORD_DUE_USEC
+) -> LogindSession:
     leader = leader or world.session.key.pid
-    entry = LogindSession(session_id, leader, "alice", 1000, "sshd", "", "192.0.2.7", "tty", 9)
+    entry = LogindSession(session_id, leader, "alice", 1000, "sshd", "", "192.0.2.7", "tty", age_usec)
     world.logind.known[session_id] = entry
     return entry
 
@@ -68,6 +71,24 @@ def test_logind_alone_suffices(scoped):
     assert session.scope == "/user.slice/user-1000.slice/session-c7.scope"
     assert scoped.host.is_alive(session)
     assert scoped.host.discover([session.key], ["c7"]).sessions == []
+
+
+def test_the_record_of_a_new_login_is_waited_for(scoped):
+    """logind tells of a session before pam_reaper has written what only the hook knows."""
+    in_logind(scoped, age_usec=RECORD_DUE_USEC - 1)
+    assert scoped.host.discover([], []).sessions == []
+    record(scoped, "c7")
+    (session,) = scoped.host.discover([], []).sessions
+    assert session.source == "pam"
+
+
+def test_a_login_without_a_record_is_found_a_little_later(scoped):
+    """Though logind has no news of it meanwhile."""
+    in_logind(scoped, age_usec=RECORD_DUE_USEC - 1)
+    assert scoped.host.discover([], []).sessions == []
+    in_logind(scoped)
+    (session,) = scoped.host.discover([], []).sessions
+    assert session.source == "logind"
 
 
 def test_both_are_one_session(scoped):
@@ -262,7 +283,7 @@ def su(world: RealWorld, tree: Tree, service: str, *, login: int | None) -> None
     tree.add(800, 1, "su", tree.scope("c9", 0), uid=0)
     if login is not None:
         tree.log_in(800, login)
-    world.logind.known["c9"] = LogindSession("c9", 800, "root", 0, service, "pts/3", "", "tty", 9)
+    world.logind.known["c9"] = LogindSession("c9", 800, "root", 0, service, "pts/3", "", "tty", RECORD_DUE_USEC)
 
 
 @pytest.mark.parametrize("service", logins.CHANGING)
