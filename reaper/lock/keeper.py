@@ -261,7 +261,7 @@ class Keeper:
 
     def _give_back(self) -> None:
         """Everything is as it was: unlocked, or FAILED where the state has why."""
-        for name in give_back(self._taken.values(), self._stopped, self._save):
+        for name in give_back(self._session, self._taken.values(), self._stopped, self._host, self._save):
             self._journal.note(Priority.WARNING, f"what was typed ahead on {name} could not be brought back")
         why = self._state.why
         self._move_on(Stage.FAILED if why else Stage.UNLOCKED, why)

@@ -12,11 +12,12 @@ import traceback
 from collections.abc import Collection, Iterator
 from typing import Callable
 
+from reaper import procfs
 from reaper.act.terminate import send
 from reaper.decide.model import ProcessId, Session
 from reaper.errors import ReaperError
 from reaper.lock.apart import Apart
-from reaper.lock.bounded import within
+from reaper.lock.bounded import Deadline, within
 from reaper.lock.taken import Taken
 from reaper.sense import processes
 from reaper.sense.host import Host
@@ -28,6 +29,9 @@ LOOK_MS = 50
 FRONT_SEC = 2.0
 # How long a program gets between two sizes of its terminal, to see the first.
 REDRAW_MS = 150
+# How long it gets to be told of the first, on a busy machine.
+TOLD_SEC = 2.0
+_WINCH = 1 << (signal.SIGWINCH - 1)
 
 
 @contextlib.contextmanager
@@ -44,7 +48,9 @@ def step(*expected: type[Exception]) -> Iterator[None]:
         traceback.print_exc()
 
 
-def give_back(taken: Collection[Taken], stopped: Apart, save: Callable[[], None]) -> list[str]:
+def give_back(
+    session: Session, taken: Collection[Taken], stopped: Apart, host: Host, save: Callable[[], None]
+) -> list[str]:
     """Everything as it was: first the terminals, then who reads them, then what they show.
 
     `save` is called once the terminals are, so that nobody types again what was typed ahead, or over what follows.
@@ -65,6 +71,9 @@ def give_back(taken: Collection[Taken], stopped: Apart, save: Callable[[], None]
     for each in taken:
         with step(ReaperError):
             nudged.append((each, each.line.nudge()))
+    with step(ReaperError):
+        front = within(lambda _: _in_front(session, taken, host), FRONT_SEC)
+        within(lambda deadline: _wait_told(front, deadline), TOLD_SEC)
     select.select([], [], [], REDRAW_MS / 1000)
     for each, size in nudged:
         if size is not None:
@@ -74,6 +83,24 @@ def give_back(taken: Collection[Taken], stopped: Apart, save: Callable[[], None]
         with step():
             each.close()
     return lost
+
+
+def _in_front(session: Session, taken: Collection[Taken], host: Host) -> list[ProcessId]:
+    """The processes in the foreground of the terminals."""
+    attached = processes.attached([each.name for each in taken], host.everything(session))
+    return [each.process for each in attached if each.in_front]
+
+
+def _wait_told(front: Collection[ProcessId], deadline: Deadline) -> None:
+    """Until all have got the signal that their terminal has another size, if they catch it."""
+    while any(map(_is_untold, front)):
+        deadline.check()
+        select.select([], [], [], LOOK_MS / 1000)
+
+
+def _is_untold(process: ProcessId) -> bool:
+    signals = procfs.read_signals(process.pid)
+    return signals is not None and bool(signals.pending & signals.caught & ~signals.blocked & _WINCH)
 
 
 def _wait_end(front: Collection[ProcessId]) -> None:
@@ -92,10 +119,8 @@ def hang_up(session: Session, taken: Collection[Taken], stopped: Apart, host: Ho
         with step():
             each.stop_asking()
             each.tell("This session ends.")
-    names = [each.name for each in taken]
     with step():
-        attached = within(lambda _: processes.attached(names, host.everything(session)), FRONT_SEC)
-        front += [each.process for each in attached if each.in_front]
+        front += within(lambda _: _in_front(session, taken, host), FRONT_SEC)
     for each in taken:
         with step(ReaperError):  # it is lost already
             each.line.hang_up()
