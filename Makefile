@@ -136,7 +136,7 @@ from $(1) import main
 
 sys.exit(main())
 endef
-export REAPERD_LAUNCHER := $(call LAUNCHER,reaper.__main__)
+export REAPERD_LAUNCHER := $(call LAUNCHER,reaper.daemon.__main__)
 export REAPERCTL_LAUNCHER := $(call LAUNCHER,reaper.ctl.__main__)
 export REAPERLOCK_LAUNCHER := $(call LAUNCHER,reaper.lock.__main__)
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reaper.act import lock, notify, runtime, terminate, tickets
-from reaper.act.notify import Delivery
-from reaper.decide.lifecycle import Rung
-from reaper.decide.locking import LockOrder
-from reaper.decide.model import ProcessId, SessionKey, Targets
-from reaper.decide.policy import Kill
+from reaper.act import lock_service, runtime_files, sudo_tickets, terminal_output, terminate
+from reaper.act.terminal_output import Delivery
+from reaper.decide.policy.rules import Kill
+from reaper.decide.session.lifecycle import Rung
+from reaper.decide.session.lock_protocol import LockOrder
+from reaper.decide.session.model import ProcessId, SessionKey, Targets
 
 
 class Actor:
     """Acts on this host; its own files are in `directory`."""
 
-    def __init__(self, directory: str = runtime.DIRECTORY) -> None:
+    def __init__(self, directory: str = runtime_files.DIRECTORY) -> None:
         self._directory = directory
 
     def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
         """See notify.write_message."""
-        return notify.write_message(terminal, text, uid)
+        return terminal_output.write_message(terminal, text, uid)
 
     def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
         """See terminate.climb."""
@@ -28,44 +28,44 @@ class Actor:
 
     def lock(self, session_id: str) -> None:
         """See lock.lock_session."""
-        lock.lock_session(session_id)
+        lock_service.lock_session(session_id)
 
     def lock_terminals(self, name: str, order: LockOrder) -> None:
         """See lock.lock_terminals."""
-        lock.lock_terminals(name, order, f"{self._directory}/locks")
+        lock_service.lock_terminals(name, order, f"{self._directory}/locks")
 
     def start_keeper(self, name: str) -> None:
         """See lock.start_keeper."""
-        lock.start_keeper(name)
+        lock_service.start_keeper(name)
 
     def end_lock(self, name: str) -> None:
         """See lock.end_lock."""
-        lock.end_lock(name)
+        lock_service.end_lock(name)
 
     def withdraw_lock(self, name: str) -> None:
         """See lock.withdraw_lock."""
-        lock.withdraw_lock(name, f"{self._directory}/locks")
+        lock_service.withdraw_lock(name, f"{self._directory}/locks")
 
     def thaw(self, scope: str) -> None:
         """See lock.thaw."""
-        lock.thaw(scope)
+        lock_service.thaw(scope)
 
     def forget_lock(self, name: str) -> None:
         """See lock.forget_lock."""
-        lock.forget_lock(name, f"{self._directory}/locks")
+        lock_service.forget_lock(name, f"{self._directory}/locks")
 
     def drop_tickets(self, user: str, uid: int) -> list[str]:
         """See tickets.drop."""
-        return tickets.drop(user, uid)
+        return sudo_tickets.drop(user, uid)
 
     def remove_record(self, key: SessionKey) -> None:
         """See runtime.remove_record."""
-        runtime.remove_record(key, self._directory)
+        runtime_files.remove_record(key, self._directory)
 
     def remove_mark(self, process: ProcessId) -> None:
         """See runtime.remove_mark."""
-        runtime.remove_mark(process, self._directory)
+        runtime_files.remove_mark(process, self._directory)
 
     def write_state(self, lines: Iterable[str]) -> None:
         """See runtime.write_state."""
-        runtime.write_state(lines, self._directory)
+        runtime_files.write_state(lines, self._directory)

@@ -18,7 +18,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from reaper.decide.events import Event, Priority
+from reaper.decide.output.events import Event, Priority
 
 SOCKET = "/run/systemd/journal/socket"
 # An hour of a brake-limited end of sessions, with room; at about 1 KiB each, half of what one more session may cost

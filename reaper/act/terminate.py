@@ -20,10 +20,10 @@ import signal
 from collections.abc import Iterable
 
 from reaper import procfs
-from reaper.decide import locking
-from reaper.decide.lifecycle import Rung
-from reaper.decide.model import ProcessId, Targets
-from reaper.decide.policy import Kill
+from reaper.decide.policy.rules import Kill
+from reaper.decide.session import lock_protocol
+from reaper.decide.session.lifecycle import Rung
+from reaper.decide.session.model import ProcessId, Targets
 
 CGROUP = "/sys/fs/cgroup"
 
@@ -85,7 +85,7 @@ def kill_scope(scope: str) -> bool:
     caller then sends SIGKILL to each. Touches nothing but a `session-ID.scope`: any other cgroup may hold other
     people's sessions.
     """
-    if not locking.is_scope(scope):
+    if not lock_protocol.is_scope(scope):
         return False
     try:
         fd = os.open(f"{CGROUP}{scope}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from reaper.act.journal import Journal
-from reaper.decide.duration import USEC_PER_MIN
-from reaper.decide.events import Priority
+from reaper.decide.output.events import Priority
+from reaper.decide.text.duration import USEC_PER_MIN
 from reaper.errors import ReaperError
 
 # As many kinds are told apart; what is beyond is one kind. A daemon that has so many faults at once is better looked at

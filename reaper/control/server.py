@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from reaper.control.methods import Peer, Subject, is_watch, reply_to
-from reaper.control.watches import Watches, encode
+from reaper.control.subscriptions import Watches, encode
 
 PATH = "/run/reaper/io.reaper"
 # A call names a method and a session; nothing longer means well.

@@ -8,7 +8,7 @@ from reaper.ctl import table
 from reaper.ctl.selection import Selection, select
 from reaper.ctl.style import Glyphs, Ink, Span, trimmed, width_of
 from reaper.ctl.table import Cell, Column
-from reaper.decide.passing import aged
+from reaper.decide.output.view_aging import aged
 
 Line = tuple[Span, ...]
 

@@ -7,8 +7,8 @@ import re
 from fnmatch import fnmatchcase
 from typing import Any, Callable, NamedTuple
 
-from reaper.decide.life import Phase
-from reaper.decide.match import Origin, is_from, parse_network
+from reaper.decide.policy.match import Origin, is_from, parse_network
+from reaper.decide.session.state import Phase
 
 ORIGINS = tuple(origin.value for origin in Origin)
 PHASES = tuple(dict.fromkeys([phase.value for phase in Phase if phase is not Phase.GONE] + ["held"]))

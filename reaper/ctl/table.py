@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from reaper.ctl.style import Glyphs, Ink, Span, cut, pad, tell, trimmed, width_of
-from reaper.decide.duration import USEC_PER_SEC, format_duration
+from reaper.decide.text.duration import USEC_PER_SEC, format_duration
 
 
 class Cell(NamedTuple):

@@ -11,6 +11,6 @@ loop that calls tick() is in service.py.
 """
 
 from reaper.daemon.core import Daemon
-from reaper.daemon.times import LAPSE_USEC
+from reaper.daemon.intervals import LAPSE_USEC
 
 __all__ = ["LAPSE_USEC", "Daemon"]

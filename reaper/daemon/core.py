@@ -9,27 +9,28 @@ from typing import Callable
 
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
-from reaper.act.messenger import Messenger
 from reaper.act.trouble import Trouble
-from reaper.daemon.brakes import Brakes
-from reaper.daemon.circumstances import Circumstances
 from reaper.daemon.deferrals import Deferrals
-from reaper.daemon.endings import Endings
-from reaper.daemon.groups import Groups
+from reaper.daemon.effects import Performer
+from reaper.daemon.hold_notice import Notices
+from reaper.daemon.intervals import CLOSING_USEC, DEFAULT_POLL_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
 from reaper.daemon.locks import FIRST_LOOK_USEC, Locks
-from reaper.daemon.looks import Looks
-from reaper.daemon.memory import Memory
-from reaper.daemon.notices import Notices
+from reaper.daemon.messenger import Messenger
+from reaper.daemon.observer import Looks
 from reaper.daemon.pace import Pace
-from reaper.daemon.performing import Performer
-from reaper.daemon.sharing import Sharing
-from reaper.daemon.times import CLOSING_USEC, DEFAULT_POLL_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
-from reaper.decide import deferral, evidence, hold, locked, overrule, report, tracking
-from reaper.decide.lifecycle import Phase, Signal
-from reaper.decide.model import Instant, Program, Session, SessionKey
-from reaper.decide.policy import BUILT_IN, Policy
-from reaper.decide.snapshot import Snapshot
-from reaper.decide.tracking import Change, Tracked
+from reaper.daemon.rule_context import Circumstances
+from reaper.daemon.shared_activity import Sharing
+from reaper.daemon.state_file import Memory
+from reaper.daemon.termination import Endings
+from reaper.daemon.termination_limiter import Brakes
+from reaper.daemon.user_groups import Groups
+from reaper.decide.output import session_events
+from reaper.decide.policy.rules import BUILT_IN, Policy
+from reaper.decide.session import deferral, hold, locked, overrule, terminal_evidence, tracking
+from reaper.decide.session.lifecycle import Phase, Signal
+from reaper.decide.session.model import Instant, Program, Session, SessionKey
+from reaper.decide.session.snapshot import Snapshot
+from reaper.decide.session.tracking import Change, Tracked
 from reaper.sense.host import Host
 
 
@@ -108,9 +109,9 @@ class Daemon:
         self.discover(now)
         self._heed_circumstances(now)
         previous = self._polled or now
-        step_ns = evidence.clock_step_ns(previous, now)
+        step_ns = terminal_evidence.clock_step_ns(previous, now)
         if step_ns:
-            self._journal.send(report.clock_stepped(step_ns // 1000))
+            self._journal.send(session_events.clock_stepped(step_ns // 1000))
         moved = self._looks.moved(self.sessions)
         stirred = [key for key, each in self.sessions.items() if key in moved or not self._looks.is_quiet(each, now)]
         for key in stirred:
@@ -146,8 +147,7 @@ class Daemon:
 
     def discover(self, now: Instant) -> None:
         """Finds the sessions that were opened since the last look."""
-        ids = (tracked.session.session_id for tracked in self.sessions.values())
-        found = self._host.discover(self.sessions, ids)
+        found = self._host.discover(self.sessions, (each.session.session_id for each in self.sessions.values()))
         for problem in (*found.problems, *self._looks.problems()):
             self.trouble.note_problem(problem)
         for key in found.dead_records:
@@ -163,7 +163,7 @@ class Daemon:
         self._watch(session.key)
         self.judge(session.key, now)
         self._take_up_lock(session.key, now)
-        self._journal.send(report.opened(self.sessions[session.key], self.policy_id))
+        self._journal.send(session_events.opened(self.sessions[session.key], self.policy_id))
         if is_new:
             self._endings.returns.welcome(self.sessions[session.key], self.sessions.values(), self.policy_id)
         self.is_dirty = True
@@ -295,7 +295,7 @@ class Daemon:
 
     def release(self, key: SessionKey, by: str, why: str, now: Instant) -> None:
         """A session is held no more; `by` is "" where nobody released it."""
-        self._journal.send(report.released(self.sessions[key], self.policy_id, by, why))
+        self._journal.send(session_events.released(self.sessions[key], self.policy_id, by, why))
         self.sessions[key] = overrule.release(self.sessions[key], now.boot_usec)
         self.is_dirty = True
         self._unjudged.add(key)  # until it is
@@ -340,7 +340,7 @@ class Daemon:
         self._deferrals.follow(change.tracked)
         self.locks.follow(change.tracked)
         for terminal in change.tampered:
-            self._journal.send(report.tampered(change.tracked, self.policy_id, terminal))
+            self._journal.send(session_events.tampered(change.tracked, self.policy_id, terminal))
         self._performer.perform(change.tracked, change.acts, self.policy_id, now, program, why)
         if any(isinstance(act, Signal) for act in change.acts):
             self._settling[key] = now.boot_usec + SETTLE_USEC

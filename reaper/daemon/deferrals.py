@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reaper.decide import deferral
-from reaper.decide.lifecycle import Phase
-from reaper.decide.model import Program, SessionKey
-from reaper.decide.tracking import Tracked
+from reaper.decide.session import deferral
+from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.model import Program, SessionKey
+from reaper.decide.session.tracking import Tracked
 from reaper.sense.host import Host
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Callable
 
-from reaper.act import runtime
+from reaper.act import runtime_files
 from reaper.act.journal import Journal
 from reaper.daemon.supervisor import end_ourselves
-from reaper.decide import stuck
-from reaper.decide.events import Priority
-from reaper.decide.stuck import Stuck
+from reaper.decide.output.events import Priority
+from reaper.decide.session import stuck
+from reaper.decide.session.stuck import Stuck
 from reaper.sense.host import Host
 
 
@@ -20,7 +20,7 @@ class Distrusting:
         self,
         host: Host,
         journal: Journal,
-        write: Callable[[str], None] = runtime.write_stuck,
+        write: Callable[[str], None] = runtime_files.write_stuck,
         end: Callable[[], None] = end_ourselves,
     ) -> None:
         self._host, self._journal, self._write, self._end = host, journal, write, end

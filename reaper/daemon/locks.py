@@ -11,16 +11,17 @@ from typing import NamedTuple
 
 from reaper.act.actor import Actor
 from reaper.act.journal import Journal
-from reaper.decide import locked, report
-from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.events import Priority
-from reaper.decide.life import LASTING
-from reaper.decide.lifecycle import Phase
-from reaper.decide.locking import OVER, LockOrder, Stage
-from reaper.decide.messages import lock_heading, plain
-from reaper.decide.model import Instant, Reading, SessionKey
-from reaper.decide.policy import Origin, Policy, asks_to_lock
-from reaper.decide.tracking import Change, Tracked
+from reaper.decide.output import session_events
+from reaper.decide.output.events import Priority
+from reaper.decide.output.terminal_messages import lock_heading, plain
+from reaper.decide.policy.rules import Origin, Policy, asks_to_lock
+from reaper.decide.session import locked
+from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.lock_protocol import OVER, LockOrder, Stage
+from reaper.decide.session.model import Instant, Reading, SessionKey
+from reaper.decide.session.state import LASTING
+from reaper.decide.session.tracking import Change, Tracked
+from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 
@@ -130,7 +131,7 @@ class Locks:
         try:
             if tracked.origin is Origin.GRAPHICAL:
                 self._actor.lock(session.session_id)
-                self._journal.send(report.desktop_locked(tracked, policy_id, by, now.boot_usec))
+                self._journal.send(session_events.desktop_locked(tracked, policy_id, by, now.boot_usec))
                 return
             if self._host.standing_lock(session) is not None:
                 with contextlib.suppress(ReaperError):  # asked again at the next look
@@ -141,7 +142,7 @@ class Locks:
                 raise ReaperError("lock-failed", "what an earlier lock of it has taken is still being given back")
             until = None if limits.lock_for_usec is None else now.boot_usec + limits.lock_for_usec
             heading = lock_heading(tracked, by, now.boot_usec)
-            fields = report.lock_fields(tracked, policy_id, by, now.boot_usec)
+            fields = session_events.lock_fields(tracked, policy_id, by, now.boot_usec)
             self._actor.lock_terminals(session.name, LockOrder(session, heading, fields, now.boot_usec, until))
         except ReaperError as error:
             self._failed[session.key] = str(error)
@@ -252,7 +253,7 @@ class Locks:
         is_used = idle_usec is not None and now.boot_usec - idle_usec > tracked.life.locked_usec + FIRST_LOOK_USEC
         if key in self._hinted or is_used:
             policy_id = self._policy.id if self._policy else ""
-            self._journal.send(report.desktop_unlocked(tracked, policy_id, now.boot_usec))
+            self._journal.send(session_events.desktop_unlocked(tracked, policy_id, now.boot_usec))
             return News(locked.unlock(tracked, (), now.boot_usec, now))
         return News()
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reaper.daemon.times import LAPSE_USEC, TICK_USEC
-from reaper.decide.model import Instant, SessionKey
-from reaper.decide.tracking import Tracked
+from reaper.daemon.intervals import LAPSE_USEC, TICK_USEC
+from reaper.decide.session.model import Instant, SessionKey
+from reaper.decide.session.tracking import Tracked
 from reaper.sense.host import Host
 
 

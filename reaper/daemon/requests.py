@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from reaper.act.journal import Journal
 from reaper.daemon.core import Daemon
-from reaper.decide import hold as holds
-from reaper.decide import locked, overrule, report, tracking
-from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.hold import Hold
-from reaper.decide.lifecycle import Phase, Warn
-from reaper.decide.messages import SILENT, is_silent, plain
-from reaper.decide.model import Instant, Order, SessionKey
-from reaper.decide.policy import Action
-from reaper.decide.tracking import Tracked
+from reaper.decide.output import session_events
+from reaper.decide.output.terminal_messages import SILENT, is_silent, plain
+from reaper.decide.policy.rules import Action
+from reaper.decide.session import hold as holds
+from reaper.decide.session import locked, overrule, tracking
+from reaper.decide.session.hold import Hold
+from reaper.decide.session.lifecycle import Phase, Warn
+from reaper.decide.session.model import Instant, Order, SessionKey
+from reaper.decide.session.tracking import Tracked
+from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
 
 PAUSE_USEC = 2 * USEC_PER_SEC
@@ -58,7 +59,7 @@ class Requests:
         self._held[key] = now.boot_usec
         change = overrule.hold(tracked, wanted, now.boot_usec)
         daemon.sessions[key], daemon.is_dirty = change.tracked, True
-        self._journal.send(report.held(change.tracked, daemon.policy_id, now.boot_usec))
+        self._journal.send(session_events.held(change.tracked, daemon.policy_id, now.boot_usec))
         daemon.commit(key, change, now)
         return shortened
 
@@ -88,7 +89,7 @@ class Requests:
             raise ReaperError("silent", f"its rule is {tracked.rule}: {SILENT}", "change notify in the rule")
         messenger = self._daemon.messenger
         told = messenger.notify(tracked, by, text) if text else messenger.remind(tracked, _due(tracked, now), now)
-        self._journal.send(report.warned_by(tracked, self._daemon.policy_id, by, text, told))
+        self._journal.send(session_events.warned_by(tracked, self._daemon.policy_id, by, text, told))
         return told
 
     def _look(self, key: SessionKey, now: Instant) -> Tracked:
@@ -133,7 +134,7 @@ class Requests:
         if observed and tracked.hold is None and not force:
             raise ReaperError("observed", f"its rule {tracked.rule} only observes", "use --force")
         if tracked.hold is not None:
-            self._journal.send(report.released(tracked, daemon.policy_id, order.by, "the session is ended"))
+            self._journal.send(session_events.released(tracked, daemon.policy_id, order.by, "the session is ended"))
         change = overrule.dismiss(tracked, order, now.boot_usec)
         daemon.sessions[key] = change.tracked
         daemon.save()  # before the act, as for any end

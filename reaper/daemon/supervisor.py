@@ -23,7 +23,7 @@ import time
 from typing import Callable
 
 from reaper import kernel_text
-from reaper.decide.model import NS_PER_SEC
+from reaper.decide.session.model import NS_PER_SEC
 
 PATIENCE_SEC = 5
 LOOK_SEC = 1.0

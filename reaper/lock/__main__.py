@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from reaper.decide import locking
+from reaper.decide.session import lock_protocol
 from reaper.errors import ReaperError
 
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     has_died = words[:1] == ["--died"]
     names = words[1:] if has_died else words
-    if len(names) != 1 or not locking.is_name(names[0]):
+    if len(names) != 1 or not lock_protocol.is_name(names[0]):
         print("usage: reaper-lock [--died] NAME (systemd starts it, where reaperd orders a lock)", file=sys.stderr)
         return 2
     try:

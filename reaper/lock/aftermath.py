@@ -22,18 +22,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from reaper.act.journal import Journal
-from reaper.decide.events import Priority
-from reaper.decide.locking import OVER, LockOrder, LockState, Stage
-from reaper.decide.model import ProcessId
+from reaper.decide.output.events import Priority
+from reaper.decide.session.lock_protocol import OVER, LockOrder, LockState, Stage
+from reaper.decide.session.model import ProcessId
 from reaper.errors import ReaperError
-from reaper.lock.apart import Apart
 from reaper.lock.bounded import within
+from reaper.lock.freeze.apart import Apart
+from reaper.lock.freeze.frozen import Stopped
+from reaper.lock.freeze.quiesce import Still
+from reaper.lock.held_terminal import Taken
 from reaper.lock.keeper import Keeper
-from reaper.lock.leave import FRONT_SEC, hang_up, step
-from reaper.lock.still import Still
-from reaper.lock.stopped import Stopped
+from reaper.lock.release import FRONT_SEC, hang_up, step
 from reaper.lock.store import Store
-from reaper.lock.taken import Taken
 from reaper.sense.host import Host
 
 # A keeper that fails does so within a second, as it looks first of all, and after 20 s where it hangs (WatchdogSec=).

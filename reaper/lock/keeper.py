@@ -16,18 +16,18 @@ from collections.abc import Collection
 from typing import Any
 
 from reaper.act.journal import Journal
-from reaper.decide import lockreport
-from reaper.decide.events import Priority
-from reaper.decide.locking import MAX_FAILURES, OVER, LockState, Stage
-from reaper.decide.model import ProcessId
+from reaper.decide.output import lock_events
+from reaper.decide.output.events import Priority
+from reaper.decide.session.lock_protocol import MAX_FAILURES, OVER, LockState, Stage
+from reaper.decide.session.model import ProcessId
 from reaper.errors import ReaperError
-from reaper.lock.apart import Apart
-from reaper.lock.conversation import Outcome, load
-from reaper.lock.leave import give_back, hang_up, step
-from reaper.lock.prompt import Child
-from reaper.lock.stopped import Stopped
+from reaper.lock.freeze.apart import Apart
+from reaper.lock.freeze.frozen import Stopped
+from reaper.lock.held_terminal import Taken
+from reaper.lock.prompt.pam import Outcome, load
+from reaper.lock.prompt.process import Child
+from reaper.lock.release import give_back, hang_up, step
 from reaper.lock.store import Store
-from reaper.lock.taken import Taken
 from reaper.lock.wakeup import Wakeup, pet
 from reaper.sense import processes
 from reaper.sense.host import Host
@@ -133,7 +133,7 @@ class Keeper:
             self._fail(f"reaper-lock failed: {type(error).__name__}: {error}")
         else:
             self._move_on(Stage.LOCKED)
-            self._journal.send(lockreport.locked(self._order, sorted(self._taken)))
+            self._journal.send(lock_events.locked(self._order, sorted(self._taken)))
 
     def _go_on(self) -> None:
         """Raises ReaperError where nobody wants the lock any more."""
@@ -241,7 +241,7 @@ class Keeper:
         self._last, failures = outcome.why, self._state.failures + 1
         self._state = LockState(Stage.LOCKED, self._state.since_usec, failures, "", self._me)
         self._save()
-        self._journal.send(lockreport.unlock_failed(self._order, name, failures, outcome.why))
+        self._journal.send(lock_events.unlock_failed(self._order, name, failures, outcome.why))
         if failures >= MAX_FAILURES:
             self._turn_away(f"{failures} attempts to unlock it failed", "Too many attempts have failed. ")
 
@@ -256,7 +256,7 @@ class Keeper:
 
     def _unlock(self, taken: Taken) -> None:
         self._move_on(Stage.UNLOCKING)
-        self._journal.send(lockreport.unlocked(self._order, taken.name, self._now()))
+        self._journal.send(lock_events.unlocked(self._order, taken.name, self._now()))
         self._give_back()
 
     def _give_back(self) -> None:

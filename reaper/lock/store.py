@@ -8,44 +8,44 @@ import os
 from typing import Any
 
 from reaper import kernel_text
-from reaper.decide import locking
-from reaper.decide.locking import LockOrder, LockState
+from reaper.decide.session import lock_protocol
+from reaper.decide.session.lock_protocol import LockOrder, LockState
 from reaper.errors import ReaperError
-from reaper.sense import locks
+from reaper.sense import lock_files
 
 
 class Store:
     """The directory of a lock, by the name of its session."""
 
-    def __init__(self, name: str, directory: str = locks.DIRECTORY) -> None:
+    def __init__(self, name: str, directory: str = lock_files.DIRECTORY) -> None:
         self._name, self._directory = name, directory
 
     def read_order(self) -> LockOrder:
         """What is to be locked. Raises ReaperError where there is no order, or none that root wrote."""
-        order = locks.read_order(self._name, self._directory)
+        order = lock_files.read_order(self._name, self._directory)
         if order is None:
-            text = locks.read_text(self._name, self._directory, "withdrawn")
-            order = None if text is None else locking.decode_order(text)
+            text = lock_files.read_text(self._name, self._directory, "withdrawn")
+            order = None if text is None else lock_protocol.decode_order(text)
         if order is None:
             raise ReaperError("lock-order", f"there is no order to lock session {self._name}", "use reaperctl lock")
         return order
 
     def is_ordered(self) -> bool:
         """Whether there is an order, even a broken one."""
-        texts = (locks.read_text(self._name, self._directory, file) for file in ("order", "withdrawn"))
+        texts = (lock_files.read_text(self._name, self._directory, file) for file in ("order", "withdrawn"))
         return any(text is not None for text in texts)
 
     def is_withdrawn(self) -> bool:
         """Whether reaperd wants the lock no more, and the session to go on."""
-        return locks.read_text(self._name, self._directory, "withdrawn") is not None
+        return lock_files.read_text(self._name, self._directory, "withdrawn") is not None
 
     def read_state(self) -> tuple[LockState, dict[str, Any]] | None:
         """How far an earlier process got, with all that it has set aside; None where this one is the first.
 
         Raises ReaperError for a state that is broken.
         """
-        text = locks.read_text(self._name, self._directory, "state")
-        return None if text is None else locking.decode_state(text)
+        text = lock_files.read_text(self._name, self._directory, "state")
+        return None if text is None else lock_protocol.decode_state(text)
 
     def remove(self) -> None:
         """Clears it all away: the session is gone."""
@@ -61,7 +61,7 @@ class Store:
 
         Raises OSError where that cannot be written.
         """
-        told = (locks.read_text(self._name, self._directory, "failures") or "").encode()
+        told = (lock_files.read_text(self._name, self._directory, "failures") or "").encode()
         words = kernel_text.numbers(told)
         count, last_usec = words if len(words) == 2 else (0, 0)
         count = count + 1 if now_usec - last_usec < within_usec else 1
@@ -74,7 +74,7 @@ class Store:
         Raises OSError where it cannot.
         """
         path = f"{self._directory}/{self._name}/state"
-        data = locking.encode_state(state, **more).encode()
+        data = lock_protocol.encode_state(state, **more).encode()
         try:
             _write(f"{path}.new", data)
         except OSError as error:

@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Callable, NamedTuple
 
 from reaper import procfs
-from reaper.decide.model import ProcessId, Session, SessionKey
+from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.procparse import Stat
 from reaper.sense import processes, run0
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 
-from reaper import commands, kernel_text
-from reaper.decide.hours import LocalMoment, LocalTime
-from reaper.decide.model import NS_PER_SEC, Instant
+from reaper import kernel_text, system_commands
+from reaper.decide.session.model import NS_PER_SEC, Instant
+from reaper.decide.text.hours import LocalMoment, LocalTime
 
 
 def read_clock() -> Instant:
@@ -21,7 +21,9 @@ def read_worked_usec() -> int:
     It is ready to work while it waits for a processor; a thread that is stopped, or frozen with its control group, is
     not. Costs 4.5 us, of which the wait is 4 (Linux 6.18).
     """
-    return time.clock_gettime_ns(time.CLOCK_THREAD_CPUTIME_ID) // 1000 + _Queue.read_usec() + commands.waited_usec()
+    return (
+        time.clock_gettime_ns(time.CLOCK_THREAD_CPUTIME_ID) // 1000 + _Queue.read_usec() + system_commands.waited_usec()
+    )
 
 
 class _Queue:

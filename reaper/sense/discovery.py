@@ -11,13 +11,13 @@ import traceback
 from collections.abc import Collection, Container, Iterable
 from typing import Callable, NamedTuple, TypeVar
 
-from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.model import Session, SessionKey
+from reaper.decide.session.model import Session, SessionKey
+from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
-from reaper.sense import logins, processes
+from reaper.sense import login_sessions, processes
 from reaper.sense.belonging import Aside
+from reaper.sense.login_records import Records
 from reaper.sense.logind import Logind, LogindSession
-from reaper.sense.records import Records
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class SessionFinder:
                 continue
             if record is None:
                 continue
-            is_read, session = self._guarded(str(key), functools.partial(logins.from_record, record), problems)
+            is_read, session = self._guarded(str(key), functools.partial(login_sessions.from_record, record), problems)
             if session is not None:
                 found[session.key] = session
             elif is_read:
@@ -131,4 +131,4 @@ class SessionFinder:
 
 
 def _read_entry(entry: LogindSession, servers: Collection[str]) -> Session | Aside | None:
-    return logins.find_aside(entry) or logins.from_logind(entry, servers)
+    return login_sessions.find_aside(entry) or login_sessions.from_logind(entry, servers)

@@ -9,7 +9,7 @@ nothing but the death of who reads ends it. Seen on Linux 6.18 with a stopped bi
    (daemon/supervisor.py), and the next does not read the processes of that user: procfs tells nothing of them.
 2. Root's processes are read all the same: the leaders of sessions are among them. So are processes of the user that
    only root's can have started, sshd's unprivileged child for one, unless one of these was it.
-3. A process of its own (probe.py) tries from time to time to read what is not read; when that works, it is over.
+3. A process of its own (read_probe.py) tries from time to time to read what is not read; when that works, it is over.
 
 Whose a process is, is told by what does not wait: /proc/PID/status and /proc/PID/cgroup.
 """
@@ -23,12 +23,12 @@ import sys
 from collections.abc import Iterable
 
 from reaper import procfs
-from reaper.decide import stuck
-from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.stuck import Stuck
+from reaper.decide.session import stuck
+from reaper.decide.session.stuck import Stuck
+from reaper.decide.text.duration import USEC_PER_SEC
 
 # See nameservice.py. It starts in 30 ms.
-PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py"))
+PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "read_probe.py"))
 PROBE_USEC = 15 * USEC_PER_SEC
 # login.defs(5), SUB_UID_MIN: from here on a user can have thousands of uids (subuid(5)), with which the daemon would
 # have to start again for each. All of these are one user here, outside the slices of users.

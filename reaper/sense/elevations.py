@@ -12,12 +12,12 @@ import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.model import ProcessId, Session, SessionKey
+from reaper.decide.session.model import ProcessId, Session, SessionKey
+from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
-from reaper.sense import pamfiles, processes, run0
+from reaper.sense import pam_files, processes, run0
 from reaper.sense.belonging import Homes
-from reaper.sense.leaders import Leaders
+from reaper.sense.exit_watcher import Leaders
 
 DIRECTORY = "/run/reaper/elevated"
 # Longer than a command takes that only asks or sets something, and far below any limit.
@@ -35,10 +35,10 @@ class Elevated(NamedTuple):
 def parse_mark(process: ProcessId, data: bytes) -> int:
     """When the elevation began, in microseconds since boot. Raises ReaperError for what is not the module's."""
     try:
-        values = pamfiles.parse_values(process, data)
-        if pamfiles.parse_number(values["UID"]) != 0:
+        values = pam_files.parse_values(process, data)
+        if pam_files.parse_number(values["UID"]) != 0:
             raise ValueError(f"UID is {values['UID']}, not root's")
-        return pamfiles.parse_number(values["OPENED_USEC"])
+        return pam_files.parse_number(values["OPENED_USEC"])
     except KeyError as error:
         raise _broken(process, f"{error.args[0]} is missing") from None
     except ValueError as error:
@@ -62,7 +62,7 @@ class Elevations:
     """The directory of the marks, and where each mark that is there belongs."""
 
     def __init__(self, directory: str = DIRECTORY, homes: Homes | None = None) -> None:
-        self._directory = pamfiles.Directory(directory)
+        self._directory = pam_files.Directory(directory)
         self._processes: Leaders[ProcessId] = Leaders()
         self._unwatched: set[ProcessId] = set()  # for want of descriptors
         self._broken: set[ProcessId] = set()
@@ -93,7 +93,7 @@ class Elevations:
 
     def _take_in(self, names: Iterable[str]) -> tuple[list[ProcessId], list[ReaperError]]:
         """The listing has changed: forgets what is gone, and reads what is new. Returns the dead and the problems."""
-        there = {ProcessId(*pair) for pair in map(pamfiles.parse_name, names) if pair is not None}
+        there = {ProcessId(*pair) for pair in map(pam_files.parse_name, names) if pair is not None}
         for process in {*self._young, *self._homes} - there:
             self._processes.unwatch(process)
             self._drop(process)

@@ -10,11 +10,11 @@ from collections.abc import Collection, Container, Iterable
 from typing import Callable
 
 from reaper import kernel_text, procfs
-from reaper.decide import membership
-from reaper.decide.hours import LocalMoment, LocalTime
-from reaper.decide.locking import LockOrder, LockState
-from reaper.decide.membership import Membership
-from reaper.decide.model import (
+from reaper.decide.policy import membership
+from reaper.decide.policy.membership import Membership
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.lock_protocol import LockOrder, LockState
+from reaper.decide.session.model import (
     Holding,
     Instant,
     Line,
@@ -27,30 +27,30 @@ from reaper.decide.model import (
     Usage,
     Work,
 )
-from reaper.decide.policy import Origin
-from reaper.decide.stuck import Stuck
+from reaper.decide.session.stuck import Stuck
+from reaper.decide.text.hours import LocalMoment, LocalTime
 from reaper.errors import ReaperError
 from reaper.sense import (
+    activity,
     connections,
-    locks,
+    lock_files,
     possession,
     processes,
     programs,
-    statefile,
+    saved_state,
     strays,
     targets,
     terminals,
-    work,
 )
 from reaper.sense.belonging import Homes
 from reaper.sense.clock import read_clock, read_local_moment, read_local_time, read_worked_usec
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.distrust import Distrust, Probe, blame
 from reaper.sense.elevations import Elevated, Elevations
-from reaper.sense.lines import Lines
+from reaper.sense.login_records import Record, Records
 from reaper.sense.logind import Logind
-from reaper.sense.nameservice import NameService, Told
-from reaper.sense.records import Record, Records
+from reaper.sense.name_service import NameService, Told
+from reaper.sense.terminal_handles import Lines
 
 
 class Host:
@@ -92,7 +92,7 @@ class Host:
 
     def read_state(self, path: str = "/run/reaper/state") -> str:
         """What the daemon before this one remembered, or "" where there is nothing that root wrote."""
-        return statefile.read(path)
+        return saved_state.read(path)
 
     @property
     def distrusted(self) -> tuple[Stuck, ...]:
@@ -186,7 +186,7 @@ class Host:
 
     def needs_enter(self, session: Session, name: str) -> bool:
         """Whether a key pressed on a terminal of the session is seen only when Enter is pressed, too."""
-        return not work.counts_keys(session) and terminals.takes_lines(name)
+        return not activity.counts_keys(session) and terminals.takes_lines(name)
 
     def read_dev_tty(self) -> Reading | None:
         """One look at /dev/tty, on a kernel that dates there what is read through it; else None."""
@@ -198,7 +198,7 @@ class Host:
 
     def read_line(self, session: Session, names: Collection[str]) -> Line | None:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
-        return work.read_line(session, names, read_clock()) if session.origin is Origin.SSH else None
+        return activity.read_line(session, names, read_clock()) if session.origin is Origin.SSH else None
 
     def read_idle_usec(self, session: Session) -> int | None:
         """For how long a graphical session has been idle by its desktop's own word; None where nothing tells."""
@@ -212,19 +212,19 @@ class Host:
         """Why a session that has these terminals cannot be locked; "" where it can."""
         if self._distrust.covers(session.uid):
             return "a process of its user's cannot be read"
-        return locks.obstacle(session, names, self.terminal_servers)
+        return lock_files.obstacle(session, names, self.terminal_servers)
 
     def read_lock(self, session: Session) -> LockState | None:
         """What has become of the lock of a session; None where nothing is told yet, or nothing that can be read."""
-        return locks.find_state(session.name, locks.DIRECTORY)
+        return lock_files.find_state(session.name, lock_files.DIRECTORY)
 
     def standing_lock(self, session: Session) -> LockOrder | None:
         """The order of the lock that holds a session or is about to, whoever ordered it; None where there is none."""
-        return locks.find_standing(session, locks.DIRECTORY)
+        return lock_files.find_standing(session, lock_files.DIRECTORY)
 
     def is_frozen(self, session: Session) -> bool:
         """Whether a lock has stopped what is attached to a session, and has not let it go on."""
-        return locks.is_frozen(session.scope)
+        return lock_files.is_frozen(session.scope)
 
     def is_running(self, process: ProcessId) -> bool:
         """Whether exactly that process still runs."""
@@ -232,7 +232,7 @@ class Host:
 
     def read_work(self, session: Session, has_terminal: bool) -> Work | None:
         """What its connection and processes have done until now; None where that cannot be told."""
-        return work.read_work(session, has_terminal, read_clock().boot_usec)
+        return activity.read_work(session, has_terminal, read_clock().boot_usec)
 
     def other_ptys(self, names: Container[str]) -> list[str]:
         """The ptys on the host that are not among `names`."""

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from reaper import commands
-from reaper.decide.number import parse_whole
+from reaper import system_commands
+from reaper.decide.text.number import parse_whole
 from systemd import login  # type: ignore[attr-defined,unused-ignore]
 
 _PROPERTIES = "Id User Name TTY RemoteHost Service Leader Class Type TimestampMonotonic"
@@ -150,7 +150,7 @@ class Logind:
         wanted = [f"--property={name}" for name in properties.split()]
         command = ["loginctl", "--no-pager", *wanted, "show-session", *ids]
         try:
-            done = commands.run(command, _TIMEOUT_SEC)
+            done = system_commands.run(command, _TIMEOUT_SEC)
         except subprocess.TimeoutExpired:
             self._silent_until_sec = time.monotonic() + _PAUSE_SEC
             return None

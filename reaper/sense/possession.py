@@ -17,11 +17,11 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from reaper import procfs
-from reaper.decide.model import Session
-from reaper.decide.policy import Origin
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.model import Session
 from reaper.procparse import Stat
 from reaper.sense import connections, processes, terminals
-from reaper.sense.ttydrivers import pty_index
+from reaper.sense.tty_drivers import pty_index
 
 # More than one login has children of its leader's own: login(1) has one.
 MOST_CHILDREN = 64

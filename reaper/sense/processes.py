@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Callable, Optional
 
 from reaper import kernel_text, procfs
-from reaper.decide import locking
-from reaper.decide.model import Attached, ProcessId, Usage
+from reaper.decide.session import lock_protocol
+from reaper.decide.session.model import Attached, ProcessId, Usage
 from reaper.procparse import Stat
 from reaper.sense.terminals import device_number
 
@@ -91,7 +91,7 @@ def members(scope: str) -> list[ProcessId]:
 
 def can_be_killed_at_once(scope: str) -> bool:
     """Whether the kernel kills all of a session's scope by one write to it (cgroup.kill, Linux 5.14)."""
-    return locking.is_scope(scope) and os.access(f"{CGROUP}{scope}/cgroup.kill", os.W_OK)
+    return lock_protocol.is_scope(scope) and os.access(f"{CGROUP}{scope}/cgroup.kill", os.W_OK)
 
 
 Reader = Callable[[int], Optional[Stat]]

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from reaper import procfs
-from reaper.decide.model import ProcessId, Program
+from reaper.decide.session.model import ProcessId, Program
 from reaper.sense.executables import ProgramFiles
 
 

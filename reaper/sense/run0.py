@@ -21,7 +21,7 @@ from typing import Callable, NamedTuple
 from reaper import kernel_text, procfs
 from reaper.procparse import Stat
 from reaper.sense import executables, processes
-from reaper.sense.ttydrivers import pty_index
+from reaper.sense.tty_drivers import pty_index
 
 # run0 is a link to it. Its client has some fifteen descriptors, and who runs it waits for it.
 _PROGRAM = "systemd-run"

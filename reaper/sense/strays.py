@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Callable
 
 from reaper import kernel_text, procfs
-from reaper.decide.model import ProcessId, Session
+from reaper.decide.session.model import ProcessId, Session
 from reaper.sense import processes, run0
 from reaper.sense.belonging import Aside, Homes
 

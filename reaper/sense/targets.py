@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from reaper.decide.model import Holding, ProcessId, Session, Targets, Usage
-from reaper.decide.policy import Origin
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.model import Holding, ProcessId, Session, Targets, Usage
 from reaper.sense import connections, processes, walk
 
 

@@ -17,9 +17,9 @@ import time
 from collections.abc import Container, Iterable
 
 from reaper import procfs
-from reaper.decide.model import Reading, take_reading
-from reaper.sense import ttydrivers
-from reaper.sense.lines import Lines
+from reaper.decide.session.model import Reading, take_reading
+from reaper.sense import tty_drivers
+from reaper.sense.terminal_handles import Lines
 
 DEV = "/dev"
 _KDGETMODE, _KD_GRAPHICS = 0x4B3B, 1
@@ -54,7 +54,7 @@ def is_serial(name: str) -> bool:
     A pty that is mounted there, as containers have it, is one, too.
     """
     device = read_device(name) if looks_serial(name) else None
-    return device is not None and ttydrivers.is_line(device, ttydrivers.read_drivers())
+    return device is not None and tty_drivers.is_line(device, tty_drivers.read_drivers())
 
 
 def looks_serial(name: str) -> bool:

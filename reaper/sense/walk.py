@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from reaper import kernel_text, procfs
-from reaper.decide.model import Holding, ProcessId, Usage
+from reaper.decide.session.model import Holding, ProcessId, Usage
 from reaper.procparse import Stat
 from reaper.sense import processes
 

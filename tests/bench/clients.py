@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
-from reaper.decide.duration import USEC_PER_SEC
+from reaper.decide.text.duration import USEC_PER_SEC
 from tests.bench.poll import SERVICE, compile_crowd, running, wait_for_all
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import random
 import statistics
 import sys
 
-from reaper.decide.robots import CONVINCING, LEAST_USEC
+from reaper.decide.session.robots import CONVINCING, LEAST_USEC
 from tests.property.typists import HOUR, PEOPLE, Typist, Watch, robot
 from tests.unit.simulated import MINUTE
 

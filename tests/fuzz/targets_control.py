@@ -10,12 +10,12 @@ import tempfile
 import time
 from typing import Any
 
-from reaper.audit import pages, records, stories
+from reaper.audit import journal_records, log_lines, timeline
 from reaper.control.client import DaemonAbsentError, DaemonRefusedError
 from reaper.control.methods import CallError, Peer, is_watch, reply_to
 from reaper.control.server import MAX_CALL_BYTES, Server
 from reaper.control.stream import Stream
-from reaper.control.watches import encode
+from reaper.control.subscriptions import encode
 
 from .engine import target
 
@@ -150,15 +150,15 @@ def journal(data: bytes) -> None:
                     entry[key] = content.decode()
                 except UnicodeDecodeError:  # as the journal's reader leaves it
                     entry[key] = [content, content]
-        records.sender_of(entry)
-        records.units_of(entry)
-        found = records.record_of(entry)
+        journal_records.sender_of(entry)
+        journal_records.units_of(entry)
+        found = journal_records.record_of(entry)
         if found is not None:
             told.append(found)
-            json.dumps(records.as_document(found))
-    lines = pages.listing(told, 80)
-    for story in stories.stories_of(told):
-        lines += pages.story_page(story, story.lines, "x", None)
+            json.dumps(journal_records.as_document(found))
+    lines = log_lines.listing(told, 80)
+    for story in timeline.stories_of(told):
+        lines += log_lines.story_page(story, story.lines, "x", None)
     assert all(line.isprintable() for line in lines)
 
 

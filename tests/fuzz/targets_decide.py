@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.audit.moments import MomentError, parse_day, parse_moment
-from reaper.decide import locking, snapshot, stuck, tracking
-from reaper.decide.brake import Ledger
-from reaper.decide.config import describe, parse
-from reaper.decide.duration import DurationError, format_duration, parse_duration
-from reaper.decide.hold import Hold
-from reaper.decide.hours import HoursError, parse_hours, parse_local_time
-from reaper.decide.life import Phase, Reason
-from reaper.decide.locking import LockOrder, LockState, Stage
-from reaper.decide.model import ProcessId, Work
-from reaper.decide.policy import Action
-from reaper.decide.problems import PolicyError, Problem, Source
-from reaper.decide.returns import Ended
-from reaper.decide.size import SizeError, format_size, parse_size
-from reaper.decide.snapshot import Snapshot
-from reaper.decide.stuck import Stuck
-from reaper.decide.template import TemplateError, parse_template
+from reaper.audit.times import MomentError, parse_day, parse_moment
+from reaper.decide.policy.files.parse import describe, parse
+from reaper.decide.policy.files.problems import PolicyError, Problem, Source
+from reaper.decide.policy.rules import Action
+from reaper.decide.policy.template import TemplateError, parse_template
+from reaper.decide.session import lock_protocol, snapshot, stuck, tracking
+from reaper.decide.session.brake import Ledger
+from reaper.decide.session.hold import Hold
+from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage
+from reaper.decide.session.model import ProcessId, Work
+from reaper.decide.session.past_terminations import Ended
+from reaper.decide.session.snapshot import Snapshot
+from reaper.decide.session.state import Phase, Reason
+from reaper.decide.session.stuck import Stuck
+from reaper.decide.text.duration import DurationError, format_duration, parse_duration
+from reaper.decide.text.hours import HoursError, parse_hours, parse_local_time
+from reaper.decide.text.size import SizeError, format_size, parse_size
 from reaper.errors import ReaperError
-from reaper.sense.policyfiles import MOST_BYTES
+from reaper.sense.policy_files import MOST_BYTES
 from tests.unit.fakes import FakeHost, make_policy
 
 from .engine import refusing, target
@@ -84,7 +84,9 @@ def written_locks() -> tuple[bytes, bytes]:
     """An order and a state of a lock."""
     order = LockOrder(FakeHost().login(100, "pts/1").session, "Locked.", {"user": "ann"}, 5, 9)
     state = LockState(Stage.LOCKED, 5, 2, "", ProcessId(100, 7))
-    return locking.encode_order(order).encode(), locking.encode_state(state, terminals=[["pts/1", {}]]).encode()
+    return lock_protocol.encode_order(order).encode(), lock_protocol.encode_state(
+        state, terminals=[["pts/1", {}]]
+    ).encode()
 
 
 @target(written=[written_state()])
@@ -107,13 +109,13 @@ def stuck_processes(data: bytes) -> None:
 def lock_order(data: bytes) -> None:
     """What the daemon asks of a lock; what is accepted is written as the same."""
     with refusing(ReaperError, lambda error: error.problem == "lock-order"):
-        read = locking.decode_order(data.decode("utf-8", "replace"))
-        assert locking.decode_order(locking.encode_order(read)) == read
+        read = lock_protocol.decode_order(data.decode("utf-8", "replace"))
+        assert lock_protocol.decode_order(lock_protocol.encode_order(read)) == read
 
 
 @target(written=written_locks()[1:])
 def lock_state(data: bytes) -> None:
     """What a lock says of itself; what is accepted is written as the same."""
     with refusing(ReaperError, lambda error: error.problem == "lock-state"):
-        read, _ = locking.decode_state(data.decode("utf-8", "replace"))
-        assert locking.decode_state(locking.encode_state(read))[0] == read
+        read, _ = lock_protocol.decode_state(data.decode("utf-8", "replace"))
+        assert lock_protocol.decode_state(lock_protocol.encode_state(read))[0] == read

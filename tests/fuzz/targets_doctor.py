@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from reaper.decide import pamstack
-from reaper.decide.policy import BUILT_IN
-from reaper.doctor import daemon, journal, logind, pam, servers, sessions, shell, sshd, sudo
+from reaper import pam_stack
+from reaper.decide.policy.rules import BUILT_IN
+from reaper.doctor.checks import daemon, journal, logind, pam, servers, sessions, shell, sshd, sudo
 
 from .engine import target
 
@@ -42,7 +42,7 @@ def settings(data: bytes) -> None:
 @target(longest=65536, written=[b"session " + b"[ " * 30_000])
 def pam_session(data: bytes) -> None:
     """The session stack of a service."""
-    lines = pamstack.collect(data.decode("utf-8", "replace"), "session", lambda _path: None)
+    lines = pam_stack.collect(data.decode("utf-8", "replace"), "session", lambda _path: None)
     stack = pam.Stack("sshd", lines)
     list(pam.check(pam.Pam((stack,), (stack,), has_module=False, has_updater=False), True, None))
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reaper import kernel_text, procfs
-from reaper.doctor import kernel
+from reaper.doctor.checks import kernel
 from reaper.procparse import parse_stat
 from reaper.sense.executables import find_mount
-from reaper.sense.ttydrivers import is_line, parse_drivers
+from reaper.sense.tty_drivers import is_line, parse_drivers
 
 from .engine import target
 

@@ -6,13 +6,13 @@ import os
 import re
 import tempfile
 
-from reaper.decide import pamstack
-from reaper.decide.model import ProcessId, SessionKey
+from reaper import pam_stack
+from reaper.decide.session.model import ProcessId, SessionKey
 from reaper.errors import ReaperError
-from reaper.sense import locks, pamfiles
+from reaper.sense import lock_files, pam_files
 from reaper.sense.elevations import parse_mark
+from reaper.sense.login_records import Record, parse_name, parse_record
 from reaper.sense.logind import LogindSession, parse_sessions
-from reaper.sense.records import Record, parse_name, parse_record
 
 from .engine import refusing, target
 
@@ -41,7 +41,7 @@ def values(data: bytes) -> dict[str, str]:
     return {name: unescaped(value) for name, _, value in (line.partition("=") for line in data.decode().split("\n"))}
 
 
-@target(longest=pamfiles.MAX_BYTES + 10)
+@target(longest=pam_files.MAX_BYTES + 10)
 def record(data: bytes) -> None:
     """A login's record is read as the slow reference reads it, or refused with the error that is meant for it."""
     with refusing(ReaperError, lambda error: error.problem == "record-broken"):
@@ -50,7 +50,7 @@ def record(data: bytes) -> None:
         assert read == Record(KEY, told["USER"], int(told["UID"]), *rest, int(told["OPENED_USEC"]))
 
 
-@target(longest=pamfiles.MAX_BYTES + 10)
+@target(longest=pam_files.MAX_BYTES + 10)
 def mark(data: bytes) -> None:
     """A mark of an elevation."""
     with refusing(ReaperError, lambda error: error.problem == "mark-broken"):
@@ -81,13 +81,13 @@ def shadow(data: bytes) -> None:
         os.mkdir(f"{root}/etc")
         with open(f"{root}/etc/shadow", "wb") as file:
             file.write(data)
-        entry = locks.read_shadow("ann", root)
+        entry = lock_files.read_shadow("ann", root)
         assert entry is None or "\n" not in entry.password
-        assert isinstance(locks.user_obstacle("ann", root), str)
+        assert isinstance(lock_files.user_obstacle("ann", root), str)
 
 
 @target(longest=4096)
-def pam_stack(data: bytes) -> None:
+def pam_includes(data: bytes) -> None:
     """Files in /etc/pam.d that include each other, parts of the input being the files."""
     texts = data.decode("utf-8", "replace").split("\0")
     files = dict(zip("abc", texts))
@@ -96,7 +96,7 @@ def pam_stack(data: bytes) -> None:
         return files.get(path.rpartition("/")[2])
 
     for kind in ("auth", "session"):
-        lines = pamstack.collect(texts[0], kind, read)
-        assert len(lines) <= pamstack.MOST_LINES
-        assert all(line.kind == kind and line.control not in pamstack.INCLUDES for line in lines)
-        pamstack.asks_elsewhere(lines, has_sssd=True)
+        lines = pam_stack.collect(texts[0], kind, read)
+        assert len(lines) <= pam_stack.MOST_LINES
+        assert all(line.kind == kind and line.control not in pam_stack.INCLUDES for line in lines)
+        pam_stack.asks_elsewhere(lines, has_sssd=True)

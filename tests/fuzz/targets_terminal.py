@@ -7,9 +7,9 @@ import json
 import re
 
 from reaper.ctl.screen import keys_of
-from reaper.decide.document import parse_document
-from reaper.lock.keys import MAX_LINE, Keys
-from reaper.lock.screen import (
+from reaper.decide.text.document import parse_document
+from reaper.lock.prompt.line_editor import MAX_LINE, Keys
+from reaper.lock.terminal.lock_screen import (
     Kind,
     Modes,
     View,
@@ -21,7 +21,7 @@ from reaper.lock.screen import (
     set_aside,
     tells_modes,
 )
-from reaper.lock.typeahead import MOST, End, Piece, from_plain, retype, shorten, to_plain
+from reaper.lock.terminal.typeahead import MOST, End, Piece, from_plain, retype, shorten, to_plain
 
 from .engine import target
 

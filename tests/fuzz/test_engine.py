@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from reaper.decide.duration import DurationError, parse_duration
+from reaper.decide.text.duration import DurationError, parse_duration
 
 from . import engine
 from .engine import Finding, Target, replay, search

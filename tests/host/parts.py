@@ -8,11 +8,11 @@ import sys
 
 sys.path.insert(0, "/usr/share/idle-reaper")
 
-from reaper.decide.model import ProcessId
-from reaper.lock.freezer import Freezer
-from reaper.lock.holders import holders
-from reaper.lock.line import Before, Line
-from reaper.lock.still import Still
+from reaper.decide.session.model import ProcessId
+from reaper.lock.freeze.freezer import Freezer
+from reaper.lock.freeze.quiesce import Still
+from reaper.lock.freeze.readers import holders
+from reaper.lock.terminal.tty import Before, Line
 from reaper.sense.host import Host
 
 STATE = "/run/lock-parts-{}.json"

@@ -21,12 +21,13 @@ def limits(host: Host) -> Iterator[None]:
 
 @contextlib.contextmanager
 def broken(host: Host, fault: str) -> Iterator[None]:
-    """Has every keeper that starts meanwhile meet an error of its own, in this function of reaper.lock."""
+    """Has every keeper that starts meanwhile meet an error of its own, in the function MODULE:NAME of reaper.lock."""
     path = "/usr/share/idle-reaper/reaper-lock"
     was = host.read(path)
     lines = ["#!/usr/bin/python3", "import sys", "sys.path.insert(0, '/usr/share/idle-reaper')"]
     lines += ["def fail(*words, **more):", "    raise ValueError('injected')"]
-    lines += [f"from reaper.lock import {fault.partition('.')[0]}", f"{fault} = fail"]
+    module, _, name = fault.partition(":")
+    lines += [f"import reaper.lock.{module}", f"reaper.lock.{module}.{name} = fail"]
     host.write(path, "\n".join([*lines, "from reaper.lock.__main__ import main", "sys.exit(main())", ""]), 0o755)
     try:
         yield
@@ -36,7 +37,11 @@ def broken(host: Host, fault: str) -> Iterator[None]:
 
 def test_keepers_that_all_fail(host: Host, someone: str) -> None:
     """At their first look, one after the other: what is locked is not opened, and does not stay frozen."""
-    with rule(host, someone, idle="1h"), locked(host, someone) as (terminal, found), broken(host, "stopped.holders"):
+    with (
+        rule(host, someone, idle="1h"),
+        locked(host, someone) as (terminal, found),
+        broken(host, "freeze.frozen:holders"),
+    ):
         host.run(["kill", "-KILL", str(found.keeper())])
         assert "reaper-lock failed 5 times in a row" in wait_event(host, someone, "ending")["REAPER_WHY"]
         assert terminal.closed(60)
@@ -61,7 +66,7 @@ def test_keepers_that_all_fail_without_the_daemon(host: Host, someone: str) -> N
     with locked(host, someone, lambda terminal: terminal.command("setsid -f sleep 1003")) as (terminal, found):
         host.run(["systemctl", "stop", "reaper.service"])
         try:
-            with broken(host, "taken.Taken.is_gone"):
+            with broken(host, "held_terminal:Taken.is_gone"):
                 host.run(["kill", "-KILL", str(found.keeper())])
                 assert terminal.closed(60)
                 found.wait("over", f"! test -e {found.group} && ! test -e {LOCKS}/{found.name}")
@@ -71,7 +76,7 @@ def test_keepers_that_all_fail_without_the_daemon(host: Host, someone: str) -> N
         host.run(["pkill", "-u", someone, "-f", "sleep 1003"])
 
 
-@pytest.mark.parametrize("fault", ["taken.Taken.restore", "freezer.Freezer.put_back"])
+@pytest.mark.parametrize("fault", ["held_terminal:Taken.restore", "freeze.freezer:Freezer.put_back"])
 def test_keeper_that_fails_as_it_gives_back(host: Host, someone: str, fault: str) -> None:
     """Who has proved who they are has their session back, as far as that can be."""
     with broken(host, fault), log_in(host, someone) as terminal:

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 
-from reaper.lock import conversation
+from reaper.lock.prompt import pam
 
 
 def main() -> None:
@@ -28,11 +28,11 @@ def main() -> None:
         given.append(bytearray(answer.encode("latin-1")))
         return given[-1]
 
-    conversation.load()
+    pam.load()
     start = time.monotonic()
     try:
         result = vars(
-            conversation.authenticate(
+            pam.authenticate(
                 user, "reaper", "/dev/pts/7", "192.0.2.7", ask, lambda text, bad: spoken.append(["said", text, bad])
             )
         )

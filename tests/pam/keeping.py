@@ -13,9 +13,9 @@ import select
 import signal
 import sys
 
-from reaper.lock import prompt
-from reaper.lock.dialogue import Ask
-from reaper.lock.screen import Kind
+from reaper.lock.prompt import process
+from reaper.lock.prompt.dialogue import Ask
+from reaper.lock.terminal.lock_screen import Kind
 
 
 def look(pid: int) -> dict[str, object]:
@@ -44,7 +44,7 @@ def main() -> None:
         answer: object = None
         if words[0] == "start":
             more = {"failures": int(words[1]), "last": words[2].strip() if len(words) > 2 else ""}
-            child = prompt.start(terminal, Ask(**{**asked, **more, "kind": Kind(asked["kind"])}))
+            child = process.start(terminal, Ask(**{**asked, **more, "kind": Kind(asked["kind"])}))
             answer = child.outcome() is None
         assert child is not None
         if words[0] == "wait":

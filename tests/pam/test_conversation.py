@@ -92,7 +92,7 @@ def test_an_answer_with_a_nul_is_not_cut_there(stack):
 
 @pytest.mark.parametrize("user", ["alice\0", "\0"])
 def test_a_name_with_a_nul_is_not_cut_there(user):
-    from reaper.lock.conversation import authenticate
+    from reaper.lock.prompt.pam import authenticate
 
     told = authenticate(user, "reaper", "", "", lambda _prompt, _shows: None, lambda _text, _bad: None)
     assert vars(told) == result(False, SYSTEM_ERR, "start", False, why="a name has a NUL in it")

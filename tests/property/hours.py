@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from reaper.decide.hours import EVERY_DAY, MINUTES_PER_DAY, Hours
+from reaper.decide.text.hours import EVERY_DAY, MINUTES_PER_DAY, Hours
 
 
 @st.composite

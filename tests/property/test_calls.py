@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.answers import Answers
 from reaper.control.methods import Peer, is_watch, reply_to
-from reaper.decide.hold import LONGEST_HOLD_USEC
+from reaper.daemon.api import Answers
+from reaper.decide.session.hold import LONGEST_HOLD_USEC
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import MINUTE

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide.config import PolicyError, Source, describe, parse
-from reaper.decide.duration import LONGEST_USEC, DurationError, format_duration, parse_duration
-from reaper.decide.hours import LocalTime
-from reaper.decide.keys import BRAKE, CEILING, LIMITS, MATCH, SECTIONS, TOP
-from reaper.decide.policy import (
+from reaper.decide.policy.files.keys import BRAKE, CEILING, LIMITS, MATCH, SECTIONS, TOP
+from reaper.decide.policy.files.parse import PolicyError, Source, describe, parse
+from reaper.decide.policy.rules import (
     BUILT_IN,
     SHORTEST_LIMIT_USEC,
     TTY_STEP_USEC,
@@ -36,7 +34,9 @@ from reaper.decide.policy import (
     judge,
     longest_lead,
 )
-from reaper.decide.template import PLACEHOLDERS, parse_template
+from reaper.decide.policy.template import PLACEHOLDERS, parse_template
+from reaper.decide.text.duration import LONGEST_USEC, DurationError, format_duration, parse_duration
+from reaper.decide.text.hours import LocalTime
 
 from .hours import week_hours
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide import evidence, tracking
-from reaper.decide.evidence import BUCKET_NS, Refusal
-from reaper.decide.model import FRESH_CTIME_NS, NS_PER_SEC, Instant, Reading
+from reaper.decide.session import terminal_evidence, tracking
+from reaper.decide.session.model import FRESH_CTIME_NS, NS_PER_SEC, Instant, Reading
+from reaper.decide.session.terminal_evidence import BUCKET_NS, Refusal
 from tests.unit.fakes import make_policy, make_session
 from tests.unit.simulated import SECOND, Clock, FakeTty
 
@@ -95,7 +95,7 @@ class Trial:
 
     def poll(self) -> None:
         now, after = self.clock.now(), self.tty.read()
-        finding = evidence.weigh(self.before, after, self.polled, now)
+        finding = terminal_evidence.weigh(self.before, after, self.polled, now)
         change = tracking.look(self.tracked, (after,), self.polled, now)
         self.hold(finding.input_usec, now)
         self.hold_life(change.tracked.life.evidence_usec)
@@ -207,13 +207,13 @@ def test_the_refusals_tell_apart():
     clock.boot_usec += 10 * SECOND
     tty.touch(clock.wall_ns)
     touched = tty.read()
-    assert evidence.weigh(before, touched, start, clock.now()).refused is Refusal.CTIME_MOVED
+    assert terminal_evidence.weigh(before, touched, start, clock.now()).refused is Refusal.CTIME_MOVED
     clock.boot_usec += 10 * SECOND
     tty.type()
     assert touched.is_fresh
-    assert evidence.weigh(touched, tty.read(), start, clock.now()).refused is Refusal.CTIME_FRESH
+    assert terminal_evidence.weigh(touched, tty.read(), start, clock.now()).refused is Refusal.CTIME_FRESH
     ahead = tty.read()._replace(atime_ns=clock.wall_ns + 10 * NS_PER_SEC, is_ahead=True, ctime_ns=before.ctime_ns)
-    assert evidence.weigh(before, ahead, start, clock.now()).refused is Refusal.FUTURE
+    assert terminal_evidence.weigh(before, ahead, start, clock.now()).refused is Refusal.FUTURE
 
 
 def test_a_forged_future_date_does_not_hold():

@@ -1,4 +1,4 @@
-"""The laws of holds (reaper/decide/hold.py), over a daemon among fakes and any order of asking, typing and time."""
+"""The laws of holds (reaper/decide/session/hold.py), over any order of asking, typing and time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.daemon.requests import Requests
-from reaper.decide.hold import LONGEST_HOLD_USEC, Hold
-from reaper.decide.policy import Ceiling, Policy
+from reaper.decide.policy.rules import Ceiling, Policy
+from reaper.decide.session.hold import LONGEST_HOLD_USEC, Hold
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.hours import DAYS, MINUTES_PER_DAY, Hours, HoursError, LocalTime, is_within, parse_hours
+from reaper.decide.text.hours import DAYS, MINUTES_PER_DAY, Hours, HoursError, LocalTime, is_within, parse_hours
 
 from .hours import week_hours
 

@@ -15,18 +15,19 @@ from hypothesis import strategies as st
 
 from reaper.act import journal
 from reaper.control.methods import CallError, Peer, reply_to
-from reaper.decide import messages, snapshot, tracking
-from reaper.decide.brake import Ledger
-from reaper.decide.events import FIELDS, Event, Kind
-from reaper.decide.lifecycle import Reason
-from reaper.decide.messages import Outlook
-from reaper.decide.model import SessionKey
-from reaper.decide.policy import Kill
-from reaper.decide.snapshot import Snapshot
-from reaper.decide.template import PLACEHOLDERS, TemplateError, parse_template
+from reaper.decide.output import terminal_messages
+from reaper.decide.output.events import FIELDS, Event, Kind
+from reaper.decide.output.terminal_messages import Outlook
+from reaper.decide.policy.rules import Kill
+from reaper.decide.policy.template import PLACEHOLDERS, TemplateError, parse_template
+from reaper.decide.session import snapshot, tracking
+from reaper.decide.session.brake import Ledger
+from reaper.decide.session.lifecycle import Reason
+from reaper.decide.session.model import SessionKey
+from reaper.decide.session.snapshot import Snapshot
 from reaper.errors import ReaperError
+from reaper.sense.login_records import Record, parse_name, parse_record
 from reaper.sense.logind import LogindSession, parse_sessions
-from reaper.sense.records import Record, parse_name, parse_record
 from tests.unit.fakes import FakeHost, make_policy
 from tests.unit.native import parse_datagram
 
@@ -232,14 +233,14 @@ def test_a_value_stays_in_its_property(remote, name):
 @given(TEXT)
 def test_plain_text_is_plain(text):
     """No control character, no bidirectional mark, no line end, nothing that a terminal obeys."""
-    shown = messages.plain(text)
+    shown = terminal_messages.plain(text)
     assert all(unicodedata.category(char)[0] not in "C" and char not in "\u2028\u2029" for char in shown)
     shown.encode("utf-8")
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_ordinary_text_is_left_alone(text):
-    assert messages.plain(text) == text
+    assert terminal_messages.plain(text) == text
 
 
 OUTLOOKS = st.builds(
@@ -270,7 +271,7 @@ def test_a_text_is_refused_or_makes_a_warning(text, reason, outlook, terminal):
         assert all(what.isprintable() and remedy for what, remedy in faults)
         return
     assert parse_template(str(template)) == template
-    written = messages.for_terminal(messages.warning(template, reason, outlook), terminal)
+    written = terminal_messages.for_terminal(terminal_messages.warning(template, reason, outlook), terminal)
     assert len(written.replace("\r\n", "\r\r\n").encode()) < 4096
     start, *lines, end = written.split("\r\n")
     assert (start, end) == ("\a", "")
@@ -284,7 +285,7 @@ def test_a_text_is_refused_or_makes_a_warning(text, reason, outlook, terminal):
 
 @given(st.sampled_from(Reason), st.integers(0, 10**12), TEXT, st.sampled_from(Kill))
 def test_a_farewell_is_one_line(reason, limit, host, kill):
-    start, line, end = messages.farewell(reason, limit, host, kill).split("\r\n")
+    start, line, end = terminal_messages.farewell(reason, limit, host, kill).split("\r\n")
     assert (start, end) == ("\a", "")
     assert line.isprintable()
 

@@ -1,4 +1,4 @@
-"""The laws of a session's life (reaper/decide/lifecycle.py, DESIGN "Decide"), over any life that can be led.
+"""The laws of a session's life (reaper/decide/session/lifecycle.py, DESIGN "Decide"), over any life that can be led.
 
 A life is a list of things that befall it: time, input here or in another session, other limits, programs that run, a
 stop of the daemon, terminals that come and go, restarts. A small watcher drives reaper.decide.tracking through it as
@@ -16,23 +16,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.daemon import LAPSE_USEC
-from reaper.decide import deferral, lifecycle, snapshot, tracking
-from reaper.decide.brake import Ledger
-from reaper.decide.lifecycle import (
-    Act,
-    Fact,
-    Phase,
-    Reason,
-    Rung,
-    Signal,
-    Spare,
-    Tell,
-    Warn,
-)
-from reaper.decide.model import FRESH_CTIME_NS, Instant, Reading
-from reaper.decide.policy import Action, Limits, Notify, Policy
-from reaper.decide.snapshot import Snapshot
-from reaper.decide.tracking import Change, Tracked
+from reaper.decide.policy.rules import Action, Limits, Notify, Policy
+from reaper.decide.session import deferral, lifecycle, snapshot, tracking
+from reaper.decide.session.brake import Ledger
+from reaper.decide.session.lifecycle import Act, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
+from reaper.decide.session.model import FRESH_CTIME_NS, Instant, Reading
+from reaper.decide.session.snapshot import Snapshot
+from reaper.decide.session.tracking import Change, Tracked
 from tests.property.observer import Observer, quiet
 from tests.unit.fakes import make_limits, make_policy, make_session
 from tests.unit.simulated import SECOND, Clock, FakeTty

@@ -1,4 +1,4 @@
-"""The laws of locks (rule 8 of reaper/decide/lifecycle.py), over any life that can be led with them.
+"""The laws of locks (rule 8 of reaper/decide/session/lifecycle.py), over any life that can be led with them.
 
 A life as in test_lifecycle.py, in which besides somebody orders locks, a person unlocks or tries too often, and hosts
 can lock or cannot. What is typed at a lock is typed by anybody.
@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide import deferral, lifecycle, locked, tracking
-from reaper.decide.lifecycle import Act, Lock, Phase, Reason, Rung, Signal, Stimulus, Warn
-from reaper.decide.locking import LockOrder
-from reaper.decide.model import Instant
-from reaper.decide.policy import Action, Limits, Notify
-from reaper.decide.tracking import Change
+from reaper.decide.policy.rules import Action, Limits, Notify
+from reaper.decide.session import deferral, lifecycle, locked, tracking
+from reaper.decide.session.lifecycle import Act, Lock, Phase, Reason, Rung, Signal, Stimulus, Warn
+from reaper.decide.session.lock_protocol import LockOrder
+from reaper.decide.session.model import Instant
+from reaper.decide.session.tracking import Change
 from tests.property.observer import Observer
 from tests.property.test_lifecycle import BUSY_STEPS, LIMITS, STEPS, Watcher, limits_of
 from tests.unit.simulated import SECOND

@@ -17,8 +17,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper import procfs
-from reaper.decide.model import SessionKey
-from reaper.sense.records import parse_record
+from reaper.decide.session.model import SessionKey
+from reaper.sense.login_records import parse_record
 
 HOOK = Path(__file__).resolve().parents[2] / "pam_hook"
 VALUE_SIZE, AUTH_SIZE = 257, 512

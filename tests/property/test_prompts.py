@@ -7,10 +7,10 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.lock.keys import MAX_LINE, Keys
-from reaper.lock.screen import Kind, View, drawn, lines_of
-from tests.unit.lock.test_keys import EDITS, SWALLOWED, TYPED, typed
-from tests.unit.lock.test_screen import shown
+from reaper.lock.prompt.line_editor import MAX_LINE, Keys
+from reaper.lock.terminal.lock_screen import Kind, View, drawn, lines_of
+from tests.unit.lock.prompt.test_line_editor import EDITS, SWALLOWED, TYPED, typed
+from tests.unit.lock.terminal.test_lock_screen import shown
 
 PIECES = st.lists(
     st.one_of(st.binary(max_size=6), st.sampled_from(SWALLOWED), st.sampled_from([keys for keys, _ in TYPED + EDITS])),

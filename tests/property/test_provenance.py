@@ -2,11 +2,11 @@
 
 from hypothesis import given
 
-from reaper.decide.annotated import annotate
-from reaper.decide.config import PolicyError, Source, describe, parse, parse_traced
-from reaper.decide.keys import LIMITS, TOP
-from reaper.decide.policy import cap, document, judge, limits_of_kind, spelled
-from reaper.decide.provenance import apply, trace, values
+from reaper.decide.policy.files.annotate import annotate
+from reaper.decide.policy.files.keys import LIMITS, TOP
+from reaper.decide.policy.files.parse import PolicyError, Source, describe, parse, parse_traced
+from reaper.decide.policy.files.provenance import apply, trace, values
+from reaper.decide.policy.rules import cap, document, judge, limits_of_kind, spelled
 
 from .test_config import documents, policies, subjects
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.returns import KEPT_OF_ONE, KEPT_USEC, Ended, Past, follow, remember
+from reaper.decide.session.past_terminations import KEPT_OF_ONE, KEPT_USEC, Ended, Past, follow, remember
 
 STEPS = st.lists(
     st.tuples(

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide import robots
-from reaper.decide.rhythm import Observation
+from reaper.decide.session import robots
+from reaper.decide.session.rhythm import Observation
 from tests.property.typists import HOUR, PEOPLE, Watch, joined, robot, working
 from tests.unit.simulated import MINUTE, SECOND
 

@@ -1,4 +1,4 @@
-"""The table of a session's life (reaper/decide/lifecycle.py): total, and what each single step may do, of any life."""
+"""The table of a session's life (reaper/decide/session/transitions.py): total, and what each single step may do."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide import lifecycle
-from reaper.decide.lifecycle import TABLE, Life, Phase, Reason, Rung, Signal, Stimulus, Tell
-from reaper.decide.policy import Action
+from reaper.decide.policy.rules import Action
+from reaper.decide.session import lifecycle
+from reaper.decide.session.lifecycle import TABLE, Life, Phase, Reason, Rung, Signal, Stimulus, Tell
 from tests.property.test_locks import ANY_LIMITS as LIMITS
 
 MOMENTS = st.integers(0, 10**12)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.model import NS_PER_SEC, Forward, Line, Traffic
-from reaper.decide.policy import Activity
-from reaper.decide.ssh_traffic import weigh_line
+from reaper.decide.policy.rules import Activity
+from reaper.decide.session.model import NS_PER_SEC, Forward, Line, Traffic
+from reaper.decide.session.ssh_traffic import weigh_line
 
 COUNTS = st.integers(0, 1 << 40)
 FLOORS = st.none() | st.integers(1, 1 << 30)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.lock.line import Line
+from reaper.lock.terminal.tty import Line
 from tests.unit.act.ptys import Pty
-from tests.unit.lock.test_line import LINE_END, again, reads, set_up
+from tests.unit.lock.terminal.test_tty import LINE_END, again, reads, set_up
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Callable
 
-from reaper.decide import robots
-from reaper.decide.rhythm import Observation, Rhythm
+from reaper.decide.session import robots
+from reaper.decide.session.rhythm import Observation, Rhythm
 from tests.unit.simulated import MINUTE, SECOND
 
 Signs = Iterator[tuple[int, int]]

@@ -11,8 +11,8 @@ import pytest
 
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
 from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
-from reaper.decide.events import Kind
-from reaper.decide.match import Origin
+from reaper.decide.output.events import Kind
+from reaper.decide.policy.match import Origin
 
 from .test_manual import options, subparsers
 from .tree import ROOT, require, run, told

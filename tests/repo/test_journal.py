@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reaper.decide.events import FIELDS, Kind
+from reaper.decide.output.events import FIELDS, Kind
 
 from .tree import files, listed, read
 

@@ -21,10 +21,19 @@ IMPURE = {
 EFFECTS = {"__import__", "eval", "exec", "input", "open", "print"}
 
 # Module: what it may import of reaper, as prefixes.
-LEAVES = ("reaper.errors", "reaper.procfs", "reaper.procparse", "reaper.kernel_text", "reaper.statx", "reaper.commands")
+LEAVES = (
+    "reaper.errors",
+    "reaper.procfs",
+    "reaper.procparse",
+    "reaper.kernel_text",
+    "reaper.statx",
+    "reaper.system_commands",
+    "reaper.pam_stack",
+)
 LAYERS = {
     "reaper.errors": (),
-    "reaper.commands": (),
+    "reaper.system_commands": (),
+    "reaper.pam_stack": (),
     "reaper.kernel_text": (),
     "reaper.statx": (),
     "reaper.procparse": ("reaper.kernel_text",),
@@ -34,14 +43,14 @@ LAYERS = {
     "reaper.act": ("reaper.act", "reaper.decide", *LEAVES),
     # The program that holds a locked session. Of `act` have something who tells of it, and who hangs it up.
     "reaper.lock.keeper": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
-    "reaper.lock.leave": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.terminate", *LEAVES),
+    "reaper.lock.release": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.terminate", *LEAVES),
     "reaper.lock.aftermath": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock.__main__": ("reaper.lock", "reaper.sense", "reaper.decide", "reaper.act.journal", *LEAVES),
     "reaper.lock": ("reaper.lock", "reaper.sense", "reaper.decide", *LEAVES),
     # The checks are pure, as `decide` is; what they are about is read by `look`, with `sense`'s trust in files.
-    "reaper.doctor.look": ("reaper.doctor", "reaper.control.client", "reaper.decide", "reaper.sense.locks",
-                           "reaper.sense.policyfiles", *LEAVES),
-    "reaper.doctor": ("reaper.doctor", "reaper.decide", "reaper.errors"),
+    "reaper.doctor.probes": ("reaper.doctor", "reaper.control.client", "reaper.decide", "reaper.sense.lock_files",
+                           "reaper.sense.policy_files", *LEAVES),
+    "reaper.doctor": ("reaper.doctor", "reaper.decide", "reaper.errors", "reaper.pam_stack"),
     "reaper.control": ("reaper.control", "reaper.decide", "reaper.errors", "reaper.__version__"),
     # The journal read back: it neither looks at the host nor acts, and needs no daemon.
     "reaper.audit": ("reaper.audit", "reaper.decide", "reaper.errors"),
@@ -55,50 +64,50 @@ LAYERS = {
 JOINERS = {
     # The one place where what was seen leads to what is done.
     "reaper/daemon/core.py": ("reaper.act",),
-    "reaper/daemon/endings.py": ("reaper.act",),
-    "reaper/daemon/performing.py": ("reaper.act.journal", "reaper.act.messenger"),
-    "reaper/daemon/brakes.py": ("reaper.act.journal",),
-    "reaper/daemon/groups.py": ("reaper.act.journal",),
+    "reaper/daemon/termination.py": ("reaper.act",),
+    "reaper/daemon/effects.py": ("reaper.act.journal",),
+    "reaper/daemon/termination_limiter.py": ("reaper.act.journal",),
+    "reaper/daemon/user_groups.py": ("reaper.act.journal",),
     "reaper/daemon/locks.py": ("reaper.act.actor", "reaper.act.journal"),
-    "reaper/daemon/distrusting.py": ("reaper.act.runtime", "reaper.act.journal"),
+    "reaper/daemon/distrusting.py": ("reaper.act.runtime_files", "reaper.act.journal"),
     # A program of its own: what it holds it lets go, or hangs up.
     "reaper/lock/keeper.py": ("reaper.act.journal",),
-    "reaper/lock/leave.py": ("reaper.act.terminate",),
+    "reaper/lock/release.py": ("reaper.act.terminate",),
     "reaper/lock/aftermath.py": ("reaper.act.journal",),
     "reaper/lock/__main__.py": ("reaper.act.journal",),
     "reaper/daemon/requests.py": ("reaper.act.journal",),
-    "reaper/daemon/notices.py": ("reaper.act.messenger",),
-    "reaper/daemon/returns.py": ("reaper.act.journal",),
-    "reaper/daemon/memory.py": ("reaper.act.actor", "reaper.act.journal"),
+    "reaper/daemon/messenger.py": ("reaper.act.actor", "reaper.act.journal", "reaper.act.terminal_output"),
+    "reaper/daemon/reauthentication.py": ("reaper.act.journal",),
+    "reaper/daemon/state_file.py": ("reaper.act.actor", "reaper.act.journal"),
     # The daemon's surroundings. It acts on no session: of `act` it has the journal, to say what became of the policy
     # and of the daemon itself.
-    "reaper/service.py": ("reaper.act.journal",),
-    "reaper/answers.py": ("reaper.act.journal",),
+    "reaper/daemon/loop.py": ("reaper.act.journal",),
+    "reaper/daemon/api.py": ("reaper.act.journal",),
     # Builds the three and hands them to each other; what they do is not its business (see the test).
-    "reaper/__main__.py": ("reaper.act.actor", "reaper.act.journal"),
+    "reaper/daemon/__main__.py": ("reaper.act.actor", "reaper.act.journal"),
 }
 
 # Who opens files, and whose. What the kernel says of a user's processes is for kernel_text alone to read.
 OPENERS = {
     "reaper/kernel_text.py": "the kernel's own files: /proc and cgroupfs",
-    "reaper/act/lock.py": "our own files, and cgroup.freeze to write to",
-    "reaper/act/notify.py": "terminals, to write to",
-    "reaper/act/runtime.py": "our own files",
+    "reaper/act/lock_service.py": "our own files, and cgroup.freeze to write to",
+    "reaper/act/terminal_output.py": "terminals, to write to",
+    "reaper/act/runtime_files.py": "our own files",
     "reaper/act/terminate.py": "cgroup.kill, to write to",
-    "reaper/act/tickets.py": "directories of sudo's",
+    "reaper/act/sudo_tickets.py": "directories of sudo's",
     "reaper/control/methods.py": "the interface's description, of the package",
-    "reaper/doctor/look/host.py": "what an administrator configures, and the kernel's tunables",
-    "reaper/lock/cgroups.py": "the files of control groups that are written to or waited for",
-    "reaper/lock/line.py": "terminals",
-    "reaper/lock/still.py": "our own files",
+    "reaper/doctor/probes/reader.py": "what an administrator configures, and the kernel's tunables",
+    "reaper/lock/freeze/cgroups.py": "the files of control groups that are written to or waited for",
+    "reaper/lock/terminal/tty.py": "terminals",
+    "reaper/lock/freeze/quiesce.py": "our own files",
     "reaper/lock/store.py": "our own files",
-    "reaper/lock/survey.py": "what a console shows",
+    "reaper/lock/terminal/probe.py": "what a console shows",
     "reaper/sense/executables.py": "the program of a process, for its mount alone (O_PATH)",
-    "reaper/sense/lines.py": "terminals, by O_PATH alone",
-    "reaper/sense/locks.py": "our own files, shadow(5) and PAM's",
-    "reaper/sense/pamfiles.py": "our module's files",
-    "reaper/sense/policyfiles.py": "policy files",
-    "reaper/sense/statefile.py": "our own file",
+    "reaper/sense/terminal_handles.py": "terminals, by O_PATH alone",
+    "reaper/sense/lock_files.py": "our own files, shadow(5) and PAM's",
+    "reaper/sense/pam_files.py": "our module's files",
+    "reaper/sense/policy_files.py": "policy files",
+    "reaper/sense/saved_state.py": "our own file",
     "reaper/sense/terminals.py": "terminals",
 }
 
@@ -106,22 +115,22 @@ OPENERS = {
 # system of theirs need never answer, and the daemon would wait for good (see sense/executables.py).
 ASKERS = {
     "reaper/control/server.py": "our own socket",
-    "reaper/doctor/look/daemon.py": "our own files; the tool asks, and not the daemon",
-    "reaper/doctor/look/host.py": "what an administrator configures; the tool asks, and not the daemon",
-    "reaper/doctor/look/system.py": "our own module",
-    "reaper/lock/freezer.py": "the mount of cgroupfs",
-    "reaper/lock/descriptors.py": "links of /proc/PID/fd themselves, not what they lead to",
-    "reaper/lock/holders.py": "terminals and /proc/PID",
-    "reaper/lock/others.py": "control groups",
-    "reaper/lock/still.py": "our own files",
+    "reaper/doctor/probes/daemon_status.py": "our own files; the tool asks, and not the daemon",
+    "reaper/doctor/probes/reader.py": "what an administrator configures; the tool asks, and not the daemon",
+    "reaper/doctor/probes/surroundings.py": "our own module",
+    "reaper/lock/freeze/freezer.py": "the mount of cgroupfs",
+    "reaper/lock/freeze/descriptors.py": "links of /proc/PID/fd themselves, not what they lead to",
+    "reaper/lock/freeze/readers.py": "terminals and /proc/PID",
+    "reaper/lock/freeze/other_locks.py": "control groups",
+    "reaper/lock/freeze/quiesce.py": "our own files",
     "reaper/procfs.py": "/proc/PID/stat",
-    "reaper/sense/lines.py": "terminals of a session",
-    "reaper/sense/locks.py": "control groups, shadow(5) and sssd's configuration",
-    "reaper/sense/pamfiles.py": "our module's files",
+    "reaper/sense/terminal_handles.py": "terminals of a session",
+    "reaper/sense/lock_files.py": "control groups, shadow(5) and sssd's configuration",
+    "reaper/sense/pam_files.py": "our module's files",
     "reaper/sense/processes.py": "control groups",
-    "reaper/sense/records.py": "login records",
+    "reaper/sense/login_records.py": "login records",
     "reaper/sense/terminals.py": "terminals, by names that the kernel or a record of root's gave",
-    "reaper/sense/work.py": "terminals of a session",
+    "reaper/sense/activity.py": "terminals of a session",
 }
 
 RUNTIME_DEPENDENCIES = {"pam", "psutil", "systemd", "yaml"}
@@ -159,7 +168,7 @@ def test_every_layer_imports_only_what_is_below_it():
     assert not wrong, listed(wrong)
 
 
-@pytest.mark.parametrize(("directory", "looks"), [("reaper/decide", None), ("reaper/doctor", "reaper/doctor/look")])
+@pytest.mark.parametrize(("directory", "looks"), [("reaper/decide", None), ("reaper/doctor", "reaper/doctor/probes")])
 def test_what_judges_is_pure(directory, looks):
     """`looks` is the part below it that reads the host, and that the rest does not know."""
     wrong = []
@@ -184,7 +193,7 @@ def test_one_module_of_audit_opens_the_journal():
     wrong = []
     for name in python_files("reaper/audit"):
         tops = {(module.split(".")[0], line) for module, line in imports(name)}
-        if name != "reaper/audit/history.py":
+        if name != "reaper/audit/journal_reader.py":
             wrong += [f"{name}:{line}: {top}" for top, line in tops if top in IMPURE - {"datetime"}]
     assert not wrong, listed(wrong)
 
@@ -193,7 +202,7 @@ def test_decide_imports_by_name_only_what_computes():
     """importlib would get round the law above: it is for CPython's own SHA-256 alone."""
     decide = python_files("reaper/decide")
     users = [name for name in decide if any(module.startswith("importlib") for module, _ in imports(name))]
-    assert users in ([], ["reaper/decide/policy.py"])
+    assert users in ([], ["reaper/decide/policy/rules.py"])
     for name in users:
         loops = [node for node in ast.walk(parsed(name)) if isinstance(node, ast.For)]
         loops = [loop for loop in loops if "import_module" in ast.dump(loop)]
@@ -217,14 +226,18 @@ def test_only_the_joiners_know_both_sense_and_act():
 
 def test_where_values_are_written_is_for_the_tool_alone():
     """The daemon's memory is measured, and the places of a policy's values are larger than the policy."""
-    tracing = ("reaper.decide.provenance", "reaper.decide.annotated", "reaper.decide.config.parse_traced")
+    tracing = (
+        "reaper.decide.policy.files.provenance",
+        "reaper.decide.policy.files.annotate",
+        "reaper.decide.policy.files.parse.parse_traced",
+    )
     users = {name for name in python_files("reaper") for module, _ in imports(name) if is_within(module, tracing)}
-    assert users == {"reaper/ctl/policy.py", "reaper/decide/annotated.py"}
+    assert users == {"reaper/ctl/commands/policy.py", "reaper/decide/policy/files/annotate.py"}
 
 
 def test_main_only_constructs():
     """What it imports of `sense` and `act` it calls by name, once each, and never a method of theirs but `boot_id`."""
-    tree = parsed("reaper/__main__.py")
+    tree = parsed("reaper/daemon/__main__.py")
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     built = [func.id for func in called if isinstance(func, ast.Name)]
     for constructor in ("Host", "Journal", "Actor", "Daemon", "Service"):
@@ -270,7 +283,7 @@ def test_nothing_in_the_daemon_asks_a_name_service():
     users |= {name for name in modules if any(call in calls for call, _ in called(name))}
     assert users == {"reaper/sense/accounts.py"}
     importing = {name for name, found in modules.items() if any("reaper.sense.accounts" in each for each, _ in found)}
-    assert importing == {"reaper/ctl/policy.py"}
+    assert importing == {"reaper/ctl/commands/policy.py"}
 
 
 def test_who_asks_about_files():
@@ -288,7 +301,7 @@ def test_who_asks_about_files():
 def test_kernel_text_is_split_at_line_feeds_alone():
     """No \r, \f or U+2028 that a user has put into a name ends a line (see kernel_text)."""
     # What an administrator, or reaper itself, has written; each is printed, and decides nothing.
-    exempt = {"reaper/audit/records.py", "reaper/audit/pages.py"}
+    exempt = {"reaper/audit/journal_records.py", "reaper/audit/log_lines.py"}
     wrong = [
         f"{name}:{line}: {call}"
         for name in python_files("reaper")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from reaper.decide import transitions
-from reaper.decide.lifecycle import TABLE, Phase, Stimulus
+from reaper.decide.session import transitions
+from reaper.decide.session.lifecycle import TABLE, Phase, Stimulus
 
 from .tree import read
 

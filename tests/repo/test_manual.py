@@ -13,8 +13,9 @@ import pytest
 from reaper.ctl import table
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
 from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
-from reaper.decide import keys, template
-from reaper.doctor import first
+from reaper.decide.policy import template
+from reaper.decide.policy.files import keys
+from reaper.doctor.checks import precedence
 
 from .tree import manual_pages, parsed, python_files, read, run
 
@@ -96,7 +97,7 @@ def findings() -> set[str]:
     """The id of each finding that doctor has: what error(), warning() and note() are given as the first."""
     calls = [node for name in python_files("reaper/doctor") for node in ast.walk(parsed(name)) if is_finding(node)]
     written = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
-    return written | {name for name, _, _ in first.SAID.values()}
+    return written | {name for name, _, _ in precedence.SAID.values()}
 
 
 def is_finding(node: ast.AST) -> bool:
@@ -112,7 +113,7 @@ def test_every_finding_of_doctor_is_there_and_no_other():
 
 
 def test_reaperd_options():
-    helped = run(sys.executable, "-m", "reaper", "--help")
+    helped = run(sys.executable, "-m", "reaper.daemon", "--help")
     assert helped.returncode == 0, helped.stdout
     found = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", helped.stdout.partition("option")[2]))
     assert "--check" in found

@@ -7,10 +7,11 @@ import sys
 from dataclasses import replace
 
 from reaper import __version__
-from reaper.decide import describe, policy
-from reaper.decide.config import parse
-from reaper.decide.policy import BUILT_IN
-from reaper.decide.problems import Source
+from reaper.decide.policy import rules
+from reaper.decide.policy.files import render
+from reaper.decide.policy.files.parse import parse
+from reaper.decide.policy.files.problems import Source
+from reaper.decide.policy.rules import BUILT_IN
 
 from .tree import files, read, run
 
@@ -30,7 +31,7 @@ def test_what_must_repeat_the_version_repeats_it():
 
 
 def test_programs_say_it():
-    for module, name in (("reaper", "reaperd"), ("reaper.ctl", "reaperctl")):
+    for module, name in (("reaper.daemon", "reaperd"), ("reaper.ctl", "reaperctl")):
         assert run(sys.executable, "-m", module, "--version").stdout == f"{name} {__version__}\n"
 
 
@@ -38,7 +39,7 @@ def test_the_sample_policy_is_the_built_in_one():
     """Who installs the package and changes nothing has what the manual calls the built-in policy."""
     name = "packaging/reaper.yaml"
     sample = parse([Source(name, read(name))])
-    assert describe.describe(sample) == describe.describe(BUILT_IN)
+    assert render.describe(sample) == render.describe(BUILT_IN)
     assert sample.id == BUILT_IN.id
 
 
@@ -49,8 +50,8 @@ def test_the_sample_shows_what_is_built_in():
     """
     name = "packaging/reaper.yaml"
     shown = parse([Source(name, re.sub(r"^#(?=\S|  )", "", read(name), flags=re.MULTILINE))])
-    told = policy.document(replace(shown, rules=(), ceiling=BUILT_IN.ceiling))
-    assert told == policy.document(BUILT_IN)
+    told = rules.document(replace(shown, rules=(), ceiling=BUILT_IN.ceiling))
+    assert told == rules.document(BUILT_IN)
     assert shown.rules
     assert shown.ceiling != BUILT_IN.ceiling
     assert "as installed there is none" in read(name)

@@ -14,10 +14,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Callable
 
-from reaper.act.notify import Delivery
-from reaper.decide.events import Event, Priority
-from reaper.decide.lifecycle import Rung
-from reaper.decide.model import (
+from reaper.act.terminal_output import Delivery
+from reaper.decide.output.events import Event, Priority
+from reaper.decide.policy.rules import BUILT_IN, Kill, Limits, Origin, Policy
+from reaper.decide.session.lifecycle import Rung
+from reaper.decide.session.model import (
     Attached,
     Holding,
     Instant,
@@ -32,7 +33,6 @@ from reaper.decide.model import (
     Usage,
     Work,
 )
-from reaper.decide.policy import BUILT_IN, Kill, Limits, Origin, Policy
 from reaper.errors import ReaperError
 from reaper.sense.host import Discovery
 from tests.unit.grouped import FakeGroups

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reaper.decide import membership
-from reaper.decide.membership import Membership
-from reaper.decide.model import Session
-from reaper.sense.nameservice import Told
+from reaper.decide.policy import membership
+from reaper.decide.policy.membership import Membership
+from reaper.decide.session.model import Session
+from reaper.sense.name_service import Told
 
 
 class FakeGroups:

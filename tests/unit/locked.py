@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from reaper.decide.locking import LockOrder, LockState, Stage, encode_state, is_standing
-from reaper.decide.model import ProcessId, Session, SessionKey
-from reaper.decide.policy import Origin
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage, encode_state, is_standing
+from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.errors import ReaperError
 
 KEEPER = ProcessId(4711, 4711)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, field
 
-from reaper.decide.model import Line, ProcessId, Session, Usage, Work
+from reaper.decide.session.model import Line, ProcessId, Session, Usage, Work
 from tests.unit.simulated import FakeTty
 
 HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Callable, NamedTuple, NoReturn
 
 from reaper import procfs
-from reaper.decide.model import ProcessId, Session, SessionKey
+from reaper.decide.session.model import ProcessId, Session, SessionKey
 from tests.unit.fakes import make_session
 
 

@@ -10,7 +10,7 @@ import itertools
 import stat
 from dataclasses import dataclass, field
 
-from reaper.decide.model import NS_PER_SEC, Instant, Reading, take_reading
+from reaper.decide.session.model import NS_PER_SEC, Instant, Reading, take_reading
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from reaper.decide.hours import LocalMoment, LocalTime
-from reaper.decide.model import NS_PER_SEC, ProcessId, Session, SessionKey
+from reaper.decide.session.model import NS_PER_SEC, ProcessId, Session, SessionKey
+from reaper.decide.text.hours import LocalMoment, LocalTime
 from reaper.sense.elevations import BRIEF_USEC, Elevated
 from tests.unit.simulated import Clock
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from reaper.act.actor import Actor
-from reaper.act.notify import Delivery
-from reaper.decide.lifecycle import Rung
-from reaper.decide.locking import LockOrder, Stage
-from reaper.decide.model import Attached, ProcessId, Targets
-from reaper.decide.policy import Kill
+from reaper.act.terminal_output import Delivery
+from reaper.decide.policy.rules import Kill
+from reaper.decide.session.lifecycle import Rung
+from reaper.decide.session.lock_protocol import LockOrder, Stage
+from reaper.decide.session.model import Attached, ProcessId, Targets
 from reaper.errors import ReaperError
-from reaper.sense import locks
+from reaper.sense import lock_files
 from tests.unit.act.ptys import Pty
 from tests.unit.fakes import FakeActor, FakeHost, make_session
 from tests.unit.locked import keep_files
@@ -60,13 +60,13 @@ class RealWorld:
         return self.witnesses[role].signals()
 
     def order(self, name: str) -> LockOrder | None:
-        return locks.read_order(name, f"{self.directory}/locks")
+        return lock_files.read_order(name, f"{self.directory}/locks")
 
     def keep(self, name: str, stage: Stage) -> None:
         keep_files(f"{self.directory}/locks", name, stage)
 
     def stage(self, name: str) -> Stage | None:
-        state = locks.read_state(name, f"{self.directory}/locks")
+        state = lock_files.read_state(name, f"{self.directory}/locks")
         return state.stage if state else None
 
     def refuse(self) -> None:

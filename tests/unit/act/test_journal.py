@@ -15,7 +15,7 @@ import pytest
 
 from reaper.act import journal
 from reaper.act.journal import BACKLOG, NOTES, Journal
-from reaper.decide.events import Event, Kind, Priority
+from reaper.decide.output.events import Event, Kind, Priority
 from tests.unit.fakes import FakeJournal
 from tests.unit.native import parse_datagram
 

@@ -12,9 +12,9 @@ import pytest
 
 from reaper import procfs
 from reaper.act import terminate
-from reaper.decide.lifecycle import Rung
-from reaper.decide.model import ProcessId, Targets
-from reaper.decide.policy import Kill
+from reaper.decide.policy.rules import Kill
+from reaper.decide.session.lifecycle import Rung
+from reaper.decide.session.model import ProcessId, Targets
 from tests.unit.logins import CONT, HUP
 from tests.unit.people import Witness
 

@@ -7,7 +7,7 @@ from typing import Callable
 import pytest
 
 from reaper.act.trouble import MOST_KINDS, MOST_PROBLEMS, Trouble
-from reaper.decide.events import Priority
+from reaper.decide.output.events import Priority
 from reaper.errors import ReaperError
 from tests.unit.fakes import FakeJournal
 from tests.unit.simulated import MINUTE, SECOND

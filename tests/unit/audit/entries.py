@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reaper.audit.records import Record, record_of
-from reaper.decide.events import Event, Kind
+from reaper.audit.journal_records import Record, record_of
+from reaper.decide.output.events import Event, Kind
 
 BOOT, LATER_BOOT = "4" * 32, "5" * 32
 USEC = 1_000_000

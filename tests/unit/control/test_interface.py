@@ -10,12 +10,13 @@ import pytest
 
 from reaper.control import methods
 from reaper.control.methods import CallError, Peer, describe_interface, reply_to
-from reaper.decide import overrule, tracking, view
-from reaper.decide.hold import Hold
-from reaper.decide.lifecycle import Phase, Reason
-from reaper.decide.model import Order
-from reaper.decide.policy import Action, Match, Origin, Rule
-from reaper.decide.tracking import Tracked
+from reaper.decide.output import session_view
+from reaper.decide.policy.rules import Action, Match, Origin, Rule
+from reaper.decide.session import overrule, tracking
+from reaper.decide.session.hold import Hold
+from reaper.decide.session.lifecycle import Phase, Reason
+from reaper.decide.session.model import Order
+from reaper.decide.session.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import MINUTE, SECOND
 
@@ -164,20 +165,20 @@ def test_the_interface_is_ours():
 @pytest.mark.parametrize("number", range(len(SESSIONS)))
 def test_a_session_is_as_described(number):
     tracked, now = SESSIONS[number]
-    conforms(view.of_session(tracked, now), "Session", "Session")
+    conforms(session_view.of_session(tracked, now), "Session", "Session")
 
 
 @pytest.mark.parametrize("number", range(len(SESSIONS)))
 @pytest.mark.parametrize("policy", [None, make_policy(rules=(JOBS,))], ids=["no-policy", "policy"])
 def test_an_explanation_is_as_described(number, policy):
     tracked, now = SESSIONS[number]
-    conforms(view.explain(tracked, policy, frozenset(), now), "Explanation", "Explanation")
+    conforms(session_view.explain(tracked, policy, frozenset(), now), "Explanation", "Explanation")
 
 
 @pytest.mark.parametrize("field", ["origin", "phase", "action", "next", "reason"])
 def test_every_word_of_an_enum_can_be_answered(field):
     """The other way round: nothing is described that no session ever shows."""
-    shown = {view.of_session(tracked, now)[field] for tracked, now in SESSIONS}
+    shown = {session_view.of_session(tracked, now)[field] for tracked, now in SESSIONS}
     assert shown == INTERFACE.types["Session"][field]
 
 
@@ -193,7 +194,7 @@ def test_the_enums_that_know_nothing_as_well():
 
 
 def test_a_session_is_elevated_or_not():
-    shown = {view.of_session(tracked, now)["elevated"] for tracked, now in SESSIONS}
+    shown = {session_view.of_session(tracked, now)["elevated"] for tracked, now in SESSIONS}
     assert shown == {True, False}
 
 
@@ -202,7 +203,7 @@ NULLABLE = [name for name, kind in INTERFACE.types["Session"].items() if isinsta
 
 @pytest.mark.parametrize("field", NULLABLE)
 def test_what_may_be_null_sometimes_is(field):
-    shown = [view.of_session(tracked, now)[field] for tracked, now in SESSIONS]
+    shown = [session_view.of_session(tracked, now)[field] for tracked, now in SESSIONS]
     assert None in shown
     assert any(each is not None for each in shown)
 
@@ -212,7 +213,7 @@ class FakeSubject:
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
         return {
-            "sessions": [view.of_session(*each) for each in SESSIONS],
+            "sessions": [session_view.of_session(*each) for each in SESSIONS],
             "policy": "p0l1cy",
             "brake_usec": None,
             "unknown_groups": ["ops"],
@@ -225,12 +226,12 @@ class FakeSubject:
         if name == "none":
             raise CallError("io.reaper.NoSuchSession", session=name)
         tracked, now = SESSIONS[0]
-        return {"explanation": view.explain(tracked, None, frozenset(), now)}
+        return {"explanation": session_view.explain(tracked, None, frozenset(), now)}
 
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
         if name == "none":
             raise CallError("io.reaper.Refused", why="why", hint="hint")
-        return {"session": "100", "hold": view.of_hold(HOLD, NOW), "shortened": "hold_max"}
+        return {"session": "100", "hold": session_view.of_hold(HOLD, NOW), "shortened": "hold_max"}
 
     def release_session(self, peer: Peer, name: str, why: str) -> None:
         if name == "none":

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from reaper.control.server import MAX_CALL_BYTES, MAX_CLIENTS
-from reaper.control.watches import MAX_WATCHES, MAX_WATCHES_PER_USER, SPACE_USEC
+from reaper.control.subscriptions import MAX_WATCHES, MAX_WATCHES_PER_USER, SPACE_USEC
 from tests.unit.control.stand import ALL, LIST, WATCH, Stand
 
 ONEWAY = LIST.replace(b"}", b',"oneway":true}')

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reaper.decide.lifecycle import Phase
-from reaper.decide.locking import Stage
-from reaper.decide.policy import Action, Limits
-from reaper.decide.tracking import Tracked
+from reaper.decide.policy.rules import Action, Limits
+from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.lock_protocol import Stage
+from reaper.decide.session.tracking import Tracked
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.logins import FakeLogin

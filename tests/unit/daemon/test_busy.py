@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.lifecycle import Phase
-from reaper.decide.model import SessionKey
-from reaper.decide.policy import Action, Brake, Ceiling, Origin
+from reaper.decide.policy.rules import Action, Brake, Ceiling, Origin
+from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.model import SessionKey
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume

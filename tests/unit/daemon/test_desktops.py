@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy import Match, Origin, Rule
+from reaper.decide.policy.rules import Match, Origin, Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled
 from tests.unit.fakes import make_limits, make_policy

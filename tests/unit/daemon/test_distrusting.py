@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reaper.daemon.distrusting import Distrusting
-from reaper.decide import stuck
-from reaper.decide.stuck import Stuck
+from reaper.decide.session import stuck
+from reaper.decide.session.stuck import Stuck
 
 
 class FakeStuckHost:

@@ -7,9 +7,9 @@ import contextlib
 import pytest
 
 from reaper.daemon.requests import Requests
-from reaper.decide.hold import LONGEST_HOLD_USEC, Hold
-from reaper.decide.model import Order
-from reaper.decide.policy import Ceiling, Match, Rule
+from reaper.decide.policy.rules import Ceiling, Match, Rule
+from reaper.decide.session.hold import LONGEST_HOLD_USEC, Hold
+from reaper.decide.session.model import Order
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reaper.decide import view
-from reaper.decide.policy import Action, Match, Origin, Rule
+from reaper.decide.output import session_view
+from reaper.decide.policy.rules import Action, Match, Origin, Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty, make_limits, make_policy
@@ -46,7 +46,7 @@ def test_rules_see_a_console_while_it_shows_text():
     bench.run(10)
     tracked = bench.daemon.sessions[key]
     assert (tracked.rule, tracked.origin, tracked.terminals) == ("text", Origin.CONSOLE, ("tty10",))
-    assert view.of_session(tracked, bench.host.time.boot_usec)["origin"] == "console"
+    assert session_view.of_session(tracked, bench.host.time.boot_usec)["origin"] == "console"
 
 
 def test_graphical_session_that_no_rule_asks_for_is_left_alone_whatever_its_console_shows(bench):
@@ -90,6 +90,6 @@ def test_session_whose_terminal_is_not_known_has_no_limit():
     assert not signalled(login)
     tracked, now_usec = bench.daemon.sessions[login.session.key], bench.host.time.boot_usec
     why = "its login did not have tty9 when it began"
-    text = view.explain(tracked, bench.daemon.policy, frozenset(), now_usec, lineless=why)["text"]
+    text = session_view.explain(tracked, bench.daemon.policy, frozenset(), now_usec, lineless=why)["text"]
     assert f"Its terminal is not known: {why}." in text
     assert text[-1] == "It has no terminal, and nothing tells whether it is in use: nothing happens to it."

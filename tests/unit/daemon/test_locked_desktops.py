@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reaper.decide.lifecycle import Phase
-from reaper.decide.policy import Match, Origin, Rule
+from reaper.decide.policy.rules import Match, Origin, Rule
+from reaper.decide.session.lifecycle import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (
     LOCK_FOR,

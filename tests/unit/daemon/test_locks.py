@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.lifecycle import Phase
-from reaper.decide.locking import Stage
-from reaper.decide.policy import Action, Brake
+from reaper.decide.policy.rules import Action, Brake
+from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.lock_protocol import Stage
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (
     DUE,

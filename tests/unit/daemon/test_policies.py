@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide.lifecycle import Rung
-from reaper.decide.policy import Action, Kill, Match, Rule
+from reaper.decide.policy.rules import Action, Kill, Match, Rule
+from reaper.decide.session.lifecycle import Rung
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import make_limits, make_policy

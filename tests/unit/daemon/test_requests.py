@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.lifecycle import Life, Phase
-from reaper.decide.locking import Stage
-from reaper.decide.model import SessionKey
-from reaper.decide.policy import Action, Brake, Origin
+from reaper.decide.policy.rules import Action, Brake, Origin
+from reaper.decide.session.lifecycle import Life, Phase
+from reaper.decide.session.lock_protocol import Stage
+from reaper.decide.session.model import SessionKey
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled

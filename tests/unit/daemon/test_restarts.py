@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide import snapshot
-from reaper.decide.policy import Action, Match, Rule
+from reaper.decide.policy.rules import Action, Match, Rule
+from reaper.decide.session import snapshot
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import make_limits, make_policy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide import view
-from reaper.decide.limits import Action, Robots, Share
+from reaper.decide.output import session_view
+from reaper.decide.policy.limits import Action, Robots, Share
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart
@@ -50,7 +50,7 @@ def send(bench: Bench, login: FakeLogin, period: float, minutes: float, size: in
 
 def explained(bench: Bench) -> str:
     (tracked,) = bench.daemon.sessions.values()
-    told = view.explain(tracked, bench.daemon.policy, frozenset(), bench.host.time.boot_usec)
+    told = session_view.explain(tracked, bench.daemon.policy, frozenset(), bench.host.time.boot_usec)
     return " ".join(told["text"])
 
 
@@ -208,5 +208,5 @@ def test_the_judgement_is_nothing_that_happens_next(bench, login):
     send(bench, login, 45, 9)
     (tracked,) = bench.daemon.sessions.values()
     assert tracked.rhythm.look_usec
-    shown_as = view.of_session(tracked, bench.host.time.boot_usec)
+    shown_as = session_view.of_session(tracked, bench.host.time.boot_usec)
     assert (shown_as["next"], shown_as["next_usec"] > 8 * MINUTE) == ("warn", True)

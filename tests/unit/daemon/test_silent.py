@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy import Action, Limits, Match, Notify, Rule
+from reaper.decide.policy.rules import Action, Limits, Match, Notify, Rule
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.lifecycle import Phase, Rung
-from reaper.decide.locking import LockOrder, Stage
-from reaper.decide.policy import Action, Policy
+from reaper.decide.policy.rules import Action, Policy
+from reaper.decide.session.lifecycle import Phase, Rung
+from reaper.decide.session.lock_protocol import LockOrder, Stage
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reaper.decide.model import SessionKey
+from reaper.decide.session.model import SessionKey
 from reaper.errors import ReaperError
 from tests.unit.daemon.seen import signalled
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.lifecycle import Phase
-from reaper.decide.locking import Stage
-from reaper.decide.policy import Match, Rule
+from reaper.decide.policy.rules import Match, Rule
+from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.lock_protocol import Stage
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (

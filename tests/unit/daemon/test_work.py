@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy import Activity, Origin
+from reaper.decide.policy.rules import Activity, Origin
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume

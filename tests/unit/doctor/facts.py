@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reaper.decide.config import Source, parse
-from reaper.decide.pamstack import Line
-from reaper.decide.policy import Policy
-from reaper.doctor.clock import Clock
-from reaper.doctor.daemon import Daemon, Properties
-from reaper.doctor.examine import Facts
+from reaper.decide.policy.files.parse import Source, parse
+from reaper.decide.policy.rules import Policy
+from reaper.doctor.checks.clock import Clock
+from reaper.doctor.checks.daemon import Daemon, Properties
+from reaper.doctor.checks.journal import Journal
+from reaper.doctor.checks.kernel import Kernel
+from reaper.doctor.checks.locking import Locking
+from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.pam import Pam, Stack
+from reaper.doctor.checks.rules import Files
+from reaper.doctor.checks.servers import Servers
+from reaper.doctor.checks.sshd import Sshd
+from reaper.doctor.checks.sudo import Sudo
+from reaper.doctor.diagnose import Facts
 from reaper.doctor.findings import Finding, Severity
-from reaper.doctor.journal import Journal
-from reaper.doctor.kernel import Kernel
-from reaper.doctor.locking import Locking
-from reaper.doctor.logind import Logind
-from reaper.doctor.pam import Pam, Stack
-from reaper.doctor.rules import Files
-from reaper.doctor.servers import Servers
-from reaper.doctor.sshd import Sshd
-from reaper.doctor.sudo import Sudo
+from reaper.pam_stack import Line
 
 UNIT: Properties = {
     "LoadState": ("loaded",),

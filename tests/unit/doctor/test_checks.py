@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from reaper.doctor import clock, daemon, journal, kernel, libraries, locking, logind, rules
-from reaper.doctor.clock import Clock
-from reaper.doctor.journal import Journal
-from reaper.doctor.kernel import Kernel
-from reaper.doctor.locking import Locking, rules_that_lock
-from reaper.doctor.logind import Logind
-from reaper.doctor.rules import Files
+from reaper.doctor.checks import clock, daemon, journal, kernel, libraries, locking, logind, rules
+from reaper.doctor.checks.clock import Clock
+from reaper.doctor.checks.journal import Journal
+from reaper.doctor.checks.kernel import Kernel
+from reaper.doctor.checks.locking import Locking, rules_that_lock
+from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.rules import Files
 
 from . import facts
 from .facts import ids, policy, unit

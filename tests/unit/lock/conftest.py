@@ -7,10 +7,10 @@ import os
 
 import pytest
 
-from reaper.decide.model import ProcessId
-from reaper.lock import cgroups as groups
-from reaper.lock import descriptors, freezer, guard
-from reaper.lock.freezer import Freezer
+from reaper.decide.session.model import ProcessId
+from reaper.lock.freeze import cgroups as groups
+from reaper.lock.freeze import descriptors, freezer, guard
+from reaper.lock.freeze.freezer import Freezer
 from tests.unit.lock.logged_in import Login
 from tests.unit.sense.trees import Tree
 

@@ -10,17 +10,18 @@ from typing import Any, Callable
 
 import pytest
 
-from reaper.decide.events import Kind
-from reaper.decide.locking import LockOrder, LockState, Stage, decode_state, encode_order
-from reaper.decide.model import ProcessId, Session
-from reaper.lock import aftermath, keeper, leave, others, stopped
-from reaper.lock.conversation import Outcome
-from reaper.lock.freezer import Freezer
+from reaper.decide.output.events import Kind
+from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage, decode_state, encode_order
+from reaper.decide.session.model import ProcessId, Session
+from reaper.lock import aftermath, keeper, release
+from reaper.lock.freeze import frozen, other_locks
+from reaper.lock.freeze.freezer import Freezer
+from reaper.lock.freeze.quiesce import Still
 from reaper.lock.keeper import Keeper
-from reaper.lock.still import Still
+from reaper.lock.prompt.pam import Outcome
 from reaper.lock.store import Store
 from reaper.lock.wakeup import Wakeup
-from reaper.sense import locks
+from reaper.sense import lock_files
 from tests.unit.fakes import FakeHost, FakeJournal
 from tests.unit.lock.conftest import Cgroups
 
@@ -150,23 +151,23 @@ class LockWorld:
         mount, directory = self._cgroups.mount, self._cgroups.directory
         FakeTaken.lock = self
         set_ = self._monkeypatch.setattr
-        set_(stopped, "Freezer", functools.partial(Freezer, mount=mount))
-        for module in (stopped, aftermath):
+        set_(frozen, "Freezer", functools.partial(Freezer, mount=mount))
+        for module in (frozen, aftermath):
             set_(module, "Still", functools.partial(Still, mount=mount, directory=directory))
-        set_(stopped, "holders", lambda *_, **__: [self.shell])
-        set_(stopped, "find_stranger", lambda *_: None)
-        set_(stopped.rings, "find_busy", lambda _: None)
+        set_(frozen, "holders", lambda *_, **__: [self.shell])
+        set_(frozen, "find_stranger", lambda *_: None)
+        set_(frozen.io_uring, "find_busy", lambda _: None)
         for name in ("origins", "groups"):
-            set_(others, name, functools.partial(getattr(others, name), directory=directory))
-        set_(locks, "DIRECTORY", directory)
+            set_(other_locks, name, functools.partial(getattr(other_locks, name), directory=directory))
+        set_(lock_files, "DIRECTORY", directory)
         for module in (keeper, aftermath):
             set_(module, "Taken", FakeTaken)
         set_(keeper, "load", lambda: None)
         set_(Wakeup, "catch", lambda _: None)
         set_(keeper, "Wakeup", self._wake)
-        set_(leave.processes, "attached", lambda *_: [])
-        set_(leave, "send", self._send)
-        set_(leave, "REDRAW_MS", 0)
+        set_(release.processes, "attached", lambda *_: [])
+        set_(release, "send", self._send)
+        set_(release, "REDRAW_MS", 0)
         set_(keeper, "LOOK_MS", 1)
 
     def _wake(self, is_stopped: bool) -> Wakeup:
@@ -180,7 +181,7 @@ class LockWorld:
     @property
     def stage(self) -> Stage | None:
         """How far it is; None before anything is told, and after all is cleared away."""
-        text = locks.read_text("3", self._cgroups.directory, "state")
+        text = lock_files.read_text("3", self._cgroups.directory, "state")
         return decode_state(text)[0].stage if text else None
 
     @property

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from reaper.decide.model import ProcessId, SessionKey
-from reaper.lock import holders as module
-from reaper.lock.holders import find_stranger, holders
+from reaper.decide.session.model import ProcessId, SessionKey
+from reaper.lock.freeze import readers as module
+from reaper.lock.freeze.readers import find_stranger, holders
 from reaper.sense import processes
 from tests.unit.fakes import make_session
 from tests.unit.sense.trees import START_TICKS, Tree

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from reaper.decide.locking import Stage
+from reaper.decide.session.lock_protocol import Stage
 from reaper.lock import aftermath
 from reaper.lock.aftermath import MOST, QUICK_USEC, has_failed
-from reaper.lock.still import Still
+from reaper.lock.freeze.quiesce import Still
 from reaper.lock.store import Store
 from tests.unit.lock.keeping import FAILED, LockWorld
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from reaper.decide.locking import Stage
-from reaper.lock import keeper, others, stopped
-from reaper.lock.freezer import Freezer
-from reaper.lock.stopped import Stopped
+from reaper.decide.session.lock_protocol import Stage
+from reaper.lock import keeper
+from reaper.lock.freeze import frozen, other_locks
+from reaper.lock.freeze.freezer import Freezer
+from reaper.lock.freeze.frozen import Stopped
 from reaper.lock.store import Store
 from reaper.sense import processes
 from tests.unit.fakes import FakeHost, FakeJournal
@@ -25,7 +26,7 @@ FAULTS = [
     (Freezer, "make"), (Freezer, "add"), (Freezer, "members"), (Freezer, "wait"), (Freezer, "put_back"),
     (Stopped, "look"), (Stopped, "stop"), (Stopped, "resume"), (Stopped, "to_plain"),
     (Store, "is_withdrawn"), (Store, "write_state"),
-    (keeper, "load"), (others, "groups"), (processes, "start_ticks"), (stopped, "holders"),
+    (keeper, "load"), (other_locks, "groups"), (processes, "start_ticks"), (frozen, "holders"),
 ]  # fmt: skip
 # With each, for how many looks a session goes on whose lock is refused: reaperd ends it at once, or is not there.
 ERRORS = [

@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from reaper.decide.locking import LockState, Stage
-from reaper.decide.model import ProcessId
+from reaper.decide.session.lock_protocol import LockState, Stage
+from reaper.decide.session.model import ProcessId
 from reaper.lock import store
 from reaper.lock.store import Store
 

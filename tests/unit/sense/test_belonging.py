@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import pytest
 
-from reaper.decide.model import Session, SessionKey
+from reaper.decide.session.model import Session, SessionKey
 from reaper.sense import belonging
 from reaper.sense.belonging import Homes
 from tests.unit.fakes import make_session

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.model import Instant, Session, SessionKey, Work
-from reaper.decide.policy import Origin
-from reaper.sense import connections, processes, terminals, work
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.model import Instant, Session, SessionKey, Work
+from reaper.sense import activity, connections, processes, terminals
+from reaper.sense.activity import read_work
 from reaper.sense.host import Host
-from reaper.sense.records import Records
-from reaper.sense.work import read_work
+from reaper.sense.login_records import Records
 from tests.unit.fakes import make_session
 from tests.unit.people import fork
 from tests.unit.sense.trees import START_TICKS, Tree
@@ -312,12 +312,12 @@ def test_a_channel_without_a_terminal_is_told_by_its_pipes(tree, monkeypatch):
     tree.open_master(501, 7, 0)
     for pid, descriptor in ((502, 0), (504, 1)):
         tree.open_pipe(pid, descriptor, 4711)
-    monkeypatch.setattr(work, "DEV", str(tree.directory))
+    monkeypatch.setattr(activity, "DEV", str(tree.directory))
     (tree.directory / "pts").mkdir()
     (tree.directory / "pts" / "0").touch()
 
     def transferred() -> int:
-        line = work.read_line(session, ["pts/0"], Instant(42, 42))
+        line = activity.read_line(session, ["pts/0"], Instant(42, 42))
         assert line is not None
         return line.channel_bytes
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reaper.decide.model import ProcessId, SessionKey
-from reaper.decide.policy import Origin
-from reaper.sense import logins, terminals
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.model import ProcessId, SessionKey
+from reaper.sense import login_sessions, terminals
 from reaper.sense.belonging import Aside
 from reaper.sense.discovery import RECORD_DUE_USEC
 from reaper.sense.logind import LogindSession
@@ -192,14 +192,14 @@ def test_session_that_could_not_be_looked_at_and_is_gone_is_forgotten(real, tree
 
 def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatch):
     """A barrier around each: the mistake is reported once, with where it was made, and the session is tried again."""
-    read = logins.from_record
+    read = login_sessions.from_record
 
     def fail(record):
         if record.key.pid == 690:
             raise ZeroDivisionError
         return read(record)
 
-    monkeypatch.setattr(logins, "from_record", fail)
+    monkeypatch.setattr(login_sessions, "from_record", fail)
     tree.add(690, 1, "sshd")
     record(real, "", SessionKey(690, START_TICKS))
     tree.show(real.session.key)
@@ -211,7 +211,7 @@ def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatc
     assert "690.50" in str(problem)
     assert "ZeroDivisionError" in str(problem)
     assert real.host.discover([real.session.key], []).problems == []
-    monkeypatch.setattr(logins, "from_record", read)
+    monkeypatch.setattr(login_sessions, "from_record", read)
     assert [each.key for each in real.host.discover([real.session.key], []).sessions] == [(690, START_TICKS)]
 
 
@@ -286,7 +286,7 @@ def su(world: RealWorld, tree: Tree, service: str, *, login: int | None) -> None
     world.logind.known["c9"] = LogindSession("c9", 800, "root", 0, service, "pts/3", "", "tty", RECORD_DUE_USEC)
 
 
-@pytest.mark.parametrize("service", logins.CHANGING)
+@pytest.mark.parametrize("service", login_sessions.CHANGING)
 def test_su_within_a_login_is_no_session(real, tree, service):
     """In a pane of tmux logind makes one of it. Asked for once, and forgotten when logind has."""
     su(real, tree, service, login=71)
@@ -309,6 +309,6 @@ def test_su_outside_of_any_login_and_a_login_are_sessions(real, tree, service, l
 
 
 def test_list_of_what_changes_who_acts_is_the_modules():
-    source = (Path(logins.__file__).parents[2] / "pam_hook" / "services.c").read_text()
+    source = (Path(login_sessions.__file__).parents[2] / "pam_hook" / "services.c").read_text()
     elevates = set(re.findall(r'^ +\{"([^"]+)", SERVICE_ELEVATES\},$', source, re.MULTILINE))
-    assert elevates == set(logins.CHANGING) - {"runuser", "runuser-l"}
+    assert elevates == set(login_sessions.CHANGING) - {"runuser", "runuser-l"}

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from reaper import procfs
-from reaper.decide.stuck import Stuck
+from reaper.decide.session.stuck import Stuck
 from reaper.sense import connections, distrust, executables, processes
 from reaper.sense.distrust import Distrust, Probe, blame
 from tests.unit.people import fork

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from reaper import kernel_text
-from reaper.decide.duration import USEC_PER_SEC
-from reaper.decide.model import ProcessId, SessionKey
+from reaper.decide.session.model import ProcessId, SessionKey
+from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
-from reaper.sense import elevations, pamfiles, processes
+from reaper.sense import elevations, pam_files, processes
 from reaper.sense.belonging import MOST_ANCESTORS
 from reaper.sense.elevations import BRIEF_USEC, Elevations, parse_mark
 from tests.unit.fakes import make_session
@@ -187,7 +187,7 @@ def test_nothing_is_read_while_nothing_changes(marks, sudo, monkeypatch):
     """One listing, and no file of /proc: the daemon asks at every poll."""
     session = own_session()
     assert seen(marks, session) == {session.key}
-    monkeypatch.setattr(pamfiles.Directory, "read", None)
+    monkeypatch.setattr(pam_files.Directory, "read", None)
     monkeypatch.setattr(kernel_text, "read", None)
     monkeypatch.setattr(elevations, "processes", None)
     for _ in range(3):

@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from reaper.decide.model import ProcessId, Program
+from reaper.decide.session.model import ProcessId, Program
 from reaper.sense import connections, executables, programs
 from reaper.sense.executables import FileStatus, MountKind, ProgramFiles, find_mount
 from tests.unit.people import identify

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide import evidence
-from reaper.decide.model import NS_PER_SEC, ProcessId, Traffic, Usage
-from reaper.decide.policy import Origin
-from reaper.sense import connections, work
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session import terminal_evidence
+from reaper.decide.session.model import NS_PER_SEC, ProcessId, Traffic, Usage
+from reaper.sense import activity, connections
 from reaper.sense.host import Host
-from reaper.sense.nameservice import Told
+from reaper.sense.name_service import Told
 from tests.unit.fakes import FakeHost
 from tests.unit.simulated import SECOND, WALL_NS
 
@@ -59,13 +59,13 @@ def test_a_line_by_an_old_number_is_told_from_the_old_one(world):
         world.type(name)
         (later,) = world.host.read_terminals([name])
         assert later.line == first.line != 0
-        assert not evidence.is_another(first, later)
+        assert not terminal_evidence.is_another(first, later)
         world.close(name)
         if world.open().name == name:
             break
         time.sleep(0.01)
     (second,) = world.host.read_terminals([name])
-    assert evidence.is_another(first, second)
+    assert terminal_evidence.is_another(first, second)
     assert world.host.glance([name]) == (second._replace(line=0),)
 
 
@@ -75,7 +75,7 @@ def test_a_line_that_is_no_longer_kept_is_not_known_again(world):
     (first,) = world.host.read_terminals([name])
     world.host.keep_lines([])
     (second,) = world.host.read_terminals([name])
-    assert not evidence.is_another(first._replace(line=0), second)
+    assert not terminal_evidence.is_another(first._replace(line=0), second)
 
 
 def test_looking_changes_nothing(world):
@@ -122,7 +122,7 @@ def test_enter_is_needed_where_programs_get_whole_lines(world, origin):
 def test_no_enter_is_needed_where_each_key_crosses_a_connection(world, monkeypatch):
     """Until that is over: what mosh-server has from then on is a terminal like any other."""
     monkeypatch.setattr(connections, "carriers", lambda _: [1])
-    monkeypatch.setattr(work, "read_traffic", lambda *_: Traffic(1, 2, 3, 4, 5))
+    monkeypatch.setattr(activity, "read_traffic", lambda *_: Traffic(1, 2, 3, 4, 5))
     line = world.open()
     world.take_lines(line.name, whole=True)
     assert not world.host.needs_enter(world.session, line.name)

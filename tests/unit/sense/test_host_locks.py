@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reaper.decide.locking import LockState, Stage
-from reaper.decide.policy import Origin
-from reaper.sense import locks
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.lock_protocol import LockState, Stage
+from reaper.sense import lock_files
 from tests.unit.locked import KEEPER
 
 
@@ -19,7 +19,7 @@ def test_what_stands_in_the_way_of_a_lock(world):
 
 
 def test_what_has_become_of_a_lock(world, monkeypatch):
-    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
+    monkeypatch.setattr(lock_files, "DIRECTORY", getattr(world, "locks", ""))
     assert world.host.read_lock(world.session) is None
     for stage in Stage:
         world.keep(stage)
@@ -29,7 +29,7 @@ def test_what_has_become_of_a_lock(world, monkeypatch):
 
 def test_a_lock_that_stands(world, monkeypatch):
     """From the order on, until its own word is that it is over."""
-    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
+    monkeypatch.setattr(lock_files, "DIRECTORY", getattr(world, "locks", ""))
     assert world.host.standing_lock(world.session) is None
     world.keep(Stage.LOCKED)
     assert world.host.standing_lock(world.session) is None, "it has been withdrawn"
@@ -41,7 +41,7 @@ def test_a_lock_that_stands(world, monkeypatch):
 
 
 def test_the_lock_of_another_that_had_the_name(world, monkeypatch):
-    monkeypatch.setattr(locks, "DIRECTORY", getattr(world, "locks", ""))
+    monkeypatch.setattr(lock_files, "DIRECTORY", getattr(world, "locks", ""))
     key = world.session.key._replace(start_ticks=world.session.key.start_ticks - 1)
     world.order(replace(world.session, session_id="100", key=key))
     world.keep(Stage.LOCKED)
@@ -49,7 +49,7 @@ def test_the_lock_of_another_that_had_the_name(world, monkeypatch):
 
 
 def test_a_state_that_cannot_be_read_is_none(real, monkeypatch):
-    monkeypatch.setattr(locks, "DIRECTORY", real.locks)
+    monkeypatch.setattr(lock_files, "DIRECTORY", real.locks)
     real.keep(Stage.LOCKED)
     Path(f"{real.locks}/{real.session.name}/state").write_text("{")
     assert real.host.read_lock(real.session) is None

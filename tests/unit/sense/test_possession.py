@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.model import Session, SessionKey
-from reaper.decide.policy import Origin
-from reaper.sense import logins, possession, terminals
-from reaper.sense.records import Record
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session.model import Session, SessionKey
+from reaper.sense import login_sessions, possession, terminals
+from reaper.sense.login_records import Record
 from tests.unit.fakes import make_session
 from tests.unit.sense.trees import START_TICKS, Tree
 
@@ -38,7 +38,7 @@ def make_record(tty: str, service: str = "login", **fields: object) -> Record:
 
 
 def found_by(record: Record) -> Session:
-    session = logins.from_record(record)
+    session = login_sessions.from_record(record)
     assert session is not None
     return session
 

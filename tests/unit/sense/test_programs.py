@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.model import ProcessId, Program
+from reaper.decide.session.model import ProcessId, Program
 from reaper.sense import programs
 from tests.unit.people import fork, identify
 from tests.unit.sense.worlds import wait_until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.model import ProcessId, Session
+from reaper.decide.session.model import ProcessId, Session
 from reaper.sense import strays
 from reaper.sense.belonging import Aside, Homes
 from tests.unit.sense.test_belonging import PANE, session, start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reaper.decide.model import ProcessId
+from reaper.decide.session.model import ProcessId
 from reaper.sense import targets
 from tests.unit.sense.test_belonging import PANE, session, start
 from tests.unit.sense.trees import START_TICKS

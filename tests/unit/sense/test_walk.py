@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from reaper import procfs
-from reaper.decide.model import Session, SessionKey, Usage
+from reaper.decide.session.model import Session, SessionKey, Usage
 from reaper.procparse import Stat
 from reaper.sense import connections, processes
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
-from reaper.sense.records import Records
+from reaper.sense.login_records import Records
 from reaper.sense.walk import Walk
 from tests.unit.fakes import make_session
 from tests.unit.sense.worlds import FakeLogind

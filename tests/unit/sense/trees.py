@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.model import ProcessId
+from reaper.decide.session.model import ProcessId
 from reaper.sense import processes
 
 START_TICKS = 50

@@ -11,13 +11,13 @@ import sys
 import termios
 import time
 
-from reaper.decide.locking import LockOrder, Stage, encode_order
-from reaper.decide.model import NS_PER_SEC, ProcessId, Session
+from reaper.decide.session.lock_protocol import LockOrder, Stage, encode_order
+from reaper.decide.session.model import NS_PER_SEC, ProcessId, Session
 from reaper.sense import elevations, processes
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
+from reaper.sense.login_records import Records
 from reaper.sense.logind import LogindSession
-from reaper.sense.records import Records
 from tests.unit.fakes import FakeHost
 from tests.unit.locked import keep_files
 from tests.unit.logins import FakeProcess

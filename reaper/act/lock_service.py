@@ -1,0 +1,114 @@
+"""Locks begin and end here: reaper-lock is told which terminals to take, and a desktop is asked to lock its screen.
+
+Nothing here waits for a terminal or a person: systemd starts reaper-lock@NAME.service, and what becomes of the lock
+stands in its files (decide/locking.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import subprocess
+
+from reaper import system_commands
+from reaper.act.terminate import CGROUP
+from reaper.decide.session import lock_protocol
+from reaper.decide.session.lock_protocol import LockOrder
+from reaper.errors import ReaperError
+
+DIRECTORY = "/run/reaper/locks"
+
+
+def lock_session(session_id: str) -> None:
+    """Has the desktop of a session asked to lock its screen. Raises ReaperError where logind does not take it."""
+    _ask(["loginctl", "--no-pager", "lock-session", session_id], "logind")
+
+
+def lock_terminals(name: str, order: LockOrder, directory: str = DIRECTORY) -> None:
+    """Has the terminals of a session taken. Raises ReaperError where that cannot even begin; nothing is locked then.
+
+    Who asks systemd and hears nothing does not know whether it starts reaper-lock all the same, so the order is taken
+    back: that one puts everything back.
+    """
+    assert lock_protocol.is_name(name)
+    try:
+        forget_lock(name, directory)  # of a session by the same name that ended long ago
+        os.makedirs(f"{directory}/{name}", mode=0o700)
+        path = f"{directory}/{name}/order"
+        fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(lock_protocol.encode_order(order))
+        os.rename(f"{path}.new", path)
+    except OSError as error:
+        raise ReaperError("lock-failed", f"the order to lock cannot be written: {error}") from error
+    try:
+        start_keeper(name)
+    except ReaperError:
+        _take_back(name, directory)
+        raise
+
+
+def start_keeper(name: str) -> None:
+    """Has systemd start the reaper-lock of a lock; one that runs goes on. Raises ReaperError where it does not."""
+    _ask(["systemctl", "--no-ask-password", "--no-block", "start", unit(name)], "systemd")
+
+
+def end_lock(name: str) -> None:
+    """Has what is locked ended: reaper-lock hangs up as it stops. Raises ReaperError where systemd does not stop it."""
+    _ask(["systemctl", "--no-ask-password", "--no-block", "stop", unit(name)], "systemd")
+
+
+def withdraw_lock(name: str, directory: str = DIRECTORY) -> None:
+    """Has a lock given up that is not in force: reaper-lock puts everything back, as it stops or anew.
+
+    Raises ReaperError where systemd does not start it.
+    """
+    _take_back(name, directory)
+    _ask(["systemctl", "--no-ask-password", "--no-block", "restart", unit(name)], "systemd")
+
+
+def _take_back(name: str, directory: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(f"{directory}/{name}/order", f"{directory}/{name}/withdrawn")
+
+
+def thaw(scope: str, mount: str = CGROUP) -> None:
+    """Has go on, where it is, what a lock has stopped in the scope of a session; does nothing where that is nothing.
+
+    Raises ReaperError where the kernel does not let us, and for anything that is no session's scope.
+    """
+    if not lock_protocol.is_scope(scope):
+        raise ReaperError("cannot-thaw", f"{scope} is no session's scope")
+    try:
+        fd = os.open(f"{mount}{scope}/{lock_protocol.GROUP}/cgroup.freeze", os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.write(fd, b"0")
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise ReaperError("cannot-thaw", str(error)) from error
+
+
+def forget_lock(name: str, directory: str = DIRECTORY) -> None:
+    """Clears away the files of a lock that is over."""
+    for file in ("order", "order.new", "withdrawn", "state", "state.new", "failures"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{directory}/{name}/{file}")
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(f"{directory}/{name}")
+
+
+def unit(name: str) -> str:
+    """The service that holds the lock of a session."""
+    return f"reaper-lock@{name}.service"
+
+
+def _ask(command: list[str], whom: str) -> None:
+    try:
+        done = system_commands.run(command)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ReaperError("lock-failed", f"{whom} cannot be asked: {error}") from error
+    if done.returncode:
+        raise ReaperError("lock-failed", f"{whom} refuses: {done.stderr.decode('utf-8', 'replace').strip()}")

@@ -1,0 +1,188 @@
+"""The journal, opened and read: the only place that does.
+
+By the journal's indices, of this host's own files, persistent and volatile. What an entry says of itself is not
+believed: see records.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable
+
+from reaper.audit.journal_records import Record, Sender, record_of, sender_of, text_of, units_of
+from reaper.audit.query import Selection
+from reaper.errors import ReaperError
+from systemd import id128, journal  # type: ignore[attr-defined,unused-ignore]
+
+DIRECTORIES = ("/var/log/journal", "/run/log/journal")
+_HINT = "run it as root, or as a member of the group systemd-journal"
+
+
+# What the reader adds to an entry, not bytes.
+_OWN = ("__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "__CURSOR")
+
+
+class NotAllowedError(ReaperError):
+    """The caller may not read what reaperd wrote."""
+
+    def __init__(self) -> None:
+        message = (
+            "reaper's events are in the system's journal, which you may not read: those of your own sessions too, for"
+            " journald shows ordinary users nothing but what their own processes wrote"
+        )
+        super().__init__("not-allowed", message, _HINT)
+
+
+def this_boot() -> str:
+    """The ID of this boot, as the journal has it."""
+    found: str = id128.get_boot().hex
+    return found
+
+
+def machine_id() -> str:
+    """The ID of this host, which the directory of its journals is named after."""
+    found: str = id128.get_machine().hex
+    return found
+
+
+def check_readable(directories: Sequence[str] = DIRECTORIES) -> None:
+    """Raises NotAllowedError where there is a system journal that the caller may not read.
+
+    libsystemd passes such files over in silence, and the history would look empty, or short.
+    """
+    machine = machine_id()
+    for directory in directories:
+        path = f"{directory}/{machine}"
+        try:
+            os.stat(f"{path}/system.journal")
+        except PermissionError:
+            raise NotAllowedError from None
+        except OSError:
+            continue
+        if not os.access(f"{path}/system.journal", os.R_OK) or not os.access(path, os.R_OK | os.X_OK):
+            raise NotAllowedError
+
+
+class History:
+    """The journal's events of reaper. Close it, or use it as a context manager."""
+
+    def __init__(self, open_reader: Callable[[], Any] | None = None) -> None:
+        self._open = open_reader or open_journal
+        try:
+            self._reader = self._open()
+        except OSError as error:
+            raise ReaperError("journal-unreadable", f"the journal cannot be opened: {error.strerror}") from error
+        self._ours: dict[tuple[str, str, str], bool] = {}
+
+    def __enter__(self) -> History:  # noqa: PYI034 - Python 3.9 has no Self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def read(self, alternatives: Iterable[Sequence[str]], selection: Selection) -> Iterator[Record]:
+        """Events that match one of the alternatives, within the selection's time, oldest first."""
+        _match(self._reader, alternatives)
+        if selection.since_usec is None:
+            self._reader.seek_head()
+        else:
+            self._reader.seek_realtime(max(0, selection.since_usec))
+        for record in self._forth():
+            if selection.until_usec is not None and record.time_usec > selection.until_usec:
+                return
+            yield record
+
+    def read_last(self, alternatives: Iterable[Sequence[str]], selection: Selection, most: int) -> list[Record]:
+        """The last of them, at most so many, oldest first; reads no more of the journal than these."""
+        _match(self._reader, alternatives)
+        return self._look_back(selection, most)[0]
+
+    def follow(
+        self, alternatives: Iterable[Sequence[str]], selection: Selection, most: int
+    ) -> Iterator[tuple[Record, ...]]:
+        """The last of them, and then each time what is new; ends when nobody reads our output any more."""
+        _match(self._reader, alternatives)
+        last, newest = self._look_back(selection, most)
+        yield tuple(last)
+        if newest:
+            self._reader.seek_cursor(newest)
+            self._reader.get_next()  # that one itself
+        else:
+            self._reader.seek_head()  # not the tail: libsystemd finds nothing after it, even if something comes
+        while self._wait():
+            news = tuple(self._forth())
+            if news:
+                yield news
+
+    def _look_back(self, selection: Selection, most: int) -> tuple[list[Record], str]:
+        """The last events, and where in the journal the look began."""
+        if selection.until_usec is None:
+            self._reader.seek_tail()
+        else:
+            self._reader.seek_realtime(max(0, selection.until_usec) + 1)
+        found: list[Record] = []
+        newest = ""
+        while len(found) < most:
+            entry = self._reader.get_previous()
+            if not entry:
+                break
+            newest = newest or entry["__CURSOR"]
+            record = self._event(entry)
+            if record is None:
+                continue
+            if selection.since_usec is not None and record.time_usec < selection.since_usec:
+                break
+            found.append(record)
+        return found[::-1], newest
+
+    def _forth(self) -> Iterator[Record]:
+        while True:
+            entry = self._reader.get_next()
+            if not entry:
+                return
+            record = self._event(entry)
+            if record is not None:
+                yield record
+
+    def _wait(self) -> bool:
+        """Until the journal may have grown; false once nobody reads our output."""
+        poll = select.poll()
+        poll.register(self._reader.fileno(), self._reader.get_events())
+        poll.register(1, 0)  # tells only of the other end's being closed
+        ready = dict(poll.poll(self._reader.get_timeout_ms()))
+        self._reader.process()
+        return not ready.get(1, 0) & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
+
+    def _event(self, entry: Mapping[str, Any]) -> Record | None:
+        sender = sender_of(entry)
+        if sender is Sender.OURS or (sender is Sender.GONE and self._was_ours(entry)):
+            return record_of(entry)
+        return None
+
+    def _was_ours(self, entry: Mapping[str, Any]) -> bool:
+        """Whether a process that journald did not meet alive had written as one of ours before."""
+        units = [f"_SYSTEMD_UNIT={unit}" for unit in units_of(entry)]
+        process = text_of(entry, "_BOOT_ID"), text_of(entry, "_PID"), units[-1]
+        if process not in self._ours:
+            boot, pid, _ = process
+            with self._open() as reader:
+                _match(reader, [["_UID=0", *units, f"_BOOT_ID={boot}", f"_PID={pid}"]])
+                self._ours[process] = bool(reader.get_next())
+        return self._ours[process]
+
+
+def open_journal() -> journal.Reader:
+    """A reader that leaves every field as text: dates and UUIDs cost more than all the rest of reading."""
+    converters: dict[str, Callable[[Any], Any]] = dict.fromkeys(journal.DEFAULT_CONVERTERS, bytes.decode)
+    converters.update(dict.fromkeys(_OWN, lambda value: value))
+    return journal.Reader(converters=converters)
+
+
+def _match(reader: journal.Reader, alternatives: Iterable[Sequence[str]]) -> None:
+    reader.flush_matches()
+    for number, together in enumerate(alternatives):
+        if number:
+            reader.add_disjunction()
+        reader.add_match(*together)

@@ -1,0 +1,33 @@
+"""reaperctl doctor: whatever keeps a limit from being enforced on this host, or interferes, each with its remedy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+
+from reaper import __version__
+
+HELP = "say what keeps a limit from being enforced on this host, and what to do"
+EXIT_NOT_ENFORCED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    parser.add_argument("--json", action="store_true", help="print the findings, and what ends what first, as JSON")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only what keeps a limit from being enforced")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the findings, the worst first, and what ends which sessions first; 1 where a limit is not enforced."""
+    from reaper.doctor.diagnose import document, examine
+    from reaper.doctor.findings_text import report
+    from reaper.doctor.probes.reader import Host
+    from reaper.doctor.probes.surroundings import look
+
+    diagnosis = examine(look(Host(is_root=os.geteuid() == 0), __version__))
+    if options.json:
+        print(json.dumps(document(diagnosis), indent=2))
+    else:
+        print("".join(f"{line}\n" for line in report(diagnosis, only_errors=options.quiet)), end="")
+    return 0 if diagnosis.is_enforced() else EXIT_NOT_ENFORCED

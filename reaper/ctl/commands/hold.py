@@ -1,0 +1,50 @@
+"""reaperctl hold: keep a session for a while, for a reason that the journal keeps."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from reaper.ctl import session_argument
+from reaper.decide.output.terminal_messages import span
+from reaper.decide.session.hold import LONGEST_HOLD_USEC
+from reaper.decide.text.duration import DurationError, parse_duration
+
+HELP = "keep a session for a while; it is neither warned nor ended until then"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    session_argument.add_argument(parser)
+    parser.add_argument(
+        "duration", metavar="DURATION", type=_duration, help="for how long, as 90min or 2h; a week at most"
+    )
+    parser.add_argument(
+        "--reason", metavar="TEXT", required=True, help="why, for the journal and for who lists sessions"
+    )
+    parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints until when. Raises ReaperError where the daemon does not answer, or does not grant it."""
+    parameters = {"duration_usec": options.duration, "why": options.reason}
+    answer = session_argument.call_for("io.reaper.Hold", options.session, parameters)
+    if options.json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    left = answer["hold"]["left_usec"]
+    until = time.strftime("%a %H:%M", time.localtime(time.time() + left / 1_000_000))
+    cut = f", as {answer['shortened']} allows no longer" if answer["shortened"] else ""
+    print(f"session {answer['session']} is held for {span(left)}, until {until}{cut}")
+    return 0
+
+
+def _duration(text: str) -> int:
+    try:
+        usec = parse_duration(text)
+    except DurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not 0 < usec <= LONGEST_HOLD_USEC:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1us and 1w")
+    return usec

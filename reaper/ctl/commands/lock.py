@@ -1,0 +1,23 @@
+"""reaperctl lock: lock a session, until its user unlocks it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from reaper.ctl import session_argument
+
+HELP = "lock a session until its user unlocks it with their password"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    session_argument.add_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints that it is being done. Raises ReaperError where the daemon does not answer, or it cannot be locked."""
+    answer = session_argument.call_for("io.reaper.Lock", options.session, {})
+    print(json.dumps(answer, indent=2) if options.json else "it is being locked")
+    return 0

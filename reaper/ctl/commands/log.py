@@ -1,0 +1,184 @@
+"""reaperctl log: what reaper did with a session, a user or a day, from the journal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reaper.audit import log_lines, times
+from reaper.audit.journal_records import Record, as_document
+from reaper.audit.query import Selection, matches, matches_of_story
+from reaper.audit.timeline import Story, stories_of
+from reaper.decide.output.events import Kind
+from reaper.decide.text.number import parse_whole
+from reaper.errors import ReaperError
+
+if TYPE_CHECKING:
+    from reaper.audit.journal_reader import History
+
+HELP = "tell from the journal what happened to a session, to a user's, or on a day"
+# As many as tail(1) and journalctl(1) begin with.
+FOLLOW_FROM = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    # "-1h" is a time, not an option; Python knows only of numbers that they can follow one. None of our options is one.
+    parser._negative_number_matcher = times.SPAN_BEFORE  # noqa: SLF001
+    parser.add_argument("session", metavar="SESSION", nargs="?", help="the newest session of this name, as list has it")
+    parser.add_argument("--all", action="store_true", help="with a SESSION: every session of that name")
+    parser.add_argument("--user", metavar="USER", help="sessions of this user, by name or number")
+    parser.add_argument("--day", metavar="DAY", type=_day, help="events of one day: today, yesterday, 2026-11-23")
+    parser.add_argument(
+        "--since", metavar="TIME", type=_moment, help="events from then on: today, '-1h', '2026-11-23 14:00'"
+    )
+    parser.add_argument("--until", metavar="TIME", type=_moment, help="events up to then")
+    parser.add_argument(
+        "--event", metavar="EVENT[,EVENT]", type=_events, default=frozenset(), help="events of these kinds"
+    )
+    parser.add_argument("-n", metavar="N", dest="most", type=_count, help="the last N events")
+    parser.add_argument("-b", "--boot", action="store_true", help="events of this boot")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="the last events of this boot, then new ones as they come"
+    )
+    parser.add_argument("--json", action="store_true", help="print the events as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what the journal has. Raises NotAllowedError, or ReaperError where there is no such session."""
+    from reaper.audit import journal_reader as journal  # libsystemd, which no other subcommand needs
+
+    journal.check_readable()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # names need not fit the locale
+    boot = journal.this_boot()
+    selection = _selection(options, boot)
+    with journal.History() as history:
+        if options.follow:
+            return _follow(history, selection, options)
+        if options.session:
+            return _tell_story(history, selection, options, boot)
+        return _tell_events(history, selection, options)
+
+
+def _selection(options: argparse.Namespace, boot: str) -> Selection:
+    since = [usec for usec in (options.since, options.day and options.day[0]) if usec is not None]
+    until = [usec for usec in (options.until, options.day and options.day[1]) if usec is not None]
+    is_open = not (options.session or options.user or since or until)
+    return Selection(
+        session=options.session or "",
+        user=options.user or "",
+        events=options.event,
+        since_usec=max(since, default=None),
+        until_usec=min(until, default=None),
+        boot=boot if options.boot or options.follow or is_open else "",
+    )
+
+
+def _tell_events(history: History, selection: Selection, options: argparse.Namespace) -> int:
+    if options.most is None:
+        records = list(history.read(matches(selection), selection))
+    else:
+        records = history.read_last(matches(selection), selection, options.most)
+    if options.json:
+        _print_document(records)
+    elif records:
+        _print_lines(log_lines.listing(records, _width()))
+    else:
+        print("reaperctl: the journal has no such events", file=sys.stderr)
+    return 0
+
+
+def _tell_story(history: History, selection: Selection, options: argparse.Namespace, boot: str) -> int:
+    records = history.read(matches_of_story(selection), Selection())
+    stories = [story for story in stories_of(records) if any(map(selection.has, story.records))]
+    if not stories:
+        narrowed = replace(selection, session="", user="") != Selection()
+        raise ReaperError(
+            "no-such-session",
+            f"the journal has no {'such events of a ' if narrowed else ''}session {selection.session!r}",
+            "reaperctl log --event opened shows those that began since the last boot",
+        )
+    told = stories if options.all else stories[-1:]
+    if options.json:
+        _print_document([record for story in told for record in _shown(story, selection, options.most)])
+        return 0
+    for number, story in enumerate(told):
+        shown = _shown(story, selection, options.most)
+        _print_lines([*([""] if number else []), *log_lines.story_page(story, shown, boot, _width())])
+    if len(told) < len(stories):
+        print(log_lines.older_line(selection.session, len(stories) - len(told)))
+    return 0
+
+
+def _shown(story: Story, selection: Selection, most: int | None) -> list[Record]:
+    shown = [record for record in story.lines if selection.has(record)]
+    return shown if most is None else shown[max(0, len(shown) - most) :]
+
+
+def _follow(history: History, selection: Selection, options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is how one leaves
+    lines = log_lines.Lines(_width(), subjects=True)
+    most = FOLLOW_FROM if options.most is None else options.most
+    for records in history.follow(matches(selection), selection, most):
+        news = [record for record in records if selection.has(record)]
+        _print_lines((json.dumps(as_document(record)) for record in news) if options.json else lines.of(news))
+        sys.stdout.flush()
+    return 0
+
+
+def _print_document(records: Sequence[Record]) -> None:
+    print(json.dumps({"events": [as_document(record) for record in records]}, indent=2))
+
+
+def _print_lines(lines: Iterator[str] | Sequence[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _width() -> int | None:
+    """The terminal's; no line is broken on its way to a file or to grep(1)."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+# What the options take. argparse wants its own error.
+
+
+def _moment(text: str) -> int:
+    try:
+        return times.parse_moment(text, _now_usec())
+    except times.MomentError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _day(text: str) -> tuple[int, int]:
+    try:
+        return times.parse_day(text, _now_usec())
+    except times.MomentError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _now_usec() -> int:
+    return time.time_ns() // 1000
+
+
+def _events(text: str) -> frozenset[str]:
+    words = [kind.word for kind in Kind]
+    found = frozenset(filter(None, text.split(",")))
+    unknown = sorted(found - set(words))
+    if unknown or not found:
+        raise argparse.ArgumentTypeError(f"no event {', '.join(unknown) or text!r}: there are {', '.join(words)}")
+    return found
+
+
+def _count(text: str) -> int:
+    count = parse_whole(text)
+    if count is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of events")
+    return count

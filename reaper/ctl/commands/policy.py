@@ -1,0 +1,195 @@
+"""reaperctl policy: the policy in force, with the file and line of each value; or what it would do with one session."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from reaper.control.client import DaemonAbsentError, call
+from reaper.ctl import policy_options
+from reaper.decide.output.terminal_messages import plain
+from reaper.decide.policy.files.problems import PolicyError
+from reaper.decide.policy.match import Origin
+
+if TYPE_CHECKING:
+    from reaper.decide.policy.files.provenance import Application
+    from reaper.decide.policy.hypothetical import Supposed, Told
+    from reaper.decide.policy.rules import Policy
+    from reaper.decide.text.hours import LocalTime
+
+HELP = "print the merged policy with the file and line of each value, or what it would do with a session"
+_COLUMNS = 80
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    policy_options.add_arguments(parser)
+    session = parser.add_argument_group("a session to ask about")
+    session.add_argument("--for", dest="user", metavar="USER", help="say which rule a session of USER would be under")
+    told = [
+        session.add_argument("--from", dest="remote", metavar="ADDRESS", help="the remote host (default: none)"),
+        session.add_argument(
+            "--origin", choices=[each.value for each in Origin], help="default: ssh with --from, else console"
+        ),
+        session.add_argument(
+            "--terminal", metavar="NAME", help="its terminal, or none (default: as the origin has it)"
+        ),
+        session.add_argument("--service", metavar="NAME", help="the PAM service (default: as the origin has it)"),
+        session.add_argument(
+            "--group", dest="groups", action="append", metavar="NAME", help="a group, repeatable (default: USER's own)"
+        ),
+        session.add_argument("--elevated", action="store_true", help="root acts in it, by su, sudo or run0"),
+        session.add_argument("--at", type=_moment, metavar="'DAY TIME'", help="when, as 'Mon 14:30' (default: now)"),
+    ]
+    parser.set_defaults(told=told, fail=parser.error)
+
+
+def _moment(text: str) -> LocalTime:
+    from reaper.decide.text.hours import HoursError, parse_local_time
+
+    try:
+        return parse_local_time(plain(text))
+    except HoursError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the policy (0), or every mistake in the files on standard error (78).
+
+    Where the daemon enforces another policy than the files that it reads, a line on standard error says so.
+    """
+    from reaper.decide.policy.files import provenance
+    from reaper.decide.policy.files.parse import parse_traced
+
+    stray = [each.option_strings[0] for each in options.told if getattr(options, each.dest) not in (None, False)]
+    if stray and options.user is None:
+        options.fail(f"{stray[0]} tells of a session: say whose, with --for USER")
+    supposed = _supposed(options) if options.user is not None else None
+    try:
+        policy, draft = parse_traced(policy_options.read(options))
+    except PolicyError as error:
+        return policy_options.refuse(error, as_json=options.json)
+    tree = provenance.trace(policy, draft)
+    enforced = None if options.files or options.root != "/" else _enforced()
+    told: dict[str, Any] = {"id": policy.id, "enforced": enforced, "sources": policy.sources}
+    if supposed is None:
+        told["policy"] = provenance.in_json(tree)
+        text = "" if options.json else _policy_text(policy, tree)
+    else:
+        application = provenance.apply(policy, tree, supposed.subject)
+        told.update(_application(supposed, application))
+        text = "" if options.json else _application_text(policy, supposed, application)
+    policy_options.write(text or json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    if enforced not in (None, policy.id):
+        which = f"policy {enforced}, not these files" if enforced else "no policy at all"
+        print(f"reaperd enforces {which}: reload reaper.service, or see reaperctl check", file=sys.stderr)
+    return 0
+
+
+def _enforced() -> str | None:
+    """The id of the daemon's policy, "" where it has none; None where there is no daemon."""
+    try:
+        return str(call("io.reaper.List", {}).get("policy", ""))
+    except DaemonAbsentError:
+        return None
+
+
+def _supposed(options: argparse.Namespace) -> Supposed:
+    """The session that the options tell of; groups that nobody tells are asked for."""
+    from reaper.decide.policy.hypothetical import suppose
+    from reaper.sense.accounts import read_account, read_groups
+    from reaper.sense.clock import read_local_time
+
+    account = read_account(options.user)
+    known = read_groups(*account) if account is not None and options.groups is None else None
+    if account is None and options.groups is None:
+        hint = "say them with --group"
+        print(
+            f"reaperctl: no user {plain(options.user)} is known here, judged without groups ({hint})", file=sys.stderr
+        )
+    return suppose(_told(options, account), known, read_local_time())
+
+
+def _told(options: argparse.Namespace, account: tuple[str, int] | None) -> Told:
+    from reaper.decide.policy.hypothetical import Told
+    from reaper.decide.policy.match import NO_TERMINAL
+    from reaper.sense.login_sessions import origin_of
+    from reaper.sense.terminals import is_console, looks_serial
+
+    terminal = options.terminal
+    if terminal is not None and terminal.startswith("/dev/"):
+        terminal = terminal[len("/dev/") :]
+    line = None
+    if options.service is not None or terminal is not None:
+        name = terminal or NO_TERMINAL
+        kind = Origin.CONSOLE if is_console(name) else None
+        if name != NO_TERMINAL and looks_serial(name):  # the line may be another host's
+            kind = Origin.SERIAL
+        service = "sshd" if options.service is None and kind is None else options.service or ""
+        line = origin_of(service, kind, "", is_ssh=False)
+    user, uid = account or (options.user, None)
+    return Told(
+        user=user,
+        uid=uid,
+        groups=None if options.groups is None else frozenset(options.groups),
+        remote=options.remote,
+        origin=None if options.origin is None else Origin(options.origin),
+        line=line,
+        terminal=terminal,
+        service=options.service,
+        elevated=options.elevated,
+        at=options.at,
+    )
+
+
+def _policy_text(policy: Policy, tree: dict[str, Any]) -> str:
+    from reaper.decide.policy.files.annotate import annotate
+
+    read = "".join(f"#   {path}\n" for path in policy.sources) or "#   no file: this is the built-in policy\n"
+    return f"# Policy {policy.id}, merged from\n{read}{annotate(tree)}"
+
+
+def _application(supposed: Supposed, application: Application) -> dict[str, Any]:
+    from reaper.decide.policy.files.provenance import in_json
+
+    verdict = application.verdict
+    return {
+        "session": supposed.document(),
+        "rule": application.rule.document(),
+        "passed_over": [
+            {"rule": application.passed_over[name].document(), "why": plain(why)} for name, why in verdict.passed_over
+        ],
+        "capped": list(verdict.capped),
+        "limits": in_json(application.limits),
+    }
+
+
+def _application_text(policy: Policy, supposed: Supposed, application: Application) -> str:
+    """The session, the rules that it is not under, and its limits."""
+    from reaper.decide.policy.files.annotate import Line, lay_out, line_of, place_of
+    from reaper.decide.policy.files.render import flow
+
+    session = supposed.document()
+    assumed, uid = session.pop("assumed"), session.pop("uid")
+    assumed["user"] = "unknown here" if uid is None else f"uid {uid}"
+    lines = [Line(f"# Under policy {policy.id}, a session of")]
+    lines += [
+        Line(f"#   {key}: {flow(told)}", (assumed[key],) if key in assumed else ()) for key, told in session.items()
+    ]
+    if application.verdict.passed_over:
+        lines.append(Line("# These rules come first and do not fit:"))
+    for name, why in application.verdict.passed_over:
+        lines.append(Line(f"#   {name}", (place_of(application.passed_over[name]),)))
+        lines += map(Line, textwrap.wrap(plain(why), _COLUMNS, initial_indent="#     ", subsequent_indent="#     "))
+    if application.verdict.rule == policy.fallback:
+        place = place_of(application.rule)
+        lines.append(Line(f"# No rule fits; environment: {policy.environment}", (place,)))
+        owner = "the environment"
+    else:
+        lines += [Line("# This rule fits:"), line_of("rule", application.rule, "")]
+        owner = "the rule"
+    lines += [line_of(key, setting, owner) for key, setting in application.limits.items()]
+    return lay_out(lines)

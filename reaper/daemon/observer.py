@@ -1,0 +1,290 @@
+"""What a look at a session takes in: which terminals are its own, and what happened on them since the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from reaper.daemon.unread import Unread
+from reaper.decide.policy.rules import Activity, Origin, Robots
+from reaper.decide.session import signs, ssh_traffic, terminal_evidence, tracking
+from reaper.decide.session.lifecycle import SHARED, Phase
+from reaper.decide.session.model import Instant, Line, Reading, SessionKey, Work
+from reaper.decide.session.rhythm import Observation
+from reaper.decide.session.signs import Clues
+from reaper.decide.session.snapshot import Counted
+from reaper.decide.session.tracking import Change, Tracked
+from reaper.decide.text.duration import USEC_PER_SEC
+from reaper.errors import ReaperError
+from reaper.sense.host import Host
+
+# What leaves no trace on a terminal's times is looked for in sessions that seem idle for this long, and as often.
+PROBE_USEC = 60 * USEC_PER_SEC
+UNCOUNTED = "traffic"
+"""The evidence of a connection that cannot be counted: it may have been a key."""
+
+
+class Lines(NamedTuple):
+    """The last look at a connection that could be kept, and the one that was taken just now."""
+
+    before: Line | None
+    after: Line | None
+
+
+NO_LINES = Lines(None, None)
+
+
+class Looks:
+    """Looks at sessions, as little as will do.
+
+    `written`: how much the daemon has written on each session's terminals, which is nothing that the session prints.
+    """
+
+    def __init__(self, host: Host, written: dict[SessionKey, int]) -> None:
+        self._host, self._written = host, written
+        self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
+        self._unread = Unread(host)
+        self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
+        self._counted_usec: dict[SessionKey, int] = {}  # when these were, also where nothing could be counted
+        self._heard_usec: dict[SessionKey, int] = {}  # the last look for robots
+        self._polls = 0
+        self._problems: dict[str, ReaperError | None] = {}  # why connections cannot be counted; None once reported
+        self.poll_usec = PROBE_USEC  # between two polls
+
+    def moved(self, sessions: Mapping[SessionKey, Tracked]) -> set[SessionKey]:
+        """The sessions that may have other terminals than before; to be asked once a poll.
+
+        A pty that was not there before might be any session's of its owner. One that is nobody's terminal (tmux's, or
+        not yet handed over by sshd) is looked at again when its ctime moves, as it does when it changes hands or is
+        made anew. Whether a console counts can change without a trace on it: a display server takes it over and gives
+        it back.
+        """
+        self._polls += 1
+        ours = {reading.name for tracked in sessions.values() for reading in tracked.readings}
+        self._host.keep_lines(ours)
+        self._unread.keep(ours)
+        strangers: dict[str, int] = {}
+        owners = set()
+        for reading in self._host.glance(self._host.other_ptys(ours)):
+            strangers[reading.name] = reading.ctime_ns
+            if self._strangers.get(reading.name) != reading.ctime_ns:
+                owners.add(reading.uid)
+        self._strangers = strangers
+        is_roots = 0 in owners  # a gateway need not make the pty that it serves the user's
+        return {
+            key
+            for key, each in sessions.items()
+            if each.session.uid in owners
+            or (each.session.tty and not each.session.tty.startswith("pts/"))
+            or (is_roots and not each.readings)
+        }
+
+    def forget(self, key: SessionKey) -> None:
+        """A session is gone."""
+        for kept in (self._lines, self._counted_usec, self._heard_usec):
+            kept.pop(key, None)
+
+    def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
+        """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
+        if signs.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now) or _asks_robots(tracked):
+            return False
+        try:
+            return all(map(self._host.is_unchanged, tracked.readings)) and not self._is_to_be_counted(tracked, now)
+        except OSError:  # whatever it is, the look itself tells, behind its barrier
+            return False
+
+    def is_probed(self, tracked: Tracked, now: Instant) -> bool:
+        """Whether it is a session's turn: a share of them at each poll, and all who have been warned."""
+        if tracked.life.phase is Phase.WARNED:
+            return True
+        limit_usec = tracked.limits.idle_usec if tracked.limits is not None else None
+        probe_usec = PROBE_USEC if limit_usec is None else min(PROBE_USEC, limit_usec // 8)
+        if now.boot_usec - tracked.life.evidence_usec < probe_usec:
+            return False
+        return (tracked.session.key.pid + self._polls) % max(1, probe_usec // self.poll_usec) == 0
+
+    def take(
+        self, tracked: Tracked, previous: Instant, now: Instant, *, is_moved: bool = False, is_probed: bool = True
+    ) -> Change | None:
+        """Looks at a session; None where there is nothing new.
+
+        `is_moved`: its terminals may be others than before. `is_probed`: what leaves no trace on their times is looked
+        for as well, and so is a terminal where there is none: a process can take one that was there before.
+        """
+        if tracked.life.phase is Phase.ENDING:
+            return None  # it loses its terminals by that; its rule, and what is told of it, are of those that it had
+        is_moved = is_moved or (is_probed and not tracked.readings)
+        readings = () if is_moved else self._host.read_terminals(tracked.terminals)
+        if is_moved or len(readings) < len(tracked.readings):
+            # Where one has gone, another that was nobody's may have taken its place: mosh's, when its ssh ends.
+            readings = self._host.read_terminals(self._host.terminal_names(tracked.session))
+        elif any(new.ctime_ns != old.ctime_ns for new, old in zip(readings, tracked.readings)):
+            names = self._host.terminal_names(tracked.session)
+            readings = tuple(reading for reading in readings if reading.name in names)
+        if tracked.session.origin is Origin.GRAPHICAL and not (readings or tracked.readings):
+            return self._ask_desktop(tracked, previous, now) if is_probed else None
+        asks_robots = bool(readings) and _asks_robots(tracked)
+        is_probed = is_probed or asks_robots or (readings == tracked.readings and self._is_to_be_counted(tracked, now))
+        lines = self._count(tracked, readings, now) if readings and is_probed else NO_LINES
+        typing = self._typing(tracked, lines, previous, now) if asks_robots else None
+        self._heed_reads(tracked, readings, previous, now)
+        unseen_usec, unseen = self._unseen(tracked, readings, lines, now) if is_probed else (0, "")
+        work = None
+        if signs.counts_work(tracked, bool(readings)):
+            work = self._work(tracked, bool(readings))
+        is_same = readings == tracked.readings and not unseen_usec and work is None and tracked.work is None
+        if is_same and typing is None and tracked.rhythm is None:
+            return None
+        return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work, typing))
+
+    def _work(self, tracked: Tracked, has_terminal: bool) -> Work | None:
+        work = self._host.read_work(tracked.session, has_terminal)
+        own = self._written.get(tracked.session.key, 0)
+        return work if work is None else work._replace(printed=work.printed - own)
+
+    def _typing(self, tracked: Tracked, lines: Lines, previous: Instant, now: Instant) -> Observation:
+        """What is typed since the last look that asked, whether that was a poll or not.
+
+        A look that could not count is left out: the next one that can tells of all that was typed since the last.
+        """
+        key, (before, after) = tracked.session.key, lines
+        since_usec, self._heard_usec[key] = self._heard_usec.get(key, previous.boot_usec), now.boot_usec
+        typed = ssh_traffic.count_typed(before, after) if before is not None and after is not None else None
+        octets = typed.most if typed is not None and typed.least == typed.most else None
+        dated = None
+        if octets is not None and before is not None and after is not None:
+            since_usec = before.boot_usec
+            dated = (since_usec, after.traffic.heard_usec) if octets else None
+        return Observation(min(since_usec, now.boot_usec), now.boot_usec, self._host.clock().boot_usec, octets, dated)
+
+    def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:
+        """A graphical session's person types to a display server, and only its desktop knows when."""
+        if not tracking.is_limited(tracked):
+            return None
+        idle_usec = self._host.read_idle_usec(tracked.session) or 0
+        return tracking.look(tracked, (), previous, now, Clues(unseen_usec=now.boot_usec - idle_usec, unseen="desktop"))
+
+    def _heed_reads(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant, now: Instant) -> None:
+        """Forgets what lay unread on a terminal where something was read since: what lies there now may be new.
+
+        What was read shows by an atime that counts as evidence, and by no other: a program that sets it by hand has
+        read nothing.
+        """
+        known = signs.known(tracked, readings)
+        for reading in readings:
+            if reading.name not in known:
+                self._unread.forget(reading.name)
+                continue
+            read_usec = terminal_evidence.weigh(known[reading.name], reading, previous, now).input_usec
+            if read_usec is not None:
+                self._unread.make_room(reading.name, read_usec)
+
+    def _unseen(self, tracked: Tracked, readings: Iterable[Reading], lines: Lines, now: Instant) -> tuple[int, str]:
+        """The latest sign that left no trace on the terminals' times, and its kind; 0 for none later than is known.
+
+        Nothing has read what was typed yet, or a file is transferred beside the terminals; or input was read through
+        /dev/tty, on a kernel that dates it there. The last is weak: it may have been read on any terminal of the host.
+        But who pages must not be taken for gone.
+        """
+        names = [reading.name for reading in readings]
+        grown = [
+            name for name in names if self._unread.has_grown(name, now.boot_usec)
+        ]  # of each what is unread is kept
+        if grown:
+            return now.boot_usec, Activity.INPUT.value
+        line_usec, kind, is_counted = self._weigh_line(tracked, lines, now)
+        if line_usec or is_counted:  # all keys since the last sign were counted
+            return line_usec, kind
+        return self._read_apart(tracked, names, now), Activity.INPUT.value
+
+    def _is_to_be_counted(self, tracked: Tracked, now: Instant) -> bool:
+        """Whether its connection was not counted since its last sign: all that came before that is known by now."""
+        if tracked.session.origin is not Origin.SSH or not tracked.readings or tracked.limits is None:
+            return False
+        since_usec, counted_usec = tracked.life.evidence_usec, self._counted_usec.get(tracked.session.key, -1)
+        return tracked.life.evidence != SHARED and counted_usec <= since_usec < now.boot_usec
+
+    def _count(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> Lines:
+        """Looks at the connection. What cannot be counted at this moment is not kept: the next is held against it."""
+        key = tracked.session.key
+        before, after = self._lines.get(key), self._host.read_line(tracked.session, [each.name for each in readings])
+        if after is not None:
+            own = self._written.get(key, 0)
+            after = after._replace(traffic=after.traffic._replace(printed=after.traffic.printed - own))
+        if after is None:
+            self._lines.pop(key, None)
+        elif after.traffic.is_settled:
+            self._lines[key] = after
+        if after is None or after.traffic.is_settled:
+            self._counted_usec[key] = now.boot_usec
+        if after is not None and after.traffic.hindrance:
+            self._problems.setdefault(after.traffic.hindrance, _uncounted(tracked, after.traffic.hindrance))
+        return Lines(before, after)
+
+    def _weigh_line(self, tracked: Tracked, lines: Lines, now: Instant) -> tuple[int, str, bool]:
+        """The latest sign that its connection shows (0 for none), its kind, and whether all keys were counted."""
+        (before, after), life = lines, tracked.life
+        if after is None or tracked.limits is None:
+            return 0, "", False
+        traffic = after.traffic
+        is_counted = bool(traffic.socket)
+        is_older = before is not None and before.boot_usec < life.evidence_usec and life.evidence != SHARED
+        is_first = before is None or (is_counted and is_older)
+        if is_first and is_counted and traffic.is_settled:
+            # It is counted from here on. What came since the last sign was no more than a poll ago, and may be a key.
+            is_later = life.evidence_usec < traffic.heard_usec
+            return (traffic.heard_usec if is_later else 0), Activity.INPUT.value, True
+        limits = tracked.limits
+        counts_network = not limits.activity or Activity.NETWORK in limits.activity
+        floor = limits.network_floor_bytes if counts_network else None
+        is_last = life.phase is Phase.WARNED or (tracked.due_usec or now.boot_usec + 1) <= now.boot_usec
+        since = after if is_first or before is None else before
+        crossed = ssh_traffic.weigh_line(since, after, floor, is_last=is_last)
+        if crossed is Activity.INPUT:
+            kind = crossed.value if is_counted else UNCOUNTED
+            return (traffic.heard_usec if traffic.is_settled else now.boot_usec), kind, is_counted
+        return (now.boot_usec if crossed else 0), (crossed.value if crossed else ""), is_counted
+
+    def problems(self) -> list[ReaperError]:
+        """Why connections cannot be counted; each reason once."""
+        found = [problem for problem in self._problems.values() if problem is not None]
+        self._problems = dict.fromkeys(self._problems)
+        return found
+
+    def _read_apart(self, tracked: Tracked, names: list[str], now: Instant) -> int:
+        """The latest input that can have been read through /dev/tty."""
+        shared = self._host.read_dev_tty()
+        if shared is None or shared.is_ahead:
+            return 0
+        read_usec = min(terminal_evidence.bucket_end(shared, now), now.boot_usec)
+        is_later = read_usec > tracked.life.evidence_usec
+        return read_usec if is_later and self._host.pages_apart(tracked.session, names) else 0
+
+    @property
+    def counted(self) -> Counted:
+        """What was counted by now, for the next daemon to go on from."""
+        return Counted(self._lines, self._unread.counts, self._written)
+
+    def restore(self, counted: Counted, sessions: Iterable[Tracked], now: Instant) -> None:
+        """Goes on from what another daemon has counted; where that has not told, what lies unread was typed before."""
+        self._lines = dict(counted.lines)
+        self._written.update(counted.written)
+        if counted.unread is not None:
+            self._unread.restore(counted.unread)
+            return
+        for name in {name for tracked in sessions for name in tracked.terminals}:
+            self._unread.has_grown(name, now.boot_usec)
+
+
+def _uncounted(tracked: Tracked, why: str) -> ReaperError:
+    return ReaperError(
+        "connections-uncounted",
+        f"what is typed in session {tracked.session.name} cannot be counted: {why}; any traffic of a connection like it"
+        " counts as typed while nothing is printed, keepalives too",
+        "reaperctl doctor",
+    )
+
+
+def _asks_robots(tracked: Tracked) -> bool:
+    """Whether its rule asks if what is typed is a robot's: then it is looked at with each poll."""
+    return tracked.limits is not None and tracked.limits.robots is Robots.IGNORE

@@ -1,0 +1,38 @@
+"""Who comes back after their session was ended: the login that follows it is recorded as such, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reaper.act.journal import Journal
+from reaper.decide.output import session_events
+from reaper.decide.session import past_terminations
+from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.past_terminations import Ended, Past
+from reaper.decide.session.tracking import Tracked
+
+
+class Returns:
+    """The sessions that were ended and that no login has followed yet; `past` outlives the daemon."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.past: Past = ()
+        self._journal = journal
+
+    def note(self, tracked: Tracked, now_usec: int) -> None:
+        """The end of a session begins."""
+        session, life = tracked.session, tracked.life
+        reason = "order" if tracked.order is not None else life.ending.value if life.ending is not None else ""
+        self.past = past_terminations.remember(self.past, Ended(session.uid, session.name, reason, now_usec))
+
+    def welcome(self, tracked: Tracked, others: Iterable[Tracked], policy_id: str) -> None:
+        """Somebody has logged in, just now."""
+        session = tracked.session
+        staying = {
+            each.session.name
+            for each in others
+            if each.session.uid == session.uid and each.life.phase is not Phase.ENDING
+        }
+        followed, self.past = past_terminations.follow(self.past, session.uid, session.opened_usec, staying)
+        if followed is not None:
+            self._journal.send(session_events.reauthenticated(tracked, policy_id, followed))

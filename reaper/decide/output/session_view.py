@@ -1,0 +1,236 @@
+"""A session as others get to see it: the io.reaper.Session and Explanation of control/io.reaper.varlink. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reaper.decide.output.terminal_messages import SILENT, hold_command, is_silent, plain, span
+from reaper.decide.policy.limits import Robots, missing
+from reaper.decide.policy.rules import Action, Origin, Policy, Verdict, judge
+from reaper.decide.session import lifecycle, tracking
+from reaper.decide.session.hold import Hold
+from reaper.decide.session.lifecycle import Phase, Reason
+from reaper.decide.session.rhythm import described
+from reaper.decide.session.tracking import Tracked, subject_of
+from reaper.decide.text.hours import LocalTime
+
+_OUTLOOKS = {"observe": "would end (observe)", "lock": "is locked", "end": "ends"}
+_SETTLED = (Phase.LOCKED, Phase.ENDING)  # whether it could be locked is no question any more
+_NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "lock", Action.TERMINATE: "end"}
+
+
+def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
+    """The io.reaper.Session of a tracked session."""
+    session, life, limits = tracked.session, tracked.life, tracked.limits
+    end = None
+    phases = (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED, Phase.LOCKED)
+    hold = tracked.hold
+    change_usec = _change_usec(tracked)
+    if change_usec is not None and limits is not None and life.phase in phases and hold is None:
+        end = lifecycle.deadline(life, limits, session.opened_usec)
+    due = hold.until_usec if hold is not None else change_usec
+    return {
+        "session": plain(session.name),
+        "user": plain(session.user),
+        "login": plain(session.login),
+        "uid": session.uid,
+        "origin": tracked.origin.value,
+        "remote": plain(session.remote),
+        "service": plain(session.service),
+        "terminals": list(tracked.terminals),
+        "leader": session.key.pid,
+        "elevated": tracked.elevated,
+        "opened_usec": max(0, now_usec - session.opened_usec),
+        "phase": "held" if hold is not None else life.phase.value,
+        "evidence": life.evidence,
+        "idle_usec": max(0, now_usec - life.evidence_usec),
+        "rule": tracked.rule,
+        "action": limits.action.value if limits else "none",
+        "next": _next(tracked),
+        "next_usec": None if due is None else max(0, due - now_usec),
+        "left_usec": None if end is None else max(0, end.usec - now_usec),
+        "limit_usec": None if end is None else end.limit_usec,
+        "reason": "none" if end is None else end.reason.value,
+        "hold": None if hold is None else of_hold(hold, now_usec),
+    }
+
+
+def of_hold(hold: Hold, now_usec: int) -> dict[str, Any]:
+    """The io.reaper.Hold of a hold."""
+    return {"left_usec": max(0, hold.until_usec - now_usec), "by": plain(hold.by), "why": plain(hold.why)}
+
+
+def _change_usec(tracked: Tracked) -> int | None:
+    """When something happens to a session; that it is looked at for its rhythm's sake is nothing."""
+    return tracked.due_usec if tracked.rhythm is None else tracking.next_change(tracked)
+
+
+def _next(tracked: Tracked) -> str:
+    if tracked.hold is not None:
+        return "release"
+    if _change_usec(tracked) is None or tracked.limits is None:
+        return "nothing"
+    if tracked.life.phase is Phase.ENDING:
+        return "escalate"
+    if tracked.life.phase is Phase.LOCKED:
+        return "end"
+    if tracked.life.stages < len(tracked.limits.warn_usec):
+        return "warn"
+    end = tracking.deadline(tracked)
+    return _at_limit(tracked.limits.action, end.reason if end else Reason.IDLE)
+
+
+def _at_limit(action: Action, reason: Reason) -> str:
+    """What happens at a limit: no lock makes a session younger, so its `max` ends it."""
+    return "end" if action is Action.LOCK and reason is not Reason.IDLE else _NEXT_AT_LIMIT[action]
+
+
+def explain(
+    tracked: Tracked,
+    policy: Policy | None,
+    groups: frozenset[str],
+    now_usec: int,
+    local: LocalTime | None = None,
+    unlockable: str = "",
+    doubt: str = "",
+    lineless: str = "",
+) -> dict[str, Any]:
+    """The io.reaper.Explanation of a tracked session.
+
+    `unlockable` is why it could not be locked, `doubt` why a rule by group may not be seen to fit, and `lineless` why
+    what its login calls its terminal is not believed to be; "" for nothing.
+    """
+    verdict = judge(policy, subject_of(tracked, groups, local)) if policy else None
+    if verdict is None or verdict.limits.action is not Action.LOCK or tracked.life.phase in _SETTLED:
+        unlockable = ""
+    shown = of_session(tracked, now_usec)
+    return {
+        "session": shown,
+        "source": tracked.session.source,
+        "scope": tracked.session.scope,
+        "opened_usec": max(0, now_usec - tracked.session.opened_usec),
+        "policy": policy.id if policy else "",
+        "capped": list(verdict.capped) if verdict else [],
+        "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
+        "refused": tracked.refusal,
+        "unlockable": plain(unlockable),
+        "text": _sentences(tracked, shown, verdict, plain(unlockable), doubt, plain(lineless), now_usec),
+    }
+
+
+_EVIDENCE = {
+    "login": "the login itself",
+    "seen": "reaperd finding the session (nothing is known of the time before)",
+    "terminal": "a terminal that was opened on its connection",
+    "input": "input on its terminal",
+    "traffic": "traffic of its connection, which cannot be counted and may have been a key",
+    "desktop": "what its desktop tells logind",
+    "network": "what crossed its connection",
+    "cpu": "the CPU time of its processes",
+    "unlocked": "its user's unlocking it",
+    "shared": "input in another session of the same user",
+}
+
+
+def _sentences(
+    tracked: Tracked,
+    shown: dict[str, Any],
+    verdict: Verdict | None,
+    unlockable: str,
+    doubt: str,
+    lineless: str,
+    now_usec: int,
+) -> list[str]:
+    lines = _state(tracked, shown, lineless, now_usec)
+    if verdict is None:
+        return [*lines, "No policy is in force: nothing happens to any session until one loads."]
+    capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
+    lines.append(f"Its limits are those of the rule {verdict.rule}{capped}.")
+    lines += [f"Not {rule}: {plain(why)}." for rule, why in verdict.passed_over]
+    if doubt:
+        lines.append(doubt)
+    if unlockable:
+        lines.append(f"It cannot be locked, and will be ended instead: {unlockable}.")
+    if is_silent(tracked):
+        lines.append(f"{SILENT[0].upper()}{SILENT[1:]}.")
+    lines.append(_outlook(tracked, shown))
+    is_holdable = tracked.hold is None and tracked.life.phase is not Phase.LOCKED
+    if is_holdable and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
+        longest = span(verdict.limits.hold_max_usec)
+        command = hold_command(verdict.limits, shown["session"])
+        lines.append(f"Its user may hold it with {command}, until {longest} after the last sign of life.")
+    return lines
+
+
+def _state(tracked: Tracked, shown: dict[str, Any], lineless: str, now_usec: int) -> list[str]:
+    """Who it is, and what was seen of it."""
+    remote = f" from {shown['remote']}" if shown["remote"] else ""
+    phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
+    lines = [
+        f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is {phase}.",
+        (
+            f"The last sign of life was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
+            f" {span(shown['idle_usec'])} ago."
+        ),
+    ]
+    if tracked.session.login:
+        lines.append(f"Its user logged in as {shown['login']}, which is another name of the same account.")
+    if tracked.elevated:
+        who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su, sudo or run0"
+        lines.append(f"It is elevated: {who}.")
+    if lineless:
+        lines.append(f"Its terminal is not known: {lineless}.")
+    if tracked.refusal:
+        lines.append(f"Refused as evidence: {tracked.refusal}.")
+    return [*lines, *_robots(tracked, now_usec)]
+
+
+def _robots(tracked: Tracked, now_usec: int) -> list[str]:
+    if tracked.rhythm is not None and tracked.rhythm.decided_usec:
+        lasted = span(now_usec - tracked.rhythm.began_usec)
+        return [f"A robot types on it, {described(tracked.rhythm)} for {lasted}: only other keys count."]
+    if tracked.limits is not None and tracked.limits.robots is Robots.IGNORE and tracked.readings:
+        return ["Keys of a robot would not count (robots: ignore); none is known to type on it."]
+    return []
+
+
+def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
+    """What comes next, at somebody's word or else by the limits."""
+    hold, order = shown["hold"], tracked.order
+    if hold is not None:
+        until = f"It is held for {span(hold['left_usec'])} more, by {hold['by']}: {hold['why']}."
+        then = "it ends" if is_silent(tracked) else "it is warned"
+        and_ends = "" if is_silent(tracked) else ", and ends"
+        return f"{until} Until then nothing happens to it; then {then}, if it is past its limit{and_ends}."
+    if order is not None and tracked.life.phase is Phase.ENDING:
+        return f"It is being ended, as {plain(order.by)} ordered: {plain(order.why)}."
+    return _outlook_by_limits(tracked, shown)
+
+
+def _outlook_by_limits(tracked: Tracked, shown: dict[str, Any]) -> str:
+    if not tracked.readings and tracked.work is None and tracked.session.origin is not Origin.GRAPHICAL:
+        return "It has no terminal, and nothing tells whether it is in use: nothing happens to it."
+    if tracked.life.phase is Phase.ENDING:
+        return f"It is being ended; what is left of it is pressed harder in {span(shown['next_usec'] or 0)}."
+    if tracked.life.phase is Phase.OBSERVED:
+        return "It would have been ended (observe); nothing more happens until it is used again."
+    if tracked.life.phase is Phase.DEFERRED:
+        left = f"{span(shown['left_usec'] or 0)} at most"
+        return f"It has reached its limit and stays while a program runs in it that its rule names as busy, {left}."
+    if shown["left_usec"] is None:
+        if tracked.life.phase is Phase.LOCKED:
+            return "It is locked until its user unlocks it on one of its terminals."
+        return "No limit applies to it: nothing happens to it."
+    if tracked.life.phase is Phase.LOCKED:
+        return (
+            f"It is locked until its user unlocks it on one of its terminals, and ends in {span(shown['left_usec'])}."
+        )
+    act = _OUTLOOKS[_at_limit(Action(shown["action"]), Reason(shown["reason"]))]
+    # Where the last key counts from a few seconds ahead, what follows is told from there on, as its idle time is.
+    ahead_usec = max(0, shown["left_usec"] - shown["limit_usec"])
+    is_next = shown["next"] == "warn" and not is_silent(tracked)
+    warn = f" It is warned in {span(shown['next_usec'] - ahead_usec)}." if is_next else ""
+    without = f"without {missing(tracked.limits, bool(tracked.readings))}"
+    kind = "of age" if shown["reason"] == "max" else without
+    left = span(shown["left_usec"] - ahead_usec)
+    return f"It {act} in {left}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"

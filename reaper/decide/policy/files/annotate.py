@@ -1,0 +1,89 @@
+"""A traced policy as YAML, the place of each value in a comment beside it.  Pure text, for terminals of 80 columns.
+
+What is printed is a policy file itself: config.parse() reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from reaper.decide.policy.files.provenance import CEILING, GRAPHICAL, LIMIT, NOTIFY, TERMINAL, Setting, Tree
+from reaper.decide.policy.files.render import flow
+
+COLUMNS = 80
+_COMMENT = 29
+"""Where comments begin: the longest key of a limit fits before it, and the path of a drop-in after it."""
+
+_CHANGES = {
+    LIMIT: "fitted to the limit",
+    TERMINAL: "no terminal to warn on",
+    GRAPHICAL: "no rule names graphical",
+    NOTIFY: "notify: none cannot lock",
+}
+
+
+class Line(NamedTuple):
+    """A line of YAML, and its comment in parts that stay whole."""
+
+    text: str
+    comment: tuple[str, ...] = ()
+
+
+def annotate(tree: Tree) -> str:
+    """The tree of provenance.trace() as a file, ended by a newline."""
+    return lay_out(_lines(tree, "the file"))
+
+
+def lay_out(lines: Iterable[Line]) -> str:
+    """Lines with their comments in one column; a comment that does not fit goes on below."""
+    written = []
+    for text, comment in lines:
+        line, start = text, max(len(text) + 2, _COMMENT)
+        for part in comment:
+            if line != text and len(line) + 1 + len(part) <= COLUMNS:
+                line = f"{line} {part}"
+            elif line == text and (start == _COMMENT or start + 2 + len(part) <= COLUMNS):
+                line = f"{line:<{start}}# {part}"
+            else:
+                written.append(line)
+                line = f"{'':<{_COMMENT}}# {part}"
+        written.append(line)
+    return "".join(f"{line}\n" for line in written)
+
+
+def line_of(key: str, setting: Setting, owner: str) -> Line:
+    """A value with its place. `owner` is what says it: "the rule"."""
+    return Line(f"{flow(key)}: {flow(setting.value)}", _told(setting, owner))
+
+
+def place_of(setting: Setting) -> str:
+    """Where a value is written: ``/etc/reaper/reaper.yaml:12``."""
+    return f"{setting.path}:{setting.line}" if setting.line else "built-in"
+
+
+def _lines(tree: Tree, owner: str) -> Iterator[Line]:
+    owners = {"environments": "the environment", "ceiling": "the ceiling", "brake": "the brake", "rules": "the rule"}
+    for key, value in tree.items():
+        if isinstance(value, Setting):
+            yield line_of(key, value, owner)
+        elif not value:
+            yield Line(f"{flow(key)}: {'[]' if isinstance(value, list) else '{}'}", ("built-in",))
+        elif isinstance(value, list):
+            yield Line(f"{flow(key)}:")
+            for item in value:
+                first, *rest = _lines(item, owners[key])
+                yield Line(f"  - {first.text}", first.comment)
+                yield from (Line(f"    {text}", comment) for text, comment in rest)
+        else:
+            yield Line(f"{flow(key)}:")
+            yield from (Line(f"  {text}", comment) for text, comment in _lines(value, owners.get(key, owner)))
+
+
+def _told(setting: Setting, owner: str) -> tuple[str, ...]:
+    before = setting.instead_of
+    if before is None:
+        return ("environment,", place_of(setting)) if setting.environment else (place_of(setting),)
+    change = f"ceiling, {place_of(setting)}" if setting.changed_by == CEILING else _CHANGES[setting.changed_by]
+    says = f"{'the environment' if before.environment else owner} says {flow(before.value)}"
+    return (f"{change};", f"{says},", place_of(before))

@@ -1,0 +1,93 @@
+"""Every key of the policy file: the field it fills and the values it takes.  Pure; tables only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reaper.decide.policy.files.values import (
+    Value,
+    activity,
+    boolean,
+    busy_max,
+    duration,
+    each,
+    glob,
+    hours,
+    leads,
+    limit,
+    message,
+    name,
+    one_of,
+    or_never,
+    plain,
+    program,
+    remote,
+    sessions,
+    size,
+    terminal,
+)
+from reaper.decide.policy.rules import Action, Kill, Notify, Origin, Robots, Share
+from reaper.decide.session.hold import LONGEST_HOLD_USEC
+from reaper.decide.text.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
+
+_LOCK_FOR = or_never(duration(USEC_PER_SEC, None, "the person needs a moment to unlock"))
+_HOLD_MAX = duration(0, LONGEST_HOLD_USEC, "a hold is an exception for a while: from 0, for none, to 1w")
+
+LIMITS: Mapping[str, tuple[str, Value]] = {
+    "idle": ("idle_usec", limit),
+    "max": ("max_usec", limit),
+    "warn": ("warn_usec", leads),
+    "message": ("message", message),
+    "notify": ("notify", one_of(Notify)),
+    "action": ("action", one_of(Action)),
+    "lock_for": ("lock_for_usec", _LOCK_FOR),
+    "kill": ("kill", one_of(Kill)),
+    "grace": ("grace_usec", duration(USEC_PER_SEC, 10 * USEC_PER_MIN, "programs need a moment to save, and no more")),
+    "activity": ("activity", activity),
+    "network_floor": ("network_floor_bytes", size(1, "nothing is no sign of life")),
+    "cpu_floor": ("cpu_floor_usec", duration(10 * USEC_PER_MSEC, USEC_PER_MIN, "of a minute's CPU time")),
+    "share_activity": ("share_activity", one_of(Share)),
+    "robots": ("robots", one_of(Robots)),
+    "busy": ("busy", plain(each(program, empty=""))),
+    "busy_max": ("busy_max_usec", busy_max),
+    "hold_max": ("hold_max_usec", _HOLD_MAX),
+}
+"""Key: the field of Limits and its value.  Also the order in which describe() writes them."""
+
+MATCH: Mapping[str, tuple[str, Value]] = {
+    "user": ("user", plain(each(glob, "remove the key to match every user"))),
+    "group": ("group", plain(each(glob, "remove the key to match every group"))),
+    "origin": ("origin", plain(each(one_of(Origin), "remove the key to match every origin"))),
+    "from": ("remote", plain(each(remote, "remove the key to match every host"))),
+    "terminal": ("terminal", plain(each(terminal, "remove the key, or write none"))),
+    "service": ("service", plain(each(glob, "remove the key to match every service"))),
+    "elevated": ("elevated", boolean),
+    "hours": ("hours", plain(each(hours, "remove the key to match at all hours"))),
+}
+"""Key: the field of Match and its value."""
+
+CEILING: Mapping[str, tuple[str, Value]] = {
+    "idle": ("idle_usec", limit),
+    "max": ("max_usec", limit),
+    "lock_for": ("lock_for_usec", _LOCK_FOR),
+    "busy_max": ("busy_max_usec", or_never(busy_max)),
+    "hold_max": ("hold_max_usec", or_never(_HOLD_MAX)),
+    "except": ("exempt", each(name, empty="")),
+}
+
+BRAKE: Mapping[str, tuple[str, Value]] = {
+    "sessions": ("sessions", sessions),
+    "per": ("per_usec", duration(USEC_PER_SEC, USEC_PER_DAY, "a brake works over seconds to a day")),
+}
+
+TOP: Mapping[str, tuple[str, Value]] = {
+    "environment": ("environment", name),
+    "poll": (
+        "poll_usec",
+        duration(USEC_PER_SEC, 5 * USEC_PER_MIN, "more often costs CPU for nothing, more seldom dates activity badly"),
+    ),
+    "terminal_servers": ("terminal_servers", plain(each(name, empty=""))),
+}
+"""The keys that are set as a whole."""
+
+SECTIONS = ("environments", "ceiling", "brake", "rules")

@@ -1,0 +1,289 @@
+"""What the keys of the policy file take: a small function for each kind of value.
+
+Pure.  Each gets a node of the tree and returns what policy.py holds, or raises PolicyError with all that is wrong
+in it.  What needs a look at another key (a warning against its limit) is config.py's.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from reaper.decide.policy.files import yaml_tree
+from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, suggestion
+from reaper.decide.policy.files.yaml_tree import Node, Place, Scalar, kind, shown
+from reaper.decide.policy.match import parse_network
+from reaper.decide.policy.rules import AUTO, NEVER, SHORTEST_LIMIT_USEC, UNLIMITED, Activity
+from reaper.decide.policy.template import Template, TemplateError, parse_template
+from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK, DurationError, format_duration, parse_duration
+from reaper.decide.text.hours import Hours, HoursError, parse_hours
+from reaper.decide.text.size import SizeError, format_size, parse_size
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.Enum)
+Value = Callable[[Node], Any]
+
+NOT_YET = "is not in this version of reaper"
+
+LONGEST_PATTERN = 256
+"""Characters: LOGIN_NAME_MAX and longer than any terminal or PAM service; a host name has at most 253 (RFC 1035)."""
+
+MOST_WARNINGS = 8
+"""Each is a message over the person's work; and each wakes the daemon for every session."""
+
+MOST_SESSIONS = 100_000
+"""More logins at once than a host carries: a number beyond it is a slip of the hand."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_ADDRESS_GLOB = re.compile(r"[0-9.*?\[\]-]*[0-9][0-9.*?\[\]-]*")
+_HOST_GLOB = re.compile(r"[A-Za-z0-9._*?\[\]!-]+")
+
+
+def text(node: Node) -> str:
+    """A printable text that is not left out; it may be empty if quoted."""
+    if not isinstance(node, Scalar):
+        raise node.place.error(f"one value belongs here, not {kind(node)}", "write key: value")
+    if node.text is None:
+        raise node.place.error("the value is missing", "write one, or remove the key")
+    if not node.text.isprintable():
+        raise node.place.error(f"'{shown(node.text)}' has a character that does not print", "write it on one line")
+    return node.text
+
+
+def duration(shortest: int, longest: int | None, why: str) -> Value:
+    """Microseconds within bounds; `why` tells the person where the bounds come from."""
+
+    def value(node: Node) -> int:
+        written = text(node)
+        try:
+            usec = parse_duration(written)
+        except DurationError as error:
+            hint = "this cannot be never: it needs a length of time" if written == NEVER else error.hint
+            raise node.place.error(shown(error.message, 200), hint) from None
+        if usec < shortest:
+            raise node.place.error(f"{shown(written)} is shorter than {format_duration(shortest)}", why)
+        if longest is not None and usec > longest:
+            raise node.place.error(f"{shown(written)} is longer than {format_duration(longest)}", why)
+        return usec
+
+    return value
+
+
+def or_never(value: Value) -> Value:
+    """The same value, or None for never."""
+    return lambda node: None if text(node) == NEVER else value(node)
+
+
+_limit = duration(
+    SHORTEST_LIMIT_USEC,
+    None,
+    "the kernel dates input in steps of 8 seconds, and a limit needs two of them: one to see the person, one to warn",
+)
+limit = or_never(_limit)
+_lead = duration(USEC_PER_SEC, None, "nobody can react to less")
+busy_max = duration(0, USEC_PER_WEEK, "a program puts an end off and does not prevent it: from 0 to 1w")
+
+
+def each(value: Callable[[Node], T], empty: str) -> Callable[[Node], tuple[tuple[T, Place], ...]]:
+    """The entries of a list, each with its place; one value stands for a list of one.
+
+    `empty` is the remedy for a list without entries; an empty text allows it.
+    """
+
+    def values(node: Node) -> tuple[tuple[T, Place], ...]:
+        items = node.items if isinstance(node, yaml_tree.List) else [node]
+        if not items and empty:
+            raise node.place.error("the list is empty", empty)
+        found: list[tuple[T, Place]] = []
+        problems: list[Problem] = []
+        for item in items:
+            try:
+                found.append((value(item), item.place))
+            except PolicyError as error:  # noqa: PERF203 - all mistakes at once
+                problems.extend(error.problems)
+                if len(problems) >= MOST_PROBLEMS:
+                    break
+        if problems:
+            raise PolicyError(problems)
+        return tuple(found)
+
+    return values
+
+
+def plain(values: Callable[[Node], tuple[tuple[T, Place], ...]]) -> Callable[[Node], tuple[T, ...]]:
+    """The same list without the places, for what is checked when it is read."""
+    return lambda node: tuple(value for value, _ in values(node))
+
+
+def leads(node: Node) -> tuple[tuple[int, Place], ...]:
+    """Warnings before a limit, the longest first."""
+    found = each(_lead, empty="")(node)
+    if len(found) > MOST_WARNINGS:
+        raise node.place.error(f"{len(found)} warnings are too many", f"{MOST_WARNINGS} at most: each is a message")
+    seen: set[int] = set()
+    for lead, place in found:
+        if lead in seen:
+            raise place.error(f"the warning {format_duration(lead)} before the limit is there twice", "remove one")
+        seen.add(lead)
+    return tuple(sorted(found, key=lambda entry: -entry[0]))
+
+
+def message(node: Node) -> Template:
+    """The text of a warning; empty for the built-in one."""
+    if not isinstance(node, Scalar):
+        raise node.place.error(f"one text belongs here, not {kind(node)}", "put a text with braces into quotes")
+    if node.text is None:
+        raise node.place.error("the value is missing", 'write "" for the built-in text')
+    try:
+        return parse_template(node.text)
+    except TemplateError as error:
+        raise PolicyError([node.place.problem(*fault) for fault in error.faults]) from None
+
+
+def one_of(members: type[E]) -> Callable[[Node], E]:
+    """A member of an enum by its value."""
+
+    def value(node: Node) -> E:
+        written = text(node)
+        words = [str(member.value) for member in members]
+        if written not in words:
+            raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, words))
+        return members(written)
+
+    return value
+
+
+def activity(node: Node) -> tuple[Activity, ...]:
+    """Kinds of evidence; none for `auto`."""
+    if isinstance(node, Scalar) and node.text == AUTO:
+        return ()
+    return tuple(dict.fromkeys(plain(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node)))
+
+
+def _evidence(node: Node) -> Activity:
+    written = text(node)
+    if written == "output":
+        raise node.place.error(f"'{written}' {NOT_YET}", "a program that prints is nobody who is there: remove it")
+    words = [each.value for each in Activity]
+    if written not in words:
+        raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, [*words, AUTO]))
+    return Activity(written)
+
+
+def size(smallest: int, why: str) -> Value:
+    """Bytes, no less than `smallest`."""
+
+    def value(node: Node) -> int:
+        written = text(node)
+        try:
+            octets = parse_size(written)
+        except SizeError as error:
+            raise node.place.error(f"'{shown(written)}' is not a size", str(error)) from None
+        if octets < smallest:
+            raise node.place.error(f"{shown(written)} is less than {format_size(smallest)}", why)
+        return octets
+
+    return value
+
+
+def sessions(node: Node) -> int | None:
+    """A number of sessions; None is no brake."""
+    written = text(node)
+    if written == UNLIMITED:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", written) or not 1 <= int(written) <= MOST_SESSIONS:
+        hint = f"write {UNLIMITED}, or a number from 1 to {MOST_SESSIONS}; to end none, use action: observe"
+        raise node.place.error(f"'{shown(written)}' is not a number of sessions", hint)
+    return int(written)
+
+
+def name(node: Node) -> str:
+    """The name of a rule or an environment; it goes into the journal and onto command lines."""
+    written = text(node)
+    if not _NAME.fullmatch(written):
+        hint = "letters, digits and . _ @ - after a letter or digit, 64 at most"
+        raise node.place.error(f"'{shown(written)}' is not a name", hint)
+    return written
+
+
+def glob(node: Node) -> str:
+    """A pattern for names, as fnmatch(3) without the backslash."""
+    written = text(node)
+    place = node.place
+    if not written:
+        raise place.error("the pattern is empty", "write a name or a pattern, or remove the key")
+    if len(written) > LONGEST_PATTERN:
+        raise place.error(f"the pattern has {len(written)} characters", f"{LONGEST_PATTERN} at most")
+    if "," in written:
+        raise place.error(f"'{shown(written)}' has a comma", "write a list: [one, two]")
+    if written.startswith("!"):
+        raise place.error(f"'{shown(written)}' starts with !", "there is no not: put a rule for them before this")
+    if written != written.strip():
+        raise place.error(f"'{shown(written)}' has a space at an end", "remove it")
+    if "[" in re.sub(r"\[(?:!.|[^!])[^]]*]", "", written):
+        raise place.error(f"'{shown(written)}' opens a [ that nothing closes", "write [[] for the character itself")
+    return written
+
+
+def program(node: Node) -> str:
+    """A glob for the file names of programs."""
+    written = glob(node)
+    if "/" in written:
+        name_of_file = written.rstrip("/").rpartition("/")[2] or "rsync"
+        raise node.place.error(f"'{shown(written)}' is a path", f"write the name of the file: {shown(name_of_file)}")
+    if not written.strip("*?"):
+        hint = "every session has a shell: write the names of programs, such as rsync"
+        raise node.place.error(f"'{shown(written)}' is any program", hint)
+    return written
+
+
+def terminal(node: Node) -> str:
+    """A glob for terminals without their /dev/, or `none`, or `any`."""
+    written = glob(node)
+    return written[len("/dev/") :] if written.startswith("/dev/") and written != "/dev/" else written
+
+
+def remote(node: Node) -> str:
+    """An address, a network, or a glob for host names; networks come out in their usual spelling."""
+    written = glob(node)
+    try:
+        network = parse_network(written)
+    except ValueError as error:
+        raise node.place.error(shown(str(error), 200), _network_hint(written)) from None
+    if network is not None:
+        single = network.prefixlen == network.max_prefixlen
+        return str(network.network_address) if single else str(network)
+    if _ADDRESS_GLOB.fullmatch(written):
+        hint = "write one address, or a network as 10.0.0.0/8"
+        raise node.place.error(f"'{shown(written)}' is not an address", hint)
+    if not _HOST_GLOB.fullmatch(written):
+        hint = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
+        raise node.place.error(f"'{shown(written)}' is neither an address nor a host name", hint)
+    return written.lower().rstrip(".") or written
+
+
+def boolean(node: Node) -> bool:
+    """`true` or `false`, and none of YAML's other spellings."""
+    written = text(node)
+    if written not in ("true", "false"):
+        raise node.place.error(f"'{shown(written)}' is neither true nor false", "write true or false")
+    return written == "true"
+
+
+def hours(node: Node) -> Hours:
+    """Hours of the week."""
+    try:
+        return parse_hours(text(node))
+    except HoursError as error:
+        raise node.place.error(shown(error.message, 200), error.hint) from None
+
+
+def _network_hint(written: str) -> str:
+    import ipaddress
+
+    try:
+        return f"write {ipaddress.ip_network(written, strict=False)}"
+    except ValueError:
+        return "write a network as 10.0.0.0/8 or fd00::/8"

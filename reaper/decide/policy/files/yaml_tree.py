@@ -1,0 +1,216 @@
+"""YAML text into a tree whose every node knows its place.  Pure; what reaper knows of reading with PyYAML is here.
+
+The tree is built from the parser's events and not from its objects: nothing is constructed, so no tag can make it run
+code; scalars stay the text that was written, so that a user named ``no`` is no boolean and ``15:00`` no number; and
+nothing recurses, so no file can exhaust the stack.  Aliases, tags and second documents are refused: a policy has no use
+for them, and an alias can make megabytes out of one line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+from reaper.decide.policy.files.problems import PolicyError, Problem, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import yaml
+
+DEEPEST = 8
+"""Levels of nesting.  The deepest that a policy has are five: rules, a rule, its match, a key, an entry."""
+
+_NULL = ("", "~", "null", "Null", "NULL")
+"""YAML 1.1, type null: what a plain scalar says to say nothing."""
+
+
+_TAG_PREFIX = "tag:yaml.org,2002:"
+"""What the parser makes of ``!!``."""
+
+
+_SYNTAX_HINTS = (
+    ("mapping values are not allowed here", "check the indentation, or put a value with a colon into quotes"),
+    ("cannot start any token", "put the value into quotes"),
+    ("unexpected end of stream", "close the quotes"),
+    ("while parsing a block", "indent what belongs together alike"),
+    ("could not find expected ':'", "write key: value, with a space after the colon"),
+    ("while parsing a flow", "close the bracket"),
+)
+"""What PyYAML says, in part, and what to do about it."""
+
+_PLACEHOLDER = re.compile(r"\{[a-z]+\}")
+"""In a text without quotes, YAML takes it for a mapping."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is written; line and column count from 1."""
+
+    path: str
+    line: int
+    column: int
+
+    def problem(self, message: str, hint: str = "") -> Problem:
+        """A mistake that is here."""
+        return Problem(self.path, self.line, self.column, message, hint)
+
+    def error(self, message: str, hint: str = "") -> PolicyError:
+        """The same, to be raised."""
+        return PolicyError([self.problem(message, hint)])
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A text; None is a value left out (``key:`` and ``key: ~``)."""
+
+    text: str | None
+    place: Place
+
+
+@dataclass(frozen=True)
+class List:
+    """Its entries in the order of the file."""
+
+    items: list[Node]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Keys in the order of the file; duplicates are still there."""
+
+    entries: list[tuple[Scalar, Node]]
+    place: Place
+
+
+Node = Union[Scalar, List, Mapping]
+
+
+def kind(node: Node) -> str:
+    """What the node is, in words: ``a list``."""
+    if isinstance(node, Scalar):
+        return "empty" if node.text is None else f"'{shown(node.text)}'"
+    return "a list" if isinstance(node, List) else "a mapping"
+
+
+def shown(text: str, most: int = 60) -> str:
+    """The offending text as a message may carry it: one line, printable, not a page."""
+    safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:most])
+    return safe + "..." * (len(text) > most)
+
+
+def read_tree(source: Source) -> Node | None:
+    """The one document of a file; None when there is nothing in it but comments.  Raises PolicyError."""
+    if all(not line.strip() or line.lstrip().startswith("#") for line in source.text.split("\n")):
+        return None  # as installed, the file is all comments: that costs no import of PyYAML
+    import yaml
+
+    loader = None
+    try:
+        loader = yaml.SafeLoader(source.text)
+        return _Builder(source.path).build(iter(loader.get_event, None))
+    except yaml.reader.ReaderError as error:
+        before = source.text[: error.position]
+        place = Place(source.path, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise place.error(f"the character U+{error.character:04X} is not allowed", "remove it") from None
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(source, error) from None
+    except (ValueError, OverflowError):
+        # PyYAML lets these through from int() and chr(): "\UFFFFFFFF", and a %YAML version of 5,000 digits.
+        assert loader is not None
+        place = _place(source.path, loader.get_mark())
+        raise place.error("an escape or a version here is out of range", "correct it") from None
+
+
+def _place(path: str, mark: yaml.Mark) -> Place:
+    return Place(path, mark.line + 1, mark.column + 1)
+
+
+def _syntax_error(source: Source, error: yaml.MarkedYAMLError) -> PolicyError:
+    mark = error.problem_mark or error.context_mark
+    place = _place(source.path, mark) if mark else Place(source.path, 1, 1)
+    lines = source.text.split("\n")
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return place.error("a tab indents this line", "YAML indents by spaces only")
+    if error.context == "while scanning an alias":
+        return place.error("a value starts with *", "put a pattern into quotes: '*'")
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    if _PLACEHOLDER.search(line) and "while parsing" in said:
+        return place.error(f"not YAML: {said}", "put a text with braces into quotes")
+    hint = next((hint for words, hint in _SYNTAX_HINTS if words in said), "see reaper.yaml(5) for an example")
+    return place.error(f"not YAML: {said}", hint)
+
+
+class _Builder:
+    """Nodes from events, with a stack of what is still open."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._open: list[List | Mapping] = []
+        self._keys: list[Scalar | None] = []
+        """For each that is open, the key that waits for its value."""
+        self._root: Node | None = None
+
+    def build(self, events: Iterator[Any]) -> Node | None:
+        import yaml
+
+        documents = 0
+        for event in events:
+            place = _place(self._path, event.start_mark)
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise place.error("a second document starts here", "remove the ---, or use a drop-in file")
+            elif isinstance(event, yaml.NodeEvent):
+                self._refuse(event, place)
+                self._node(event, place)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                self._open.pop()
+                self._keys.pop()
+        return None if isinstance(self._root, Scalar) and self._root.text is None else self._root
+
+    def _refuse(self, event: Any, place: Place) -> None:
+        import yaml
+
+        if isinstance(event, yaml.AliasEvent):
+            name = shown(str(event.anchor))
+            raise place.error(f"*{name} is an alias", f"write the value out, or quote a pattern: '*{name}'")
+        if event.anchor is not None:
+            raise place.error(f"&{shown(event.anchor)} is an anchor", "write the value out wherever it is needed")
+        if event.tag is not None:
+            tag = shown(event.tag.replace(_TAG_PREFIX, "!!"))
+            raise place.error(f"{tag} is a tag", "remove it: a value has the type of its key")
+
+    def _node(self, event: Any, place: Place) -> None:
+        import yaml
+
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(Scalar(None if event.style is None and event.value in _NULL else event.value, place))
+            return
+        if len(self._open) == DEEPEST:
+            raise place.error("nested too deeply", f"a policy has at most {DEEPEST} levels")
+        node = List([], place) if isinstance(event, yaml.SequenceStartEvent) else Mapping([], place)
+        self._add(node)
+        self._open.append(node)
+        self._keys.append(None)
+
+    def _add(self, node: Node) -> None:
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1]
+        if isinstance(parent, List):
+            parent.items.append(node)
+            return
+        key = self._keys[-1]
+        if key is not None:
+            parent.entries.append((key, node))
+            self._keys[-1] = None
+        elif isinstance(node, Scalar) and node.text is not None:
+            self._keys[-1] = node
+        else:
+            raise node.place.error(f"a key is {kind(node)}", "a key is one word")

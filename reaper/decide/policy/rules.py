@@ -1,0 +1,289 @@
+"""The policy in force, and the verdict it passes on one session.
+
+Pure: no I/O, no clock, no YAML.  config.py makes a Policy out of text, and judge() picks the limits of a session:
+
+1. The rules are tried in order and the first that matches wins; where none does, the host's environment stands.
+2. What the winning rule leaves out comes from the environment.  That is settled when the policy is read
+   (inherit()), so a Rule carries its limits complete.
+3. The ceiling is laid over the result (ceiling.py).  It can shorten and never lengthen, and it leaves the action alone:
+   `observe` stays `observe`, for to try a policy out must not bite.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from reaper.decide.policy.ceiling import Ceiling, cap
+from reaper.decide.policy.limits import (
+    SHORTEST_LIMIT_USEC,
+    TTY_STEP_USEC,
+    Action,
+    Activity,
+    Kill,
+    Limits,
+    Notify,
+    Robots,
+    Share,
+    are_shown,
+    asks_in_vain,
+    counted,
+    fit_leads,
+    inherit,
+    longest_lead,
+    without_limits,
+    without_warnings,
+)
+from reaper.decide.policy.match import Match, Origin, Subject, mismatch
+from reaper.decide.policy.template import Template
+from reaper.decide.text.duration import USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, format_duration
+from reaper.decide.text.size import format_size
+
+__all__ = [
+    "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
+    "Ceiling", "Kill", "Limits", "Match", "Notify", "Origin", "Policy", "Robots", "Rule", "Share", "Subject", "Verdict",
+    "are_shown", "asks_for", "asks_in_vain", "asks_to_lock", "cap", "counted", "document", "fit_leads", "inherit",
+    "judge", "longest_lead", "spelled", "without_limits", "without_warnings",
+]  # fmt: skip
+
+NEVER = "never"
+UNLIMITED = "unlimited"
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Conditions and the complete limits for whom they fit.
+
+    `given` names the limits that the rule itself sets, as the policy file spells them and in its order of LIMIT_KEYS;
+    the others were inherited.
+    """
+
+    name: str
+    match: Match
+    limits: Limits
+    given: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Brake:
+    """At most `sessions` end within `per_usec`; the rest wait.  None is no brake."""
+
+    sessions: int | None
+    per_usec: int
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Everything that the policy files say, checked and merged.
+
+    `environment` is a key of `environments`.  `terminal_servers` are programs that run as the user and hold the masters
+    of terminals on which a person types.  `sources` are the files read, in order; empty for the built-in policy.
+    """
+
+    environment: str
+    poll_usec: int
+    environments: Mapping[str, Limits]
+    rules: tuple[Rule, ...]
+    ceiling: Ceiling
+    brake: Brake
+    terminal_servers: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @functools.cached_property
+    def fallback(self) -> str:
+        """What stands for a rule's name where none matches; one string for all sessions."""
+        return f"environment:{self.environment}"
+
+    @functools.cached_property
+    def locks(self) -> bool:
+        """Whether it has any session locked."""
+        limits = (*self.environments.values(), *(rule.limits for rule in self.rules))
+        return any(each.action is Action.LOCK for each in limits)
+
+    @functools.cached_property
+    def id(self) -> str:
+        """The first 12 hex digits of SHA-256 over document() as compact JSON with sorted keys.
+
+        Two hosts with the same id enforce the same policy, however it is spread over files.
+        """
+        text = json.dumps(document(self), sort_keys=True, separators=(",", ":"))
+        return _sha256(text.encode())[:12]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What judge() found: the limits, the name of the rule they come from, and how that came about.
+
+    `rule` is ``environment:NAME`` where no rule matched (a rule's name has no colon).  `capped` names the limits that
+    the ceiling lowered.  `passed_over` holds the rules before the winner, each with why it did not match.
+    """
+
+    rule: str
+    limits: Limits
+    capped: tuple[str, ...]
+    passed_over: tuple[tuple[str, str], ...]
+
+
+def judge(policy: Policy, subject: Subject) -> Verdict:
+    """The limits of one session: the first rule that matches, else the environment; then the ceiling."""
+    passed_over = []
+    for rule in policy.rules:
+        reason = mismatch(rule.match, subject)
+        if not reason:
+            name, limits, exempt = rule.name, rule.limits, rule.name in policy.ceiling.exempt
+            break
+        passed_over.append((rule.name, reason))
+    else:
+        name, limits, exempt = policy.fallback, policy.environments[policy.environment], False
+    capped: tuple[str, ...] = ()
+    if not exempt:
+        limits, capped = cap(limits, policy.ceiling)
+    return Verdict(name, limits, capped, tuple(passed_over))
+
+
+def asks_for(policy: Policy, rule: str, origin: Origin) -> bool:
+    """Whether a rule names an origin, rather than that it fits any."""
+    return any(origin in each.match.origin for each in policy.rules if each.name == rule)
+
+
+def asks_to_lock(policy: Policy, rule: str) -> bool:
+    """Whether a rule has sessions locked, or the environment where that is what stands for a rule."""
+    if rule == policy.fallback:
+        return policy.environments[policy.environment].action is Action.LOCK
+    return any(each.limits.action is Action.LOCK for each in policy.rules if each.name == rule)
+
+
+def limits_of_kind(policy: Policy, verdict: Verdict, origin: Origin, has_terminal: bool) -> Limits:
+    """What of a verdict can be for such a session.
+
+    A desktop that no rule asks for has no limits, and without a terminal there is nowhere to warn.
+    """
+    if origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
+        return without_limits(verdict.limits)
+    return verdict.limits if has_terminal else without_warnings(verdict.limits)
+
+
+def document(policy: Policy) -> dict[str, Any]:
+    """The policy as the file would say it, in plain JSON types and complete; `sources` is no part of it."""
+    return {
+        "environment": policy.environment,
+        "poll": format_duration(policy.poll_usec),
+        "terminal_servers": list(policy.terminal_servers),
+        "environments": {name: spelled(limits) for name, limits in sorted(policy.environments.items())},
+        "ceiling": {
+            "idle": _or_never(policy.ceiling.idle_usec),
+            "max": _or_never(policy.ceiling.max_usec),
+            "lock_for": _or_never(policy.ceiling.lock_for_usec),
+            "busy_max": _or_never(policy.ceiling.busy_max_usec),
+            "hold_max": _or_never(policy.ceiling.hold_max_usec),
+            "except": list(policy.ceiling.exempt),
+        },
+        "brake": {
+            "sessions": UNLIMITED if policy.brake.sessions is None else policy.brake.sessions,
+            "per": format_duration(policy.brake.per_usec),
+        },
+        "rules": [_rule(rule) for rule in policy.rules],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    limits = spelled(rule.limits)
+    conditions = {
+        "user": list(rule.match.user),
+        "group": list(rule.match.group),
+        "origin": [origin.value for origin in rule.match.origin],
+        "from": list(rule.match.remote),
+        "terminal": list(rule.match.terminal),
+        "service": list(rule.match.service),
+        "elevated": rule.match.elevated,
+        "hours": list(map(str, rule.match.hours)),
+    }
+    match = {key: wanted for key, wanted in conditions.items() if wanted not in (None, [])}
+    return {"name": rule.name, **({"match": match} if match else {}), **{key: limits[key] for key in rule.given}}
+
+
+def spelled(limits: Limits) -> dict[str, Any]:
+    """Limits as document() has them."""
+    return {
+        "idle": _or_never(limits.idle_usec),
+        "max": _or_never(limits.max_usec),
+        "warn": [format_duration(lead) for lead in limits.warn_usec],
+        "message": str(limits.message),
+        "notify": limits.notify.value,
+        "action": limits.action.value,
+        "lock_for": _or_never(limits.lock_for_usec),
+        "kill": limits.kill.value,
+        "grace": format_duration(limits.grace_usec),
+        "activity": [each.value for each in limits.activity] or AUTO,
+        "network_floor": format_size(limits.network_floor_bytes),
+        "cpu_floor": format_duration(limits.cpu_floor_usec),
+        "share_activity": limits.share_activity.value,
+        "robots": limits.robots.value,
+        "busy": list(limits.busy),
+        "busy_max": format_duration(limits.busy_max_usec),
+        "hold_max": format_duration(limits.hold_max_usec),
+    }
+
+
+def _or_never(usec: int | None) -> str:
+    return NEVER if usec is None else format_duration(usec)
+
+
+def _sha256(data: bytes) -> str:
+    """hashlib maps all of OpenSSL, 4 MiB of the daemon's 20; CPython's own SHA-256 (3.12: _sha2) is there without it.
+
+    A build without its own hashes (EL in FIPS mode) has only hashlib.
+    """
+    for name in ("_sha2", "_sha256", "hashlib"):
+        try:
+            digest: str = importlib.import_module(name).sha256(data).hexdigest()
+        except ImportError:
+            continue
+        return digest
+    raise AssertionError("no SHA-256 in this interpreter")
+
+
+_STANDARD = Limits(
+    idle_usec=15 * USEC_PER_MIN,
+    max_usec=None,
+    warn_usec=(5 * USEC_PER_MIN, USEC_PER_MIN),
+    message=Template(),
+    notify=Notify.TERMINAL,
+    action=Action.TERMINATE,
+    lock_for_usec=30 * USEC_PER_MIN,
+    kill=Kill.TERMINAL,
+    grace_usec=10 * USEC_PER_SEC,
+    activity=(),
+    network_floor_bytes=16,  # a few keys: what is said at all
+    cpu_floor_usec=USEC_PER_SEC,
+    share_activity=Share.SESSION,
+    robots=Robots.COUNT,  # that the work of a person's own robot is no sign of theirs is for an administrator to say
+    busy=(),
+    busy_max_usec=4 * USEC_PER_HOUR,
+    hold_max_usec=0,  # a person prolongs nothing before an administrator says for how long they may
+)
+_RESTRICTED = replace(
+    _STANDARD,
+    idle_usec=10 * USEC_PER_MIN,
+    max_usec=8 * USEC_PER_HOUR,
+    warn_usec=(2 * USEC_PER_MIN, 30 * USEC_PER_SEC),
+    kill=Kill.SESSION,
+)
+
+BUILT_IN = Policy(
+    environment="standard",
+    poll_usec=15 * USEC_PER_SEC,
+    environments=MappingProxyType({"standard": _STANDARD, "restricted": _RESTRICTED}),
+    rules=(),
+    ceiling=Ceiling(),
+    brake=Brake(sessions=10, per_usec=USEC_PER_MIN),
+    terminal_servers=("mosh-server", "cockpit-bridge"),
+    sources=(),
+)
+"""The policy in force when there is no file, and what files leave out."""

@@ -1,0 +1,140 @@
+"""The signs of life that a look at a session found, taken together: on all of its terminals, and beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from reaper.decide.policy.rules import Activity, Origin, counted
+from reaper.decide.session import robots, terminal_evidence
+from reaper.decide.session.model import Instant, Reading, Work
+from reaper.decide.session.rhythm import Observation, Rhythm, beside
+
+if TYPE_CHECKING:
+    from reaper.decide.session.tracking import Tracked
+
+SEEN = "seen"  # the evidence of a session of which nothing is known of the time before
+
+
+class Clues(NamedTuple):
+    """What a look found beside the times of the terminals.
+
+    `unseen_usec`: the latest input that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it.
+    `work`: None where it does not count, or cannot be told. `typing`: what the look saw of what is typed, but for what
+    the terminals tell; None where the rule does not ask whether that is a robot's.
+    """
+
+    unseen_usec: int = 0
+    unseen: str = "input"
+    work: Work | None = None
+    typing: Observation | None = None
+
+
+NO_CLUES = Clues()
+
+
+def counts_work(tracked: Tracked, has_terminal: bool) -> bool:
+    """Whether what the session's connection and processes do is a sign that it is in use.
+
+    Without a terminal it is for connections by ssh alone: of others nothing tells what their work would look like.
+    """
+    if tracked.limits is None or not (has_terminal or tracked.session.origin is Origin.SSH):
+        return False
+    return counted(tracked.limits.activity, has_terminal) != (Activity.INPUT,)
+
+
+class Signs(NamedTuple):
+    """What a look at all of a session's terminals says."""
+
+    evidence: str  # "" for none
+    at_usec: int
+    refusal: str
+    forged: tuple[str, ...]
+    work: Work | None  # what the next look is held against
+    rhythm: Rhythm | None
+
+
+def known(tracked: Tracked, readings: Iterable[Reading]) -> dict[str, Reading]:
+    """Returns, by name, the last reading of each of these terminals that the session had before."""
+    before = {reading.name: reading for reading in tracked.readings}
+    return {
+        after.name: before[after.name]
+        for after in readings
+        if after.name in before and not terminal_evidence.is_another(before[after.name], after)
+    }
+
+
+def _held(tracked: Tracked, work: Work | None) -> Work | None:
+    """The last look at the work where this one came too soon after it to tell little from much, else this one."""
+    is_too_soon = tracked.work is not None and work is not None and not terminal_evidence.is_settled(tracked.work, work)
+    return tracked.work if is_too_soon else work
+
+
+def _working(tracked: Tracked, work: Work | None) -> Activity | None:
+    if tracked.work is None or work is None or tracked.limits is None:
+        return None
+    kinds = counted(tracked.limits.activity, bool(tracked.readings))
+    return terminal_evidence.weigh_work(tracked.work, work, kinds, tracked.limits)
+
+
+def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues) -> Signs:
+    """What all of it says together; the latest sign counts, and a person more than work."""
+    before = known(tracked, readings)
+    evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
+    typed: list[tuple[int, Reading]] = []
+    for after in readings:
+        if after.name not in before:
+            made_usec = max(now.boot_usec, terminal_evidence.bucket_end(after, now))
+            evidence_usec, kind = max(evidence_usec, made_usec), kind or "terminal"
+            continue
+        finding = terminal_evidence.weigh(before[after.name], after, previous, now)
+        if finding.input_usec is not None:
+            typed.append((finding.input_usec, after))
+        if finding.refused is not None:
+            refusal = f"{after.name}: {finding.refused.value}"
+        if finding.tampered and after.name not in tracked.tampered:
+            forged.append(after.name)
+    rhythm, counted_usec = _listen(tracked, typed, previous, now, clues)
+    if counted_usec:
+        evidence_usec, kind = max(evidence_usec, counted_usec), "input"
+    if clues.unseen_usec > evidence_usec and not _is_typed(clues):
+        evidence_usec, kind = clues.unseen_usec, clues.unseen
+    working = _working(tracked, clues.work)
+    if working is not None and not kind:
+        evidence_usec, kind = now.boot_usec, working.value
+    elif clues.work is not None and tracked.work is None and not kind:  # nothing is known of the time before
+        evidence_usec, kind = now.boot_usec, SEEN
+    work = clues.work if working else _held(tracked, clues.work)
+    rhythm = rhythm if kind in ("", Activity.INPUT.value) else beside(rhythm, evidence_usec)
+    return Signs(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
+
+
+def _is_typed(clues: Clues) -> bool:
+    """Whether what left no trace is input, of which the rhythm says whether it counts."""
+    return clues.typing is not None and clues.unseen_usec > 0 and clues.unseen == Activity.INPUT.value
+
+
+def _listen(
+    tracked: Tracked, typed: list[tuple[int, Reading]], previous: Instant, now: Instant, clues: Clues
+) -> tuple[Rhythm | None, int]:
+    """The rhythm of what is typed, and the latest moment that it can stand for; 0 where it does not count.
+
+    Where each byte is counted, a key of a person counts also where the terminal shows nothing of it: it was pressed in
+    the same eight seconds as another sign.
+    """
+    latest_usec = max((usec for usec, _ in typed), default=0)
+    seen = clues.typing
+    if seen is None:
+        return None, latest_usec
+    if _is_typed(clues):
+        latest_usec = max(latest_usec, clues.unseen_usec)
+    if latest_usec:
+        is_dated = len(typed) == 1 and not _is_typed(clues) and not terminal_evidence.clock_step_ns(previous, now)
+        dated = terminal_evidence.first_moments(typed[0][1], now) if is_dated else (seen.since_usec, seen.until_usec)
+        if seen.dated is not None:  # nothing came after the last packet
+            dated = dated[0], min(dated[1], seen.dated[1])
+        seen = seen._replace(dated=dated, is_odd=not is_dated and seen.octets is None)
+    heard = robots.heed(tracked.rhythm, seen)
+    if not heard.counts:
+        return heard.rhythm, 0
+    return heard.rhythm, max(latest_usec, seen.until_usec if seen.octets else 0)

@@ -1,0 +1,268 @@
+"""The daemon's state as text, and back: what a restart must not forget.
+
+Pure. The state is of one boot and one version of this format; anything else is refused, and the daemon then begins
+anew, which can only make a session live longer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from reaper.decide.policy import membership
+from reaper.decide.policy.files import parse
+from reaper.decide.policy.files.problems import PolicyError, Source
+from reaper.decide.policy.membership import Membership
+from reaper.decide.policy.rules import Action, Limits, Origin, spelled
+from reaper.decide.session.brake import Ledger
+from reaper.decide.session.hold import Hold
+from reaper.decide.session.model import Forward, Instant, Line, Order, Reading, Session, SessionKey, Traffic, Work
+from reaper.decide.session.past_terminations import Ended, Past
+from reaper.decide.session.progression import Bound
+from reaper.decide.session.rhythm import Rhythm
+from reaper.decide.session.robots import MOST_BOUNDS
+from reaper.decide.session.state import LASTING, Life, Phase, Reason, Rung
+from reaper.decide.session.tracking import Tracked, track
+from reaper.decide.text.document import parse_document
+from reaper.errors import ReaperError
+
+VERSION = 5
+_LIMITS = "saved"
+
+
+class Counted(NamedTuple):
+    """What was counted by now, in bytes: connections; what lies unread on terminals, None where that is not told; and
+    what the daemon has written on the terminals of each session.
+    """
+
+    lines: Mapping[SessionKey, Line] = MappingProxyType({})
+    unread: Mapping[str, int] | None = None
+    written: Mapping[SessionKey, int] = MappingProxyType({})
+
+
+_NOTHING_COUNTED = Counted()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that outlives the daemon within one boot.
+
+    `policy` is the last good policy as text of a policy file, "" where there has been none. `polled` is when the
+    terminals were last read. `past` is of the ended sessions that no login has followed yet.
+    """
+
+    boot_id: str
+    polled: Instant
+    policy: str
+    ledger: Ledger
+    sessions: tuple[Tracked, ...]
+    past: Past = ()
+    counted: Counted = _NOTHING_COUNTED
+
+
+def encode_lines(snapshot: Snapshot) -> Iterator[str]:
+    """Lines of JSON: one of the daemon's own, then one a session.
+
+    Line by line, for the text of a thousand sessions at once would stay with the daemon as memory that it never uses.
+    """
+    document = {
+        "version": VERSION,
+        "boot_id": snapshot.boot_id,
+        "polled": list(snapshot.polled),
+        "policy": snapshot.policy,
+        "ended_usec": list(snapshot.ledger.began_usec),
+        "past": [list(each) for each in snapshot.past],
+        "unread": None if snapshot.counted.unread is None else dict(snapshot.counted.unread),
+        "sessions": len(snapshot.sessions),
+    }
+    yield json.dumps(document, separators=(",", ":")) + "\n"
+    for tracked in snapshot.sessions:
+        key, counted = tracked.session.key, snapshot.counted
+        line = counted.lines.get(key)
+        more = {"line": None if line is None else list(line), "written": counted.written.get(key, 0)}
+        value = {**_encode_tracked(tracked), **more}
+        yield json.dumps(value, separators=(",", ":")) + "\n"
+
+
+def encode(snapshot: Snapshot) -> str:
+    """The lines of encode_lines() in one text."""
+    return "".join(encode_lines(snapshot))
+
+
+def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
+    session, life = tracked.session, tracked.life
+    return {
+        "leader": list(session.key),
+        "id": session.session_id,
+        "user": session.user,
+        "login": session.login,
+        "uid": session.uid,
+        "service": session.service,
+        "origin": session.origin.value,
+        "remote": session.remote,
+        "tty": session.tty,
+        "scope": session.scope,
+        "opened_usec": session.opened_usec,
+        "source": session.source,
+        "rule": tracked.rule,
+        "phase": life.phase.value,
+        "evidence": life.evidence,
+        "evidence_usec": life.evidence_usec,
+        "stages": life.stages,
+        "first_warned_usec": life.first_warned_usec,
+        "rung": life.rung.value,
+        "rung_until_usec": life.rung_until_usec,
+        "deferred_usec": life.deferred_usec,
+        "ending": life.ending and life.ending.value,
+        "locked_usec": life.locked_usec,
+        "announced_usec": life.announced_usec,
+        "is_told": life.is_told,
+        "readings": [list(reading[:-1]) for reading in tracked.readings],  # the next daemon counts lines by itself
+        "tampered": list(tracked.tampered),
+        "work": tracked.work and list(tracked.work),
+        "hold": tracked.hold and [*tracked.hold[:-1], tracked.hold.action and tracked.hold.action.value],
+        "order": tracked.order and list(tracked.order),
+        "groups": None if tracked.membership is None else [list(group) for group in tracked.membership],
+        "rhythm": tracked.rhythm and list(tracked.rhythm),
+        "limits": spelled(tracked.limits) if tracked.limits and life.phase in LASTING else None,
+    }
+
+
+def decode(text: str, boot_id: str) -> Snapshot:
+    """Reads a state back. Raises ReaperError for one that is broken, of another boot, or of another version."""
+    try:
+        first, *rest = text.rstrip("\n").split("\n")
+        document = parse_document(first)
+        if document["version"] != VERSION:
+            raise _refused(f"it is of version {document['version']!r}, not {VERSION}")
+        if document["boot_id"] != boot_id:
+            raise _refused("it is of another boot")
+        polled = Instant(*map(_integer, document["polled"]))
+        ledger = Ledger(tuple(map(_integer, document["ended_usec"])))
+        if len(rest) != _integer(document["sessions"]):
+            raise _refused(f"it has {len(rest)} sessions and should have {document['sessions']}")
+        values = [parse_document(line) for line in rest]
+        sessions = tuple(map(_decode_tracked, values))
+        past = tuple(map(_decode_ended, document["past"]))
+        counted = _decode_counted(document.get("unread"), sessions, values)
+        return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions, past, counted)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError) as error:
+        raise _refused(f"{type(error).__name__}: {error}") from error
+
+
+def _decode_tracked(value: Any) -> Tracked:
+    session = Session(
+        key=SessionKey(*map(_integer, value["leader"])),
+        session_id=_string(value["id"]),
+        user=_string(value["user"]),
+        login=_string(value.get("login", "")),  # 0.1.0 has not written it
+        uid=_integer(value["uid"]),
+        service=_string(value["service"]),
+        origin=Origin(value["origin"]),
+        remote=_string(value["remote"]),
+        tty=_string(value["tty"]),
+        scope=_string(value["scope"]),
+        opened_usec=_integer(value["opened_usec"]),
+        source=_string(value["source"]),
+    )
+    life = Life(
+        phase=Phase(value["phase"]),
+        evidence=_string(value["evidence"]),
+        evidence_usec=_integer(value["evidence_usec"]),
+        stages=_integer(value["stages"]),
+        first_warned_usec=_integer(value["first_warned_usec"]),
+        rung=Rung(value["rung"]),
+        rung_until_usec=_integer(value["rung_until_usec"]),
+        deferred_usec=_integer(value["deferred_usec"]),
+        ending=None if value["ending"] is None else Reason(value["ending"]),
+        locked_usec=_integer(value["locked_usec"]),
+        announced_usec=_integer(value["announced_usec"]),
+        is_told=bool(value.get("is_told", True)),  # 0.1.0 has not written it, and has shown every warning
+    )
+    tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
+    return replace(
+        tracked,
+        rule=_string(value["rule"]),
+        tampered=tuple(map(_string, value["tampered"])),
+        work=None if value["work"] is None else Work(*map(_integer, value["work"])),
+        hold=None if value["hold"] is None else _decode_hold(value["hold"]),
+        order=None if value["order"] is None else Order(*map(_string, value["order"])),
+        membership=_decode_groups(value.get("groups")),  # 0.1.0 has not written them
+        rhythm=_decode_rhythm(value.get("rhythm")),  # nor this
+        limits=None if value["limits"] is None else _decode_limits(value["limits"]),
+    )
+
+
+def _decode_groups(value: Any) -> Membership | None:
+    return None if value is None else membership.make((_integer(gid), _string(name)) for gid, name in value)
+
+
+def _decode_counted(unread: Any, sessions: tuple[Tracked, ...], values: Sequence[Any]) -> Counted:
+    """0.1.0 has written none of it."""
+    by_key = {tracked.session.key: value for tracked, value in zip(sessions, values)}
+    lines = {key: _decode_line(each["line"]) for key, each in by_key.items() if each.get("line") is not None}
+    counts = None if unread is None else {_string(name): _integer(count) for name, count in unread.items()}
+    written = {key: _integer(each["written"]) for key, each in by_key.items() if each.get("written")}
+    return Counted(lines, counts, written)
+
+
+def _decode_line(value: Any) -> Line:
+    boot_usec, wall_ns, traffic, *rest = value
+    *numbers, is_settled, forwards, hindrance = traffic
+    carrier, inode, typed, printed, heard_usec = map(_integer, numbers)
+    open_ones = tuple(Forward(*map(_integer, each)) for each in forwards)
+    counts = Traffic(carrier, inode, typed, printed, heard_usec, bool(is_settled), open_ones, _string(hindrance))
+    return Line(_integer(boot_usec), _integer(wall_ns), counts, *map(_integer, rest))
+
+
+def _decode_rhythm(value: Any) -> Rhythm | None:
+    if value is None:
+        return None
+    size, signs, began_usec, bounds, *rest = value
+    own = tuple(Bound(*map(_integer, bound)) for bound in bounds[-MOST_BOUNDS:])
+    return Rhythm(_integer(size), _integer(signs), _integer(began_usec), own, *map(_integer, rest))
+
+
+def _decode_ended(value: Any) -> Ended:
+    uid, session, reason, ended_usec = value
+    return Ended(_integer(uid), _string(session), _string(reason), _integer(ended_usec))
+
+
+def _decode_limits(value: Any) -> Limits:
+    """What a session is locked or being ended under, which need not be what the policy says by now."""
+    text = json.dumps({"environments": {_LIMITS: value}})
+    return parse.parse([Source("the saved limits", text)]).environments[_LIMITS]
+
+
+def _decode_hold(value: Any) -> Hold:
+    since, until, uid, by, why, action = value
+    spared = None if action is None else Action(action)
+    return Hold(_integer(since), _integer(until), _integer(uid), _string(by), _string(why), spared)
+
+
+def _decode_reading(value: Any) -> Reading:
+    name, atime, ctime, mode, uid, is_fresh, is_ahead = value
+    return Reading(
+        _string(name), _integer(atime), _integer(ctime), _integer(mode), _integer(uid), bool(is_fresh), bool(is_ahead)
+    )
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is not an integer")
+    return value
+
+
+def _string(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is not a string")
+    return value
+
+
+def _refused(why: str) -> ReaperError:
+    return ReaperError(
+        "state-refused", f"the saved state is not used: {why}", "every session counts as in use just now"
+    )

@@ -1,0 +1,49 @@
+"""Reads sudo's configuration, with the files that it includes."""
+
+from __future__ import annotations
+
+import os
+
+from reaper.doctor.checks.sudo import Default, Include, Sudo, interpret, parse_sudoers
+from reaper.doctor.probes.reader import Host
+
+PROGRAM = "/usr/bin/sudo"
+CONFIGURATION = "/etc/sudoers"
+MOST_FILES = 200
+"""Each file is read once: sudo refuses files that include each other (128 levels), and there is nothing to learn."""
+
+
+def look(host: Host) -> tuple[Sudo, bool]:
+    """What it means for elevations, and whether all of it could be read: only root may."""
+    if not host.exists(PROGRAM):
+        return Sudo(), True
+    defaults: list[Default] = []
+    is_whole = _read(host, CONFIGURATION, defaults, set())
+    return interpret(defaults), is_whole
+
+
+def _read(host: Host, path: str, defaults: list[Default], seen: set[str]) -> bool:
+    if path in seen or len(seen) >= MOST_FILES:
+        return True
+    seen.add(path)
+    try:
+        text = host.read(path)
+    except PermissionError:
+        return False
+    is_whole = True
+    for entry in parse_sudoers(path, text or ""):
+        if not isinstance(entry, Include):
+            defaults.append(entry)
+            continue
+        for included in _included(host, path, entry):
+            is_whole &= _read(host, included, defaults, seen)
+    return is_whole
+
+
+def _included(host: Host, path: str, entry: Include) -> list[str]:
+    """The files that an entry names; relative to the file that it stands in, and %h is the host's name."""
+    name = entry.path.replace("%h", os.uname().nodename.partition(".")[0])
+    full = os.path.normpath(os.path.join(os.path.dirname(path), name))
+    if not entry.is_directory:
+        return [full]
+    return [f"{full}/{each}" for each in host.names(full) if "." not in each and not each.endswith("~")]

@@ -1,0 +1,175 @@
+"""Looks at what is around reaper: the policy files, logind, login shells, kernel, journal, clock, Python's modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from collections.abc import Iterable
+
+from reaper import procfs
+from reaper.doctor.checks.clock import Clock
+from reaper.doctor.checks.journal import Journal, parse_settings
+from reaper.doctor.checks.kernel import Kernel, parse_mounts
+from reaper.doctor.checks.libraries import NEEDED, TO_LOCK
+from reaper.doctor.checks.logind import Logind, parse_property, parse_span
+from reaper.doctor.checks.pam import Pam
+from reaper.doctor.checks.rules import Files
+from reaper.doctor.checks.shell import Tmout, parse_tmout
+from reaper.doctor.checks.sshd import Sshd
+from reaper.doctor.diagnose import Facts
+from reaper.doctor.probes import daemon_status, listeners, pam_services, sshd_config, sudo_files, unlock_methods
+from reaper.doctor.probes.reader import Host
+
+LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
+# What bash, ksh and zsh read at login or as interactive shells, and what PAM puts into the environment.
+SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/ksh.kshrc", "/etc/kshrc", "/etc/zsh/zshenv",
+               "/etc/zsh/zprofile", "/etc/zsh/zshrc", "/etc/zsh/zlogin", "/etc/zshenv", "/etc/zprofile", "/etc/zshrc",
+               "/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")  # fmt: skip
+PROFILES = "/etc/profile.d"
+CATALOGED = "reaper: "
+
+
+def look(host: Host, version: str) -> Facts:
+    """All that the checks are about."""
+    unchecked: list[str] = []
+    missing = tuple(name for name in (*NEEDED, *TO_LOCK) if importlib.util.find_spec(name) is None)
+    ssh, is_whole = sshd_config.look(host)
+    if not is_whole:
+        unchecked.append("all of sshd's configuration")
+    logind = _logind(host)
+    if logind.answers is None:
+        unchecked.append("logind's settings")
+    about = daemon_status.look(host)
+    if about.unit is None:
+        unchecked.append("the unit reaper.service")
+    lets_in, units, is_whole = listeners.look(host)
+    if not is_whole and about.unit is not None:
+        unchecked.append("what else lets people in")
+    others = [
+        (unit, sshd_config.look(host, options)[0])
+        for unit, options in listeners.sshd_options(units, sshd_config.PROGRAM)
+    ]
+    other_sshds = tuple((unit, each) for unit, each in others if each is not None)
+    sudoers, is_whole = sudo_files.look(host)
+    if not is_whole:
+        unchecked.append("sudo's configuration")
+    files = Files() if "yaml" in missing else _policy(host, unchecked)
+    lock, is_whole = unlock_methods.look(host, about.logins, files.policy)
+    if not is_whole:
+        unchecked.append("who could unlock a session")
+    return Facts(
+        version=version,
+        daemon=about,
+        files=files,
+        pam=_pam(host, [*_pam_services(ssh, other_sshds), *lets_in.pam_services], unchecked),
+        sshd=ssh,
+        other_sshds=other_sshds,
+        servers=lets_in,
+        sudo=sudoers,
+        logind=logind,
+        tmouts=_tmouts(host),
+        kernel=_kernel(host),
+        journal=_journal(host),
+        clock=_clock(host),
+        locking=lock,
+        is_root=host.is_root,
+        missing_modules=missing,
+        unchecked=tuple(unchecked),
+    )
+
+
+def _policy(host: Host, unchecked: list[str]) -> Files:
+    from reaper.decide.policy.files.parse import parse
+    from reaper.decide.policy.files.problems import PolicyError
+    from reaper.sense.policy_files import read_sources
+
+    try:
+        return Files(parse(read_sources(host.root)))
+    except PolicyError as error:
+        if not host.is_root and any("Permission denied" in problem.message for problem in error.problems):
+            unchecked.append("the policy files")
+            return Files()
+        return Files(problem=str(error.problems[0]))
+
+
+def _pam_services(ssh: Sshd | None, others: Iterable[tuple[str, Sshd]]) -> Iterable[str]:
+    """The PAM services of every sshd that uses PAM, or may."""
+    every = [*([ssh] if ssh else []), *(each for _, each in others)]
+    return [each.pam_service for each in every if each.use_pam is not False]
+
+
+def _pam(host: Host, services: Iterable[str], unchecked: list[str]) -> Pam:
+    try:
+        return pam_services.look(host, services)
+    except PermissionError:
+        unchecked.append("PAM's configuration")
+        return Pam((), (), has_module=True, has_updater=False)
+
+
+def _logind(host: Host) -> Logind:
+    kills = _property(host, "KillUserProcesses")
+    if kills is None:
+        is_there = host.run(["busctl", "--version"]) is not None
+        return Logind(False if is_there else None)
+    version = host.run(["systemctl", "--version"])
+    return Logind(
+        answers=True,
+        stop_idle_usec=parse_span(_property(host, "StopIdleSessionUSec") or ""),
+        kills_user_processes=kills == "true",
+        knows_ssh_terminals=version is not None and "+UTMP" in version.output and host.exists("/run/utmp"),
+    )
+
+
+def _property(host: Host, name: str) -> str | None:
+    """A property of logind's; None where it has none such, or does not answer."""
+    said = host.run(["busctl", "get-property", *LOGIND, name])
+    return parse_property(said.output) if said is not None and said.status == 0 else None
+
+
+def _tmouts(host: Host) -> tuple[Tmout, ...]:
+    profiles = [f"{PROFILES}/{name}" for name in host.names(PROFILES) if name.endswith(".sh")]
+    found: list[Tmout] = []
+    for path in (*SHELL_FILES, *profiles):
+        try:
+            text = host.read(path)
+        except PermissionError:  # the person's shell cannot read it either
+            continue
+        found += parse_tmout(path, text or "")
+    return tuple(found)
+
+
+def _kernel(host: Host) -> Kernel:
+    release = host.read("/proc/sys/kernel/osrelease") or ""
+    allows_tiocsti = (host.read("/proc/sys/dev/tty/legacy_tiocsti") or "").strip() == "1"
+    mounts = host.read("/proc/self/mountinfo") or ""
+    return parse_mounts(release.strip(), mounts, allows_tiocsti=allows_tiocsti, uncounted=_why_uncounted(host))
+
+
+def _why_uncounted(host: Host) -> str:
+    """Why the descriptors of others cannot be had; "" where they can. Our own are ours by any rule but a filter's."""
+    if (host.read("/proc/sys/kernel/yama/ptrace_scope") or "").strip() == "3":
+        return "kernel.yama.ptrace_scope is 3"
+    reader, writer = os.pipe()
+    try:
+        os.close(procfs.take_descriptor(os.getpid(), reader))
+    except OSError as error:
+        return f"pidfd_getfd: {error.strerror}"
+    finally:
+        os.close(reader)
+        os.close(writer)
+    return ""
+
+
+def _journal(host: Host) -> Journal:
+    said = host.run(["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"])
+    storage, burst = parse_settings(said.output if said is not None else "")
+    catalog = host.run(["journalctl", "--no-pager", "--list-catalog"])
+    has_catalog = None if catalog is None or catalog.status != 0 else CATALOGED in catalog.output
+    return Journal(storage, host.exists("/var/log/journal"), burst, has_catalog)
+
+
+def _clock(host: Host) -> Clock:
+    said = host.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
+    synchronized = {"yes": True, "no": False}.get(said.output.strip()) if said is not None else None
+    return Clock(time.time() >= os.stat(__file__).st_mtime, synchronized)

@@ -1,0 +1,189 @@
+"""A terminal in the keeper's hands: the line, what its screen showed, and who asks there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from reaper.decide.session.lock_protocol import MAX_FAILURES, LockOrder
+from reaper.errors import ReaperError
+from reaper.lock.prompt import process
+from reaper.lock.prompt.dialogue import Ask
+from reaper.lock.prompt.pam import Outcome
+from reaper.lock.terminal import lock_screen
+from reaper.lock.terminal.lock_screen import Modes
+from reaper.lock.terminal.probe import kind_of, read_contents, survey, write_contents
+from reaper.lock.terminal.tty import Before, Line
+
+SERVICE = "reaper"
+
+
+class Taken:
+    """One terminal, from when it was found to when it is given back. What it was like is set aside in to_plain()."""
+
+    def __init__(self, name: str, before: Before | None, modes: Modes | None, contents: bytes) -> None:
+        self.name, self.kind = name, kind_of(name)
+        self.is_held = self._is_restored = False
+        self.asked_usec = 0  # when somebody was last asked here
+        self._before, self._modes, self._contents = before, modes, contents
+        self._line: Line | None = None
+        self._child: process.Child | None = None
+
+    @classmethod
+    def found(cls, name: str) -> Taken:
+        """A terminal that is new here. Raises ReaperError where it is gone."""
+        taken = cls(name, None, None, b"")
+        taken.open()
+        try:
+            taken._before = taken.line.look()
+        except BaseException:
+            taken.close()
+            raise
+        taken._contents = read_contents(name)
+        return taken
+
+    @classmethod
+    def from_plain(cls, value: Any) -> Taken:
+        """One that another keeper had taken. Raises ReaperError for what to_plain() does not write."""
+        try:
+            modes = None if value["modes"] is None else Modes.from_plain(value["modes"])
+            contents = bytes.fromhex(value["contents"])
+            before, is_restored = Before.from_plain(value["before"]), bool(value["restored"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReaperError("lock-state", f"what a terminal showed is broken: {error}") from error
+        taken = cls(before.name, before, modes, contents)
+        taken._is_restored = is_restored
+        return taken
+
+    def to_plain(self) -> dict[str, Any]:
+        """In JSON's types: all that a keeper after this one needs to put it back."""
+        return {
+            "before": self.before.to_plain(),
+            "modes": None if self._modes is None else self._modes.to_plain(),
+            "contents": self._contents.hex(),
+            "restored": self._is_restored,
+        }
+
+    def open(self) -> None:
+        """Opens the terminal. Raises ReaperError where it is gone, or is another by now."""
+        self._line = Line(self.name, self._before)
+
+    @property
+    def line(self) -> Line:
+        """The terminal itself."""
+        assert self._line is not None
+        return self._line
+
+    @property
+    def before(self) -> Before:
+        """What it was like."""
+        assert self._before is not None
+        return self._before
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor."""
+        return self.line.fd
+
+    def is_gone(self) -> bool:
+        """Whether it has hung up."""
+        return self.line.is_gone()
+
+    def drain(self) -> None:
+        """Sets aside what was typed ahead. Who else reads it must be frozen."""
+        self._before = self.line.drain(self.before)
+
+    def hold(self) -> None:
+        """Makes it ours alone."""
+        self.line.take(self.before)
+        self.is_held = True
+
+    def survey(self) -> bool:
+        """Asks the terminal for its modes; False where a keeper before this one did, and what it shows is our own."""
+        if self._modes is not None:
+            return False
+        self._modes = survey(self.fd, self.kind)
+        return True
+
+    def cover(self) -> None:
+        """Sets aside what it shows."""
+        self._write(lock_screen.set_aside(self._modes or Modes(), self.kind))
+
+    # Who asks.
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether an attempt is under way."""
+        return self._child is not None
+
+    @property
+    def child_fd(self) -> int:
+        """What is readable when the attempt is over."""
+        assert self._child is not None
+        return self._child.fd
+
+    def ask(self, order: LockOrder, host: str, failures: int, last: str) -> None:
+        """Starts an attempt."""
+        session = order.session
+        ask = Ask(
+            user=session.user,
+            service=SERVICE,
+            tty=f"/dev/{self.name}",
+            rhost=session.remote,
+            heading=order.heading,
+            host=host,
+            failures=failures,
+            most=MAX_FAILURES,
+            kind=self.kind,
+            last=last,
+        )
+        self._child = process.start(self.fd, ask)
+
+    def outcome(self) -> Outcome | None:
+        """What became of the attempt; None while it lasts."""
+        outcome = None if self._child is None else self._child.outcome()
+        if outcome is not None:
+            self._child = None
+        return outcome
+
+    def stop_asking(self) -> None:
+        """Breaks off an attempt that is under way."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
+    def hand_over(self) -> process.Child | None:
+        """Gives the process that asks to who waits for it from now on; None where there is none."""
+        child, self._child = self._child, None
+        return child
+
+    def tell(self, text: str) -> None:
+        """Shows a line in place of the prompt."""
+        self._write(f"\r\n{text}\r\n".encode())
+
+    # Its end here.
+
+    def restore(self) -> bool:
+        """Gives the terminal back as it was, once; False where what was typed ahead is lost.
+
+        Raises ReaperError where it is gone.
+        """
+        if self._is_restored:
+            return True
+        if self._modes is not None:
+            self._write(lock_screen.bring_back(self._modes, self.kind))
+            write_contents(self.name, self._contents)
+        is_whole = self.line.restore(self.before)
+        self._is_restored = True
+        return is_whole
+
+    def close(self) -> None:
+        """Lets go of it."""
+        self.stop_asking()
+        self.line.close()
+
+    def _write(self, data: bytes) -> None:
+        """What the terminal does not take at once it does not get: nothing here may wait for it."""
+        with contextlib.suppress(OSError):
+            os.write(self.fd, data)

@@ -1,0 +1,145 @@
+"""Whose entry it is, and what it says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reaper.audit.journal_records import Sender, as_document, record_of, sender_of, sentence_of
+from reaper.decide.output import lock_events, session_events
+from reaper.decide.output.events import FIELDS, Event, Kind
+from reaper.decide.policy.rules import Origin
+from reaper.decide.session import tracking
+from reaper.decide.session.lock_protocol import LockOrder
+from reaper.decide.session.model import Session, SessionKey
+from tests.unit.audit.entries import (
+    BOOT,
+    IDENTITY,
+    NOON,
+    OPENED,
+    STARTED,
+    TERMINATED,
+    WARNED,
+    entry,
+    of_session,
+    record,
+)
+from tests.unit.fakes import FakeHost
+
+
+def login(**fields: str) -> tracking.Tracked:
+    host = FakeHost()
+    session = host.login(100, "pts/1", **fields).session
+    return tracking.meet(session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+
+
+@pytest.mark.parametrize(
+    ("sender", "expected"),
+    [
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper.service"}, Sender.OURS),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@12.service"}, Sender.OURS),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@4711.17.service"}, Sender.OURS),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@.service"}, Sender.OTHER),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "not-reaper-lock@12.service"}, Sender.OTHER),
+        ({"_UID": "1000", "_SYSTEMD_UNIT": "reaper-lock@12.service"}, Sender.OTHER),
+        ({"_UID": "1000", "_SYSTEMD_UNIT": "session-3.scope"}, Sender.OTHER),
+        # A user's own manager runs a unit of that name: journald says so in another field.
+        (
+            {"_UID": "1000", "_SYSTEMD_UNIT": "user@1000.service", "_SYSTEMD_USER_UNIT": "reaper.service"},
+            Sender.OTHER,
+        ),
+        ({"_UID": "1000", "_SYSTEMD_UNIT": "reaper.service"}, Sender.OTHER),
+        ({"_UID": "0", "_SYSTEMD_UNIT": "session-3.scope"}, Sender.OTHER),
+        ({"_UID": "0", "_SYSTEMD_CGROUP": "/"}, Sender.OTHER),
+        ({"_UID": "0"}, Sender.GONE),
+        ({"_UID": "1000"}, Sender.OTHER),
+        # What a user may write: fields without the underscore, and journald drops theirs with one.
+        ({"UNIT": "reaper.service", "SYSLOG_IDENTIFIER": "reaperd"}, Sender.OTHER),
+    ],
+)
+def test_sender(sender, expected):
+    assert sender_of(entry(0, OPENED, **sender)) is expected
+
+
+def test_an_event():
+    found = record_of(entry(1, WARNED))
+    assert (found.time_usec, found.boot, found.event) == (NOON + 1_000_000, BOOT, "warned")
+    assert (found.session, found.user, found.number("left_usec")) == ("12", "ann", 300_000_000)
+    assert found.number("freed_rss") == 0
+    assert found.fields.keys() <= FIELDS
+
+
+def test_what_a_lock_says_is_about_the_session_too():
+    """Its message names no terminals, as each of its events is about its own."""
+    session = Session(SessionKey(4711, 17), "12", "ann", "", 1000, "sshd", Origin.SSH, "192.0.2.7", "", "", 0, "pam")
+    order = LockOrder(session, "", {**IDENTITY, "idle_usec": str(900_000_000)}, 0, 1_800_000_000)
+    for event, sentence in (
+        (lock_events.locked(order, ["pts/0"]), "is locked after 15min without input (rule ops), for 30min at most"),
+        (lock_events.unlocked(order, "pts/0", 60_000_000), "is unlocked on pts/0, 1min after it was locked"),
+        (lock_events.unlock_failed(order, "pts/0", 2, "no"), "is not unlocked by attempt 2 of 5 on pts/0: no"),
+    ):
+        found = record_of(entry(1, event))
+        assert (found.session, found.user, sentence_of(found)) == ("12", "ann", sentence)
+        assert event.fields.keys() <= FIELDS
+
+
+def test_a_line_that_is_no_event():
+    line = entry(1, STARTED)
+    del line["REAPER_EVENT"]
+    assert record_of(line) is None
+
+
+def test_odd_values():
+    """Bytes that are no UTF-8, and a field that is there twice, are text all the same."""
+    odd = {**entry(1, OPENED), "REAPER_USER": b"an\xffn", "REAPER_REMOTE": ["one", "two"]}
+    assert record_of(odd).fields["user"] == "an\\xffn"
+    assert record_of(odd).fields["remote"] == "one"
+
+
+def test_json():
+    told = as_document(record(1, TERMINATED))
+    assert told["time_usec"] == NOON + 1_000_000
+    assert (told["boot"], told["event"], told["message"]) == (BOOT, "terminated", TERMINATED.message)
+    assert {name: told[name] for name in ("session", "user", "uid", "leader")} == {
+        "session": "12", "user": "ann", "uid": 1000, "leader": 4711,
+    }  # fmt: skip
+    assert (told["freed_processes"], told["freed_rss"]) == (3, 14 << 20)
+    assert as_document(record(1, of_session(Kind.OBSERVED, "would end", observed="1")))["observed"] is True
+    assert "observed" not in told
+    json.dumps(told)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "²", "-1", ""])
+def test_number_that_is_none_stays_text(text):
+    """Python refuses to convert 4,300 digits, with a ValueError."""
+    odd = record_of({**entry(1, TERMINATED), "REAPER_FREED_RSS": text})
+    assert odd.number("freed_rss") == 0
+    assert as_document(odd)["freed_rss"] == text
+
+
+def test_no_field_overwrites_a_key():
+    assert {"time_usec", "boot", "event", "message"}.isdisjoint(FIELDS)
+
+
+def test_the_sentence_does_not_repeat_whom_it_is_about():
+    assert sentence_of(record(1, WARNED)).startswith("is warned: it ends in 5min")
+    assert sentence_of(record(1, OPENED)) == "opened (sshd, ssh)"
+    assert sentence_of(record(1, STARTED)) == "reaperd 0.1.0 watches the sessions of this host"
+    two = of_session(Kind.CLOSED, "closed", terminals="pts/0 pts/3", remote="")
+    assert sentence_of(record(1, two)) == "closed"
+
+
+def test_the_message_of_another_version_stays_whole():
+    assert sentence_of(record(1, Event(Kind.CLOSED, "Ann left.", IDENTITY))) == "Ann left"
+
+
+def test_what_a_terminal_obeys_is_escaped():
+    rejected = Event(Kind.POLICY_REJECTED, "Not used.\n/etc/reaper: \x1b]0;x\x07\n more.", {})
+    assert sentence_of(record(1, rejected)) == "Not used.\n/etc/reaper: \\x1b]0;x\\x07\n more"
+
+
+@pytest.mark.parametrize("fields", [{}, {"remote": ""}, {"user": "a b"}])
+def test_what_the_daemon_writes_is_cut_where_the_sentence_begins(fields):
+    tracked = login(**fields)
+    assert sentence_of(record(1, session_events.opened(tracked, "p"))) == f"opened ({tracked.session.service}, ssh)"

@@ -1,0 +1,30 @@
+"""reaperctl explain: the daemon's sentences on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.ctl.commands.explain import folded
+
+SENTENCES = [
+    "Session 614 of ivy is active.",
+    "Its user may hold it with reaperctl hold 614 1h --reason TEXT, until 4h after the last sign of life.",
+]
+
+
+def test_a_pipe_gets_a_line_a_sentence():
+    assert folded(SENTENCES, None) == SENTENCES
+
+
+def test_a_terminal_breaks_no_word():
+    assert folded(SENTENCES, 50) == [
+        SENTENCES[0],
+        "Its user may hold it with reaperctl hold 614 1h",
+        "  --reason TEXT, until 4h after the last sign of",
+        "  life.",
+    ]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+def test_a_terminal_of_hardly_any_width_has_all_words(width):
+    assert " ".join(" ".join(folded(SENTENCES, width)).split()) == " ".join(SENTENCES)

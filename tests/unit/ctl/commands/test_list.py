@@ -1,0 +1,63 @@
+"""reaperctl list as a command, with a daemon's answer put in its place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reaper.ctl.__main__ import main
+from reaper.ctl.commands import list as verb
+from tests.unit.ctl.shown import ANN, BOB, CROWD, answer
+from tests.unit.simulated import SECOND
+
+
+@pytest.fixture
+def ask(monkeypatch, capsys):
+    def run(told, *words: str) -> tuple[str, str]:
+        monkeypatch.setattr(verb, "call", lambda _method, _parameters: json.loads(json.dumps(told)))
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        assert main(["list", *words]) == 0
+        shown = capsys.readouterr()
+        return shown.out, shown.err
+
+    return run
+
+
+def test_a_pipe_gets_all(ask):
+    out, err = ask(answer(ANN, BOB))
+    assert out == (
+        "SESSION USER FROM      TERMINAL     IDLE PHASE  NEXT\n"
+        "12      ann  192.0.2.7 pts/0+1        4s active ends in 14min56s\n"
+        "15      bob  192.0.2.9 pts/3    14min10s warned ends in 50s\n"
+    )
+    assert err == ""
+
+
+def test_full_has_every_column(ask):
+    out, _ = ask(CROWD, "-l")
+    assert "OPENED EVIDENCE SERVICE ORIGIN" in out
+    assert "root: migration" in out
+
+
+def test_the_sessions_alone(ask):
+    out, _ = ask(answer(ANN, brake_usec=9 * SECOND), "--no-header")
+    assert out == "12      ann  192.0.2.7 pts/0+1    4s active ends in 14min56s\n"
+
+
+def test_the_brake_stands_on_top(ask):
+    out, _ = ask(answer(ANN, brake_usec=9 * SECOND))
+    assert out.splitlines()[0] == "The brake is on: too many would end at once, no other ends for 9s."
+
+
+def test_json_has_the_same_shape(ask):
+    out, _ = ask(CROWD, "--json", "--user", "[ab]*", "--sort", "user", "-r")
+    assert json.loads(out) == answer(BOB, ANN)
+
+
+def test_nothing_to_show(ask):
+    assert ask(answer()) == ("", "There is no session that you may see.\n")
+    assert ask(CROWD, "--user", "nobody") == ("", "No session is as asked for; there are 5.\n")
+    assert ask(answer(ANN), "--user", "nobody") == ("", "No session is as asked for; there is 1.\n")
+    out, err = ask(answer(), "--json")
+    assert (json.loads(out), err) == (answer(), "")

@@ -1,0 +1,153 @@
+"""reaperctl policy: what it prints, to whom, and with which status."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from reaper.control.client import DaemonAbsentError
+from reaper.ctl.__main__ import main
+from reaper.ctl.commands import policy
+from reaper.decide.policy.files.parse import Source, parse
+
+TEXT = "ceiling: {idle: 10min}\nrules:\n  - name: ops\n    match: {group: ops, from: 10.0.0.0/8}\n    idle: 1h\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "reaper.yaml"
+    path.write_text(TEXT)
+    return str(path)
+
+
+@pytest.fixture
+def tool(capsysbinary) -> Callable[..., tuple[int, str, str]]:
+    def call(*words: str) -> tuple[int, str, str]:
+        status = main(["policy", *words])
+        out, err = capsysbinary.readouterr()
+        return status, out.decode(), err.decode()
+
+    return call
+
+
+def test_the_policy_with_its_places(tool, file):
+    status, out, err = tool(file)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"# Policy {parse([Source('x', TEXT)]).id}, merged from\n#   {file}\nenvironment: standard")
+    assert f"# {file}:3\n" in out
+
+
+def test_the_policy_as_json(tool, file):
+    status, out, _ = tool("--json", file)
+    told = json.loads(out)
+    assert (status, set(told)) == (0, {"id", "enforced", "sources", "policy"})
+    assert (told["enforced"], told["sources"]) == (None, [file])
+    assert told["policy"]["ceiling"]["idle"]["line"] == 1
+
+
+def test_mistakes_are_told_as_check_tells_them(tool, file):
+    Path(file).write_text("pol: 5s\nidel: 3")
+    assert tool(file)[:2] == (78, "")
+    assert tool(file) == (78, "", tool(file)[2])
+    assert tool(file)[2].count("\n") == 2
+    status, out, _ = tool("--json", "--for", "root", file)
+    assert (status, len(json.loads(out)["problems"])) == (78, 2)
+
+
+def test_a_session(tool, file):
+    status, out, err = tool("--for", "nobody-here", "--group", "ops", "--from", "10.1.1.1", "--at", "Sat 01:00", file)
+    assert (status, err) == (0, "")
+    assert "#   user: nobody-here        # unknown here\n" in out
+    assert '#   hours: "Sat 01:00"\n' in out
+    assert f"# This rule fits:\nrule: ops                    # {file}:3\n" in out
+    assert "idle: 10min                  # ceiling," in out
+    assert "the rule says 1h," in out
+
+
+def test_a_session_as_json(tool, file):
+    told = json.loads(tool("--json", "--for", "root", "--group", "adm", "--origin", "serial", file)[1])
+    assert set(told) == {"id", "enforced", "sources", "session", "rule", "passed_over", "capped", "limits"}
+    assert (told["session"]["uid"], told["session"]["elevated"]) == (0, True)
+    assert told["rule"]["value"] == "environment:standard"
+    assert told["passed_over"][0]["why"] == "user root is not in group ops"
+    assert (told["capped"], told["limits"]["idle"]["value"]) == (["idle"], "10min")
+
+
+def test_an_unknown_user_is_judged_without_groups_and_that_is_said(tool, file):
+    status, out, err = tool("--for", "no\x1bbody", file)
+    assert status == 0
+    assert err == "reaperctl: no user no\\x1bbody is known here, judged without groups (say them with --group)\n"
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "origin"),
+    [
+        (["--terminal", "/dev/ttyS0"], "serial"),
+        (["--terminal", "tty3"], "console"),
+        (["--terminal", "pts/3"], "ssh"),
+        (["--terminal", "none"], "ssh"),
+        (["--service", "gdm-password"], "graphical"),
+        (["--service", "login", "--terminal", "tty2"], "console"),
+        (["--from", "ann.example.org"], "ssh"),
+        ([], "console"),
+    ],
+)
+def test_the_origin_that_is_assumed(tool, file, words, origin):
+    assert json.loads(tool("--json", "--for", "root", *words, file)[1])["session"]["origin"] == origin
+
+
+@pytest.mark.parametrize("words", [["--from", "x"], ["--elevated"], ["--group", "x"], ["--at", "Mon 01:00"]])
+def test_a_session_needs_a_user(tool, words, capsysbinary):
+    with pytest.raises(SystemExit) as caught:
+        tool(*words)
+    assert caught.value.code == 2
+    assert b"say whose, with --for USER" in capsysbinary.readouterr().err
+
+
+def test_no_moment(tool):
+    with pytest.raises(SystemExit) as caught:
+        tool("--for", "root", "--at", "noon")
+    assert caught.value.code == 2
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
+    """As if no file were installed, and the daemon had some policy in force; None: there is no daemon."""
+
+    def enforce(policy_id: str | None) -> None:
+        def call(method: str, parameters: object) -> dict[str, object]:
+            assert method == "io.reaper.List"
+            if policy_id is None:
+                raise DaemonAbsentError("/run/x")
+            return {"sessions": [], "policy": policy_id}
+
+        monkeypatch.setattr(policy, "call", call)
+        monkeypatch.setattr(policy.policy_options, "read", lambda _: ())
+
+    return enforce
+
+
+@pytest.mark.parametrize(
+    ("enforced", "said"),
+    [
+        (None, ""),
+        (parse([]).id, ""),
+        ("abc", "reaperd enforces policy abc, not these files: reload reaper.service, or see reaperctl check\n"),
+        ("", "reaperd enforces no policy at all: reload reaper.service, or see reaperctl check\n"),
+    ],
+)
+def test_another_policy_in_force_is_said(tool, installed, enforced, said):
+    installed(enforced)
+    assert tool()[0::2] == (0, said)
+    assert json.loads(tool("--json")[1])["enforced"] == enforced
+
+
+def test_of_other_files_than_the_installed_the_daemon_is_not_asked(tool, file, installed):
+    installed("abc")
+    assert tool(file)[2] == ""
+    assert tool("--root", os.path.dirname(file))[2] == ""

@@ -1,0 +1,213 @@
+"""Who types in one session keeps their others, where their rule says so; a program of theirs does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.decide.policy.rules import Action, Match, Rule, Share
+from reaper.decide.session.lifecycle import Phase
+from tests.unit.bench import Bench
+from tests.unit.daemon.seen import shown, signalled
+from tests.unit.daemon.test_restarts import restart
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import FakeLogin
+from tests.unit.simulated import SECOND
+
+SHARED = make_limits(share_activity=Share.USER)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(make_policy(SHARED))
+
+
+def evidence(bench: Bench, login: FakeLogin) -> tuple[str, int]:
+    life = bench.daemon.sessions[login.session.key].life
+    return life.evidence, life.evidence_usec
+
+
+def test_who_works_in_one_loses_none(bench):
+    first, *others = [bench.host.login(pid, f"pts/{pid}") for pid in (100, 200, 300, 400, 500, 600)]
+    for _ in range(60):
+        bench.run(10)
+        first.ttys["pts/100"].type()
+    assert bench.words() == ["opened"] * 6
+    assert all(shown(each, f"pts/{each.session.key.pid}") == [] for each in others)
+
+
+def test_only_where_the_rule_says_so():
+    bench = Bench(make_policy())
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    for _ in range(8):
+        bench.run(10)
+        busy.ttys["pts/2"].type()
+    assert signalled(idle)
+    assert not signalled(busy)
+
+
+def test_not_those_of_other_users(bench):
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2", user="bob", uid=1001)
+    for _ in range(8):
+        bench.run(10)
+        busy.ttys["pts/2"].type()
+    assert signalled(idle)
+
+
+def test_the_rule_of_the_session_that_is_kept_counts():
+    """It takes; whoever is typed in has nothing to give leave to."""
+    alike = Rule("alike", Match(terminal=("pts/1",)), SHARED, ("share_activity",))
+    bench = Bench(make_policy(rules=(alike,)))
+    taker, giver = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    for _ in range(8):
+        bench.run(10)
+        giver.ttys["pts/2"].type()
+    assert not signalled(taker)
+    bench.run(70)
+    assert signalled(giver)
+    bench.host.login(300, "pts/3")
+    assert evidence(bench, taker)[0] == "shared"
+
+
+def test_a_robot_that_logs_in_keeps_nothing(bench):
+    idle = bench.host.login(100, "pts/1")
+    for number in range(7):
+        robot = bench.host.login(200 + number, f"pts/{200 + number}")
+        bench.run(5)
+        robot.ttys["pts/9"] = FakeTty("pts/9", bench.host.time)
+        bench.run(5)
+        bench.host.leave(robot)
+    assert signalled(idle)
+
+
+def test_at_most_as_late_as_what_was_typed(bench):
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(30)
+    busy.ttys["pts/2"].type()
+    bench.run(5)
+    assert evidence(bench, busy)[0] == "input"
+    assert evidence(bench, idle) == ("shared", evidence(bench, busy)[1])
+
+
+def test_typing_a_moment_before_the_warning_of_another(bench):
+    """Between two polls: the other sessions are looked at before anything is said or done."""
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(47.5)
+    busy.ttys["pts/2"].type()
+    bench.run(10)
+    assert shown(idle) == []
+    assert "warned" not in bench.words()
+
+
+def test_typing_a_moment_before_the_end_of_another(bench):
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(67.9)
+    busy.ttys["pts/2"].type()
+    bench.run(0.1)
+    assert not signalled(idle)
+    assert bench.words(100) == ["opened", "warned", "warned", "cancelled", "resumed"]
+    assert bench.told(100, "resumed")[0].fields["evidence"] == "shared"
+    assert shown(idle)[-1] == "reaper: Thank you, this session stays."
+
+
+def test_a_look_for_the_sake_of_another_is_of_this_moment():
+    """What was typed is dated at the end of its eight seconds, as at any look: what comes in them leaves no trace."""
+    bench = Bench(make_policy(make_limits(share_activity=Share.USER, idle_usec=61 * SECOND)))
+    began = bench.host.time.boot_usec
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(48.5)
+    busy.ttys["pts/2"].type()
+    bench.run(0.5)
+    assert "warned" not in bench.words()
+    assert evidence(bench, busy) == ("input", began + 56 * SECOND)
+    assert evidence(bench, idle) == ("shared", began + 56 * SECOND)
+
+
+def test_a_session_that_cannot_be_looked_at_ends_no_other(bench):
+    """It might be the one that is typed in."""
+    idle, _ = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(67.9)
+    bench.host.trouble["pts/2"] = OSError("no such luck")
+    bench.run(30)
+    assert not signalled(idle)
+    del bench.host.trouble["pts/2"]
+    bench.run(20)
+    assert signalled(idle)
+
+
+def test_what_only_another_session_had_is_no_return_of_the_person(bench):
+    """`resumed` is for the gap of the session that is typed in."""
+    bench = Bench(make_policy(make_limits(share_activity=Share.USER, idle_usec=600 * SECOND)))
+    bench.host.login(100, "pts/1")
+    busy = bench.host.login(200, "pts/2")
+    bench.run(100)
+    busy.ttys["pts/2"].type()
+    bench.run(5)
+    assert bench.words(100) == ["opened"]
+    assert bench.words(200) == ["opened", "resumed"]
+
+
+def test_a_deferred_session_is_kept_too():
+    bench = Bench(make_policy(make_limits(share_activity=Share.USER, busy=("rsync",), idle_usec=60 * SECOND)))
+    idle, other = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.host.start(idle, "/usr/bin/rsync")
+    bench.run(69)
+    assert bench.daemon.sessions[idle.session.key].life.phase is Phase.DEFERRED
+    assert signalled(other)
+    third = bench.host.login(300, "pts/3")
+    bench.run(20)
+    third.ttys["pts/3"].type()
+    bench.run(5)
+    assert bench.words(100)[-2:] == ["deferred", "resumed"]
+
+
+def test_an_ending_session_is_not_called_back(bench):
+    idle = bench.host.login(100, "pts/1")
+    idle.processes[0].ends_on = idle.leader.ends_on = frozenset()
+    bench.run(69)
+    other = bench.host.login(200, "pts/2")
+    bench.run(9)
+    other.ttys["pts/2"].type()
+    bench.run(6)
+    assert bench.daemon.sessions[idle.session.key].life.phase is Phase.ENDING
+
+
+def test_a_restart_forgets_nothing(bench):
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(33)
+    busy.ttys["pts/2"].type()
+    restart(bench)
+    bench.run(45)
+    assert not signalled(idle)
+    assert evidence(bench, idle)[0] == "shared"
+
+
+def test_a_rule_that_comes_to_share_counts_what_was_typed_before():
+    bench = Bench(make_policy())
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(40)
+    busy.ttys["pts/2"].type()
+    bench.run(6)
+    bench.adopt(make_policy(SHARED))
+    bench.run(30)
+    assert not signalled(idle)
+
+
+def test_who_observes_is_only_told(bench):
+    bench = Bench(make_policy(make_limits(share_activity=Share.USER, action=Action.OBSERVE)))
+    idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(69)
+    busy.ttys["pts/2"].type()
+    bench.run(5)
+    assert bench.daemon.sessions[idle.session.key].life.phase is Phase.ACTIVE
+    assert shown(idle) == shown(busy, "pts/2") == []
+
+
+def test_many_that_are_due_at_once_are_looked_at_once(bench):
+    """Not each for the sake of every other."""
+    for pid in range(100, 200):
+        bench.host.login(pid, f"pts/{pid}")
+    bench.run(47)
+    looks = bench.host.looks
+    bench.run(1.5)
+    assert bench.words().count("warned") == 100
+    assert bench.host.looks - looks <= 3 * 100

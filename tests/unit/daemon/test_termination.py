@@ -1,0 +1,272 @@
+"""The end of a session: the last look before it, the brake, the ladder, and who is never touched."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+
+import pytest
+
+from reaper.decide.policy.rules import Action, Brake, Kill
+from reaper.decide.session.lifecycle import Rung
+from reaper.decide.session.model import SessionKey, Usage
+from tests.unit.bench import Bench
+from tests.unit.daemon.seen import shown, signalled
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import CONT, KILL, TERM
+from tests.unit.simulated import SECOND
+
+# The moment before an act.
+
+
+def test_input_at_the_last_look_before_the_end(bench):
+    """The daemon was about to act: it looks, sees a key pressed a moment ago, and does nothing."""
+    login = bench.host.login(100, "pts/1")
+    bench.run(67.9)
+    login.ttys["pts/1"].type()
+    bench.run(0.1)
+    assert bench.words() == ["opened", "warned", "warned", "cancelled", "resumed"]
+    assert not signalled(login)
+
+
+def test_a_new_terminal_at_the_last_look_before_the_end(bench):
+    """ControlMaster: the person has just opened another shell on the same connection."""
+    login = bench.host.login(100, "pts/1")
+    bench.run(67.9)
+    login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
+    bench.run(0.1)
+    assert "ending" not in bench.words()
+    assert not signalled(login)
+
+
+def test_a_leader_that_dies_before_the_act(bench):
+    """Its pidfd has not been heard yet: nothing is signalled, the session is closed."""
+    bench.daemon.on_track = lambda _key: True
+    login = bench.host.login(100, "pts/1")
+    bench.run(67.9)
+    login.leader.is_alive = login.has_record = False
+    bench.run(0.1)
+    assert bench.words() == ["opened", "warned", "warned", "closed"]
+    assert bench.actor.climbs == []
+    assert not signalled(login)
+
+
+def test_terminals_that_go_before_the_act(bench):
+    bench.daemon.on_track = lambda _key: True
+    login = bench.host.login(100, "pts/1")
+    bench.run(67.9)
+    bench.host.leave(login)
+    bench.run(10)
+    bench.daemon.leader_died(login.session.key, bench.host.clock())
+    bench.run(0.3)
+    assert bench.words() == ["opened", "warned", "warned", "closed"]
+    assert bench.actor.climbs == []
+
+
+def test_a_pid_that_was_reused(bench):
+    """Another login has the leader's pid and terminal by now: it is another session."""
+    login = bench.host.login(100, "pts/1")
+    bench.run(67.9)
+    bench.host.leave(login)
+    other = bench.host.login(100, "pts/1")
+    other.session = replace(other.session, key=SessionKey(100, 999_999))
+    other.leader.id = other.leader.id._replace(start_ticks=999_999)
+    del bench.host.logins[login.session.key]
+    bench.host.logins[other.session.key] = other
+    bench.run(30)
+    assert sorted(bench.words()) == ["closed", "opened", "opened", "warned", "warned"]
+    assert not signalled(other)
+    assert set(bench.daemon.sessions) == {other.session.key}
+
+
+def test_a_leader_that_ends_is_heard_at_once(bench):
+    bench.daemon.on_track = lambda _key: True
+    login = bench.host.login(100, "pts/1")
+    bench.run(12)
+    bench.host.leave(login)
+    bench.daemon.leader_died(login.session.key, bench.host.clock())
+    bench.run(0.3)
+    assert bench.words() == ["opened", "closed"]
+    assert bench.daemon.sessions == {}
+
+
+def test_a_connection_that_outlives_its_leader_is_still_ended(bench):
+    """SIGKILL to sshd's monitor: shell and connection live on, and nobody else would ever end them."""
+    bench.daemon.on_track = lambda _key: True
+    login = bench.host.login(100, "pts/1")
+    login.survivors.append(replace(login.leader, id=login.leader.id._replace(pid=150), signals=[]))
+    login.processes[0].ends_on = frozenset([KILL])
+    bench.run(12)
+    login.leader.is_alive = False
+    bench.daemon.leader_died(login.session.key, bench.host.clock())
+    bench.run(90)
+    assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
+    assert login.survivors[0].signals == [TERM]
+
+
+# The brake.
+
+
+def test_the_brake_holds_the_rest_and_alerts_once(bench):
+    bench.adopt(make_policy(brake=Brake(2, 60 * SECOND)))
+    for pid in (100, 200, 300, 400):
+        bench.host.login(pid, f"pts/{pid}")
+    bench.run(68)
+    assert bench.words().count("ending") == 2
+    assert bench.words().count("brake") == 1
+    bench.run(59)
+    assert bench.words().count("ending") == 2
+    assert bench.words().count("brake") == 1
+    bench.run(1)
+    assert bench.words().count("ending") == 4
+
+
+def test_a_session_that_the_brake_holds_can_still_be_saved(bench):
+    bench.adopt(make_policy(brake=Brake(1, 60 * SECOND)))
+    first, second = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
+    bench.run(70)
+    held = second if signalled(first) else first
+    (terminal,) = held.ttys
+    held.ttys[terminal].type()
+    bench.run(60)
+    assert not signalled(held)
+    assert bench.words(held.session.key.pid).count("cancelled") == 1
+
+
+# The end.
+
+
+def test_what_was_freed_is_told(bench):
+    login = bench.host.login(100, "pts/1")
+    login.leader.usage = Usage(1, 8_000_000, 2 * SECOND)
+    login.processes[0].usage = Usage(1, 4_000_000, 3 * SECOND)
+    detached = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])
+    login.processes.append(detached)
+    bench.run(80)
+    (terminated,) = bench.told(word="terminated")
+    assert terminated.fields["freed_processes"] == "2"
+    assert terminated.fields["freed_rss"] == "12000000"
+    assert terminated.fields["freed_cpu_usec"] == str(5 * SECOND)
+    assert detached.is_alive
+    assert detached.signals == []
+
+
+def test_the_ladder_of_a_session_that_resists(bench):
+    login = bench.host.login(100, "pts/1")
+    login.leader.ends_on = login.processes[0].ends_on = frozenset()
+    bench.run(68 + 5 + 5 + 5 + 60 + 1)
+    assert [rung for rung, _, _ in bench.actor.climbs] == [Rung.HANGUP, Rung.TERM, Rung.KILL, Rung.KILL, Rung.KILL]
+    failed = bench.told(word="terminate-failed")
+    assert len(failed) == 2
+    assert failed[0].fields["why"].startswith("still running: ")
+    assert "101" in failed[0].fields["why"].split()
+    login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
+    bench.run(60)
+    assert bench.words()[-1] == "terminated"
+
+
+def test_a_crowd_that_does_not_end_is_told_by_its_number(bench):
+    """With `kill: session`, and pids that nobody could read."""
+    bench.adopt(make_policy(make_limits(kill=Kill.SESSION)))
+    login = bench.host.login(100, "pts/1")
+    for pid in range(2000, 3000):
+        login.processes.append(replace(login.processes[0], id=login.processes[0].id._replace(pid=pid), tty=""))
+    for process in (login.leader, *login.processes):
+        process.ends_on = frozenset()
+    bench.run(68 + 5 + 5 + 5 + 1)
+    (failed,) = bench.told(word="terminate-failed")
+    assert failed.fields["why"].startswith("still running: 101 ")
+    assert failed.fields["why"].endswith(" and 982 more")
+    assert len(failed.fields["why"]) < 200
+
+
+@pytest.mark.parametrize(("kills_at_once", "is_refused"), [(True, False), (False, False), (True, True)])
+def test_kill_session_waits_until_everything_is_gone(bench, kills_at_once, is_refused):
+    """Also where the kernel has cgroup.kill, and it cannot be written: then each process is signalled."""
+    bench.host.kills_at_once, bench.actor.is_kill_refused = kills_at_once, is_refused
+    bench.adopt(make_policy(make_limits(kill=Kill.SESSION)))
+    login = bench.host.login(100, "pts/1")
+    tmux = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])
+    tmux.ends_on = frozenset([KILL])
+    login.processes.append(tmux)
+    bench.run(74)
+    assert not login.leader.is_alive
+    assert tmux.signals == [TERM, CONT]
+    assert bench.words()[-1] == "ending"
+    bench.run(5)
+    assert bench.words()[-1] == "terminated"
+    assert not tmux.is_alive
+    assert bench.told()[-1].fields["freed_processes"] == "3"
+
+
+def test_other_peoples_sessions_are_not_touched(bench):
+    login = bench.host.login(100, "pts/1")
+    other = bench.host.login(200, "pts/2", user="bob", uid=1001)
+    for _ in range(30):
+        bench.run(5)
+        other.ttys["pts/2"].type()
+    assert signalled(login)
+    assert not signalled(other)
+    assert shown(other, "pts/2") == []
+    assert bench.words(200) == ["opened"]
+
+
+def test_only_known_signals_are_ever_sent(bench):
+    login = bench.host.login(100, "pts/1")
+    login.leader.ends_on = login.processes[0].ends_on = frozenset()
+    bench.run(300)
+    sent = {*login.leader.signals, *login.processes[0].signals}
+    assert sent <= {signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL}
+
+
+def test_what_another_logged_in_through_is_spared():
+    """An sshd that was started within the session: `kill: session` would take its people along."""
+    for is_shared, kill in ((False, Kill.SESSION), (True, Kill.TERMINAL)):
+        bench = Bench(make_policy(make_limits(kill=Kill.SESSION)))
+        bench.host.login(100, "pts/1").is_shared = is_shared
+        bench.run(75)
+        assert {each for _, each, _ in bench.actor.climbs} == {kill}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_runs_in_another_scope_ends_with_all_of_the_session(at_once):
+    """A pane of tmux: it is waited for, too."""
+    for kill, is_left in ((Kill.SESSION, False), (Kill.TERMINAL, True)):
+        bench = Bench(make_policy(make_limits(kill=kill)))
+        bench.host.kills_at_once = at_once
+        login = bench.host.login(100, "pts/1", scope="/user.slice/user-1000.slice/session-1.scope")
+        stray = bench.host.start(login, "/usr/bin/sleep", tty="")
+        stray.is_stray, stray.ends_on = True, frozenset([KILL])
+        bench.run(120)
+        assert stray.is_alive is is_left
+        assert bench.words()[-1] == "terminated"
+
+
+# What spares its user a password.
+
+
+def test_the_users_tickets_go_before_the_first_rung(bench):
+    """Once: a person who has logged in anew while the rest of the old session ends keeps what they get by then."""
+    login = bench.host.login(100, "pts/1")
+    login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
+    bench.run(120)
+    assert [rung for rung, _, _ in bench.actor.climbs] == [Rung.HANGUP, Rung.TERM, Rung.KILL]
+    assert bench.actor.dropped == [("alice", 1000, 0)]
+
+
+def test_who_is_only_observed_keeps_their_tickets(bench):
+    bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
+    bench.host.login(100, "pts/1")
+    bench.run(120)
+    assert "observed" in bench.words()
+    assert bench.actor.dropped == []
+
+
+def test_a_ticket_that_stays_is_told_and_stops_nothing(bench):
+    bench.actor.ticket_trouble = ["/run/sudo/ts: others than root may change \x1bsudo"]
+    bench.host.login(100, "pts/1")
+    bench.run(120)
+    assert bench.words()[-1] == "terminated"
+    assert bench.warnings() == [
+        "a ticket of alice is not removed: /run/sudo/ts: others than root may change \\x1bsudo, ignoring"
+    ]

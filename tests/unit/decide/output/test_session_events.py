@@ -1,0 +1,335 @@
+"""What the auditor reads: for each fact the sentence, and the fields, which are those of the contract and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reaper.decide.output import session_events, terminal_messages
+from reaper.decide.output.events import FIELDS, Event, Kind
+from reaper.decide.policy.rules import Action, Brake, Notify
+from reaper.decide.session import tracking
+from reaper.decide.session.hold import Hold
+from reaper.decide.session.lifecycle import Fact, Reason, Tell
+from reaper.decide.session.model import Order, Program, Usage
+from reaper.decide.session.tracking import Tracked
+from reaper.errors import ReaperError
+from tests.unit.fakes import FakeHost, make_limits, make_policy
+from tests.unit.simulated import MINUTE, SECOND
+
+POLICY = make_policy(make_limits(idle_usec=15 * MINUTE, max_usec=480 * MINUTE))
+ALICE = "Session 100 of alice from 192.0.2.7 on pts/1"
+LATER = 1600 * SECOND
+
+
+def tracked(action: Action = Action.TERMINATE, **fields: object) -> Tracked:
+    host = FakeHost()
+    login = host.login(100, "pts/1", **fields)
+    now = host.clock()
+    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    limits = replace(POLICY.environments["standard"], action=action)
+    return tracking.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
+
+
+def tell(fact: Fact, reason: Reason, usec: int, action: Action = Action.TERMINATE, **more: object) -> Event:
+    return session_events.of_tell(Tell(fact, reason, usec), tracked(action), "p0l1cy", LATER, **more)  # type: ignore[arg-type]
+
+
+COMMON = {
+    "session": "100",
+    "user": "alice",
+    "uid": "1000",
+    "origin": "ssh",
+    "remote": "192.0.2.7",
+    "service": "sshd",
+    "terminals": "pts/1",
+    "leader": "100",
+    "rule": "environment:standard",
+    "policy": "p0l1cy",
+    "evidence": "login",
+    "action": "terminate",
+}
+IDLE = {"reason": "idle", "limit_usec": str(15 * MINUTE)}
+NOW_IDLE = {"idle_usec": str(LATER - 1008 * SECOND)}  # since the end of the login's eight seconds
+
+FACTS = [
+    (Fact.RESUMED, 20 * MINUTE, "is in use again after 20min", {"idle_usec": str(20 * MINUTE)}),
+    (
+        Fact.WARNED,
+        5 * MINUTE,
+        "is warned: it ends in 5min, at its limit of 15min (idle, rule environment:standard)",
+        {**IDLE, **NOW_IDLE, "left_usec": str(5 * MINUTE)},
+    ),
+    (
+        Fact.CANCELLED,
+        12 * MINUTE,
+        "stays: its warning is withdrawn after 12min",
+        {"idle_usec": str(12 * MINUTE)},
+    ),
+    (Fact.CANCELLED, 0, "stays: its warning is withdrawn", {"idle_usec": "0"}),
+    (
+        Fact.DEFERRED,
+        240 * MINUTE,
+        "stays while a program runs, for 4h at most, past its limit of 15min (idle, rule environment:standard)",
+        {**IDLE, **NOW_IDLE, "left_usec": str(240 * MINUTE)},
+    ),
+    (
+        Fact.ENDING,
+        15 * MINUTE,
+        "is being ended after 15min without input, at its limit of 15min (idle, rule environment:standard)",
+        {**IDLE, **NOW_IDLE},
+    ),
+    (Fact.CLOSED, 3 * MINUTE, "closed", NOW_IDLE),
+    (
+        Fact.TERMINATE_FAILED,
+        16 * MINUTE,
+        "could not be ended, and will be tried again in 1min",
+        {**IDLE, **NOW_IDLE},
+    ),
+]
+
+
+@pytest.mark.parametrize(("fact", "usec", "text", "fields"), FACTS, ids=lambda value: str(value)[:20])
+def test_a_fact(fact, usec, text, fields):
+    event = tell(fact, Reason.IDLE, usec)
+    assert event.message == f"{ALICE} {text}."
+    assert event.kind.word == fact.value
+    assert {name: value for name, value in event.fields.items() if value} == {**COMMON, **fields}
+
+
+def test_every_fact_has_a_kind_and_a_sentence():
+    for fact in Fact:
+        event = tell(fact, Reason.MAX, MINUTE, freed=Usage(1, 2, 3) if fact is Fact.TERMINATED else None)
+        assert event.kind is Kind[fact.name]
+        assert event.fields.keys() <= FIELDS
+        assert event.message.startswith(f"{ALICE} ")
+        assert event.message.endswith(".")
+        assert "closed" not in event.message or fact is Fact.CLOSED
+
+
+def test_what_was_freed():
+    event = tell(Fact.TERMINATED, Reason.IDLE, MINUTE, freed=Usage(3, 5 * 1024 * 1024, 61 * SECOND))
+    assert event.message == (
+        f"{ALICE} is ended, at its limit of 15min (idle, rule environment:standard):"
+        " 3 processes, 5120 KiB of memory and 1min 1s of CPU time freed."
+    )
+    assert event.fields["freed_processes"] == "3"
+    assert event.fields["freed_rss"] == "5242880"
+    assert event.fields["freed_cpu_usec"] == "61000000"
+
+
+def test_why_is_told_and_a_field():
+    event = tell(Fact.WARNED, Reason.MAX, MINUTE, why="not shown on pts/1, which does not take output")
+    assert event.message == (
+        f"{ALICE} is warned: it ends in 1min, at its limit of 8h (max, rule environment:standard);"
+        " not shown on pts/1, which does not take output."
+    )
+    assert event.fields["why"] == "not shown on pts/1, which does not take output"
+
+
+def test_what_a_session_stays_for():
+    why = terminal_messages.named(Program("/usr/bin/rsync", 123))
+    assert why == "rsync (/usr/bin/rsync, pid 123)"
+    event = tell(Fact.DEFERRED, Reason.MAX, MINUTE, why=why)
+    assert event.message == (
+        f"{ALICE} stays while rsync (/usr/bin/rsync, pid 123) runs, for 1min at most,"
+        " past its limit of 8h (max, rule environment:standard)."
+    )
+    assert event.fields["why"] == why
+
+
+def test_observe_says_would():
+    warned = tell(Fact.WARNED, Reason.IDLE, MINUTE, Action.OBSERVE)
+    assert "would be warned (observe): it ends in 1min" in warned.message
+    observed = tell(Fact.OBSERVED, Reason.IDLE, MINUTE, Action.OBSERVE)
+    assert observed.message == (
+        f"{ALICE} would end now (observe), at its limit of 15min (idle, rule environment:standard)."
+    )
+    assert warned.fields["observed"] == observed.fields["observed"] == "1"
+    assert observed.fields["action"] == "observe"
+
+
+def test_what_is_not_shown_is_not_said_to_be():
+    quiet = with_notify(tracked(), Notify.NONE)
+    warned = session_events.of_tell(Tell(Fact.WARNED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    assert "is not warned: it ends in 1min" in warned.message
+    assert warned.fields["notify"] == "none"
+    observed = with_notify(tracked(Action.OBSERVE), Notify.NONE)
+    assert (
+        "would not be warned (observe)"
+        in session_events.of_tell(Tell(Fact.WARNED, Reason.IDLE, MINUTE), observed, "p0l1cy", LATER).message
+    )
+    cancelled = session_events.of_tell(Tell(Fact.CANCELLED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    assert cancelled.message == f"{ALICE} stays: its end is called off after 1min."
+
+
+def with_notify(session: Tracked, notify: Notify) -> Tracked:
+    assert session.limits is not None
+    return replace(session, limits=replace(session.limits, notify=notify))
+
+
+def test_a_session_without_a_policy_says_nothing_of_limits():
+    bare = replace(tracked(), limits=None, rule="")
+    event = session_events.of_tell(Tell(Fact.CLOSED, Reason.IDLE, 0), bare, "", LATER)
+    assert event.message == f"{ALICE} closed."
+    assert "action" not in event.fields
+
+
+def test_hostile_strings_are_escaped():
+    hostile = tracked(user="al\x1b[2Jice", remote="evil\nREAPER_USER=root", service="ss\x07hd")
+    event = session_events.opened(hostile, "p0l1cy")
+    assert event.message == (
+        "Session 100 of al\\x1b[2Jice from evil\\nREAPER_USER=root on pts/1 opened (ss\\x07hd, ssh)."
+    )
+    assert event.fields["user"] == "al\\x1b[2Jice"
+    assert event.fields["remote"] == "evil\\nREAPER_USER=root"
+
+
+def test_a_hostile_session_id_is_escaped():
+    """It is what PAM's environment says, which a program before us in the stack may have taken from anywhere."""
+    event = session_events.opened(tracked(session_id="7\nREAPER_USER=root\x1b[2J"), "p0l1cy")
+    assert event.fields["session"] == "7\\nREAPER_USER=root\\x1b[2J"
+    assert event.message.startswith("Session 7\\nREAPER_USER=root\\x1b[2J of alice ")
+
+
+def test_the_others():
+    error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
+    policy = make_policy(brake=Brake(2, MINUTE), sources=("/etc/reaper/reaper.yaml",))
+    events = {
+        Kind.OPENED: session_events.opened(tracked(), "p"),
+        Kind.TAMPERED: session_events.tampered(tracked(), "p", "pts/1"),
+        Kind.STARTED: session_events.started("1.2"),
+        Kind.STOPPED: session_events.stopped(7),
+        Kind.CLOCK_STEPPED: session_events.clock_stepped(-3600 * SECOND),
+        Kind.POLICY_LOADED: session_events.policy_loaded(policy),
+        Kind.POLICY_REJECTED: session_events.policy_rejected(error, None),
+        Kind.BRAKE: session_events.braked(tracked(), policy),
+    }
+    assert all(event.kind is kind and event.fields.keys() <= FIELDS for kind, event in events.items())
+    assert {kind: event.message for kind, event in events.items()} == {
+        Kind.OPENED: f"{ALICE} opened (sshd, ssh).",
+        Kind.TAMPERED: f"{ALICE} had the times of pts/1 set by hand: that does not count as activity.",
+        Kind.STARTED: "reaperd 1.2 watches the sessions of this host.",
+        Kind.STOPPED: "reaperd stops; 7 sessions are not watched until it is back.",
+        Kind.CLOCK_STEPPED: "The time of day was set back by 1h; no session ends earlier or later by it.",
+        Kind.POLICY_LOADED: f"Policy {policy.id} is in force, environment standard (/etc/reaper/reaper.yaml).",
+        Kind.POLICY_REJECTED: (
+            "The policy files are not used. There is no policy, and nobody is touched until they are mended and"
+            " reaper.service is reloaded.\nreaper.yaml:3:5: no such key (remove it)"
+        ),
+        Kind.BRAKE: (
+            f"{ALICE} and maybe others wait: 2 sessions were ended within 1min, which is all that the brake allows."
+        ),
+    }
+    assert f"Policy {policy.id} stays in force" in session_events.policy_rejected(error, policy).message
+
+
+def test_every_kind_is_reported_by_something():
+    """No event that nobody can ever see: each comes of a fact, or of a function of its own."""
+    by_fact = {Kind[fact.name] for fact in Fact}
+    others = {
+        Kind.OPENED,
+        Kind.REAUTHENTICATED,
+        Kind.TAMPERED,
+        Kind.STARTED,
+        Kind.STOPPED,
+        Kind.POLICY_LOADED,
+        Kind.POLICY_REJECTED,
+        Kind.BRAKE,
+        Kind.CLOCK_STEPPED,
+        Kind.HELD,
+        Kind.RELEASED,
+    }
+    of_locks = {Kind.LOCKED, Kind.UNLOCKED, Kind.UNLOCK_FAILED}  # reaper-lock's: lockreport
+    assert by_fact | others | of_locks == set(Kind)
+    assert len({kind.message_id for kind in Kind}) == len(Kind)
+
+
+def test_an_end_that_was_ordered():
+    """Not a word of a limit: it was none."""
+    order = Order("root (session 7 of bob)", "maintenance\x1b[2J")
+    found = replace(tracked(), order=order)
+    ending = session_events.of_tell(Tell(Fact.ENDING, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    why = "maintenance\\x1b[2J"
+    assert ending.message == f"Session {ALICE[8:]} is being ended, as root (session 7 of bob) ordered: {why}."
+    assert ending.fields == {
+        **COMMON,
+        **NOW_IDLE,
+        "reason": "order",
+        "by": "root (session 7 of bob)",
+        "why": why,
+        "limit_usec": "0",
+    }
+    freed = session_events.of_tell(
+        Tell(Fact.TERMINATED, Reason.IDLE, MINUTE), found, "p0l1cy", LATER, freed=Usage(3, 4096, 2 * SECOND)
+    )
+    assert freed.message.endswith(
+        f"is ended, as {order.by} ordered: {why}: 3 processes, 4 KiB of memory and 2s of CPU time freed."
+    )
+
+
+def test_a_hold_and_its_end():
+    found = replace(tracked(), hold=Hold(LATER, LATER + 2 * 60 * MINUTE, 1000, "alice", "a long\nbuild"))
+    held = session_events.held(found, "p0l1cy", LATER)
+    assert held.message == f"{ALICE} is held for 2h by alice: a long\\nbuild."
+    assert held.fields == {**COMMON, "by": "alice", "why": "a long\\nbuild", "left_usec": str(2 * 60 * MINUTE)}
+    released = session_events.released(found, "p0l1cy", "root", "done\a")
+    assert released.message == f"{ALICE} is not held any more by root: done\\x07 (held by alice: a long\\nbuild)."
+    assert released.fields == {**COMMON, "by": "root", "why": "done\\x07"}
+    assert session_events.released(found, "", "", "its time is over").message.startswith(
+        f"{ALICE} is not held any more: its time"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "terminals", "told"),
+    [
+        ("", ["pts/1"], "is warned by root on pts/1"),
+        ("go\x1b home", ["pts/1", "pts/2"], "is warned by root on pts/1, pts/2: go\\x1b home"),
+        ("", [], "is warned by root on no terminal, as none takes it"),
+    ],
+)
+def test_a_warning_that_an_administrator_gave(text, terminals, told):
+    event = session_events.warned_by(tracked(), "p0l1cy", "root", text, terminals)
+    assert (event.kind, event.message) == (Kind.WARNED, f"{ALICE} {told}.")
+    assert event.fields == {**COMMON, "by": "root", "why": terminal_messages.plain(text)}
+
+
+@pytest.mark.parametrize("fact", [Fact.WARNED, Fact.OBSERVED])
+def test_what_would_have_happened_to_a_held_session(fact):
+    found = replace(tracked(Action.OBSERVE), hold=Hold(LATER, LATER + MINUTE, 0, "root", "x"))
+    event = session_events.of_tell(Tell(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    assert "(held)" in event.message
+    assert event.fields["observed"] == "1"
+
+
+# Locks.
+
+
+def test_a_warning_says_whether_it_locks():
+    assert "is warned: it is locked in 1min, at" in tell(Fact.WARNED, Reason.IDLE, MINUTE, Action.LOCK).message
+    assert "is warned: it ends in 1min, at" in tell(Fact.WARNED, Reason.MAX, MINUTE, Action.LOCK).message
+
+
+def test_the_end_of_what_was_not_unlocked():
+    event = tell(Fact.ENDING, Reason.LOCK, 45 * MINUTE, Action.LOCK, why="5 attempts failed")
+    assert event.message == (
+        f"{ALICE} is being ended after 45min without input,"
+        " at its limit of 30min (lock, rule environment:standard); 5 attempts failed."
+    )
+    assert (event.fields["reason"], event.fields["limit_usec"]) == ("lock", str(30 * MINUTE))
+
+
+def test_what_the_records_of_a_lock_have_in_common():
+    fields = session_events.lock_fields(tracked(Action.LOCK), "p0l1cy", "", LATER)
+    assert fields == {**COMMON, **IDLE, **NOW_IDLE, "action": "lock"}
+    ordered = session_events.lock_fields(tracked(Action.LOCK), "p0l1cy", "ro\not", LATER)
+    assert ordered == {**fields, "reason": "order", "limit_usec": "0", "by": "ro\\not"}
+    assert fields.keys() | ordered.keys() <= FIELDS
+
+
+def test_name_that_was_typed_is_told_where_it_is_another():
+    event = session_events.opened(tracked(login="ALICE\n"), "p0l1cy")
+    assert event.message == f"{ALICE} opened as ALICE\\n (sshd, ssh)."
+    assert event.fields["user"] == "alice"

@@ -1,0 +1,193 @@
+"""The exact words that a person reads on the terminal."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from reaper.decide.output import terminal_messages
+from reaper.decide.output.terminal_messages import Outlook
+from reaper.decide.policy.rules import BUILT_IN, Kill
+from reaper.decide.policy.template import PLACEHOLDERS, Template, parse_template
+from reaper.decide.session.lifecycle import Reason
+from reaper.decide.text.hours import LocalMoment, LocalTime
+from tests.unit.fakes import make_limits
+from tests.unit.simulated import MINUTE, SECOND
+
+HOUR = 60 * MINUTE
+BUILT_IN_TEXT = Template()
+HOLD = "To keep it: reaperctl hold 7 1h --reason TEXT"
+ODD = Outlook(MINUTE, "14:32", 14 * MINUTE, 15 * MINUTE, "host1", "alice", "7", "")
+
+
+def test_the_warning_before_idleness_ends_it():
+    assert terminal_messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(left_usec=5 * MINUTE)) == (
+        "\a\r\nreaper: This session on host1 is idle and ends in 5min. Press any key to stay.\r\n"
+    )
+
+
+def test_the_warning_before_its_age_ends_it():
+    outlook = ODD._replace(left_usec=90 * SECOND, limit_usec=8 * HOUR)
+    assert terminal_messages.warning(BUILT_IN_TEXT, Reason.MAX, outlook) == (
+        "\a\r\nreaper: This session on host1 ends in 1min 30s: sessions here last at most 8h."
+        " Save your work and log in again.\r\n"
+    )
+
+
+def test_who_may_hold_the_session_is_told_how():
+    assert terminal_messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(hold=HOLD)) == (
+        f"\a\r\nreaper: This session on host1 is idle and ends in 1min. Press any key to stay.\r\nreaper: {HOLD}\r\n"
+    )
+
+
+def test_where_the_rule_grants_no_holds_there_is_nothing_to_say():
+    assert terminal_messages.hold_hint(make_limits(), "7") == ""
+
+
+EVERYTHING = "\n".join(
+    f"{name} {{{name}}}" for name in PLACEHOLDERS if name not in ("what", "limit", "host", "user", "session", "key")
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "why", "stay", "key"),
+    [
+        (Reason.IDLE, "idle for 14min", "Press any key to stay.", "any key"),
+        (Reason.IDLE, "idle for 14min", "Press Enter to stay.", "Enter"),
+        (Reason.MAX, "sessions here last at most 15min", "Save your work and log in again.", "any key"),
+    ],
+)
+def test_the_administrators_own_text(reason, why, stay, key):
+    outlook = ODD._replace(hold=HOLD, needs_enter=key == "Enter")
+    names = terminal_messages.warning(
+        parse_template("{limit} {host} {user} {session} {what} {key} {left}"), reason, outlook
+    )
+    assert names == f"\a\r\nreaper: 15min host1 alice 7 ends {key} 1min\r\n"
+    words = terminal_messages.warning(parse_template(EVERYTHING), reason, outlook)
+    lines = ["left 1min", "deadline 14:32", f"reason {why}", f"stay {stay}", f"hold {HOLD}"]
+    assert words == "\a\r\n" + "".join(f"reaper: {line}\r\n" for line in lines)
+
+
+def test_names_are_escaped():
+    outlook = ODD._replace(host="h\x1b[2J", user="a\r\nb", session="\u202e7")
+    text = terminal_messages.warning(parse_template("{host} {user} {session} {left}"), Reason.IDLE, outlook)
+    assert text == "\a\r\nreaper: h\\x1b[2J a\\r\\nb \\u202e7 1min\r\n"
+
+
+TUESDAY = (2026, 11, 24)
+
+
+@pytest.mark.parametrize(
+    ("now", "end", "words"),
+    [
+        (LocalMoment(TUESDAY, LocalTime(1, 0)), LocalMoment(TUESDAY, LocalTime(1, 872)), "14:32"),
+        (
+            LocalMoment(TUESDAY, LocalTime(1, 1439)),
+            LocalMoment((2026, 11, 25), LocalTime(2, 4)),
+            "Wed 2026-11-25 00:04",
+        ),
+        (LocalMoment(TUESDAY, LocalTime(1, 0)), LocalMoment((2026, 12, 1), LocalTime(1, 0)), "Tue 2026-12-01 00:00"),
+    ],
+)
+def test_the_end_by_the_clock_on_the_wall(now, end, words):
+    assert end.seen_from(now) == words
+    assert len(words) <= PLACEHOLDERS["deadline"]
+
+
+@pytest.mark.parametrize("name", ["pts/0", "pts/12", "tty1", "tty63"])
+def test_on_a_screen_the_rest_of_a_row_is_erased(name):
+    """Not of the row in which the cursor was: that is the person's."""
+    assert terminal_messages.for_terminal("\a\r\none\r\ntwo\r\n", name) == "\a\r\none \x1b[K\r\ntwo \x1b[K\r\n"
+
+
+@pytest.mark.parametrize("name", ["ttyS0", "ttyAMA0", "ttyUSB0", "hvc0", "console", "tty", "xpts/0"])
+def test_on_a_line_nothing_is_sent_that_does_not_print(name):
+    assert terminal_messages.for_terminal("\a\r\none\r\n", name) == "\a\r\none\r\n"
+
+
+def test_what_is_said_where_a_program_runs():
+    assert terminal_messages.deferral(Reason.IDLE, 4 * HOUR, 15 * MINUTE, "host1", "rsync") == (
+        "\r\nreaper: This session on host1 is idle, and stays while rsync runs, 4h at most. Press any key to stay.\r\n"
+    )
+    assert terminal_messages.deferral(Reason.MAX, HOUR, 8 * HOUR, "host1", "\x1b[2Jrsync") == (
+        "\r\nreaper: This session on host1 is past the 8h that sessions here last, and stays while \\x1b[2Jrsync runs,"
+        " 1h at most. Save your work and log in again.\r\n"
+    )
+
+
+def test_the_withdrawal():
+    assert terminal_messages.spared() == "\r\nreaper: Thank you, this session stays.\r\n"
+
+
+def test_the_farewells():
+    assert terminal_messages.farewell(Reason.IDLE, 15 * MINUTE, "host1", Kill.SESSION) == (
+        "\a\r\nreaper: This session on host1 ends now: nobody has typed for 15min. Log in again to go on.\r\n"
+    )
+    assert terminal_messages.farewell(Reason.MAX, 8 * HOUR, "host1", Kill.TERMINAL) == (
+        "\a\r\nreaper: This session on host1 ends now: it has lasted 8h, the longest that is allowed."
+        " Log in again to go on. What you have detached (tmux, nohup) is left running.\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("usec", "text"),
+    [
+        (-SECOND, "0s"),
+        (0, "0s"),
+        (499_999, "0s"),
+        (500_000, "1s"),
+        (59_600_000, "1min"),
+        (90 * SECOND, "1min 30s"),
+        (HOUR + 1, "1h"),
+    ],
+)
+def test_times_are_whole_seconds(usec, text):
+    assert terminal_messages.span(usec) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("alice", "alice"),
+        ("Ünïcödé 名", "Ünïcödé 名"),
+        ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
+        ("a\r\nb", "a\\r\\nb"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u2028b", "a\\u2028b"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_plain(text, shown):
+    assert terminal_messages.plain(text) == shown
+
+
+@pytest.mark.parametrize("reason", [Reason.IDLE, Reason.MAX])
+def test_what_is_filled_in_has_room(reason):
+    """All but names, which are cut, is whole in the longest case; a host's name has at most 64 bytes (uname(2))."""
+    longest = BUILT_IN.environments["standard"].busy_max_usec * 400 * 6 + 23 * HOUR + 59 * MINUTE + 59 * SECOND
+    outlook = Outlook(longest, "Wed 2026-11-25 00:04", longest, longest, "h" * 64, "u" * 32, "12345.1234567890", HOLD)
+    text = terminal_messages.warning(parse_template(EVERYTHING), reason, outlook)
+    assert "..." not in text
+    assert len(terminal_messages.warning(BUILT_IN_TEXT, reason, outlook).encode()) < 1024
+
+
+def test_what_is_locked_and_not_ended():
+    warning = terminal_messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(left_usec=5 * MINUTE), locks=True)
+    assert "is idle and is locked in 5min. Press any key to stay." in warning
+    assert "locked" not in terminal_messages.warning(BUILT_IN_TEXT, Reason.MAX, ODD, locks=True)
+    own = terminal_messages.warning(parse_template("It {what} in {left}."), Reason.IDLE, ODD, locks=True)
+    assert "reaper: It is locked in 1min.\r\n" in own
+
+
+def test_a_farewell_to_what_nobody_has_unlocked():
+    said = terminal_messages.farewell(Reason.LOCK, 30 * MINUTE, "host1", Kill.SESSION)
+    assert "ends now: nobody has unlocked it for 30min. Log in again to go on." in said
+
+
+def test_the_heading_of_a_lock():
+    tracked = SimpleNamespace(life=SimpleNamespace(evidence_usec=0))
+    assert terminal_messages.lock_heading(tracked, "", 15 * MINUTE) == "Locked after 15min without input."
+    assert terminal_messages.lock_heading(tracked, "ro\x1b[2Jot", 0) == "Locked by ro\\x1b[2Jot."

@@ -1,0 +1,309 @@
+"""A locked session in the lifecycle and in tracking: how it comes to be one, and what alone makes it none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reaper.decide.policy.rules import Action, Limits
+from reaper.decide.session import lifecycle, locked, tracking
+from reaper.decide.session.hold import Hold
+from reaper.decide.session.lifecycle import Fact, Life, Lock, Phase, Reason, Rung, Signal, Stimulus, Tell
+from reaper.decide.session.lock_protocol import LockOrder
+from reaper.decide.session.model import Instant, Reading
+from reaper.decide.session.state import UNLOCKED
+from reaper.decide.session.tracking import Tracked
+from tests.unit.fakes import FakeHost, make_limits, make_policy
+from tests.unit.logins import FakeLogin
+from tests.unit.simulated import SECOND
+
+LOCKING = make_limits(action=Action.LOCK, lock_for_usec=100 * SECOND)
+# A session that was opened at 0 and last used at 1000 s.
+USED = 1000 * SECOND
+DUE = USED + 60 * SECOND
+
+
+def life(phase: Phase, limits: Limits = LOCKING) -> Life:
+    """A life that has come there at its limit."""
+    found = replace(lifecycle.begin("input", USED), phase=phase)
+    if phase is Phase.WARNED:
+        found = replace(found, stages=2, first_warned_usec=DUE - 20 * SECOND)
+    if phase is Phase.DEFERRED:
+        found = replace(found, deferred_usec=DUE)
+    if phase is Phase.LOCKED:
+        found = replace(found, locked_usec=DUE)
+    return found
+
+
+# The lifecycle.
+
+
+def test_the_idle_limit_locks():
+    after, acts = lifecycle.end(life(Phase.WARNED), LOCKING, 0, DUE)
+    assert (after.phase, after.locked_usec, after.stages, after.first_warned_usec) == (Phase.LOCKED, DUE, 0, 0)
+    assert (after.evidence_usec, after.ending) == (USED, None)
+    assert acts == [Lock()]
+
+
+def test_max_ends():
+    limits = replace(LOCKING, max_usec=DUE)
+    warned = life(Phase.WARNED)
+    after, acts = lifecycle.end(replace(warned, evidence_usec=DUE - SECOND), limits, 0, DUE)
+    assert (after.phase, after.ending, after.locked_usec) == (Phase.ENDING, Reason.MAX, 0)
+    assert Signal(Rung.HANGUP, Reason.MAX) in acts
+
+
+@pytest.mark.parametrize("phase", [Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED])
+def test_an_order_locks(phase):
+    after, acts = lifecycle.lock(life(phase), LOCKING, 0, DUE)
+    assert (after.phase, after.locked_usec, acts) == (Phase.LOCKED, DUE, [Lock()])
+
+
+@pytest.mark.parametrize("phase", [Phase.LOCKED, Phase.OBSERVED, Phase.ENDING, Phase.GONE])
+def test_an_order_that_comes_too_late_changes_nothing(phase):
+    assert lifecycle.lock(life(phase), LOCKING, 0, DUE + SECOND) == (life(phase), [])
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_who_is_only_observed_is_not_locked(phase):
+    limits = replace(LOCKING, action=Action.OBSERVE)
+    assert lifecycle.lock(life(phase), limits, 0, DUE) == (life(phase), [])
+
+
+@pytest.mark.parametrize("stimulus", list(Stimulus))
+def test_what_alone_changes_a_lock(stimulus):
+    after, _ = lifecycle.step(life(Phase.LOCKED), stimulus, LOCKING, 0, DUE + SECOND)
+    leads = {
+        Stimulus.UNLOCK: Phase.ACTIVE,
+        Stimulus.FAIL: Phase.ACTIVE,
+        Stimulus.LIMIT: Phase.ENDING,
+        Stimulus.GONE: Phase.GONE,
+    }
+    assert after.phase is leads.get(stimulus, Phase.LOCKED)
+    if stimulus not in leads:
+        assert after == life(Phase.LOCKED)
+
+
+def test_unlocked_is_evidence():
+    before = replace(life(Phase.LOCKED), deferred_usec=5)
+    after, acts = lifecycle.unlock(before, LOCKING, 0, DUE + 30 * SECOND)
+    assert after == lifecycle.begin(UNLOCKED, DUE + 30 * SECOND)
+    assert acts == []
+    early, _ = lifecycle.unlock(before, LOCKING, 0, 5)
+    assert early.evidence_usec == USED, "evidence only ever moves on"
+
+
+def test_a_lock_that_fails_is_as_if_there_had_been_none():
+    after, acts = lifecycle.step(life(Phase.LOCKED), Stimulus.FAIL, LOCKING, 0, DUE + SECOND)
+    assert (after, acts) == (life(Phase.ACTIVE), [])
+
+
+def test_a_lock_that_fails_gives_programs_no_time_anew():
+    before = replace(life(Phase.LOCKED), deferred_usec=DUE - 50 * SECOND)
+    after, _ = lifecycle.step(before, Stimulus.FAIL, LOCKING, 0, DUE)
+    assert after.deferred_usec == DUE - 50 * SECOND
+
+
+def test_lock_for():
+    kept = life(Phase.LOCKED)
+    end = lifecycle.deadline(kept, LOCKING, 0)
+    assert end == (DUE + 100 * SECOND, Reason.LOCK, 100 * SECOND)
+    assert lifecycle.next_due(kept, LOCKING, 0) == end.usec
+    assert not lifecycle.is_due(kept, LOCKING, 0, end.usec - 1)
+    assert lifecycle.is_due(kept, LOCKING, 0, end.usec)
+    assert lifecycle.advance(kept, LOCKING, 0, end.usec) == (kept, []), "time alone ends nothing"
+    after, acts = lifecycle.end(kept, LOCKING, 0, end.usec)
+    assert (after.phase, after.ending) == (Phase.ENDING, Reason.LOCK)
+    assert acts[0] == Tell(Fact.ENDING, Reason.LOCK, end.usec - USED)
+
+
+def test_the_nearer_of_lock_for_and_max():
+    kept = life(Phase.LOCKED)
+    assert lifecycle.deadline(kept, replace(LOCKING, max_usec=DUE + SECOND), 0).reason is Reason.MAX
+    assert lifecycle.deadline(kept, replace(LOCKING, max_usec=DUE + 200 * SECOND), 0).reason is Reason.LOCK
+    forever = replace(LOCKING, lock_for_usec=None)
+    assert lifecycle.deadline(kept, forever, 0) is None
+    assert lifecycle.next_due(kept, forever, 0) is None
+    assert not lifecycle.is_due(kept, forever, 0, 10**15)
+    after, _ = lifecycle.step(kept, Stimulus.LIMIT, forever, 0, DUE)
+    assert after.ending is Reason.LOCK, "tried too often"
+
+
+def test_nothing_runs_in_it_that_could_be_waited_for():
+    busy = replace(LOCKING, busy=("rsync",))
+    assert lifecycle.busy_left_usec(life(Phase.LOCKED), busy, DUE) == 0
+    assert lifecycle.busy_left_usec(life(Phase.WARNED), busy, DUE) > 0
+
+
+def test_a_lapse_breaks_off_no_end_that_came_of_a_lock():
+    ending = replace(life(Phase.LOCKED), phase=Phase.ENDING, ending=Reason.LOCK)
+    assert lifecycle.step(ending, Stimulus.LAPSE, LOCKING, 0, DUE) == (ending, [])
+    never_locked = replace(ending, locked_usec=0, ending=Reason.IDLE)
+    assert lifecycle.step(never_locked, Stimulus.LAPSE, LOCKING, 0, DUE)[0].phase is Phase.ACTIVE
+
+
+# Tracking.
+
+
+class Locked:
+    """A session that is locked, on a host where things happen."""
+
+    def __init__(self) -> None:
+        self.host = FakeHost()
+        self.login: FakeLogin = self.host.login(100, "pts/1")
+        self.began = self.host.clock()
+        found = tracking.meet(self.login.session, self.readings(), self.began, is_new=True)
+        found = tracking.apply_policy(found, make_policy(LOCKING), frozenset(), self.began.boot_usec).tracked
+        self.wait(60)
+        self.tracked: Tracked = locked.lock(found, self.host.time.boot_usec).tracked
+
+    def readings(self) -> tuple[Reading, ...]:
+        return self.host.read_terminals(["pts/1"])
+
+    def wait(self, seconds: int) -> Instant:
+        self.host.time.boot_usec += seconds * SECOND
+        return self.host.clock()
+
+    def look(self) -> tracking.Change:
+        previous = self.host.clock()
+        change = tracking.look(self.tracked, self.readings(), previous, self.wait(5))
+        self.tracked = change.tracked
+        return change
+
+
+@pytest.fixture
+def kept() -> Locked:
+    return Locked()
+
+
+def test_who_would_be_locked():
+    host = FakeHost()
+    login = host.login(100, "pts/1")
+    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    now = host.clock().boot_usec
+    for limits, locks in (
+        (replace(LOCKING, warn_usec=()), True),
+        (replace(LOCKING, warn_usec=(), action=Action.TERMINATE), False),
+        (replace(LOCKING, warn_usec=(), idle_usec=None, max_usec=60 * SECOND), False),
+    ):
+        tracked = tracking.apply_policy(found, make_policy(limits), frozenset(), now).tracked
+        assert not locked.would_lock(tracked, now)
+        assert locked.would_lock(tracked, now + 100 * SECOND) is locks
+        assert not locked.would_lock(locked.lock(tracked, now).tracked, now + 10**12)
+
+
+@pytest.mark.parametrize("what", ["type", "touch", "chmod", "lose"])
+def test_what_happens_on_its_terminals_is_nothing(kept, what):
+    before = kept.tracked.life
+    kept.wait(20)
+    tty = kept.login.ttys["pts/1"]
+    {
+        "type": tty.type,
+        "touch": lambda: tty.touch(kept.host.time.wall_ns),
+        "chmod": lambda: tty.chmod(0o600),
+        "lose": kept.login.ttys.clear,
+    }[what]()
+    change = kept.look()
+    assert (change.tracked.life, change.acts, change.tampered) == (before, (), ())
+    assert [each.ctime_ns for each in change.tracked.readings] == [each.ctime_ns for each in kept.readings()]
+
+
+def test_unlocking_begins_anew_with_the_terminals_as_they_are(kept):
+    tty = kept.login.ttys["pts/1"]
+    tty.chmod(0o600)
+    kept.look()
+    kept.wait(20)
+    tty.chmod(0o620)
+    now = kept.wait(20)
+    change = locked.unlock(kept.tracked, kept.readings(), now.boot_usec - SECOND, now)
+    assert (change.tracked.life.phase, change.tracked.life.evidence) == (Phase.ACTIVE, UNLOCKED)
+    assert change.tracked.life.evidence_usec == now.boot_usec - SECOND
+    kept.tracked = change.tracked
+    assert (kept.look().tampered, kept.tracked.life.evidence) == ((), UNLOCKED)
+    kept.wait(20)
+    tty.touch(kept.host.time.wall_ns)
+    assert kept.look().tampered == ("pts/1",), "and from then on as ever"
+
+
+def test_what_was_typed_since_it_was_unlocked_counts(kept):
+    since = kept.wait(20).boot_usec
+    kept.wait(20)
+    assert kept.login.ttys["pts/1"].type()
+    typed = kept.host.time.boot_usec
+    now = kept.wait(20)
+    life = locked.unlock(kept.tracked, kept.readings(), since, now).tracked.life
+    assert typed <= life.evidence_usec <= typed + 8 * SECOND
+
+
+def test_giving_up_begins_anew_with_the_terminals_as_they_are(kept):
+    tty = kept.login.ttys["pts/1"]
+    kept.wait(20)
+    tty.chmod(0o620)  # as it was; only ctime tells
+    kept.tracked = locked.give_up(kept.tracked, kept.readings(), kept.host.time.boot_usec).tracked
+    assert kept.tracked.life.phase is Phase.ACTIVE
+    assert kept.look().tampered == ()
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_another_policy_leaves_it_locked_under_the_one_that_it_was_locked_under(kept, action):
+    policy = make_policy(make_limits(action=action, lock_for_usec=5))
+    change = tracking.apply_policy(kept.tracked, policy, frozenset(), kept.host.time.boot_usec)
+    assert (change.tracked.life, change.tracked.limits, change.acts) == (kept.tracked.life, LOCKING, ())
+    assert change.tracked.due_usec == kept.tracked.due_usec
+
+
+def test_no_policy_leaves_it_locked_and_a_lapse_too(kept):
+    change = tracking.apply_policy(kept.tracked, None, frozenset(), kept.host.time.boot_usec)
+    assert (change.tracked.life, change.tracked.limits) == (kept.tracked.life, LOCKING)
+    assert tracking.lapse(kept.tracked, kept.host.time.boot_usec).life == kept.tracked.life
+
+
+def test_an_obstacle_makes_of_a_lock_an_end():
+    host = FakeHost()
+    login = host.login(100, "pts/1")
+    now = host.clock().boot_usec
+    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    for action, expected in ((Action.LOCK, Action.TERMINATE), (Action.OBSERVE, Action.OBSERVE)):
+        policy = make_policy(replace(LOCKING, action=action))
+        change = tracking.apply_policy(found, policy, frozenset(), now, unlockable="why")
+        assert change.tracked.limits.action is expected
+
+
+def test_too_many_attempts(kept):
+    change = locked.break_off(kept.tracked, kept.host.time.boot_usec)
+    assert change.tracked.life.phase is Phase.ENDING
+    assert change.acts[-1] == Signal(Rung.HANGUP, Reason.LOCK)
+    assert change.tracked.life.locked_usec
+
+
+@pytest.mark.parametrize("phase", [Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
+@pytest.mark.parametrize("lock_for", [None, 50 * SECOND])
+def test_a_lock_that_nobody_remembers_is_taken_up_as_its_order_has_it(kept, phase, lock_for):
+    """From whatever its session was taken to be meanwhile, and under whatever it was taken to be under."""
+    hold = Hold(DUE, DUE + 100 * SECOND, 0, "root", "")
+    found = replace(kept.tracked, life=life(phase), limits=replace(LOCKING, action=Action.OBSERVE), rule="b", hold=hold)
+    until_usec = None if lock_for is None else DUE + lock_for
+    after = locked.take_up(found, LockOrder(found.session, "", {"rule": "a"}, DUE, until_usec))
+    assert (after.life.phase, after.life.locked_usec) == (Phase.LOCKED, DUE)
+    assert (after.life.stages, after.life.first_warned_usec) == (0, 0)
+    assert (after.due_usec, after.hold, after.rule) == (until_usec, None, "a")
+    assert after.limits == replace(LOCKING, lock_for_usec=lock_for)
+
+
+def test_a_lock_is_taken_up_under_no_policy(kept):
+    found = replace(kept.tracked, life=life(Phase.ACTIVE), limits=None)
+    after = locked.take_up(found, LockOrder(found.session, "", {}, DUE, DUE + SECOND))
+    assert (after.life.phase, after.due_usec) == (Phase.LOCKED, DUE + SECOND)
+
+
+def test_no_policy_calls_an_end_off_that_a_lock_has_come_to(kept):
+    """Its terminals are hung up; and a restart in the middle must not make a difference."""
+    ending = locked.break_off(kept.tracked, kept.host.time.boot_usec).tracked
+    observed = make_policy(replace(LOCKING, action=Action.OBSERVE))
+    change = tracking.apply_policy(ending, observed, frozenset(), kept.host.time.boot_usec)
+    assert (change.tracked, change.acts) == (ending, ())
+    never_locked = replace(ending, life=replace(ending.life, locked_usec=0))
+    change = tracking.apply_policy(never_locked, observed, frozenset(), kept.host.time.boot_usec)
+    assert change.tracked.limits is not None
+    assert change.tracked.limits.action is Action.OBSERVE

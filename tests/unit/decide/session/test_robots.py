@@ -1,0 +1,130 @@
+"""What is said and remembered of a rhythm, and what a verdict does to a session's life."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reaper.decide.session import lifecycle, robots, snapshot, tracking
+from reaper.decide.session.brake import Ledger
+from reaper.decide.session.lifecycle import Fact, Phase
+from reaper.decide.session.model import Instant
+from reaper.decide.session.progression import Bound, periods, window_of
+from reaper.decide.session.rhythm import Observation, Rhythm, beside, described
+from reaper.decide.session.snapshot import Snapshot
+from tests.unit.fakes import make_limits, make_session
+from tests.unit.simulated import MINUTE, SECOND
+
+BOUNDS = (Bound(1, 100, 1, 110), Bound(2, 200, 2, 210), Bound(3, 300, 4, 410))
+RHYTHM = Rhythm(3, 4, 100, BOUNDS, 17, 5, 500, 501, 520, 510, 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "period", "said"),
+    [
+        (0, 30.0, "one code every 30s"),
+        (1, 4.52, "one code of 1 byte every 4s 500ms"),
+        (8, 60.04, "one code of 8 bytes every 1min"),
+    ],
+)
+def test_a_pace_in_words(size, period, said):
+    end = round(period * SECOND) + 100
+    assert described(Rhythm(size, 2, 100, (Bound(1, 100, 1, 100), Bound(2, end, 2, end)))) == said
+
+
+def test_bounds_of_a_period_and_of_the_next_sign():
+    assert periods(BOUNDS) == (95.0, (410 - 100) / 3)
+    assert window_of(BOUNDS, 5) == (490, 514)
+    assert window_of(BOUNDS[:1], 2) is None
+
+
+def test_a_sign_of_another_size_is_irregular():
+    heard = robots.heed(RHYTHM, Observation(420, 500, 501, 4))
+    assert heard.counts
+    assert heard.rhythm is not None
+    assert (heard.rhythm.size, heard.rhythm.score) == (1, 0)
+
+
+def decided(period_sec: int) -> Rhythm:
+    """A robot's signs of one byte, each at a known moment; the sixth is due six periods after the start."""
+    period = period_sec * SECOND
+    bounds = tuple(Bound(i, i * period, i, i * period + 20_000) for i in range(1, 6))
+    return Rhythm(1, 5, period, bounds, robots.CONVINCING, decided_usec=5 * period)
+
+
+@pytest.mark.parametrize(
+    ("period_sec", "dated", "counts"),
+    [
+        (60, None, False),
+        (60, (359_500_000, 360_500_000), False),
+        (60, (340_000_000, 341_000_000), True),
+        (60, (310_000_000, 370_000_000), True),
+        (5, (29_500_000, 30_500_000), True),
+    ],
+    ids=["nothing", "when a sign was due", "at another time", "nobody knows when", "a terminal hides others' keys"],
+)
+def test_a_look_that_could_not_count_is_held_against_nobody(period_sec, dated, counts):
+    """What is typed meanwhile is a person's, unless the terminal tells that it came when a robot's sign was due."""
+    due = 6 * period_sec * SECOND
+    heard = robots.heed(decided(period_sec), Observation(due - 2 * SECOND, due + SECOND, due + SECOND, None, dated))
+    assert heard.counts is counts
+    assert heard.rhythm is not None
+    assert bool(heard.rhythm.decided_usec) is not counts
+
+
+def test_evidence_of_another_kind_is_not_taken_back():
+    assert decided(10).alone_usec == 10 * SECOND
+    rhythm = beside(decided(10), 30 * SECOND)
+    assert rhythm is not None
+    assert rhythm.alone_usec == 30 * SECOND
+    assert beside(None, 30 * SECOND) is None
+
+
+def test_a_bet_is_lost_by_a_sign_before_it_is_open_and_called_off_by_a_late_look():
+    ready = RHYTHM._replace(target=5, opens_usec=510_000, opened_usec=0, closes_usec=600_000, bounds=(), size=1)
+    early = robots.heed(ready, Observation(450_000, 500_000, 500_100, 1)).rhythm
+    late = robots.heed(ready, Observation(450_000, 530_000, 530_100, 1)).rhythm
+    assert early is not None
+    assert late is not None
+    assert early.score < RHYTHM.score == late.score
+    assert early.target == late.target == 0
+
+
+@given(
+    st.integers(20, 10_000).map(lambda seconds: seconds * SECOND),
+    st.integers(0, 10_000).map(lambda seconds: seconds * SECOND),
+    st.integers(0, 8).map(lambda seconds: seconds * SECOND),
+    st.booleans(),
+)
+def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
+    """Law 1, and more of it: the first warning is not shortened."""
+    now = 20_000 * SECOND
+    leads = (idle // 2, idle // 4) if has_warnings else ()
+    limits = make_limits(idle_usec=idle, warn_usec=leads)
+    life, told = lifecycle.discount(lifecycle.begin("input", now + ahead), now - ago, limits, now)
+    end = lifecycle.deadline(life, limits, 0)
+    assert end is not None
+    assert end.usec >= now + (leads[0] if leads else idle)
+    assert [act.fact for act in told] == [Fact.ROBOT]
+    warned, _ = lifecycle.advance(life, limits, 0, now)
+    assert not lifecycle.is_due(warned, limits, 0, now)
+
+
+@pytest.mark.parametrize("phase", [Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
+def test_what_was_announced_stands(phase):
+    life = replace(lifecycle.begin("input", 100 * SECOND), phase=phase)
+    assert lifecycle.discount(life, 0, make_limits(), 120 * SECOND)[0] == life
+
+
+def test_a_rhythm_outlives_the_daemon_and_a_state_without_one_is_read():
+    tracked = tracking.meet(make_session(), (), Instant(MINUTE, MINUTE * 1000), is_new=False)
+    state = Snapshot("b00t", Instant(5, 6), "", Ledger(()), (replace(tracked, rhythm=RHYTHM),))
+    text = snapshot.encode(state)
+    assert snapshot.decode(text, "b00t").sessions[0].rhythm == RHYTHM
+    head, session = text.splitlines()
+    older = {key: value for key, value in json.loads(session).items() if key != "rhythm"}
+    assert snapshot.decode(f"{head}\n{json.dumps(older)}\n", "b00t").sessions[0].rhythm is None

@@ -1,0 +1,136 @@
+"""What a connection shows beside the times of the terminals: what is believed, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.decide.policy.rules import Activity
+from reaper.decide.session.model import NS_PER_SEC, Forward, Line, Traffic
+from reaper.decide.session.ssh_traffic import count_typed, weigh_line
+
+TRAFFIC = Traffic(501, 4711, 1000, 9000, 5_000_000, forwards=(Forward(7, 100), Forward(8, 100)))
+LONG_AGO = 999_000 * NS_PER_SEC
+BEFORE = Line(5_000_000, 1_000_003 * NS_PER_SEC, TRAFFIC, LONG_AGO, LONG_AGO, 300, 300)
+UNCOUNTED = BEFORE._replace(traffic=TRAFFIC._replace(socket=0, forwards=()))
+
+
+def later(line: Line = BEFORE, *, typed: int = 0, printed: int = 0, **fields: int) -> Line:
+    traffic = line.traffic._replace(typed=line.traffic.typed + typed, printed=line.traffic.printed + printed)
+    return line._replace(wall_ns=line.wall_ns + 15 * NS_PER_SEC, traffic=traffic, **fields)
+
+
+def forwarding(line: Line, *forwards: Forward) -> Line:
+    return line._replace(traffic=line.traffic._replace(forwards=forwards))
+
+
+@pytest.mark.parametrize("printed", [0, 1, 30_000])
+def test_keys_count_whatever_is_printed(printed):
+    assert weigh_line(BEFORE, later(typed=1, printed=printed, printed_ns=BEFORE.wall_ns), 16) is Activity.INPUT
+
+
+@pytest.mark.parametrize("printed", [0, 1, 30_000])
+def test_output_alone_does_not_count(printed):
+    assert weigh_line(BEFORE, later(printed=printed), 16) is None
+
+
+def test_a_transfer_beside_the_terminals():
+    """What its program reads explains what the client sent; keys beside it do not hide."""
+    upload = later(typed=32768, channel_read=300 + 32768, channel_bytes=300 + 65536)
+    assert weigh_line(BEFORE, upload, 16) is Activity.NETWORK
+    assert weigh_line(BEFORE, upload, 65536) is None
+    assert weigh_line(BEFORE, upload, None) is None
+    with_a_key = later(typed=32769, channel_read=300 + 32768, channel_bytes=300 + 65536)
+    assert weigh_line(BEFORE, with_a_key, None) is Activity.INPUT
+
+
+def test_what_its_programs_read_from_files_did_not_cross_the_connection():
+    assert weigh_line(BEFORE, later(channel_bytes=300 + 65536), 16) is None
+
+
+def test_keys_beside_a_program_that_reads_files():
+    """It may have read the key, too, as far as its counter tells; that must not hide a person."""
+    reading = later(typed=1, printed=1, channel_read=300 + 1_000_000, channel_bytes=300 + 1_000_000)
+    assert weigh_line(BEFORE, reading, None) is Activity.INPUT
+    assert weigh_line(BEFORE, reading, 16) is Activity.INPUT
+    assert count_typed(BEFORE, reading) == (0, 1)
+    silent = later(channel_read=300 + 1_000_000, channel_bytes=300 + 1_000_000)
+    assert weigh_line(BEFORE, silent, None) is None
+
+
+def test_a_transfer_that_never_pauses_is_use():
+    """Where something moves all the time, nothing can be counted to the byte."""
+    moving = later(typed=700, channel_read=300 + 700, channel_bytes=300 + 50_000_000, printed=50_000_000)
+    moving = moving._replace(traffic=moving.traffic._replace(is_settled=False))
+    assert weigh_line(BEFORE, moving, 16) is Activity.NETWORK
+    assert weigh_line(BEFORE, moving, None) is None
+    assert weigh_line(BEFORE, moving, None, is_last=True) is Activity.INPUT
+
+
+@pytest.mark.parametrize(
+    ("after", "typed"),
+    [
+        (later(typed=3), (3, 3)),
+        (later(), (0, 0)),
+        (later(typed=50, channel_read=350), (0, 0)),
+        (later(typed=51, channel_read=350), (1, 51)),
+        (later(typed=-1), None),
+        (UNCOUNTED, None),
+        (forwarding(later(typed=50), Forward(7, 100)), (50, 50)),
+        (forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 0)), (1, 1)),
+    ],
+    ids=["keys", "nothing", "a channel's", "a key beside", "went back", "uncounted", "a forward closed", "one opened"],
+)
+def test_how_much_was_typed(after, typed):
+    assert count_typed(BEFORE, after) == typed
+
+
+def test_a_program_that_has_ended_explains_nothing():
+    assert weigh_line(BEFORE, later(typed=5, channel_read=0, channel_bytes=0), 16) is Activity.INPUT
+
+
+def test_what_a_forwarded_connection_carries_was_not_typed():
+    known = forwarding(later(typed=50, printed=900), Forward(7, 150), Forward(8, 100))
+    assert weigh_line(BEFORE, known, 16) is None
+    opened = forwarding(later(typed=50), *TRAFFIC.forwards, Forward(9, 50))
+    assert weigh_line(BEFORE, opened, 16) is None
+    with_a_key = forwarding(later(typed=51), Forward(7, 150), Forward(8, 100))
+    assert weigh_line(BEFORE, with_a_key, 16) is Activity.INPUT
+
+
+def test_a_key_while_a_forwarded_connection_opens():
+    opened = forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 0))
+    assert weigh_line(BEFORE, opened, 16) is Activity.INPUT
+
+
+def test_what_a_forwarded_connection_carried_that_has_closed_cannot_be_told_from_keys():
+    closed = forwarding(later(typed=50), Forward(7, 100))
+    assert weigh_line(BEFORE, closed, 16) is Activity.INPUT
+
+
+@pytest.mark.parametrize("fields", [{"carrier": 502}, {"socket": 4712}, {"typed": 999}])
+def test_what_cannot_be_told_counts(fields):
+    after = later()
+    assert weigh_line(BEFORE, after._replace(traffic=after.traffic._replace(**fields)), 16) is Activity.INPUT
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_counts_that_are_off_count_only_where_the_session_may_end_by_them(is_last):
+    after = later(typed=700)
+    after = after._replace(traffic=after.traffic._replace(is_settled=False))
+    assert weigh_line(BEFORE, after, 16, is_last=is_last) is (Activity.INPUT if is_last else None)
+
+
+def test_uncounted_traffic_counts_while_nothing_is_printed():
+    assert weigh_line(UNCOUNTED, later(UNCOUNTED), 16) is None
+    assert weigh_line(UNCOUNTED, later(UNCOUNTED, typed=37, printed=37), 16) is Activity.INPUT
+    printing = later(UNCOUNTED, typed=37, printed=37, printed_ns=UNCOUNTED.wall_ns)
+    assert weigh_line(UNCOUNTED, printing, 16) is None
+    just_now = UNCOUNTED._replace(printed_ns=UNCOUNTED.wall_ns - 1)
+    assert weigh_line(just_now, later(just_now, typed=37), 16) is None
+
+
+def test_uncounted_traffic_does_not_count_by_times_that_were_set_by_hand():
+    """A robot that prints, and sets the time of that back."""
+    assert weigh_line(UNCOUNTED, later(UNCOUNTED, typed=37, changed_ns=UNCOUNTED.wall_ns + 1), 16) is None
+    just_now = UNCOUNTED._replace(changed_ns=UNCOUNTED.wall_ns - 1)
+    assert weigh_line(just_now, later(just_now, typed=37), 16) is None

@@ -1,0 +1,118 @@
+"""What else lets people in, out of what systemctl prints."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.doctor.checks import servers
+from reaper.doctor.checks.servers import (
+    Servers,
+    Service,
+    Socket,
+    autologin,
+    interpret,
+    parse_inetd,
+    parse_services,
+    parse_sockets,
+    programs,
+)
+from tests.unit.doctor.facts import ids
+
+GETTY = r"/sbin/agetty -o -p -- \u --noclear tty1 linux"
+SHOWN = """\
+Restart=on-failure
+ExecStart={ path=/usr/sbin/dropbear ; argv[]=/usr/sbin/dropbear -E -F -p 22 ; ignore_errors=no ; start_time=[n/a] }
+Id=dropbear.service
+ActiveState=active
+
+Id=getty.target
+ActiveState=active
+
+Restart=always
+ExecStart={ path=/sbin/agetty ; argv[]=/sbin/agetty -o -p -- \\u --noclear tty1 linux ; ignore_errors=yes ; pid=0 }
+ExecStart=
+Id=getty@tty1.service
+ActiveState=activating
+"""
+
+
+def test_services_as_systemctl_shows_them() -> None:
+    assert parse_services(SHOWN) == (
+        Service("dropbear.service", True, True, (("/usr/sbin/dropbear", "-E", "-F", "-p", "22"),)),
+        Service("getty.target", True, False, ()),
+        Service(
+            "getty@tty1.service",
+            True,
+            True,
+            (("/sbin/agetty", *["-o", "-p", "--", "\\u", "--noclear", "tty1", "linux"]),),
+        ),
+    )
+    assert parse_services("") == parse_services("nonsense\n\n=\n\n") == ()
+
+
+def test_sockets_as_systemctl_shows_them() -> None:
+    text = (
+        "Accept=no\nId=cockpit.socket\nTriggers=cockpit.service\nActiveState=active\n\n"
+        "Accept=yes\nId=tinysshd.socket\nTriggers=\nActiveState=active\n\nId=x.socket\nActiveState=inactive\n"
+    )
+    assert parse_sockets(text) == (
+        Socket("cockpit.socket", True, "cockpit.service"),
+        Socket("tinysshd.socket", True, ""),
+        Socket("x.socket", False, ""),
+    )
+    assert Socket("tinysshd.socket", True, "").instance == "tinysshd@reaperctl-doctor.service"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("/sbin/agetty --noclear tty1 linux", ""),
+        ("/sbin/agetty --autologin root --noclear tty1 linux", "root"),
+        ("/sbin/agetty --autologin=root tty1", "root"),
+        ("/sbin/agetty -o '-p -f -- \\u' -a ivy tty1", "ivy"),
+        ("/sbin/agetty -aivy tty1", "ivy"),
+        ("/sbin/mingetty --autologin ivy tty1", "ivy"),
+        ("/sbin/agetty --autologin", ""),
+        ("/bin/login -f root", "root"),
+        ("/bin/login", ""),
+        ("/usr/bin/rsync --autologin root", ""),
+        ("", ""),
+    ],
+)
+def test_who_is_logged_in_by_a_console_itself(command: str, expected: str) -> None:
+    assert autologin(tuple(command.split())) == expected
+
+
+def test_commands_of_inetd() -> None:
+    text = "# x\nssh stream tcp nowait root /usr/sbin/tcpd /usr/sbin/dropbear -i\nshort stream tcp\n"
+    assert parse_inetd(text) == (("/usr/sbin/tcpd", "/usr/sbin/dropbear", "-i"),)
+
+
+def test_programs_that_a_command_can_be_about() -> None:
+    assert list(programs(["/usr/bin/tcpserver", "-H", "0.0.0.0", "22", "/usr/sbin/tinysshd", "dropbear"])) == [
+        "tcpserver",
+        "tinysshd",
+    ]
+
+
+def test_what_commands_come_to() -> None:
+    console = Service("getty@tty1.service", True, True, (("/sbin/agetty", "-a", "ivy", "tty1"),))
+    once = Service("once.service", True, False, (("/sbin/agetty", "-a", "ivy", "tty2"),))
+    started = [("a.service", ("/usr/sbin/dropbear",)), ("c.socket", ("/usr/lib/cockpit/cockpit-tls",))]
+    found = interpret([*started, *started], [console, once])
+    assert found == Servers((("dropbear", "a.service"),), ("cockpit",), (("getty@tty1.service", "ivy"),))
+    assert ids(servers.check(found)) == [("error", "server-unseen"), ("warning", "console-autologin")]
+    assert list(servers.check(Servers())) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "remedy"),
+    [
+        ("a.socket", "systemctl disable --now a.socket"),
+        ("process 7", "end process 7"),
+        ("/etc/inetd.conf", "take it out of /etc/inetd.conf"),
+    ],
+)
+def test_remedy_for_a_server(where: str, remedy: str) -> None:
+    (finding,) = servers.check(Servers((("dropbear", where),)))
+    assert finding.remedy.endswith(remedy)

@@ -1,0 +1,237 @@
+"""Who stands still for a lock, and where they go on; with another lock beside it that has some of them, too."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+
+import pytest
+
+from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage, encode_order
+from reaper.decide.session.model import Instant, ProcessId, Session
+from reaper.errors import ReaperError
+from reaper.lock.freeze import frozen, other_locks
+from reaper.lock.freeze.freezer import Freezer
+from reaper.lock.freeze.frozen import Stopped
+from reaper.lock.freeze.quiesce import Still
+from reaper.lock.store import Store
+from reaper.sense import lock_files
+from tests.unit.fakes import make_session
+from tests.unit.lock.conftest import Cgroups
+
+ELSEWHERE = "/user.slice/user-1000.slice/user@1000.service/app.slice/tmux.scope"
+
+
+class FakeKeeper:
+    """A lock that stops whom it is told to, and writes that down."""
+
+    def __init__(self, world: World, number: str) -> None:
+        self.session: Session = make_session(
+            int(number), session_id=number, scope=f"/user.slice/user-1000.slice/session-{number}.scope"
+        )
+        self.store = Store(number, world.cgroups.directory)
+        self.holders: Collection[ProcessId] = ()
+        self.stranger: int | None = None
+        self.stage = Stage.LOCKED
+        self.notes: list[str] = []
+        self.stopped = Stopped(self.session, world, self.save, self.notes.append)  # type: ignore[arg-type]
+        world.keepers[self.session.key] = self
+        world.write_order(number, LockOrder(self.session, "", {}, 1, None))
+        world.cgroups.make_group(f"{self.session.scope}/reaper-lock")
+        self.stopped.make()
+
+    def save(self) -> None:
+        state = LockState(self.stage, 1, 0, "", ProcessId(1, 1))
+        self.store.write_state(state, lines=[], origins=self.stopped.to_plain())
+
+    def stop(self, *processes: ProcessId) -> None:
+        self.holders = processes
+        self.stopped.stop(["pts/0"])
+
+    def unlock(self) -> None:
+        self.stage = Stage.UNLOCKING
+        self.save()
+        self.stopped.put_back()
+
+
+class World:
+    """The host of the keepers."""
+
+    def __init__(self, cgroups: Cgroups) -> None:
+        self.cgroups = cgroups
+        self.keepers: dict[tuple[int, int], FakeKeeper] = {}
+        self.busy: int | None = None
+        self.now_usec = 0
+
+    def clock(self) -> Instant:
+        return Instant(self.now_usec, 0)
+
+    def everything(self, session: Session) -> list[ProcessId]:
+        return []
+
+    def write_order(self, name: str, order: LockOrder) -> None:
+        directory = self.cgroups.tree.directory / "locks" / name
+        directory.mkdir(parents=True)
+        (directory / "order").write_text(encode_order(order))
+        (directory / "order").chmod(0o600)
+
+
+@pytest.fixture
+def world(cgroups, tracers, monkeypatch) -> World:
+    world = World(cgroups)
+    cgroups.make_group("/user.slice/user-1000.slice")
+    monkeypatch.setattr(frozen, "Freezer", functools.partial(Freezer, mount=cgroups.mount))
+    monkeypatch.setattr(frozen, "Still", functools.partial(Still, mount=cgroups.mount, directory=cgroups.directory))
+    monkeypatch.setattr(frozen, "holders", lambda session, *_, **__: world.keepers[session.key].holders)
+    for name in ("origins", "groups"):
+        monkeypatch.setattr(
+            other_locks, name, functools.partial(getattr(other_locks, name), directory=cgroups.directory)
+        )
+    monkeypatch.setattr(frozen, "find_stranger", lambda session, *_: world.keepers[session.key].stranger)
+    monkeypatch.setattr(frozen.io_uring, "find_busy", lambda pids: world.busy if world.busy in pids else None)
+    monkeypatch.setattr(lock_files, "DIRECTORY", cgroups.directory)
+    return world
+
+
+@pytest.fixture
+def server(cgroups) -> ProcessId:
+    """tmux's, which has terminals of two sessions."""
+    return cgroups.add(10, ELSEWHERE)
+
+
+@pytest.mark.parametrize("is_first_over_first", [True, False])
+def test_who_has_terminals_of_two_locked_sessions(world, server, is_first_over_first):
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    for _ in range(2):
+        second.stop(server)
+        first.stop(server)
+    assert world.cgroups.where(10) == f"{first.session.scope}/reaper-lock", "and not to and fro"
+    if is_first_over_first:
+        first.unlock()
+        assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
+        second.unlock()
+    else:
+        second.unlock()
+        assert world.cgroups.where(10) == f"{first.session.scope}/reaper-lock"
+        first.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
+
+
+def test_members_that_an_earlier_keeper_could_only_thaw_are_not_frozen_with_the_next_lock(world, server):
+    keeper = FakeKeeper(world, "3")
+    group = f"{keeper.session.scope}/reaper-lock"
+    world.cgroups.write(f"{world.cgroups.mount}{group}/cgroup.procs", "10")
+    keeper.stopped.make()
+    assert world.cgroups.where(10) == keeper.session.scope
+
+
+def test_a_terminal_less(world, server):
+    """Of one session; and of the other it still has one."""
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    second.stop(server)
+    first.holders = ()
+    first.stopped.let_go(["pts/1"])
+    first.save()
+    assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
+    second.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
+
+
+def test_what_a_lock_has_left_behind_is_stopped_anew(world, server):
+    """Its keeper is gone, and the daemon has had what was there go on."""
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    world.cgroups.tree.write_scope(f"{first.session.scope}/reaper-lock", "cgroup.freeze", "0\n")
+    second.stop(server)
+    assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
+
+
+def test_stranger_who_reads_is_no_lock(world, server):
+    """Neither frozen nor left to read: whoever is there when it is to be locked, and who comes to it later."""
+    keeper = FakeKeeper(world, "3")
+    keeper.stranger = 77
+    with pytest.raises(ReaperError, match="process 77, which is another user's"):
+        keeper.stop(server)
+    keeper.stranger = None
+    keeper.stop(server)
+    keeper.stranger = 78
+    world.now_usec += 1
+    with pytest.raises(ReaperError, match="process 78"):
+        keeper.stopped.look(["pts/0"])
+
+
+def test_new_holder_is_held_before_it_has_stopped(world, server, tracers, monkeypatch):
+    """That takes up to 12 seconds, in which its user could have it moved out of the group."""
+    keeper = FakeKeeper(world, "3")
+    keeper.stop(server)
+    reader = world.cgroups.add(11, ELSEWHERE)
+    keeper.holders = (server, reader)
+    held: list[bool] = []
+    monkeypatch.setattr(Freezer, "wait", lambda self, seconds: bool(held.append(reader in tracers[-1].held)) or True)
+    world.now_usec += 1
+    keeper.stopped.look(["pts/0"])
+    assert held == [True]
+
+
+def test_used_ring_is_no_lock(world, server):
+    keeper = FakeKeeper(world, "3")
+    world.busy = 10
+    with pytest.raises(ReaperError, match="process 10 has used io_uring"):
+        keeper.stop(server)
+
+
+def test_process_that_was_moved_out_returns_to_its_group_from_before_the_lock(world, server):
+    keeper = FakeKeeper(world, "3")
+    keeper.stop(server)
+    for look in (lambda: keeper.stop(server), lambda: keeper.stopped.look(["pts/0"])):
+        world.cgroups.write(f"{world.cgroups.mount}/user.slice/user-1000.slice/cgroup.procs", "10")
+        look()
+        assert world.cgroups.where(10) == f"{keeper.session.scope}/reaper-lock"
+    keeper.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
+
+
+def test_process_that_is_out_as_the_lock_ends_returns_too(world, server):
+    keeper = FakeKeeper(world, "3")
+    keeper.stop(server)
+    world.cgroups.write(f"{world.cgroups.mount}/user.slice/user-1000.slice/cgroup.procs", "10")
+    keeper.unlock()
+    assert world.cgroups.where(10) == ELSEWHERE
+
+
+def test_keeper_that_only_gives_back_releases_shells_without_their_alarms(world, server, tracers, monkeypatch):
+    """Another was killed as it did that."""
+    FakeKeeper(world, "3").stop(server)
+    monkeypatch.setattr("reaper.lock.freeze.guard.waits_with_alarm", lambda pid: True)
+    successor = Stopped(next(iter(world.keepers.values())).session, world, lambda: None, print)  # type: ignore[arg-type]
+    successor.resume([[*server, ELSEWHERE]])
+    successor.put_back()
+    assert tracers[-1].without_alarm == {server}
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"version": 1}', "[]"])
+def test_a_broken_state_of_another_lock(world, server, text):
+    first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
+    first.stop(server)
+    (world.cgroups.tree.directory / "locks/3/state").write_text(text)
+    second.stop(server)
+    first.unlock()
+    assert world.cgroups.where(10) in (ELSEWHERE, f"{second.session.scope}/reaper-lock")
+
+
+@pytest.mark.parametrize("error", [ValueError("zz"), OSError(5, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["_release", "_threads", "groups"])
+def test_whatever_keeps_it_from_being_put_back_it_goes_on(world, server, monkeypatch, where, error):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    lock = FakeKeeper(world, "3")
+    lock.stop(server)
+    monkeypatch.setattr(other_locks if where == "groups" else Freezer, where, fail)
+    with pytest.raises(type(error)):
+        lock.unlock()
+    assert world.cgroups.where(10) == f"{lock.session.scope}/reaper-lock"
+    with open(f"{world.cgroups.mount}{lock.session.scope}/reaper-lock/cgroup.freeze") as file:
+        assert file.read() == "0"

@@ -1,0 +1,338 @@
+"""Threads stopped by ptrace: real ones, of processes of the test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Callable
+
+import pytest
+
+from reaper import procfs
+from reaper.decide.session.model import ProcessId
+from reaper.lock.freeze.guard import waits_with_alarm
+from reaper.lock.freeze.tracer import Tracer
+from reaper.procparse import Signals
+from tests.unit.lock.conftest import FakeTracer
+from tests.unit.people import fork, identify
+
+ALARM = 1 << (signal.SIGALRM - 1)
+SECONDS = 30
+
+
+def wait(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < end
+        os.sched_yield()
+
+
+def state(tid: int) -> str:
+    stat = procfs.read_stat(tid)
+    return stat.state if stat else "gone"
+
+
+def wait_state(tid: int, *states: str) -> None:
+    wait(lambda: state(tid) in states)
+
+
+class Program:
+    """A process that does what the test says and tells when it has begun, and whatever it wants to tell after that."""
+
+    def __init__(self, work: Callable[[Program], object]) -> None:
+        self._told, self._tell = os.pipe()
+        self.pid = fork(lambda: work(self))
+        assert self.hear() == b"."
+        self.id = identify(self.pid)
+        self._is_over = False
+
+    def tell(self, text: bytes = b".") -> None:
+        os.write(self._tell, text)
+
+    def hear(self) -> bytes:
+        return os.read(self._told, 1)
+
+    def has_told(self) -> bool:
+        os.set_blocking(self._told, False)
+        try:
+            return bool(os.read(self._told, 1))
+        except BlockingIOError:
+            return False
+        finally:
+            os.set_blocking(self._told, True)
+
+    def end(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):  # its tracer has waited for it
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+
+    def stop(self) -> None:
+        self.end()
+        os.close(self._told)
+        os.close(self._tell)
+
+
+def pause(program: Program) -> None:
+    program.tell()
+    while True:
+        signal.pause()
+
+
+@pytest.fixture
+def begin() -> Iterator[Callable[..., Program]]:
+    programs: list[Program] = []
+
+    def start(work: Callable[[Program], object] = pause) -> Program:
+        programs.append(Program(work))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.stop()
+
+
+@pytest.fixture
+def tracer() -> Iterator[Tracer]:
+    tracer = Tracer()
+    yield tracer
+    tracer.let_all_go()
+
+
+def threads_of(program: Program) -> None:
+    for _ in range(20):
+        threading.Thread(target=time.sleep, args=(1000,)).start()
+    pause(program)
+
+
+def test_every_thread_is_stopped_and_goes_on(begin, tracer):
+    program = begin(threads_of)
+    threads = procfs.list_threads(program.pid)
+    assert len(threads) == 21
+    for _ in range(2):
+        assert tracer.take(program.id) == 0
+        for tid in threads:
+            wait_state(tid, "t")
+    tracer.let_go(program.id)
+    for tid in threads:
+        wait_state(tid, "S")
+
+
+def test_no_signal_but_sigkill_wakes_what_is_held(begin, tracer):
+    def work(program: Program) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: program.tell())
+        pause(program)
+
+    program = begin(work)
+    tracer.take(program.id)
+    wait_state(program.pid, "t")
+    for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGSTOP, signal.SIGCONT):
+        os.kill(program.pid, number)
+        assert state(program.pid) == "t"
+    assert not program.has_told()
+    tracer.let_go(program.id)
+    assert program.hear() == b".", "it waited"
+    tracer.take(program.id)
+    os.kill(program.pid, signal.SIGKILL)
+    wait_state(program.pid, "gone")
+
+
+def test_job_that_was_stopped_is_stopped_afterwards(begin, tracer):
+    program = begin()
+    os.kill(program.pid, signal.SIGSTOP)
+    wait_state(program.pid, "T")
+    tracer.take(program.id)
+    wait_state(program.pid, "t")
+    tracer.let_go(program.id)
+    wait_state(program.pid, "T")
+
+
+def test_parent_hears_of_an_end_as_soon_as_it_is_tended_to(begin, tracer):
+    def work(program: Program) -> None:
+        child = fork(lambda: threads_of(program))
+        os.write(child_pipe[1], child.to_bytes(4, "little"))
+        os.waitpid(child, 0)
+        program.tell(b"!")
+
+    child_pipe = os.pipe()
+    parent = begin(work)
+    child = int.from_bytes(os.read(child_pipe[0], 4), "little")
+    for fd in child_pipe:
+        os.close(fd)
+    tracer.take(identify(child))
+    os.kill(child, signal.SIGKILL)
+    wait_state(child, "Z")  # with threads that nobody has waited for yet
+    assert not parent.has_told()
+    wait(lambda: tracer.tend() or parent.has_told())
+
+
+def test_process_without_its_first_thread_is_held(begin, tracer):
+    def work(program: Program) -> None:
+        def run_on() -> None:
+            wait(lambda: state(os.getpid()) == "Z")
+            pause_in_thread()
+
+        def pause_in_thread() -> None:
+            program.tell()
+            time.sleep(1000)
+
+        threading.Thread(target=run_on).start()
+        ctypes.CDLL(None).pthread_exit(None)
+
+    program = begin(work)
+    assert tracer.take(program.id) == 0
+    (other,) = set(procfs.list_threads(program.pid)) - {program.pid}
+    wait_state(other, "t")
+
+
+def test_number_that_has_come_to_another_process(begin, tracer):
+    program = begin()
+    assert tracer.take(ProcessId(program.pid, program.id.start_ticks - 1)) == 0
+    wait_state(program.pid, "S")
+    program.end()
+    assert tracer.take(program.id) == 0
+
+
+def test_end_of_the_tracer_lets_go(begin):
+    victim = begin()
+
+    def work(program: Program) -> None:
+        Tracer().take(victim.id)
+        wait_state(victim.pid, "t")
+        pause(program)
+
+    other = begin(work)
+    assert state(victim.pid) == "t"
+    other.end()
+    wait_state(victim.pid, "S")
+
+
+@contextlib.contextmanager
+def seized(begin, victim: Program) -> Iterator[None]:
+    """Another program traces a process, which runs."""
+
+    def work(program: Program) -> None:
+        assert not ctypes.CDLL(None).ptrace(0x4206, victim.pid, None, None)
+        pause(program)
+
+    other = begin(work)
+    yield
+    other.end()
+
+
+@pytest.mark.parametrize("kind", ["real", "fake"])
+def test_contract(begin, tracer, kind):
+    """What Guard relies on; FakeTracer does the same."""
+    fake = FakeTracer()
+    each = tracer if kind == "real" else fake
+    program, other = begin(), begin()
+    assert each.take(program.id) == 0
+    assert each.take(program.id) == 0
+    each.tend()
+    each.let_go(program.id)
+    each.let_go(program.id)
+    with seized(begin, other):
+        fake.refused.add(other.id)
+        assert each.take(other.id) == errno.EPERM
+    fake.refused.clear()
+    assert each.take(other.id) == 0
+    each.let_all_go()
+    assert each.take(program.id) == 0
+
+
+def test_all_that_cannot_be_detached_yet_is_waited_for_once(begin, tracer, monkeypatch):
+    """And not each by itself: a hundred processes that wait for a disk would take ten seconds."""
+    programs = [begin() for _ in range(8)]
+    for program in programs:
+        assert tracer.take(program.id) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracer, "_is_detached", staticmethod(lambda tid: False))
+        began = time.monotonic()
+        tracer.let_all_go()
+        assert time.monotonic() - began < 0.5
+    tracer.tend()
+    for program in programs:
+        wait_state(program.pid, "S", "R")
+
+
+@pytest.fixture
+def late(begin, tracer) -> Program:
+    """It stands still, and its time is over."""
+    program = begin(rings_at_once)
+    tracer.take(program.id)
+    wait(lambda: bool(procfs.read_signals(program.pid).pending & ALARM))
+    return program
+
+
+def rings_at_once(program: Program) -> None:
+    """Like a shell at its prompt, whose time is over soon."""
+    signal.signal(signal.SIGALRM, lambda *_: program.tell(b"A"))
+    signal.signal(signal.SIGUSR1, lambda *_: program.tell(b"1"))
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    pause(program)
+
+
+def test_alarm_is_delivered(late, tracer):
+    tracer.let_go(late.id)
+    assert late.hear() == b"A"
+
+
+@pytest.mark.parametrize("others", [[], [signal.SIGUSR1]])
+def test_alarm_of_a_timer_is_taken_away_once(late, tracer, others):
+    """And nothing else is."""
+    for number in others:
+        os.kill(late.pid, number)
+    tracer.let_go(late.id, without_alarm=True)
+    wait_state(late.pid, "S")
+    assert not procfs.read_signals(late.pid).pending & ALARM
+    for _ in others:
+        assert late.hear() == b"1"
+    assert not late.has_told()
+    os.kill(late.pid, signal.SIGALRM)
+    assert late.hear() == b"A"
+
+
+def test_alarm_that_a_process_has_sent_is_delivered(begin, tracer):
+    program = begin(rings_at_once)
+    tracer.take(program.id)
+    os.kill(program.pid, signal.SIGALRM)
+    tracer.let_go(program.id, without_alarm=True)
+    assert program.hear() == b"A"
+
+
+def test_nothing_is_pending_that_could_be_taken_away(begin, tracer, monkeypatch):
+    monkeypatch.setattr("reaper.lock.freeze.tracer._DELIVERY_SEC", 0.05)
+    program = begin()
+    tracer.take(program.id)
+    wait_state(program.pid, "t")
+    tracer.let_go(program.id, without_alarm=True)
+    wait_state(program.pid, "S")
+
+
+def test_shell_at_its_prompt_is_told_by_its_signals(late, monkeypatch):
+    """The test's own program is Python."""
+    assert not waits_with_alarm(late.pid)
+    monkeypatch.setattr(procfs, "read_program", lambda pid: "/usr/bin/bash")
+    assert waits_with_alarm(late.pid)
+    monkeypatch.setattr(procfs, "read_program", lambda pid: "/usr/bin/zsh")
+    assert not waits_with_alarm(late.pid)
+
+
+@pytest.mark.parametrize("field", ["pending", "blocked", "ignored", "caught"])
+def test_shell_of_a_script_and_one_that_has_time_left(field, monkeypatch):
+    bits = {"pending": ALARM, "blocked": 0, "ignored": 1 << (signal.SIGTTIN - 1), "caught": ALARM}
+    monkeypatch.setattr(procfs, "read_program", lambda pid: "/usr/bin/bash")
+    monkeypatch.setattr(procfs, "read_signals", lambda pid: Signals(**bits))
+    assert waits_with_alarm(1)
+    bits[field] = ALARM if field == "blocked" else 0
+    assert not waits_with_alarm(1)
+    monkeypatch.setattr(procfs, "read_signals", lambda pid: None)
+    assert not waits_with_alarm(1)

@@ -1,0 +1,288 @@
+"""Terminals taken over and given back, on real ptys: against one that was never touched, byte for byte."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import struct
+import termios
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.errors import ReaperError
+from reaper.lock.terminal import tty, typeahead
+from reaper.lock.terminal.tty import Before, Line
+from tests.unit.act.ptys import Pty
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
+
+CANONICAL = termios.ICANON
+LITERAL, END, ERASE, KILL, WERASE, LINE_END = b"\x16", b"\x04", b"\x7f", b"\x15", b"\x17", b"\x1d"
+
+
+@pytest.fixture
+def ptys() -> Iterator[tuple[Pty, Pty]]:
+    """Two alike."""
+    made = Pty(), Pty()
+    for pty in made:
+        os.set_blocking(pty.slave, False)
+    yield made
+    for pty in made:
+        pty.close()
+
+
+def set_up(pty: Pty, *, lflag_off: int = 0, iflag: int | None = None, keys: dict[int, bytes] | None = None) -> None:
+    attributes = termios.tcgetattr(pty.slave)
+    attributes[3] &= ~lflag_off
+    if iflag is not None:
+        attributes[0] = iflag
+    for name, key in (keys or {}).items():
+        attributes[6][name] = key
+    termios.tcsetattr(pty.slave, termios.TCSANOW, attributes)
+
+
+def reads(pty: Pty) -> list[bytes]:
+    """What a program gets there, read by read, until it would have to wait."""
+    found = []
+    with contextlib.suppress(BlockingIOError):
+        while len(found) < 5000:
+            found.append(os.read(pty.slave, 8192))
+    return found
+
+
+def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> Before:
+    """With the state written down and read back at each step, as by a program that is killed at each."""
+    held = Line(name)
+    try:
+        before = again(held.drain(again(held.look())))
+        held.take(before)
+        if meanwhile:
+            os.write(master, meanwhile)
+        held.restore(before)
+    finally:
+        held.close()
+    return before
+
+
+def again(before: Before) -> Before:
+    return Before.from_plain(json.loads(json.dumps(before.to_plain())))
+
+
+TYPED = {
+    "nothing": b"",
+    "lines": b"one\ntwo\nthree\n",
+    "half a line": b"one\nhal",
+    "only half a line": b"hal",
+    "an end of file": END,
+    "ends of file": b"a\n" + END + END + b"b\n" + END,
+    "a line that an end of file ends": b"one" + END + b"two" + END + b"three",
+    "literal characters": LITERAL + b"\x03a" + LITERAL + END + b"b" + LITERAL + ERASE + LITERAL + b"\x13\n",
+    "literal characters in half a line": b"x"
+    + LITERAL
+    + b"\x1a"
+    + LITERAL
+    + LITERAL
+    + LITERAL
+    + KILL
+    + LITERAL
+    + b"\r",
+    "a literal line feed": b"a" + LITERAL + b"\nb\nc" + LITERAL + b"\nd",
+    "edited": b"ab" + ERASE + b"c d" + WERASE + b"e\nxyz" + KILL + b"uv" + ERASE,
+    "bytes of all kinds": bytes(each for each in range(256) if each not in b"\x03\x1a\x1c\x13\x11") + b"\n",
+    "another end of line": b"one" + LINE_END + b"two" + LITERAL + LINE_END + b"three\nfour" + LINE_END + b"five",
+    "as much as there is room": b"x" * 1000 + b"\n" + b"y" * 3000,
+    "a line as long as can be": b"z" * 4095,
+    "returns": b"a\rb\r",
+}
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED.keys())
+@pytest.mark.parametrize("iflag", [None, 0, termios.INLCR | termios.IXON, termios.IGNCR], ids=str)
+def test_lines_typed_ahead_are_neither_lost_nor_changed(ptys, typed, iflag):
+    """Nor taken together, nor ended; and what is typed on edits them as before."""
+    apart, locked = ptys
+    for pty in ptys:
+        set_up(pty, iflag=iflag, keys={termios.VEOL: LINE_END})
+        os.write(pty.master, typed)
+    lock_and_unlock(locked.name, b"hunter2\rhunter", locked.master)
+    assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
+    assert reads(locked) == reads(apart)
+    for pty in ptys:
+        os.write(pty.master, b"more" + ERASE + b" and more\n\x04")
+    assert reads(locked) == reads(apart)
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED.keys())
+@pytest.mark.parametrize("off", [CANONICAL, CANONICAL | termios.ISIG | termios.IEXTEN | termios.ECHO], ids=str)
+def test_bytes_typed_ahead(ptys, typed, off):
+    """At the prompt of readline, in an editor: no mode of lines, so nothing but bytes."""
+    apart, locked = ptys
+    for pty in ptys:
+        set_up(pty, lflag_off=off)
+        os.write(pty.master, typed)
+    lock_and_unlock(locked.name, b"hunter2\r", locked.master)
+    assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
+    assert reads(locked) == reads(apart)
+
+
+@pytest.mark.parametrize("done", range(4))
+def test_put_back_again_after_a_crash(ptys, done):
+    """It was killed while it put things back: nothing comes twice, and nothing is lost."""
+    apart, locked = ptys
+    for pty in ptys:
+        os.write(pty.master, b"one\ntwo" + END + b"three")
+    held = Line(locked.name)
+    before = held.drain(held.look())
+    held.take(before)
+    held.close()
+    for _ in range(done):
+        lines = Line(locked.name, again(before))
+        lines.restore(again(before))
+        lines.close()
+    held = Line(locked.name, before)
+    held.take(before)
+    assert held.drain(before) is before
+    held.restore(before)
+    held.close()
+    assert reads(locked) == reads(apart)
+
+
+def test_what_exceeds_the_kernels_buffer_is_dropped(ptys):
+    """It could not be put back; what can be is."""
+    _, locked = ptys
+    set_up(locked, lflag_off=CANONICAL)
+    for _ in range(10):
+        os.write(locked.master, b"0123456789" * 100)
+    lock_and_unlock(locked.name)
+    assert b"".join(reads(locked)) == (b"0123456789" * 410)[: typeahead.MOST]
+
+
+def test_while_it_is_locked(ptys):
+    _, locked = ptys
+    os.fchown(locked.slave, 1, 5)
+    os.fchmod(locked.slave, 0o620)
+    held = Line(locked.name)
+    before = held.look()
+    held.take(before)
+    status = os.fstat(locked.slave)
+    assert (status.st_uid, status.st_mode & 0o7777) == (0, 0o600)
+    os.write(locked.master, b"\x03\x1a\x1c\x13\x11\x04\x16\r\x7f")
+    assert os.read(held.fd, 100) == b"\x03\x1a\x1c\x13\x11\x04\x16\r\x7f"
+    assert locked.read() == "", "no echo"
+    os.write(held.fd, b"\x1b[Ha\n")
+    assert locked.read() == "\x1b[Ha\r\n"
+    held.restore(before)
+    held.close()
+    status = os.fstat(locked.slave)
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1, 5, 0o620)
+
+
+@pytest.mark.parametrize("stop", ["^S", "tcflow"])
+def test_a_stopped_terminal_takes_the_prompt(ptys, stop):
+    _, locked = ptys
+    if stop == "^S":
+        os.write(locked.master, b"\x13")
+        assert reads(locked) == []
+    else:
+        termios.tcflow(locked.slave, termios.TCOOFF)
+    with pytest.raises(BlockingIOError):
+        os.write(locked.slave, b"kept")
+    held = Line(locked.name)
+    held.take(held.look())
+    os.write(held.fd, b"prompt")
+    held.close()
+    assert locked.read() == "prompt"
+
+
+def test_without_the_right_to_type(ptys, monkeypatch):
+    """Everything else is put back all the same."""
+    apart, locked = ptys
+    os.write(locked.master, b"typed ahead")
+
+    def refuse(fd: int, request: int, *rest: bytes) -> bytes:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    held = Line(locked.name)
+    before = held.drain(held.look())
+    held.take(before)
+    with monkeypatch.context() as patched:
+        patched.setattr(tty.fcntl, "ioctl", refuse)
+        assert not held.restore(before)
+    held.close()
+    assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
+
+
+def size_of(pty: Pty) -> tuple[int, ...]:
+    return struct.unpack("HHHH", fcntl.ioctl(pty.slave, termios.TIOCGWINSZ, bytes(8)))
+
+
+@pytest.mark.parametrize("size", [(24, 80, 0, 0), (1, 80, 0, 0), (0, 0, 0, 0), (65535, 1, 7, 9)])
+def test_a_nudge_leaves_the_size(ptys, size):
+    pty, _ = ptys
+    fcntl.ioctl(pty.slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size))
+    held = Line(pty.name)
+    old = held.nudge()
+    assert old == size
+    assert size_of(pty) != size
+    held.settle(old)
+    assert size_of(pty) == size
+    held.nudge()
+    fcntl.ioctl(pty.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
+    held.settle(old)
+    assert size_of(pty) == (50, 100, 0, 0), "the person's own size"
+    held.close()
+
+
+def test_a_terminal_that_hangs_up():
+    pty = Pty()
+    held = Line(pty.name)
+    before = held.look()
+    assert not held.is_gone()
+    pty.close()
+    assert held.is_gone()
+    for step in (held.take, held.drain, held.restore):
+        with pytest.raises(ReaperError, match="is gone") as caught:
+            step(before)
+        assert caught.value.problem == "line-gone"
+    held.close()
+
+
+def test_a_terminal_that_is_not_there():
+    with pytest.raises(ReaperError, match="is gone"):
+        Line("pts/1000000")
+
+
+def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
+    first, second = ptys
+    held = Line(first.name)
+    before = held.look()
+    held.close()
+    with pytest.raises(ReaperError, match="another terminal"):
+        Line(second.name, before)
+    monkeypatch.setattr(tty, "DEV", str(tmp_path))
+    (tmp_path / "file").write_text("kept")
+    os.symlink(f"/dev/{first.name}", tmp_path / "link")
+    os.mkfifo(tmp_path / "fifo")
+    os.mknod(tmp_path / "null", 0o600 | 0o020000, os.makedev(1, 3))
+    for name in ("file", "link", "fifo", "null", "none"):
+        with pytest.raises(ReaperError) as caught:
+            Line(name)
+        assert caught.value.problem == "line-gone"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"flags": [1]}, {"keys": "x"}, {"owner": None}, {"typed": [["61", "never"]]}, {"typed": [["6", "line"]]}],
+)
+def test_a_state_that_is_broken(ptys, change):
+    held = Line(ptys[0].name)
+    plain = held.look().to_plain()
+    held.close()
+    for value in ({**plain, **change}, {}, None, []):
+        with pytest.raises(ReaperError) as caught:
+            Before.from_plain(value)
+        assert caught.value.problem == "lock-state"

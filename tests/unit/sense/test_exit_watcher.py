@@ -1,0 +1,89 @@
+"""The end of a leader is heard at once, of each one once, and no descriptor stays behind."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+from collections.abc import Iterator
+
+import pytest
+
+from reaper.decide.session.model import SessionKey
+from reaper.sense.exit_watcher import Leaders
+from tests.unit.people import Witness
+
+
+@pytest.fixture
+def leaders() -> Iterator[Leaders]:
+    leaders = Leaders()
+    yield leaders
+    leaders.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Witness, Witness]]:
+    pair = Witness(), Witness()
+    yield pair
+    for witness in pair:
+        witness.stop()
+
+
+def is_readable(leaders: Leaders, seconds: float = 0) -> bool:
+    return bool(select.select([leaders.fileno()], [], [], seconds)[0])
+
+
+def test_the_one_that_ends_is_told_once(leaders, pair):
+    first, second = pair
+    keys = [SessionKey(*each.id) for each in pair]
+    assert [leaders.watch(key) for key in keys] == [True, True]
+    assert not is_readable(leaders)
+    assert leaders.ended() == []
+    second.end()
+    assert is_readable(leaders, 5)
+    assert leaders.ended() == [keys[1]]
+    assert not is_readable(leaders)
+    assert leaders.ended() == []
+    first.end()
+    assert is_readable(leaders, 5)
+    assert leaders.ended() == [keys[0]]
+
+
+def test_one_that_is_let_go_of_is_not_told(leaders, pair):
+    key = SessionKey(*pair[0].id)
+    before = os.listdir("/proc/self/fd")
+    leaders.watch(key)
+    leaders.unwatch(key)
+    leaders.unwatch(key)
+    assert os.listdir("/proc/self/fd") == before
+    pair[0].end()
+    assert leaders.ended() == []
+
+
+def test_a_pid_that_is_anothers_is_not_watched(leaders, pair):
+    pid, ticks = pair[0].id
+    before = os.listdir("/proc/self/fd")
+    assert not leaders.watch(SessionKey(pid, ticks + 1))
+    assert not leaders.watch(SessionKey(2**22 - 1, 1))
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_when_descriptors_are_short_the_poll_must(leaders, pair):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        assert not leaders.watch(SessionKey(*pair[0].id))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert leaders.watch(SessionKey(*pair[0].id))
+
+
+def test_nothing_stays_open(pair):
+    before = os.listdir("/proc/self/fd")
+    leaders = Leaders()
+    for each in pair:
+        leaders.watch(SessionKey(*each.id))
+    leaders.close()
+    assert os.listdir("/proc/self/fd") == before

@@ -1,0 +1,204 @@
+"""Questions to name services by a process of its own: slow, hung, broken or gone, it never keeps the caller."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import time
+
+import pytest
+
+from reaper import system_commands
+from reaper.sense import accounts, name_service
+from reaper.sense.name_service import MOST_BYTES, MOST_NAME, MOST_QUESTIONS, NameService, Told
+from tests.unit.sense.worlds import wait_until
+
+NOTHING = Told({}, {})
+ECHO = "import sys, json\nfor each in json.load(sys.stdin): print(json.dumps([each, {answer}]), flush=True)\n"
+ANSWER = "7 if isinstance(each, str) else 'x'"
+
+
+def asking(script: str, most_sec: float = 20.0) -> NameService:
+    return NameService((sys.executable, "-I", "-S", "-c", script), most_sec)
+
+
+def test_groups_of_this_host_are_told():
+    service = NameService()
+    service.ask(["root", "no-such-group"], [0, 4_000_000_123])
+    assert service.take(20) == Told({"root": 0, "no-such-group": None}, {0: "root", 4_000_000_123: None})
+    assert service.take() == NOTHING
+    service.close()
+
+
+def test_nothing_is_waited_for_without_patience():
+    service = asking("import time; time.sleep(60)")
+    began = time.monotonic()
+    service.ask(["ops"], [])
+    assert service.take() == NOTHING
+    assert service.take(0.05) == NOTHING
+    assert time.monotonic() - began < 5
+    service.close()
+
+
+def test_what_is_waited_for_is_counted(monkeypatch):
+    """As the daemon's own work: it is not stopped meanwhile."""
+    monkeypatch.setattr(system_commands._Waits, "usec", 0)
+    service = asking("import time; time.sleep(60)")
+    service.ask(["ops"], [])
+    service.take(0.05)
+    assert 40_000 <= system_commands.waited_usec() <= 150_000
+    monkeypatch.setattr(service._process, "kill", lambda: None)
+    process = service._process
+    service.close()
+    assert 140_000 <= system_commands.waited_usec() <= 300_000
+    monkeypatch.undo()
+    process.kill()
+    process.wait()
+
+
+def test_what_was_answered_before_a_hang_counts():
+    """And what was not is known to none, once the time is over."""
+    hang = "import sys, json, time\nprint('[\"a\", 5]', flush=True)\ntime.sleep(60)"
+    service = asking(hang, 0.5)
+    service.ask(["a", "b"], [9])
+    told = service.take(20)
+    assert told == Told({"a": 5, "b": None}, {9: None})
+
+
+def test_process_that_is_over_its_time_is_ended():
+    service = asking("import time; time.sleep(60)", 0.1)
+    service.ask(["ops"], [])
+    process = service._process
+    assert service.take(20) == Told({"ops": None}, {})
+    process.wait(5)
+    assert process.returncode == -9
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["import os; os.abort()", "raise SystemExit(3)", "print('nonsense')", "print('[1]')", "print('[[], 1]')",
+     "print('[\"other\", 5]')", "print('[' * 100000)", "print('x' * 200000, end='')", "print('null')"],
+)  # fmt: skip
+def test_broken_answers_are_none(script):
+    service = asking(script)
+    service.ask(["ops"], [5])
+    assert service.take(20) == Told({"ops": None}, {5: None})
+
+
+@pytest.mark.parametrize("answer", ["'ops'", "[]", "1.5", "{}"])
+def test_answers_of_a_wrong_kind_are_passed_over(answer):
+    service = asking(ECHO.format(answer=answer))
+    service.ask(["ops"], [])
+    assert service.take(20) == NOTHING
+
+
+def test_program_that_is_not_there():
+    service = NameService(("/nonexistent",))
+    service.ask(["ops"], [5])
+    assert service.take() == Told({"ops": None}, {5: None})
+
+
+def test_many_questions_come_in_turns():
+    """As many as fit into a pipe at a time, and each once."""
+    service = asking(ECHO.format(answer=ANSWER))
+    numbers = range(2 * MOST_QUESTIONS + 5)
+    service.ask(["a", "b"], numbers)
+    service.ask(["a"], numbers)
+    found = NOTHING
+    deadline = time.monotonic() + 30
+    while len(found.names) < len(numbers):
+        assert time.monotonic() < deadline
+        told = service.take(1)
+        found = Told({**found.gids, **told.gids}, {**found.names, **told.names})
+    assert found == Told({"a": 7, "b": 7}, dict.fromkeys(numbers, "x"))
+
+
+def test_questions_at_a_time_fit_into_a_pipe(monkeypatch):
+    """Whatever their names: of a child that reads nothing none is waited for."""
+    script = "import sys, time; time.sleep(60)"
+    service = asking(script)
+    names = [f"{number:03}" + "\U0001f600" * (MOST_NAME - 3) for number in range(2 * MOST_QUESTIONS)]
+    began = time.monotonic()
+    written = []
+    dumps = json.dumps
+    monkeypatch.setattr(json, "dumps", lambda value: written.append(dumps(value)) or written[-1])
+    service.ask(names, [])
+    assert time.monotonic() - began < 30
+    (questions,) = [each for each in written if each.startswith("[")]
+    assert MOST_BYTES - 4096 < len(questions) <= MOST_BYTES
+    service.close()
+
+
+def test_name_that_is_too_long_is_not_asked_for():
+    service = asking(ECHO.format(answer=ANSWER))
+    service.ask(["a" * (MOST_NAME + 1), "b"], [])
+    assert service.take(20).gids == {"a" * (MOST_NAME + 1): None, "b": 7}
+
+
+def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
+    """A process in the middle of a call to a dead file system lives on: no more of them are added to it.
+
+    Nor are questions left waiting for its end for good.
+    """
+    service = asking("import time; time.sleep(60)", 1.0)
+    service.ask(["ops"], [])
+    process = service._process
+    monkeypatch.setattr(process, "kill", lambda: None)
+    assert service.take(20) == Told({"ops": None}, {})
+    service.ask(["ops"], [])
+    assert service._process is None
+    assert service.take() == NOTHING
+    deadline = time.monotonic() + 20
+    while (told := service.take()) == NOTHING:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert told == Told({"ops": None}, {})
+    service.ask(["dev"], [7])
+    assert service.take() == Told({"dev": None}, {7: None})
+    monkeypatch.undo()
+    process.kill()
+    process.wait()
+    service.ask(["ops"], [])
+    assert service._process is not None
+    assert service.take(20) == Told({"ops": None}, {})
+
+
+def test_new_questions_do_not_wait_for_old_ones():
+    """A policy that is loaded while a name service hangs, of which the policy asks nothing more."""
+    loop = "for each in json.load(sys.stdin):\n time.sleep(60 if each == 'hangs' else 0)\n"
+    service = asking(f"import sys, json, time\n{loop} print(json.dumps([each, 7]), flush=True)")
+    service.ask(["hangs"], [])
+    assert service.take(0.1) == NOTHING
+    service.ask(["ops"], [], discard=True)
+    assert service.take(20) == Told({"ops": 7}, {})
+    service.close()
+
+
+def test_no_descriptor_and_no_process_stays():
+    """What close() does not see end within its 0.1 s ends all the same, and is waited for at the next look."""
+    before = os.listdir("/proc/self/fd")
+    for script in ("import time; time.sleep(60)", "raise SystemExit(1)"):
+        service = asking(script)
+        service.ask(["ops"], [])
+        pid = service._process.pid
+        service.take(0.2)
+        service.close()
+        wait_until(lambda: service.take() == NOTHING and not os.path.exists(f"/proc/{pid}"), 20)  # noqa: B023
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_child_answers_a_line_at_a_time(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(["root", "a\0b", "\ud800", 0, 2**40, -5])))
+    accounts.main()
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert answers == [["root", 0], ["a\0b", None], ["\ud800", None], [0, "root"], [2**40, None], [-5, None]]
+
+
+def test_child_is_a_program_of_its_own():
+    """It starts where no directory, variable or site of the caller's leads Python elsewhere."""
+    assert name_service.PROGRAM[1:3] == ("-I", "-S")
+    assert os.path.samefile(name_service.PROGRAM[3], accounts.__file__)

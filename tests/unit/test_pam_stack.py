@@ -1,0 +1,39 @@
+"""PAM's files put together, and files that would have no end."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.pam_stack import MOST_FILES, MOST_LINES, Line, collect, parse_lines
+
+
+@pytest.mark.parametrize(
+    "text", ["@include a\n" * 3, "auth include a\n" * 50, "@include a\nauth substack a\n@include a\n"]
+)
+def test_file_that_includes_itself_many_times_is_read_a_bounded_number_of_times(text):
+    """Three times, sixteen levels deep, would be 43 million files without a line."""
+    asked = []
+
+    def read(path: str) -> str:
+        asked.append(path)
+        return text
+
+    assert collect(text, "auth", read) == ()
+    assert len(asked) <= MOST_FILES
+
+
+def test_lines_of_a_file_that_includes_itself_are_bounded():
+    text = "auth required pam_deny.so\n@include a\n@include a\n"
+    assert len(collect(text, "auth", lambda _path: text)) <= MOST_LINES
+
+
+@pytest.mark.parametrize("end", ["", "\\"])
+def test_bracket_that_is_not_closed_takes_the_rest_of_its_line(end):
+    text = f"auth [default=ignore pam_x.so a{end}\nauth [success=1 a\\]=b] pam_y.so\n"
+    assert parse_lines(text.replace("\\\n", "\\ \n")) == (Line("auth", "success=1 a\\]=b", "pam_y.so"),)
+
+
+def test_lines_of_no_kind_are_passed_over():
+    assert parse_lines("* required pam_x.so\nauthx required pam_x.so\n-AUTH Required pam_x.so a\n") == (
+        Line("auth", "required", "pam_x.so", ("a",)),
+    )
