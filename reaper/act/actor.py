@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from reaper.act import lock_service, runtime_files, sudo_tickets, terminal_output, terminate
 from reaper.act.terminal_output import Delivery
-from reaper.decide.policy.rules import Kill
-from reaper.decide.session.lifecycle import Rung
+from reaper.decide.policy.limits import Kill
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import ProcessId, SessionKey, Targets
+from reaper.decide.session.state import Rung
 
 
 class Actor:

@@ -20,10 +20,10 @@ import signal
 from collections.abc import Iterable
 
 from reaper import procfs
-from reaper.decide.policy.rules import Kill
+from reaper.decide.policy.limits import Kill
 from reaper.decide.session import lock_protocol
-from reaper.decide.session.lifecycle import Rung
 from reaper.decide.session.model import ProcessId, Targets
+from reaper.decide.session.state import Rung
 
 CGROUP = "/sys/fs/cgroup"
 

@@ -9,8 +9,3 @@ session takes in, unread.py what lies unread on its terminals, sharing.py what c
 deferrals.py which programs a session waits for, endings.py how a session ends, returns.py who comes back after. The
 loop that calls tick() is in service.py.
 """
-
-from reaper.daemon.core import Daemon
-from reaper.daemon.intervals import LAPSE_USEC
-
-__all__ = ["LAPSE_USEC", "Daemon"]

@@ -40,7 +40,7 @@ def _serve() -> int:
 
     from reaper.act.actor import Actor
     from reaper.act.journal import Journal
-    from reaper.daemon import Daemon
+    from reaper.daemon.core import Daemon
     from reaper.daemon.loop import Service
     from reaper.decide.policy.files import parse
     from reaper.sense.host import Host

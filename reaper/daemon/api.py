@@ -11,14 +11,14 @@ from typing import Any, Callable, TypeVar
 
 from reaper.act.journal import Journal
 from reaper.control.methods import CallError, Peer
-from reaper.daemon import Daemon
+from reaper.daemon.core import Daemon
 from reaper.daemon.requests import Requests
 from reaper.decide.output import session_view, view_aging
 from reaper.decide.output.terminal_messages import plain
 from reaper.decide.session import brake
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.lifecycle import Phase
 from reaper.decide.session.model import Order
+from reaper.decide.session.state import Phase
 from reaper.decide.session.tracking import Tracked
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError

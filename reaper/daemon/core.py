@@ -27,9 +27,9 @@ from reaper.daemon.user_groups import Groups
 from reaper.decide.output import session_events
 from reaper.decide.policy.rules import BUILT_IN, Policy
 from reaper.decide.session import deferral, hold, locked, overrule, terminal_evidence, tracking
-from reaper.decide.session.lifecycle import Phase, Signal
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
 from reaper.decide.session.snapshot import Snapshot
+from reaper.decide.session.state import Phase, Signal
 from reaper.decide.session.tracking import Change, Tracked
 from reaper.sense.host import Host
 

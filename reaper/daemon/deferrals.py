@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reaper.decide.session import deferral
-from reaper.decide.session.lifecycle import Phase
 from reaper.decide.session.model import Program, SessionKey
+from reaper.decide.session.state import Phase
 from reaper.decide.session.tracking import Tracked
 from reaper.sense.host import Host
 

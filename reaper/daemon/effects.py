@@ -8,8 +8,8 @@ from reaper.daemon.messenger import Messenger
 from reaper.daemon.termination import Endings
 from reaper.decide.output import session_events
 from reaper.decide.output.terminal_messages import named
-from reaper.decide.session.lifecycle import Act, Defer, Fact, Lock, Reason, Rung, Spare, Tell, Warn
 from reaper.decide.session.model import Instant, Program
+from reaper.decide.session.state import Act, Defer, Fact, Lock, Reason, Rung, Spare, Tell, Warn
 from reaper.decide.session.tracking import Tracked
 
 

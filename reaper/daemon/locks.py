@@ -14,12 +14,12 @@ from reaper.act.journal import Journal
 from reaper.decide.output import session_events
 from reaper.decide.output.events import Priority
 from reaper.decide.output.terminal_messages import lock_heading, plain
-from reaper.decide.policy.rules import Origin, Policy, asks_to_lock
+from reaper.decide.policy.match import Origin
+from reaper.decide.policy.rules import Policy, asks_to_lock
 from reaper.decide.session import locked
-from reaper.decide.session.lifecycle import Phase
 from reaper.decide.session.lock_protocol import OVER, LockOrder, Stage
 from reaper.decide.session.model import Instant, Reading, SessionKey
-from reaper.decide.session.state import LASTING
+from reaper.decide.session.state import LASTING, Phase
 from reaper.decide.session.tracking import Change, Tracked
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError

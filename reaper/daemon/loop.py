@@ -16,13 +16,13 @@ from typing import Any, Callable
 from reaper import __version__
 from reaper.act.journal import Journal
 from reaper.control.server import Server
-from reaper.daemon import Daemon
 from reaper.daemon.api import Answers
+from reaper.daemon.core import Daemon
 from reaper.daemon.distrusting import Distrusting
 from reaper.daemon.supervisor import Supervisor
 from reaper.decide.output import session_events
 from reaper.decide.output.events import Priority
-from reaper.decide.policy.files import parse
+from reaper.decide.policy.files import parse, problems, render
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session import snapshot
 from reaper.decide.session.model import SessionKey
@@ -157,7 +157,7 @@ class Service:
             self._journal.send(session_events.policy_rejected(error, self._daemon.policy))
             return
         self._rejected = ""
-        self._daemon.adopt(policy, parse.describe(policy), self._host.clock())
+        self._daemon.adopt(policy, render.describe(policy), self._host.clock())
         self._journal.send(session_events.policy_loaded(policy))
 
     def _restore(self) -> None:
@@ -166,7 +166,7 @@ class Service:
             return
         try:
             state = snapshot.decode(text, self._host.boot_id())
-            policy = parse.parse([parse.Source("the saved policy", state.policy)]) if state.policy else None
+            policy = parse.parse([problems.Source("the saved policy", state.policy)]) if state.policy else None
         except ReaperError as error:
             self._journal.note(Priority.WARNING, f"{error}, ignoring")
             return

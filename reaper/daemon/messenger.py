@@ -12,9 +12,8 @@ from reaper.act.terminal_output import Delivery
 from reaper.decide.output import terminal_messages
 from reaper.decide.output.events import Priority
 from reaper.decide.session import tracking
-from reaper.decide.session.lifecycle import Defer, Phase, Reason, Warn
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
-from reaper.decide.session.state import is_about_to_warn
+from reaper.decide.session.state import Defer, Phase, Reason, Warn, is_about_to_warn
 from reaper.decide.session.tracking import Tracked
 from reaper.decide.text.hours import LocalMoment
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reaper.daemon.unread import Unread
-from reaper.decide.policy.rules import Activity, Origin, Robots
+from reaper.decide.policy.limits import Activity, Robots
+from reaper.decide.policy.match import Origin
 from reaper.decide.session import signs, ssh_traffic, terminal_evidence, tracking
-from reaper.decide.session.lifecycle import SHARED, Phase
 from reaper.decide.session.model import Instant, Line, Reading, SessionKey, Work
 from reaper.decide.session.rhythm import Observation
 from reaper.decide.session.signs import Clues
 from reaper.decide.session.snapshot import Counted
+from reaper.decide.session.state import SHARED, Phase
 from reaper.decide.session.tracking import Change, Tracked
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from reaper.act.journal import Journal
 from reaper.decide.output import session_events
 from reaper.decide.session import past_terminations
-from reaper.decide.session.lifecycle import Phase
 from reaper.decide.session.past_terminations import Ended, Past
+from reaper.decide.session.state import Phase
 from reaper.decide.session.tracking import Tracked
 
 

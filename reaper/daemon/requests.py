@@ -10,12 +10,12 @@ from reaper.act.journal import Journal
 from reaper.daemon.core import Daemon
 from reaper.decide.output import session_events
 from reaper.decide.output.terminal_messages import SILENT, is_silent, plain
-from reaper.decide.policy.rules import Action
+from reaper.decide.policy.limits import Action
 from reaper.decide.session import hold as holds
 from reaper.decide.session import locked, overrule, tracking
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.lifecycle import Phase, Warn
 from reaper.decide.session.model import Instant, Order, SessionKey
+from reaper.decide.session.state import Phase, Warn
 from reaper.decide.session.tracking import Tracked
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError

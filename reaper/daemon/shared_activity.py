@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reaper.decide.policy.rules import Policy, Share
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.limits import Share
+from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import SessionKey
+from reaper.decide.session.state import Phase
 from reaper.decide.session.tracking import Tracked
 
 Sessions = Mapping[SessionKey, Tracked]

@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection
 
 from reaper import kernel_text, procfs
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import Instant, Line, Session, Work
 from reaper.sense import connections, processes
 from reaper.sense.ssh_counters import read_traffic

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Collection, Iterable
 
 from reaper import procfs
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import Attached, ProcessId, Session
 from reaper.procparse import Stat
 from reaper.sense import executables

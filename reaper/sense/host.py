@@ -11,8 +11,8 @@ from typing import Callable
 
 from reaper import kernel_text, procfs
 from reaper.decide.policy import membership
+from reaper.decide.policy.match import Origin
 from reaper.decide.policy.membership import Membership
-from reaper.decide.policy.rules import Origin
 from reaper.decide.session.lock_protocol import LockOrder, LockState
 from reaper.decide.session.model import (
     Holding,

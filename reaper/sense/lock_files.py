@@ -15,7 +15,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from reaper import pam_stack, procfs
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session import lock_protocol
 from reaper.decide.session.lock_protocol import LockOrder, LockState
 from reaper.decide.session.model import NS_PER_SEC, Session

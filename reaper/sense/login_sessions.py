@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.sense import belonging, connections, possession, processes, terminals
 from reaper.sense.belonging import Aside

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from reaper import procfs
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import Session
 from reaper.procparse import Stat
 from reaper.sense import connections, processes, terminals

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reaper.audit.times import MomentError, parse_day, parse_moment
-from reaper.decide.policy.files.parse import describe, parse
+from reaper.decide.policy.files.parse import parse
 from reaper.decide.policy.files.problems import PolicyError, Problem, Source
-from reaper.decide.policy.rules import Action
+from reaper.decide.policy.files.render import describe
+from reaper.decide.policy.limits import Action
 from reaper.decide.policy.template import TemplateError, parse_template
 from reaper.decide.session import lock_protocol, snapshot, stuck, tracking
 from reaper.decide.session.brake import Ledger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reaper.decide.policy.rules import Action, Limits, Notify
-from reaper.decide.session.lifecycle import Act, Defer, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
+from reaper.decide.policy.limits import Action, Limits, Notify
+from reaper.decide.session.state import Act, Defer, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
 
 
 def quiet(limits: Limits) -> Limits:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide.policy.rules import Action
-from reaper.decide.session.lifecycle import Rung, Signal
+from reaper.decide.policy.limits import Action
+from reaper.decide.session.state import Rung, Signal
 from tests.property.test_lifecycle import POLL_USEC, Watcher, limits_of
 from tests.unit.simulated import SECOND
 

@@ -7,8 +7,8 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide.policy.rules import Action
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.limits import Action
+from reaper.decide.session.state import Phase
 from tests.property.observer import quiet
 from tests.property.test_lifecycle import POLL_USEC, Watcher, limits_of
 from tests.unit.simulated import SECOND

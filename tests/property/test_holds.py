@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.daemon.requests import Requests
-from reaper.decide.policy.rules import Ceiling, Policy
+from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.rules import Policy
 from reaper.decide.session.hold import LONGEST_HOLD_USEC, Hold
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench

@@ -18,13 +18,13 @@ from reaper.control.methods import CallError, Peer, reply_to
 from reaper.decide.output import terminal_messages
 from reaper.decide.output.events import FIELDS, Event, Kind
 from reaper.decide.output.terminal_messages import Outlook
-from reaper.decide.policy.rules import Kill
+from reaper.decide.policy.limits import Kill
 from reaper.decide.policy.template import PLACEHOLDERS, TemplateError, parse_template
 from reaper.decide.session import snapshot, tracking
 from reaper.decide.session.brake import Ledger
-from reaper.decide.session.lifecycle import Reason
 from reaper.decide.session.model import SessionKey
 from reaper.decide.session.snapshot import Snapshot
+from reaper.decide.session.state import Reason
 from reaper.errors import ReaperError
 from reaper.sense.login_records import Record, parse_name, parse_record
 from reaper.sense.logind import LogindSession, parse_sessions

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.daemon import LAPSE_USEC
-from reaper.decide.policy.rules import Action, Limits, Notify, Policy
-from reaper.decide.session import deferral, lifecycle, snapshot, tracking
+from reaper.daemon.intervals import LAPSE_USEC
+from reaper.decide.policy.limits import Action, Limits, Notify
+from reaper.decide.policy.rules import Policy
+from reaper.decide.session import deferral, snapshot, state, tracking
 from reaper.decide.session.brake import Ledger
-from reaper.decide.session.lifecycle import Act, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
 from reaper.decide.session.model import FRESH_CTIME_NS, Instant, Reading
 from reaper.decide.session.snapshot import Snapshot
+from reaper.decide.session.state import Act, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
 from reaper.decide.session.tracking import Change, Tracked
 from tests.property.observer import Observer, quiet
 from tests.unit.fakes import make_limits, make_policy, make_session
@@ -345,7 +346,7 @@ def test_equal_limits():
     """idle and max strike in the same moment: either is the reason, and neither is a mistake."""
     limits = limits_of(20, 20, [], Action.TERMINATE)
     for begun in (0, 1):
-        end = lifecycle.deadline(lifecycle.begin("login", begun), limits, 0)
+        end = state.deadline(state.begin("login", begun), limits, 0)
         assert end is not None
         assert end.usec == 20 * SECOND + begun * (end.reason is Reason.IDLE)
 

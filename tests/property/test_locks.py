@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide.policy.rules import Action, Limits, Notify
-from reaper.decide.session import deferral, lifecycle, locked, tracking
-from reaper.decide.session.lifecycle import Act, Lock, Phase, Reason, Rung, Signal, Stimulus, Warn
+from reaper.decide.policy.limits import Action, Limits, Notify
+from reaper.decide.session import deferral, locked, state, tracking, transitions
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant
+from reaper.decide.session.state import Act, Lock, Phase, Reason, Rung, Signal, Stimulus, Warn
 from reaper.decide.session.tracking import Change
 from tests.property.observer import Observer
 from tests.property.test_lifecycle import BUSY_STEPS, LIMITS, STEPS, Watcher, limits_of
@@ -262,7 +262,7 @@ def locked_under(limits):
     if not watcher.is_locked:
         watcher.do_lock(None)
     began = watcher.tracked.life
-    end = lifecycle.deadline(began, limits, watcher.session.opened_usec)
+    end = state.deadline(began, limits, watcher.session.opened_usec)
     return watcher, began, end
 
 
@@ -308,8 +308,8 @@ def test_a_lock_ends_at_its_limit_or_not_at_all(limits, steps):
 
 @given(LOCKING, st.integers(0, 400), st.sampled_from(list(Stimulus)))
 def test_only_what_is_said_opens_a_lock(limits, seconds, stimulus):
-    life = replace(lifecycle.begin("input", 0), phase=Phase.LOCKED, locked_usec=5)
-    after, acts = lifecycle.step(life, stimulus, limits, 0, seconds * SECOND)
+    life = replace(state.begin("input", 0), phase=Phase.LOCKED, locked_usec=5)
+    after, acts = transitions.step(life, stimulus, limits, 0, seconds * SECOND)
     if stimulus not in (Stimulus.UNLOCK, Stimulus.FAIL, Stimulus.LIMIT, Stimulus.GONE):
         assert (after, acts) == (life, [])
 

@@ -2,11 +2,14 @@
 
 from hypothesis import given
 
+from reaper.decide.policy.ceiling import cap
 from reaper.decide.policy.files.annotate import annotate
 from reaper.decide.policy.files.keys import LIMITS, TOP
-from reaper.decide.policy.files.parse import PolicyError, Source, describe, parse, parse_traced
+from reaper.decide.policy.files.parse import parse, parse_traced
+from reaper.decide.policy.files.problems import PolicyError, Source
 from reaper.decide.policy.files.provenance import apply, trace, values
-from reaper.decide.policy.rules import cap, document, judge, limits_of_kind, spelled
+from reaper.decide.policy.files.render import describe
+from reaper.decide.policy.rules import document, judge, limits_of_kind, spelled
 
 from .test_config import documents, policies, subjects
 

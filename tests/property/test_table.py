@@ -8,9 +8,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.policy.rules import Action
-from reaper.decide.session import lifecycle
-from reaper.decide.session.lifecycle import TABLE, Life, Phase, Reason, Rung, Signal, Stimulus, Tell
+from reaper.decide.policy.limits import Action
+from reaper.decide.session import lifecycle, transitions
+from reaper.decide.session.state import Life, Phase, Reason, Rung, Signal, Stimulus, Tell
+from reaper.decide.session.transitions import TABLE
 from tests.property.test_locks import ANY_LIMITS as LIMITS
 
 MOMENTS = st.integers(0, 10**12)
@@ -38,7 +39,7 @@ def test_every_phase_meets_every_stimulus():
 @given(ANY_LIFE, st.sampled_from(Stimulus), LIMITS, MOMENTS, MOMENTS, st.integers(0, 10**9))
 def test_step_is_total(life, stimulus, limits, opened, now, gap):
     """Whatever befalls whichever life leads to where the table says, and observe to words alone."""
-    after, acts = lifecycle.step(life, stimulus, limits, opened, now, gap)
+    after, acts = transitions.step(life, stimulus, limits, opened, now, gap)
     assert after.phase in TABLE[life.phase, stimulus].to
     if limits.action is Action.OBSERVE:
         assert all(isinstance(act, Tell) for act in acts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.policy.rules import Activity
+from reaper.decide.policy.limits import Activity
 from reaper.decide.session.model import NS_PER_SEC, Forward, Line, Traffic
 from reaper.decide.session.ssh_traffic import weigh_line
 

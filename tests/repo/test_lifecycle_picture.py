@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from reaper.decide.session import transitions
-from reaper.decide.session.lifecycle import TABLE, Phase, Stimulus
+from reaper.decide.session.state import Phase, Stimulus
+from reaper.decide.session.transitions import TABLE
 
 from .tree import read
 

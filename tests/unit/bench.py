@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reaper.daemon import Daemon
+from reaper.daemon.core import Daemon
 from reaper.decide.output.events import Event
-from reaper.decide.policy.files import parse
+from reaper.decide.policy.files import render
 from reaper.decide.policy.rules import Policy
 from tests.unit.fakes import FakeActor, FakeHost, FakeJournal
 from tests.unit.simulated import SECOND
@@ -26,7 +26,7 @@ class Bench:
         return Daemon(self.host, self.actor, self.journal, "host1", "b00t")  # type: ignore[arg-type]
 
     def adopt(self, policy: Policy) -> None:
-        self.daemon.adopt(policy, parse.describe(policy), self.host.clock())
+        self.daemon.adopt(policy, render.describe(policy), self.host.clock())
 
     def tick(self) -> None:
         self.daemon.tick(self.host.clock())

@@ -16,8 +16,9 @@ from typing import Callable
 
 from reaper.act.terminal_output import Delivery
 from reaper.decide.output.events import Event, Priority
-from reaper.decide.policy.rules import BUILT_IN, Kill, Limits, Origin, Policy
-from reaper.decide.session.lifecycle import Rung
+from reaper.decide.policy.limits import Kill, Limits
+from reaper.decide.policy.match import Origin
+from reaper.decide.policy.rules import BUILT_IN, Policy
 from reaper.decide.session.model import (
     Attached,
     Holding,
@@ -33,8 +34,9 @@ from reaper.decide.session.model import (
     Usage,
     Work,
 )
+from reaper.decide.session.state import Rung
 from reaper.errors import ReaperError
-from reaper.sense.host import Discovery
+from reaper.sense.discovery import Discovery
 from tests.unit.grouped import FakeGroups
 from tests.unit.locked import FakeLocker, FakeLocks
 from tests.unit.logins import CONT, HUP, KILL, TERM, FakeLogin, FakeProcess

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage, encode_state, is_standing
 from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.errors import ReaperError

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace | Sequence[str]) -> int:
 
 
 def _as_yaml(policy: Policy) -> str:
-    from reaper.decide.policy.files.parse import describe
+    from reaper.decide.policy.files.render import describe
 
     read = "\n".join(f"#   {path}" for path in policy.sources) or "#   no file: this is the built-in policy"
     return f"# Policy {policy.id}, merged from\n{read}\n{describe(policy)}"

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable
 
 from reaper.decide.output.events import Event, Kind
 from reaper.decide.output.terminal_messages import is_silent, limit_of, plain, span
-from reaper.decide.policy.limits import missing
-from reaper.decide.policy.rules import Action, Policy
-from reaper.decide.session import lifecycle
-from reaper.decide.session.lifecycle import Fact, Reason, Tell
+from reaper.decide.policy.limits import Action, missing
+from reaper.decide.policy.rules import Policy
+from reaper.decide.session import transitions
 from reaper.decide.session.model import Session, Usage
 from reaper.decide.session.past_terminations import Ended
 from reaper.decide.session.rhythm import described
+from reaper.decide.session.state import Fact, Reason, Tell
 from reaper.decide.session.tracking import Tracked
 from reaper.errors import ReaperError
 
@@ -280,5 +280,5 @@ def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> st
             f" and {span(freed.cpu_usec)} of CPU time freed{also}"
         )
     if tell.fact is Fact.TERMINATE_FAILED:
-        return f"could not be ended, and will be tried again in {span(lifecycle.RETRY_USEC)}{also}"
+        return f"could not be ended, and will be tried again in {span(transitions.RETRY_USEC)}{also}"
     return "closed"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from reaper.decide.output.terminal_messages import SILENT, hold_command, is_silent, plain, span
-from reaper.decide.policy.limits import Robots, missing
-from reaper.decide.policy.rules import Action, Origin, Policy, Verdict, judge
-from reaper.decide.session import lifecycle, tracking
+from reaper.decide.policy.limits import Action, Robots, missing
+from reaper.decide.policy.match import Origin
+from reaper.decide.policy.rules import Policy, Verdict, judge
+from reaper.decide.session import state, tracking
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.lifecycle import Phase, Reason
 from reaper.decide.session.rhythm import described
+from reaper.decide.session.state import Phase, Reason
 from reaper.decide.session.tracking import Tracked, subject_of
 from reaper.decide.text.hours import LocalTime
 
@@ -27,7 +28,7 @@ def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
     hold = tracked.hold
     change_usec = _change_usec(tracked)
     if change_usec is not None and limits is not None and life.phase in phases and hold is None:
-        end = lifecycle.deadline(life, limits, session.opened_usec)
+        end = state.deadline(life, limits, session.opened_usec)
     due = hold.until_usec if hold is not None else change_usec
     return {
         "session": plain(session.name),

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from reaper.decide.policy.rules import Action, Kill, Limits, Notify
+from reaper.decide.policy.limits import Action, Kill, Limits, Notify
 from reaper.decide.policy.template import Template, parse_template
-from reaper.decide.session.lifecycle import Defer, Reason, Warn
 from reaper.decide.session.model import Order, Program
+from reaper.decide.session.state import Defer, Reason, Warn
 from reaper.decide.session.tracking import Tracked
 from reaper.decide.text.duration import USEC_PER_HOUR, USEC_PER_SEC, format_duration
 

@@ -21,21 +21,12 @@ from typing import Any
 
 from reaper.decide.policy.ceiling import Ceiling, cap
 from reaper.decide.policy.limits import (
-    SHORTEST_LIMIT_USEC,
-    TTY_STEP_USEC,
     Action,
-    Activity,
     Kill,
     Limits,
     Notify,
     Robots,
     Share,
-    are_shown,
-    asks_in_vain,
-    counted,
-    fit_leads,
-    inherit,
-    longest_lead,
     without_limits,
     without_warnings,
 )
@@ -43,13 +34,6 @@ from reaper.decide.policy.match import Match, Origin, Subject, mismatch
 from reaper.decide.policy.template import Template
 from reaper.decide.text.duration import USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, format_duration
 from reaper.decide.text.size import format_size
-
-__all__ = [
-    "AUTO", "BUILT_IN", "NEVER", "SHORTEST_LIMIT_USEC", "TTY_STEP_USEC", "UNLIMITED", "Action", "Activity", "Brake",
-    "Ceiling", "Kill", "Limits", "Match", "Notify", "Origin", "Policy", "Robots", "Rule", "Share", "Subject", "Verdict",
-    "are_shown", "asks_for", "asks_in_vain", "asks_to_lock", "cap", "counted", "document", "fit_leads", "inherit",
-    "judge", "longest_lead", "spelled", "without_limits", "without_warnings",
-]  # fmt: skip
 
 NEVER = "never"
 UNLIMITED = "unlimited"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from reaper.decide.session import lifecycle
+from reaper.decide.session import lifecycle, state
 from reaper.decide.session.tracking import Change, Tracked, go_on
 
 
 def busy_left_usec(tracked: Tracked, now_usec: int) -> int:
     """For how much longer a program may put the end of the session off."""
-    return 0 if tracked.limits is None else lifecycle.busy_left_usec(tracked.life, tracked.limits, now_usec)
+    return 0 if tracked.limits is None else state.busy_left_usec(tracked.life, tracked.limits, now_usec)
 
 
 def defer(tracked: Tracked, now_usec: int) -> Change:

@@ -18,7 +18,9 @@ import functools
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from reaper.decide.policy.rules import Action, Ceiling, Limits, Notify, Policy
+from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.limits import Action, Limits, Notify
+from reaper.decide.policy.rules import Policy
 from reaper.decide.text.duration import USEC_PER_WEEK
 
 LONGEST_HOLD_USEC = USEC_PER_WEEK

@@ -33,39 +33,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide.policy.rules import Action, Limits
+from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session.state import (
     SHARED,
     Act,
-    Deadline,
-    Defer,
     Fact,
     Life,
-    Lock,
     Phase,
     Reason,
     Rung,
-    Signal,
-    Spare,
     Stimulus,
     Tell,
-    Warn,
-    begin,
     busy_left_usec,
     deadline,
     is_due,
     nearest_limit,
     next_due,
 )
-from reaper.decide.session.transitions import RETRY_USEC, TABLE, Turn, step
+from reaper.decide.session.transitions import step
 from reaper.decide.text.duration import USEC_PER_SEC
-
-__all__ = [
-    "RESUMED_GAP_USEC", "RETRY_USEC", "SHARED", "TABLE", "Act", "Deadline", "Defer", "Fact", "Life", "Lock", "Phase",
-    "Reason", "Rung", "Signal", "Spare", "Stimulus", "Tell", "Turn", "Warn", "advance", "begin", "busy_left_usec",
-    "change_limits", "deadline", "defer", "discount", "end", "free", "hurry", "is_due", "lock", "next_due", "notice",
-    "step", "unlock",
-]  # fmt: skip
 
 RESUMED_GAP_USEC = 60 * USEC_PER_SEC
 

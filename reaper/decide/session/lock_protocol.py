@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.decide.text.document import parse_document
 from reaper.errors import ReaperError

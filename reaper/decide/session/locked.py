@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide.policy.rules import BUILT_IN, Action
-from reaper.decide.session import lifecycle, terminal_evidence
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.rules import BUILT_IN
+from reaper.decide.session import lifecycle, terminal_evidence, transitions
 from reaper.decide.session.hold import with_action
-from reaper.decide.session.lifecycle import Phase, Reason, Stimulus
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant, Reading
+from reaper.decide.session.state import Phase, Reason, Stimulus
 from reaper.decide.session.tracking import Change, Tracked, deadline, go_on, is_due, scheduled
 
 
@@ -48,7 +49,7 @@ def take_up(tracked: Tracked, order: LockOrder) -> Tracked:
     limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.LOCK)
     lock_for_usec = None if order.until_usec is None else order.until_usec - order.locked_usec
     limits, opened = replace(limits, lock_for_usec=lock_for_usec), tracked.session.opened_usec
-    life, _ = lifecycle.step(tracked.life, Stimulus.POLICY, limits, opened, order.locked_usec)
+    life, _ = transitions.step(tracked.life, Stimulus.POLICY, limits, opened, order.locked_usec)
     life, _ = lifecycle.lock(life, limits, opened, order.locked_usec)
     rule = order.fields.get("rule") or tracked.rule
     return scheduled(replace(tracked, life=life, limits=limits, rule=rule, hold=None))
@@ -60,7 +61,7 @@ def give_up(tracked: Tracked, readings: tuple[Reading, ...], now_usec: int) -> C
     opened = tracked.session.opened_usec
     return go_on(
         replace(tracked, readings=readings),
-        *lifecycle.step(tracked.life, Stimulus.FAIL, tracked.limits, opened, now_usec),
+        *transitions.step(tracked.life, Stimulus.FAIL, tracked.limits, opened, now_usec),
     )
 
 
@@ -68,4 +69,4 @@ def break_off(tracked: Tracked, now_usec: int) -> Change:
     """Begins the end of a locked session before its time, as its lock was tried too often."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
-    return go_on(tracked, *lifecycle.step(tracked.life, Stimulus.LIMIT, tracked.limits, opened, now_usec))
+    return go_on(tracked, *transitions.step(tracked.life, Stimulus.LIMIT, tracked.limits, opened, now_usec))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 
 NS_PER_SEC = 1_000_000_000
 

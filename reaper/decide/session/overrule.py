@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide.policy.rules import BUILT_IN, Action
-from reaper.decide.session import lifecycle
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.rules import BUILT_IN
+from reaper.decide.session import transitions
 from reaper.decide.session.hold import Hold, with_action
-from reaper.decide.session.lifecycle import Act, Stimulus
 from reaper.decide.session.model import Order
+from reaper.decide.session.state import Act, Stimulus
 from reaper.decide.session.tracking import Change, Tracked, go_on, scheduled
 
 
@@ -18,7 +19,7 @@ def hold(tracked: Tracked, wanted: Hold, now_usec: int) -> Change:
     acts: list[Act] = []
     if limits is not None:
         opened = tracked.session.opened_usec
-        life, acts = lifecycle.step(life, Stimulus.POLICY, limits, opened, now_usec)
+        life, acts = transitions.step(life, Stimulus.POLICY, limits, opened, now_usec)
         wanted = wanted._replace(action=limits.action if tracked.hold is None else tracked.hold.action)
         limits = with_action(limits, Action.OBSERVE)
     return go_on(replace(tracked, hold=wanted, limits=limits), life, acts)
@@ -29,7 +30,7 @@ def release(tracked: Tracked, now_usec: int) -> Tracked:
     life, limits, held = tracked.life, tracked.limits, tracked.hold
     if limits is not None:
         opened = tracked.session.opened_usec
-        life, _ = lifecycle.step(life, Stimulus.POLICY, limits, opened, now_usec)
+        life, _ = transitions.step(life, Stimulus.POLICY, limits, opened, now_usec)
         if held is not None and held.action is not None:
             limits = with_action(limits, held.action)
     return scheduled(replace(tracked, life=life, limits=limits, hold=None))
@@ -39,6 +40,6 @@ def dismiss(tracked: Tracked, order: Order, now_usec: int) -> Change:
     """Begins the end of a session at somebody's word, whatever its limits say; neither hold nor `observe` keeps it."""
     limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.TERMINATE)
     opened = tracked.session.opened_usec
-    life, _ = lifecycle.step(tracked.life, Stimulus.POLICY, limits, opened, now_usec)
-    life, acts = lifecycle.step(life, Stimulus.LIMIT, limits, opened, now_usec)
+    life, _ = transitions.step(tracked.life, Stimulus.POLICY, limits, opened, now_usec)
+    life, acts = transitions.step(life, Stimulus.LIMIT, limits, opened, now_usec)
     return go_on(replace(tracked, limits=limits, hold=None, order=order), life, acts)

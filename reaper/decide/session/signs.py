@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from reaper.decide.policy.rules import Activity, Origin, counted
+from reaper.decide.policy.limits import Activity, counted
+from reaper.decide.policy.match import Origin
 from reaper.decide.session import robots, terminal_evidence
 from reaper.decide.session.model import Instant, Reading, Work
 from reaper.decide.session.rhythm import Observation, Rhythm, beside

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 from reaper.decide.policy import membership
 from reaper.decide.policy.files import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
+from reaper.decide.policy.limits import Action, Limits
+from reaper.decide.policy.match import Origin
 from reaper.decide.policy.membership import Membership
-from reaper.decide.policy.rules import Action, Limits, Origin, spelled
+from reaper.decide.policy.rules import spelled
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Forward, Instant, Line, Order, Reading, Session, SessionKey, Traffic, Work

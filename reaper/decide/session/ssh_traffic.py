@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reaper.decide.policy.rules import Activity
+from reaper.decide.policy.limits import Activity
 from reaper.decide.session.model import FRESH_CTIME_NS, Line, Traffic
 from reaper.decide.session.terminal_evidence import BUCKET_NS
 

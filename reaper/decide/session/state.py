@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
-from reaper.decide.policy.rules import Action, Limits, are_shown
+from reaper.decide.policy.limits import Action, Limits, are_shown
 from reaper.decide.text.duration import USEC_PER_SEC
 
 

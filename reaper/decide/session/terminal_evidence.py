@@ -30,7 +30,7 @@ import enum
 from collections.abc import Container
 from typing import NamedTuple
 
-from reaper.decide.policy.rules import Activity, Limits
+from reaper.decide.policy.limits import Activity, Limits
 from reaper.decide.session.model import NS_PER_SEC, Instant, Reading, Work
 from reaper.decide.text.duration import USEC_PER_MIN, USEC_PER_SEC
 

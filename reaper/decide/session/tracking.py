@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reaper.decide.policy.ceiling import cap
+from reaper.decide.policy.limits import Action, Limits
+from reaper.decide.policy.match import Origin, Subject
 from reaper.decide.policy.membership import Membership
-from reaper.decide.policy.rules import BUILT_IN, Action, Limits, Origin, Policy, Subject, cap, judge, limits_of_kind
-from reaper.decide.session import lifecycle, terminal_evidence
+from reaper.decide.policy.rules import BUILT_IN, Policy, judge, limits_of_kind
+from reaper.decide.session import lifecycle, state, terminal_evidence, transitions
 from reaper.decide.session.hold import Bounds, Hold, ceiling_over, trim, with_action
-from reaper.decide.session.lifecycle import SHARED, Act, Deadline, Life, Phase, Stimulus
 from reaper.decide.session.model import Instant, Order, Reading, Session, Work
 from reaper.decide.session.rhythm import Rhythm, beside, is_decided
 from reaper.decide.session.signs import NO_CLUES, SEEN, Clues, gather
-from reaper.decide.session.state import LASTING, is_untold
+from reaper.decide.session.state import LASTING, SHARED, Act, Deadline, Life, Phase, Stimulus, is_untold
 from reaper.decide.text.hours import LocalTime
 
 
@@ -106,7 +108,7 @@ def meet(
     """A session at first sight: last in use at its login if that `is_new`, or just now if not, or at its last input."""
     since = min(session.opened_usec, now.boot_usec) if is_new else now.boot_usec
     latest = max([since, *(terminal_evidence.bucket_end(reading, now) for reading in readings)])
-    return replace(track(session, lifecycle.begin("login" if is_new else SEEN, latest), readings), work=work)
+    return replace(track(session, state.begin("login" if is_new else SEEN, latest), readings), work=work)
 
 
 def scheduled(tracked: Tracked) -> Tracked:
@@ -121,7 +123,7 @@ def next_change(tracked: Tracked) -> int | None:
     """When time alone changes something of a session. Of one of which nothing tells if it idles, it does not."""
     due = None
     if tracked.limits is not None and (_shows(tracked) or tracked.life.phase in LASTING):
-        due = lifecycle.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
+        due = state.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
     if tracked.hold is not None:
         due = tracked.hold.until_usec if due is None else min(due, tracked.hold.until_usec)
     return due
@@ -179,7 +181,7 @@ def apply_policy(
         # Restored, and under another rule than before (the user's groups changed), or under one that wrote nothing on
         # the terminals or only observed: what was announced counts no more, and there is nothing to take back.
         for stimulus in (Stimulus.LAPSE, Stimulus.POLICY):
-            life, _ = lifecycle.step(life, stimulus, verdict.limits, opened, now_usec)
+            life, _ = transitions.step(life, stimulus, verdict.limits, opened, now_usec)
     if tracked.limits is not None and tracked.limits != verdict.limits:
         life, acts = lifecycle.change_limits(life, tracked.limits, verdict.limits, opened, now_usec)
     return Change(scheduled(replace(tracked, life=life, rule=verdict.rule, limits=verdict.limits)), tuple(acts))
@@ -199,7 +201,7 @@ def look(
         opened = tracked.session.opened_usec
         has_lost_all = bool(tracked.readings) and not readings
         if (has_lost_all or found.evidence == SEEN) and life.phase is not Phase.ENDING:
-            life, _ = lifecycle.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
+            life, _ = transitions.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
         if found.evidence == SEEN:  # nobody has come back: only from now on it can be told
             life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
         elif found.evidence:
@@ -240,7 +242,7 @@ def lapse(tracked: Tracked, now_usec: int) -> Tracked:
     if tracked.order is not None:
         return tracked
     limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
-    life, _ = lifecycle.step(tracked.life, Stimulus.LAPSE, limits, tracked.session.opened_usec, now_usec)
+    life, _ = transitions.step(tracked.life, Stimulus.LAPSE, limits, tracked.session.opened_usec, now_usec)
     return scheduled(replace(tracked, life=life))
 
 
@@ -255,14 +257,14 @@ def is_due(tracked: Tracked, now_usec: int) -> bool:
     """Whether the session has reached its limit, with every warning given."""
     if tracked.limits is None or not (_shows(tracked) or tracked.life.phase is Phase.LOCKED):
         return False
-    return lifecycle.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    return state.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
 
 
 def deadline(tracked: Tracked) -> Deadline | None:
     """When the session ends if nothing more happens, or None for never."""
     if tracked.limits is None:
         return None
-    return lifecycle.deadline(tracked.life, tracked.limits, tracked.session.opened_usec)
+    return state.deadline(tracked.life, tracked.limits, tracked.session.opened_usec)
 
 
 def finish(tracked: Tracked, now_usec: int) -> Change:
@@ -287,4 +289,4 @@ def hurry(tracked: Tracked, by_usec: int) -> Tracked:
 def depart(tracked: Tracked, now_usec: int) -> Change:
     """The session is not there any more."""
     limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
-    return go_on(tracked, *lifecycle.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec))
+    return go_on(tracked, *transitions.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec))

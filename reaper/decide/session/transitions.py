@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from reaper.decide.policy.rules import Action, Limits, Notify, are_shown
+from reaper.decide.policy.limits import Action, Limits, Notify, are_shown
 from reaper.decide.session.state import (
     TOGETHER_USEC,
     UNLOCKED,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reaper.decide.policy.rules import Action, Policy
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.rules import Policy
 from reaper.doctor.findings import Finding, note, warning
 
 

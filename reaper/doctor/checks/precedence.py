@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from reaper.decide.output.terminal_messages import span
-from reaper.decide.policy.match import ANY_TERMINAL, NO_TERMINAL
-from reaper.decide.policy.rules import Action, Limits, Match, Origin, Policy, cap
+from reaper.decide.policy.ceiling import cap
+from reaper.decide.policy.limits import Action, Limits
+from reaper.decide.policy.match import ANY_TERMINAL, NO_TERMINAL, Match, Origin
+from reaper.decide.policy.rules import Policy
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.doctor.checks.logind import Logind
 from reaper.doctor.checks.shell import Tmout

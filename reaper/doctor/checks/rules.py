@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reaper.decide.policy.rules import Action, Policy, cap
+from reaper.decide.policy.ceiling import cap
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.rules import Policy
 from reaper.doctor.checks.daemon import Daemon
 from reaper.doctor.findings import Finding, error, note, warning
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from reaper.decide.policy.rules import Limits, Policy
+from reaper.decide.policy.limits import Limits
+from reaper.decide.policy.rules import Policy
 from reaper.doctor.findings import Finding, note, warning
 
 MOST_NAMED = 5

@@ -15,10 +15,10 @@ import pytest
 
 from reaper.act.actor import Actor
 from reaper.act.terminal_output import Delivery
-from reaper.decide.policy.rules import Kill
-from reaper.decide.session.lifecycle import Rung
+from reaper.decide.policy.limits import Kill
 from reaper.decide.session.lock_protocol import LockOrder, Stage
 from reaper.decide.session.model import Attached, ProcessId, Targets
+from reaper.decide.session.state import Rung
 from reaper.errors import ReaperError
 from reaper.sense import lock_files
 from tests.unit.act.ptys import Pty

@@ -12,9 +12,9 @@ import pytest
 
 from reaper import procfs
 from reaper.act import terminate
-from reaper.decide.policy.rules import Kill
-from reaper.decide.session.lifecycle import Rung
+from reaper.decide.policy.limits import Kill
 from reaper.decide.session.model import ProcessId, Targets
+from reaper.decide.session.state import Rung
 from tests.unit.logins import CONT, HUP
 from tests.unit.people import Witness
 

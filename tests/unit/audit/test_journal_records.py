@@ -9,7 +9,7 @@ import pytest
 from reaper.audit.journal_records import Sender, as_document, record_of, sender_of, sentence_of
 from reaper.decide.output import lock_events, session_events
 from reaper.decide.output.events import FIELDS, Event, Kind
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session import tracking
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Session, SessionKey

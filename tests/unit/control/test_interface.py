@@ -11,11 +11,13 @@ import pytest
 from reaper.control import methods
 from reaper.control.methods import CallError, Peer, describe_interface, reply_to
 from reaper.decide.output import session_view
-from reaper.decide.policy.rules import Action, Match, Origin, Rule
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.match import Match, Origin
+from reaper.decide.policy.rules import Rule
 from reaper.decide.session import overrule, tracking
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.lifecycle import Phase, Reason
 from reaper.decide.session.model import Order
+from reaper.decide.session.state import Phase, Reason
 from reaper.decide.session.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import MINUTE, SECOND

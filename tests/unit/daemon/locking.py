@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy.rules import Action, Limits
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session.lock_protocol import Stage
+from reaper.decide.session.state import Phase
 from reaper.decide.session.tracking import Tracked
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy

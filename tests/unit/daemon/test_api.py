@@ -10,7 +10,8 @@ import pytest
 from reaper.control import methods
 from reaper.control.methods import Peer, Subject, reply_to
 from reaper.daemon.api import Answers
-from reaper.decide.policy.rules import Action, Origin
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.hold import LONGEST_HOLD_USEC, LONGEST_REASON
 from reaper.sense import terminals
 from tests.unit.bench import Bench

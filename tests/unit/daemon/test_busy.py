@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Action, Brake, Ceiling, Origin
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.match import Origin
+from reaper.decide.policy.rules import Brake
 from reaper.decide.session.model import SessionKey
+from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume

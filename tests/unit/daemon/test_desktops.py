@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy.rules import Match, Origin, Rule
+from reaper.decide.policy.match import Match, Origin
+from reaper.decide.policy.rules import Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled
 from tests.unit.fakes import make_limits, make_policy

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Kill
+from reaper.decide.policy.limits import Kill
 from reaper.decide.session import snapshot
-from reaper.decide.session.lifecycle import Phase, Rung
+from reaper.decide.session.state import Phase, Rung
 from tests.unit.bench import Bench
 from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.logins import ANY_END, CONT, HUP, KILL, TERM, FakeLogin, FakeProcess

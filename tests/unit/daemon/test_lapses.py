@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from reaper.decide.output.events import Kind
-from reaper.decide.policy.rules import Match, Rule
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Rule
+from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume

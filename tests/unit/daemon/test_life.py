@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.policy.template import parse_template
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty, make_limits, make_policy

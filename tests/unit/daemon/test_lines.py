@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from reaper.decide.output import session_view
-from reaper.decide.policy.rules import Action, Match, Origin, Rule
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.match import Match, Origin
+from reaper.decide.policy.rules import Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty, make_limits, make_policy

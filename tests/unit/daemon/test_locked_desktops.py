@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy.rules import Match, Origin, Rule
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.match import Match, Origin
+from reaper.decide.policy.rules import Rule
+from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (
     LOCK_FOR,

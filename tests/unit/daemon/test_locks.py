@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Action, Brake
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.rules import Brake
 from reaper.decide.session.lock_protocol import Stage
+from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (
     DUE,

@@ -14,8 +14,9 @@ import pytest
 from reaper.control.methods import CallError, Peer
 from reaper.daemon.loop import Service
 from reaper.decide.output.events import Kind
-from reaper.decide.policy.files import parse
-from reaper.decide.policy.rules import Brake, Match, Policy, Rule
+from reaper.decide.policy.files import render
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Brake, Policy, Rule
 from reaper.decide.session import snapshot
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.snapshot import Snapshot
@@ -90,7 +91,7 @@ def test_no_state_is_nothing_to_tell(stand):
 
 def test_a_state_is_taken_over(stand):
     policy = make_policy(make_limits(idle_usec=600 * SECOND))
-    stand.bench.host.state = state_of(stand, parse.describe(policy))
+    stand.bench.host.state = state_of(stand, render.describe(policy))
     stand.restore()
     assert stand.bench.daemon.policy is not None
     assert stand.bench.daemon.policy.id == policy.id
@@ -102,7 +103,7 @@ def test_a_state_is_taken_over(stand):
 def test_a_lapse_is_told_by_the_saved_policys_poll(stand):
     """Five seconds, not the fifteen of a daemon that has no policy yet: what was announced is announced again."""
     login = stand.bench.host.login(100, "pts/1")
-    stand.bench.host.state = state_of(stand, parse.describe(make_policy()))
+    stand.bench.host.state = state_of(stand, render.describe(make_policy()))
     stand.bench.sleep(50 + 5 + 5.1)
     stand.restore()
     stand.service.reload()
@@ -228,7 +229,7 @@ def test_a_broken_policy_from_the_start_touches_nobody(stand):
 
 def test_the_saved_policy_stands_in_for_a_broken_file(stand):
     saved = make_policy(make_limits(idle_usec=600 * SECOND))
-    stand.bench.host.state = state_of(stand, parse.describe(saved))
+    stand.bench.host.state = state_of(stand, render.describe(saved))
     stand.restore()
     stand.files.error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
     stand.service.reload()

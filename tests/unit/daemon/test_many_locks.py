@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Match, Origin, Rule
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.match import Match, Origin
+from reaper.decide.policy.rules import Rule
 from reaper.decide.session.lock_protocol import Stage
+from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import DUE, keep, make_bench, make_locking, phase, take
 from tests.unit.daemon.seen import shown, signalled

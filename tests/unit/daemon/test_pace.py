@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Kill
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.limits import Kill
+from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import make_limits, make_policy

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide.policy.rules import Action, Kill, Match, Rule
-from reaper.decide.session.lifecycle import Rung
+from reaper.decide.policy.limits import Action, Kill
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Rule
+from reaper.decide.session.state import Rung
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import make_limits, make_policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reaper.daemon.requests import Requests
-from reaper.decide.policy.rules import Action
+from reaper.decide.policy.limits import Action
 from reaper.decide.session import snapshot
 from reaper.decide.session.model import Order
 from tests.unit.bench import Bench

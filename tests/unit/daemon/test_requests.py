@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Action, Brake, Origin
-from reaper.decide.session.lifecycle import Life, Phase
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.match import Origin
+from reaper.decide.policy.rules import Brake
 from reaper.decide.session.lock_protocol import Stage
 from reaper.decide.session.model import SessionKey
+from reaper.decide.session.state import Life, Phase
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reaper.decide.output import session_view
-from reaper.decide.policy.rules import Match, Rule
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Rule
 from reaper.decide.session import snapshot
 from reaper.decide.text.hours import LocalTime, parse_hours
 from tests.unit.bench import Bench

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Action, Limits, Match, Notify, Rule
+from reaper.decide.policy.limits import Action, Limits, Notify
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Rule
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Action, Policy
-from reaper.decide.session.lifecycle import Phase, Rung
+from reaper.decide.policy.limits import Action
+from reaper.decide.policy.rules import Policy
 from reaper.decide.session.lock_protocol import LockOrder, Stage
+from reaper.decide.session.state import Phase, Rung
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty
 from tests.unit.simulated import SECOND

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Action, Brake, Kill
-from reaper.decide.session.lifecycle import Rung
+from reaper.decide.policy.limits import Action, Kill
+from reaper.decide.policy.rules import Brake
 from reaper.decide.session.model import SessionKey, Usage
+from reaper.decide.session.state import Rung
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty, make_limits, make_policy

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Match, Rule
-from reaper.decide.session.lifecycle import Phase
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Rule
 from reaper.decide.session.lock_protocol import Stage
+from reaper.decide.session.state import Phase
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (

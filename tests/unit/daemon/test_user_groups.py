@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Match, Rule
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import resume

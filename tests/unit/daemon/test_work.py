@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Activity, Origin
+from reaper.decide.policy.limits import Activity
+from reaper.decide.policy.match import Origin
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.daemon.test_restarts import restart, resume

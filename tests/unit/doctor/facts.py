@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reaper.decide.policy.files.parse import Source, parse
+from reaper.decide.policy.files.parse import parse
+from reaper.decide.policy.files.problems import Source
 from reaper.decide.policy.rules import Policy
 from reaper.doctor.checks.clock import Clock
 from reaper.doctor.checks.daemon import Daemon, Properties

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import Instant, Session, SessionKey, Work
 from reaper.sense import activity, connections, processes, terminals
 from reaper.sense.activity import read_work

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import ProcessId, SessionKey
 from reaper.sense import login_sessions, terminals
 from reaper.sense.belonging import Aside

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session import terminal_evidence
 from reaper.decide.session.model import NS_PER_SEC, ProcessId, Traffic, Usage
 from reaper.sense import activity, connections

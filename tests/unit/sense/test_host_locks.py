@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.lock_protocol import LockState, Stage
 from reaper.sense import lock_files
 from tests.unit.locked import KEEPER

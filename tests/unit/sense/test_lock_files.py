@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reaper import pam_stack
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage, encode_order, encode_state
 from reaper.decide.session.model import ProcessId
 from reaper.errors import ReaperError

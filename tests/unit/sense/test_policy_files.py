@@ -294,7 +294,9 @@ def test_what_is_not_needed_is_not_loaded():
     """The daemon has 20 MiB: OpenSSL, ipaddress, difflib and PyYAML are for the policies that need them."""
     code = """if True:
         import sys
-        from reaper.decide.policy.files.parse import Source, describe, parse
+        from reaper.decide.policy.files.parse import parse
+        from reaper.decide.policy.files.problems import Source
+        from reaper.decide.policy.files.render import describe
         policy = parse([Source('reaper.yaml', '# all comments')])
         policy.id, describe(policy)
         print(*sorted({'yaml', 'difflib', 'ipaddress', '_hashlib', 'socket', 'subprocess'} & set(sys.modules)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.policy.rules import Origin
+from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import Session, SessionKey
 from reaper.sense import login_sessions, possession, terminals
 from reaper.sense.login_records import Record

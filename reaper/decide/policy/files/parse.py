@@ -18,26 +18,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from reaper.decide.policy.ceiling import Ceiling
 from reaper.decide.policy.files import keys
 from reaper.decide.policy.files.merge import Draft, Fields, Problems, TooManyProblems, read_file
 from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, Source, suggestion
-from reaper.decide.policy.files.render import describe
-from reaper.decide.policy.rules import (
-    BUILT_IN,
-    TTY_STEP_USEC,
-    Ceiling,
-    Limits,
-    Policy,
-    Rule,
-    asks_in_vain,
-    document,
-    fit_leads,
-    inherit,
-    longest_lead,
-)
+from reaper.decide.policy.limits import TTY_STEP_USEC, Limits, asks_in_vain, fit_leads, inherit, longest_lead
+from reaper.decide.policy.rules import BUILT_IN, Policy, Rule
 from reaper.decide.text.duration import format_duration
-
-__all__ = ["PolicyError", "Problem", "Source", "describe", "document", "parse", "parse_traced"]
 
 _BUILT_IN_FILE = -1
 """The rank of what no file says: before the first."""

@@ -11,22 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reaper.decide.policy.ceiling import cap
 from reaper.decide.policy.files import keys
 from reaper.decide.policy.files.merge import Draft, DraftRule, Fields, Given, Keys
 from reaper.decide.policy.files.parse import built_in, written
-from reaper.decide.policy.rules import (
-    Limits,
-    Origin,
-    Policy,
-    Rule,
-    Subject,
-    Verdict,
-    cap,
-    document,
-    judge,
-    limits_of_kind,
-    spelled,
-)
+from reaper.decide.policy.limits import Limits
+from reaper.decide.policy.match import Origin, Subject
+from reaper.decide.policy.rules import Policy, Rule, Verdict, document, judge, limits_of_kind, spelled
 
 CEILING, LIMIT, TERMINAL, GRAPHICAL, NOTIFY = "ceiling", "limit", "terminal", "graphical", "notify"
 """What can stand against a value that is written: a ceiling; for a warning, a limit that it does not fit or a session

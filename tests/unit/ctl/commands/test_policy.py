@@ -12,7 +12,8 @@ import pytest
 from reaper.control.client import DaemonAbsentError
 from reaper.ctl.__main__ import main
 from reaper.ctl.commands import policy
-from reaper.decide.policy.files.parse import Source, parse
+from reaper.decide.policy.files.parse import parse
+from reaper.decide.policy.files.problems import Source
 
 TEXT = "ceiling: {idle: 10min}\nrules:\n  - name: ops\n    match: {group: ops, from: 10.0.0.0/8}\n    idle: 1h\n"
 

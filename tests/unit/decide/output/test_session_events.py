@@ -8,11 +8,12 @@ import pytest
 
 from reaper.decide.output import session_events, terminal_messages
 from reaper.decide.output.events import FIELDS, Event, Kind
-from reaper.decide.policy.rules import Action, Brake, Notify
+from reaper.decide.policy.limits import Action, Notify
+from reaper.decide.policy.rules import Brake
 from reaper.decide.session import tracking
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.lifecycle import Fact, Reason, Tell
 from reaper.decide.session.model import Order, Program, Usage
+from reaper.decide.session.state import Fact, Reason, Tell
 from reaper.decide.session.tracking import Tracked
 from reaper.errors import ReaperError
 from tests.unit.fakes import FakeHost, make_limits, make_policy

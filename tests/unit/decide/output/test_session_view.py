@@ -8,11 +8,12 @@ import pytest
 
 from reaper.ctl.table import next_of
 from reaper.decide.output import session_view
-from reaper.decide.policy.rules import Action, Activity, Ceiling, Limits, Notify, Share
+from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.limits import Action, Activity, Limits, Notify, Share
 from reaper.decide.session import deferral, locked, tracking
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.lifecycle import Phase
 from reaper.decide.session.model import Instant
+from reaper.decide.session.state import Phase
 from reaper.decide.session.tracking import Tracked
 from reaper.decide.text.duration import parse_duration
 from tests.unit.fakes import FakeHost, make_limits, make_policy

@@ -8,9 +8,10 @@ import pytest
 
 from reaper.decide.output import terminal_messages
 from reaper.decide.output.terminal_messages import Outlook
-from reaper.decide.policy.rules import BUILT_IN, Kill
+from reaper.decide.policy.limits import Kill
+from reaper.decide.policy.rules import BUILT_IN
 from reaper.decide.policy.template import PLACEHOLDERS, Template, parse_template
-from reaper.decide.session.lifecycle import Reason
+from reaper.decide.session.state import Reason
 from reaper.decide.text.hours import LocalMoment, LocalTime
 from tests.unit.fakes import make_limits
 from tests.unit.simulated import MINUTE, SECOND

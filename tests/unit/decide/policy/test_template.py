@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.files.parse import PolicyError, Source, parse
+from reaper.decide.policy.files.parse import parse
+from reaper.decide.policy.files.problems import PolicyError, Source
 from reaper.decide.policy.template import MOST_BYTES, PLACEHOLDERS, Slot, Template, TemplateError, parse_template
 
 

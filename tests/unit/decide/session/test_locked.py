@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Action, Limits
-from reaper.decide.session import lifecycle, locked, tracking
+from reaper.decide.policy.limits import Action, Limits
+from reaper.decide.session import lifecycle, locked, state, tracking, transitions
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.lifecycle import Fact, Life, Lock, Phase, Reason, Rung, Signal, Stimulus, Tell
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant, Reading
-from reaper.decide.session.state import UNLOCKED
+from reaper.decide.session.state import UNLOCKED, Fact, Life, Lock, Phase, Reason, Rung, Signal, Stimulus, Tell
 from reaper.decide.session.tracking import Tracked
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.logins import FakeLogin
@@ -26,7 +25,7 @@ DUE = USED + 60 * SECOND
 
 def life(phase: Phase, limits: Limits = LOCKING) -> Life:
     """A life that has come there at its limit."""
-    found = replace(lifecycle.begin("input", USED), phase=phase)
+    found = replace(state.begin("input", USED), phase=phase)
     if phase is Phase.WARNED:
         found = replace(found, stages=2, first_warned_usec=DUE - 20 * SECOND)
     if phase is Phase.DEFERRED:
@@ -73,7 +72,7 @@ def test_who_is_only_observed_is_not_locked(phase):
 
 @pytest.mark.parametrize("stimulus", list(Stimulus))
 def test_what_alone_changes_a_lock(stimulus):
-    after, _ = lifecycle.step(life(Phase.LOCKED), stimulus, LOCKING, 0, DUE + SECOND)
+    after, _ = transitions.step(life(Phase.LOCKED), stimulus, LOCKING, 0, DUE + SECOND)
     leads = {
         Stimulus.UNLOCK: Phase.ACTIVE,
         Stimulus.FAIL: Phase.ACTIVE,
@@ -88,30 +87,30 @@ def test_what_alone_changes_a_lock(stimulus):
 def test_unlocked_is_evidence():
     before = replace(life(Phase.LOCKED), deferred_usec=5)
     after, acts = lifecycle.unlock(before, LOCKING, 0, DUE + 30 * SECOND)
-    assert after == lifecycle.begin(UNLOCKED, DUE + 30 * SECOND)
+    assert after == state.begin(UNLOCKED, DUE + 30 * SECOND)
     assert acts == []
     early, _ = lifecycle.unlock(before, LOCKING, 0, 5)
     assert early.evidence_usec == USED, "evidence only ever moves on"
 
 
 def test_a_lock_that_fails_is_as_if_there_had_been_none():
-    after, acts = lifecycle.step(life(Phase.LOCKED), Stimulus.FAIL, LOCKING, 0, DUE + SECOND)
+    after, acts = transitions.step(life(Phase.LOCKED), Stimulus.FAIL, LOCKING, 0, DUE + SECOND)
     assert (after, acts) == (life(Phase.ACTIVE), [])
 
 
 def test_a_lock_that_fails_gives_programs_no_time_anew():
     before = replace(life(Phase.LOCKED), deferred_usec=DUE - 50 * SECOND)
-    after, _ = lifecycle.step(before, Stimulus.FAIL, LOCKING, 0, DUE)
+    after, _ = transitions.step(before, Stimulus.FAIL, LOCKING, 0, DUE)
     assert after.deferred_usec == DUE - 50 * SECOND
 
 
 def test_lock_for():
     kept = life(Phase.LOCKED)
-    end = lifecycle.deadline(kept, LOCKING, 0)
+    end = state.deadline(kept, LOCKING, 0)
     assert end == (DUE + 100 * SECOND, Reason.LOCK, 100 * SECOND)
-    assert lifecycle.next_due(kept, LOCKING, 0) == end.usec
-    assert not lifecycle.is_due(kept, LOCKING, 0, end.usec - 1)
-    assert lifecycle.is_due(kept, LOCKING, 0, end.usec)
+    assert state.next_due(kept, LOCKING, 0) == end.usec
+    assert not state.is_due(kept, LOCKING, 0, end.usec - 1)
+    assert state.is_due(kept, LOCKING, 0, end.usec)
     assert lifecycle.advance(kept, LOCKING, 0, end.usec) == (kept, []), "time alone ends nothing"
     after, acts = lifecycle.end(kept, LOCKING, 0, end.usec)
     assert (after.phase, after.ending) == (Phase.ENDING, Reason.LOCK)
@@ -120,27 +119,27 @@ def test_lock_for():
 
 def test_the_nearer_of_lock_for_and_max():
     kept = life(Phase.LOCKED)
-    assert lifecycle.deadline(kept, replace(LOCKING, max_usec=DUE + SECOND), 0).reason is Reason.MAX
-    assert lifecycle.deadline(kept, replace(LOCKING, max_usec=DUE + 200 * SECOND), 0).reason is Reason.LOCK
+    assert state.deadline(kept, replace(LOCKING, max_usec=DUE + SECOND), 0).reason is Reason.MAX
+    assert state.deadline(kept, replace(LOCKING, max_usec=DUE + 200 * SECOND), 0).reason is Reason.LOCK
     forever = replace(LOCKING, lock_for_usec=None)
-    assert lifecycle.deadline(kept, forever, 0) is None
-    assert lifecycle.next_due(kept, forever, 0) is None
-    assert not lifecycle.is_due(kept, forever, 0, 10**15)
-    after, _ = lifecycle.step(kept, Stimulus.LIMIT, forever, 0, DUE)
+    assert state.deadline(kept, forever, 0) is None
+    assert state.next_due(kept, forever, 0) is None
+    assert not state.is_due(kept, forever, 0, 10**15)
+    after, _ = transitions.step(kept, Stimulus.LIMIT, forever, 0, DUE)
     assert after.ending is Reason.LOCK, "tried too often"
 
 
 def test_nothing_runs_in_it_that_could_be_waited_for():
     busy = replace(LOCKING, busy=("rsync",))
-    assert lifecycle.busy_left_usec(life(Phase.LOCKED), busy, DUE) == 0
-    assert lifecycle.busy_left_usec(life(Phase.WARNED), busy, DUE) > 0
+    assert state.busy_left_usec(life(Phase.LOCKED), busy, DUE) == 0
+    assert state.busy_left_usec(life(Phase.WARNED), busy, DUE) > 0
 
 
 def test_a_lapse_breaks_off_no_end_that_came_of_a_lock():
     ending = replace(life(Phase.LOCKED), phase=Phase.ENDING, ending=Reason.LOCK)
-    assert lifecycle.step(ending, Stimulus.LAPSE, LOCKING, 0, DUE) == (ending, [])
+    assert transitions.step(ending, Stimulus.LAPSE, LOCKING, 0, DUE) == (ending, [])
     never_locked = replace(ending, locked_usec=0, ending=Reason.IDLE)
-    assert lifecycle.step(never_locked, Stimulus.LAPSE, LOCKING, 0, DUE)[0].phase is Phase.ACTIVE
+    assert transitions.step(never_locked, Stimulus.LAPSE, LOCKING, 0, DUE)[0].phase is Phase.ACTIVE
 
 
 # Tracking.

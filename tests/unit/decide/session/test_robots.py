@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.session import lifecycle, robots, snapshot, tracking
+from reaper.decide.session import lifecycle, robots, snapshot, state, tracking
 from reaper.decide.session.brake import Ledger
-from reaper.decide.session.lifecycle import Fact, Phase
 from reaper.decide.session.model import Instant
 from reaper.decide.session.progression import Bound, periods, window_of
 from reaper.decide.session.rhythm import Observation, Rhythm, beside, described
 from reaper.decide.session.snapshot import Snapshot
+from reaper.decide.session.state import Fact, Phase
 from tests.unit.fakes import make_limits, make_session
 from tests.unit.simulated import MINUTE, SECOND
 
@@ -105,18 +105,18 @@ def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
     now = 20_000 * SECOND
     leads = (idle // 2, idle // 4) if has_warnings else ()
     limits = make_limits(idle_usec=idle, warn_usec=leads)
-    life, told = lifecycle.discount(lifecycle.begin("input", now + ahead), now - ago, limits, now)
-    end = lifecycle.deadline(life, limits, 0)
+    life, told = lifecycle.discount(state.begin("input", now + ahead), now - ago, limits, now)
+    end = state.deadline(life, limits, 0)
     assert end is not None
     assert end.usec >= now + (leads[0] if leads else idle)
     assert [act.fact for act in told] == [Fact.ROBOT]
     warned, _ = lifecycle.advance(life, limits, 0, now)
-    assert not lifecycle.is_due(warned, limits, 0, now)
+    assert not state.is_due(warned, limits, 0, now)
 
 
 @pytest.mark.parametrize("phase", [Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
 def test_what_was_announced_stands(phase):
-    life = replace(lifecycle.begin("input", 100 * SECOND), phase=phase)
+    life = replace(state.begin("input", 100 * SECOND), phase=phase)
     assert lifecycle.discount(life, 0, make_limits(), 120 * SECOND)[0] == life
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.rules import Action
+from reaper.decide.policy.limits import Action
 from reaper.decide.session import locked, snapshot
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.hold import Hold

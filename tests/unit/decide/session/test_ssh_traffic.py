@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.rules import Activity
+from reaper.decide.policy.limits import Activity
 from reaper.decide.session.model import NS_PER_SEC, Forward, Line, Traffic
 from reaper.decide.session.ssh_traffic import count_typed, weigh_line
 

@@ -4,8 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.decide.policy.files.parse import PolicyError, Source, describe, parse
-from reaper.decide.policy.rules import BUILT_IN, Action, Brake, Ceiling, Kill, Match, Origin, Robots, Share
+from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.files.parse import parse
+from reaper.decide.policy.files.problems import PolicyError, Source
+from reaper.decide.policy.files.render import describe
+from reaper.decide.policy.limits import Action, Kill, Robots, Share
+from reaper.decide.policy.match import Match, Origin
+from reaper.decide.policy.rules import BUILT_IN, Brake
 from reaper.decide.policy.template import Slot, Template
 
 SECOND = 1_000_000

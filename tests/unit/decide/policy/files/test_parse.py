@@ -2,8 +2,8 @@
 
 import pytest
 
-from reaper.decide.policy.files.parse import PolicyError, Source, parse
-from reaper.decide.policy.files.problems import MOST_PROBLEMS
+from reaper.decide.policy.files.parse import parse
+from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Source
 
 
 def said(*texts):

@@ -6,7 +6,8 @@ import pytest
 
 from reaper.decide.policy.files import keys
 from reaper.decide.policy.files.annotate import COLUMNS, annotate
-from reaper.decide.policy.files.parse import Source, parse, parse_traced
+from reaper.decide.policy.files.parse import parse, parse_traced
+from reaper.decide.policy.files.problems import Source
 from reaper.decide.policy.files.provenance import Setting, Tree, apply, in_json, trace, values
 from reaper.decide.policy.match import Origin, Subject
 from reaper.decide.policy.rules import document
