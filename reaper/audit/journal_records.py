@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 from reaper.decide.text.number import parse_whole
 
 UNIT = "reaper.service"

@@ -13,7 +13,7 @@ from datetime import datetime
 from reaper.audit.journal_records import Record, sentence_of
 from reaper.audit.timeline import Story, summary_of, title_of
 from reaper.decide.output.events import Kind
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 
 # Narrower than this, a sentence in a column of its own is harder to read than one that the terminal wraps.
 NARROWEST = 24

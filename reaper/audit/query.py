@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reaper.audit.journal_records import IDENTIFIER, Record
 from reaper.decide.output.events import Kind
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 
 LAPSES = frozenset([Kind.STARTED.word, Kind.STOPPED.word])
 """Between a `stopped` and the next `started`, nobody watched."""

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from reaper.audit.journal_records import Record
 from reaper.audit.query import LAPSES
 from reaper.decide.output.events import Kind
-from reaper.decide.output.terminal_messages import plain, span
+from reaper.decide.text.duration import span
+from reaper.decide.text.escape import plain
 from reaper.decide.text.size import KIB
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reaper.control.server import PATH
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 
 # The daemon answers in milliseconds; one that takes this long hangs.

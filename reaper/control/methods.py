@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Protocol
 
 from reaper import __version__
-from reaper.decide.session.hold import LONGEST_HOLD_USEC, LONGEST_REASON
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC
+from reaper.decide.session.hold import LONGEST_REASON
 
 INTERFACE = "io.reaper"
 # A session goes by logind's id, by its leader, or by a terminal; the longest of these have some 30 characters.

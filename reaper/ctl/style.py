@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import NamedTuple, TextIO
 
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 
 # Terminals that only print; and what an unset TERM stands for.
 _DUMB = frozenset(("", "dumb", "unknown"))

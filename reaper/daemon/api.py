@@ -14,13 +14,13 @@ from reaper.control.methods import CallError, Peer
 from reaper.daemon.core import Daemon
 from reaper.daemon.requests import Requests
 from reaper.decide.output import session_view, view_aging
-from reaper.decide.output.terminal_messages import plain
 from reaper.decide.session import brake
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.decide.session.state import Phase
 from reaper.decide.session.tracking import Tracked
 from reaper.decide.text.duration import USEC_PER_SEC
+from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 

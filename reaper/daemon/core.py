@@ -25,7 +25,8 @@ from reaper.daemon.termination import Endings
 from reaper.daemon.termination_limiter import Brakes
 from reaper.daemon.user_groups import Groups
 from reaper.decide.output import session_events
-from reaper.decide.policy.rules import BUILT_IN, Policy
+from reaper.decide.policy.defaults import BUILT_IN
+from reaper.decide.policy.rules import Policy
 from reaper.decide.session import deferral, hold, locked, overrule, terminal_evidence, tracking
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
 from reaper.decide.session.snapshot import Snapshot

@@ -13,7 +13,7 @@ from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.decide.output import session_events
 from reaper.decide.output.events import Priority
-from reaper.decide.output.terminal_messages import lock_heading, plain
+from reaper.decide.output.terminal_messages import lock_heading
 from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Policy, asks_to_lock
 from reaper.decide.session import locked
@@ -22,6 +22,7 @@ from reaper.decide.session.model import Instant, Reading, SessionKey
 from reaper.decide.session.state import LASTING, Phase
 from reaper.decide.session.tracking import Change, Tracked
 from reaper.decide.text.duration import USEC_PER_SEC
+from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 

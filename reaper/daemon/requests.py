@@ -9,8 +9,8 @@ from __future__ import annotations
 from reaper.act.journal import Journal
 from reaper.daemon.core import Daemon
 from reaper.decide.output import session_events
-from reaper.decide.output.terminal_messages import SILENT, is_silent, plain
-from reaper.decide.policy.limits import Action
+from reaper.decide.output.terminal_messages import SILENT, is_silent
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action
 from reaper.decide.session import hold as holds
 from reaper.decide.session import locked, overrule, tracking
 from reaper.decide.session.hold import Hold
@@ -18,6 +18,7 @@ from reaper.decide.session.model import Instant, Order, SessionKey
 from reaper.decide.session.state import Phase, Warn
 from reaper.decide.session.tracking import Tracked
 from reaper.decide.text.duration import USEC_PER_SEC
+from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 
 PAUSE_USEC = 2 * USEC_PER_SEC
@@ -48,7 +49,7 @@ class Requests:
         _require_own(tracked.hold, wanted.uid)
         shortened = ""
         if daemon.policy is None or tracked.limits is None:
-            latest, bound = wanted.since_usec + (holds.LONGEST_HOLD_USEC if wanted.uid == 0 else 0), "no policy"
+            latest, bound = wanted.since_usec + (LONGEST_HOLD_USEC if wanted.uid == 0 else 0), "no policy"
         else:
             bounds = tracking.bounds(tracked, daemon.policy, tracked.rule, tracked.limits)
             latest, bound = holds.latest_usec(bounds, wanted.uid, wanted.since_usec)

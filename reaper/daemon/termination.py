@@ -8,11 +8,11 @@ from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.daemon.reauthentication import Returns
 from reaper.decide.output.events import Priority
-from reaper.decide.output.terminal_messages import plain
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session.model import Attached, Ending, Holding, SessionKey, Usage
 from reaper.decide.session.state import Phase, Rung
 from reaper.decide.session.tracking import Tracked
+from reaper.decide.text.escape import plain
 from reaper.sense.host import Host
 
 # So many pids are told of what does not end; a user can have thousands.

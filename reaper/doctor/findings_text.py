@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 from reaper.doctor.checks.precedence import sentence
 from reaper.doctor.diagnose import Diagnosis
 from reaper.doctor.findings import Severity

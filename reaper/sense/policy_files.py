@@ -17,6 +17,7 @@ import stat
 from collections.abc import Collection, Sequence
 
 from reaper.decide.policy.files.problems import PolicyError, Problem, Source
+from reaper.decide.text.escape import plain
 
 HOME = "etc/reaper"
 MAIN = "reaper.yaml"
@@ -194,4 +195,4 @@ def _problem(path: str, message: str, hint: str) -> Problem:
 def printable(path: str) -> str:
     """A path as messages can carry it: what is not UTF-8, or does not print, is escaped."""
     text = os.fsencode(path).decode(errors="backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return plain(text)

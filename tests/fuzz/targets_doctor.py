@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from reaper import pam_stack
-from reaper.decide.policy.rules import BUILT_IN
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.doctor.checks import daemon, journal, logind, pam, servers, sessions, shell, sshd, sudo
 
 from .engine import target

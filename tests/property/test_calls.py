@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reaper.control.methods import Peer, is_watch, reply_to
 from reaper.daemon.api import Answers
-from reaper.decide.session.hold import LONGEST_HOLD_USEC
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import MINUTE

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.decide.policy.ceiling import Ceiling, cap
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.files.keys import BRAKE, CEILING, LIMITS, MATCH, SECTIONS, TOP
 from reaper.decide.policy.files.parse import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
@@ -28,7 +29,7 @@ from reaper.decide.policy.limits import (
     longest_lead,
 )
 from reaper.decide.policy.match import Match, Origin, Subject
-from reaper.decide.policy.rules import BUILT_IN, Brake, Policy, Rule, judge
+from reaper.decide.policy.rules import Brake, Policy, Rule, judge
 from reaper.decide.policy.template import PLACEHOLDERS, parse_template
 from reaper.decide.text.duration import LONGEST_USEC, DurationError, format_duration, parse_duration
 from reaper.decide.text.hours import LocalTime

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from reaper.daemon.requests import Requests
 from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC
 from reaper.decide.policy.rules import Policy
-from reaper.decide.session.hold import LONGEST_HOLD_USEC, Hold
+from reaper.decide.session.hold import Hold
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled

@@ -25,6 +25,7 @@ from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import SessionKey
 from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import Reason
+from reaper.decide.text import escape
 from reaper.errors import ReaperError
 from reaper.sense.login_records import Record, parse_name, parse_record
 from reaper.sense.logind import LogindSession, parse_sessions
@@ -233,14 +234,14 @@ def test_a_value_stays_in_its_property(remote, name):
 @given(TEXT)
 def test_plain_text_is_plain(text):
     """No control character, no bidirectional mark, no line end, nothing that a terminal obeys."""
-    shown = terminal_messages.plain(text)
+    shown = escape.plain(text)
     assert all(unicodedata.category(char)[0] not in "C" and char not in "\u2028\u2029" for char in shown)
     shown.encode("utf-8")
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_ordinary_text_is_left_alone(text):
-    assert terminal_messages.plain(text) == text
+    assert escape.plain(text) == text
 
 
 OUTLOOKS = st.builds(

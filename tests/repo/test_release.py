@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from reaper import __version__
 from reaper.decide.policy import rules
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.files import render
 from reaper.decide.policy.files.parse import parse
 from reaper.decide.policy.files.problems import Source
-from reaper.decide.policy.rules import BUILT_IN
 
 from .tree import files, read, run
 

@@ -16,9 +16,10 @@ from typing import Callable
 
 from reaper.act.terminal_output import Delivery
 from reaper.decide.output.events import Event, Priority
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.limits import Kill, Limits
 from reaper.decide.policy.match import Origin
-from reaper.decide.policy.rules import BUILT_IN, Policy
+from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import (
     Attached,
     Holding,

@@ -7,9 +7,8 @@ import json
 import time
 
 from reaper.ctl import session_argument
-from reaper.decide.output.terminal_messages import span
-from reaper.decide.session.hold import LONGEST_HOLD_USEC
-from reaper.decide.text.duration import DurationError, parse_duration
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC
+from reaper.decide.text.duration import DurationError, parse_duration, span
 
 HELP = "keep a session for a while; it is neither warned nor ended until then"
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from reaper.control.client import DaemonAbsentError, call
 from reaper.ctl import policy_options
-from reaper.decide.output.terminal_messages import plain
 from reaper.decide.policy.files.problems import PolicyError
 from reaper.decide.policy.match import Origin
+from reaper.decide.text.escape import plain
 
 if TYPE_CHECKING:
     from reaper.decide.policy.files.provenance import Application

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from reaper.decide.output.events import Event, Kind
-from reaper.decide.output.terminal_messages import plain, span
 from reaper.decide.session.lock_protocol import MAX_FAILURES, LockOrder
-from reaper.decide.text.duration import format_duration
+from reaper.decide.text.duration import format_duration, span
+from reaper.decide.text.escape import plain
 
 
 def locked(order: LockOrder, terminals: Collection[str]) -> Event:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from reaper.decide.output.events import Event, Kind
-from reaper.decide.output.terminal_messages import is_silent, limit_of, plain, span
+from reaper.decide.output.terminal_messages import is_silent
 from reaper.decide.policy.limits import Action, missing
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session import transitions
 from reaper.decide.session.model import Session, Usage
 from reaper.decide.session.past_terminations import Ended
 from reaper.decide.session.rhythm import described
-from reaper.decide.session.state import Fact, Reason, Tell
+from reaper.decide.session.state import Fact, Reason, Tell, limit_of
 from reaper.decide.session.tracking import Tracked
+from reaper.decide.text.duration import span
+from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 
 

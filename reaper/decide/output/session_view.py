@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reaper.decide.output.terminal_messages import SILENT, hold_command, is_silent, plain, span
+from reaper.decide.output.terminal_messages import SILENT, hold_command, is_silent
 from reaper.decide.policy.limits import Action, Robots, missing
 from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Policy, Verdict, judge
@@ -13,6 +13,8 @@ from reaper.decide.session.hold import Hold
 from reaper.decide.session.rhythm import described
 from reaper.decide.session.state import Phase, Reason
 from reaper.decide.session.tracking import Tracked, subject_of
+from reaper.decide.text.duration import span
+from reaper.decide.text.escape import plain
 from reaper.decide.text.hours import LocalTime
 
 _OUTLOOKS = {"observe": "would end (observe)", "lock": "is locked", "end": "ends"}

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from reaper.decide.policy.limits import Action, Kill, Limits, Notify
 from reaper.decide.policy.template import Template, parse_template
 from reaper.decide.session.model import Order, Program
-from reaper.decide.session.state import Defer, Reason, Warn
+from reaper.decide.session.state import Defer, Reason, Warn, limit_of
 from reaper.decide.session.tracking import Tracked
-from reaper.decide.text.duration import USEC_PER_HOUR, USEC_PER_SEC, format_duration
+from reaper.decide.text.duration import USEC_PER_HOUR, span
+from reaper.decide.text.escape import plain
 
 _BELL = "\a"
 _ANY_KEY, _ENTER = "any key", "Enter"
@@ -40,17 +41,6 @@ class Outlook(NamedTuple):
     session: str
     hold: str  # how to hold it, or ""
     needs_enter: bool = False  # on this terminal no other key is seen
-
-
-def plain(text: str) -> str:
-    """`text` with everything that a terminal could obey, or an eye mistake, written as an escape."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
-
-
-def span(usec: int) -> str:
-    """A time as people say it, in whole seconds: "1min 30s"."""
-    seconds = max(0, (usec + USEC_PER_SEC // 2) // USEC_PER_SEC)
-    return format_duration(seconds * USEC_PER_SEC) if seconds else "0s"
 
 
 def for_terminal(text: str, name: str) -> str:
@@ -118,12 +108,6 @@ def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
     if tracked.order is not None:
         return dismissal(tracked.order, host)
     return farewell(reason, limit_of(tracked.limits, reason), host, tracked.limits.kill)
-
-
-def limit_of(limits: Limits, reason: Reason) -> int:
-    """How long a limit is; 0 for never."""
-    limit = {Reason.IDLE: limits.idle_usec, Reason.MAX: limits.max_usec, Reason.LOCK: limits.lock_for_usec}[reason]
-    return limit or 0
 
 
 def warning(template: Template, reason: Reason, outlook: Outlook, *, locks: bool = False) -> str:

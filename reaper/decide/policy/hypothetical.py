@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reaper.decide.output.terminal_messages import plain
 from reaper.decide.policy.match import NO_TERMINAL, Origin, Subject
+from reaper.decide.text.escape import plain
 from reaper.decide.text.hours import LocalTime
 
 UNKNOWN_UID = -1

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reaper.decide.policy.template import Template
-from reaper.decide.text.duration import USEC_PER_SEC
+from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK
 
 TTY_STEP_USEC = 8 * USEC_PER_SEC
 SHORTEST_LIMIT_USEC = 2 * TTY_STEP_USEC
@@ -172,3 +172,17 @@ def are_shown(limits: Limits) -> bool:
 def asks_in_vain(limits: Limits) -> bool:
     """Whether a lock is asked for, which writes on the terminals, where nothing may be written on them."""
     return limits.action is Action.LOCK and limits.notify is Notify.NONE
+
+
+LONGEST_HOLD_USEC = USEC_PER_WEEK
+
+
+@functools.lru_cache(maxsize=64)  # one object for all sessions under the same rule
+def with_action(limits: Limits, action: Action) -> Limits:
+    """The limits with another action at their end; `observe` is that of a session that is held.
+
+    A lock writes on the terminals that it takes, whatever the rule says of them otherwise.
+    """
+    if limits.action is action:
+        return limits
+    return replace(limits, action=action, notify=Notify.TERMINAL if action is Action.LOCK else limits.notify)

@@ -15,24 +15,18 @@ import functools
 import importlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Any
 
 from reaper.decide.policy.ceiling import Ceiling, cap
 from reaper.decide.policy.limits import (
     Action,
-    Kill,
     Limits,
-    Notify,
-    Robots,
-    Share,
     without_limits,
     without_warnings,
 )
 from reaper.decide.policy.match import Match, Origin, Subject, mismatch
-from reaper.decide.policy.template import Template
-from reaper.decide.text.duration import USEC_PER_HOUR, USEC_PER_MIN, USEC_PER_SEC, format_duration
+from reaper.decide.text.duration import format_duration
 from reaper.decide.text.size import format_size
 
 NEVER = "never"
@@ -233,41 +227,6 @@ def _sha256(data: bytes) -> str:
     raise AssertionError("no SHA-256 in this interpreter")
 
 
-_STANDARD = Limits(
-    idle_usec=15 * USEC_PER_MIN,
-    max_usec=None,
-    warn_usec=(5 * USEC_PER_MIN, USEC_PER_MIN),
-    message=Template(),
-    notify=Notify.TERMINAL,
-    action=Action.TERMINATE,
-    lock_for_usec=30 * USEC_PER_MIN,
-    kill=Kill.TERMINAL,
-    grace_usec=10 * USEC_PER_SEC,
-    activity=(),
-    network_floor_bytes=16,  # a few keys: what is said at all
-    cpu_floor_usec=USEC_PER_SEC,
-    share_activity=Share.SESSION,
-    robots=Robots.COUNT,  # that the work of a person's own robot is no sign of theirs is for an administrator to say
-    busy=(),
-    busy_max_usec=4 * USEC_PER_HOUR,
-    hold_max_usec=0,  # a person prolongs nothing before an administrator says for how long they may
-)
-_RESTRICTED = replace(
-    _STANDARD,
-    idle_usec=10 * USEC_PER_MIN,
-    max_usec=8 * USEC_PER_HOUR,
-    warn_usec=(2 * USEC_PER_MIN, 30 * USEC_PER_SEC),
-    kill=Kill.SESSION,
-)
-
-BUILT_IN = Policy(
-    environment="standard",
-    poll_usec=15 * USEC_PER_SEC,
-    environments=MappingProxyType({"standard": _STANDARD, "restricted": _RESTRICTED}),
-    rules=(),
-    ceiling=Ceiling(),
-    brake=Brake(sessions=10, per_usec=USEC_PER_MIN),
-    terminal_servers=("mosh-server", "cockpit-bridge"),
-    sources=(),
-)
-"""The policy in force when there is no file, and what files leave out."""
+def ceiling_over(policy: Policy, rule: str) -> Ceiling:
+    """The ceiling that covers a rule, one that caps nothing where the rule is exempt."""
+    return Ceiling() if rule in policy.ceiling.exempt else policy.ceiling

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
-from reaper.decide.policy.files.problems import suggestion
-from reaper.decide.policy.files.yaml_tree import shown
+from reaper.decide.text.escape import shown
+from reaper.decide.text.suggest import suggestion
 from reaper.errors import ReaperError
 
 PLACEHOLDERS: Mapping[str, int] = {

@@ -14,16 +14,12 @@ latest_usec() is asked again whenever other limits apply, so what a hold was gra
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from reaper.decide.policy.ceiling import Ceiling
-from reaper.decide.policy.limits import Action, Limits, Notify
-from reaper.decide.policy.rules import Policy
-from reaper.decide.text.duration import USEC_PER_WEEK
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action, Limits
 
-LONGEST_HOLD_USEC = USEC_PER_WEEK
 LONGEST_REASON = 200
 """Characters: a line or two of the journal."""
 
@@ -57,11 +53,6 @@ class Bounds:
     evidence_usec: int
 
 
-def ceiling_over(policy: Policy, rule: str) -> Ceiling:
-    """The ceiling that covers a rule, one that caps nothing where the rule is exempt."""
-    return Ceiling() if rule in policy.ceiling.exempt else policy.ceiling
-
-
 def latest_usec(bounds: Bounds, uid: int, since_usec: int) -> tuple[int, str]:
     """When a hold that this user asked for at `since_usec` ends at the latest, and what says so, as the policy does."""
     ceiling = bounds.ceiling
@@ -84,14 +75,3 @@ def trim(hold: Hold, bounds: Bounds) -> Hold:
     """The hold under limits that have come to apply since: never longer than it was."""
     latest, _ = latest_usec(bounds, hold.uid, hold.since_usec)
     return hold if hold.until_usec <= latest else hold._replace(until_usec=latest)
-
-
-@functools.lru_cache(maxsize=64)  # one object for all sessions under the same rule
-def with_action(limits: Limits, action: Action) -> Limits:
-    """The limits with another action at their end; `observe` is that of a session that is held.
-
-    A lock writes on the terminals that it takes, whatever the rule says of them otherwise.
-    """
-    if limits.action is action:
-        return limits
-    return replace(limits, action=action, notify=Notify.TERMINAL if action is Action.LOCK else limits.notify)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide.policy.limits import Action
-from reaper.decide.policy.rules import BUILT_IN
+from reaper.decide.policy.defaults import BUILT_IN
+from reaper.decide.policy.limits import Action, with_action
 from reaper.decide.session import lifecycle, terminal_evidence, transitions
-from reaper.decide.session.hold import with_action
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant, Reading
 from reaper.decide.session.state import Phase, Reason, Stimulus

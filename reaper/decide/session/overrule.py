@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reaper.decide.policy.limits import Action
-from reaper.decide.policy.rules import BUILT_IN
+from reaper.decide.policy.defaults import BUILT_IN
+from reaper.decide.policy.limits import Action, with_action
 from reaper.decide.session import transitions
-from reaper.decide.session.hold import Hold, with_action
+from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.decide.session.state import Act, Stimulus
 from reaper.decide.session.tracking import Change, Tracked, go_on, scheduled

@@ -253,3 +253,9 @@ def is_due(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> bool:
     end = deadline(life, limits, opened_usec)
     warned = not limits.warn_usec or life.first_warned_usec or life.phase is Phase.LOCKED
     return end is not None and bool(warned) and now_usec >= end.usec
+
+
+def limit_of(limits: Limits, reason: Reason) -> int:
+    """How long a limit is; 0 for never."""
+    limit = {Reason.IDLE: limits.idle_usec, Reason.MAX: limits.max_usec, Reason.LOCK: limits.lock_for_usec}[reason]
+    return limit or 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reaper.decide.policy.ceiling import cap
-from reaper.decide.policy.limits import Action, Limits
+from reaper.decide.policy.defaults import BUILT_IN
+from reaper.decide.policy.limits import Action, Limits, with_action
 from reaper.decide.policy.match import Origin, Subject
 from reaper.decide.policy.membership import Membership
-from reaper.decide.policy.rules import BUILT_IN, Policy, judge, limits_of_kind
+from reaper.decide.policy.rules import Policy, ceiling_over, judge, limits_of_kind
 from reaper.decide.session import lifecycle, state, terminal_evidence, transitions
-from reaper.decide.session.hold import Bounds, Hold, ceiling_over, trim, with_action
+from reaper.decide.session.hold import Bounds, Hold, trim
 from reaper.decide.session.model import Instant, Order, Reading, Session, Work
 from reaper.decide.session.rhythm import Rhythm, beside, is_decided
 from reaper.decide.session.signs import NO_CLUES, SEEN, Clues, gather

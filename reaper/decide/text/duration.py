@@ -110,3 +110,9 @@ def format_duration(usec: int) -> str:
         if count:
             parts.append(f"{count}{name}")
     return " ".join(parts) or "0s"
+
+
+def span(usec: int) -> str:
+    """A time as people say it, in whole seconds: "1min 30s"."""
+    seconds = max(0, (usec + USEC_PER_SEC // 2) // USEC_PER_SEC)
+    return format_duration(seconds * USEC_PER_SEC) if seconds else "0s"

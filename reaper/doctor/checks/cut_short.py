@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reaper.decide.output.terminal_messages import span
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.rules import Policy
+from reaper.decide.text.duration import span
 from reaper.doctor.checks.precedence import SAID, Kind, Mechanism, Row, limits_of
 from reaper.doctor.findings import Finding, warning
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from reaper.decide.output.terminal_messages import span
+from reaper.decide.text.duration import span
 from reaper.doctor.checks.sessions import Shown
 from reaper.doctor.findings import Finding, error, note, warning
 

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from reaper.decide.output.terminal_messages import span
 from reaper.decide.policy.ceiling import cap
 from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.policy.match import ANY_TERMINAL, NO_TERMINAL, Match, Origin
 from reaper.decide.policy.rules import Policy
-from reaper.decide.text.duration import USEC_PER_SEC
+from reaper.decide.text.duration import USEC_PER_SEC, span
 from reaper.doctor.checks.logind import Logind
 from reaper.doctor.checks.shell import Tmout
 from reaper.doctor.checks.sshd import Sshd

@@ -13,7 +13,7 @@ import struct
 import termios
 from dataclasses import dataclass
 
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 from reaper.lock.prompt.line_editor import Keys
 from reaper.lock.prompt.pam import Outcome, authenticate
 from reaper.lock.terminal.lock_screen import Kind, View, drawn, lines_of, plain_lines, prompt_of

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 from reaper.lock.prompt.line_editor import MAX_LINE
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.decide.output.terminal_messages import plain
+from reaper.decide.text.escape import plain
 
 ASK_DEVICE = b"\x1b[c"
 """DA1, which whatever draws a pty answers: it is also the fence after other questions, which may be left unanswered."""

@@ -10,9 +10,9 @@ import pytest
 from reaper.control import methods
 from reaper.control.methods import Peer, Subject, reply_to
 from reaper.daemon.api import Answers
-from reaper.decide.policy.limits import Action
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.hold import LONGEST_HOLD_USEC, LONGEST_REASON
+from reaper.decide.session.hold import LONGEST_REASON
 from reaper.sense import terminals
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown

@@ -8,9 +8,10 @@ import pytest
 
 from reaper.daemon.requests import Requests
 from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
-from reaper.decide.session.hold import LONGEST_HOLD_USEC, Hold
+from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from reaper.ctl.commands import check
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.files.keys import LIMITS, MATCH
 from reaper.decide.policy.files.parse import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
-from reaper.decide.policy.rules import BUILT_IN
 from reaper.sense.policy_files import MOST_BYTES, MOST_FILES, read_files, read_sources, untrusted
 
 MAIN = "etc/reaper/reaper.yaml"

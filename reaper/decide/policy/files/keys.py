@@ -26,9 +26,8 @@ from reaper.decide.policy.files.values import (
     size,
     terminal,
 )
-from reaper.decide.policy.limits import Action, Kill, Notify, Robots, Share
+from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action, Kill, Notify, Robots, Share
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.hold import LONGEST_HOLD_USEC
 from reaper.decide.text.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
 
 _LOCK_FOR = or_never(duration(USEC_PER_SEC, None, "the person needs a moment to unlock"))

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reaper.decide.policy.files import keys, yaml_tree
-from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, Source, suggestion
+from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, Source
 from reaper.decide.policy.files.values import Value, name
-from reaper.decide.policy.files.yaml_tree import Node, Place, kind, read_tree, shown
+from reaper.decide.policy.files.yaml_tree import Node, Place, kind, read_tree
 from reaper.decide.policy.match import Match
+from reaper.decide.text.escape import shown
+from reaper.decide.text.suggest import suggestion
 
 Keys = Mapping[str, "tuple[str, Value]"]
 """Key: the field it fills and its value, as in keys.py."""

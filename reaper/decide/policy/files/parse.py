@@ -19,12 +19,14 @@ from types import MappingProxyType
 from typing import Any
 
 from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.files import keys
 from reaper.decide.policy.files.merge import Draft, Fields, Problems, TooManyProblems, read_file
-from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, Source, suggestion
+from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, Source
 from reaper.decide.policy.limits import TTY_STEP_USEC, Limits, asks_in_vain, fit_leads, inherit, longest_lead
-from reaper.decide.policy.rules import BUILT_IN, Policy, Rule
+from reaper.decide.policy.rules import Policy, Rule
 from reaper.decide.text.duration import format_duration
+from reaper.decide.text.suggest import suggestion
 
 _BUILT_IN_FILE = -1
 """The rank of what no file says: before the first."""

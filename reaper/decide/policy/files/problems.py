@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reaper.errors import ReaperError
@@ -47,12 +47,3 @@ class PolicyError(ReaperError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
-
-
-def suggestion(written: str, words: Iterable[str]) -> str:
-    """The remedy for a word that is not known."""
-    import difflib  # only for who made a mistake
-
-    known = sorted(words)
-    near = difflib.get_close_matches(written[:64], known, 1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"

@@ -12,15 +12,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from reaper.decide.policy.files import yaml_tree
-from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, suggestion
-from reaper.decide.policy.files.yaml_tree import Node, Place, Scalar, kind, shown
+from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem
+from reaper.decide.policy.files.yaml_tree import Node, Place, Scalar, kind
 from reaper.decide.policy.limits import SHORTEST_LIMIT_USEC, Activity
 from reaper.decide.policy.match import parse_network
 from reaper.decide.policy.rules import AUTO, NEVER, UNLIMITED
 from reaper.decide.policy.template import Template, TemplateError, parse_template
 from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK, DurationError, format_duration, parse_duration
+from reaper.decide.text.escape import shown
 from reaper.decide.text.hours import Hours, HoursError, parse_hours
 from reaper.decide.text.size import SizeError, format_size, parse_size
+from reaper.decide.text.suggest import suggestion
 
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.Enum)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
 from reaper.decide.policy.files.problems import PolicyError, Problem, Source
+from reaper.decide.text.escape import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,12 +94,6 @@ def kind(node: Node) -> str:
     if isinstance(node, Scalar):
         return "empty" if node.text is None else f"'{shown(node.text)}'"
     return "a list" if isinstance(node, List) else "a mapping"
-
-
-def shown(text: str, most: int = 60) -> str:
-    """The offending text as a message may carry it: one line, printable, not a page."""
-    safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:most])
-    return safe + "..." * (len(text) > most)
 
 
 def read_tree(source: Source) -> Node | None:

@@ -15,6 +15,7 @@ from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order, Program, Usage
 from reaper.decide.session.state import Fact, Reason, Tell
 from reaper.decide.session.tracking import Tracked
+from reaper.decide.text import escape
 from reaper.errors import ReaperError
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import MINUTE, SECOND
@@ -294,7 +295,7 @@ def test_a_hold_and_its_end():
 def test_a_warning_that_an_administrator_gave(text, terminals, told):
     event = session_events.warned_by(tracked(), "p0l1cy", "root", text, terminals)
     assert (event.kind, event.message) == (Kind.WARNED, f"{ALICE} {told}.")
-    assert event.fields == {**COMMON, "by": "root", "why": terminal_messages.plain(text)}
+    assert event.fields == {**COMMON, "by": "root", "why": escape.plain(text)}
 
 
 @pytest.mark.parametrize("fact", [Fact.WARNED, Fact.OBSERVED])

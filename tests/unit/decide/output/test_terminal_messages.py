@@ -8,10 +8,11 @@ import pytest
 
 from reaper.decide.output import terminal_messages
 from reaper.decide.output.terminal_messages import Outlook
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.limits import Kill
-from reaper.decide.policy.rules import BUILT_IN
 from reaper.decide.policy.template import PLACEHOLDERS, Template, parse_template
 from reaper.decide.session.state import Reason
+from reaper.decide.text import duration, escape
 from reaper.decide.text.hours import LocalMoment, LocalTime
 from tests.unit.fakes import make_limits
 from tests.unit.simulated import MINUTE, SECOND
@@ -144,7 +145,7 @@ def test_the_farewells():
     ],
 )
 def test_times_are_whole_seconds(usec, text):
-    assert terminal_messages.span(usec) == text
+    assert duration.span(usec) == text
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_times_are_whole_seconds(usec, text):
     ],
 )
 def test_plain(text, shown):
-    assert terminal_messages.plain(text) == shown
+    assert escape.plain(text) == shown
 
 
 @pytest.mark.parametrize("reason", [Reason.IDLE, Reason.MAX])

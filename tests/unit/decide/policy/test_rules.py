@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.policy.ceiling import Ceiling, cap
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.limits import Action, Kill, Limits, Notify, Robots, Share, fit_leads, inherit
 from reaper.decide.policy.match import Match, Origin, Subject
-from reaper.decide.policy.rules import BUILT_IN, Rule, asks_to_lock, document, judge
+from reaper.decide.policy.rules import Rule, asks_to_lock, document, judge
 from reaper.decide.policy.template import Template
 from reaper.decide.text.hours import parse_hours
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.policy.ceiling import Ceiling
+from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.files.parse import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
 from reaper.decide.policy.files.render import describe
 from reaper.decide.policy.limits import Action, Kill, Robots, Share
 from reaper.decide.policy.match import Match, Origin
-from reaper.decide.policy.rules import BUILT_IN, Brake
+from reaper.decide.policy.rules import Brake
 from reaper.decide.policy.template import Slot, Template
 
 SECOND = 1_000_000
