@@ -38,7 +38,7 @@ Read = Callable[[str], "str | None"]
 
 
 @dataclass(frozen=True)
-class Line:
+class PamLine:
     """One line of a PAM file (pam.d(5)). `kind` is lower case, `*` in an @include, whose `module` is the file."""
 
     kind: str
@@ -52,15 +52,15 @@ class Line:
         return self.module.rpartition("/")[2]
 
 
-def parse_lines(text: str) -> tuple[Line, ...]:
+def parse_lines(text: str) -> tuple[PamLine, ...]:
     """The lines of a file in /etc/pam.d. What is no such line is passed over."""
     lines = []
     for written in text.replace("\\\n", " ").split("\n"):
         words = [bracketed if bracketed else word for bracketed, word in _WORD.findall(written.partition("#")[0])]
         if len(words) == 2 and words[0] == "@include":
-            lines.append(Line("*", "include", words[1]))
+            lines.append(PamLine("*", "include", words[1]))
         elif len(words) >= 3 and words[0].lstrip("-").lower() in KINDS:
-            lines.append(Line(words[0].lstrip("-").lower(), words[1].lower(), words[2], tuple(words[3:])))
+            lines.append(PamLine(words[0].lstrip("-").lower(), words[1].lower(), words[2], tuple(words[3:])))
     return tuple(lines)
 
 
@@ -70,14 +70,14 @@ def find(name: str, read: Read) -> str | None:
     return next((text for text in map(read, places) if text is not None), None)
 
 
-def collect(text: str, kind: str, read: Read) -> tuple[Line, ...]:
+def collect(text: str, kind: str, read: Read) -> tuple[PamLine, ...]:
     """The lines of one kind (`auth`, `session`) of a service whose file has this text."""
-    lines: list[Line] = []
+    lines: list[PamLine] = []
     _collect(text, kind, read, lines, [], 0)
     return tuple(lines)
 
 
-def _collect(text: str, kind: str, read: Read, lines: list[Line], included: list[str], depth: int) -> None:
+def _collect(text: str, kind: str, read: Read, lines: list[PamLine], included: list[str], depth: int) -> None:
     for line in parse_lines(text):
         if line.kind not in ("*", kind) or len(lines) >= MOST_LINES:
             continue
@@ -88,7 +88,7 @@ def _collect(text: str, kind: str, read: Read, lines: list[Line], included: list
             _collect(find(line.module, read) or "", kind, read, lines, included, depth + 1)
 
 
-def asks_elsewhere(lines: Iterable[Line], *, has_sssd: bool) -> bool:
+def asks_elsewhere(lines: Iterable[PamLine], *, has_sssd: bool) -> bool:
     """Whether an auth stack may let in somebody who has no password in /etc/shadow.
 
     What is not known here is taken for a module that may. EL's stacks name pam_sss.so on every host, and without

@@ -20,7 +20,7 @@ import os
 from typing import Callable
 
 from reaper import kernel_text
-from reaper.procparse import FileInfo, Passed, Signals, Stat, parse_stat, parse_status
+from reaper.procparse import FileInfo, IoCounters, Signals, Stat, parse_stat, parse_status
 
 PROC = "/proc"
 CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
@@ -179,7 +179,7 @@ def read_group(pid: int) -> str | None:
     return None
 
 
-def read_io(pid: int) -> Passed | None:
+def read_io(pid: int) -> IoCounters | None:
     """What a process has passed on; None where it is gone, or hidden. Raises OSError where it is not for us to read."""
     if is_hidden is not None and is_hidden(pid):
         return None
@@ -188,7 +188,7 @@ def read_io(pid: int) -> Passed | None:
         return None
     told = [kernel_text.number(kernel_text.field(text, name)) for name in (b"rchar", b"wchar", b"syscr", b"syscw")]
     found = [each for each in told if each is not None]
-    return Passed(*found) if len(found) == len(told) else None
+    return IoCounters(*found) if len(found) == len(told) else None
 
 
 def read_children(pid: int) -> list[int]:

@@ -28,7 +28,7 @@ class Stat(NamedTuple):
     flags: int  # PF_* of <linux/sched.h>
 
 
-class Passed(NamedTuple):
+class IoCounters(NamedTuple):
     """What a process has passed on, by all of its descriptors together (proc_pid_io(5)): bytes, then calls."""
 
     read: int

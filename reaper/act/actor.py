@@ -9,7 +9,7 @@ from reaper.act.terminal_output import Delivery
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import ProcessId, SessionKey, Targets
-from reaper.decide.session.state import Rung
+from reaper.decide.session.state import TerminationStep
 
 
 class Actor:
@@ -22,9 +22,9 @@ class Actor:
         """See notify.write_message."""
         return terminal_output.write_message(terminal, text, uid)
 
-    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
-        """See terminate.climb."""
-        return terminate.climb(targets, rung, kill, scope)
+    def escalate(self, targets: Targets, rung: TerminationStep, kill: Kill, scope: str) -> bool:
+        """See terminate.escalate."""
+        return terminate.escalate(targets, rung, kill, scope)
 
     def lock(self, session_id: str) -> None:
         """See lock.lock_session."""

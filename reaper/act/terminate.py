@@ -23,21 +23,21 @@ from reaper import procfs
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session import lock_protocol
 from reaper.decide.session.model import ProcessId, Targets
-from reaper.decide.session.state import Rung
+from reaper.decide.session.state import TerminationStep
 
 CGROUP = "/sys/fs/cgroup"
 
 
-def climb(targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
+def escalate(targets: Targets, rung: TerminationStep, kill: Kill, scope: str) -> bool:
     """Takes one step of the ladder.
 
     Returns False where that was to kill all of a scope and only the processes in `targets` could be signalled.
     """
     is_all = True
     in_front = [each.process for each in targets.attached if each.in_front]
-    if rung is Rung.HANGUP:
+    if rung is TerminationStep.HANGUP:
         send(in_front, signal.SIGHUP, signal.SIGCONT)
-    elif rung is Rung.TERM:
+    elif rung is TerminationStep.TERM:
         send(targets.everything if kill is Kill.SESSION else targets.connection[:1], signal.SIGTERM, signal.SIGCONT)
         # bash and its like pass SIGTERM over at their prompt; and without a leader nothing else ends them.
         send(in_front, signal.SIGHUP, signal.SIGCONT)

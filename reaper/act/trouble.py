@@ -27,7 +27,7 @@ _OTHERS = "others"
 
 
 @dataclass
-class _Kind:
+class _TroubleKind:
     heading: str
     priority: Priority
     since_usec: int
@@ -40,7 +40,7 @@ class Trouble:
 
     def __init__(self, journal: Journal, clock: Callable[[], int]) -> None:
         self._journal, self._clock = journal, clock
-        self._kinds: dict[Hashable, _Kind] = {}
+        self._kinds: dict[Hashable, _TroubleKind] = {}
 
     def note_error(self, where: str) -> None:
         """Notes the exception that is being handled, an internal error; `where` says at what it happened.
@@ -67,7 +67,7 @@ class Trouble:
             key, heading = _OTHERS, "trouble of other kinds"
         known = self._kinds.get(key)
         if known is None:
-            self._kinds[key] = _Kind(heading, priority, self._clock())
+            self._kinds[key] = _TroubleKind(heading, priority, self._clock())
             return True
         if known.noted < most and key != _OTHERS:
             known.noted += 1

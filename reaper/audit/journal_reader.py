@@ -11,8 +11,8 @@ import select
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
-from reaper.audit.journal_records import Record, Sender, record_of, sender_of, text_of, units_of
-from reaper.audit.query import Selection
+from reaper.audit.journal_records import JournalRecord, Sender, record_of, sender_of, text_of, units_of
+from reaper.audit.query import EventQuery
 from reaper.errors import ReaperError
 from systemd import id128, journal  # type: ignore[attr-defined,unused-ignore]
 
@@ -65,7 +65,7 @@ def check_readable(directories: Sequence[str] = DIRECTORIES) -> None:
             raise NotAllowedError
 
 
-class History:
+class JournalReader:
     """The journal's events of reaper. Close it, or use it as a context manager."""
 
     def __init__(self, open_reader: Callable[[], Any] | None = None) -> None:
@@ -76,13 +76,13 @@ class History:
             raise ReaperError("journal-unreadable", f"the journal cannot be opened: {error.strerror}") from error
         self._ours: dict[tuple[str, str, str], bool] = {}
 
-    def __enter__(self) -> History:  # noqa: PYI034 - Python 3.9 has no Self
+    def __enter__(self) -> JournalReader:  # noqa: PYI034 - Python 3.9 has no Self
         return self
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
 
-    def read(self, alternatives: Iterable[Sequence[str]], selection: Selection) -> Iterator[Record]:
+    def read(self, alternatives: Iterable[Sequence[str]], selection: EventQuery) -> Iterator[JournalRecord]:
         """Events that match one of the alternatives, within the selection's time, oldest first."""
         _match(self._reader, alternatives)
         if selection.since_usec is None:
@@ -94,14 +94,14 @@ class History:
                 return
             yield record
 
-    def read_last(self, alternatives: Iterable[Sequence[str]], selection: Selection, most: int) -> list[Record]:
+    def read_last(self, alternatives: Iterable[Sequence[str]], selection: EventQuery, most: int) -> list[JournalRecord]:
         """The last of them, at most so many, oldest first; reads no more of the journal than these."""
         _match(self._reader, alternatives)
         return self._look_back(selection, most)[0]
 
     def follow(
-        self, alternatives: Iterable[Sequence[str]], selection: Selection, most: int
-    ) -> Iterator[tuple[Record, ...]]:
+        self, alternatives: Iterable[Sequence[str]], selection: EventQuery, most: int
+    ) -> Iterator[tuple[JournalRecord, ...]]:
         """The last of them, and then each time what is new; ends when nobody reads our output any more."""
         _match(self._reader, alternatives)
         last, newest = self._look_back(selection, most)
@@ -116,13 +116,13 @@ class History:
             if news:
                 yield news
 
-    def _look_back(self, selection: Selection, most: int) -> tuple[list[Record], str]:
+    def _look_back(self, selection: EventQuery, most: int) -> tuple[list[JournalRecord], str]:
         """The last events, and where in the journal the look began."""
         if selection.until_usec is None:
             self._reader.seek_tail()
         else:
             self._reader.seek_realtime(max(0, selection.until_usec) + 1)
-        found: list[Record] = []
+        found: list[JournalRecord] = []
         newest = ""
         while len(found) < most:
             entry = self._reader.get_previous()
@@ -137,7 +137,7 @@ class History:
             found.append(record)
         return found[::-1], newest
 
-    def _forth(self) -> Iterator[Record]:
+    def _forth(self) -> Iterator[JournalRecord]:
         while True:
             entry = self._reader.get_next()
             if not entry:
@@ -155,7 +155,7 @@ class History:
         self._reader.process()
         return not ready.get(1, 0) & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
 
-    def _event(self, entry: Mapping[str, Any]) -> Record | None:
+    def _event(self, entry: Mapping[str, Any]) -> JournalRecord | None:
         sender = sender_of(entry)
         if sender is Sender.OURS or (sender is Sender.GONE and self._was_ours(entry)):
             return record_of(entry)

@@ -35,7 +35,7 @@ class Sender(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Record:
+class JournalRecord:
     """One event of reaper's. `time_usec` is the wall clock's, as journald took it."""
 
     time_usec: int
@@ -75,7 +75,7 @@ def units_of(entry: Mapping[str, Value]) -> list[str]:
     return [UNIT, keeper] if _KEEPER.fullmatch(keeper) else [UNIT]
 
 
-def record_of(entry: Mapping[str, Value]) -> Record | None:
+def record_of(entry: Mapping[str, Value]) -> JournalRecord | None:
     """The event that an entry tells; None where it is a line of another kind. Does not ask who sent it."""
     event = text_of(entry, f"{_PREFIX}EVENT")
     if not event:
@@ -87,7 +87,7 @@ def record_of(entry: Mapping[str, Value]) -> Record | None:
     }
     time_usec = entry.get("__REALTIME_TIMESTAMP")
     assert isinstance(time_usec, int), "the reader's own; see history"
-    return Record(time_usec, text_of(entry, "_BOOT_ID"), event, text_of(entry, "MESSAGE"), fields)
+    return JournalRecord(time_usec, text_of(entry, "_BOOT_ID"), event, text_of(entry, "MESSAGE"), fields)
 
 
 def text_of(entry: Mapping[str, Value], name: str) -> str:
@@ -98,7 +98,7 @@ def text_of(entry: Mapping[str, Value], name: str) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def as_document(record: Record) -> dict[str, object]:
+def as_document(record: JournalRecord) -> dict[str, object]:
     """An event as JSON has it, with the keys that reaperctl(1) promises."""
     told: dict[str, object] = {
         "time_usec": record.time_usec,
@@ -118,7 +118,7 @@ def _value(name: str, text: str) -> object:
     return text if number is None else number
 
 
-def sentence_of(record: Record) -> str:
+def sentence_of(record: JournalRecord) -> str:
     """The event's message without whom it is about, and without its last stop.
 
     May have several lines (policy-rejected); nothing in any of them is one that a terminal obeys.
@@ -132,7 +132,7 @@ def sentence_of(record: Record) -> str:
     return text[:-1] if text.endswith(".") else text
 
 
-def _subjects(record: Record) -> list[str]:
+def _subjects(record: JournalRecord) -> list[str]:
     """How the message may begin, the longest first; as decide/report.py writes it."""
     if not record.session:
         return []

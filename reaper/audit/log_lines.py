@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from reaper.audit.journal_records import Record, sentence_of
-from reaper.audit.timeline import Story, summary_of, title_of
-from reaper.decide.output.events import Kind
+from reaper.audit.journal_records import JournalRecord, sentence_of
+from reaper.audit.timeline import Timeline, summary_of, title_of
+from reaper.decide.output.events import EventKind
 from reaper.decide.text.escape import plain
 
 # Narrower than this, a sentence in a column of its own is harder to read than one that the terminal wraps.
@@ -20,7 +20,7 @@ NARROWEST = 24
 GAP = "  "
 
 
-class Lines:
+class LogLines:
     """Turns events into lines, and remembers what the last one said of day, boot and widths.
 
     With `subjects`, each line names its session and user.
@@ -33,7 +33,7 @@ class Lines:
         self._boot = ""
         self._widths: list[int] = []
 
-    def of(self, records: Sequence[Record], rule: str = "") -> Iterator[str]:
+    def of(self, records: Sequence[JournalRecord], rule: str = "") -> Iterator[str]:
         """The lines of some more events; `rule` is known to the reader and not named again."""
         rows = [self._cells(record) for record in records]
         for cells in rows:
@@ -43,11 +43,11 @@ class Lines:
             yield from self._turns(record)
             yield from self._row(cells, shorten(sentence_of(record), record, rule))
 
-    def _cells(self, record: Record) -> list[str]:
+    def _cells(self, record: JournalRecord) -> list[str]:
         subject = [plain(record.session) or "-", plain(record.user) or "-"] if self._subjects else []
         return [_moment(record).strftime("%H:%M:%S"), *subject, plain(record.event)]
 
-    def _turns(self, record: Record) -> Iterator[str]:
+    def _turns(self, record: JournalRecord) -> Iterator[str]:
         """What has changed since the last line, if anything has."""
         if self._boot not in ("", record.boot):
             yield f"-- Boot {plain(record.boot)} --"
@@ -84,27 +84,27 @@ def _wrapped(line: str, room: int) -> list[str]:
     return textwrap.wrap(line, room, break_on_hyphens=False) or [""]
 
 
-def shorten(sentence: str, record: Record, rule: str) -> str:
+def shorten(sentence: str, record: JournalRecord, rule: str) -> str:
     """The sentence without the rule, if it is the one that is known."""
     return sentence.replace(f", rule {rule})", ")") if rule and record.fields.get("rule") == rule else sentence
 
 
-def story_page(story: Story, shown: Sequence[Record], this_boot: str, width: int | None) -> list[str]:
+def story_page(story: Timeline, shown: Sequence[JournalRecord], this_boot: str, width: int | None) -> list[str]:
     """A session: who it is, what happened, how it ended."""
     first = story.records[0]
-    verb = "opened" if first.event == Kind.OPENED.word else "first told of"
+    verb = "opened" if first.event == EventKind.OPENED.word else "first told of"
     when = f"{verb} {_moment(first).strftime('%a %Y-%m-%d %H:%M:%S %Z')}"
     about = [when, f"leader {plain(story.session.leader)}"]
     rule = story.field("rule")
     if rule:
         about.append(f"rule {plain(rule)}")
-    lines = Lines(width, subjects=False).of(shown, plain(rule))
+    lines = LogLines(width, subjects=False).of(shown, plain(rule))
     return [title_of(story), ", ".join(about), "", *lines, "", summary_of(story, this_boot)]
 
 
-def listing(records: Iterable[Record], width: int | None) -> list[str]:
+def listing(records: Iterable[JournalRecord], width: int | None) -> list[str]:
     """A line for each event of many sessions."""
-    return list(Lines(width, subjects=True).of(list(records)))
+    return list(LogLines(width, subjects=True).of(list(records)))
 
 
 def older_line(name: str, older: int) -> str:
@@ -113,10 +113,10 @@ def older_line(name: str, older: int) -> str:
     return f"{what} the name {plain(name)}, too: see --all."
 
 
-def day_of(record: Record) -> str:
+def day_of(record: JournalRecord) -> str:
     """The date of an event, with what the local time is called on it."""
     return _moment(record).strftime("%a %Y-%m-%d %Z").rstrip()
 
 
-def _moment(record: Record) -> datetime:
+def _moment(record: JournalRecord) -> datetime:
     return datetime.fromtimestamp(record.time_usec // 1_000_000).astimezone()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reaper.audit.journal_records import IDENTIFIER, Record
-from reaper.decide.output.events import Kind
+from reaper.audit.journal_records import IDENTIFIER, JournalRecord
+from reaper.decide.output.events import EventKind
 from reaper.decide.text.escape import plain
 
-LAPSES = frozenset([Kind.STARTED.word, Kind.STOPPED.word])
+LAPSES = frozenset([EventKind.STARTED.word, EventKind.STOPPED.word])
 """Between a `stopped` and the next `started`, nobody watched."""
 
 
 @dataclass(frozen=True)
-class Selection:
+class EventQuery:
     """All that is said must hold. Times are the wall clock's, both ends included."""
 
     session: str = ""
@@ -23,7 +23,7 @@ class Selection:
     until_usec: int | None = None
     boot: str = ""
 
-    def has(self, record: Record) -> bool:
+    def has(self, record: JournalRecord) -> bool:
         """Whether an event is of the kinds and of the time that are asked for."""
         return (
             (not self.events or record.event in self.events)
@@ -33,7 +33,7 @@ class Selection:
         )
 
 
-def matches(selection: Selection) -> list[list[str]]:
+def matches(selection: EventQuery) -> list[list[str]]:
     """Alternatives, each a list of matches that must all hold; of one field, one must (sd_journal_add_match(3)).
 
     A uid and the identifier find reaper's entries quickly; that they are its own is for records.sender_of() to say.
@@ -51,8 +51,8 @@ def matches(selection: Selection) -> list[list[str]]:
     return [wanted]
 
 
-def matches_of_story(selection: Selection) -> list[list[str]]:
+def matches_of_story(selection: EventQuery) -> list[list[str]]:
     """All of the sessions of a name, whatever kinds and times are asked for, and when nobody watched."""
-    (session,) = matches(Selection(session=selection.session, user=selection.user, boot=selection.boot))
-    (lapses,) = matches(Selection(events=LAPSES, boot=selection.boot))
+    (session,) = matches(EventQuery(session=selection.session, user=selection.user, boot=selection.boot))
+    (lapses,) = matches(EventQuery(events=LAPSES, boot=selection.boot))
     return [session, lapses]

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reaper.audit.journal_records import Record
+from reaper.audit.journal_records import JournalRecord
 from reaper.audit.query import LAPSES
-from reaper.decide.output.events import Kind
+from reaper.decide.output.events import EventKind
 from reaper.decide.text.duration import span
 from reaper.decide.text.escape import plain
 from reaper.decide.text.size import KIB
@@ -27,7 +27,7 @@ class SessionId(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Story:
+class Timeline:
     """All that the journal has of a session, oldest first.
 
     In the order of the journal, which a clock that is set back does not change. `lines` are its events and, between
@@ -35,10 +35,10 @@ class Story:
     """
 
     session: SessionId
-    records: tuple[Record, ...]
-    lines: tuple[Record, ...]
+    records: tuple[JournalRecord, ...]
+    lines: tuple[JournalRecord, ...]
 
-    def last(self, *kinds: Kind) -> Record | None:
+    def last(self, *kinds: EventKind) -> JournalRecord | None:
         """The last event of one of these kinds."""
         words = [kind.word for kind in kinds]
         return next((record for record in reversed(self.records) if record.event in words), None)
@@ -54,7 +54,7 @@ class Story:
         return list(dict.fromkeys(every))
 
 
-def stories_of(records: Iterable[Record]) -> list[Story]:
+def stories_of(records: Iterable[JournalRecord]) -> list[Timeline]:
     """The sessions that these events are of, the one with the newest event last. Takes them in the journal's order."""
     told: dict[SessionId, list[_Placed]] = {}
     lapses = []
@@ -70,30 +70,30 @@ def stories_of(records: Iterable[Record]) -> list[Story]:
 
 class _Placed(NamedTuple):
     place: int
-    record: Record
+    record: JournalRecord
 
 
-def _story(key: SessionId, of_one: Sequence[_Placed], lapses: Sequence[_Placed]) -> Story:
+def _story(key: SessionId, of_one: Sequence[_Placed], lapses: Sequence[_Placed]) -> Timeline:
     """With the lapses of the session's boot since its first event, up to its end if that was told."""
     first, last = of_one[0], of_one[-1]
-    is_over = last.record.event in (Kind.CLOSED.word, Kind.TERMINATED.word)
+    is_over = last.record.event in (EventKind.CLOSED.word, EventKind.TERMINATED.word)
     meanwhile = [
         lapse
         for lapse in lapses
         if lapse.record.boot == key.boot and lapse.place > first.place and not (is_over and lapse.place > last.place)
     ]
     lines = sorted((*of_one, *meanwhile), key=lambda placed: placed.place)
-    return Story(key, tuple(placed.record for placed in of_one), tuple(placed.record for placed in lines))
+    return Timeline(key, tuple(placed.record for placed in of_one), tuple(placed.record for placed in lines))
 
 
-def summary_of(story: Story, this_boot: str) -> str:
+def summary_of(story: Timeline, this_boot: str) -> str:
     """How the session ended, in a sentence."""
-    terminated, failed = story.last(Kind.TERMINATED), story.last(Kind.TERMINATE_FAILED)
-    opened = story.last(Kind.OPENED)
+    terminated, failed = story.last(EventKind.TERMINATED), story.last(EventKind.TERMINATE_FAILED)
+    opened = story.last(EventKind.OPENED)
     if terminated is not None:
         freed = f"{terminated.number('freed_processes')} processes, {_size(terminated.number('freed_rss'))} freed"
         return f"Ended {_cause(story)}; {freed}."
-    closed = story.last(Kind.CLOSED)
+    closed = story.last(EventKind.CLOSED)
     if closed is not None:
         lasted_usec = closed.time_usec - opened.time_usec if opened else -1  # less than nothing where the clock was set
         return f"Closed by itself after {span(lasted_usec)}." if lasted_usec >= 0 else "Closed by itself."
@@ -101,13 +101,13 @@ def summary_of(story: Story, this_boot: str) -> str:
         return "Could not be ended; something of it is still there."
     if story.session.boot != this_boot:
         return "No end is recorded: the host went down with it."
-    if story.lines[-1].event == Kind.STOPPED.word:
+    if story.lines[-1].event == EventKind.STOPPED.word:
         return "No end is recorded: reaperd was stopped, and has not been started since."
     return "No end is recorded: it is still watched, or ended while reaperd was not running."
 
 
-def _cause(story: Story) -> str:
-    ending = story.last(Kind.ENDING) or story.records[-1]
+def _cause(story: Timeline) -> str:
+    ending = story.last(EventKind.ENDING) or story.records[-1]
     if ending.fields.get("reason") == "order":
         return f"as {plain(ending.fields.get('by', ''))} ordered: {plain(ending.fields.get('why', ''))}"
     if ending.fields.get("reason") == "lock":
@@ -129,7 +129,7 @@ def _size(octets: int) -> str:
     return f"{octets // KIB**2} MiB" if octets < KIB**3 else f"{octets / KIB**3:.1f} GiB"
 
 
-def title_of(story: Story) -> str:
+def title_of(story: Timeline) -> str:
     """Who it is about, and from where."""
     user, remote = plain(story.field("user")), plain(story.field("remote"))
     where = f" from {remote}" if remote else ""

@@ -49,7 +49,7 @@ class CallError(Exception):
         self.name, self.parameters = name, parameters
 
 
-class Subject(Protocol):
+class Backend(Protocol):
     """What the methods need of the daemon. Each raises CallError; who may ask for what is settled before."""
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def is_watch(message: Any) -> bool:
     )
 
 
-def reply_to(message: Any, peer: Peer, subject: Subject) -> dict[str, Any]:
+def reply_to(message: Any, peer: Peer, subject: Backend) -> dict[str, Any]:
     """Answers one call; a message that is no call is answered with an error, too."""
     method = message.get("method") if isinstance(message, dict) else None
     parameters = message.get("parameters") or {} if isinstance(message, dict) else {}
@@ -164,7 +164,7 @@ def _require_root(peer: Peer, what: str) -> None:
         raise CallError(f"{INTERFACE}.NotAllowed", why=f"only root may {what}")
 
 
-def _get_info(_parameters: Mapping[str, Any], _peer: Peer, _subject: Subject) -> dict[str, Any]:
+def _get_info(_parameters: Mapping[str, Any], _peer: Peer, _subject: Backend) -> dict[str, Any]:
     return {
         "vendor": "reaper",
         "product": "reaperd",
@@ -174,7 +174,7 @@ def _get_info(_parameters: Mapping[str, Any], _peer: Peer, _subject: Subject) ->
     }
 
 
-def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _subject: Subject) -> dict[str, Any]:
+def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _subject: Backend) -> dict[str, Any]:
     interface = _text(parameters, "interface")
     if interface == INTERFACE:
         return {"description": describe_interface()}
@@ -183,41 +183,41 @@ def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _subj
     raise CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:_LONGEST_ECHO])
 
 
-def _list(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _list(_parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     return subject.list_sessions(peer.uid)
 
 
-def _watch(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _watch(_parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     return subject.watch_sessions(peer.uid)[0]
 
 
-def _explain(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _explain(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     return subject.explain_session(peer, _session(parameters))
 
 
-def _hold(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _hold(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     duration_usec = parameters.get("duration_usec")
     if type(duration_usec) is not int or not 0 < duration_usec <= LONGEST_HOLD_USEC:
         raise CallError(f"{_SERVICE}.InvalidParameter", parameter="duration_usec")
     return subject.hold_session(peer, _session(parameters), duration_usec, _reason(parameters))
 
 
-def _release(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _release(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     subject.release_session(peer, _session(parameters), _words(parameters, "why"))
     return {}
 
 
-def _warn(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _warn(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     _require_root(peer, "warn")
     return subject.warn_session(peer, _session(parameters), _words(parameters, "text"))
 
 
-def _lock(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _lock(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     subject.lock_session(peer, _session(parameters))
     return {}
 
 
-def _terminate(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _terminate(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     _require_root(peer, "end sessions")
     force = parameters.get("force")
     if force is not None and not isinstance(force, bool):
@@ -226,12 +226,12 @@ def _terminate(parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> d
     return {}
 
 
-def _reload(_parameters: Mapping[str, Any], peer: Peer, subject: Subject) -> dict[str, Any]:
+def _reload(_parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
     _require_root(peer, "have the policy read anew")
     return subject.reload_policy()
 
 
-_METHODS: dict[str, Callable[[Mapping[str, Any], Peer, Subject], dict[str, Any]]] = {
+_METHODS: dict[str, Callable[[Mapping[str, Any], Peer, Backend], dict[str, Any]]] = {
     f"{_SERVICE}.GetInfo": _get_info,
     f"{_SERVICE}.GetInterfaceDescription": _get_interface_description,
     f"{INTERFACE}.List": _list,

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from reaper.control.methods import Peer, Subject, is_watch, reply_to
-from reaper.control.subscriptions import Watches, encode
+from reaper.control.methods import Backend, Peer, is_watch, reply_to
+from reaper.control.subscriptions import Subscriptions, encode
 
 PATH = "/run/reaper/io.reaper"
 # A call names a method and a session; nothing longer means well.
@@ -50,7 +50,7 @@ class Server:
     def __init__(
         self,
         selector: selectors.BaseSelector,
-        subject: Subject,
+        subject: Backend,
         path: str = PATH,
         on_error: Callable[[str], None] = lambda _where: None,
     ) -> None:
@@ -60,7 +60,7 @@ class Server:
         self._identity: tuple[int, int] = (0, 0)
         self._clients: dict[int, _Client] = {}
         self._ready: dict[int, None] = {}  # connections with something to do, who has waited the longest first
-        self._watches = Watches(subject)
+        self._watches = Subscriptions(subject)
 
     def ensure_bound(self) -> None:
         """Binds the socket; binds it again if somebody took it away. Raises OSError where that fails."""

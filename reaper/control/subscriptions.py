@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.control.methods import INTERFACE, CallError, Peer, Subject
+from reaper.control.methods import INTERFACE, Backend, CallError, Peer
 
 # The least time between two replies: a person reads no faster, and a busy host changes with every key.
 SPACE_USEC = 1_000_000
@@ -44,10 +44,10 @@ class _Look:
         return encode(_reply(self._answer))
 
 
-class Watches:
+class Subscriptions:
     """Who watches, by the descriptor of the connection."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Backend) -> None:
         self._subject = subject
         self._watches: dict[int, _Watch] = {}
         self._looked_usec = -SPACE_USEC

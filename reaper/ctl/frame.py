@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from reaper.ctl import table
-from reaper.ctl.selection import Selection, select
+from reaper.ctl.selection import SessionSelection, select
 from reaper.ctl.style import Glyphs, Ink, Span, trimmed, width_of
 from reaper.ctl.table import Cell, Column
 from reaper.decide.output.view_aging import aged
@@ -19,12 +19,12 @@ _COLUMNS = tuple(each._replace(floor=_STEADY.get(each.title, 0)) for each in tab
 _WIDEST_BAR = 30
 
 
-class View(NamedTuple):
+class WatchView(NamedTuple):
     """What is to be seen: the last answer (None before the first), how old it is, and what keys have chosen."""
 
     answer: dict[str, Any] | None
     age_usec: int
-    wanted: Selection
+    wanted: SessionSelection
     top: int = 0
     notice: str = ""
 
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
     total: int
 
 
-def frame_of(view: View, width: int, height: int, glyphs: Glyphs) -> Frame:
+def frame_of(view: WatchView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """The screen of so many columns and lines."""
     if view.answer is None:
         lines = _head([], view) if view.notice else [(Span("Waiting for reaperd."),)]
@@ -59,7 +59,7 @@ def frame_of(view: View, width: int, height: int, glyphs: Glyphs) -> Frame:
     return Frame([trimmed(each, width) for each in lines], top, len(sessions))
 
 
-def _head(sessions: list[dict[str, Any]], view: View, notes: list[str] | None = None) -> list[Line]:
+def _head(sessions: list[dict[str, Any]], view: WatchView, notes: list[str] | None = None) -> list[Line]:
     found: list[Line] = []
     if view.answer is not None:
         there = len(view.answer["sessions"])
@@ -96,7 +96,7 @@ def bar_of(session: dict[str, Any], width: int, glyphs: Glyphs) -> str:
     return glyphs.full * full + glyphs.empty * (width - full)
 
 
-def _keys(wanted: Selection, top: int, room: int, total: int) -> str:
+def _keys(wanted: SessionSelection, top: int, room: int, total: int) -> str:
     order = f"{','.join(wanted.sort)}{', reversed' if wanted.is_reversed else ''}"
     text = f"q quit  s sort: {order}  r reverse"
     below = total - top - room

@@ -15,7 +15,7 @@ PHASES = tuple(dict.fromkeys([phase.value for phase in Phase if phase is not Pha
 _NEVER = 1 << 63
 
 
-class Selection(NamedTuple):
+class SessionSelection(NamedTuple):
     """What is wanted. An empty tuple asks for nothing in particular."""
 
     user: tuple[str, ...] = ()
@@ -100,9 +100,9 @@ def _sort(text: str) -> tuple[str, ...]:
     return keys
 
 
-def selection_of(options: argparse.Namespace) -> Selection:
+def selection_of(options: argparse.Namespace) -> SessionSelection:
     """What the options ask for."""
-    return Selection(
+    return SessionSelection(
         tuple(options.user),
         tuple(options.origin),
         tuple(options.phase),
@@ -113,13 +113,13 @@ def selection_of(options: argparse.Namespace) -> Selection:
     )
 
 
-def select(sessions: list[dict[str, Any]], wanted: Selection) -> list[dict[str, Any]]:
+def select(sessions: list[dict[str, Any]], wanted: SessionSelection) -> list[dict[str, Any]]:
     """The sessions that are wanted, in their order. What is equal stays as the daemon has it."""
     found = [each for each in sessions if _is_wanted(each, wanted)]
     return sorted(found, key=lambda each: [_KEYS[key](each) for key in wanted.sort], reverse=wanted.is_reversed)
 
 
-def _is_wanted(session: dict[str, Any], wanted: Selection) -> bool:
+def _is_wanted(session: dict[str, Any], wanted: SessionSelection) -> bool:
     return (
         _fits(session["user"], wanted.user)
         and (not wanted.origin or session["origin"] in wanted.origin)

@@ -41,7 +41,7 @@ def _serve() -> int:
     from reaper.act.actor import Actor
     from reaper.act.journal import Journal
     from reaper.daemon.core import Daemon
-    from reaper.daemon.loop import Service
+    from reaper.daemon.loop import DaemonLoop
     from reaper.decide.policy.files import parse
     from reaper.sense.host import Host
     from reaper.sense.policy_files import read_sources
@@ -50,7 +50,7 @@ def _serve() -> int:
         raise ReaperError("not-root", "reaperd must run as root", "systemctl start reaper.service")
     host, journal = Host(), Journal()
     daemon = Daemon(host, Actor(), journal, os.uname().nodename, host.boot_id())
-    Service(host, daemon, journal, lambda: parse.parse(read_sources())).run()
+    DaemonLoop(host, daemon, journal, lambda: parse.parse(read_sources())).run()
     return 0
 
 

@@ -18,7 +18,7 @@ from reaper.decide.session import brake
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
@@ -32,7 +32,7 @@ T = TypeVar("T")
 SELF = "self"
 
 
-class Answers:
+class Api:
     """Answers from what the daemon knows; `reload` reads the policy files anew and returns what is wrong with them."""
 
     def __init__(self, host: Host, daemon: Daemon, journal: Journal, reload: Callable[[], str]) -> None:
@@ -116,7 +116,7 @@ class Answers:
             raise CallError("io.reaper.PolicyRejected", problems=rejected, policy=self._daemon.policy_id)
         return {"policy": self._daemon.policy_id}
 
-    def _named(self, peer: Peer, name: str) -> Tracked:
+    def _named(self, peer: Peer, name: str) -> TrackedSession:
         """The session of that name that a person may see; also one that was opened since the last poll."""
         tracked = self._find(peer, name)
         if tracked is None and self._discover(peer.uid):
@@ -151,7 +151,7 @@ class Answers:
         )
         return f"{user} (session {here.name} of {plain(here.user)})" if here is not None else user
 
-    def _find(self, peer: Peer, name: str) -> Tracked | None:
+    def _find(self, peer: Peer, name: str) -> TrackedSession | None:
         """The session by its id, by a terminal that is its own at this very moment, or that of the calling process."""
         visible = [each for each in self._daemon.sessions.values() if peer.uid in (0, each.session.uid)]
         for tracked in visible:
@@ -164,7 +164,7 @@ class Answers:
         likely = self._likely(visible, terminal)
         return next((each for each in likely if terminal in self._host.terminal_names(each.session)), None)
 
-    def _likely(self, visible: list[Tracked], terminal: str) -> Iterator[Tracked]:
+    def _likely(self, visible: list[TrackedSession], terminal: str) -> Iterator[TrackedSession]:
         """Those of the sessions whose terminal it could be; whose it is at this moment is asked of each by the caller.
 
         A name is only ever matched, against what the sessions and devpts have: a path of it is never made, as any user

@@ -11,19 +11,19 @@ from reaper.act.actor import Actor
 from reaper.act.journal import Journal
 from reaper.act.trouble import Trouble
 from reaper.daemon.deferrals import Deferrals
-from reaper.daemon.effects import Performer
-from reaper.daemon.hold_notice import Notices
+from reaper.daemon.effects import ActionRunner
+from reaper.daemon.hold_notice import HoldNotice
 from reaper.daemon.intervals import CLOSING_USEC, DEFAULT_POLL_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
 from reaper.daemon.locks import FIRST_LOOK_USEC, Locks
 from reaper.daemon.messenger import Messenger
-from reaper.daemon.observer import Looks
+from reaper.daemon.observer import Observer
 from reaper.daemon.pace import Pace
-from reaper.daemon.rule_context import Circumstances
-from reaper.daemon.shared_activity import Sharing
-from reaper.daemon.state_file import Memory
-from reaper.daemon.termination import Endings
-from reaper.daemon.termination_limiter import Brakes
-from reaper.daemon.user_groups import Groups
+from reaper.daemon.rule_context import RuleContext
+from reaper.daemon.shared_activity import SharedActivity
+from reaper.daemon.state_file import StateFile
+from reaper.daemon.termination import Terminations
+from reaper.daemon.termination_limiter import TerminationLimiter
+from reaper.daemon.user_groups import UserGroups
 from reaper.decide.output import session_events
 from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.rules import Policy
@@ -31,7 +31,7 @@ from reaper.decide.session import deferral, hold, locked, overrule, terminal_evi
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
 from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import Phase, Signal
-from reaper.decide.session.tracking import Change, Tracked
+from reaper.decide.session.tracking import Change, TrackedSession
 from reaper.sense.host import Host
 
 
@@ -39,21 +39,21 @@ class Daemon:
     """Everything the daemon knows, and its tick. Times are boot-time microseconds."""
 
     def __init__(self, host: Host, actor: Actor, journal: Journal, name: str, boot_id: str) -> None:
-        self.sessions: dict[SessionKey, Tracked] = {}
+        self.sessions: dict[SessionKey, TrackedSession] = {}
         self.policy: Policy | None = None
         self.on_track: Callable[[SessionKey], bool] = lambda _key: False
         self.on_forget: Callable[[SessionKey], None] = lambda _key: None
         self._host, self.actor, self._journal = host, actor, journal
         host.sessions = lambda: [tracked.session for tracked in self.sessions.values()]
         self.trouble = Trouble(journal, lambda: host.clock().boot_usec)
-        self._memory = Memory(actor, journal, boot_id)
+        self._memory = StateFile(actor, journal, boot_id)
         self.messenger = Messenger(actor, journal, name, host.local_moment, host.needs_enter)
-        self._looks, self.circumstances = Looks(host, self.messenger.written), Circumstances(host)
-        self.groups = Groups(host, journal)
-        self._endings, self.locks = Endings(host, actor, journal), Locks(host, actor, journal)
-        self._performer = Performer(journal, self.messenger, self._endings, self.locks)
-        self.brakes, self._deferrals, self._sharing = Brakes(journal), Deferrals(host), Sharing()
-        self._notices, self._pace = Notices(self.messenger), Pace(host)
+        self._looks, self.circumstances = Observer(host, self.messenger.written), RuleContext(host)
+        self.groups = UserGroups(host, journal)
+        self._endings, self.locks = Terminations(host, actor, journal), Locks(host, actor, journal)
+        self._performer = ActionRunner(journal, self.messenger, self._endings, self.locks)
+        self.brakes, self._deferrals, self._sharing = TerminationLimiter(journal), Deferrals(host), SharedActivity()
+        self._notices, self._pace = HoldNotice(self.messenger), Pace(host)
         self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
         self._polled: Instant | None = None
         self._poll_at, self.is_dirty = 0, False
@@ -336,7 +336,7 @@ class Daemon:
     def commit(
         self, key: SessionKey, change: Change, now: Instant, program: Program | None = None, why: str = ""
     ) -> None:
-        """Takes over a session's new state, and does what came with it, as Performer.perform() says."""
+        """Takes over a session's new state, and does what came with it, as ActionRunner.perform() says."""
         self.sessions[key] = change.tracked
         self._deferrals.follow(change.tracked)
         self.locks.follow(change.tracked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reaper.decide.session import deferral
 from reaper.decide.session.model import Program, SessionKey
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.sense.host import Host
 
 
@@ -21,13 +21,13 @@ class Deferrals:
         """The sessions that are deferred."""
         return list(self._deferred)
 
-    def find(self, tracked: Tracked, now_usec: int) -> Program | None:
+    def find(self, tracked: TrackedSession, now_usec: int) -> Program | None:
         """What the end of a session has to wait for; None where there is nothing, or where it has waited enough."""
         if tracked.limits is None or not deferral.busy_left_usec(tracked, now_usec):
             return None
         return self._host.busy_program(tracked.session, tracked.terminals, tracked.limits.busy)
 
-    def follow(self, tracked: Tracked) -> None:
+    def follow(self, tracked: TrackedSession) -> None:
         """Takes note of where a session is in its life."""
         if tracked.life.phase is Phase.DEFERRED:
             self._deferred.add(tracked.session.key)

@@ -5,22 +5,38 @@ from __future__ import annotations
 from reaper.act.journal import Journal
 from reaper.daemon.locks import Locks
 from reaper.daemon.messenger import Messenger
-from reaper.daemon.termination import Endings
+from reaper.daemon.termination import Terminations
 from reaper.decide.output import session_events
 from reaper.decide.output.terminal_messages import named
 from reaper.decide.session.model import Instant, Program
-from reaper.decide.session.state import Act, Defer, Fact, Lock, Reason, Rung, Spare, Tell, Warn
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.state import (
+    Act,
+    Defer,
+    LifecycleEvent,
+    Lock,
+    LogEvent,
+    Reason,
+    TerminationStep,
+    Warn,
+    WithdrawWarning,
+)
+from reaper.decide.session.tracking import TrackedSession
 
 
-class Performer:
+class ActionRunner:
     """Carries acts out: on terminals, on processes, in the journal."""
 
-    def __init__(self, journal: Journal, messenger: Messenger, endings: Endings, locks: Locks) -> None:
+    def __init__(self, journal: Journal, messenger: Messenger, endings: Terminations, locks: Locks) -> None:
         self._journal, self._messenger, self._endings, self._locks = journal, messenger, endings, locks
 
     def perform(
-        self, tracked: Tracked, acts: tuple[Act, ...], policy_id: str, now: Instant, program: Program | None, why: str
+        self,
+        tracked: TrackedSession,
+        acts: tuple[Act, ...],
+        policy_id: str,
+        now: Instant,
+        program: Program | None,
+        why: str,
     ) -> None:
         """Carries acts out in their order.
 
@@ -31,15 +47,19 @@ class Performer:
             why = self._perform(tracked, act, policy_id, now, program, why)
 
     def _perform(
-        self, tracked: Tracked, act: Act, policy_id: str, now: Instant, program: Program | None, why: str
+        self, tracked: TrackedSession, act: Act, policy_id: str, now: Instant, program: Program | None, why: str
     ) -> str:
-        assert tracked.limits is not None or isinstance(act, Tell)
+        assert tracked.limits is not None or isinstance(act, LogEvent)
         key = tracked.session.key
-        if isinstance(act, Tell):
-            freed = self._endings.freed(key) if act.fact is Fact.TERMINATED else None
-            if act.fact is Fact.TERMINATE_FAILED:
+        if isinstance(act, LogEvent):
+            freed = self._endings.freed(key) if act.fact is LifecycleEvent.TERMINATED else None
+            if act.fact is LifecycleEvent.TERMINATE_FAILED:
                 why = self._endings.why_failed(tracked)
-            elif act.fact in (Fact.WARNED, Fact.ENDING) and act.reason is Reason.IDLE and tracked.order is None:
+            elif (
+                act.fact in (LifecycleEvent.WARNED, LifecycleEvent.ENDING)
+                and act.reason is Reason.IDLE
+                and tracked.order is None
+            ):
                 why = "; ".join(filter(None, (why, self._locks.why_not(tracked))))
             self._journal.send(session_events.of_tell(act, tracked, policy_id, now.boot_usec, why, freed))
             return ""
@@ -49,7 +69,7 @@ class Performer:
             assert program is not None
             self._messenger.defer(tracked, act, program)
             return named(program)
-        if isinstance(act, Spare):
+        if isinstance(act, WithdrawWarning):
             self._messenger.spare(tracked)
             return ""
         if isinstance(act, Lock):
@@ -57,10 +77,10 @@ class Performer:
             self._endings.drop_tickets(tracked)
             self._locks.begin(tracked, policy_id, why, now)
             return ""
-        if act.rung is Rung.HANGUP:
+        if act.rung is TerminationStep.HANGUP:
             self._messenger.part(tracked, act.reason)
-        self._endings.climb(tracked, act.rung)
+        self._endings.escalate(tracked, act.rung)
         self._locks.end(tracked)
-        if act.rung is Rung.KILL:
+        if act.rung is TerminationStep.KILL:
             self._locks.thaw(tracked)
         return ""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from reaper.daemon.messenger import Messenger
 from reaper.decide.session.model import SessionKey
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 
 
-class Notices:
+class HoldNotice:
     """Tells each session once, in which root logs in or begins to act, as soon as it has a terminal."""
 
     def __init__(self, messenger: Messenger) -> None:
         self._messenger = messenger
         self._told: set[SessionKey] = set()
 
-    def remember(self, tracked: Tracked) -> None:
+    def remember(self, tracked: TrackedSession) -> None:
         """A session of the daemon before this one: told then, or let go now, rather than told twice."""
         self._told.add(tracked.session.key)
 
-    def look(self, sessions: dict[SessionKey, Tracked]) -> None:
+    def look(self, sessions: dict[SessionKey, TrackedSession]) -> None:
         """Tells the sessions that are elevated since the last look."""
         self._told &= sessions.keys()
         fresh = [

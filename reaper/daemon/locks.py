@@ -18,9 +18,9 @@ from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Policy, asks_to_lock
 from reaper.decide.session import locked
 from reaper.decide.session.lock_protocol import OVER, LockOrder, Stage
-from reaper.decide.session.model import Instant, Reading, SessionKey
+from reaper.decide.session.model import Instant, SessionKey, TerminalSample
 from reaper.decide.session.state import LASTING, Phase
-from reaper.decide.session.tracking import Change, Tracked
+from reaper.decide.session.tracking import Change, TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
@@ -40,7 +40,7 @@ COUNT_AGAIN_USEC = 100_000  # they are not counted for each of many that wait at
 FIRST_LOOK_USEC = 2 * USEC_PER_SEC
 
 
-class News(NamedTuple):
+class LockChange(NamedTuple):
     """What a look at a lock brought: a change of its session, if any, and why."""
 
     change: Change | None = None
@@ -54,7 +54,9 @@ class Locks:
         self._host, self._actor, self._journal = host, actor, journal
         self._policy: Policy | None = None
         self._locked: set[SessionKey] = set()
-        self._begun: dict[SessionKey, Tracked] = {}  # those of the locked that were not in force when last looked at
+        self._begun: dict[
+            SessionKey, TrackedSession
+        ] = {}  # those of the locked that were not in force when last looked at
         self._counted_usec = 0  # when that was
         self._watched_usec = host.clock().boot_usec  # since when somebody has watched what becomes of them
         self._failed: dict[SessionKey, str] = {}
@@ -72,7 +74,7 @@ class Locks:
         """The sessions that were warned and cannot be locked: what stands in the way may be gone by now."""
         return list(self._hindered)
 
-    def follow(self, tracked: Tracked) -> None:
+    def follow(self, tracked: TrackedSession) -> None:
         """Takes note of where a session is in its life."""
         key = tracked.session.key
         if tracked.life.phase is Phase.WARNED and key in self._obstacles and key not in self._failed:
@@ -88,7 +90,7 @@ class Locks:
             self._locked.discard(key)
             self._hinted.discard(key)
 
-    def forget(self, tracked: Tracked) -> None:
+    def forget(self, tracked: TrackedSession) -> None:
         """The session is not there any more; reaper-lock has seen that by itself, if it runs."""
         key = tracked.session.key
         self.thaw(tracked)
@@ -99,7 +101,7 @@ class Locks:
         self._failed.pop(key, None)
         self._obstacles.pop(key, None)
 
-    def obstacle(self, tracked: Tracked, policy: Policy | None) -> str:
+    def obstacle(self, tracked: TrackedSession, policy: Policy | None) -> str:
         """Why a session cannot be locked where a rule may ask for that; "" where it can, or none does."""
         key = tracked.session.key
         self._policy = policy
@@ -111,17 +113,17 @@ class Locks:
             self._obstacles[key] = why
         return why
 
-    def examine(self, tracked: Tracked) -> str:
+    def examine(self, tracked: TrackedSession) -> str:
         """Why a session cannot be locked at this moment; "" where it can."""
         return self._host.lock_obstacle(tracked.session, tracked.terminals)
 
-    def why_not(self, tracked: Tracked) -> str:
+    def why_not(self, tracked: TrackedSession) -> str:
         """Why a session that its rule would lock cannot be, as a record has it; "" for any other."""
         why = self._obstacles.get(tracked.session.key, "")
         is_asked_for = self._policy is not None and asks_to_lock(self._policy, tracked.rule)
         return f"it cannot be locked: {why}" if why and is_asked_for else ""
 
-    def begin(self, tracked: Tracked, policy_id: str, by: str, now: Instant) -> None:
+    def begin(self, tracked: TrackedSession, policy_id: str, by: str, now: Instant) -> None:
         """Has a session locked. What stands in the way is found at the next look.
 
         Where a lock of it stands already, its files are all that the terminals can be given back by: they stay.
@@ -148,7 +150,7 @@ class Locks:
         except ReaperError as error:
             self._failed[session.key] = str(error)
 
-    def take_up(self, tracked: Tracked) -> Tracked:
+    def take_up(self, tracked: TrackedSession) -> TrackedSession:
         """The session, locked where a lock stands that the daemon has not known of.
 
         An earlier daemon ordered it, whose state was lost or could not be saved since.
@@ -161,11 +163,11 @@ class Locks:
         self.follow(tracked)
         return tracked
 
-    def look(self, tracked: Tracked, now: Instant) -> News:
+    def look(self, tracked: TrackedSession, now: Instant) -> LockChange:
         """What has become of a lock since the last look."""
         key = tracked.session.key
         if tracked.life.phase is not Phase.LOCKED:
-            return News()
+            return LockChange()
         if key in self._failed:
             return self._give_up(tracked, self._failed[key], now)
         if tracked.origin is Origin.GRAPHICAL:
@@ -177,40 +179,40 @@ class Locks:
             if waited_usec >= (SLOW_USEC if is_kept else ESTABLISH_USEC):
                 return self._withdraw(tracked, now, is_lost=state is None)
         elif state.stage is Stage.UNLOCKED:
-            return News(locked.unlock(tracked, self._readings(tracked), state.since_usec, now))
+            return LockChange(locked.unlock(tracked, self._readings(tracked), state.since_usec, now))
         elif state.stage is Stage.FAILED:
             return self._give_up(tracked, state.why, now)
         elif state.stage is Stage.REFUSED:
-            return News(locked.break_off(tracked, now.boot_usec), state.why)
+            return LockChange(locked.break_off(tracked, now.boot_usec), state.why)
         # (Without an order it was stopped, and the session is about to be gone.)
         if not is_kept and self._host.standing_lock(tracked.session) is not None:
             with contextlib.suppress(ReaperError):  # asked again at the next look
                 self._actor.start_keeper(tracked.session.name)
-        return News()
+        return LockChange()
 
-    def _withdraw(self, tracked: Tracked, now: Instant, *, is_lost: bool) -> News:
+    def _withdraw(self, tracked: TrackedSession, now: Instant, *, is_lost: bool) -> LockChange:
         """A lock is not in force in time; or `is_lost`, which cannot be told from one that nobody keeps any more."""
         if is_lost and self._host.is_frozen(tracked.session):
-            return News(locked.break_off(tracked, now.boot_usec), "what was known of its lock is lost")
+            return LockChange(locked.break_off(tracked, now.boot_usec), "what was known of its lock is lost")
         with contextlib.suppress(ReaperError):
             self._actor.withdraw_lock(tracked.session.name)
         return self._give_up(tracked, "reaper-lock does not get it done", now)
 
-    def _give_up(self, tracked: Tracked, why: str, now: Instant) -> News:
+    def _give_up(self, tracked: TrackedSession, why: str, now: Instant) -> LockChange:
         """What was to be locked is not, and will not be tried again unless somebody orders it."""
         self._failed[tracked.session.key] = why
         name = plain(tracked.session.name)
         self._journal.note(Priority.ERR, f"session {name} is not locked, and goes on as it was: {plain(why)}")
-        return News(locked.give_up(tracked, self._readings(tracked), now.boot_usec), why)
+        return LockChange(locked.give_up(tracked, self._readings(tracked), now.boot_usec), why)
 
-    def _readings(self, tracked: Tracked) -> tuple[Reading, ...]:
+    def _readings(self, tracked: TrackedSession) -> tuple[TerminalSample, ...]:
         return self._host.read_terminals(self._host.terminal_names(tracked.session))
 
     def lapse(self, now_usec: int) -> None:
         """Nobody has looked for a while, and perhaps nothing has run: nobody is late before they could be in time."""
         self._watched_usec = now_usec
 
-    def delay_usec(self, tracked: Tracked, now: Instant) -> int:
+    def delay_usec(self, tracked: TrackedSession, now: Instant) -> int:
         """How long what is due for a session is to wait: 0 for not at all.
 
         Its end waits as its person has just unlocked it, its lock while many others are being established.
@@ -225,7 +227,7 @@ class Locks:
             self._begun = {key: each for key, each in self._begun.items() if self._is_begun(each, now)}
         return PACE_USEC if len(self._begun) >= MOST_AT_ONCE else 0
 
-    def _is_begun(self, tracked: Tracked, now: Instant) -> bool:
+    def _is_begun(self, tracked: TrackedSession, now: Instant) -> bool:
         """Whether a lock was ordered a moment ago, and is not yet in force as far as anybody has told."""
         waited_usec = now.boot_usec - tracked.life.locked_usec
         if tracked.origin is Origin.GRAPHICAL:
@@ -233,7 +235,7 @@ class Locks:
         state = self._host.read_lock(tracked.session)
         return waited_usec < COUNTED_USEC and (state is None or state.stage is Stage.LOCKING)
 
-    def _opening_usec(self, tracked: Tracked, now: Instant) -> int:
+    def _opening_usec(self, tracked: TrackedSession, now: Instant) -> int:
         if tracked.life.phase is not Phase.LOCKED or tracked.origin is Origin.GRAPHICAL:
             return 0
         state = self._host.read_lock(tracked.session)
@@ -241,30 +243,30 @@ class Locks:
         since_usec = state.since_usec if state is not None else 0
         return FIRST_LOOK_USEC if is_opening and now.boot_usec - since_usec < ESTABLISH_USEC else 0
 
-    def _look_at_desktop(self, tracked: Tracked, now: Instant) -> News:
+    def _look_at_desktop(self, tracked: TrackedSession, now: Instant) -> LockChange:
         """Unlocked is what was locked by logind's word and is not any more, or what is used though it never was."""
         key = tracked.session.key
         is_locked = self._host.read_locked_hint(tracked.session)
         if is_locked is None:
-            return News()
+            return LockChange()
         if is_locked:
             self._hinted.add(key)
-            return News()
+            return LockChange()
         idle_usec = self._host.read_idle_usec(tracked.session)
         is_used = idle_usec is not None and now.boot_usec - idle_usec > tracked.life.locked_usec + FIRST_LOOK_USEC
         if key in self._hinted or is_used:
             policy_id = self._policy.id if self._policy else ""
             self._journal.send(session_events.desktop_unlocked(tracked, policy_id, now.boot_usec))
-            return News(locked.unlock(tracked, (), now.boot_usec, now))
-        return News()
+            return LockChange(locked.unlock(tracked, (), now.boot_usec, now))
+        return LockChange()
 
-    def end(self, tracked: Tracked) -> None:
+    def end(self, tracked: TrackedSession) -> None:
         """A session ends that may be locked: what is frozen wakes to a hangup, and its terminals are not given back."""
         if tracked.life.locked_usec and tracked.origin is not Origin.GRAPHICAL:
             with contextlib.suppress(ReaperError):  # asked again at the next rung
                 self._actor.end_lock(tracked.session.name)
 
-    def thaw(self, tracked: Tracked) -> None:
+    def thaw(self, tracked: TrackedSession) -> None:
         """What a lock has stopped goes on, of a session whose line is lost or cut: there is nothing left to listen at.
 
         That is for reaper-lock to do; but it may have been killed, or been stopped before it was at work, and then
@@ -278,7 +280,7 @@ class Locks:
             name = plain(tracked.session.name)
             self._journal.note(Priority.ERR, f"what session {name} leaves stays frozen: {plain(str(error))}")
 
-    def clear(self, tracked: Tracked) -> None:
+    def clear(self, tracked: TrackedSession) -> None:
         """Clears away what a lock has left that is over by reaper-lock's own word, and whose session goes on."""
         state = self._host.read_lock(tracked.session)
         if not tracked.life.locked_usec and state is not None and state.stage in OVER:

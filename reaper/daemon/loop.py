@@ -16,7 +16,7 @@ from typing import Any, Callable
 from reaper import __version__
 from reaper.act.journal import Journal
 from reaper.control.server import Server
-from reaper.daemon.api import Answers
+from reaper.daemon.api import Api
 from reaper.daemon.core import Daemon
 from reaper.daemon.distrusting import Distrusting
 from reaper.daemon.supervisor import Supervisor
@@ -27,7 +27,7 @@ from reaper.decide.policy.rules import Policy
 from reaper.decide.session import snapshot
 from reaper.decide.session.model import SessionKey
 from reaper.errors import ReaperError
-from reaper.sense.exit_watcher import Leaders
+from reaper.sense.exit_watcher import ExitWatcher
 from reaper.sense.host import Host
 from systemd import daemon as systemd  # type: ignore[attr-defined,unused-ignore]
 
@@ -35,17 +35,17 @@ from systemd import daemon as systemd  # type: ignore[attr-defined,unused-ignore
 LOGIN_USEC = 1_000_000
 
 
-class Service:
+class DaemonLoop:
     """The daemon in its surroundings: systemd, the socket, the files."""
 
     def __init__(self, host: Host, daemon: Daemon, journal: Journal, read_policy: Callable[[], Policy]) -> None:
         self._host, self._daemon, self._journal, self._read_policy = host, daemon, journal, read_policy
-        self.answers = Answers(host, daemon, journal, self.reload_for_systemd)
+        self.answers = Api(host, daemon, journal, self.reload_for_systemd)
         self._selector = selectors.DefaultSelector()
         self._server = Server(self._selector, self.answers, on_error=daemon.trouble.note_error)
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
-        self._leaders: Leaders[SessionKey] = Leaders()
+        self._leaders: ExitWatcher[SessionKey] = ExitWatcher()
         self._distrusting = Distrusting(host, journal)
         self._supervisor = Supervisor(self._distrusting.give_up)
         self._signals: set[int] = set()

@@ -14,7 +14,7 @@ from reaper.decide.output.events import Priority
 from reaper.decide.session import tracking
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
 from reaper.decide.session.state import Defer, Phase, Reason, Warn, is_about_to_warn
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.hours import LocalMoment
 
 
@@ -49,7 +49,7 @@ class Messenger:
         """Whether the last warning of a session was refused on every terminal: a person who was not warned."""
         return key in self._untold
 
-    def warn(self, tracked: Tracked, act: Warn, now: Instant) -> str:
+    def warn(self, tracked: TrackedSession, act: Warn, now: Instant) -> str:
         """Warns on every terminal; says where that did not work, or was not wanted, or ""."""
         key = tracked.session.key
         self.forget(key)
@@ -65,7 +65,7 @@ class Messenger:
             self._unsent[key] = act.reason, missed
         return f"not shown on {', '.join(missed)}, which does not take output" if missed else ""
 
-    def defer(self, tracked: Tracked, act: Defer, program: Program) -> str:
+    def defer(self, tracked: TrackedSession, act: Defer, program: Program) -> str:
         """Says that the session stays for a program; returns which, in the words of the journal."""
         self.forget(tracked.session.key)
         self._tell_how_to_stay(
@@ -73,29 +73,29 @@ class Messenger:
         )
         return terminal_messages.named(program)
 
-    def spare(self, tracked: Tracked) -> None:
+    def spare(self, tracked: TrackedSession) -> None:
         """Takes a warning back, or what was said instead of one."""
         self.forget(tracked.session.key)
         self._tell(tracked, terminal_messages.spared())
 
-    def part(self, tracked: Tracked, reason: Reason) -> None:
+    def part(self, tracked: TrackedSession, reason: Reason) -> None:
         """Says why the session ends, as the last thing that it shows."""
         self.forget(tracked.session.key)
         self._tell(tracked, terminal_messages.farewell_for(tracked, reason, self._name))
 
-    def remind(self, tracked: Tracked, act: Warn, now: Instant) -> list[str]:
+    def remind(self, tracked: TrackedSession, act: Warn, now: Instant) -> list[str]:
         """Shows the warning of a session out of turn; returns on which terminals it is."""
         return _delivered(self._warn(tracked, act, now))
 
-    def notify(self, tracked: Tracked, by: str, text: str) -> list[str]:
+    def notify(self, tracked: TrackedSession, by: str, text: str) -> list[str]:
         """Shows an administrator's own words; returns on which terminals they are."""
         return _delivered(self._tell(tracked, terminal_messages.notice(by, text, self._name)))
 
-    def announce(self, tracked: Tracked, held: int) -> None:
+    def announce(self, tracked: TrackedSession, held: int) -> None:
         """Tells an administrator that sessions are held."""
         self._tell(tracked, terminal_messages.holds(held))
 
-    def retry(self, tracked: Tracked, now: Instant) -> None:
+    def retry(self, tracked: TrackedSession, now: Instant) -> None:
         """Tries a warning again where it was not taken, with the time that is left by now; not just before the next."""
         key, limits, opened_usec = tracked.session.key, tracked.limits, tracked.session.opened_usec
         if limits is not None and is_about_to_warn(tracked.life, limits, opened_usec, now.boot_usec):
@@ -122,7 +122,7 @@ class Messenger:
         self.written.pop(key, None)
 
     def _warn(
-        self, tracked: Tracked, act: Warn, now: Instant, only: Collection[str] | None = None
+        self, tracked: TrackedSession, act: Warn, now: Instant, only: Collection[str] | None = None
     ) -> dict[str, Delivery]:
         """Writes a warning that is given now."""
         end = self._local(now.wall_ns + act.left_usec * 1000).seen_from(self._local(now.wall_ns))
@@ -130,7 +130,7 @@ class Messenger:
         return self._tell_how_to_stay(tracked, text, only)
 
     def _tell_how_to_stay(
-        self, tracked: Tracked, text: Callable[..., str], only: Collection[str] | None = None
+        self, tracked: TrackedSession, text: Callable[..., str], only: Collection[str] | None = None
     ) -> dict[str, Delivery]:
         """Writes to each terminal which key is seen there, asked at this moment: a program changes that any time."""
         outcome: dict[str, Delivery] = {}
@@ -139,7 +139,7 @@ class Messenger:
             outcome.update(self._tell(tracked, text(needs_enter=needs_enter), [name]))
         return outcome
 
-    def _tell(self, tracked: Tracked, text: str, only: Collection[str] | None = None) -> dict[str, Delivery]:
+    def _tell(self, tracked: TrackedSession, text: str, only: Collection[str] | None = None) -> dict[str, Delivery]:
         """Writes to the session's terminals, or only to some; returns what became of it on each.
 
         Everything that reaper writes on a terminal goes through here, but for what a lock shows.

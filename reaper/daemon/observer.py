@@ -9,12 +9,12 @@ from reaper.daemon.unread import Unread
 from reaper.decide.policy.limits import Activity, Robots
 from reaper.decide.policy.match import Origin
 from reaper.decide.session import signs, ssh_traffic, terminal_evidence, tracking
-from reaper.decide.session.model import Instant, Line, Reading, SessionKey, Work
+from reaper.decide.session.model import ActivitySample, ConnectionSample, Instant, SessionKey, TerminalSample
 from reaper.decide.session.rhythm import Observation
-from reaper.decide.session.signs import Clues
+from reaper.decide.session.signs import ExtraEvidence
 from reaper.decide.session.snapshot import Counted
 from reaper.decide.session.state import SHARED, Phase
-from reaper.decide.session.tracking import Change, Tracked
+from reaper.decide.session.tracking import Change, TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
@@ -25,17 +25,17 @@ UNCOUNTED = "traffic"
 """The evidence of a connection that cannot be counted: it may have been a key."""
 
 
-class Lines(NamedTuple):
+class ConnectionSamples(NamedTuple):
     """The last look at a connection that could be kept, and the one that was taken just now."""
 
-    before: Line | None
-    after: Line | None
+    before: ConnectionSample | None
+    after: ConnectionSample | None
 
 
-NO_LINES = Lines(None, None)
+NO_LINES = ConnectionSamples(None, None)
 
 
-class Looks:
+class Observer:
     """Looks at sessions, as little as will do.
 
     `written`: how much the daemon has written on each session's terminals, which is nothing that the session prints.
@@ -45,14 +45,14 @@ class Looks:
         self._host, self._written = host, written
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
         self._unread = Unread(host)
-        self._lines: dict[SessionKey, Line] = {}  # of sessions that seem idle, as of the last probe
+        self._lines: dict[SessionKey, ConnectionSample] = {}  # of sessions that seem idle, as of the last probe
         self._counted_usec: dict[SessionKey, int] = {}  # when these were, also where nothing could be counted
         self._heard_usec: dict[SessionKey, int] = {}  # the last look for robots
         self._polls = 0
         self._problems: dict[str, ReaperError | None] = {}  # why connections cannot be counted; None once reported
         self.poll_usec = PROBE_USEC  # between two polls
 
-    def moved(self, sessions: Mapping[SessionKey, Tracked]) -> set[SessionKey]:
+    def moved(self, sessions: Mapping[SessionKey, TrackedSession]) -> set[SessionKey]:
         """The sessions that may have other terminals than before; to be asked once a poll.
 
         A pty that was not there before might be any session's of its owner. One that is nobody's terminal (tmux's, or
@@ -85,7 +85,7 @@ class Looks:
         for kept in (self._lines, self._counted_usec, self._heard_usec):
             kept.pop(key, None)
 
-    def is_quiet(self, tracked: Tracked, now: Instant) -> bool:
+    def is_quiet(self, tracked: TrackedSession, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
         if signs.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now) or _asks_robots(tracked):
             return False
@@ -94,7 +94,7 @@ class Looks:
         except OSError:  # whatever it is, the look itself tells, behind its barrier
             return False
 
-    def is_probed(self, tracked: Tracked, now: Instant) -> bool:
+    def is_probed(self, tracked: TrackedSession, now: Instant) -> bool:
         """Whether it is a session's turn: a share of them at each poll, and all who have been warned."""
         if tracked.life.phase is Phase.WARNED:
             return True
@@ -105,7 +105,13 @@ class Looks:
         return (tracked.session.key.pid + self._polls) % max(1, probe_usec // self.poll_usec) == 0
 
     def take(
-        self, tracked: Tracked, previous: Instant, now: Instant, *, is_moved: bool = False, is_probed: bool = True
+        self,
+        tracked: TrackedSession,
+        previous: Instant,
+        now: Instant,
+        *,
+        is_moved: bool = False,
+        is_probed: bool = True,
     ) -> Change | None:
         """Looks at a session; None where there is nothing new.
 
@@ -136,14 +142,16 @@ class Looks:
         is_same = readings == tracked.readings and not unseen_usec and work is None and tracked.work is None
         if is_same and typing is None and tracked.rhythm is None:
             return None
-        return tracking.look(tracked, readings, previous, now, Clues(unseen_usec, unseen, work, typing))
+        return tracking.look(tracked, readings, previous, now, ExtraEvidence(unseen_usec, unseen, work, typing))
 
-    def _work(self, tracked: Tracked, has_terminal: bool) -> Work | None:
+    def _work(self, tracked: TrackedSession, has_terminal: bool) -> ActivitySample | None:
         work = self._host.read_work(tracked.session, has_terminal)
         own = self._written.get(tracked.session.key, 0)
         return work if work is None else work._replace(printed=work.printed - own)
 
-    def _typing(self, tracked: Tracked, lines: Lines, previous: Instant, now: Instant) -> Observation:
+    def _typing(
+        self, tracked: TrackedSession, lines: ConnectionSamples, previous: Instant, now: Instant
+    ) -> Observation:
         """What is typed since the last look that asked, whether that was a poll or not.
 
         A look that could not count is left out: the next one that can tells of all that was typed since the last.
@@ -158,14 +166,18 @@ class Looks:
             dated = (since_usec, after.traffic.heard_usec) if octets else None
         return Observation(min(since_usec, now.boot_usec), now.boot_usec, self._host.clock().boot_usec, octets, dated)
 
-    def _ask_desktop(self, tracked: Tracked, previous: Instant, now: Instant) -> Change | None:
+    def _ask_desktop(self, tracked: TrackedSession, previous: Instant, now: Instant) -> Change | None:
         """A graphical session's person types to a display server, and only its desktop knows when."""
         if not tracking.is_limited(tracked):
             return None
         idle_usec = self._host.read_idle_usec(tracked.session) or 0
-        return tracking.look(tracked, (), previous, now, Clues(unseen_usec=now.boot_usec - idle_usec, unseen="desktop"))
+        return tracking.look(
+            tracked, (), previous, now, ExtraEvidence(unseen_usec=now.boot_usec - idle_usec, unseen="desktop")
+        )
 
-    def _heed_reads(self, tracked: Tracked, readings: Iterable[Reading], previous: Instant, now: Instant) -> None:
+    def _heed_reads(
+        self, tracked: TrackedSession, readings: Iterable[TerminalSample], previous: Instant, now: Instant
+    ) -> None:
         """Forgets what lay unread on a terminal where something was read since: what lies there now may be new.
 
         What was read shows by an atime that counts as evidence, and by no other: a program that sets it by hand has
@@ -180,7 +192,9 @@ class Looks:
             if read_usec is not None:
                 self._unread.make_room(reading.name, read_usec)
 
-    def _unseen(self, tracked: Tracked, readings: Iterable[Reading], lines: Lines, now: Instant) -> tuple[int, str]:
+    def _unseen(
+        self, tracked: TrackedSession, readings: Iterable[TerminalSample], lines: ConnectionSamples, now: Instant
+    ) -> tuple[int, str]:
         """The latest sign that left no trace on the terminals' times, and its kind; 0 for none later than is known.
 
         Nothing has read what was typed yet, or a file is transferred beside the terminals; or input was read through
@@ -198,14 +212,14 @@ class Looks:
             return line_usec, kind
         return self._read_apart(tracked, names, now), Activity.INPUT.value
 
-    def _is_to_be_counted(self, tracked: Tracked, now: Instant) -> bool:
+    def _is_to_be_counted(self, tracked: TrackedSession, now: Instant) -> bool:
         """Whether its connection was not counted since its last sign: all that came before that is known by now."""
         if tracked.session.origin is not Origin.SSH or not tracked.readings or tracked.limits is None:
             return False
         since_usec, counted_usec = tracked.life.evidence_usec, self._counted_usec.get(tracked.session.key, -1)
         return tracked.life.evidence != SHARED and counted_usec <= since_usec < now.boot_usec
 
-    def _count(self, tracked: Tracked, readings: Iterable[Reading], now: Instant) -> Lines:
+    def _count(self, tracked: TrackedSession, readings: Iterable[TerminalSample], now: Instant) -> ConnectionSamples:
         """Looks at the connection. What cannot be counted at this moment is not kept: the next is held against it."""
         key = tracked.session.key
         before, after = self._lines.get(key), self._host.read_line(tracked.session, [each.name for each in readings])
@@ -220,9 +234,9 @@ class Looks:
             self._counted_usec[key] = now.boot_usec
         if after is not None and after.traffic.hindrance:
             self._problems.setdefault(after.traffic.hindrance, _uncounted(tracked, after.traffic.hindrance))
-        return Lines(before, after)
+        return ConnectionSamples(before, after)
 
-    def _weigh_line(self, tracked: Tracked, lines: Lines, now: Instant) -> tuple[int, str, bool]:
+    def _weigh_line(self, tracked: TrackedSession, lines: ConnectionSamples, now: Instant) -> tuple[int, str, bool]:
         """The latest sign that its connection shows (0 for none), its kind, and whether all keys were counted."""
         (before, after), life = lines, tracked.life
         if after is None or tracked.limits is None:
@@ -252,7 +266,7 @@ class Looks:
         self._problems = dict.fromkeys(self._problems)
         return found
 
-    def _read_apart(self, tracked: Tracked, names: list[str], now: Instant) -> int:
+    def _read_apart(self, tracked: TrackedSession, names: list[str], now: Instant) -> int:
         """The latest input that can have been read through /dev/tty."""
         shared = self._host.read_dev_tty()
         if shared is None or shared.is_ahead:
@@ -266,7 +280,7 @@ class Looks:
         """What was counted by now, for the next daemon to go on from."""
         return Counted(self._lines, self._unread.counts, self._written)
 
-    def restore(self, counted: Counted, sessions: Iterable[Tracked], now: Instant) -> None:
+    def restore(self, counted: Counted, sessions: Iterable[TrackedSession], now: Instant) -> None:
         """Goes on from what another daemon has counted; where that has not told, what lies unread was typed before."""
         self._lines = dict(counted.lines)
         self._written.update(counted.written)
@@ -277,7 +291,7 @@ class Looks:
             self._unread.has_grown(name, now.boot_usec)
 
 
-def _uncounted(tracked: Tracked, why: str) -> ReaperError:
+def _uncounted(tracked: TrackedSession, why: str) -> ReaperError:
     return ReaperError(
         "connections-uncounted",
         f"what is typed in session {tracked.session.name} cannot be counted: {why}; any traffic of a connection like it"
@@ -286,6 +300,6 @@ def _uncounted(tracked: Tracked, why: str) -> ReaperError:
     )
 
 
-def _asks_robots(tracked: Tracked) -> bool:
+def _asks_robots(tracked: TrackedSession) -> bool:
     """Whether its rule asks if what is typed is a robot's: then it is looked at with each poll."""
     return tracked.limits is not None and tracked.limits.robots is Robots.IGNORE

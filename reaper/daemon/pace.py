@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from reaper.daemon.intervals import LAPSE_USEC, TICK_USEC
 from reaper.decide.session.model import Instant, SessionKey
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.sense.host import Host
 
 
@@ -50,7 +50,7 @@ class Pace:
             self._until_usec, self._worked_usec = now.boot_usec, worked_usec
         return now, is_lapse
 
-    def due(self, sessions: Mapping[SessionKey, Tracked], now_usec: int) -> Iterator[SessionKey]:
+    def due(self, sessions: Mapping[SessionKey, TrackedSession], now_usec: int) -> Iterator[SessionKey]:
         """The sessions whose moment has come, users taking turns; no more of them once a tick has taken long enough.
 
         The next tick goes on with users who have not had a turn yet.

@@ -7,25 +7,25 @@ from collections.abc import Iterable
 from reaper.act.journal import Journal
 from reaper.decide.output import session_events
 from reaper.decide.session import past_terminations
-from reaper.decide.session.past_terminations import Ended, Past
+from reaper.decide.session.past_terminations import Past, PastTermination
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 
 
-class Returns:
+class Reauthentication:
     """The sessions that were ended and that no login has followed yet; `past` outlives the daemon."""
 
     def __init__(self, journal: Journal) -> None:
         self.past: Past = ()
         self._journal = journal
 
-    def note(self, tracked: Tracked, now_usec: int) -> None:
+    def note(self, tracked: TrackedSession, now_usec: int) -> None:
         """The end of a session begins."""
         session, life = tracked.session, tracked.life
         reason = "order" if tracked.order is not None else life.ending.value if life.ending is not None else ""
-        self.past = past_terminations.remember(self.past, Ended(session.uid, session.name, reason, now_usec))
+        self.past = past_terminations.remember(self.past, PastTermination(session.uid, session.name, reason, now_usec))
 
-    def welcome(self, tracked: Tracked, others: Iterable[Tracked], policy_id: str) -> None:
+    def welcome(self, tracked: TrackedSession, others: Iterable[TrackedSession], policy_id: str) -> None:
         """Somebody has logged in, just now."""
         session = tracked.session
         staying = {

@@ -16,7 +16,7 @@ from reaper.decide.session import locked, overrule, tracking
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Instant, Order, SessionKey
 from reaper.decide.session.state import Phase, Warn
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
@@ -93,7 +93,7 @@ class Requests:
         self._journal.send(session_events.warned_by(tracked, self._daemon.policy_id, by, text, told))
         return told
 
-    def _look(self, key: SessionKey, now: Instant) -> Tracked:
+    def _look(self, key: SessionKey, now: Instant) -> TrackedSession:
         """The session as it is at this moment: which terminals are its own, and whether its person has unlocked it."""
         self._daemon.look(key, now)
         self._daemon.look_locked(key, now)
@@ -149,7 +149,7 @@ def _require_own(hold: Hold | None, uid: int) -> None:
         )
 
 
-def _due(tracked: Tracked, now: Instant) -> Warn:
+def _due(tracked: TrackedSession, now: Instant) -> Warn:
     """What there is to warn of. Raises ReaperError where that is nothing."""
     hint = "say what to tell the person"
     end = tracking.deadline(tracked)

@@ -7,13 +7,13 @@ from typing import NamedTuple
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session import tracking
 from reaper.decide.session.model import ProcessId, SessionKey
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.hours import LocalTime, is_within
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 
 
-class Turn(NamedTuple):
+class ContextChange(NamedTuple):
     """What has changed since the last look."""
 
     sessions: list[SessionKey]  # to be judged anew
@@ -21,7 +21,7 @@ class Turn(NamedTuple):
     problems: list[ReaperError]
 
 
-class Circumstances:
+class RuleContext:
     """What was so at the last look."""
 
     def __init__(self, host: Host) -> None:
@@ -31,7 +31,7 @@ class Circumstances:
         self._newest: SessionKey | None = None
         self._answers: tuple[bool, ...] = ()
 
-    def look(self, sessions: dict[SessionKey, Tracked], policy: Policy | None, now_usec: int) -> Turn:
+    def look(self, sessions: dict[SessionKey, TrackedSession], policy: Policy | None, now_usec: int) -> ContextChange:
         """Looks at both; of most sessions at most polls there is nothing to say."""
         newest = next(reversed(sessions), None)
         every = (tracked.session for tracked in sessions.values())
@@ -42,9 +42,9 @@ class Circumstances:
             turned = list(sessions)
         else:
             turned = [key for key in touched & sessions.keys() if self.elevate(sessions[key]) is not sessions[key]]
-        return Turn(turned, found.dead_marks, found.problems)
+        return ContextChange(turned, found.dead_marks, found.problems)
 
-    def elevate(self, tracked: Tracked) -> Tracked:
+    def elevate(self, tracked: TrackedSession) -> TrackedSession:
         """A session as it is now: elevated or not."""
         return tracking.elevate(tracked, tracked.session.key in self.marked)
 

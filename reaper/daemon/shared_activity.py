@@ -13,12 +13,12 @@ from reaper.decide.policy.limits import Share
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import SessionKey
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 
-Sessions = Mapping[SessionKey, Tracked]
+Sessions = Mapping[SessionKey, TrackedSession]
 
 
-class Sharing:
+class SharedActivity:
     """When the people whose sessions share were last seen to type, by uid."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Sharing:
         self._latest.clear()
         self._unseen.clear()
 
-    def note(self, before: Tracked, after: Tracked) -> None:
+    def note(self, before: TrackedSession, after: TrackedSession) -> None:
         """Takes note of what a look at a session has brought."""
         typed_usec, uid = _typed_usec(after), after.session.uid
         if self._is_used and typed_usec > before.life.evidence_usec:
@@ -52,7 +52,7 @@ class Sharing:
         typed, self._typed = self._typed, {}
         return [(key, typed[each.session.uid]) for key, each in sessions.items() if _takes(each, typed)]
 
-    def unseen(self, tracked: Tracked, sessions: Sessions) -> Iterator[SessionKey]:
+    def unseen(self, tracked: TrackedSession, sessions: Sessions) -> Iterator[SessionKey]:
         """The sessions to look at before anything is done to one that shares: those of its user, each once a tick."""
         if not self._is_used or not _is_taker(tracked):
             return
@@ -66,19 +66,19 @@ class Sharing:
             yield pending[-1]
             pending.pop()  # not if the look failed: then nobody is ended who might be kept by it
 
-    def typed_usec(self, tracked: Tracked) -> int | None:
+    def typed_usec(self, tracked: TrackedSession) -> int | None:
         """When the person typed in another session, where that keeps this one; asked after those were looked at."""
         return self._latest[tracked.session.uid] if _takes(tracked, self._latest) else None
 
 
-def _typed_usec(tracked: Tracked) -> int:
+def _typed_usec(tracked: TrackedSession) -> int:
     return tracked.life.evidence_usec if tracked.life.evidence == "input" else 0
 
 
-def _is_taker(tracked: Tracked) -> bool:
+def _is_taker(tracked: TrackedSession) -> bool:
     is_open = tracked.life.phase not in (Phase.ENDING, Phase.GONE)
     return is_open and tracked.limits is not None and tracked.limits.share_activity is Share.USER
 
 
-def _takes(tracked: Tracked, typed: Mapping[int, int]) -> bool:
+def _takes(tracked: TrackedSession, typed: Mapping[int, int]) -> bool:
     return typed.get(tracked.session.uid, 0) > tracked.life.evidence_usec and _is_taker(tracked)

@@ -10,14 +10,14 @@ from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import Instant
 from reaper.decide.session.past_terminations import Past
 from reaper.decide.session.snapshot import Counted, Snapshot
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 
 # Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.
 SAVE_USEC = 60 * USEC_PER_SEC
 
 
-class Memory:
+class StateFile:
     """Writes the state. Says so once where it cannot, and goes on. Times are boot-time microseconds."""
 
     def __init__(self, actor: Actor, journal: Journal, boot_id: str) -> None:
@@ -34,7 +34,7 @@ class Memory:
         self,
         polled: Instant,
         ledger: Ledger,
-        sessions: tuple[Tracked, ...],
+        sessions: tuple[TrackedSession, ...],
         past: Past,
         counted: Counted,
         now_usec: int,

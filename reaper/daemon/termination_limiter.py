@@ -7,17 +7,17 @@ from reaper.decide.output import session_events
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session import brake
 from reaper.decide.session.brake import Ledger
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 
 
-class Brakes:
+class TerminationLimiter:
     """Counts the ends that limits bring about. Times are boot-time microseconds."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.ledger = Ledger()
 
-    def held_until(self, tracked: Tracked, policy: Policy, now_usec: int) -> int:
+    def held_until(self, tracked: TrackedSession, policy: Policy, now_usec: int) -> int:
         """When to ask again for a session that is due; 0 where it may end now, and is counted.
 
         The first that is held back is told, and no other until one may end again.

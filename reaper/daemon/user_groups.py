@@ -17,7 +17,7 @@ from reaper.decide.policy import membership
 from reaper.decide.policy.match import is_pattern
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import Session, SessionKey
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.duration import USEC_PER_MIN, USEC_PER_SEC
 from reaper.sense.host import Host
 
@@ -32,7 +32,7 @@ LATEST_RETRY_USEC = 10 * USEC_PER_MIN
 _STARTING_USEC = 5 * USEC_PER_SEC
 
 
-class Groups:
+class UserGroups:
     """What the name services have told of groups, and what is still asked of them."""
 
     def __init__(self, host: Host, journal: Journal) -> None:
@@ -97,7 +97,7 @@ class Groups:
             self._journal.note(Priority.WARNING, session_events.unknown_groups(self.unknown))
         return is_new
 
-    def settle(self, tracked: Tracked, now_usec: int) -> Tracked:
+    def settle(self, tracked: TrackedSession, now_usec: int) -> TrackedSession:
         """Returns a session with its groups, and as many of their names as are known; the same where no rule asks."""
         if not self._is_asked:
             return tracked
@@ -123,13 +123,13 @@ class Groups:
         """Drops what is kept of a session that is gone."""
         self._missed.pop(key, None)
 
-    def of(self, tracked: Tracked) -> frozenset[str] | None:
+    def of(self, tracked: TrackedSession) -> frozenset[str] | None:
         """The names of a session's groups, none where no rule asks; None where nothing tells its groups."""
         if not self._is_asked:
             return frozenset()
         return None if tracked.membership is None else membership.names_of(tracked.membership)
 
-    def doubt(self, tracked: Tracked) -> str:
+    def doubt(self, tracked: TrackedSession) -> str:
         """Why a rule by group may not be seen to fit a session, in words; "" where nothing is in doubt."""
         if not self._is_asked:
             return ""

@@ -36,14 +36,14 @@ class Facts:
     """
 
     version: str
-    daemon: daemon.Daemon
+    daemon: daemon.DaemonFacts
     files: rules.Files
     pam: pam.Pam
     sshd: Sshd | None
-    logind: logind.Logind
+    logind: logind.LogindFacts
     tmouts: tuple[Tmout, ...]
     kernel: kernel.Kernel
-    journal: journal.Journal
+    journal: journal.JournalFacts
     clock: clock.Clock
     locking: locking.Locking
     sudo: sudo.Sudo

@@ -27,10 +27,10 @@ from reaper.decide.session.lock_protocol import OVER, LockOrder, LockState, Stag
 from reaper.decide.session.model import ProcessId
 from reaper.errors import ReaperError
 from reaper.lock.bounded import within
-from reaper.lock.freeze.apart import Apart
-from reaper.lock.freeze.frozen import Stopped
-from reaper.lock.freeze.quiesce import Still
-from reaper.lock.held_terminal import Taken
+from reaper.lock.freeze.apart import FrozenInThread
+from reaper.lock.freeze.frozen import FrozenProcesses
+from reaper.lock.freeze.quiesce import UserFreeze
+from reaper.lock.held_terminal import HeldTerminal
 from reaper.lock.keeper import Keeper
 from reaper.lock.release import FRONT_SEC, hang_up, step
 from reaper.lock.store import Store
@@ -53,7 +53,7 @@ def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str,
             journal.note(Priority.ERR, f"a lock cannot be kept, and its session may stay frozen: {error}")
         return
     with step():
-        Still(order.session.scope).release()  # had it been killed while it looked, its user could not log in
+        UserFreeze(order.session.scope).release()  # had it been killed while it looked, its user could not log in
     # Or it was stopped in a call that did not let it hear of that, and killed for it (TimeoutStopSec=).
     if environment.get("EXIT_STATUS") == "TERM" or environment.get("SERVICE_RESULT") == "timeout":
         Keeper(store, host, journal, is_stopped=True).run()
@@ -90,7 +90,9 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
             store.write_state(LockState(_NEXT[state.stage], now_usec, state.failures, why, state.keeper), **document)
             return
     # The last step; the first where that could not be written down.
-    stopped = Apart(Stopped(session, host, lambda: None, functools.partial(journal.note, Priority.WARNING)))
+    stopped = FrozenInThread(
+        FrozenProcesses(session, host, lambda: None, functools.partial(journal.note, Priority.WARNING))
+    )
     with step():
         stopped.resume(document["origins"])
     if state.stage in (Stage.LOCKED, Stage.REFUSED):
@@ -106,10 +108,10 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
     store.remove()  # or a keeper would follow, and take it all again
 
 
-def _open_lines(order: LockOrder, host: Host) -> list[Taken]:
+def _open_lines(order: LockOrder, host: Host) -> list[HeldTerminal]:
     found = []
     with step():
         for name in within(lambda _: host.terminal_names(order.session), FRONT_SEC):
             with contextlib.suppress(ReaperError):  # it has hung up
-                found.append(Taken.found(name))
+                found.append(HeldTerminal.found(name))
     return found

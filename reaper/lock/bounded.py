@@ -31,10 +31,10 @@ class TooLongError(ReaperError):
         super().__init__("cannot-freeze", "what its user has open takes too long to look at")
 
 
-class Deadline:
+class TimeLimit:
     """When a look is to be over; no later than `outer`."""
 
-    def __init__(self, seconds: float, outer: Deadline | None = None) -> None:
+    def __init__(self, seconds: float, outer: TimeLimit | None = None) -> None:
         end = time.monotonic() + seconds
         self.end: float = end if outer is None else min(end, outer.end)
 
@@ -47,7 +47,7 @@ class Deadline:
 class _Thread(threading.Thread, Generic[T]):
     """A look, and what came of it."""
 
-    def __init__(self, look: Callable[[Deadline], T], deadline: Deadline) -> None:
+    def __init__(self, look: Callable[[TimeLimit], T], deadline: TimeLimit) -> None:
         super().__init__(name="look", daemon=True)
         self._look, self._deadline = look, deadline
         self.results: list[T] = []
@@ -64,7 +64,7 @@ _left_behind: list[threading.Thread] = []
 
 
 def within(
-    look: Callable[[Deadline], T],
+    look: Callable[[TimeLimit], T],
     seconds: float = LOOK_SEC,
     late_sec: float | None = None,
     left_behind: list[threading.Thread] = _left_behind,
@@ -77,7 +77,7 @@ def within(
     if any(each.is_alive() for each in left_behind):
         raise TooLongError
     left_behind.clear()
-    thread = _Thread(look, Deadline(seconds))
+    thread = _Thread(look, TimeLimit(seconds))
     thread.start()
     thread.join(seconds + (_LATE_SEC if late_sec is None else late_sec))
     if thread.is_alive():

@@ -14,24 +14,24 @@ from reaper.lock.prompt.pam import Outcome
 from reaper.lock.terminal import lock_screen
 from reaper.lock.terminal.lock_screen import Modes
 from reaper.lock.terminal.probe import kind_of, read_contents, survey, write_contents
-from reaper.lock.terminal.tty import Before, Line
+from reaper.lock.terminal.tty import SavedTty, Tty
 
 SERVICE = "reaper"
 
 
-class Taken:
+class HeldTerminal:
     """One terminal, from when it was found to when it is given back. What it was like is set aside in to_plain()."""
 
-    def __init__(self, name: str, before: Before | None, modes: Modes | None, contents: bytes) -> None:
+    def __init__(self, name: str, before: SavedTty | None, modes: Modes | None, contents: bytes) -> None:
         self.name, self.kind = name, kind_of(name)
         self.is_held = self._is_restored = False
         self.asked_usec = 0  # when somebody was last asked here
         self._before, self._modes, self._contents = before, modes, contents
-        self._line: Line | None = None
+        self._line: Tty | None = None
         self._child: process.Child | None = None
 
     @classmethod
-    def found(cls, name: str) -> Taken:
+    def found(cls, name: str) -> HeldTerminal:
         """A terminal that is new here. Raises ReaperError where it is gone."""
         taken = cls(name, None, None, b"")
         taken.open()
@@ -44,12 +44,12 @@ class Taken:
         return taken
 
     @classmethod
-    def from_plain(cls, value: Any) -> Taken:
+    def from_plain(cls, value: Any) -> HeldTerminal:
         """One that another keeper had taken. Raises ReaperError for what to_plain() does not write."""
         try:
             modes = None if value["modes"] is None else Modes.from_plain(value["modes"])
             contents = bytes.fromhex(value["contents"])
-            before, is_restored = Before.from_plain(value["before"]), bool(value["restored"])
+            before, is_restored = SavedTty.from_plain(value["before"]), bool(value["restored"])
         except (KeyError, TypeError, ValueError) as error:
             raise ReaperError("lock-state", f"what a terminal showed is broken: {error}") from error
         taken = cls(before.name, before, modes, contents)
@@ -67,16 +67,16 @@ class Taken:
 
     def open(self) -> None:
         """Opens the terminal. Raises ReaperError where it is gone, or is another by now."""
-        self._line = Line(self.name, self._before)
+        self._line = Tty(self.name, self._before)
 
     @property
-    def line(self) -> Line:
+    def line(self) -> Tty:
         """The terminal itself."""
         assert self._line is not None
         return self._line
 
     @property
-    def before(self) -> Before:
+    def before(self) -> SavedTty:
         """What it was like."""
         assert self._before is not None
         return self._before

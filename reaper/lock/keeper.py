@@ -21,9 +21,9 @@ from reaper.decide.output.events import Priority
 from reaper.decide.session.lock_protocol import MAX_FAILURES, OVER, LockState, Stage
 from reaper.decide.session.model import ProcessId
 from reaper.errors import ReaperError
-from reaper.lock.freeze.apart import Apart
-from reaper.lock.freeze.frozen import Stopped
-from reaper.lock.held_terminal import Taken
+from reaper.lock.freeze.apart import FrozenInThread
+from reaper.lock.freeze.frozen import FrozenProcesses
+from reaper.lock.held_terminal import HeldTerminal
 from reaper.lock.prompt.pam import Outcome, load
 from reaper.lock.prompt.process import Child
 from reaper.lock.release import give_back, hang_up, step
@@ -45,9 +45,9 @@ class Keeper:
         self._store, self._host, self._journal = store, host, journal
         self._order = store.read_order()
         self._session = self._order.session
-        stopped = Stopped(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
-        self._stopped = Apart(stopped, pet)
-        self._taken: dict[str, Taken] = {}
+        stopped = FrozenProcesses(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
+        self._stopped = FrozenInThread(stopped, pet)
+        self._taken: dict[str, HeldTerminal] = {}
         self._orphans: dict[int, tuple[str, Child]] = {}
         self._me = ProcessId(os.getpid(), processes.start_ticks(os.getpid()) or 0)
         self._state = LockState(Stage.LOCKING, self._now(), 0, "", self._me)
@@ -107,7 +107,7 @@ class Keeper:
             names = self._host.terminal_names(self._session)
         for value in document["lines"]:
             with tried():
-                taken = Taken.from_plain(value)
+                taken = HeldTerminal.from_plain(value)
                 with contextlib.suppress(ReaperError):  # it has hung up meanwhile
                     if taken.name in names:  # or its number has come to another login by now, perhaps
                         taken.open()
@@ -155,7 +155,7 @@ class Keeper:
         names = self._host.terminal_names(self._session)
         for name in sorted(names - self._taken.keys()):
             with contextlib.suppress(ReaperError):  # gone at once
-                self._taken[name] = Taken.found(name)
+                self._taken[name] = HeldTerminal.found(name)
         if all(taken.is_held for taken in self._taken.values()):
             self._stopped.look(self._taken)
         else:
@@ -166,7 +166,7 @@ class Keeper:
             for taken in self._taken.values():
                 self._ask(taken)
 
-    def _hold(self, taken: Taken) -> None:
+    def _hold(self, taken: HeldTerminal) -> None:
         """Takes a terminal whose readers are frozen; one that is held already stays as it is."""
         if taken.is_held:
             return
@@ -184,7 +184,7 @@ class Keeper:
                 raise
             self._drop(taken)
 
-    def _drop(self, taken: Taken) -> None:
+    def _drop(self, taken: HeldTerminal) -> None:
         """A terminal has hung up: what was attached to it alone wakes, and finds that out.
 
         An attempt that PAM is at goes on and counts, or who hangs up in time could guess as often as they like.
@@ -197,7 +197,7 @@ class Keeper:
         self._stopped.let_go(self._taken)
         self._save()
 
-    def _ask(self, taken: Taken) -> None:
+    def _ask(self, taken: HeldTerminal) -> None:
         if not taken.is_asking and self._now() - taken.asked_usec >= ASK_PAUSE_USEC:
             taken.asked_usec = self._now()
             taken.ask(self._order, os.uname().nodename, self._state.failures, self._last)
@@ -220,7 +220,7 @@ class Keeper:
             elif fd in self._orphans:
                 self._hear_orphan(*self._orphans.pop(fd))
 
-    def _hear(self, taken: Taken) -> None:
+    def _hear(self, taken: HeldTerminal) -> None:
         outcome = taken.outcome()
         if outcome is None or self._state.stage is not Stage.LOCKED:
             return
@@ -254,7 +254,7 @@ class Keeper:
 
     # The end.
 
-    def _unlock(self, taken: Taken) -> None:
+    def _unlock(self, taken: HeldTerminal) -> None:
         self._move_on(Stage.UNLOCKING)
         self._journal.send(lock_events.unlocked(self._order, taken.name, self._now()))
         self._give_back()

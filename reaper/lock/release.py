@@ -16,9 +16,9 @@ from reaper import procfs
 from reaper.act.terminate import send
 from reaper.decide.session.model import ProcessId, Session
 from reaper.errors import ReaperError
-from reaper.lock.bounded import Deadline, within
-from reaper.lock.freeze.apart import Apart
-from reaper.lock.held_terminal import Taken
+from reaper.lock.bounded import TimeLimit, within
+from reaper.lock.freeze.apart import FrozenInThread
+from reaper.lock.held_terminal import HeldTerminal
 from reaper.sense import processes
 from reaper.sense.host import Host
 
@@ -49,7 +49,7 @@ def step(*expected: type[Exception]) -> Iterator[None]:
 
 
 def give_back(
-    session: Session, taken: Collection[Taken], stopped: Apart, host: Host, save: Callable[[], None]
+    session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host, save: Callable[[], None]
 ) -> list[str]:
     """Everything as it was: first the terminals, then who reads them, then what they show.
 
@@ -85,13 +85,13 @@ def give_back(
     return lost
 
 
-def _in_front(session: Session, taken: Collection[Taken], host: Host) -> list[ProcessId]:
+def _in_front(session: Session, taken: Collection[HeldTerminal], host: Host) -> list[ProcessId]:
     """The processes in the foreground of the terminals."""
     attached = processes.attached([each.name for each in taken], host.everything(session))
     return [each.process for each in attached if each.in_front]
 
 
-def _wait_told(front: Collection[ProcessId], deadline: Deadline) -> None:
+def _wait_told(front: Collection[ProcessId], deadline: TimeLimit) -> None:
     """Until all have got the signal that their terminal has another size, if they catch it."""
     while any(map(_is_untold, front)):
         deadline.check()
@@ -110,7 +110,7 @@ def _wait_end(front: Collection[ProcessId]) -> None:
         select.select([], [], [], LOOK_MS / 1000)
 
 
-def hang_up(session: Session, taken: Collection[Taken], stopped: Apart, host: Host) -> None:
+def hang_up(session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host) -> None:
     """The lines are lost, as reaperd's ladder and the kernel have it: what is in front of them wakes to a hangup, and
     soon the leader is told to close the session. What has no more to do with it than an open descriptor goes on.
     """

@@ -11,13 +11,13 @@ from collections.abc import Collection
 
 from reaper import kernel_text, procfs
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.model import Instant, Line, Session, Work
+from reaper.decide.session.model import ActivitySample, ConnectionSample, Instant, Session
 from reaper.sense import connections, processes
 from reaper.sense.ssh_counters import read_traffic
 from reaper.sense.terminals import DEV
 
 
-def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | None:
+def read_work(session: Session, has_terminal: bool, boot_usec: int) -> ActivitySample | None:
     """What the session has done until now; None where that cannot be told.
 
     Nor can it where sshd runs something on a terminal and we know of none (`has_terminal`): a person may type there,
@@ -30,7 +30,7 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> Work | No
             return None
         traffic = read_traffic(carriers, _monitor_of(session, carriers))
         passed = (traffic.carrier, traffic.socket, traffic.typed, traffic.printed)
-        return Work(boot_usec, *passed, _cpu_usec(session, carriers))
+        return ActivitySample(boot_usec, *passed, _cpu_usec(session, carriers))
     except OSError:  # gone meanwhile, or not for us to read
         return None
 
@@ -49,7 +49,7 @@ def counts_keys(session: Session) -> bool:
         return False
 
 
-def read_line(session: Session, names: Collection[str], now: Instant) -> Line | None:
+def read_line(session: Session, names: Collection[str], now: Instant) -> ConnectionSample | None:
     """One look at what carries these terminals of a session by ssh; None where that cannot be told."""
     try:
         carriers = connections.carriers(session)
@@ -59,7 +59,7 @@ def read_line(session: Session, names: Collection[str], now: Instant) -> Line | 
         if not carriers or not terminals:
             return None
         passed = [io for io in (procfs.read_io(each.pid) for each in apart) if io is not None]
-        return Line(
+        return ConnectionSample(
             now.boot_usec,
             now.wall_ns,
             read_traffic(carriers, _monitor_of(session, carriers)),

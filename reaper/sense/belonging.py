@@ -30,7 +30,7 @@ MOST_ANCESTORS = 64
 MOST_RUN0 = 8  # run0 within run0
 
 
-class Aside(NamedTuple):
+class NestedSession(NamedTuple):
     """What logind calls a session, and is none: su, sudo or run0 within a login."""
 
     leader: ProcessId

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from reaper import procfs
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.model import Attached, ProcessId, Session
+from reaper.decide.session.model import AttachedProcess, ProcessId, Session
 from reaper.procparse import Stat
 from reaper.sense import executables
 from reaper.sense.executables import ProgramFiles
@@ -244,7 +244,7 @@ def _channels_if_told(session: Session) -> list[Stat]:
         return []
 
 
-def fed(session: Session, held: Collection[int], read: Reader) -> list[Attached]:
+def fed(session: Session, held: Collection[int], read: Reader) -> list[AttachedProcess]:
     """What runs on the connection's channels that have no terminal, as far as `read` reads it.
 
     `held` are the pids of what the session holds.
@@ -258,7 +258,7 @@ def fed(session: Session, held: Collection[int], read: Reader) -> list[Attached]
         return []
     stats = (read(pid) for pid in held if procfs.read_session(pid) in leaders)
     return [
-        Attached(ProcessId(each.pid, each.starttime), not _ignores_hangup(each.pid))
+        AttachedProcess(ProcessId(each.pid, each.starttime), not _ignores_hangup(each.pid))
         for each in stats
         if each is not None and each.session in leaders and not each.tty_nr
     ]

@@ -15,8 +15,8 @@ from reaper.decide.session.model import Session, SessionKey
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
 from reaper.sense import login_sessions, processes
-from reaper.sense.belonging import Aside
-from reaper.sense.login_records import Records
+from reaper.sense.belonging import NestedSession
+from reaper.sense.login_records import LoginRecords
 from reaper.sense.logind import Logind, LogindSession
 
 T = TypeVar("T")
@@ -37,12 +37,12 @@ class Discovery(NamedTuple):
 class SessionFinder:
     """Finds sessions. Keeps what it has asked logind, and what failed, so as not to ask or report it again."""
 
-    def __init__(self, records: Records, logind: Logind) -> None:
+    def __init__(self, records: LoginRecords, logind: Logind) -> None:
         self._records, self._logind = records, logind
         self._asked: set[str] = set()
         self._broken: set[SessionKey] = set()
         self._is_silent = False  # whether logind has not answered, and that was reported
-        self.asides: dict[str, Aside] = {}  # what logind calls a session and is part of one, by logind's id
+        self.asides: dict[str, NestedSession] = {}  # what logind calls a session and is part of one, by logind's id
         self._reported: set[str] = set()  # the sessions that cannot be looked at, by key or by logind's id
 
     def find(self, known: Container[SessionKey], known_ids: Iterable[str], servers: Collection[str]) -> Discovery:
@@ -100,9 +100,9 @@ class SessionFinder:
                 return list(found.values())
             self._is_silent = False
             for entry in told:
-                read: Callable[[], Session | Aside | None] = functools.partial(_read_entry, entry, servers)
+                read: Callable[[], Session | NestedSession | None] = functools.partial(_read_entry, entry, servers)
                 is_read, session = self._guarded(entry.session_id, read, problems)
-                if isinstance(session, Aside):
+                if isinstance(session, NestedSession):
                     self.asides[entry.session_id] = session
                     continue
                 if session is not None:
@@ -130,5 +130,5 @@ class SessionFinder:
         return True, session
 
 
-def _read_entry(entry: LogindSession, servers: Collection[str]) -> Session | Aside | None:
+def _read_entry(entry: LogindSession, servers: Collection[str]) -> Session | NestedSession | None:
     return login_sessions.find_aside(entry) or login_sessions.from_logind(entry, servers)

@@ -17,7 +17,7 @@ from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
 from reaper.sense import pam_files, processes, run0
 from reaper.sense.belonging import Homes
-from reaper.sense.exit_watcher import Leaders
+from reaper.sense.exit_watcher import ExitWatcher
 
 DIRECTORY = "/run/reaper/elevated"
 # Longer than a command takes that only asks or sets something, and far below any limit.
@@ -63,7 +63,7 @@ class Elevations:
 
     def __init__(self, directory: str = DIRECTORY, homes: Homes | None = None) -> None:
         self._directory = pam_files.Directory(directory)
-        self._processes: Leaders[ProcessId] = Leaders()
+        self._processes: ExitWatcher[ProcessId] = ExitWatcher()
         self._unwatched: set[ProcessId] = set()  # for want of descriptors
         self._broken: set[ProcessId] = set()
         self._young: dict[ProcessId, int] = {}  # with the moment from which on they count

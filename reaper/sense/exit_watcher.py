@@ -15,7 +15,7 @@ Process = TypeVar("Process", bound="tuple[int, int]")
 """Who is watched: named by pid and start time, whatever else the name says of them."""
 
 
-class Leaders(Generic[Process]):
+class ExitWatcher(Generic[Process]):
     """The leaders that are watched. fileno() becomes readable when one ends."""
 
     def __init__(self) -> None:

@@ -15,17 +15,17 @@ from reaper.decide.policy.match import Origin
 from reaper.decide.policy.membership import Membership
 from reaper.decide.session.lock_protocol import LockOrder, LockState
 from reaper.decide.session.model import (
+    ActivitySample,
+    ConnectionSample,
     Holding,
     Instant,
-    Line,
     ProcessId,
     Program,
-    Reading,
     Session,
     SessionKey,
     Targets,
+    TerminalSample,
     Usage,
-    Work,
 )
 from reaper.decide.session.stuck import Stuck
 from reaper.decide.text.hours import LocalMoment, LocalTime
@@ -47,25 +47,25 @@ from reaper.sense.clock import read_clock, read_local_moment, read_local_time, r
 from reaper.sense.discovery import Discovery, SessionFinder
 from reaper.sense.distrust import Distrust, Probe, blame
 from reaper.sense.elevations import Elevated, Elevations
-from reaper.sense.login_records import Record, Records
+from reaper.sense.login_records import LoginRecord, LoginRecords
 from reaper.sense.logind import Logind
-from reaper.sense.name_service import NameService, Told
-from reaper.sense.terminal_handles import Lines
+from reaper.sense.name_service import GroupsAnswer, NameService
+from reaper.sense.terminal_handles import TerminalHandles
 
 
 class Host:
     """Reads this host, and keeps nothing of it but what its parts do, so as not to ask again."""
 
     def __init__(
-        self, records: Records | None = None, logind: Logind | None = None, elevations: Elevations | None = None
+        self, records: LoginRecords | None = None, logind: Logind | None = None, elevations: Elevations | None = None
     ) -> None:
-        self._records = records if records is not None else Records()
+        self._records = records if records is not None else LoginRecords()
         self._logind = logind if logind is not None else Logind()
         self.terminal_servers: tuple[str, ...] = ()  # the user's programs that are taken for terminals, by name
         self.sessions: Callable[[], list[Session]] = list  # those that the daemon knows, to tell whose a process is
         self._homes = Homes()
         self._elevations = elevations if elevations is not None else Elevations(homes=self._homes)
-        self._lines = Lines(terminals.DEV)
+        self._lines = TerminalHandles(terminals.DEV)
         self._finder = SessionFinder(self._records, self._logind)
         self._name_service = NameService()
         self._distrust, self._probe = Distrust(), Probe()
@@ -164,7 +164,7 @@ class Host:
         """
         return any(pid != session.key.pid and connections.is_another_login(pid) for pid in held)
 
-    def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
+    def read_terminals(self, names: Iterable[str]) -> tuple[TerminalSample, ...]:
         """One look at each of the sessions' terminals that are there; they are kept until keep_lines()."""
         return terminals.read_all(names, self._lines)
 
@@ -172,11 +172,11 @@ class Host:
         """From now on only these terminals are kept, to be told from others by their names."""
         self._lines.keep(names)
 
-    def glance(self, names: Iterable[str]) -> tuple[Reading, ...]:
+    def glance(self, names: Iterable[str]) -> tuple[TerminalSample, ...]:
         """One look at each of the terminals that are there, whosever they are; which by its name it is, is not told."""
         return terminals.read_all(names)
 
-    def is_unchanged(self, reading: Reading) -> bool:
+    def is_unchanged(self, reading: TerminalSample) -> bool:
         """Whether a look at the terminal now would be equal to this one; cheaper than that look."""
         return terminals.is_unchanged(reading)
 
@@ -188,7 +188,7 @@ class Host:
         """Whether a key pressed on a terminal of the session is seen only when Enter is pressed, too."""
         return not activity.counts_keys(session) and terminals.takes_lines(name)
 
-    def read_dev_tty(self) -> Reading | None:
+    def read_dev_tty(self) -> TerminalSample | None:
         """One look at /dev/tty, on a kernel that dates there what is read through it; else None."""
         return terminals.read_dev_tty()
 
@@ -196,7 +196,7 @@ class Host:
         """Whether the program in the foreground of one of these terminals of the session reads through /dev/tty."""
         return processes.pages_apart(names, targets.pids(session))
 
-    def read_line(self, session: Session, names: Collection[str]) -> Line | None:
+    def read_line(self, session: Session, names: Collection[str]) -> ConnectionSample | None:
         """One look at the connection that carries these terminals; None where none does, or it cannot be told."""
         return activity.read_line(session, names, read_clock()) if session.origin is Origin.SSH else None
 
@@ -230,7 +230,7 @@ class Host:
         """Whether exactly that process still runs."""
         return processes.is_alive(process)
 
-    def read_work(self, session: Session, has_terminal: bool) -> Work | None:
+    def read_work(self, session: Session, has_terminal: bool) -> ActivitySample | None:
         """What its connection and processes have done until now; None where that cannot be told."""
         return activity.read_work(session, has_terminal, read_clock().boot_usec)
 
@@ -280,7 +280,7 @@ class Host:
         held = processes.groups_of(session.key.pid, session.uid) if processes.is_alive(session.key) else ()
         return membership.make([*recorded, *((gid, "") for gid in held)]) if held else None
 
-    def _record(self, session: Session) -> Record | None:
+    def _record(self, session: Session) -> LoginRecord | None:
         """The record of a session's login, if there is one that can be read."""
         try:
             return self._records.read(session.key)
@@ -294,6 +294,6 @@ class Host:
         """
         self._name_service.ask(names, gids, discard=discard)
 
-    def take_groups(self, patience_sec: float = 0.0) -> Told:
+    def take_groups(self, patience_sec: float = 0.0) -> GroupsAnswer:
         """What name services have answered since the last call; waits so long for the rest."""
         return self._name_service.take(patience_sec)

@@ -18,7 +18,7 @@ DIRECTORY = "/run/reaper/sessions"
 _GROUP = re.compile(r"GROUP_([0-9]{1,10})", re.ASCII)
 
 
-class Record(NamedTuple):
+class LoginRecord(NamedTuple):
     """One login as PAM saw it. Strings are as the module got them, hostile characters and all."""
 
     key: SessionKey
@@ -42,7 +42,7 @@ def parse_name(name: str) -> SessionKey | None:
     return SessionKey(*pair) if pair else None
 
 
-def parse_record(key: SessionKey, data: bytes) -> Record:
+def parse_record(key: SessionKey, data: bytes) -> LoginRecord:
     """Reads a record. Unknown keys are passed over, so that an older daemon can stay beside a newer module.
 
     Raises ReaperError for anything garbled, truncated, foreign or contradictory.
@@ -50,7 +50,7 @@ def parse_record(key: SessionKey, data: bytes) -> Record:
     try:
         values = pam_files.parse_values(key, data)
         groups = _parse_groups(values)
-        return Record(
+        return LoginRecord(
             key=key,
             user=values["USER"],
             uid=parse_number(values["UID"]),
@@ -86,7 +86,7 @@ def _broken(key: SessionKey, why: str) -> ReaperError:
     )
 
 
-class Records:
+class LoginRecords:
     """The records directory."""
 
     def __init__(self, directory: str = DIRECTORY) -> None:
@@ -108,7 +108,7 @@ class Records:
         """Whether a session has a record, which it has until PAM closes it."""
         return os.path.lexists(f"{self._directory.path}/{key}")
 
-    def read(self, key: SessionKey) -> Record | None:
+    def read(self, key: SessionKey) -> LoginRecord | None:
         """One record; None where it is gone. Raises ReaperError where it is not what the module writes."""
         try:
             data = self._directory.read(str(key))

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.sense import belonging, connections, possession, processes, terminals
-from reaper.sense.belonging import Aside
+from reaper.sense.belonging import NestedSession
 from reaper.sense.clock import read_clock
-from reaper.sense.login_records import Record
+from reaper.sense.login_records import LoginRecord
 from reaper.sense.logind import LogindSession
 
 # The services that change who acts within a login (pam_hook/services.c) and make none. Where they are called outside of
@@ -22,7 +22,7 @@ _GRAPHICAL = ("gdm", "lightdm", "sddm", "xdm", "lxdm", "greetd", "ly")
 _GRAPHICAL_KINDS = ("x11", "wayland", "mir")
 
 
-def from_record(record: Record) -> Session | None:
+def from_record(record: LoginRecord) -> Session | None:
     """A session out of its record, or None where its leader is dead and nothing of it is left."""
     is_alive = processes.is_alive(record.key)
     scope = processes.own_scope(record.key.pid if is_alive else 0, record.uid, record.session_id)
@@ -47,7 +47,7 @@ def from_record(record: Record) -> Session | None:
     return None
 
 
-def find_aside(entry: LogindSession) -> Aside | None:
+def find_aside(entry: LogindSession) -> NestedSession | None:
     """What logind calls a session and is none, as it is part of a login; None for all others."""
     if entry.service not in CHANGING or entry.leader <= 0:
         return None
@@ -55,7 +55,7 @@ def find_aside(entry: LogindSession) -> Aside | None:
     ticks = processes.start_ticks(entry.leader)
     if ticks is None or not scope or processes.scope_of(entry.leader) != scope:
         return None
-    return Aside(ProcessId(entry.leader, ticks), scope) if belonging.is_within_login(entry.leader) else None
+    return NestedSession(ProcessId(entry.leader, ticks), scope) if belonging.is_within_login(entry.leader) else None
 
 
 def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | None:
@@ -116,7 +116,7 @@ def origin_of(service: str, line: Origin | None, kind: str, *, is_ssh: bool) -> 
     """Where the person sits, by the line, the PAM service, and the kind of session that PAM or logind says it is.
 
     `is_ssh`: sshd has let them in, whatever it calls its PAM service. A login by a display manager is a graphical one
-    as long as it has no terminal: see Tracked.origin. A user can have PAM and logind say that their session is
+    as long as it has no terminal: see TrackedSession.origin. A user can have PAM and logind say that their session is
     graphical; on a console that is no more than to start a display server there.
     """
     if is_ssh or service == "sshd":

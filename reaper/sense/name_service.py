@@ -34,7 +34,7 @@ _CHUNK = 65536
 _DYING_SEC = 0.1
 
 
-class Told(NamedTuple):
+class GroupsAnswer(NamedTuple):
     """What name services have said: the numbers of groups by name, and names by number; None for what none knows."""
 
     gids: dict[str, int | None]
@@ -52,7 +52,7 @@ class NameService:
         self._killed: subprocess.Popen[bytes] | None = None  # until it is gone, which may take time
         self._until_sec = 0.0  # when the process is over its time, or the one that was killed is waited for no longer
         self._rest = b""
-        self._told = Told({}, {})
+        self._told = GroupsAnswer({}, {})
 
     def ask(self, names: Iterable[str], gids: Iterable[int], *, discard: bool = False) -> None:
         """Asks for the numbers of these groups and for the names of those; once for each until it is answered.
@@ -66,7 +66,7 @@ class NameService:
         self._waiting += [each for each in dict.fromkeys(questions) if each not in known]
         self._start()
 
-    def take(self, patience_sec: float = 0.0) -> Told:
+    def take(self, patience_sec: float = 0.0) -> GroupsAnswer:
         """Returns what has been told since the last call; waits so long for the rest of it.
 
         A question that is not answered in time, or whose process has crashed, is answered with None; so is one that
@@ -78,7 +78,7 @@ class NameService:
             self._read(self._process, max(0.0, until - time.monotonic()))
             if self._process is not None and time.monotonic() >= until:
                 break
-        told, self._told = self._told, Told({}, {})
+        told, self._told = self._told, GroupsAnswer({}, {})
         return told
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class NameService:
         self._waiting.clear()
         if self._process is not None:
             self._finish(self._process)
-        self._told = Told({}, {})
+        self._told = GroupsAnswer({}, {})
 
     def _start(self) -> None:
         if self._killed is not None and self._killed.poll() is not None:

@@ -14,7 +14,7 @@ from typing import Callable, Optional
 
 from reaper import kernel_text, procfs
 from reaper.decide.session import lock_protocol
-from reaper.decide.session.model import Attached, ProcessId, Usage
+from reaper.decide.session.model import AttachedProcess, ProcessId, Usage
 from reaper.procparse import Stat
 from reaper.sense.terminals import device_number
 
@@ -97,12 +97,12 @@ def can_be_killed_at_once(scope: str) -> bool:
 Reader = Callable[[int], Optional[Stat]]
 
 
-def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[Attached]:
+def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[AttachedProcess]:
     """Every process whose controlling terminal is one of these, wherever it runs; `held` is what the session holds."""
     return attached_to(terminals, [process.pid for process in held], procfs.read_stat)
 
 
-def attached_to(terminals: Iterable[str], held: Collection[int], read: Reader) -> list[Attached]:
+def attached_to(terminals: Iterable[str], held: Collection[int], read: Reader) -> list[AttachedProcess]:
     """The same, of those that `read` reads; `held` are the pids of what the session holds.
 
     A terminal's number alone does not name it: every instance of devpts, a container's too, has a pts/0 of its own. But
@@ -114,7 +114,7 @@ def attached_to(terminals: Iterable[str], held: Collection[int], read: Reader) -
         return []
     stats = (read(pid) for pid in procfs.list_pids() if procfs.read_session(pid) in kernel_sessions)
     return [
-        Attached(ProcessId(stat.pid, stat.starttime), stat.session == stat.pid or stat.pgrp == stat.tpgid)
+        AttachedProcess(ProcessId(stat.pid, stat.starttime), stat.session == stat.pid or stat.pgrp == stat.tpgid)
         for stat in stats
         if stat is not None and stat.tty_nr in numbers and stat.session in kernel_sessions
     ]

@@ -30,8 +30,8 @@ from collections.abc import Iterable, Iterator
 from typing import Callable, NamedTuple
 
 from reaper import procfs
-from reaper.decide.session.model import Forward, Traffic
-from reaper.procparse import Passed
+from reaper.decide.session.model import ForwardedConnection, Traffic
+from reaper.procparse import IoCounters
 from reaper.sense.clock import read_clock
 
 # struct tcp_info of <linux/tcp.h>: tcpi_state, tcpi_last_data_recv (ms), tcpi_bytes_acked, tcpi_bytes_received.
@@ -107,13 +107,13 @@ def _count(carriers: list[int], monitor: int | None, clock: Callable[[], int]) -
         printed=child.read - line.read - parent.written,
         heard_usec=clock() - line.silent_msec * 1000,
         is_settled=is_settled,
-        forwards=tuple(Forward(each.inode, one.written) for each, one in zip(forwards, others)),
+        forwards=tuple(ForwardedConnection(each.inode, one.written) for each, one in zip(forwards, others)),
     )
 
 
-def _passed(pid: int | None) -> Passed:
+def _passed(pid: int | None) -> IoCounters:
     if pid is None:
-        return Passed(0, 0, 0, 0)
+        return IoCounters(0, 0, 0, 0)
     passed = procfs.read_io(pid)
     if passed is None:
         raise ProcessLookupError(errno.ESRCH, "it has ended", str(pid))

@@ -18,7 +18,7 @@ from typing import Callable
 from reaper import kernel_text, procfs
 from reaper.decide.session.model import ProcessId, Session
 from reaper.sense import processes, run0
-from reaper.sense.belonging import Aside, Homes
+from reaper.sense.belonging import Homes, NestedSession
 
 # A user makes as many groups below their manager's as they like. Each is one read, and 3 us for each process in it (two
 # panes of tmux in 12 groups: 0.25 ms in all, Linux 6.18).
@@ -26,7 +26,9 @@ MOST_GROUPS = 1000
 MOST_PROCESSES = 16_384  # as in walk
 
 
-def find(session: Session, sessions: Collection[Session], asides: Iterable[Aside], homes: Homes) -> list[ProcessId]:
+def find(
+    session: Session, sessions: Collection[Session], asides: Iterable[NestedSession], homes: Homes
+) -> list[ProcessId]:
     """The processes of a session outside of its scope; none where nothing tells for certain which these are."""
     login = homes.login_of(session, sessions)
     manager = f"{_slice(session)}/user@{session.uid}.service"
@@ -58,7 +60,7 @@ def _of_login(pids: Iterable[int], *logins: int | None) -> Iterator[ProcessId]:
 def _is_home(
     session: Session,
     sessions: Collection[Session],
-    aside: Aside,
+    aside: NestedSession,
     homes: Homes,
     clients: Callable[[], Sequence[run0.Client]],
 ) -> bool:

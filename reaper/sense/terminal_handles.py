@@ -18,17 +18,17 @@ from collections.abc import Container
 from typing import NamedTuple
 
 
-class _Line(NamedTuple):
+class _Handle(NamedTuple):
     descriptor: int
     number: int
 
 
-class Lines:
+class TerminalHandles:
     """The terminals that are kept, each under a number of its own."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _Handle] = {}
         self._numbers = itertools.count(1)
 
     def status(self, name: str) -> tuple[os.stat_result, int]:
@@ -49,7 +49,7 @@ class Lines:
             raise
         except OSError:
             return os.stat(path, follow_symlinks=False), 0
-        line = self._lines[name] = _Line(descriptor, next(self._numbers))
+        line = self._lines[name] = _Handle(descriptor, next(self._numbers))
         return os.fstat(descriptor), line.number
 
     def keep(self, names: Container[str]) -> None:

@@ -17,9 +17,9 @@ import time
 from collections.abc import Container, Iterable
 
 from reaper import procfs
-from reaper.decide.session.model import Reading, take_reading
+from reaper.decide.session.model import TerminalSample, take_reading
 from reaper.sense import tty_drivers
-from reaper.sense.terminal_handles import Lines
+from reaper.sense.terminal_handles import TerminalHandles
 
 DEV = "/dev"
 _KDGETMODE, _KD_GRAPHICS = 0x4B3B, 1
@@ -79,7 +79,7 @@ def read_owner(name: str) -> int | None:
         return None
 
 
-def read_terminal(name: str) -> Reading | None:
+def read_terminal(name: str) -> TerminalSample | None:
     """One look at a terminal; None where there is none by that name. Changes none of its times."""
     try:
         status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
@@ -88,7 +88,7 @@ def read_terminal(name: str) -> Reading | None:
     return _take_reading(name, status, 0)
 
 
-def read_kept_terminal(name: str, lines: Lines) -> Reading | None:
+def read_kept_terminal(name: str, lines: TerminalHandles) -> TerminalSample | None:
     """The same, with which terminal by this name it is."""
     try:
         status, line = lines.status(name)
@@ -97,7 +97,7 @@ def read_kept_terminal(name: str, lines: Lines) -> Reading | None:
     return _take_reading(name, status, line)
 
 
-def _take_reading(name: str, status: os.stat_result, line: int) -> Reading | None:
+def _take_reading(name: str, status: os.stat_result, line: int) -> TerminalSample | None:
     if not stat.S_ISCHR(status.st_mode):
         return None
     times = status.st_atime_ns, status.st_ctime_ns
@@ -125,7 +125,7 @@ def is_graphical(line: str) -> bool:
     return bool(struct.unpack("i", mode)[0] == _KD_GRAPHICS)
 
 
-def is_unchanged(reading: Reading) -> bool:
+def is_unchanged(reading: TerminalSample) -> bool:
     """Whether read_terminal() would say the same again; what depends on the moment is left to it."""
     if reading.is_fresh or reading.is_ahead:
         return False
@@ -177,7 +177,7 @@ def takes_lines(name: str) -> bool:
         os.close(fd)
 
 
-def read_dev_tty() -> Reading | None:
+def read_dev_tty() -> TerminalSample | None:
     """One look at /dev/tty, where the kernel dates what is read through it there and not on the terminal itself.
 
     It did so until Linux 6.4 (measured on 5.10 and 6.1; 6.12 and 6.18 date both), and for all terminals together. None
@@ -227,7 +227,7 @@ def held_ptys(pid: int, most: int | None = None) -> set[str]:
     return {f"pts/{index}" for index in indexes if index is not None}
 
 
-def read_all(names: Iterable[str], lines: Lines | None = None) -> tuple[Reading, ...]:
+def read_all(names: Iterable[str], lines: TerminalHandles | None = None) -> tuple[TerminalSample, ...]:
     """The terminals among `names` that are there, always in the same order."""
     found = (read_terminal(name) if lines is None else read_kept_terminal(name, lines) for name in sorted(names))
     return tuple(reading for reading in found if reading is not None)

@@ -14,8 +14,8 @@ from reaper.decide.session import lock_protocol, snapshot, stuck, tracking
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage
-from reaper.decide.session.model import ProcessId, Work
-from reaper.decide.session.past_terminations import Ended
+from reaper.decide.session.model import ActivitySample, ProcessId
+from reaper.decide.session.past_terminations import PastTermination
 from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import Phase, Reason
 from reaper.decide.session.stuck import Stuck
@@ -75,9 +75,13 @@ def written_state() -> bytes:
     login, now = host.login(100, "pts/1"), host.clock()
     tracked = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
     tracked = tracking.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
-    held = replace(tracked, hold=Hold(1, 2, 0, "root", "work", Action.TERMINATE), work=Work(*range(len(Work._fields))))
+    held = replace(
+        tracked,
+        hold=Hold(1, 2, 0, "root", "work", Action.TERMINATE),
+        work=ActivitySample(*range(len(ActivitySample._fields))),
+    )
     ending = replace(tracked, life=replace(tracked.life, phase=Phase.ENDING, ending=Reason.IDLE))
-    past = (Ended(1000, "3", "idle", 5),)
+    past = (PastTermination(1000, "3", "idle", 5),)
     return snapshot.encode(Snapshot("b00t", now, "poll: 5s\n", Ledger((1, 2)), (held, ending), past)).encode()
 
 

@@ -32,11 +32,11 @@ def settings(data: bytes) -> None:
     """journald's, logind's and the shells' settings, and the properties of a unit."""
     text = data.decode("utf-8", "replace")
     storage, burst = journal.parse_settings(text)
-    list(journal.check(journal.Journal(storage, False, burst)))
+    list(journal.check(journal.JournalFacts(storage, False, burst)))
     span = logind.parse_span(logind.parse_property(text))
     assert span is None or span > 0
     assert all(each.seconds > 0 for each in shell.parse_tmout("x", text))
-    list(daemon.check(daemon.Daemon(daemon.parse_properties(text), answers=False), "1"))
+    list(daemon.check(daemon.DaemonFacts(daemon.parse_properties(text), answers=False), "1"))
 
 
 @target(longest=65536, written=[b"session " + b"[ " * 30_000])

@@ -11,7 +11,7 @@ from reaper.decide.session.model import ProcessId, SessionKey
 from reaper.errors import ReaperError
 from reaper.sense import lock_files, pam_files
 from reaper.sense.elevations import parse_mark
-from reaper.sense.login_records import Record, parse_name, parse_record
+from reaper.sense.login_records import LoginRecord, parse_name, parse_record
 from reaper.sense.logind import LogindSession, parse_sessions
 
 from .engine import refusing, target
@@ -47,7 +47,7 @@ def record(data: bytes) -> None:
     with refusing(ReaperError, lambda error: error.problem == "record-broken"):
         read, told = parse_record(KEY, data), values(data)
         rest = (told["SERVICE"], told.get("TTY", ""), told.get("RHOST", ""), told.get("XDG_SESSION_ID", ""))
-        assert read == Record(KEY, told["USER"], int(told["UID"]), *rest, int(told["OPENED_USEC"]))
+        assert read == LoginRecord(KEY, told["USER"], int(told["UID"]), *rest, int(told["OPENED_USEC"]))
 
 
 @target(longest=pam_files.MAX_BYTES + 10)

@@ -8,11 +8,11 @@ import re
 
 from reaper.ctl.screen import keys_of
 from reaper.decide.text.document import parse_document
-from reaper.lock.prompt.line_editor import MAX_LINE, Keys
+from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
 from reaper.lock.terminal.lock_screen import (
-    Kind,
+    LockView,
     Modes,
-    View,
+    TerminalKind,
     bring_back,
     drawn,
     lines_of,
@@ -28,7 +28,7 @@ from .engine import target
 
 def typed(*reads: bytes) -> tuple[bytes, bool, bool]:
     """The line after these reads, up to the one that ends it."""
-    keys = Keys()
+    keys = LineEditor()
     ended = any(keys.feed(read) for read in reads)
     return bytes(keys.line()), ended, keys.is_too_long
 
@@ -54,7 +54,7 @@ def terminal_reply(data: bytes) -> None:
     for modes in (replies.modes, read_screen(data)[0]):
         if modes is not None:
             assert Modes.from_plain(json.loads(json.dumps(modes.to_plain()))) == modes
-            for kind in Kind:
+            for kind in TerminalKind:
                 set_aside(modes, kind)
                 bring_back(modes, kind)
 
@@ -63,8 +63,8 @@ def terminal_reply(data: bytes) -> None:
 def lock_screen(data: bytes) -> None:
     """What PAM's modules, hosts and users are called on a lock's screen: nothing that the terminal obeys."""
     text = data.decode("utf-8", "surrogateescape")
-    view = View(text[:40], text[40:80], text[:20], text[20:60], text, 1, (text,), text, text[:50])
-    for kind in Kind:
+    view = LockView(text[:40], text[40:80], text[:20], text[20:60], text, 1, (text,), text, text[:50])
+    for kind in TerminalKind:
         shown = drawn(lines_of(view), kind, 24, len(data) % 90 + 2)
         rest = re.sub(rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H|\r\n", b"", shown).decode()
         assert rest.isprintable()

@@ -10,9 +10,9 @@ sys.path.insert(0, "/usr/share/idle-reaper")
 
 from reaper.decide.session.model import ProcessId
 from reaper.lock.freeze.freezer import Freezer
-from reaper.lock.freeze.quiesce import Still
+from reaper.lock.freeze.quiesce import UserFreeze
 from reaper.lock.freeze.readers import holders
-from reaper.lock.terminal.tty import Before, Line
+from reaper.lock.terminal.tty import SavedTty, Tty
 from reaper.sense.host import Host
 
 STATE = "/run/lock-parts-{}.json"
@@ -26,17 +26,17 @@ def lock(user, *tty):
     (session,) = [each for each in sessions if not tty or host.terminal_names(each) == {*tty}]
     freezer, names, origins, rounds = Freezer(session.scope), host.terminal_names(session), {}, 0
     freezer.make()
-    before = {name: Line(name).look() for name in names}
+    before = {name: Tty(name).look() for name in names}
     while freeze(freezer, holders(session, names, host.everything(session)), origins):
         rounds += 1
         if rounds > 100:
             break
-    with Still(session.scope).held():
+    with UserFreeze(session.scope).held():
         missed = freeze(freezer, holders(session, names, host.everything(session)), origins)
     assert freezer.wait(SECONDS)
     drained = {}
     for name in names:
-        line = Line(name, before[name])
+        line = Tty(name, before[name])
         drained[name] = line.drain(before[name])
         line.take(drained[name])
     state = {
@@ -63,8 +63,8 @@ def freeze(freezer, processes, origins):
 def unlock(user):
     """Puts all of it back."""
     for name, plain in read(user)["lines"].items():
-        before = Before.from_plain(plain)
-        assert Line(name, before).restore(before)
+        before = SavedTty.from_plain(plain)
+        assert Tty(name, before).restore(before)
     release(user)
 
 

@@ -66,7 +66,7 @@ def test_keepers_that_all_fail_without_the_daemon(host: Host, someone: str) -> N
     with locked(host, someone, lambda terminal: terminal.command("setsid -f sleep 1003")) as (terminal, found):
         host.run(["systemctl", "stop", "reaper.service"])
         try:
-            with broken(host, "held_terminal:Taken.is_gone"):
+            with broken(host, "held_terminal:HeldTerminal.is_gone"):
                 host.run(["kill", "-KILL", str(found.keeper())])
                 assert terminal.closed(60)
                 found.wait("over", f"! test -e {found.group} && ! test -e {LOCKS}/{found.name}")
@@ -76,7 +76,7 @@ def test_keepers_that_all_fail_without_the_daemon(host: Host, someone: str) -> N
         host.run(["pkill", "-u", someone, "-f", "sleep 1003"])
 
 
-@pytest.mark.parametrize("fault", ["held_terminal:Taken.restore", "freeze.freezer:Freezer.put_back"])
+@pytest.mark.parametrize("fault", ["held_terminal:HeldTerminal.restore", "freeze.freezer:Freezer.put_back"])
 def test_keeper_that_fails_as_it_gives_back(host: Host, someone: str, fault: str) -> None:
     """Who has proved who they are has their session back, as far as that can be."""
     with broken(host, fault), log_in(host, someone) as terminal:

@@ -15,7 +15,7 @@ import sys
 
 from reaper.lock.prompt import process
 from reaper.lock.prompt.dialogue import Ask
-from reaper.lock.terminal.lock_screen import Kind
+from reaper.lock.terminal.lock_screen import TerminalKind
 
 
 def look(pid: int) -> dict[str, object]:
@@ -44,7 +44,7 @@ def main() -> None:
         answer: object = None
         if words[0] == "start":
             more = {"failures": int(words[1]), "last": words[2].strip() if len(words) > 2 else ""}
-            child = process.start(terminal, Ask(**{**asked, **more, "kind": Kind(asked["kind"])}))
+            child = process.start(terminal, Ask(**{**asked, **more, "kind": TerminalKind(asked["kind"])}))
             answer = child.outcome() is None
         assert child is not None
         if words[0] == "wait":

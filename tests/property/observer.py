@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reaper.decide.policy.limits import Action, Limits, Notify
-from reaper.decide.session.state import Act, Defer, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
+from reaper.decide.session.state import (
+    Act,
+    Defer,
+    LifecycleEvent,
+    LogEvent,
+    Phase,
+    Reason,
+    Signal,
+    TerminationStep,
+    Warn,
+    WithdrawWarning,
+)
 
 
 def quiet(limits: Limits) -> Limits:
@@ -33,8 +44,8 @@ class Observer:
     def see(self, act: Act, now_usec: int) -> None:
         assert not self.is_gone, "nothing comes after the end (GONE is final)"
         if self.limits.action is Action.OBSERVE:
-            is_taking_back = isinstance(act, Spare) and self.just_observing
-            assert isinstance(act, Tell) or is_taking_back, "observe touches nothing"
+            is_taking_back = isinstance(act, WithdrawWarning) and self.just_observing
+            assert isinstance(act, LogEvent) or is_taking_back, "observe touches nothing"
         if isinstance(act, Warn):
             assert act.left_usec > 0
             self.announce(act, now_usec + act.left_usec)
@@ -46,15 +57,15 @@ class Observer:
                 assert not self.limits.warn_usec or act.left_usec >= self.limits.warn_usec[-1]
         elif isinstance(act, Defer):
             self.defer(act, now_usec)
-        elif isinstance(act, Spare):
+        elif isinstance(act, WithdrawWarning):
             assert self.shown_usec is not None or self.is_deferred, "a warning that was read is taken back once"
             self.forget_warning()
             self.is_deferred = False
         elif isinstance(act, Signal) and not self.is_ending:
             self.first_signal(act, now_usec)
-        elif isinstance(act, Tell) and act.fact in (Fact.CLOSED, Fact.TERMINATED):
+        elif isinstance(act, LogEvent) and act.fact in (LifecycleEvent.CLOSED, LifecycleEvent.TERMINATED):
             self.is_gone = True
-        elif isinstance(act, Tell) and act.fact is Fact.OBSERVED:
+        elif isinstance(act, LogEvent) and act.fact is LifecycleEvent.OBSERVED:
             self.is_ending = False
 
     def defer(self, act: Defer, now_usec: int) -> None:
@@ -112,7 +123,7 @@ class Observer:
 
     def first_signal(self, act: Signal, now_usec: int) -> None:
         self.is_ending = True
-        assert act.rung is Rung.HANGUP
+        assert act.rung is TerminationStep.HANGUP
         if self.limits.warn_usec:
             assert self.told_usec is not None, "nobody is ended without a warning"
             assert now_usec - self.told_usec >= self.limits.warn_usec[-1], "nor sooner than the shortest lead after it"

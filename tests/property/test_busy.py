@@ -6,14 +6,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.decide.policy.limits import Action
-from reaper.decide.session.state import Rung, Signal
+from reaper.decide.session.state import Signal, TerminationStep
 from tests.property.test_lifecycle import POLL_USEC, Watcher, limits_of
 from tests.unit.simulated import SECOND
 
 
 def ended_usec(watcher: Watcher) -> int:
     """When the end of a session began."""
-    ((ended, _),) = [each for each in watcher.acts if isinstance(each[1], Signal) and each[1].rung is Rung.HANGUP]
+    ((ended, _),) = [
+        each for each in watcher.acts if isinstance(each[1], Signal) and each[1].rung is TerminationStep.HANGUP
+    ]
     return ended
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.control.methods import Peer, is_watch, reply_to
-from reaper.daemon.api import Answers
+from reaper.daemon.api import Api
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy
@@ -44,16 +44,16 @@ METHODS = st.sampled_from([*(f"io.reaper.{verb}" for verb in VERBS), "org.varlin
 PEERS = st.sampled_from([Peer(1, 0), Peer(101, 1000), Peer(201, 0), Peer(1, 65534), Peer(2**22, 2**32 - 2)])
 
 
-def make_answers() -> tuple[Bench, Answers]:
+def make_answers() -> tuple[Bench, Api]:
     """Alice's session and bob's, of a daemon that was just started."""
     bench = Bench(make_policy(make_limits(hold_max_usec=60 * MINUTE)))
     bench.host.login(100, "pts/1")
     bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(1)
-    return bench, Answers(bench.host, bench.daemon, bench.journal, lambda: "")  # type: ignore[arg-type]
+    return bench, Api(bench.host, bench.daemon, bench.journal, lambda: "")  # type: ignore[arg-type]
 
 
-def answer(answers: Answers, message: Any, peer: Peer) -> dict[str, Any]:
+def answer(answers: Api, message: Any, peer: Peer) -> dict[str, Any]:
     """The answer to what comes out of a message that is sent as JSON, as JSON."""
     received = json.loads(json.dumps(message))
     is_watch(received)

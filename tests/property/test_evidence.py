@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.decide.session import terminal_evidence, tracking
-from reaper.decide.session.model import FRESH_CTIME_NS, NS_PER_SEC, Instant, Reading
+from reaper.decide.session.model import FRESH_CTIME_NS, NS_PER_SEC, Instant, TerminalSample
 from reaper.decide.session.terminal_evidence import BUCKET_NS, Refusal
 from tests.unit.fakes import make_policy, make_session
 from tests.unit.simulated import SECOND, Clock, FakeTty
@@ -65,7 +65,7 @@ class Trial:
         self.clock.grain_ns = grain_ns
         self.tty = FakeTty("pts/0", self.clock, keeps_nanoseconds=keeps_nanoseconds)
         self.polled = self.clock.now()
-        self.before: Reading = self.tty.read()
+        self.before: TerminalSample = self.tty.read()
         session = make_session(100, opened_usec=self.polled.boot_usec)
         tracked = tracking.meet(session, (self.before,), self.polled, is_new=True)
         self.tracked = tracking.apply_policy(tracked, make_policy(), frozenset(), self.polled.boot_usec).tracked

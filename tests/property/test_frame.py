@@ -7,8 +7,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.ctl.frame import View, frame_of, visible_width
-from reaper.ctl.selection import PHASES, SORT_KEYS, Selection
+from reaper.ctl.frame import WatchView, frame_of, visible_width
+from reaper.ctl.selection import PHASES, SORT_KEYS, SessionSelection
 from reaper.ctl.style import ASCII, UTF8, cut, pad, render, tell, width_of
 
 WORD = st.text(max_size=30) | st.sampled_from(
@@ -40,9 +40,9 @@ SESSION = st.fixed_dictionaries(
 ANSWER = st.fixed_dictionaries(
     {"sessions": st.lists(SESSION, max_size=6), "policy": st.sampled_from(["", "p"]), "brake_usec": st.none() | USEC}
 )
-WANTED = st.builds(Selection, sort=st.tuples(st.sampled_from(SORT_KEYS)), is_reversed=st.booleans())
+WANTED = st.builds(SessionSelection, sort=st.tuples(st.sampled_from(SORT_KEYS)), is_reversed=st.booleans())
 VIEW = st.builds(
-    View, ANSWER, USEC, WANTED, top=st.integers(0, 10), notice=st.sampled_from(["", "reaperd is away. " * 9])
+    WatchView, ANSWER, USEC, WANTED, top=st.integers(0, 10), notice=st.sampled_from(["", "reaperd is away. " * 9])
 )
 GLYPHS = st.sampled_from([UTF8, ASCII])
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reaper.act import journal
 from reaper.control.methods import CallError, Peer, reply_to
 from reaper.decide.output import terminal_messages
-from reaper.decide.output.events import FIELDS, Event, Kind
+from reaper.decide.output.events import FIELDS, Event, EventKind
 from reaper.decide.output.terminal_messages import Outlook
 from reaper.decide.policy.limits import Kill
 from reaper.decide.policy.template import PLACEHOLDERS, TemplateError, parse_template
@@ -27,7 +27,7 @@ from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import Reason
 from reaper.decide.text import escape
 from reaper.errors import ReaperError
-from reaper.sense.login_records import Record, parse_name, parse_record
+from reaper.sense.login_records import LoginRecord, parse_name, parse_record
 from reaper.sense.logind import LogindSession, parse_sessions
 from tests.unit.fakes import FakeHost, make_policy
 from tests.unit.native import parse_datagram
@@ -82,7 +82,7 @@ def escaped(text: str) -> str:
 
 def holds_record(data: bytes) -> None:
     record = outcome(lambda: parse_record(KEY, data), "record-broken")
-    assert record is None or (isinstance(record, Record) and record.key == KEY)
+    assert record is None or (isinstance(record, LoginRecord) and record.key == KEY)
 
 
 @given(st.binary(max_size=400))
@@ -294,7 +294,7 @@ def test_a_farewell_is_one_line(reason, limit, host, kill):
 # What goes out to the journal.
 
 
-@given(st.sampled_from(Kind), TEXT, st.dictionaries(st.sampled_from(sorted(FIELDS)), TEXT))
+@given(st.sampled_from(EventKind), TEXT, st.dictionaries(st.sampled_from(sorted(FIELDS)), TEXT))
 def test_an_event_is_read_back_as_it_was(kind, message, fields):
     told = parse_datagram(journal.encode(Event(kind, message, fields)))
     assert told.pop("MESSAGE") == message.encode("utf-8", "backslashreplace")
@@ -309,7 +309,7 @@ def test_an_event_is_read_back_as_it_was(kind, message, fields):
 
 @given(st.integers(0, 4), st.sampled_from(["a", "é", "\U0001f600", "\n"]), st.integers(32_000, 100_000))
 def test_a_value_that_is_too_long_is_cut_between_characters(offset, char, length):
-    told = parse_datagram(journal.encode(Event(Kind.STARTED, "x" * offset + char * length, {})))
+    told = parse_datagram(journal.encode(Event(EventKind.STARTED, "x" * offset + char * length, {})))
     assert len(told["MESSAGE"]) <= journal.MAX_VALUE_BYTES
     told["MESSAGE"].decode("utf-8")
 

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper import kernel_text, procfs
-from reaper.procparse import Passed, Signals, Stat, parse_stat
+from reaper.procparse import IoCounters, Signals, Stat, parse_stat
 from reaper.sense.executables import MountKind, find_mount
 
 LINE_ENDS = [end.encode() for end in "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\0"] + [b"\x85"]
@@ -117,7 +117,7 @@ def test_any_bytes_are_read_or_passed_over(data):
         assert procfs.read_ignored_signals(1) is None or isinstance(procfs.read_ignored_signals(1), int)
         assert procfs.read_signals(1) is None or isinstance(procfs.read_signals(1), Signals)
         assert procfs.read_group(1) is None or isinstance(procfs.read_group(1), str)
-        assert procfs.read_io(1) is None or isinstance(procfs.read_io(1), Passed)
+        assert procfs.read_io(1) is None or isinstance(procfs.read_io(1), IoCounters)
         assert procfs.read_descriptor(1, 1) is None or len(procfs.read_descriptor(1, 1) or ()) == 2
         assert procfs.read_tty_index(1, 1) is None or isinstance(procfs.read_tty_index(1, 1), int)
         assert procfs.read_stat(1) is None or isinstance(procfs.read_stat(1), Stat)

@@ -20,10 +20,20 @@ from reaper.decide.policy.limits import Action, Limits, Notify
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session import deferral, snapshot, state, tracking
 from reaper.decide.session.brake import Ledger
-from reaper.decide.session.model import FRESH_CTIME_NS, Instant, Reading
+from reaper.decide.session.model import FRESH_CTIME_NS, Instant, TerminalSample
 from reaper.decide.session.snapshot import Snapshot
-from reaper.decide.session.state import Act, Fact, Phase, Reason, Rung, Signal, Spare, Tell, Warn
-from reaper.decide.session.tracking import Change, Tracked
+from reaper.decide.session.state import (
+    Act,
+    LifecycleEvent,
+    LogEvent,
+    Phase,
+    Reason,
+    Signal,
+    TerminationStep,
+    Warn,
+    WithdrawWarning,
+)
+from reaper.decide.session.tracking import Change, TrackedSession
 from tests.property.observer import Observer, quiet
 from tests.unit.fakes import make_limits, make_policy, make_session
 from tests.unit.simulated import SECOND, Clock, FakeTty
@@ -118,7 +128,7 @@ class Watcher:
     def make_observer(self, now_usec: int) -> Observer:
         return Observer(now_usec, self.limits, now_usec)
 
-    def read(self) -> tuple[Reading, ...]:
+    def read(self) -> tuple[TerminalSample, ...]:
         return tuple(self.ttys[number].read() for number in sorted(self.ttys))
 
     def policy(self) -> Policy:
@@ -295,7 +305,9 @@ def test_who_types_once_more_is_ended_in_time(idle, leads, after):
     typed = watcher.clock.boot_usec
     watcher.do_type(0)
     watcher.do_wait((idle + 9) * 1000)
-    ((ended, _),) = [each for each in watcher.acts if isinstance(each[1], Signal) and each[1].rung is Rung.HANGUP]
+    ((ended, _),) = [
+        each for each in watcher.acts if isinstance(each[1], Signal) and each[1].rung is TerminationStep.HANGUP
+    ]
     assert idle * SECOND <= ended - typed <= (idle + 8) * SECOND
 
 
@@ -318,8 +330,8 @@ def test_a_warning_is_taken_back_once(limits, seconds):
     watcher.take(tracking.look(watcher.tracked, watcher.read(), watcher.polled, now))
     watcher.take(tracking.look(watcher.tracked, watcher.read(), now, now))
     fresh = [act for _, act in watcher.acts[before:]]
-    assert sum(isinstance(act, Spare) for act in fresh) == (was_warned and limits.notify is Notify.TERMINAL)
-    assert sum(isinstance(act, Tell) and act.fact is Fact.CANCELLED for act in fresh) == was_warned
+    assert sum(isinstance(act, WithdrawWarning) for act in fresh) == (was_warned and limits.notify is Notify.TERMINAL)
+    assert sum(isinstance(act, LogEvent) and act.fact is LifecycleEvent.CANCELLED for act in fresh) == was_warned
     assert watcher.tracked.life.phase is Phase.ACTIVE
 
 
@@ -365,12 +377,12 @@ def test_the_simulated_life_is_not_trivial():
     acts = Watcher(limits_of(30, None, [10, 5], Action.TERMINATE)).live(
         [("wait", 30_000), ("type", 0), ("wait", 60_000)]
     )
-    kinds = [type(act).__name__ if not isinstance(act, Tell) else act.fact.value for _, act in acts]
-    assert kinds[:4] == ["Warn", "warned", "Spare", "cancelled"]
+    kinds = [type(act).__name__ if not isinstance(act, LogEvent) else act.fact.value for _, act in acts]
+    assert kinds[:4] == ["Warn", "warned", "WithdrawWarning", "cancelled"]
     assert [each for each in kinds if each in ("Signal", "ending", "terminated")][-1] == "terminated"
 
 
-def tracked_states() -> list[Tracked]:
+def tracked_states() -> list[TrackedSession]:
     """One session at every phase, for what must hold at each."""
     found = []
     for milliseconds in (1, 20_000, 25_000, 39_000, 42_000):

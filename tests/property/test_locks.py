@@ -15,7 +15,7 @@ from reaper.decide.policy.limits import Action, Limits, Notify
 from reaper.decide.session import deferral, locked, state, tracking, transitions
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant
-from reaper.decide.session.state import Act, Lock, Phase, Reason, Rung, Signal, Stimulus, Warn
+from reaper.decide.session.state import Act, Lock, Phase, Reason, Signal, Stimulus, TerminationStep, Warn
 from reaper.decide.session.tracking import Change
 from tests.property.observer import Observer
 from tests.property.test_lifecycle import BUSY_STEPS, LIMITS, STEPS, Watcher, limits_of
@@ -94,7 +94,7 @@ class LockObserver(Observer):
         assert self.locked_usec is not None
         assert not isinstance(act, Warn)
         if isinstance(act, Signal) and not self.is_ending:
-            assert act.rung is Rung.HANGUP
+            assert act.rung is TerminationStep.HANGUP
             self.is_ending = True
             limit = self.locked_under.lock_for_usec if act.reason is Reason.LOCK else self.locked_under.max_usec
             since_usec = self.locked_usec if act.reason is Reason.LOCK else self.opened_usec

@@ -7,8 +7,8 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.lock.prompt.line_editor import MAX_LINE, Keys
-from reaper.lock.terminal.lock_screen import Kind, View, drawn, lines_of
+from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
+from reaper.lock.terminal.lock_screen import LockView, TerminalKind, drawn, lines_of
 from tests.unit.lock.prompt.test_line_editor import EDITS, SWALLOWED, TYPED, typed
 from tests.unit.lock.terminal.test_lock_screen import shown
 
@@ -34,7 +34,7 @@ def test_any_bytes_cut_anywhere_give_the_same_line(data, cuts):
 
 @given(PIECES)
 def test_after_any_bytes_a_cleared_line_is_as_typed(data):
-    keys = Keys()
+    keys = LineEditor()
     keys.feed(data)
     keys.settle()
     assert not keys.feed(b"\x15new")
@@ -48,12 +48,12 @@ TEXT = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
 
 
 @given(
-    st.builds(View, TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(1, 9), st.lists(TEXT, max_size=5).map(tuple), TEXT),
+    st.builds(LockView, TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(1, 9), st.lists(TEXT, max_size=5).map(tuple), TEXT),
     st.integers(1, 60),
     st.integers(2, 200),
 )
 def test_nothing_from_outside_is_obeyed(view, rows, columns):
-    data = drawn(lines_of(view), Kind.PTY, rows, columns)
+    data = drawn(lines_of(view), TerminalKind.PTY, rows, columns)
     ours = rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H"
     rest = re.sub(ours, b"", data).decode()
     assert rest.isprintable() or not rest

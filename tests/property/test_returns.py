@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.session.past_terminations import KEPT_OF_ONE, KEPT_USEC, Ended, Past, follow, remember
+from reaper.decide.session.past_terminations import KEPT_OF_ONE, KEPT_USEC, Past, PastTermination, follow, remember
 
 STEPS = st.lists(
     st.tuples(
@@ -26,7 +26,7 @@ def test_each_is_followed_once_at_most_and_by_its_own_user(steps):
     for number, (step, uid, pause, is_spared) in enumerate(steps):
         now += pause
         if step == "end":
-            past = remember(past, Ended(uid, f"{number}", "idle", now))
+            past = remember(past, PastTermination(uid, f"{number}", "idle", now))
             assert past[-1].session == f"{number}"
         else:
             staying = {past[-1].session} if past and is_spared else set()
@@ -50,6 +50,6 @@ def test_who_logs_in_after_an_end_of_the_same_day_follows_it(steps):
     now = 0
     for number, (_, uid, pause, _) in enumerate(steps):
         now += pause
-        past = remember(past, Ended(uid, f"{number}", "idle", now))
+        past = remember(past, PastTermination(uid, f"{number}", "idle", now))
         followed, _ = follow(past, uid, now + 1, ())
         assert followed == past[-1]

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from reaper.decide.policy.limits import Action
 from reaper.decide.session import lifecycle, transitions
-from reaper.decide.session.state import Life, Phase, Reason, Rung, Signal, Stimulus, Tell
+from reaper.decide.session.state import LogEvent, Phase, Reason, SessionState, Signal, Stimulus, TerminationStep
 from reaper.decide.session.transitions import TABLE
 from tests.property.test_locks import ANY_LIMITS as LIMITS
 
 MOMENTS = st.integers(0, 10**12)
 ANY_LIFE = st.builds(
-    Life,
+    SessionState,
     phase=st.sampled_from(Phase),
     evidence=st.sampled_from(["login", "seen", "terminal", "input"]),
     evidence_usec=MOMENTS,
     stages=st.integers(0, 3),
     first_warned_usec=st.just(0) | MOMENTS,
-    rung=st.sampled_from(Rung),
+    rung=st.sampled_from(TerminationStep),
     rung_until_usec=MOMENTS,
     deferred_usec=st.just(0) | MOMENTS,
     ending=st.none() | st.sampled_from(Reason),
@@ -42,7 +42,7 @@ def test_step_is_total(life, stimulus, limits, opened, now, gap):
     after, acts = transitions.step(life, stimulus, limits, opened, now, gap)
     assert after.phase in TABLE[life.phase, stimulus].to
     if limits.action is Action.OBSERVE:
-        assert all(isinstance(act, Tell) for act in acts)
+        assert all(isinstance(act, LogEvent) for act in acts)
     if life.phase is Phase.GONE:
         assert (after, acts) == (life, [])
 
@@ -70,4 +70,4 @@ def test_who_hurries_only_comes_sooner(life, by_usec):
     after = lifecycle.hurry(life, by_usec)
     assert after.rung_until_usec <= life.rung_until_usec
     assert replace(after, rung_until_usec=0) == replace(life, rung_until_usec=0)
-    assert after == life or (after.rung_until_usec == by_usec and life.rung is not Rung.KILL)
+    assert after == life or (after.rung_until_usec == by_usec and life.rung is not TerminationStep.KILL)

@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.decide.policy.limits import Activity
-from reaper.decide.session.model import NS_PER_SEC, Forward, Line, Traffic
+from reaper.decide.session.model import NS_PER_SEC, ConnectionSample, ForwardedConnection, Traffic
 from reaper.decide.session.ssh_traffic import weigh_line
 
 COUNTS = st.integers(0, 1 << 40)
 FLOORS = st.none() | st.integers(1, 1 << 30)
-SUMS = Traffic(501, 4711, 10**6, 10**6, 0, forwards=(Forward(7, 0),))
-BEFORE = Line(0, 1_000_003 * NS_PER_SEC, SUMS, 0, 0, 10**6, 10**6)
+SUMS = Traffic(501, 4711, 10**6, 10**6, 0, forwards=(ForwardedConnection(7, 0),))
+BEFORE = ConnectionSample(0, 1_000_003 * NS_PER_SEC, SUMS, 0, 0, 10**6, 10**6)
 
 
-def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetched: int) -> Line:
+def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetched: int) -> ConnectionSample:
     """The same connection later; `forwarded`: by each forwarded connection, the first of which was there before."""
     sums = BEFORE.traffic
-    forwards = tuple(Forward(7 + index, sent) for index, sent in enumerate(forwarded))
+    forwards = tuple(ForwardedConnection(7 + index, sent) for index, sent in enumerate(forwarded))
     traffic = sums._replace(
         typed=sums.typed + keys + sum(forwarded) + transferred,
         printed=sums.printed + printed + fetched,

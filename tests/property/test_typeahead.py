@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.lock.terminal.tty import Line
+from reaper.lock.terminal.tty import Tty
 from tests.unit.act.ptys import Pty
 from tests.unit.lock.terminal.test_tty import LINE_END, again, reads, set_up
 
@@ -30,7 +30,7 @@ def test_whatever_is_typed_ahead(typed, mode, later):
             os.set_blocking(pty.slave, False)
             set_up(pty, lflag_off=termios.ICANON ^ mode, keys={termios.VEOL: LINE_END, termios.VEOL2: b"\x1e"})
             os.write(pty.master, typed + b"x")
-        held = Line(locked.name)
+        held = Tty(locked.name)
         before = again(held.drain(held.look()))
         held.take(before)
         os.write(locked.master, b"a password\r")

@@ -11,7 +11,7 @@ import pytest
 
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
 from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
-from reaper.decide.output.events import Kind
+from reaper.decide.output.events import EventKind
 from reaper.decide.policy.match import Origin
 
 from .test_manual import options, subparsers
@@ -117,7 +117,7 @@ def test_sessions(shell):
 def test_events_of_the_log(shell):
     offer = shell(with_sessions(SESSIONS))
     assert set(SESSIONS) <= offer("reaperctl log ")
-    assert offer("reaperctl log --event ") == {kind.word for kind in Kind}
+    assert offer("reaperctl log --event ") == {kind.word for kind in EventKind}
     assert offer("reaperctl log --event clo") == {"closed", "clock-stepped"}
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reaper.decide.output.events import FIELDS, Kind
+from reaper.decide.output.events import FIELDS, EventKind
 
 from .tree import files, listed, read
 
@@ -25,17 +25,17 @@ def entries() -> dict[str, str]:
 
 
 def test_message_ids():
-    ids = [kind.message_id for kind in Kind]
+    ids = [kind.message_id for kind in EventKind]
     assert all(re.fullmatch(r"[0-9a-f]{32}", message_id) for message_id in ids)
     assert len(set(ids)) == len(ids)
-    assert len({kind.word for kind in Kind}) == len(ids)
+    assert len({kind.word for kind in EventKind}) == len(ids)
 
 
 def test_the_catalog_has_every_event_and_no_other():
-    assert set(entries()) == {kind.message_id for kind in Kind}
+    assert set(entries()) == {kind.message_id for kind in EventKind}
 
 
-@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.word)
+@pytest.mark.parametrize("kind", list(EventKind), ids=lambda kind: kind.word)
 def test_an_entry_says_what_happened_and_what_to_do(kind):
     header, _, text = entries()[kind.message_id].partition("\n\n")
     assert re.search(r"^Subject: \S.{10,70}$", header, re.MULTILINE)
@@ -58,10 +58,10 @@ def documented(title: str) -> set[str]:
 
 
 def test_the_manual_has_every_event_with_its_priority():
-    words = {kind.word for kind in Kind}
+    words = {kind.word for kind in EventKind}
     assert documented("Events") == words
     page = read("packaging/man/reaperd.8")
-    wrong = [kind.word for kind in Kind if f".It Cm {kind.word} Pq {kind.priority.name.lower()}\n" not in page]
+    wrong = [kind.word for kind in EventKind if f".It Cm {kind.word} Pq {kind.priority.name.lower()}\n" not in page]
     assert not wrong
 
 
@@ -72,8 +72,8 @@ def test_the_manual_has_every_field():
 
 def test_prose_names_no_other_event_field_or_id():
     wrong = []
-    ids = {kind.message_id for kind in Kind}
-    words = {kind.word for kind in Kind}
+    ids = {kind.message_id for kind in EventKind}
+    words = {kind.word for kind in EventKind}
     for name in files():
         if not name.startswith("packaging/man/") and not name.endswith(".md"):
             continue

@@ -240,7 +240,7 @@ def test_main_only_constructs():
     tree = parsed("reaper/daemon/__main__.py")
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     built = [func.id for func in called if isinstance(func, ast.Name)]
-    for constructor in ("Host", "Journal", "Actor", "Daemon", "Service"):
+    for constructor in ("Host", "Journal", "Actor", "Daemon", "DaemonLoop"):
         assert built.count(constructor) == 1
     methods = {ast.unparse(func) for func in called if isinstance(func, ast.Attribute)}
     touched = {method for method in methods if method.split(".")[0] in ("host", "journal", "daemon", "actor")}

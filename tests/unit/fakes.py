@@ -21,21 +21,21 @@ from reaper.decide.policy.limits import Kill, Limits
 from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import (
-    Attached,
+    ActivitySample,
+    AttachedProcess,
+    ConnectionSample,
     Holding,
     Instant,
-    Line,
     ProcessId,
     Program,
-    Reading,
     Session,
     SessionKey,
     Targets,
+    TerminalSample,
     Traffic,
     Usage,
-    Work,
 )
-from reaper.decide.session.state import Rung
+from reaper.decide.session.state import TerminationStep
 from reaper.errors import ReaperError
 from reaper.sense.discovery import Discovery
 from tests.unit.grouped import FakeGroups
@@ -185,7 +185,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def terminal_obstacle(self, session: Session) -> str:
         return ""
 
-    def is_unchanged(self, reading: Reading) -> bool:
+    def is_unchanged(self, reading: TerminalSample) -> bool:
         if reading.is_fresh or reading.is_ahead or reading.name in self.trouble:
             return False
         tty = self.ttys.get(reading.name)
@@ -194,7 +194,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def keep_lines(self, names: Container[str]) -> None:
         self.kept = {name for name in self.kept if name in names}
 
-    def glance(self, names: Iterable[str]) -> tuple[Reading, ...]:
+    def glance(self, names: Iterable[str]) -> tuple[TerminalSample, ...]:
         ttys = self.ttys
         return tuple(ttys[name].read()._replace(line=0) for name in sorted(names) if name in ttys)
 
@@ -207,7 +207,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         is_counted = session.origin is Origin.SSH and login is not None and login.leader.is_alive
         return not is_counted and (tty is None or tty.takes_lines)
 
-    def read_dev_tty(self) -> Reading | None:
+    def read_dev_tty(self) -> TerminalSample | None:
         return self.dev_tty.read() if self.dev_tty else None
 
     def pages_apart(self, session: Session, names: Collection[str]) -> bool:
@@ -216,24 +216,24 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
     def is_shared(self, session: Session, held: Iterable[int]) -> bool:
         return self.logins[session.key].is_shared
 
-    def read_line(self, session: Session, names: Iterable[str]) -> Line | None:
+    def read_line(self, session: Session, names: Iterable[str]) -> ConnectionSample | None:
         login = self.logins[session.key]
         if login.typed is None:
             return login.line
         wall_ns = self.time.now().wall_ns
         traffic = Traffic(501, 4711, login.typed, 0, login.heard_usec, is_settled=not login.is_moving)
-        return Line(self.time.boot_usec, wall_ns, traffic, wall_ns, wall_ns, 0, 0)
+        return ConnectionSample(self.time.boot_usec, wall_ns, traffic, wall_ns, wall_ns, 0, 0)
 
     def read_idle_usec(self, session: Session) -> int | None:
         return self.logins[session.key].idle_usec
 
-    def read_work(self, session: Session, has_terminal: bool) -> Work | None:
+    def read_work(self, session: Session, has_terminal: bool) -> ActivitySample | None:
         login = self.logins[session.key]
         if not self.is_alive(session) or (not has_terminal and login.ttys):
             return None
         return login.work._replace(boot_usec=self.time.boot_usec)
 
-    def read_terminals(self, names: Iterable[str]) -> tuple[Reading, ...]:
+    def read_terminals(self, names: Iterable[str]) -> tuple[TerminalSample, ...]:
         self.looks += 1
         names = sorted(names)
         self.kept.update(names)
@@ -254,7 +254,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         self.work(login.effort_usec)
         on = [process for other in self.logins.values() for process in other.everything if process.tty in set(names)]
         line = [process for process in (login.leader, *login.survivors) if process.is_alive]
-        attached = tuple(Attached(process.id, process.in_front) for process in on if process.tty)
+        attached = tuple(AttachedProcess(process.id, process.in_front) for process in on if process.tty)
         connection = tuple(process.id for process in line)
         strays = tuple(process.id for process in login.everything if process.is_stray)
         everything = tuple(process.id for process in login.everything) if whole else ()
@@ -302,12 +302,12 @@ class FakeActor(FakeLocker):
     def __init__(self, host: FakeHost) -> None:
         super().__init__(host)
         self._host = host
-        self.climbs: list[tuple[Rung, Kill, str]] = []
+        self.escalations: list[tuple[TerminationStep, Kill, str]] = []
         self.removed: list[SessionKey] = []
         self.removed_marks: list[ProcessId] = []
-        self.states: list[tuple[str, int]] = []  # each with how many rungs had been climbed by then
+        self.states: list[tuple[str, int]] = []  # each with how many rungs had been escalated by then
         self.state_trouble: OSError | None = None
-        self.dropped: list[tuple[str, int, int]] = []  # whose tickets, and how many rungs had been climbed by then
+        self.dropped: list[tuple[str, int, int]] = []  # whose tickets, and how many rungs had been escalated by then
         self.ticket_trouble: list[str] = []
         self.is_kill_refused = False  # cgroup.kill cannot be written, though it seemed so
 
@@ -325,17 +325,17 @@ class FakeActor(FakeLocker):
         return Delivery.DELIVERED
 
     def drop_tickets(self, user: str, uid: int) -> list[str]:
-        self.dropped.append((user, uid, len(self.climbs)))
+        self.dropped.append((user, uid, len(self.escalations)))
         return self.ticket_trouble
 
-    def climb(self, targets: Targets, rung: Rung, kill: Kill, scope: str) -> bool:
-        self.climbs.append((rung, kill, scope))
+    def escalate(self, targets: Targets, rung: TerminationStep, kill: Kill, scope: str) -> bool:
+        self.escalations.append((rung, kill, scope))
         is_all = True
         attached = [each.process for each in targets.attached]
         in_front = [each.process for each in targets.attached if each.in_front]
-        if rung is Rung.HANGUP:
+        if rung is TerminationStep.HANGUP:
             self._send(in_front, HUP, CONT)
-        elif rung is Rung.TERM:
+        elif rung is TerminationStep.TERM:
             self._send(targets.everything if kill is Kill.SESSION else targets.connection[:1], TERM, CONT)
             self._send(in_front, HUP, CONT)
         elif kill is Kill.SESSION:
@@ -365,7 +365,7 @@ class FakeActor(FakeLocker):
         if self.state_trouble is not None:
             raise self.state_trouble
         text = "".join(lines)
-        self.states.append((text, len(self.climbs)))
+        self.states.append((text, len(self.escalations)))
         self._host.state = text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from reaper.decide.policy import membership
 from reaper.decide.policy.membership import Membership
 from reaper.decide.session.model import Session
-from reaper.sense.name_service import Told
+from reaper.sense.name_service import GroupsAnswer
 
 
 class FakeGroups:
@@ -47,8 +47,8 @@ class FakeGroups:
         self.questions += new
         self._waiting += new
 
-    def take_groups(self, patience_sec: float = 0.0) -> Told:
-        told = Told({}, {})
+    def take_groups(self, patience_sec: float = 0.0) -> GroupsAnswer:
+        told = GroupsAnswer({}, {})
         if self.is_hung:
             return told
         known = {name: gid for name, gid in self.gids.items() if name not in self.unknown}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, field
 
-from reaper.decide.session.model import Line, ProcessId, Session, Usage, Work
+from reaper.decide.session.model import ActivitySample, ConnectionSample, ProcessId, Session, Usage
 from tests.unit.simulated import FakeTty
 
 HUP, CONT, TERM, KILL = signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
@@ -44,12 +44,12 @@ class FakeLogin:
     processes: list[FakeProcess] = field(default_factory=list)
     has_record: bool = True
     is_shared: bool = False  # another login's connection runs in its scope
-    line: Line | None = None  # what carries its terminals
+    line: ConnectionSample | None = None  # what carries its terminals
     typed: int | None = None  # how many bytes, where they are counted
     heard_usec: int = 0  # when the client sent something last
     is_moving: bool = False  # bytes cross its connection all the time
     idle_usec: int | None = None  # by its desktop's word
-    work: Work = field(default_factory=lambda: Work(0, 501, 4711, 1000, 1000, 1000))
+    work: ActivitySample = field(default_factory=lambda: ActivitySample(0, 501, 4711, 1000, 1000, 1000))
     survivors: list[FakeProcess] = field(default_factory=list)  # what is left of its connection without the leader
     effort_usec: int = 0  # what it takes the daemon to list its processes
 

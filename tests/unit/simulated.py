@@ -10,7 +10,7 @@ import itertools
 import stat
 from dataclasses import dataclass, field
 
-from reaper.decide.session.model import NS_PER_SEC, Instant, Reading, take_reading
+from reaper.decide.session.model import NS_PER_SEC, Instant, TerminalSample, take_reading
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -82,6 +82,6 @@ class FakeTty:
         self.mode = stat.S_IFMT(self.mode) | permissions
         self.ctime_ns = self.clock.tick_ns
 
-    def read(self) -> Reading:
+    def read(self) -> TerminalSample:
         """One look at it, as sense.terminals takes it."""
         return take_reading(self.name, self.atime_ns, self.ctime_ns, self.mode, self.uid, self.clock.wall_ns, self.line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.pam_stack import MOST_FILES, MOST_LINES, Line, collect, parse_lines
+from reaper.pam_stack import MOST_FILES, MOST_LINES, PamLine, collect, parse_lines
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ def test_lines_of_a_file_that_includes_itself_are_bounded():
 @pytest.mark.parametrize("end", ["", "\\"])
 def test_bracket_that_is_not_closed_takes_the_rest_of_its_line(end):
     text = f"auth [default=ignore pam_x.so a{end}\nauth [success=1 a\\]=b] pam_y.so\n"
-    assert parse_lines(text.replace("\\\n", "\\ \n")) == (Line("auth", "success=1 a\\]=b", "pam_y.so"),)
+    assert parse_lines(text.replace("\\\n", "\\ \n")) == (PamLine("auth", "success=1 a\\]=b", "pam_y.so"),)
 
 
 def test_lines_of_no_kind_are_passed_over():
     assert parse_lines("* required pam_x.so\nauthx required pam_x.so\n-AUTH Required pam_x.so a\n") == (
-        Line("auth", "required", "pam_x.so", ("a",)),
+        PamLine("auth", "required", "pam_x.so", ("a",)),
     )

@@ -22,10 +22,10 @@ def run(options: argparse.Namespace) -> int:
     """Prints the findings, the worst first, and what ends which sessions first; 1 where a limit is not enforced."""
     from reaper.doctor.diagnose import document, examine
     from reaper.doctor.findings_text import report
-    from reaper.doctor.probes.reader import Host
+    from reaper.doctor.probes.reader import HostReader
     from reaper.doctor.probes.surroundings import look
 
-    diagnosis = examine(look(Host(is_root=os.geteuid() == 0), __version__))
+    diagnosis = examine(look(HostReader(is_root=os.geteuid() == 0), __version__))
     if options.json:
         print(json.dumps(document(diagnosis), indent=2))
     else:

@@ -13,15 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reaper.audit import log_lines, times
-from reaper.audit.journal_records import Record, as_document
-from reaper.audit.query import Selection, matches, matches_of_story
-from reaper.audit.timeline import Story, stories_of
-from reaper.decide.output.events import Kind
+from reaper.audit.journal_records import JournalRecord, as_document
+from reaper.audit.query import EventQuery, matches, matches_of_story
+from reaper.audit.timeline import Timeline, stories_of
+from reaper.decide.output.events import EventKind
 from reaper.decide.text.number import parse_whole
 from reaper.errors import ReaperError
 
 if TYPE_CHECKING:
-    from reaper.audit.journal_reader import History
+    from reaper.audit.journal_reader import JournalReader
 
 HELP = "tell from the journal what happened to a session, to a user's, or on a day"
 # As many as tail(1) and journalctl(1) begin with.
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # names need not fit the locale
     boot = journal.this_boot()
     selection = _selection(options, boot)
-    with journal.History() as history:
+    with journal.JournalReader() as history:
         if options.follow:
             return _follow(history, selection, options)
         if options.session:
@@ -67,11 +67,11 @@ def run(options: argparse.Namespace) -> int:
         return _tell_events(history, selection, options)
 
 
-def _selection(options: argparse.Namespace, boot: str) -> Selection:
+def _selection(options: argparse.Namespace, boot: str) -> EventQuery:
     since = [usec for usec in (options.since, options.day and options.day[0]) if usec is not None]
     until = [usec for usec in (options.until, options.day and options.day[1]) if usec is not None]
     is_open = not (options.session or options.user or since or until)
-    return Selection(
+    return EventQuery(
         session=options.session or "",
         user=options.user or "",
         events=options.event,
@@ -81,7 +81,7 @@ def _selection(options: argparse.Namespace, boot: str) -> Selection:
     )
 
 
-def _tell_events(history: History, selection: Selection, options: argparse.Namespace) -> int:
+def _tell_events(history: JournalReader, selection: EventQuery, options: argparse.Namespace) -> int:
     if options.most is None:
         records = list(history.read(matches(selection), selection))
     else:
@@ -95,11 +95,11 @@ def _tell_events(history: History, selection: Selection, options: argparse.Names
     return 0
 
 
-def _tell_story(history: History, selection: Selection, options: argparse.Namespace, boot: str) -> int:
-    records = history.read(matches_of_story(selection), Selection())
+def _tell_story(history: JournalReader, selection: EventQuery, options: argparse.Namespace, boot: str) -> int:
+    records = history.read(matches_of_story(selection), EventQuery())
     stories = [story for story in stories_of(records) if any(map(selection.has, story.records))]
     if not stories:
-        narrowed = replace(selection, session="", user="") != Selection()
+        narrowed = replace(selection, session="", user="") != EventQuery()
         raise ReaperError(
             "no-such-session",
             f"the journal has no {'such events of a ' if narrowed else ''}session {selection.session!r}",
@@ -117,14 +117,14 @@ def _tell_story(history: History, selection: Selection, options: argparse.Namesp
     return 0
 
 
-def _shown(story: Story, selection: Selection, most: int | None) -> list[Record]:
+def _shown(story: Timeline, selection: EventQuery, most: int | None) -> list[JournalRecord]:
     shown = [record for record in story.lines if selection.has(record)]
     return shown if most is None else shown[max(0, len(shown) - most) :]
 
 
-def _follow(history: History, selection: Selection, options: argparse.Namespace) -> int:
+def _follow(history: JournalReader, selection: EventQuery, options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is how one leaves
-    lines = log_lines.Lines(_width(), subjects=True)
+    lines = log_lines.LogLines(_width(), subjects=True)
     most = FOLLOW_FROM if options.most is None else options.most
     for records in history.follow(matches(selection), selection, most):
         news = [record for record in records if selection.has(record)]
@@ -133,7 +133,7 @@ def _follow(history: History, selection: Selection, options: argparse.Namespace)
     return 0
 
 
-def _print_document(records: Sequence[Record]) -> None:
+def _print_document(records: Sequence[JournalRecord]) -> None:
     print(json.dumps({"events": [as_document(record) for record in records]}, indent=2))
 
 
@@ -169,7 +169,7 @@ def _now_usec() -> int:
 
 
 def _events(text: str) -> frozenset[str]:
-    words = [kind.word for kind in Kind]
+    words = [kind.word for kind in EventKind]
     found = frozenset(filter(None, text.split(",")))
     unknown = sorted(found - set(words))
     if unknown or not found:

@@ -16,7 +16,7 @@ from reaper.decide.text.escape import plain
 
 if TYPE_CHECKING:
     from reaper.decide.policy.files.provenance import Application
-    from reaper.decide.policy.hypothetical import Supposed, Told
+    from reaper.decide.policy.hypothetical import GivenFacts, HypotheticalSession
     from reaper.decide.policy.rules import Policy
     from reaper.decide.text.hours import LocalTime
 
@@ -97,7 +97,7 @@ def _enforced() -> str | None:
         return None
 
 
-def _supposed(options: argparse.Namespace) -> Supposed:
+def _supposed(options: argparse.Namespace) -> HypotheticalSession:
     """The session that the options tell of; groups that nobody tells are asked for."""
     from reaper.decide.policy.hypothetical import suppose
     from reaper.sense.accounts import read_account, read_groups
@@ -113,8 +113,8 @@ def _supposed(options: argparse.Namespace) -> Supposed:
     return suppose(_told(options, account), known, read_local_time())
 
 
-def _told(options: argparse.Namespace, account: tuple[str, int] | None) -> Told:
-    from reaper.decide.policy.hypothetical import Told
+def _told(options: argparse.Namespace, account: tuple[str, int] | None) -> GivenFacts:
+    from reaper.decide.policy.hypothetical import GivenFacts
     from reaper.decide.policy.match import NO_TERMINAL
     from reaper.sense.login_sessions import origin_of
     from reaper.sense.terminals import is_console, looks_serial
@@ -131,7 +131,7 @@ def _told(options: argparse.Namespace, account: tuple[str, int] | None) -> Told:
         service = "sshd" if options.service is None and kind is None else options.service or ""
         line = origin_of(service, kind, "", is_ssh=False)
     user, uid = account or (options.user, None)
-    return Told(
+    return GivenFacts(
         user=user,
         uid=uid,
         groups=None if options.groups is None else frozenset(options.groups),
@@ -152,7 +152,7 @@ def _policy_text(policy: Policy, tree: dict[str, Any]) -> str:
     return f"# Policy {policy.id}, merged from\n{read}{annotate(tree)}"
 
 
-def _application(supposed: Supposed, application: Application) -> dict[str, Any]:
+def _application(supposed: HypotheticalSession, application: Application) -> dict[str, Any]:
     from reaper.decide.policy.files.provenance import in_json
 
     verdict = application.verdict
@@ -167,29 +167,32 @@ def _application(supposed: Supposed, application: Application) -> dict[str, Any]
     }
 
 
-def _application_text(policy: Policy, supposed: Supposed, application: Application) -> str:
+def _application_text(policy: Policy, supposed: HypotheticalSession, application: Application) -> str:
     """The session, the rules that it is not under, and its limits."""
-    from reaper.decide.policy.files.annotate import Line, lay_out, line_of, place_of
+    from reaper.decide.policy.files.annotate import AnnotatedLine, lay_out, line_of, place_of
     from reaper.decide.policy.files.render import flow
 
     session = supposed.document()
     assumed, uid = session.pop("assumed"), session.pop("uid")
     assumed["user"] = "unknown here" if uid is None else f"uid {uid}"
-    lines = [Line(f"# Under policy {policy.id}, a session of")]
+    lines = [AnnotatedLine(f"# Under policy {policy.id}, a session of")]
     lines += [
-        Line(f"#   {key}: {flow(told)}", (assumed[key],) if key in assumed else ()) for key, told in session.items()
+        AnnotatedLine(f"#   {key}: {flow(told)}", (assumed[key],) if key in assumed else ())
+        for key, told in session.items()
     ]
     if application.verdict.passed_over:
-        lines.append(Line("# These rules come first and do not fit:"))
+        lines.append(AnnotatedLine("# These rules come first and do not fit:"))
     for name, why in application.verdict.passed_over:
-        lines.append(Line(f"#   {name}", (place_of(application.passed_over[name]),)))
-        lines += map(Line, textwrap.wrap(plain(why), _COLUMNS, initial_indent="#     ", subsequent_indent="#     "))
+        lines.append(AnnotatedLine(f"#   {name}", (place_of(application.passed_over[name]),)))
+        lines += map(
+            AnnotatedLine, textwrap.wrap(plain(why), _COLUMNS, initial_indent="#     ", subsequent_indent="#     ")
+        )
     if application.verdict.rule == policy.fallback:
         place = place_of(application.rule)
-        lines.append(Line(f"# No rule fits; environment: {policy.environment}", (place,)))
+        lines.append(AnnotatedLine(f"# No rule fits; environment: {policy.environment}", (place,)))
         owner = "the environment"
     else:
-        lines += [Line("# This rule fits:"), line_of("rule", application.rule, "")]
+        lines += [AnnotatedLine("# This rule fits:"), line_of("rule", application.rule, "")]
         owner = "the rule"
     lines += [line_of(key, setting, owner) for key, setting in application.limits.items()]
     return lay_out(lines)

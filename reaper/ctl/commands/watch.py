@@ -18,7 +18,7 @@ from typing import Any
 from reaper.control.client import DaemonAbsentError
 from reaper.control.stream import Stream
 from reaper.ctl import selection, style
-from reaper.ctl.frame import View, frame_of
+from reaper.ctl.frame import WatchView, frame_of
 from reaper.ctl.screen import Screen
 from reaper.ctl.table import short
 from reaper.decide.text.duration import USEC_PER_SEC
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_answers(wanted: selection.Selection) -> int:
+def _print_answers(wanted: selection.SessionSelection) -> int:
     stream = Stream(_METHOD)
     try:
         while True:
@@ -65,7 +65,7 @@ def _print_answers(wanted: selection.Selection) -> int:
         return 0
 
 
-def _selected(answer: dict[str, Any], wanted: selection.Selection) -> dict[str, Any]:
+def _selected(answer: dict[str, Any], wanted: selection.SessionSelection) -> dict[str, Any]:
     return {**answer, "sessions": selection.select(answer["sessions"], wanted)}
 
 
@@ -98,7 +98,9 @@ def _now_usec() -> int:
 class _Watcher:
     """The loop: waits for the daemon, a key, a signal or the next second, and draws what came of it."""
 
-    def __init__(self, screen: Screen, wakeup: socket.socket, stream: Stream, wanted: selection.Selection) -> None:
+    def __init__(
+        self, screen: Screen, wakeup: socket.socket, stream: Stream, wanted: selection.SessionSelection
+    ) -> None:
         self._screen, self._wakeup, self._wanted = screen, wakeup, wanted
         self._stream: Stream | None = stream
         self._glyphs = style.glyphs_of(os.environ)
@@ -128,7 +130,7 @@ class _Watcher:
             since = short(now_usec - self._lost_usec)
             notice = f"reaperd has not answered for {since}: this is what it said last. Trying again."
         size = self._screen.size()
-        view = View(self._answer, until - self._told_usec, self._wanted, self._top, notice)
+        view = WatchView(self._answer, until - self._told_usec, self._wanted, self._top, notice)
         frame = frame_of(view, *size, self._glyphs)
         self._top, self._room = frame.top, max(1, size[1] - 4)
         self._screen.draw(frame.lines, size)

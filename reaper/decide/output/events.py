@@ -51,39 +51,39 @@ class Priority(enum.IntEnum):
     INFO = 6
 
 
-class _Kind(NamedTuple):
+class _EventKind(NamedTuple):
     word: str
     message_id: str
     priority: Priority
 
 
-class Kind(enum.Enum):
+class EventKind(enum.Enum):
     """What happened."""
 
-    OPENED = _Kind("opened", "3ad82131ac7246f6ad5d294cf378461b", Priority.INFO)
-    REAUTHENTICATED = _Kind("reauthenticated", "d551fcd9acf74f55b89b47015f1aadc4", Priority.NOTICE)
-    CLOSED = _Kind("closed", "66a46f89429b4ef79b9083877e7ec7aa", Priority.INFO)
-    RESUMED = _Kind("resumed", "029b48be2814458784d164c672e18344", Priority.INFO)
-    WARNED = _Kind("warned", "7eab3d14b7a247b68c03872203913e8f", Priority.NOTICE)
-    CANCELLED = _Kind("cancelled", "f9228caff8e14b0993002bc81824f00a", Priority.NOTICE)
-    DEFERRED = _Kind("deferred", "e7ac1d75fd794a63aa16aacb0a3b9267", Priority.NOTICE)
-    LOCKED = _Kind("locked", "a2f3d6f26ed9491eb14b68e8eb7a06d5", Priority.NOTICE)
-    UNLOCKED = _Kind("unlocked", "15fe47f354184336be991e1f1a07ff4a", Priority.NOTICE)
-    UNLOCK_FAILED = _Kind("unlock-failed", "2c28e037c5ee43e88b40a08c18601a54", Priority.WARNING)
-    ENDING = _Kind("ending", "d9f3d3cd90634bd0bf5d11a7cfa8ef33", Priority.NOTICE)
-    TERMINATED = _Kind("terminated", "d93fb3156d334cfab510762db1efe643", Priority.NOTICE)
-    TERMINATE_FAILED = _Kind("terminate-failed", "13039777304a45e989609c72235ce666", Priority.ERR)
-    OBSERVED = _Kind("observed", "b557da00e575495594720c4cbdb190d6", Priority.NOTICE)
-    HELD = _Kind("held", "5b6b79da2ad442b09754a5d662027ef9", Priority.NOTICE)
-    RELEASED = _Kind("released", "19b44f8618eb4365b90d1d175c8949f2", Priority.NOTICE)
-    TAMPERED = _Kind("tampered", "644d187004ae45069173d50545f0ea95", Priority.WARNING)
-    ROBOT = _Kind("robot", "599357c4d1df485a8e66384308f458c7", Priority.NOTICE)
-    BRAKE = _Kind("brake", "916906fcdf01465eb5c6961812c0344b", Priority.ALERT)
-    CLOCK_STEPPED = _Kind("clock-stepped", "a220184f92ac4b2ca0e48269f7943d25", Priority.NOTICE)
-    POLICY_LOADED = _Kind("policy-loaded", "714abc0b831b436cb8dabe492645be3b", Priority.NOTICE)
-    POLICY_REJECTED = _Kind("policy-rejected", "0ba23ee813374685b518669766bb19d0", Priority.ERR)
-    STARTED = _Kind("started", "24edbdf633ea4c538e9459a788d9fc7f", Priority.INFO)
-    STOPPED = _Kind("stopped", "fb846b742f654cf2bde7b1bc4f32a69e", Priority.INFO)
+    OPENED = _EventKind("opened", "3ad82131ac7246f6ad5d294cf378461b", Priority.INFO)
+    REAUTHENTICATED = _EventKind("reauthenticated", "d551fcd9acf74f55b89b47015f1aadc4", Priority.NOTICE)
+    CLOSED = _EventKind("closed", "66a46f89429b4ef79b9083877e7ec7aa", Priority.INFO)
+    RESUMED = _EventKind("resumed", "029b48be2814458784d164c672e18344", Priority.INFO)
+    WARNED = _EventKind("warned", "7eab3d14b7a247b68c03872203913e8f", Priority.NOTICE)
+    CANCELLED = _EventKind("cancelled", "f9228caff8e14b0993002bc81824f00a", Priority.NOTICE)
+    DEFERRED = _EventKind("deferred", "e7ac1d75fd794a63aa16aacb0a3b9267", Priority.NOTICE)
+    LOCKED = _EventKind("locked", "a2f3d6f26ed9491eb14b68e8eb7a06d5", Priority.NOTICE)
+    UNLOCKED = _EventKind("unlocked", "15fe47f354184336be991e1f1a07ff4a", Priority.NOTICE)
+    UNLOCK_FAILED = _EventKind("unlock-failed", "2c28e037c5ee43e88b40a08c18601a54", Priority.WARNING)
+    ENDING = _EventKind("ending", "d9f3d3cd90634bd0bf5d11a7cfa8ef33", Priority.NOTICE)
+    TERMINATED = _EventKind("terminated", "d93fb3156d334cfab510762db1efe643", Priority.NOTICE)
+    TERMINATE_FAILED = _EventKind("terminate-failed", "13039777304a45e989609c72235ce666", Priority.ERR)
+    OBSERVED = _EventKind("observed", "b557da00e575495594720c4cbdb190d6", Priority.NOTICE)
+    HELD = _EventKind("held", "5b6b79da2ad442b09754a5d662027ef9", Priority.NOTICE)
+    RELEASED = _EventKind("released", "19b44f8618eb4365b90d1d175c8949f2", Priority.NOTICE)
+    TAMPERED = _EventKind("tampered", "644d187004ae45069173d50545f0ea95", Priority.WARNING)
+    ROBOT = _EventKind("robot", "599357c4d1df485a8e66384308f458c7", Priority.NOTICE)
+    BRAKE = _EventKind("brake", "916906fcdf01465eb5c6961812c0344b", Priority.ALERT)
+    CLOCK_STEPPED = _EventKind("clock-stepped", "a220184f92ac4b2ca0e48269f7943d25", Priority.NOTICE)
+    POLICY_LOADED = _EventKind("policy-loaded", "714abc0b831b436cb8dabe492645be3b", Priority.NOTICE)
+    POLICY_REJECTED = _EventKind("policy-rejected", "0ba23ee813374685b518669766bb19d0", Priority.ERR)
+    STARTED = _EventKind("started", "24edbdf633ea4c538e9459a788d9fc7f", Priority.INFO)
+    STOPPED = _EventKind("stopped", "fb846b742f654cf2bde7b1bc4f32a69e", Priority.INFO)
 
     @property
     def word(self) -> str:
@@ -105,7 +105,7 @@ class Kind(enum.Enum):
 class Event:
     """One line of the journal: a message that reads alone, and its fields."""
 
-    kind: Kind
+    kind: EventKind
     message: str
     fields: Mapping[str, str]
 

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from reaper.decide.output.events import Event, Kind
+from reaper.decide.output.events import Event, EventKind
 from reaper.decide.output.terminal_messages import is_silent
 from reaper.decide.policy.limits import Action, missing
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session import transitions
 from reaper.decide.session.model import Session, Usage
-from reaper.decide.session.past_terminations import Ended
+from reaper.decide.session.past_terminations import PastTermination
 from reaper.decide.session.rhythm import described
-from reaper.decide.session.state import Fact, Reason, Tell, limit_of
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.state import LifecycleEvent, LogEvent, Reason, limit_of
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.duration import span
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 
 
-def of_session(kind: Kind, tracked: Tracked, policy_id: str, text: str, **fields: str) -> Event:
+def of_session(kind: EventKind, tracked: TrackedSession, policy_id: str, text: str, **fields: str) -> Event:
     """An event about one session. `text` goes on from "Session 3 of alice from 10.0.0.1 (pts/0) "."""
     common = common_fields(tracked, policy_id)
     common.update(fields)
     return Event(kind, f"Session {_who(tracked)} {text}.", common)
 
 
-def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
+def common_fields(tracked: TrackedSession, policy_id: str) -> dict[str, str]:
     """What every record about a session has."""
     limits = tracked.limits
     common = _identity(tracked)
@@ -43,7 +43,7 @@ def common_fields(tracked: Tracked, policy_id: str) -> dict[str, str]:
     return common
 
 
-def _identity(tracked: Tracked) -> dict[str, str]:
+def _identity(tracked: TrackedSession) -> dict[str, str]:
     session = tracked.session
     return {
         "session": plain(session.name),
@@ -56,58 +56,60 @@ def _identity(tracked: Tracked) -> dict[str, str]:
     }
 
 
-def _who(tracked: Tracked) -> str:
+def _who(tracked: TrackedSession) -> str:
     session = tracked.session
     remote = f" from {plain(session.remote)}" if session.remote else ""
     terminals = f" on {', '.join(tracked.terminals)}" if tracked.readings else ""
     return f"{plain(session.name)} of {plain(session.user)}{remote}{terminals}"
 
 
-def opened(tracked: Tracked, policy_id: str) -> Event:
+def opened(tracked: TrackedSession, policy_id: str) -> Event:
     """A session that was not known before."""
     session = tracked.session
     login = f" as {plain(session.login)}" if session.login else ""
     text = f"opened{login} ({plain(session.service)}, {tracked.origin.value})"
-    return of_session(Kind.OPENED, tracked, policy_id, text)
+    return of_session(EventKind.OPENED, tracked, policy_id, text)
 
 
-def reauthenticated(tracked: Tracked, policy_id: str, followed: Ended) -> Event:
+def reauthenticated(tracked: TrackedSession, policy_id: str, followed: PastTermination) -> Event:
     """A person has logged in again whose session was ended."""
     gap_usec = tracked.session.opened_usec - followed.ended_usec
     previous = plain(followed.session)
     text = f"follows session {previous} of the same user, which was ended {span(gap_usec)} before ({followed.reason})"
     return of_session(
-        Kind.REAUTHENTICATED, tracked, policy_id, text,
+        EventKind.REAUTHENTICATED, tracked, policy_id, text,
         previous=previous, reason=followed.reason, idle_usec=str(gap_usec),
     )  # fmt: skip
 
 
-def tampered(tracked: Tracked, policy_id: str, terminal: str) -> Event:
+def tampered(tracked: TrackedSession, policy_id: str, terminal: str) -> Event:
     """A terminal's times were set by hand."""
     text = f"had the times of {terminal} set by hand: that does not count as activity"
-    return of_session(Kind.TAMPERED, tracked, policy_id, text, why=f"ctime of {terminal} moved; mode and owner did not")
+    return of_session(
+        EventKind.TAMPERED, tracked, policy_id, text, why=f"ctime of {terminal} moved; mode and owner did not"
+    )
 
 
-def held(tracked: Tracked, policy_id: str, now_usec: int) -> Event:
+def held(tracked: TrackedSession, policy_id: str, now_usec: int) -> Event:
     """Somebody holds a session."""
     hold = tracked.hold
     assert hold is not None
     left = hold.until_usec - now_usec
     text = f"is held for {span(left)} by {plain(hold.by)}: {plain(hold.why)}"
     return of_session(
-        Kind.HELD, tracked, policy_id, text, by=plain(hold.by), why=plain(hold.why), left_usec=str(max(0, left))
+        EventKind.HELD, tracked, policy_id, text, by=plain(hold.by), why=plain(hold.why), left_usec=str(max(0, left))
     )
 
 
-def released(tracked: Tracked, policy_id: str, by: str, why: str) -> Event:
+def released(tracked: TrackedSession, policy_id: str, by: str, why: str) -> Event:
     """A hold is over; `by` is who released the session, "" where nobody did, and `tracked` still has its hold."""
     assert tracked.hold is not None
     agent = f" by {plain(by)}" if by else ""
     text = f"is not held any more{agent}: {plain(why)} (held by {plain(tracked.hold.by)}: {plain(tracked.hold.why)})"
-    return of_session(Kind.RELEASED, tracked, policy_id, text, by=plain(by), why=plain(why))
+    return of_session(EventKind.RELEASED, tracked, policy_id, text, by=plain(by), why=plain(why))
 
 
-def lock_fields(tracked: Tracked, policy_id: str, by: str, now_usec: int) -> dict[str, str]:
+def lock_fields(tracked: TrackedSession, policy_id: str, by: str, now_usec: int) -> dict[str, str]:
     """What the records about a lock have in common; reaper-lock writes them, and knows no more of the session."""
     fields = common_fields(tracked, policy_id)
     idle_usec = max(0, now_usec - tracked.life.evidence_usec)
@@ -116,26 +118,26 @@ def lock_fields(tracked: Tracked, policy_id: str, by: str, now_usec: int) -> dic
     return {name: value for name, value in fields.items() if value}
 
 
-def desktop_locked(tracked: Tracked, policy_id: str, by: str, now_usec: int) -> Event:
+def desktop_locked(tracked: TrackedSession, policy_id: str, by: str, now_usec: int) -> Event:
     """The desktop of a graphical session was asked to lock it; what reaper-lock has taken, it tells itself."""
     fields = lock_fields(tracked, policy_id, by, now_usec)
     cause = f"as {plain(by)} ordered" if by else f"after {span(int(fields['idle_usec']))} without input"
-    return of_session(Kind.LOCKED, tracked, policy_id, f"is locked by its desktop {cause}", **fields)
+    return of_session(EventKind.LOCKED, tracked, policy_id, f"is locked by its desktop {cause}", **fields)
 
 
-def desktop_unlocked(tracked: Tracked, policy_id: str, now_usec: int) -> Event:
+def desktop_unlocked(tracked: TrackedSession, policy_id: str, now_usec: int) -> Event:
     """The desktop of a graphical session tells that it is not locked any more; `tracked` still is."""
     after_usec = max(0, now_usec - tracked.life.locked_usec)
     text = f"is unlocked by its desktop, {span(after_usec)} after it was locked"
-    return of_session(Kind.UNLOCKED, tracked, policy_id, text)
+    return of_session(EventKind.UNLOCKED, tracked, policy_id, text)
 
 
-def warned_by(tracked: Tracked, policy_id: str, by: str, text: str, terminals: Collection[str]) -> Event:
+def warned_by(tracked: TrackedSession, policy_id: str, by: str, text: str, terminals: Collection[str]) -> Event:
     """An administrator had the person warned, with a text of theirs or the session's own warning."""
     where = f"on {', '.join(terminals)}" if terminals else "on no terminal, as none takes it"
     said = f": {plain(text)}" if text else ""
     return of_session(
-        Kind.WARNED, tracked, policy_id, f"is warned by {plain(by)} {where}{said}", by=plain(by), why=plain(text)
+        EventKind.WARNED, tracked, policy_id, f"is warned by {plain(by)} {where}{said}", by=plain(by), why=plain(text)
     )
 
 
@@ -167,64 +169,64 @@ def unknown_groups(names: Iterable[str]) -> str:
 
 def started(version: str) -> Event:
     """The daemon is up."""
-    return Event(Kind.STARTED, f"reaperd {version} watches the sessions of this host.", {})
+    return Event(EventKind.STARTED, f"reaperd {version} watches the sessions of this host.", {})
 
 
 def stopped(sessions: int) -> Event:
     """The daemon ends, at somebody's wish."""
-    return Event(Kind.STOPPED, f"reaperd stops; {sessions} sessions are not watched until it is back.", {})
+    return Event(EventKind.STOPPED, f"reaperd stops; {sessions} sessions are not watched until it is back.", {})
 
 
 def clock_stepped(step_usec: int) -> Event:
     """Somebody set the wall clock."""
     way = "forth" if step_usec > 0 else "back"
     message = f"The time of day was set {way} by {span(abs(step_usec))}; no session ends earlier or later by it."
-    return Event(Kind.CLOCK_STEPPED, message, {})
+    return Event(EventKind.CLOCK_STEPPED, message, {})
 
 
 def policy_loaded(policy: Policy) -> Event:
     """A policy is in force."""
     sources = ", ".join(policy.sources) or "no file: the built-in policy"
     message = f"Policy {policy.id} is in force, environment {policy.environment} ({sources})."
-    return Event(Kind.POLICY_LOADED, message, {"policy": policy.id})
+    return Event(EventKind.POLICY_LOADED, message, {"policy": policy.id})
 
 
 def policy_rejected(error: ReaperError, current: Policy | None) -> Event:
     """The policy files do not parse."""
     stays = f"Policy {current.id} stays in force" if current else "There is no policy, and nobody is touched"
     message = f"The policy files are not used. {stays} until they are mended and reaper.service is reloaded.\n{error}"
-    return Event(Kind.POLICY_REJECTED, message, {"policy": current.id if current else "", "why": str(error)})
+    return Event(EventKind.POLICY_REJECTED, message, {"policy": current.id if current else "", "why": str(error)})
 
 
-def braked(tracked: Tracked, policy: Policy) -> Event:
+def braked(tracked: TrackedSession, policy: Policy) -> Event:
     """More sessions are due than the brake lets go; told once until it lets go again."""
     text = (
         f"and maybe others wait: {policy.brake.sessions} sessions were ended within {span(policy.brake.per_usec)},"
         " which is all that the brake allows"
     )
-    return of_session(Kind.BRAKE, tracked, policy.id, text, reason="brake")
+    return of_session(EventKind.BRAKE, tracked, policy.id, text, reason="brake")
 
 
 def of_tell(
-    tell: Tell, tracked: Tracked, policy_id: str, now_usec: int, why: str = "", freed: Usage | None = None
+    tell: LogEvent, tracked: TrackedSession, policy_id: str, now_usec: int, why: str = "", freed: Usage | None = None
 ) -> Event:
     """A fact of the lifecycle as an event.
 
     `why` is what else the daemon knows of it: how a warning was delivered, what is still running, what a session stays
     for.
     """
-    kind = Kind[tell.fact.name]
-    if tell.fact is Fact.ROBOT and tracked.rhythm is not None:
+    kind = EventKind[tell.fact.name]
+    if tell.fact is LifecycleEvent.ROBOT and tracked.rhythm is not None:
         why = described(tracked.rhythm)
     fields = {"idle_usec": str(max(0, now_usec - tracked.life.evidence_usec)), "why": why}
-    if tell.fact in (Fact.RESUMED, Fact.CANCELLED, Fact.ROBOT):
+    if tell.fact in (LifecycleEvent.RESUMED, LifecycleEvent.CANCELLED, LifecycleEvent.ROBOT):
         fields["idle_usec"] = str(tell.usec)
-    if tell.fact not in (Fact.RESUMED, Fact.CANCELLED, Fact.CLOSED):
+    if tell.fact not in (LifecycleEvent.RESUMED, LifecycleEvent.CANCELLED, LifecycleEvent.CLOSED):
         fields["reason"] = tell.reason.value
         fields["limit_usec"] = str(_limit_usec(tell.reason, tracked))
-    if tell.fact in (Fact.WARNED, Fact.DEFERRED):
+    if tell.fact in (LifecycleEvent.WARNED, LifecycleEvent.DEFERRED):
         fields["left_usec"] = str(tell.usec)
-    if tracked.order is not None and tell.fact is not Fact.CLOSED:
+    if tracked.order is not None and tell.fact is not LifecycleEvent.CLOSED:
         fields.update(reason="order", by=plain(tracked.order.by), why=why or plain(tracked.order.why), limit_usec="0")
     if freed is not None:
         fields["freed_processes"] = str(freed.processes)
@@ -233,54 +235,54 @@ def of_tell(
     return of_session(kind, tracked, policy_id, _sentence(tell, tracked, why, freed), **fields)
 
 
-def _limit_usec(reason: Reason, tracked: Tracked) -> int:
+def _limit_usec(reason: Reason, tracked: TrackedSession) -> int:
     return 0 if tracked.limits is None else limit_of(tracked.limits, reason)
 
 
-def _cause(tell: Tell, tracked: Tracked) -> str:
+def _cause(tell: LogEvent, tracked: TrackedSession) -> str:
     if tracked.order is not None:
         return f"as {plain(tracked.order.by)} ordered: {plain(tracked.order.why)}"
     limit = span(_limit_usec(tell.reason, tracked))
     return "at its limit of " + (f"{limit} ({tell.reason.value}, rule {tracked.rule})" if tracked.rule else "")
 
 
-def _warned(verb: str, tracked: Tracked) -> str:
+def _warned(verb: str, tracked: TrackedSession) -> str:
     """That a session is warned, or where its terminals are not written to, that it is not: after "is" or "would be"."""
     negated = "not be" if verb == "be" else f"{verb} not"
     return f"{negated if is_silent(tracked) else verb} warned"
 
 
-def _sentence(tell: Tell, tracked: Tracked, why: str, freed: Usage | None) -> str:
+def _sentence(tell: LogEvent, tracked: TrackedSession, why: str, freed: Usage | None) -> str:
     cause = _cause(tell, tracked)
     observing = tracked.limits is not None and tracked.limits.action is Action.OBSERVE
     spared = "held" if tracked.hold is not None else "observe"
     also = f"; {why}" if why else ""
-    if tell.fact is Fact.RESUMED:
+    if tell.fact is LifecycleEvent.RESUMED:
         return f"is in use again after {span(tell.usec)}"
-    if tell.fact is Fact.ROBOT:
+    if tell.fact is LifecycleEvent.ROBOT:
         return f"is typed to by a robot, {why}, since {span(tell.usec)}: that does not count as input"
-    if tell.fact is Fact.WARNED:
+    if tell.fact is LifecycleEvent.WARNED:
         verb = f"would {_warned('be', tracked)} ({spared})" if observing else _warned("is", tracked)
         locks = tracked.limits is not None and tracked.limits.action is Action.LOCK and tell.reason is Reason.IDLE
         return f"{verb}: it {'is locked' if locks else 'ends'} in {span(tell.usec)}, {cause}{also}"
-    if tell.fact is Fact.CANCELLED:
+    if tell.fact is LifecycleEvent.CANCELLED:
         what = "its end is called off" if is_silent(tracked) else "its warning is withdrawn"
         return f"stays: {what} after {span(tell.usec)}" if tell.usec else f"stays: {what}"
-    if tell.fact is Fact.DEFERRED:
+    if tell.fact is LifecycleEvent.DEFERRED:
         return (
             f"stays while {why or 'a program'} runs, for {span(tell.usec)} at most, {cause.replace('at ', 'past ', 1)}"
         )
-    if tell.fact is Fact.OBSERVED:
+    if tell.fact is LifecycleEvent.OBSERVED:
         return f"would end now ({spared}), {cause}"
-    if tell.fact is Fact.ENDING:
+    if tell.fact is LifecycleEvent.ENDING:
         without = missing(tracked.limits, bool(tracked.readings))
         idle = "" if tracked.order else f" after {span(tell.usec)} without {without}"
         return f"is being ended{idle}, {cause}{also}"
-    if tell.fact is Fact.TERMINATED and freed is not None:
+    if tell.fact is LifecycleEvent.TERMINATED and freed is not None:
         return (
             f"is ended, {cause}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"
             f" and {span(freed.cpu_usec)} of CPU time freed{also}"
         )
-    if tell.fact is Fact.TERMINATE_FAILED:
+    if tell.fact is LifecycleEvent.TERMINATE_FAILED:
         return f"could not be ended, and will be tried again in {span(transitions.RETRY_USEC)}{also}"
     return "closed"

@@ -12,7 +12,7 @@ from reaper.decide.session import state, tracking
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.rhythm import described
 from reaper.decide.session.state import Phase, Reason
-from reaper.decide.session.tracking import Tracked, subject_of
+from reaper.decide.session.tracking import TrackedSession, subject_of
 from reaper.decide.text.duration import span
 from reaper.decide.text.escape import plain
 from reaper.decide.text.hours import LocalTime
@@ -22,7 +22,7 @@ _SETTLED = (Phase.LOCKED, Phase.ENDING)  # whether it could be locked is no ques
 _NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "lock", Action.TERMINATE: "end"}
 
 
-def of_session(tracked: Tracked, now_usec: int) -> dict[str, Any]:
+def of_session(tracked: TrackedSession, now_usec: int) -> dict[str, Any]:
     """The io.reaper.Session of a tracked session."""
     session, life, limits = tracked.session, tracked.life, tracked.limits
     end = None
@@ -63,12 +63,12 @@ def of_hold(hold: Hold, now_usec: int) -> dict[str, Any]:
     return {"left_usec": max(0, hold.until_usec - now_usec), "by": plain(hold.by), "why": plain(hold.why)}
 
 
-def _change_usec(tracked: Tracked) -> int | None:
+def _change_usec(tracked: TrackedSession) -> int | None:
     """When something happens to a session; that it is looked at for its rhythm's sake is nothing."""
     return tracked.due_usec if tracked.rhythm is None else tracking.next_change(tracked)
 
 
-def _next(tracked: Tracked) -> str:
+def _next(tracked: TrackedSession) -> str:
     if tracked.hold is not None:
         return "release"
     if _change_usec(tracked) is None or tracked.limits is None:
@@ -89,7 +89,7 @@ def _at_limit(action: Action, reason: Reason) -> str:
 
 
 def explain(
-    tracked: Tracked,
+    tracked: TrackedSession,
     policy: Policy | None,
     groups: frozenset[str],
     now_usec: int,
@@ -136,7 +136,7 @@ _EVIDENCE = {
 
 
 def _sentences(
-    tracked: Tracked,
+    tracked: TrackedSession,
     shown: dict[str, Any],
     verdict: Verdict | None,
     unlockable: str,
@@ -165,7 +165,7 @@ def _sentences(
     return lines
 
 
-def _state(tracked: Tracked, shown: dict[str, Any], lineless: str, now_usec: int) -> list[str]:
+def _state(tracked: TrackedSession, shown: dict[str, Any], lineless: str, now_usec: int) -> list[str]:
     """Who it is, and what was seen of it."""
     remote = f" from {shown['remote']}" if shown["remote"] else ""
     phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
@@ -188,7 +188,7 @@ def _state(tracked: Tracked, shown: dict[str, Any], lineless: str, now_usec: int
     return [*lines, *_robots(tracked, now_usec)]
 
 
-def _robots(tracked: Tracked, now_usec: int) -> list[str]:
+def _robots(tracked: TrackedSession, now_usec: int) -> list[str]:
     if tracked.rhythm is not None and tracked.rhythm.decided_usec:
         lasted = span(now_usec - tracked.rhythm.began_usec)
         return [f"A robot types on it, {described(tracked.rhythm)} for {lasted}: only other keys count."]
@@ -197,7 +197,7 @@ def _robots(tracked: Tracked, now_usec: int) -> list[str]:
     return []
 
 
-def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
+def _outlook(tracked: TrackedSession, shown: dict[str, Any]) -> str:
     """What comes next, at somebody's word or else by the limits."""
     hold, order = shown["hold"], tracked.order
     if hold is not None:
@@ -210,7 +210,7 @@ def _outlook(tracked: Tracked, shown: dict[str, Any]) -> str:
     return _outlook_by_limits(tracked, shown)
 
 
-def _outlook_by_limits(tracked: Tracked, shown: dict[str, Any]) -> str:
+def _outlook_by_limits(tracked: TrackedSession, shown: dict[str, Any]) -> str:
     if not tracked.readings and tracked.work is None and tracked.session.origin is not Origin.GRAPHICAL:
         return "It has no terminal, and nothing tells whether it is in use: nothing happens to it."
     if tracked.life.phase is Phase.ENDING:

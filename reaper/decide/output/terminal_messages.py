@@ -13,7 +13,7 @@ from reaper.decide.policy.limits import Action, Kill, Limits, Notify
 from reaper.decide.policy.template import Template, parse_template
 from reaper.decide.session.model import Order, Program
 from reaper.decide.session.state import Defer, Reason, Warn, limit_of
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.duration import USEC_PER_HOUR, span
 from reaper.decide.text.escape import plain
 
@@ -69,14 +69,14 @@ def hold_command(limits: Limits, session: str) -> str:
     return f"reaperctl hold {session} {longest} --reason TEXT"
 
 
-def is_silent(tracked: Tracked) -> bool:
+def is_silent(tracked: TrackedSession) -> bool:
     """Whether the session has terminals, and its rule wants nothing written on them."""
     limits = tracked.limits
     return limits is not None and limits.notify is Notify.NONE and bool(tracked.readings)
 
 
 def warning_for(
-    tracked: Tracked, act: Warn, host: str, now_usec: int, deadline: str, *, needs_enter: bool = False
+    tracked: TrackedSession, act: Warn, host: str, now_usec: int, deadline: str, *, needs_enter: bool = False
 ) -> str:
     """The warning of a session; `deadline` is its end by the clock on the wall."""
     limits, session = tracked.limits, tracked.session
@@ -95,14 +95,14 @@ def warning_for(
     return warning(limits.message, act.reason, outlook, locks=limits.action is Action.LOCK)
 
 
-def deferral_for(tracked: Tracked, act: Defer, program: Program, host: str, *, needs_enter: bool = False) -> str:
+def deferral_for(tracked: TrackedSession, act: Defer, program: Program, host: str, *, needs_enter: bool = False) -> str:
     """What is said where a session stays for a program."""
     assert tracked.limits is not None
     limit_usec = limit_of(tracked.limits, act.reason)
     return deferral(act.reason, act.left_usec, limit_usec, host, program.name, needs_enter=needs_enter)
 
 
-def farewell_for(tracked: Tracked, reason: Reason, host: str) -> str:
+def farewell_for(tracked: TrackedSession, reason: Reason, host: str) -> str:
     """The last message of a session."""
     assert tracked.limits is not None
     if tracked.order is not None:
@@ -185,7 +185,7 @@ def dismissal(order: Order, host: str) -> str:
     return _framed(_BELL, f"{text} Log in again to go on.")
 
 
-def lock_heading(tracked: Tracked, by: str, now_usec: int) -> str:
+def lock_heading(tracked: TrackedSession, by: str, now_usec: int) -> str:
     """Why a session is locked, above the prompt that unlocks it; `by` is who ordered it, "" where nobody did."""
     if by:
         return f"Locked by {plain(by)}."

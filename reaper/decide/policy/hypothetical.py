@@ -23,7 +23,7 @@ _USUAL = {
 
 
 @dataclass(frozen=True)
-class Told:
+class GivenFacts:
     """What is told of a session; None is what is not.  `terminal` is without /dev/, or `none`.
 
     `line` is the origin that service and terminal speak of, and `elevated` what is told, root being so by itself.
@@ -42,7 +42,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Supposed:
+class HypotheticalSession:
     """A session as rules would see it, and why what was not told is so, by the key that `match` has for it."""
 
     subject: Subject
@@ -65,7 +65,7 @@ class Supposed:
         }
 
 
-def suppose(told: Told, known_groups: frozenset[str] | None, now: LocalTime) -> Supposed:
+def suppose(told: GivenFacts, known_groups: frozenset[str] | None, now: LocalTime) -> HypotheticalSession:
     """The session that is told of. `known_groups` are the user's by the name services, None where they know none."""
     assumed = {}
     origin = told.origin
@@ -99,10 +99,10 @@ def suppose(told: Told, known_groups: frozenset[str] | None, now: LocalTime) -> 
         assumed["elevated"] = "it is root's own" if subject.elevated else "assumed"
     if told.terminal is not None:
         subject = replace(subject, terminals=() if told.terminal == NO_TERMINAL else (told.terminal,))
-    return Supposed(subject, assumed)
+    return HypotheticalSession(subject, assumed)
 
 
-def _origin(told: Told) -> tuple[Origin, str]:
+def _origin(told: GivenFacts) -> tuple[Origin, str]:
     if told.remote:
         return Origin.SSH, "assumed: it is from a host"
     if told.line is not None:

@@ -9,7 +9,7 @@ Rules, each of them property-tested (tests/property/test_lifecycle.py):
    is the limit or the first warning plus that lead, whichever is later. A daemon that was stopped, or a policy that
    got stricter, therefore warns first.
 2. Evidence that moves the limit takes a warning back, once. (Evidence does not move a `max` limit.)
-3. Where the action is `observe`, no action comes back that would touch the session or its terminals: only Tell.
+3. Where the action is `observe`, no action comes back that would touch the session or its terminals: only LogEvent.
 4. advance() never ends a session. It only gets as far as `is_due`; the caller looks at the session once more, and for
    programs that put the end off (then it calls defer()), asks the brake, and then calls end().
 5. A warning counts only while somebody watches for an answer: after a lapse (daemon stopped, host suspended) it is
@@ -37,13 +37,13 @@ from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session.state import (
     SHARED,
     Act,
-    Fact,
-    Life,
+    LifecycleEvent,
+    LogEvent,
     Phase,
     Reason,
-    Rung,
+    SessionState,
     Stimulus,
-    Tell,
+    TerminationStep,
     busy_left_usec,
     deadline,
     is_due,
@@ -56,7 +56,7 @@ from reaper.decide.text.duration import USEC_PER_SEC
 RESUMED_GAP_USEC = 60 * USEC_PER_SEC
 
 
-def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+def advance(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
     """Lets time pass: whatever warning or rung has become due. Ends nothing (rule 4)."""
     due = next_due(life, limits, opened_usec)
     if due is None or now_usec < due:
@@ -80,8 +80,8 @@ def advance(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tupl
 
 
 def notice(
-    life: Life, evidence: str, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
-) -> tuple[Life, list[Act]]:
+    life: SessionState, evidence: str, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
+) -> tuple[SessionState, list[Act]]:
     """Takes in evidence that stands for the moment `at_usec`. It stops no end that has begun, unless a lapse does.
 
     Keys that are typed at a lock are no evidence: anybody can do that.
@@ -98,17 +98,17 @@ def notice(
     if moved and life.phase is not Phase.ACTIVE:
         life, acts = step(life, Stimulus.EVIDENCE, limits, opened_usec, now_usec, gap_usec)
     if (gap_usec >= RESUMED_GAP_USEC and evidence != SHARED) or acts:
-        acts.append(Tell(Fact.RESUMED, Reason.IDLE, gap_usec))
+        acts.append(LogEvent(LifecycleEvent.RESUMED, Reason.IDLE, gap_usec))
     return life, acts
 
 
-def discount(life: Life, since_usec: int, limits: Limits, now_usec: int) -> tuple[Life, list[Act]]:
+def discount(life: SessionState, since_usec: int, limits: Limits, now_usec: int) -> tuple[SessionState, list[Act]]:
     """Takes back what was counted since a moment, as a robot gave it.
 
     That makes nobody's session end at once: all the leads of a warning are left, or the whole limit where there are no
     warnings (rule 1). What has been announced by now stands as it is.
     """
-    told: list[Act] = [Tell(Fact.ROBOT, Reason.IDLE, max(0, now_usec - since_usec))]
+    told: list[Act] = [LogEvent(LifecycleEvent.ROBOT, Reason.IDLE, max(0, now_usec - since_usec))]
     if life.phase is not Phase.ACTIVE or limits.idle_usec is None:
         return life, told
     lead_usec = limits.warn_usec[0] if limits.warn_usec else limits.idle_usec
@@ -116,44 +116,46 @@ def discount(life: Life, since_usec: int, limits: Limits, now_usec: int) -> tupl
     return replace(life, evidence_usec=min(life.evidence_usec, max(since_usec, floor_usec))), told
 
 
-def change_limits(life: Life, before: Limits, after: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+def change_limits(
+    life: SessionState, before: Limits, after: Limits, opened_usec: int, now_usec: int
+) -> tuple[SessionState, list[Act]]:
     """Puts a session under other limits (rule 9)."""
     return step(life, Stimulus.POLICY, before, opened_usec, now_usec, after=after)
 
 
-def lock(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+def lock(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
     """Locks a session at somebody's word, whatever its limits say."""
     return step(life, Stimulus.LOCK, limits, opened_usec, now_usec)
 
 
-def unlock(life: Life, limits: Limits, opened_usec: int, at_usec: int) -> tuple[Life, list[Act]]:
+def unlock(life: SessionState, limits: Limits, opened_usec: int, at_usec: int) -> tuple[SessionState, list[Act]]:
     """The person of a locked session has proved who they are, at a moment."""
     return step(life, Stimulus.UNLOCK, limits, opened_usec, at_usec)
 
 
-def hurry(life: Life, by_usec: int) -> Life:
+def hurry(life: SessionState, by_usec: int) -> SessionState:
     """The next rung comes by then at the latest: there is nobody left on a terminal who could use the grace.
 
     Not after the last: what did not end by SIGKILL waits for the kernel, and once a minute is enough to say so.
     """
-    if life.rung is Rung.KILL:
+    if life.rung is TerminationStep.KILL:
         return life
     return replace(life, rung_until_usec=min(life.rung_until_usec, by_usec))
 
 
-def end(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+def end(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
     """Begins the termination of a session that is due, was looked at once more, and is let through by the brake."""
     assert is_due(life, limits, opened_usec, now_usec)
     return step(life, Stimulus.LIMIT, limits, opened_usec, now_usec)
 
 
-def defer(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+def defer(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
     """Puts off the end of a session that is due, for a program that runs in it."""
     assert is_due(life, limits, opened_usec, now_usec)
     assert busy_left_usec(life, limits, now_usec)
     return step(life, Stimulus.BUSY, limits, opened_usec, now_usec)
 
 
-def free(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> tuple[Life, list[Act]]:
+def free(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
     """Ends a deferral: there is no such program any more."""
     return step(life, Stimulus.FREE, limits, opened_usec, now_usec)

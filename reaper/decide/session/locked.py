@@ -8,12 +8,12 @@ from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.limits import Action, with_action
 from reaper.decide.session import lifecycle, terminal_evidence, transitions
 from reaper.decide.session.lock_protocol import LockOrder
-from reaper.decide.session.model import Instant, Reading
+from reaper.decide.session.model import Instant, TerminalSample
 from reaper.decide.session.state import Phase, Reason, Stimulus
-from reaper.decide.session.tracking import Change, Tracked, deadline, go_on, is_due, scheduled
+from reaper.decide.session.tracking import Change, TrackedSession, deadline, go_on, is_due, scheduled
 
 
-def would_lock(tracked: Tracked, now_usec: int) -> bool:
+def would_lock(tracked: TrackedSession, now_usec: int) -> bool:
     """Whether the session is due, and would then be locked and not ended."""
     if tracked.limits is None or tracked.limits.action is not Action.LOCK or tracked.life.phase is Phase.LOCKED:
         return False
@@ -21,7 +21,7 @@ def would_lock(tracked: Tracked, now_usec: int) -> bool:
     return is_due(tracked, now_usec) and end is not None and end.reason is Reason.IDLE
 
 
-def unlock(tracked: Tracked, readings: tuple[Reading, ...], since_usec: int, now: Instant) -> Change:
+def unlock(tracked: TrackedSession, readings: tuple[TerminalSample, ...], since_usec: int, now: Instant) -> Change:
     """The person of a locked session has proved who they are, and its terminals read like this since.
 
     What they have typed since then shows on the terminals alone.
@@ -32,7 +32,7 @@ def unlock(tracked: Tracked, readings: tuple[Reading, ...], since_usec: int, now
     return go_on(replace(tracked, readings=readings, tampered=(), rhythm=None), life, acts)
 
 
-def lock(tracked: Tracked, now_usec: int) -> Change:
+def lock(tracked: TrackedSession, now_usec: int) -> Change:
     """Locks a session at somebody's word, whatever its limits say."""
     limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.LOCK)
     return go_on(
@@ -40,7 +40,7 @@ def lock(tracked: Tracked, now_usec: int) -> Change:
     )
 
 
-def take_up(tracked: Tracked, order: LockOrder) -> Tracked:
+def take_up(tracked: TrackedSession, order: LockOrder) -> TrackedSession:
     """A session that a lock holds, and of which nothing else is remembered: it is locked since then, and for as long.
 
     Whatever the action of its rule is by now, and whatever was announced or held.
@@ -54,7 +54,7 @@ def take_up(tracked: Tracked, order: LockOrder) -> Tracked:
     return scheduled(replace(tracked, life=life, limits=limits, rule=rule, hold=None))
 
 
-def give_up(tracked: Tracked, readings: tuple[Reading, ...], now_usec: int) -> Change:
+def give_up(tracked: TrackedSession, readings: tuple[TerminalSample, ...], now_usec: int) -> Change:
     """The session could not be locked: it is as it was, and its rule will have to warn of something else."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
@@ -64,7 +64,7 @@ def give_up(tracked: Tracked, readings: tuple[Reading, ...], now_usec: int) -> C
     )
 
 
-def break_off(tracked: Tracked, now_usec: int) -> Change:
+def break_off(tracked: TrackedSession, now_usec: int) -> Change:
     """Begins the end of a locked session before its time, as its lock was tried too often."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec

@@ -76,7 +76,7 @@ class Session:
         return self.session_id or str(self.key)
 
 
-class Reading(NamedTuple):
+class TerminalSample(NamedTuple):
     """One look at a terminal (stat(2)).
 
     What depends on the moment of the look is settled there and then, so that two looks at a terminal on which nothing
@@ -98,17 +98,19 @@ class Reading(NamedTuple):
 FRESH_CTIME_NS = 30_000_000
 
 
-def take_reading(name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, wall_ns: int, line: int = 0) -> Reading:
+def take_reading(
+    name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, wall_ns: int, line: int = 0
+) -> TerminalSample:
     """A reading out of stat's numbers and the wall clock just after it.
 
     The future is told in whole seconds: up to Linux 6.1 a tty keeps the nanoseconds of an earlier atime.
     """
     is_fresh = abs(wall_ns - ctime_ns) < FRESH_CTIME_NS
     is_ahead = atime_ns // NS_PER_SEC > wall_ns // NS_PER_SEC
-    return Reading(name, atime_ns, ctime_ns, mode, uid, is_fresh, is_ahead, line)
+    return TerminalSample(name, atime_ns, ctime_ns, mode, uid, is_fresh, is_ahead, line)
 
 
-class Forward(NamedTuple):
+class ForwardedConnection(NamedTuple):
     """A TCP connection that sshd forwards: its socket's inode, and how many bytes were sent to its far end."""
 
     inode: int
@@ -130,11 +132,11 @@ class Traffic(NamedTuple):
     printed: int
     heard_usec: int
     is_settled: bool = True
-    forwards: tuple[Forward, ...] = ()
+    forwards: tuple[ForwardedConnection, ...] = ()
     hindrance: str = ""  # why they cannot be counted
 
 
-class Work(NamedTuple):
+class ActivitySample(NamedTuple):
     """What a session's connection and processes have done up to a moment: counters that only grow.
 
     The connection's are those of Traffic.
@@ -148,7 +150,7 @@ class Work(NamedTuple):
     cpu_usec: int
 
 
-class Line(NamedTuple):
+class ConnectionSample(NamedTuple):
     """One look at the connection that carries a session's terminals, at a moment on both clocks.
 
     `printed_ns`: when something was last written on one of the terminals, and `changed_ns` when their times were last
@@ -188,7 +190,7 @@ class Holding(NamedTuple):
     scope: str = ""  # where those are
 
 
-class Attached(NamedTuple):
+class AttachedProcess(NamedTuple):
     """A process whose controlling terminal is one of the session's.
 
     `in_front`: it leads the terminal's session or is in its foreground group, so that ending it is what a lost line
@@ -202,7 +204,7 @@ class Attached(NamedTuple):
 class Targets(NamedTuple):
     """Whom a termination is about, read at one moment."""
 
-    attached: tuple[Attached, ...]  # on the session's terminals, wherever they run, and on channels without one
+    attached: tuple[AttachedProcess, ...]  # on the session's terminals, wherever they run, and on channels without one
     connection: tuple[ProcessId, ...]  # what carries the line; first who closes it when asked, mostly the leader
     # Where asked for: all that the session holds (what is in its scope or descends from its leader, and the strays).
     everything: tuple[ProcessId, ...] = ()

@@ -10,10 +10,10 @@ from reaper.decide.session import transitions
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.decide.session.state import Act, Stimulus
-from reaper.decide.session.tracking import Change, Tracked, go_on, scheduled
+from reaper.decide.session.tracking import Change, TrackedSession, go_on, scheduled
 
 
-def hold(tracked: Tracked, wanted: Hold, now_usec: int) -> Change:
+def hold(tracked: TrackedSession, wanted: Hold, now_usec: int) -> Change:
     """Holds a session; a warning that was given is withdrawn. A hold that there was gives way to this one."""
     life, limits = tracked.life, tracked.limits
     acts: list[Act] = []
@@ -25,7 +25,7 @@ def hold(tracked: Tracked, wanted: Hold, now_usec: int) -> Change:
     return go_on(replace(tracked, hold=wanted, limits=limits), life, acts)
 
 
-def release(tracked: Tracked, now_usec: int) -> Tracked:
+def release(tracked: TrackedSession, now_usec: int) -> TrackedSession:
     """The session without its hold, under its rule as it was. What was counted while it was held counts no more."""
     life, limits, held = tracked.life, tracked.limits, tracked.hold
     if limits is not None:
@@ -36,7 +36,7 @@ def release(tracked: Tracked, now_usec: int) -> Tracked:
     return scheduled(replace(tracked, life=life, limits=limits, hold=None))
 
 
-def dismiss(tracked: Tracked, order: Order, now_usec: int) -> Change:
+def dismiss(tracked: TrackedSession, order: Order, now_usec: int) -> Change:
     """Begins the end of a session at somebody's word, whatever its limits say; neither hold nor `observe` keeps it."""
     limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.TERMINATE)
     opened = tracked.session.opened_usec

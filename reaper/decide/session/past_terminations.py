@@ -19,7 +19,7 @@ KEPT_USEC = USEC_PER_DAY
 """A login of another day follows nothing."""
 
 
-class Ended(NamedTuple):
+class PastTermination(NamedTuple):
     """A session whose end was begun: its user, its name, the limit or `order` that it was for, and when."""
 
     uid: int
@@ -28,18 +28,18 @@ class Ended(NamedTuple):
     ended_usec: int
 
 
-Past = tuple[Ended, ...]
+Past = tuple[PastTermination, ...]
 """Those that no login has followed yet, the latest last."""
 
 
-def remember(past: Past, ended: Ended) -> Past:
+def remember(past: Past, ended: PastTermination) -> Past:
     """With one more; without what is too old or too much."""
     fresh = [each for each in past if ended.ended_usec - each.ended_usec < KEPT_USEC and each.session != ended.session]
     surplus = [each for each in fresh if each.uid == ended.uid][: 1 - KEPT_OF_ONE]
     return (*(each for each in fresh if each not in surplus), ended)[-KEPT:]
 
 
-def follow(past: Past, uid: int, opened_usec: int, staying: Container[str]) -> tuple[Ended | None, Past]:
+def follow(past: Past, uid: int, opened_usec: int, staying: Container[str]) -> tuple[PastTermination | None, Past]:
     """What a login of that moment follows, None for nothing, and what is left for others.
 
     `staying` are the names of the sessions whose end was broken off: they were never left.

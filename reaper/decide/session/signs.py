@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from reaper.decide.policy.limits import Activity, counted
 from reaper.decide.policy.match import Origin
 from reaper.decide.session import robots, terminal_evidence
-from reaper.decide.session.model import Instant, Reading, Work
+from reaper.decide.session.model import ActivitySample, Instant, TerminalSample
 from reaper.decide.session.rhythm import Observation, Rhythm, beside
 
 if TYPE_CHECKING:
-    from reaper.decide.session.tracking import Tracked
+    from reaper.decide.session.tracking import TrackedSession
 
 SEEN = "seen"  # the evidence of a session of which nothing is known of the time before
 
 
-class Clues(NamedTuple):
+class ExtraEvidence(NamedTuple):
     """What a look found beside the times of the terminals.
 
     `unseen_usec`: the latest input that left no trace on a terminal's times, 0 for none, and `unseen`, what told of it.
@@ -27,14 +27,14 @@ class Clues(NamedTuple):
 
     unseen_usec: int = 0
     unseen: str = "input"
-    work: Work | None = None
+    work: ActivitySample | None = None
     typing: Observation | None = None
 
 
-NO_CLUES = Clues()
+NO_CLUES = ExtraEvidence()
 
 
-def counts_work(tracked: Tracked, has_terminal: bool) -> bool:
+def counts_work(tracked: TrackedSession, has_terminal: bool) -> bool:
     """Whether what the session's connection and processes do is a sign that it is in use.
 
     Without a terminal it is for connections by ssh alone: of others nothing tells what their work would look like.
@@ -44,18 +44,18 @@ def counts_work(tracked: Tracked, has_terminal: bool) -> bool:
     return counted(tracked.limits.activity, has_terminal) != (Activity.INPUT,)
 
 
-class Signs(NamedTuple):
+class CombinedEvidence(NamedTuple):
     """What a look at all of a session's terminals says."""
 
     evidence: str  # "" for none
     at_usec: int
     refusal: str
     forged: tuple[str, ...]
-    work: Work | None  # what the next look is held against
+    work: ActivitySample | None  # what the next look is held against
     rhythm: Rhythm | None
 
 
-def known(tracked: Tracked, readings: Iterable[Reading]) -> dict[str, Reading]:
+def known(tracked: TrackedSession, readings: Iterable[TerminalSample]) -> dict[str, TerminalSample]:
     """Returns, by name, the last reading of each of these terminals that the session had before."""
     before = {reading.name: reading for reading in tracked.readings}
     return {
@@ -65,24 +65,26 @@ def known(tracked: Tracked, readings: Iterable[Reading]) -> dict[str, Reading]:
     }
 
 
-def _held(tracked: Tracked, work: Work | None) -> Work | None:
+def _held(tracked: TrackedSession, work: ActivitySample | None) -> ActivitySample | None:
     """The last look at the work where this one came too soon after it to tell little from much, else this one."""
     is_too_soon = tracked.work is not None and work is not None and not terminal_evidence.is_settled(tracked.work, work)
     return tracked.work if is_too_soon else work
 
 
-def _working(tracked: Tracked, work: Work | None) -> Activity | None:
+def _working(tracked: TrackedSession, work: ActivitySample | None) -> Activity | None:
     if tracked.work is None or work is None or tracked.limits is None:
         return None
     kinds = counted(tracked.limits.activity, bool(tracked.readings))
     return terminal_evidence.weigh_work(tracked.work, work, kinds, tracked.limits)
 
 
-def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues) -> Signs:
+def combine(
+    tracked: TrackedSession, readings: tuple[TerminalSample, ...], previous: Instant, now: Instant, clues: ExtraEvidence
+) -> CombinedEvidence:
     """What all of it says together; the latest sign counts, and a person more than work."""
     before = known(tracked, readings)
     evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
-    typed: list[tuple[int, Reading]] = []
+    typed: list[tuple[int, TerminalSample]] = []
     for after in readings:
         if after.name not in before:
             made_usec = max(now.boot_usec, terminal_evidence.bucket_end(after, now))
@@ -107,16 +109,20 @@ def gather(tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, n
         evidence_usec, kind = now.boot_usec, SEEN
     work = clues.work if working else _held(tracked, clues.work)
     rhythm = rhythm if kind in ("", Activity.INPUT.value) else beside(rhythm, evidence_usec)
-    return Signs(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
+    return CombinedEvidence(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
 
 
-def _is_typed(clues: Clues) -> bool:
+def _is_typed(clues: ExtraEvidence) -> bool:
     """Whether what left no trace is input, of which the rhythm says whether it counts."""
     return clues.typing is not None and clues.unseen_usec > 0 and clues.unseen == Activity.INPUT.value
 
 
 def _listen(
-    tracked: Tracked, typed: list[tuple[int, Reading]], previous: Instant, now: Instant, clues: Clues
+    tracked: TrackedSession,
+    typed: list[tuple[int, TerminalSample]],
+    previous: Instant,
+    now: Instant,
+    clues: ExtraEvidence,
 ) -> tuple[Rhythm | None, int]:
     """The rhythm of what is typed, and the latest moment that it can stand for; 0 where it does not count.
 

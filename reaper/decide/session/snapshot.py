@@ -21,13 +21,23 @@ from reaper.decide.policy.membership import Membership
 from reaper.decide.policy.rules import spelled
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.model import Forward, Instant, Line, Order, Reading, Session, SessionKey, Traffic, Work
-from reaper.decide.session.past_terminations import Ended, Past
+from reaper.decide.session.model import (
+    ActivitySample,
+    ConnectionSample,
+    ForwardedConnection,
+    Instant,
+    Order,
+    Session,
+    SessionKey,
+    TerminalSample,
+    Traffic,
+)
+from reaper.decide.session.past_terminations import Past, PastTermination
 from reaper.decide.session.progression import Bound
 from reaper.decide.session.rhythm import Rhythm
 from reaper.decide.session.robots import MOST_BOUNDS
-from reaper.decide.session.state import LASTING, Life, Phase, Reason, Rung
-from reaper.decide.session.tracking import Tracked, track
+from reaper.decide.session.state import LASTING, Phase, Reason, SessionState, TerminationStep
+from reaper.decide.session.tracking import TrackedSession, track
 from reaper.decide.text.document import parse_document
 from reaper.errors import ReaperError
 
@@ -40,7 +50,7 @@ class Counted(NamedTuple):
     what the daemon has written on the terminals of each session.
     """
 
-    lines: Mapping[SessionKey, Line] = MappingProxyType({})
+    lines: Mapping[SessionKey, ConnectionSample] = MappingProxyType({})
     unread: Mapping[str, int] | None = None
     written: Mapping[SessionKey, int] = MappingProxyType({})
 
@@ -60,7 +70,7 @@ class Snapshot:
     polled: Instant
     policy: str
     ledger: Ledger
-    sessions: tuple[Tracked, ...]
+    sessions: tuple[TrackedSession, ...]
     past: Past = ()
     counted: Counted = _NOTHING_COUNTED
 
@@ -94,7 +104,7 @@ def encode(snapshot: Snapshot) -> str:
     return "".join(encode_lines(snapshot))
 
 
-def _encode_tracked(tracked: Tracked) -> dict[str, Any]:
+def _encode_tracked(tracked: TrackedSession) -> dict[str, Any]:
     session, life = tracked.session, tracked.life
     return {
         "leader": list(session.key),
@@ -155,7 +165,7 @@ def decode(text: str, boot_id: str) -> Snapshot:
         raise _refused(f"{type(error).__name__}: {error}") from error
 
 
-def _decode_tracked(value: Any) -> Tracked:
+def _decode_tracked(value: Any) -> TrackedSession:
     session = Session(
         key=SessionKey(*map(_integer, value["leader"])),
         session_id=_string(value["id"]),
@@ -170,13 +180,13 @@ def _decode_tracked(value: Any) -> Tracked:
         opened_usec=_integer(value["opened_usec"]),
         source=_string(value["source"]),
     )
-    life = Life(
+    life = SessionState(
         phase=Phase(value["phase"]),
         evidence=_string(value["evidence"]),
         evidence_usec=_integer(value["evidence_usec"]),
         stages=_integer(value["stages"]),
         first_warned_usec=_integer(value["first_warned_usec"]),
-        rung=Rung(value["rung"]),
+        rung=TerminationStep(value["rung"]),
         rung_until_usec=_integer(value["rung_until_usec"]),
         deferred_usec=_integer(value["deferred_usec"]),
         ending=None if value["ending"] is None else Reason(value["ending"]),
@@ -189,7 +199,7 @@ def _decode_tracked(value: Any) -> Tracked:
         tracked,
         rule=_string(value["rule"]),
         tampered=tuple(map(_string, value["tampered"])),
-        work=None if value["work"] is None else Work(*map(_integer, value["work"])),
+        work=None if value["work"] is None else ActivitySample(*map(_integer, value["work"])),
         hold=None if value["hold"] is None else _decode_hold(value["hold"]),
         order=None if value["order"] is None else Order(*map(_string, value["order"])),
         membership=_decode_groups(value.get("groups")),  # 0.1.0 has not written them
@@ -202,7 +212,7 @@ def _decode_groups(value: Any) -> Membership | None:
     return None if value is None else membership.make((_integer(gid), _string(name)) for gid, name in value)
 
 
-def _decode_counted(unread: Any, sessions: tuple[Tracked, ...], values: Sequence[Any]) -> Counted:
+def _decode_counted(unread: Any, sessions: tuple[TrackedSession, ...], values: Sequence[Any]) -> Counted:
     """0.1.0 has written none of it."""
     by_key = {tracked.session.key: value for tracked, value in zip(sessions, values)}
     lines = {key: _decode_line(each["line"]) for key, each in by_key.items() if each.get("line") is not None}
@@ -211,13 +221,13 @@ def _decode_counted(unread: Any, sessions: tuple[Tracked, ...], values: Sequence
     return Counted(lines, counts, written)
 
 
-def _decode_line(value: Any) -> Line:
+def _decode_line(value: Any) -> ConnectionSample:
     boot_usec, wall_ns, traffic, *rest = value
     *numbers, is_settled, forwards, hindrance = traffic
     carrier, inode, typed, printed, heard_usec = map(_integer, numbers)
-    open_ones = tuple(Forward(*map(_integer, each)) for each in forwards)
+    open_ones = tuple(ForwardedConnection(*map(_integer, each)) for each in forwards)
     counts = Traffic(carrier, inode, typed, printed, heard_usec, bool(is_settled), open_ones, _string(hindrance))
-    return Line(_integer(boot_usec), _integer(wall_ns), counts, *map(_integer, rest))
+    return ConnectionSample(_integer(boot_usec), _integer(wall_ns), counts, *map(_integer, rest))
 
 
 def _decode_rhythm(value: Any) -> Rhythm | None:
@@ -228,9 +238,9 @@ def _decode_rhythm(value: Any) -> Rhythm | None:
     return Rhythm(_integer(size), _integer(signs), _integer(began_usec), own, *map(_integer, rest))
 
 
-def _decode_ended(value: Any) -> Ended:
+def _decode_ended(value: Any) -> PastTermination:
     uid, session, reason, ended_usec = value
-    return Ended(_integer(uid), _string(session), _string(reason), _integer(ended_usec))
+    return PastTermination(_integer(uid), _string(session), _string(reason), _integer(ended_usec))
 
 
 def _decode_limits(value: Any) -> Limits:
@@ -245,9 +255,9 @@ def _decode_hold(value: Any) -> Hold:
     return Hold(_integer(since), _integer(until), _integer(uid), _string(by), _string(why), spared)
 
 
-def _decode_reading(value: Any) -> Reading:
+def _decode_reading(value: Any) -> TerminalSample:
     name, atime, ctime, mode, uid, is_fresh, is_ahead = value
-    return Reading(
+    return TerminalSample(
         _string(name), _integer(atime), _integer(ctime), _integer(mode), _integer(uid), bool(is_fresh), bool(is_ahead)
     )
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reaper.decide.policy.limits import Activity
-from reaper.decide.session.model import FRESH_CTIME_NS, Line, Traffic
+from reaper.decide.session.model import FRESH_CTIME_NS, ConnectionSample, Traffic
 from reaper.decide.session.terminal_evidence import BUCKET_NS
 
 
@@ -30,7 +30,9 @@ class Typed(NamedTuple):
     most: int
 
 
-def weigh_line(before: Line, after: Line, network_floor_bytes: int | None, *, is_last: bool = False) -> Activity | None:
+def weigh_line(
+    before: ConnectionSample, after: ConnectionSample, network_floor_bytes: int | None, *, is_last: bool = False
+) -> Activity | None:
     """Whether somebody typed between two looks at a connection, or else used it; None for neither.
 
     A file transfer beside the terminals is use, unless there is no floor. What goes through forwarded connections is
@@ -50,7 +52,7 @@ def weigh_line(before: Line, after: Line, network_floor_bytes: int | None, *, is
     return network or (Activity.INPUT if typed.most > 0 else None)
 
 
-def count_typed(before: Line, after: Line) -> Typed | None:
+def count_typed(before: ConnectionSample, after: ConnectionSample) -> Typed | None:
     """How much was typed between two looks at one connection; None where nothing tells."""
     earlier, later = before.traffic, after.traffic
     if not (earlier.socket and _is_one(earlier, later) and earlier.is_settled and later.is_settled):
@@ -64,7 +66,7 @@ def count_typed(before: Line, after: Line) -> Typed | None:
     return Typed(max(0, left - read), left)
 
 
-def _transferred(before: Line, after: Line) -> int:
+def _transferred(before: ConnectionSample, after: ConnectionSample) -> int:
     """How much has crossed the connection, at most, from programs without a terminal and to them."""
     typed, printed = after.traffic.typed - before.traffic.typed, max(0, after.traffic.printed - before.traffic.printed)
     return min(after.channel_bytes - before.channel_bytes, typed + printed)
@@ -80,7 +82,7 @@ def _forwarded(before: Traffic, after: Traffic) -> int:
     return sum(max(0, each.sent - known.get(each.inode, 0)) for each in after.forwards)
 
 
-def _weigh_uncounted(before: Line, after: Line) -> Activity | None:
+def _weigh_uncounted(before: ConnectionSample, after: ConnectionSample) -> Activity | None:
     """The same where the kernel does not let it be counted: any traffic may have been a key and its echo.
 
     Unless something was printed in the meantime, by times that nobody set: that makes traffic by itself.

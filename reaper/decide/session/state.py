@@ -47,7 +47,7 @@ class Stimulus(enum.Enum):
     GONE = "gone"  # it is no longer there
 
 
-class Rung(enum.IntEnum):
+class TerminationStep(enum.IntEnum):
     """The ladder of a termination, gentlest first."""
 
     HANGUP = 0
@@ -77,7 +77,7 @@ class Defer(NamedTuple):
     left_usec: int
 
 
-class Spare(NamedTuple):
+class WithdrawWarning(NamedTuple):
     """Tell the person, who has been told of an end, that the session stays."""
 
 
@@ -88,11 +88,11 @@ class Lock(NamedTuple):
 class Signal(NamedTuple):
     """Take one step of the ladder. At the first one the person is told the reason before."""
 
-    rung: Rung
+    rung: TerminationStep
     reason: Reason
 
 
-class Fact(enum.Enum):
+class LifecycleEvent(enum.Enum):
     """What is worth a record in the journal; the daemon adds who, where and why."""
 
     RESUMED = "resumed"
@@ -107,15 +107,15 @@ class Fact(enum.Enum):
     CLOSED = "closed"
 
 
-class Tell(NamedTuple):
+class LogEvent(NamedTuple):
     """Record a fact. `usec`: how long the person had been idle; at a warning or a deferral, what is left."""
 
-    fact: Fact
+    fact: LifecycleEvent
     reason: Reason
     usec: int
 
 
-Act = Union[Warn, Defer, Spare, Lock, Signal, Tell]
+Act = Union[Warn, Defer, WithdrawWarning, Lock, Signal, LogEvent]
 # The evidence of a session whose rule counts what is typed in the others of its user.
 SHARED = "shared"
 UNLOCKED = "unlocked"
@@ -124,7 +124,7 @@ TOGETHER_USEC = USEC_PER_SEC
 
 
 @dataclass(frozen=True)
-class Life:
+class SessionState:
     """What must be remembered of a session from one moment to the next; times in microseconds since boot."""
 
     __slots__ = (
@@ -147,7 +147,7 @@ class Life:
     evidence_usec: int  # the latest moment it can stand for; up to 8 s ahead of the clock
     stages: int  # how many leads have been announced
     first_warned_usec: int  # 0 when not warned
-    rung: Rung
+    rung: TerminationStep
     rung_until_usec: int
     deferred_usec: int  # when the end was first put off for a program, since the last evidence; 0 when it was not
     ending: Reason | None  # which limit it is that the session is being ended for; None while it is not
@@ -156,9 +156,9 @@ class Life:
     is_told: bool  # one of the warnings since then was for the person, and not for the journal alone
 
 
-def begin(evidence: str, at_usec: int) -> Life:
+def begin(evidence: str, at_usec: int) -> SessionState:
     """The life of a session first seen alive at a moment."""
-    return Life(Phase.ACTIVE, evidence, at_usec, 0, 0, Rung.HANGUP, 0, 0, None, 0, 0, False)
+    return SessionState(Phase.ACTIVE, evidence, at_usec, 0, 0, TerminationStep.HANGUP, 0, 0, None, 0, 0, False)
 
 
 class Deadline(NamedTuple):
@@ -169,7 +169,7 @@ class Deadline(NamedTuple):
     limit_usec: int
 
 
-def deadline(life: Life, limits: Limits, opened_usec: int) -> Deadline | None:
+def deadline(life: SessionState, limits: Limits, opened_usec: int) -> Deadline | None:
     """When the session ends if nothing more happens, or None for never (rule 1)."""
     nearest = nearest_limit(life.evidence_usec, limits, opened_usec)
     if life.phase is Phase.LOCKED:
@@ -197,7 +197,7 @@ def nearest_limit(evidence_usec: int, limits: Limits, opened_usec: int) -> Deadl
     return min(candidates, key=lambda each: each.usec, default=None)
 
 
-def _lock_limit(life: Life, limits: Limits, opened_usec: int) -> Deadline | None:
+def _lock_limit(life: SessionState, limits: Limits, opened_usec: int) -> Deadline | None:
     """The limit of a locked session; nobody is there to be warned."""
     candidates = []
     if limits.lock_for_usec is not None:
@@ -207,7 +207,7 @@ def _lock_limit(life: Life, limits: Limits, opened_usec: int) -> Deadline | None
     return min(candidates, key=lambda each: each.usec, default=None)
 
 
-def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
+def next_due(life: SessionState, limits: Limits, opened_usec: int) -> int | None:
     """The next moment at which time alone changes something, or None."""
     if life.phase is Phase.ENDING:
         return life.rung_until_usec
@@ -223,19 +223,19 @@ def next_due(life: Life, limits: Limits, opened_usec: int) -> int | None:
     return end.usec
 
 
-def is_about_to_warn(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> bool:
+def is_about_to_warn(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> bool:
     """Whether a session that has been warned is warned again at this moment, or within a second."""
     due = next_due(life, limits, opened_usec)
     is_left = life.phase is Phase.WARNED and life.stages < len(limits.warn_usec)
     return is_left and due is not None and due < now_usec + TOGETHER_USEC
 
 
-def is_untold(life: Life, limits: Limits) -> bool:
+def is_untold(life: SessionState, limits: Limits) -> bool:
     """Whether a warning stands that was only logged, and that under these limits the person should have read."""
     return bool(life.first_warned_usec) and not life.is_told and are_shown(limits)
 
 
-def busy_left_usec(life: Life, limits: Limits, now_usec: int) -> int:
+def busy_left_usec(life: SessionState, limits: Limits, now_usec: int) -> int:
     """For how much longer programs may put off the end of the session; 0 where none may (rule 7).
 
     None may once it is locked: what would be waited for stands still there.
@@ -246,7 +246,7 @@ def busy_left_usec(life: Life, limits: Limits, now_usec: int) -> int:
     return max(0, limits.busy_max_usec - used_usec)
 
 
-def is_due(life: Life, limits: Limits, opened_usec: int, now_usec: int) -> bool:
+def is_due(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> bool:
     """Whether the session has reached a limit, after every warning that its rule grants."""
     if life.phase not in (Phase.ACTIVE, Phase.WARNED, Phase.LOCKED) or limits.action is Action.OBSERVE:
         return False

@@ -31,7 +31,7 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from reaper.decide.policy.limits import Activity, Limits
-from reaper.decide.session.model import NS_PER_SEC, Instant, Reading, Work
+from reaper.decide.session.model import NS_PER_SEC, ActivitySample, Instant, TerminalSample
 from reaper.decide.text.duration import USEC_PER_MIN, USEC_PER_SEC
 
 BUCKET_NS = 8 * NS_PER_SEC
@@ -51,7 +51,7 @@ class Refusal(enum.Enum):
     FUTURE = "its atime lies in the future"
 
 
-class Finding(NamedTuple):
+class TerminalEvidence(NamedTuple):
     """What one interval of a terminal says."""
 
     input_usec: int | None  # the latest moment the input can stand for, or None where there was none to believe
@@ -59,10 +59,10 @@ class Finding(NamedTuple):
     tampered: bool  # ctime moved though neither mode nor owner did
 
 
-NOTHING = Finding(None, None, False)
+NOTHING = TerminalEvidence(None, None, False)
 
 
-def weigh(before: Reading, after: Reading, previous: Instant, now: Instant) -> Finding:
+def weigh(before: TerminalSample, after: TerminalSample, previous: Instant, now: Instant) -> TerminalEvidence:
     """Judges what happened on one terminal between two looks at it, the first no earlier than `previous`.
 
     Evidence is dated on the boot-time clock and never before `previous`. Where the wall clock was set in between,
@@ -73,24 +73,24 @@ def weigh(before: Reading, after: Reading, previous: Instant, now: Instant) -> F
         return NOTHING
     tampered = is_tampered(before, after)
     if after.atime_ns == before.atime_ns:
-        return Finding(None, None, tampered)
+        return TerminalEvidence(None, None, tampered)
     refusal = _refusal(before, after)
     if refusal is not None:
-        return Finding(None, refusal, tampered)
-    return Finding(_latest_moment(after, previous, now), None, tampered)
+        return TerminalEvidence(None, refusal, tampered)
+    return TerminalEvidence(_latest_moment(after, previous, now), None, tampered)
 
 
-def is_another(before: Reading, after: Reading) -> bool:
+def is_another(before: TerminalSample, after: TerminalSample) -> bool:
     """Whether two readings by one name are of two terminals. Where that is not known, they are of one."""
     return 0 not in (before.line, after.line) and before.line != after.line
 
 
-def is_tampered(before: Reading, after: Reading) -> bool:
+def is_tampered(before: TerminalSample, after: TerminalSample) -> bool:
     """Whether the times of a terminal were set by hand: ctime moved, though neither mode nor owner did."""
     return after.ctime_ns != before.ctime_ns and (after.mode, after.uid) == (before.mode, before.uid)
 
 
-def _refusal(before: Reading, after: Reading) -> Refusal | None:
+def _refusal(before: TerminalSample, after: TerminalSample) -> Refusal | None:
     if after.ctime_ns != before.ctime_ns:
         return Refusal.CTIME_MOVED
     if before.is_fresh:
@@ -106,13 +106,15 @@ def clock_step_ns(previous: Instant, now: Instant) -> int:
     return step_ns if abs(step_ns) > STEP_NS else 0
 
 
-def _latest_moment(after: Reading, previous: Instant, now: Instant) -> int:
+def _latest_moment(after: TerminalSample, previous: Instant, now: Instant) -> int:
     if clock_step_ns(previous, now):
         return max(now.boot_usec, bucket_end(after, now))
     return max(previous.boot_usec, bucket_end(after, now))
 
 
-def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: Limits) -> Activity | None:
+def weigh_work(
+    before: ActivitySample, after: ActivitySample, counted: Container[Activity], limits: Limits
+) -> Activity | None:
     """Which kind of work went on between two looks, of those that count; None for none, or too little to tell.
 
     After a longer time than a minute (daemon stopped, host suspended), a minute's work is enough: who was active at its
@@ -135,12 +137,12 @@ def weigh_work(before: Work, after: Work, counted: Container[Activity], limits: 
     return None
 
 
-def is_settled(before: Work, after: Work) -> bool:
+def is_settled(before: ActivitySample, after: ActivitySample) -> bool:
     """Whether the time between two looks was long enough to go on from the second."""
     return after.boot_usec - before.boot_usec >= WINDOW_USEC
 
 
-def first_moments(reading: Reading, now: Instant) -> tuple[int, int]:
+def first_moments(reading: TerminalSample, now: Instant) -> tuple[int, int]:
     """From when to when on the boot-time clock the first input in the last bucket was read, if its atime is believed.
 
     The kernel rounds down to the second of its last tick.
@@ -149,7 +151,7 @@ def first_moments(reading: Reading, now: Instant) -> tuple[int, int]:
     return since_usec, since_usec + USEC_PER_SEC + TICK_USEC
 
 
-def bucket_end(reading: Reading, now: Instant) -> int:
+def bucket_end(reading: TerminalSample, now: Instant) -> int:
     """The latest moment that the last input on a terminal can stand for, if its atime is believed.
 
     Never later than the end of the bucket that the clock is in, whatever the atime says.

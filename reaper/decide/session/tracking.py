@@ -12,15 +12,15 @@ from reaper.decide.policy.membership import Membership
 from reaper.decide.policy.rules import Policy, ceiling_over, judge, limits_of_kind
 from reaper.decide.session import lifecycle, state, terminal_evidence, transitions
 from reaper.decide.session.hold import Bounds, Hold, trim
-from reaper.decide.session.model import Instant, Order, Reading, Session, Work
+from reaper.decide.session.model import ActivitySample, Instant, Order, Session, TerminalSample
 from reaper.decide.session.rhythm import Rhythm, beside, is_decided
-from reaper.decide.session.signs import NO_CLUES, SEEN, Clues, gather
-from reaper.decide.session.state import LASTING, SHARED, Act, Deadline, Life, Phase, Stimulus, is_untold
+from reaper.decide.session.signs import NO_CLUES, SEEN, ExtraEvidence, combine
+from reaper.decide.session.state import LASTING, SHARED, Act, Deadline, Phase, SessionState, Stimulus, is_untold
 from reaper.decide.text.hours import LocalTime
 
 
 @dataclass(frozen=True)
-class Tracked:
+class TrackedSession:
     """One session, its life, and the limits that apply; `limits` is None while no policy is known."""
 
     __slots__ = (
@@ -41,14 +41,14 @@ class Tracked:
     )
 
     session: Session
-    life: Life
-    readings: tuple[Reading, ...]
+    life: SessionState
+    readings: tuple[TerminalSample, ...]
     rule: str
     limits: Limits | None
     refusal: str  # why the last sign of life that was refused was refused, for explain
     tampered: tuple[str, ...]  # the terminals whose forgery has been reported
     due_usec: int | None  # when time alone changes something
-    work: Work | None  # where its work counts: what the next look is held against
+    work: ActivitySample | None  # where its work counts: what the next look is held against
     elevated: bool  # root acts in it, or it is root's own
     hold: Hold | None
     order: Order | None  # whose word it is that the session ends, where that is no limit
@@ -71,12 +71,12 @@ class Tracked:
 class Change:
     """What came of a look: the session as it is now, what is to be done, and the terminals that were tampered with."""
 
-    tracked: Tracked
+    tracked: TrackedSession
     acts: tuple[Act, ...]
     tampered: tuple[str, ...] = ()
 
 
-def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None) -> Subject:
+def subject_of(tracked: TrackedSession, groups: frozenset[str], local: LocalTime | None) -> Subject:
     """What rules match on."""
     session = tracked.session
     return Subject(
@@ -92,27 +92,34 @@ def subject_of(tracked: Tracked, groups: frozenset[str], local: LocalTime | None
     )
 
 
-def track(session: Session, life: Life, readings: tuple[Reading, ...]) -> Tracked:
+def track(session: Session, life: SessionState, readings: tuple[TerminalSample, ...]) -> TrackedSession:
     """A session that is watched from now on, as yet without limits."""
-    return Tracked(session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None, None, None)
+    return TrackedSession(
+        session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None, None, None
+    )
 
 
-def elevate(tracked: Tracked, is_marked: bool) -> Tracked:
+def elevate(tracked: TrackedSession, is_marked: bool) -> TrackedSession:
     """The same with or without a root that acts in it (su, sudo); root's own session always has one."""
     elevated = is_marked or tracked.session.uid == 0
     return tracked if tracked.elevated is elevated else replace(tracked, elevated=elevated)
 
 
 def meet(
-    session: Session, readings: tuple[Reading, ...], now: Instant, *, is_new: bool, work: Work | None = None
-) -> Tracked:
+    session: Session,
+    readings: tuple[TerminalSample, ...],
+    now: Instant,
+    *,
+    is_new: bool,
+    work: ActivitySample | None = None,
+) -> TrackedSession:
     """A session at first sight: last in use at its login if that `is_new`, or just now if not, or at its last input."""
     since = min(session.opened_usec, now.boot_usec) if is_new else now.boot_usec
     latest = max([since, *(terminal_evidence.bucket_end(reading, now) for reading in readings)])
     return replace(track(session, state.begin("login" if is_new else SEEN, latest), readings), work=work)
 
 
-def scheduled(tracked: Tracked) -> Tracked:
+def scheduled(tracked: TrackedSession) -> TrackedSession:
     """The same with its next moment worked out: when it is to be looked at for its rhythm's sake is one, too."""
     due = next_change(tracked)
     if tracked.rhythm is not None and tracked.rhythm.look_usec and tracked.life.phase not in LASTING:
@@ -120,7 +127,7 @@ def scheduled(tracked: Tracked) -> Tracked:
     return replace(tracked, due_usec=due)
 
 
-def next_change(tracked: Tracked) -> int | None:
+def next_change(tracked: TrackedSession) -> int | None:
     """When time alone changes something of a session. Of one of which nothing tells if it idles, it does not."""
     due = None
     if tracked.limits is not None and (_shows(tracked) or tracked.life.phase in LASTING):
@@ -130,12 +137,12 @@ def next_change(tracked: Tracked) -> int | None:
     return due
 
 
-def is_limited(tracked: Tracked) -> bool:
+def is_limited(tracked: TrackedSession) -> bool:
     """Whether there is a limit to what it may do."""
     return tracked.limits is not None and (tracked.limits.idle_usec, tracked.limits.max_usec) != (None, None)
 
 
-def _shows(tracked: Tracked) -> bool:
+def _shows(tracked: TrackedSession) -> bool:
     """Whether there is something on which a sign of life would show.
 
     A graphical session's desktop is asked when its moment has come; where it does not answer, that counts as one.
@@ -144,7 +151,7 @@ def _shows(tracked: Tracked) -> bool:
 
 
 def apply_policy(
-    tracked: Tracked,
+    tracked: TrackedSession,
     policy: Policy | None,
     groups: frozenset[str],
     now_usec: int,
@@ -189,14 +196,18 @@ def apply_policy(
 
 
 def look(
-    tracked: Tracked, readings: tuple[Reading, ...], previous: Instant, now: Instant, clues: Clues = NO_CLUES
+    tracked: TrackedSession,
+    readings: tuple[TerminalSample, ...],
+    previous: Instant,
+    now: Instant,
+    clues: ExtraEvidence = NO_CLUES,
 ) -> Change:
     """Takes in a new look at the session; `previous` is when the last one was taken, or earlier."""
     if readings == tracked.readings and clues == NO_CLUES and (tracked.work, tracked.rhythm) == (None, None):
         return Change(tracked, ())
     if tracked.life.phase is Phase.LOCKED:  # who types at a lock is nobody until they unlock it
         return Change(replace(tracked, readings=readings, rhythm=None), ())
-    found = gather(tracked, readings, previous, now, clues)
+    found = combine(tracked, readings, previous, now, clues)
     life, acts = tracked.life, list[Act]()
     if tracked.limits is not None:
         opened = tracked.session.opened_usec
@@ -217,12 +228,12 @@ def look(
     return Change(scheduled(replace(tracked, rhythm=found.rhythm)), tuple(acts), found.forged)
 
 
-def go_on(tracked: Tracked, life: Life, acts: list[Act]) -> Change:
+def go_on(tracked: TrackedSession, life: SessionState, acts: list[Act]) -> Change:
     """The session with what the lifecycle has made of its life."""
     return Change(scheduled(replace(tracked, life=life)), tuple(acts))
 
 
-def keep_limits(tracked: Tracked, policy: Policy) -> Tracked:
+def keep_limits(tracked: TrackedSession, policy: Policy) -> TrackedSession:
     """Returns a session whose rule cannot be told for now, under the limits that it has; its hold is capped again."""
     if tracked.hold is None or tracked.limits is None:
         return tracked
@@ -230,12 +241,12 @@ def keep_limits(tracked: Tracked, policy: Policy) -> Tracked:
     return scheduled(replace(tracked, hold=trim(tracked.hold, bounds(tracked, policy, tracked.rule, limits))))
 
 
-def bounds(tracked: Tracked, policy: Policy, rule: str, limits: Limits) -> Bounds:
+def bounds(tracked: TrackedSession, policy: Policy, rule: str, limits: Limits) -> Bounds:
     """What limits the holds of a session that is under this rule."""
     return Bounds(limits, ceiling_over(policy, rule), tracked.session.opened_usec, tracked.life.evidence_usec)
 
 
-def lapse(tracked: Tracked, now_usec: int) -> Tracked:
+def lapse(tracked: TrackedSession, now_usec: int) -> TrackedSession:
     """Nobody looked for much longer than a poll: a warning from before counts no more (rule 5 of the lifecycle).
 
     An end that somebody ordered goes on: it waits for no answer.
@@ -247,34 +258,34 @@ def lapse(tracked: Tracked, now_usec: int) -> Tracked:
     return scheduled(replace(tracked, life=life))
 
 
-def pass_time(tracked: Tracked, now_usec: int) -> Change:
+def pass_time(tracked: TrackedSession, now_usec: int) -> Change:
     """Whatever has become due, short of an end."""
     if tracked.limits is None or tracked.due_usec is None or now_usec < tracked.due_usec:
         return Change(tracked, ())
     return go_on(tracked, *lifecycle.advance(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
-def is_due(tracked: Tracked, now_usec: int) -> bool:
+def is_due(tracked: TrackedSession, now_usec: int) -> bool:
     """Whether the session has reached its limit, with every warning given."""
     if tracked.limits is None or not (_shows(tracked) or tracked.life.phase is Phase.LOCKED):
         return False
     return state.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
 
 
-def deadline(tracked: Tracked) -> Deadline | None:
+def deadline(tracked: TrackedSession) -> Deadline | None:
     """When the session ends if nothing more happens, or None for never."""
     if tracked.limits is None:
         return None
     return state.deadline(tracked.life, tracked.limits, tracked.session.opened_usec)
 
 
-def finish(tracked: Tracked, now_usec: int) -> Change:
+def finish(tracked: TrackedSession, now_usec: int) -> Change:
     """Begins the end of a session that is due."""
     assert tracked.limits is not None
     return go_on(tracked, *lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
-def share(tracked: Tracked, typed_usec: int, now_usec: int) -> Change:
+def share(tracked: TrackedSession, typed_usec: int, now_usec: int) -> Change:
     """Takes in what was typed in another session of the same user, which the session's rule counts."""
     assert tracked.limits is not None
     opened, rhythm = tracked.session.opened_usec, beside(tracked.rhythm, typed_usec)
@@ -282,12 +293,12 @@ def share(tracked: Tracked, typed_usec: int, now_usec: int) -> Change:
     return go_on(replace(tracked, rhythm=rhythm), life, acts)
 
 
-def hurry(tracked: Tracked, by_usec: int) -> Tracked:
+def hurry(tracked: TrackedSession, by_usec: int) -> TrackedSession:
     """The next rung of an end comes by then at the latest."""
     return scheduled(replace(tracked, life=lifecycle.hurry(tracked.life, by_usec)))
 
 
-def depart(tracked: Tracked, now_usec: int) -> Change:
+def depart(tracked: TrackedSession, now_usec: int) -> Change:
     """The session is not there any more."""
     limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
     return go_on(tracked, *transitions.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec))

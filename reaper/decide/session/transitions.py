@@ -14,17 +14,17 @@ from reaper.decide.session.state import (
     UNLOCKED,
     Act,
     Defer,
-    Fact,
-    Life,
+    LifecycleEvent,
     Lock,
+    LogEvent,
     Phase,
     Reason,
-    Rung,
+    SessionState,
     Signal,
-    Spare,
     Stimulus,
-    Tell,
+    TerminationStep,
     Warn,
+    WithdrawWarning,
     deadline,
     ends,
     is_untold,
@@ -37,23 +37,23 @@ RETRY_USEC = 60 * USEC_PER_SEC
 
 
 def step(
-    life: Life,
+    life: SessionState,
     stimulus: Stimulus,
     limits: Limits,
     opened_usec: int,
     now_usec: int,
     gap_usec: int = 0,
     after: Limits | None = None,
-) -> tuple[Life, list[Act]]:
+) -> tuple[SessionState, list[Act]]:
     """One transition: what the table says, and what is done on the way."""
     turn = TABLE[life.phase, stimulus]
-    return turn(_Scene(life, limits, opened_usec, now_usec, gap_usec, after))
+    return turn(_TransitionInput(life, limits, opened_usec, now_usec, gap_usec, after))
 
 
-class _Scene(NamedTuple):
+class _TransitionInput(NamedTuple):
     """All that a transition may look at."""
 
-    life: Life
+    life: SessionState
     limits: Limits
     opened_usec: int
     now_usec: int
@@ -75,14 +75,14 @@ class _Scene(NamedTuple):
         return max(0, self.now_usec - self.life.evidence_usec)
 
 
-Outcome = tuple[Life, list[Act]]
+Outcome = tuple[SessionState, list[Act]]
 
 
-def _stay(scene: _Scene) -> Outcome:
+def _stay(scene: _TransitionInput) -> Outcome:
     return scene.life, []
 
 
-def _warn(scene: _Scene) -> Outcome:
+def _warn(scene: _TransitionInput) -> Outcome:
     """Announces the end. Leads that were missed together, or come within a second, are announced as one."""
     first_warned = scene.life.first_warned_usec or scene.now_usec
     life = replace(scene.life, phase=Phase.WARNED, first_warned_usec=first_warned)
@@ -96,16 +96,16 @@ def _warn(scene: _Scene) -> Outcome:
     if ends(close, scene.limits) and is_shown:
         life = replace(life, announced_usec=min(close.usec, life.announced_usec or close.usec))
     acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
-    return life, [*acts, Tell(Fact.WARNED, close.reason, left)]
+    return life, [*acts, LogEvent(LifecycleEvent.WARNED, close.reason, left)]
 
 
-def _spare(scene: _Scene) -> Outcome:
+def _spare(scene: _TransitionInput) -> Outcome:
     life, _ = _wake(scene)
-    acts: list[Act] = [Spare()] if scene.life.is_told and scene.limits.action is not Action.OBSERVE else []
-    return life, [*acts, Tell(Fact.CANCELLED, Reason.IDLE, scene.gap_usec)]
+    acts: list[Act] = [WithdrawWarning()] if scene.life.is_told and scene.limits.action is not Action.OBSERVE else []
+    return life, [*acts, LogEvent(LifecycleEvent.CANCELLED, Reason.IDLE, scene.gap_usec)]
 
 
-def _change(scene: _Scene) -> Outcome:
+def _change(scene: _TransitionInput) -> Outcome:
     """Other limits: a warning is taken back, unless it would have been given under them, too (rule 9)."""
     life, after = scene.life, scene.after
     nearest = nearest_limit(life.evidence_usec, after, scene.opened_usec) if after is not None else None
@@ -132,59 +132,64 @@ def _change(scene: _Scene) -> Outcome:
     return replace(life, stages=sum(1 for lead in after.warn_usec if close.usec - scene.now_usec <= lead)), []
 
 
-def _wake(scene: _Scene) -> Outcome:
+def _wake(scene: _TransitionInput) -> Outcome:
     life = replace(scene.life, phase=Phase.ACTIVE, ending=None, locked_usec=0)
     return replace(life, stages=0, first_warned_usec=0, announced_usec=0, is_told=False), []
 
 
-def _defer(scene: _Scene) -> Outcome:
+def _defer(scene: _TransitionInput) -> Outcome:
     since = scene.life.deferred_usec or scene.now_usec
     life, _ = _wake(scene)
     life = replace(life, phase=Phase.DEFERRED, deferred_usec=since)
     left = max(0, since + scene.limits.busy_max_usec - scene.now_usec)
     acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Defer(scene.reason, left)]
-    return life, [*acts, Tell(Fact.DEFERRED, scene.reason, left)]
+    return life, [*acts, LogEvent(LifecycleEvent.DEFERRED, scene.reason, left)]
 
 
-def _return(scene: _Scene) -> Outcome:
+def _return(scene: _TransitionInput) -> Outcome:
     life, _ = _wake(scene)
-    return life, [] if scene.limits.action is Action.OBSERVE else [Spare()]
+    return life, [] if scene.limits.action is Action.OBSERVE else [WithdrawWarning()]
 
 
-def _reach_limit(scene: _Scene) -> Outcome:
+def _reach_limit(scene: _TransitionInput) -> Outcome:
     if scene.limits.action is Action.OBSERVE:
         return replace(scene.life, phase=Phase.OBSERVED, ending=None), [
-            Tell(Fact.OBSERVED, scene.reason, scene.idle_usec)
+            LogEvent(LifecycleEvent.OBSERVED, scene.reason, scene.idle_usec)
         ]
     is_locked = scene.life.phase is Phase.LOCKED
     if scene.limits.action is Action.LOCK and not is_locked and scene.reason is Reason.IDLE:
         return _lock(scene)
     until = scene.now_usec + scene.limits.grace_usec
-    life = replace(scene.life, phase=Phase.ENDING, rung=Rung.HANGUP, rung_until_usec=until, ending=scene.reason)
-    return life, [Tell(Fact.ENDING, scene.reason, scene.idle_usec), Signal(Rung.HANGUP, scene.reason)]
+    life = replace(
+        scene.life, phase=Phase.ENDING, rung=TerminationStep.HANGUP, rung_until_usec=until, ending=scene.reason
+    )
+    return life, [
+        LogEvent(LifecycleEvent.ENDING, scene.reason, scene.idle_usec),
+        Signal(TerminationStep.HANGUP, scene.reason),
+    ]
 
 
-def _end_lock(scene: _Scene) -> Outcome:
+def _end_lock(scene: _TransitionInput) -> Outcome:
     return _stay(scene) if scene.limits.action is Action.OBSERVE else _reach_limit(scene)
 
 
-def _order_lock(scene: _Scene) -> Outcome:
+def _order_lock(scene: _TransitionInput) -> Outcome:
     return _stay(scene) if scene.limits.action is Action.OBSERVE else _lock(scene)
 
 
-def _lock(scene: _Scene) -> Outcome:
+def _lock(scene: _TransitionInput) -> Outcome:
     life, _ = _wake(scene)
     life = replace(life, phase=Phase.LOCKED, locked_usec=scene.now_usec)
     return life, [Lock()]
 
 
-def _unlock(scene: _Scene) -> Outcome:
+def _unlock(scene: _TransitionInput) -> Outcome:
     since = max(scene.life.evidence_usec, scene.now_usec)
     life, _ = _wake(scene)
     return replace(life, evidence=UNLOCKED, evidence_usec=since, deferred_usec=0, locked_usec=0), []
 
 
-def _climb(scene: _Scene) -> Outcome:
+def _escalate(scene: _TransitionInput) -> Outcome:
     """The next rung. KILL leaves nothing to wait for but the kernel, so what is there after its grace is a failure.
 
     Where the policy has come to `observe` in the middle of an end, the ladder is left.
@@ -192,34 +197,37 @@ def _climb(scene: _Scene) -> Outcome:
     life, limits = scene.life, scene.limits
     if limits.action is Action.OBSERVE:
         return _reach_limit(scene)
-    if life.rung is not Rung.KILL:
-        rung = Rung(life.rung + 1)
+    if life.rung is not TerminationStep.KILL:
+        rung = TerminationStep(life.rung + 1)
         life = replace(life, rung=rung, rung_until_usec=scene.now_usec + max(limits.grace_usec, USEC_PER_SEC))
         return life, [Signal(rung, scene.reason)]
     life = replace(life, rung_until_usec=scene.now_usec + RETRY_USEC)
-    return life, [Tell(Fact.TERMINATE_FAILED, scene.reason, scene.idle_usec), Signal(Rung.KILL, scene.reason)]
+    return life, [
+        LogEvent(LifecycleEvent.TERMINATE_FAILED, scene.reason, scene.idle_usec),
+        Signal(TerminationStep.KILL, scene.reason),
+    ]
 
 
-def _break_off(scene: _Scene) -> Outcome:
+def _break_off(scene: _TransitionInput) -> Outcome:
     """An end that nobody watched begins anew; not one out of a lock, whose terminals are hung up and not given back."""
     return _stay(scene) if scene.life.locked_usec else _wake(scene)
 
 
-def _close(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.GONE), [Tell(Fact.CLOSED, scene.reason, scene.idle_usec)]
+def _close(scene: _TransitionInput) -> Outcome:
+    return replace(scene.life, phase=Phase.GONE), [LogEvent(LifecycleEvent.CLOSED, scene.reason, scene.idle_usec)]
 
 
-def _terminated(scene: _Scene) -> Outcome:
-    return replace(scene.life, phase=Phase.GONE), [Tell(Fact.TERMINATED, scene.reason, scene.idle_usec)]
+def _terminated(scene: _TransitionInput) -> Outcome:
+    return replace(scene.life, phase=Phase.GONE), [LogEvent(LifecycleEvent.TERMINATED, scene.reason, scene.idle_usec)]
 
 
-class Turn(NamedTuple):
+class Transition(NamedTuple):
     """A row's right-hand side: where it leads, for the picture in reaper(7), and what carries it out."""
 
     to: tuple[Phase, ...]
     by: object
 
-    def __call__(self, scene: _Scene) -> Outcome:
+    def __call__(self, scene: _TransitionInput) -> Outcome:
         """Carries it out, and holds it to the picture."""
         assert callable(self.by)
         life, acts = self.by(scene)
@@ -227,57 +235,57 @@ class Turn(NamedTuple):
         return life, acts
 
 
-def _row(phase: Phase, **turns: Turn) -> dict[tuple[Phase, Stimulus], Turn]:
-    ignore = Turn((phase,), _stay)
+def _row(phase: Phase, **turns: Transition) -> dict[tuple[Phase, Stimulus], Transition]:
+    ignore = Transition((phase,), _stay)
     return {(phase, stimulus): turns.get(stimulus.value, ignore) for stimulus in Stimulus}
 
 
-TABLE: dict[tuple[Phase, Stimulus], Turn] = {
+TABLE: dict[tuple[Phase, Stimulus], Transition] = {
     **_row(
         Phase.ACTIVE,
-        lead=Turn((Phase.ACTIVE, Phase.WARNED), _warn),
-        limit=Turn((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
-        busy=Turn((Phase.DEFERRED,), _defer),
-        lock=Turn((Phase.ACTIVE, Phase.LOCKED), _order_lock),
-        gone=Turn((Phase.GONE,), _close),
+        lead=Transition((Phase.ACTIVE, Phase.WARNED), _warn),
+        limit=Transition((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
+        busy=Transition((Phase.DEFERRED,), _defer),
+        lock=Transition((Phase.ACTIVE, Phase.LOCKED), _order_lock),
+        gone=Transition((Phase.GONE,), _close),
     ),
     **_row(
         Phase.WARNED,
-        evidence=Turn((Phase.ACTIVE,), _spare),
-        lead=Turn((Phase.WARNED,), _warn),
-        limit=Turn((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
-        busy=Turn((Phase.DEFERRED,), _defer),
-        lock=Turn((Phase.WARNED, Phase.LOCKED), _order_lock),
-        policy=Turn((Phase.ACTIVE, Phase.WARNED), _change),
-        lapse=Turn((Phase.ACTIVE,), _wake),
-        gone=Turn((Phase.GONE,), _close),
+        evidence=Transition((Phase.ACTIVE,), _spare),
+        lead=Transition((Phase.WARNED,), _warn),
+        limit=Transition((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
+        busy=Transition((Phase.DEFERRED,), _defer),
+        lock=Transition((Phase.WARNED, Phase.LOCKED), _order_lock),
+        policy=Transition((Phase.ACTIVE, Phase.WARNED), _change),
+        lapse=Transition((Phase.ACTIVE,), _wake),
+        gone=Transition((Phase.GONE,), _close),
     ),
     **_row(
         Phase.DEFERRED,
-        evidence=Turn((Phase.ACTIVE,), _return),
-        free=Turn((Phase.ACTIVE,), _wake),
-        lock=Turn((Phase.DEFERRED, Phase.LOCKED), _order_lock),
-        policy=Turn((Phase.ACTIVE,), _wake),
-        gone=Turn((Phase.GONE,), _close),
+        evidence=Transition((Phase.ACTIVE,), _return),
+        free=Transition((Phase.ACTIVE,), _wake),
+        lock=Transition((Phase.DEFERRED, Phase.LOCKED), _order_lock),
+        policy=Transition((Phase.ACTIVE,), _wake),
+        gone=Transition((Phase.GONE,), _close),
     ),
     **_row(
         Phase.LOCKED,
-        unlock=Turn((Phase.ACTIVE,), _unlock),
-        fail=Turn((Phase.ACTIVE,), _wake),
-        limit=Turn((Phase.LOCKED, Phase.ENDING), _end_lock),
-        gone=Turn((Phase.GONE,), _close),
+        unlock=Transition((Phase.ACTIVE,), _unlock),
+        fail=Transition((Phase.ACTIVE,), _wake),
+        limit=Transition((Phase.LOCKED, Phase.ENDING), _end_lock),
+        gone=Transition((Phase.GONE,), _close),
     ),
     **_row(
         Phase.OBSERVED,
-        evidence=Turn((Phase.ACTIVE,), _wake),
-        policy=Turn((Phase.ACTIVE,), _wake),
-        gone=Turn((Phase.GONE,), _close),
+        evidence=Transition((Phase.ACTIVE,), _wake),
+        policy=Transition((Phase.ACTIVE,), _wake),
+        gone=Transition((Phase.GONE,), _close),
     ),
     **_row(
         Phase.ENDING,
-        rung=Turn((Phase.ENDING, Phase.OBSERVED), _climb),
-        lapse=Turn((Phase.ACTIVE, Phase.ENDING), _break_off),
-        gone=Turn((Phase.GONE,), _terminated),
+        rung=Transition((Phase.ENDING, Phase.OBSERVED), _escalate),
+        lapse=Transition((Phase.ACTIVE, Phase.ENDING), _break_off),
+        gone=Transition((Phase.GONE,), _terminated),
     ),
     **_row(Phase.GONE),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.rules import Policy
 from reaper.decide.text.duration import span
-from reaper.doctor.checks.precedence import SAID, Kind, Mechanism, Row, limits_of
+from reaper.doctor.checks.precedence import SAID, Mechanism, Row, SessionKind, limits_of
 from reaper.doctor.findings import Finding, warning
 
 # What ends a session while it is locked, too. It begins to count at the lock, which reads and writes on the terminal.
@@ -71,23 +71,23 @@ def _kinds(found: Sequence[tuple[Row, Mechanism]]) -> str:
     return "; ".join(row.kind.words for row, _ in found)
 
 
-def _is_before_unlocking(policy: Policy, kind: Kind, mechanism: Mechanism) -> bool:
+def _is_before_unlocking(policy: Policy, kind: SessionKind, mechanism: Mechanism) -> bool:
     times = [each.lock_for_usec for each in limits_of(policy, kind) if each.action is Action.LOCK]
     return kind.has_terminal and any(time is None or mechanism.shortest_usec < time for time in times)
 
 
-def _is_before_lock(policy: Policy, kind: Kind, mechanism: Mechanism) -> bool:
+def _is_before_lock(policy: Policy, kind: SessionKind, mechanism: Mechanism) -> bool:
     times = [each.idle_usec for each in limits_of(policy, kind) if each.action is Action.LOCK]
     return any(time is not None and mechanism.shortest_usec < time for time in times)
 
 
-def _is_before_release(policy: Policy, kind: Kind, mechanism: Mechanism) -> bool:
+def _is_before_release(policy: Policy, kind: SessionKind, mechanism: Mechanism) -> bool:
     """Whether it ends a session for which its user may still ask: a hold may last hold_max after the last key."""
     acting = [each for each in limits_of(policy, kind) if each.action is not Action.OBSERVE]
     return any(each.hold_max_usec and mechanism.shortest_usec < each.hold_max_usec for each in acting)
 
 
-def _is_before_busy(policy: Policy, kind: Kind, mechanism: Mechanism) -> bool:
+def _is_before_busy(policy: Policy, kind: SessionKind, mechanism: Mechanism) -> bool:
     """Whether it ends a session that reaper defers: busy_max begins at the limit."""
     busy = [each for each in limits_of(policy, kind) if each.busy and each.action is not Action.OBSERVE]
     ends = [each.idle_usec + each.busy_max_usec for each in busy if each.idle_usec is not None]

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from reaper.decide.text.duration import span
-from reaper.doctor.checks.sessions import Shown
+from reaper.doctor.checks.sessions import ListedSession
 from reaper.doctor.findings import Finding, error, note, warning
 
 SERVICE = "reaper.service"
@@ -39,7 +39,7 @@ class Login(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Daemon:
+class DaemonFacts:
     """The daemon as systemd and its own socket tell of it.
 
     `unit` holds the unit's properties, None where systemd was not there to ask. `answers`: the socket does; the fields
@@ -56,7 +56,7 @@ class Daemon:
     exposed: tuple[tuple[str, str], ...] = ()
     unknown_groups: tuple[str, ...] = ()
     logins: frozenset[Login] = frozenset()
-    sessions: tuple[Shown, ...] = ()
+    sessions: tuple[ListedSession, ...] = ()
 
 
 def parse_properties(text: str) -> Properties:
@@ -69,7 +69,7 @@ def parse_properties(text: str) -> Properties:
     return values
 
 
-def check(daemon: Daemon, own_version: str) -> Iterator[Finding]:
+def check(daemon: DaemonFacts, own_version: str) -> Iterator[Finding]:
     """What keeps the daemon from its work, now and after the next boot."""
     if daemon.unit is not None:
         yield from _at_boot(daemon.unit)

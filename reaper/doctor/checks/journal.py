@@ -14,7 +14,7 @@ FEWEST_LINES = 1000
 
 
 @dataclass(frozen=True)
-class Journal:
+class JournalFacts:
     """journald's settings. `storage` as journald.conf(5) has it; `has_directory`: /var/log/journal is there.
 
     `burst` is RateLimitBurst=, None where nobody set it. `has_catalog` is None where that could not be told.
@@ -38,7 +38,7 @@ def parse_settings(text: str) -> tuple[str, int | None]:
     return storage, burst
 
 
-def check(journal: Journal) -> Iterator[Finding]:
+def check(journal: JournalFacts) -> Iterator[Finding]:
     """What of the record is lost."""
     if journal.storage == "none":
         yield warning(

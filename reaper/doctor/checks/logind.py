@@ -12,7 +12,7 @@ NEVER_USEC = 2**64 - 1
 
 
 @dataclass(frozen=True)
-class Logind:
+class LogindFacts:
     """logind's own settings. `answers` is None where it could not be asked.
 
     `stop_idle_usec` is None for never, and before systemd 252, which has no such thing. `knows_ssh_terminals`: systemd
@@ -37,7 +37,7 @@ def parse_span(text: str) -> int | None:
     return usec if usec and usec < NEVER_USEC else None
 
 
-def check(logind: Logind) -> Iterator[Finding]:
+def check(logind: LogindFacts) -> Iterator[Finding]:
     """That it is away, or ends more than the policy says."""
     if logind.answers is False:
         yield warning(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reaper.decide.policy.rules import Policy
 from reaper.doctor.findings import Finding, error, note, warning
-from reaper.pam_stack import Line
+from reaper.pam_stack import PamLine
 
 MODULE = "pam_reaper.so"
 LOGIND_MODULE = "pam_systemd.so"
@@ -23,7 +23,7 @@ class Stack:
     """The session lines of one service, those of included files in their place."""
 
     service: str
-    lines: tuple[Line, ...]
+    lines: tuple[PamLine, ...]
 
     def names(self, module: str) -> bool:
         """Whether one of its lines is of that module."""
@@ -51,7 +51,7 @@ def _records(stack: Stack, service: str) -> bool:
     return any(f"skip={service}" not in arguments for arguments in ours)
 
 
-def _keeps_out(line: Line) -> bool:
+def _keeps_out(line: PamLine) -> bool:
     """Whether the line fails its stack where its module cannot be loaded (pam.conf(5): required, [default=bad])."""
     if line.control in ("required", "requisite"):
         return True

@@ -17,7 +17,7 @@ from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.policy.match import ANY_TERMINAL, NO_TERMINAL, Match, Origin
 from reaper.decide.policy.rules import Policy
 from reaper.decide.text.duration import USEC_PER_SEC, span
-from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.logind import LogindFacts
 from reaper.doctor.checks.shell import Tmout
 from reaper.doctor.checks.sshd import Sshd
 from reaper.doctor.findings import Finding, note, warning
@@ -27,7 +27,7 @@ AGE = "reaper-max"
 
 
 @dataclass(frozen=True)
-class Kind:
+class SessionKind:
     """A class of sessions. `channels` are those of sshd's that such a connection has, as ChannelTimeout names them."""
 
     id: str
@@ -40,14 +40,15 @@ class Kind:
 
 
 KINDS = (
-    Kind("ssh-prompt", "ssh, at a shell prompt", Origin.SSH, "sshd", at_prompt=True, channels=("session:shell",)),
-    Kind("ssh-program", "ssh, a program in front", Origin.SSH, "sshd", channels=("session:shell",)),
-    Kind("ssh-no-terminal", "ssh, no terminal", Origin.SSH, "sshd", has_terminal=False,
-         channels=("session:command", "session:subsystem:sftp")),
-    Kind("console-prompt", "console, at a shell prompt", Origin.CONSOLE, "login", at_prompt=True),
-    Kind("console-program", "console, a program in front", Origin.CONSOLE, "login"),
-    Kind("serial-prompt", "serial line, at a shell prompt", Origin.SERIAL, "login", at_prompt=True),
-    Kind("serial-program", "serial line, a program in front", Origin.SERIAL, "login"),
+    SessionKind("ssh-prompt", "ssh, at a shell prompt", Origin.SSH, "sshd", at_prompt=True,
+                channels=("session:shell",)),
+    SessionKind("ssh-program", "ssh, a program in front", Origin.SSH, "sshd", channels=("session:shell",)),
+    SessionKind("ssh-no-terminal", "ssh, no terminal", Origin.SSH, "sshd", has_terminal=False,
+                channels=("session:command", "session:subsystem:sftp")),
+    SessionKind("console-prompt", "console, at a shell prompt", Origin.CONSOLE, "login", at_prompt=True),
+    SessionKind("console-program", "console, a program in front", Origin.CONSOLE, "login"),
+    SessionKind("serial-prompt", "serial line, at a shell prompt", Origin.SERIAL, "login", at_prompt=True),
+    SessionKind("serial-program", "serial line, a program in front", Origin.SERIAL, "login"),
 )  # fmt: skip
 
 
@@ -69,11 +70,11 @@ class Mechanism:
 class Row:
     """A kind of sessions and what may end them, the soonest first."""
 
-    kind: Kind
+    kind: SessionKind
     mechanisms: tuple[Mechanism, ...]
 
 
-def table(policy: Policy | None, sshd: Sshd | None, logind: Logind, tmouts: Sequence[Tmout]) -> tuple[Row, ...]:
+def table(policy: Policy | None, sshd: Sshd | None, logind: LogindFacts, tmouts: Sequence[Tmout]) -> tuple[Row, ...]:
     """A row for each kind of session. Without `policy` reaper ends nothing, without `sshd` nobody comes over ssh.
 
     Where sshd has UsePAM off, neither reaper nor logind knows of who does.
@@ -88,7 +89,7 @@ def table(policy: Policy | None, sshd: Sshd | None, logind: Logind, tmouts: Sequ
     return tuple(rows)
 
 
-def _of_reaper(policy: Policy | None, kind: Kind) -> Iterator[Mechanism]:
+def _of_reaper(policy: Policy | None, kind: SessionKind) -> Iterator[Mechanism]:
     limits = list(limits_of(policy, kind)) if policy else []
     acting = [each for each in limits if each.action is not Action.OBSERVE]
     everywhere = len(acting) == len(limits)
@@ -104,7 +105,7 @@ def _range(by: str, setting: str, times: Sequence[int | None], everywhere: bool)
         yield Mechanism(by, setting, min(limited), longest)
 
 
-def limits_of(policy: Policy, kind: Kind) -> Iterator[Limits]:
+def limits_of(policy: Policy, kind: SessionKind) -> Iterator[Limits]:
     """The limits of every rule that a session of the kind could be under, whoever it is of; under the ceiling."""
     for rule in policy.rules:
         if _could_match(rule.match, kind):
@@ -114,7 +115,7 @@ def limits_of(policy: Policy, kind: Kind) -> Iterator[Limits]:
     yield cap(policy.environments[policy.environment], policy.ceiling)[0]
 
 
-def _could_match(match: Match, kind: Kind) -> bool:
+def _could_match(match: Match, kind: SessionKind) -> bool:
     if match.origin and kind.origin not in match.origin:
         return False
     if match.service and not any(fnmatchcase(kind.service, pattern) for pattern in match.service):
@@ -125,21 +126,21 @@ def _could_match(match: Match, kind: Kind) -> bool:
     return not match.terminal or bool(wanted)
 
 
-def _must_match(match: Match, kind: Kind) -> bool:
+def _must_match(match: Match, kind: SessionKind) -> bool:
     """Given that it could: whether it does, whoever it is and whenever."""
     given = (match.user, match.group, match.remote, match.hours)
     any_terminal = not match.terminal or not kind.has_terminal or ANY_TERMINAL in match.terminal
     return not any(given) and match.elevated is None and any_terminal
 
 
-def _of_logind(logind: Logind, kind: Kind) -> Iterator[Mechanism]:
+def _of_logind(logind: LogindFacts, kind: SessionKind) -> Iterator[Mechanism]:
     is_known = kind.has_terminal and (kind.origin is not Origin.SSH or logind.knows_ssh_terminals)
     if logind.stop_idle_usec is not None and is_known:
         usec = logind.stop_idle_usec
         yield Mechanism("logind", "logind's StopIdleSessionSec", usec, usec)
 
 
-def _of_shell(tmouts: Sequence[Tmout], kind: Kind) -> Iterator[Mechanism]:
+def _of_shell(tmouts: Sequence[Tmout], kind: SessionKind) -> Iterator[Mechanism]:
     if tmouts and kind.at_prompt:
         ordered = sorted(tmouts, key=lambda each: each.seconds)
         first, times = ordered[0], [each.seconds * USEC_PER_SEC for each in ordered]
@@ -147,7 +148,7 @@ def _of_shell(tmouts: Sequence[Tmout], kind: Kind) -> Iterator[Mechanism]:
         yield Mechanism("tmout", f"TMOUT in {first.path}:{first.line}", times[0], times[-1], changed)
 
 
-def _of_sshd(sshd: Sshd, kind: Kind) -> Iterator[Mechanism]:
+def _of_sshd(sshd: Sshd, kind: SessionKind) -> Iterator[Mechanism]:
     if kind.origin is not Origin.SSH:
         return
     channel = sshd.channel_usec(kind.channels)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reaper.decide.policy.ceiling import cap
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.rules import Policy
-from reaper.doctor.checks.daemon import Daemon
+from reaper.doctor.checks.daemon import DaemonFacts
 from reaper.doctor.findings import Finding, error, note, warning
 
 RELOAD = "reaperctl check && systemctl reload reaper.service"
@@ -25,7 +25,7 @@ class Files:
     problem: str = ""
 
 
-def check(files: Files, daemon: Daemon) -> Iterator[Finding]:
+def check(files: Files, daemon: DaemonFacts) -> Iterator[Finding]:
     """What keeps the policy from being that of the files, and what it leaves alone."""
     if files.problem:
         stays = f"policy {daemon.policy_id} from before stays in force" if daemon.policy_id else "none is in force"

@@ -28,7 +28,7 @@ _GETTYS = ("agetty", "getty", "mingetty")
 _ARGUMENTS, _AFTER_ARGUMENTS = "argv[]=", " ; ignore_errors="
 
 
-class Service(NamedTuple):
+class LoadedUnit(NamedTuple):
     """A unit as it is loaded: its commands are words, as systemd has them after all drop-ins."""
 
     unit: str
@@ -62,11 +62,11 @@ class Servers:
     autologins: tuple[tuple[str, str], ...] = ()
 
 
-def parse_services(text: str) -> tuple[Service, ...]:
+def parse_services(text: str) -> tuple[LoadedUnit, ...]:
     """The units in what `systemctl show` prints of services."""
     blocks = [parse_properties(block) for block in text.split("\n\n")]
     return tuple(
-        Service(
+        LoadedUnit(
             block["Id"][0],
             block.get("ActiveState", ("",))[0] in ("active", "activating", "reloading"),
             block.get("Restart", ("no",))[0] != "no",
@@ -126,7 +126,7 @@ def autologin(command: tuple[str, ...]) -> str:
     return ""
 
 
-def interpret(started: Iterable[tuple[str, tuple[str, ...]]], consoles: Iterable[Service]) -> Servers:
+def interpret(started: Iterable[tuple[str, tuple[str, ...]]], consoles: Iterable[LoadedUnit]) -> Servers:
     """What commands come to, each with where it is started; `consoles` are units that may log in by themselves."""
     without: dict[tuple[str, str], None] = {}
     services: dict[str, None] = {}

@@ -13,7 +13,7 @@ MOST_NAMED = 5
 """Of one kind: `reaperctl list` shows all of them."""
 
 
-class Shown(NamedTuple):
+class ListedSession(NamedTuple):
     """A session as the daemon shows it (io.reaper.Session)."""
 
     session: str
@@ -24,14 +24,14 @@ class Shown(NamedTuple):
     is_reached: bool  # something happens to it if nothing is typed
 
 
-def parse_sessions(rows: Any) -> tuple[Shown, ...]:
+def parse_sessions(rows: Any) -> tuple[ListedSession, ...]:
     """The sessions in an answer of io.reaper.List; of an older daemon's, too, which may not show all of it."""
     return tuple(_shown(row) for row in rows if isinstance(row, Mapping)) if isinstance(rows, list) else ()
 
 
-def _shown(row: Mapping[str, Any]) -> Shown:
+def _shown(row: Mapping[str, Any]) -> ListedSession:
     is_settled = row.get("phase") not in ("active", "warned")
-    return Shown(
+    return ListedSession(
         session=str(row.get("session", "")),
         user=str(row.get("user", "")),
         origin=str(row.get("origin", "")),
@@ -41,7 +41,7 @@ def _shown(row: Mapping[str, Any]) -> Shown:
     )
 
 
-def check(sessions: Iterable[Shown], policy: Policy | None) -> Iterator[Finding]:
+def check(sessions: Iterable[ListedSession], policy: Policy | None) -> Iterator[Finding]:
     """The sessions that are never warned nor ended, by the reason. Without a policy no session is, as rules.py says."""
     if policy is None:
         return
@@ -89,7 +89,7 @@ def is_unlimited(limits: Limits | None) -> bool:
     return limits is not None and limits.idle_usec is None and limits.max_usec is None
 
 
-def _named(sessions: list[Shown]) -> str:
+def _named(sessions: list[ListedSession]) -> str:
     told = [f"{each.session} of {each.user} ({each.service or each.origin})" for each in sessions[:MOST_NAMED]]
     more = len(sessions) - len(told)
     return f"session{'s' if len(sessions) > 1 else ''} {', '.join(told)}{f' and {more} more' if more else ''}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from reaper.doctor.checks.daemon import SERVICE, SETTINGS, Daemon, Login, Properties, parse_properties
+from reaper.doctor.checks.daemon import SERVICE, SETTINGS, DaemonFacts, Login, Properties, parse_properties
 from reaper.doctor.checks.sessions import parse_sessions
-from reaper.doctor.probes.reader import Host
+from reaper.doctor.probes.reader import HostReader
 from reaper.errors import ReaperError
 from reaper.sense.policy_files import untrusted
 
@@ -16,7 +16,7 @@ _PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "Dro
 DIRECTORIES = ("/run/reaper", "/run/reaper/sessions", "/run/reaper/elevated")
 
 
-def look(host: Host) -> Daemon:
+def look(host: HostReader) -> DaemonFacts:
     """The daemon as systemd and its own socket tell of it."""
     exposed = tuple((path, why) for path in DIRECTORIES for why in _exposed(host, path))
     unit = _unit(host)
@@ -24,9 +24,9 @@ def look(host: Host) -> Daemon:
         info: dict[str, Any] = host.ask("org.varlink.service.GetInfo")
         listed: dict[str, Any] = host.ask("io.reaper.List")
     except ReaperError:
-        return Daemon(unit, answers=False, exposed=exposed)
+        return DaemonFacts(unit, answers=False, exposed=exposed)
     brake, unknown = listed.get("brake_usec"), listed.get("unknown_groups")  # not in every version
-    return Daemon(
+    return DaemonFacts(
         unit,
         answers=True,
         version=str(info.get("version", "")),
@@ -39,12 +39,12 @@ def look(host: Host) -> Daemon:
     )
 
 
-def _unit(host: Host) -> Properties | None:
+def _unit(host: HostReader) -> Properties | None:
     said = host.run(["systemctl", "show", SERVICE, f"--property={','.join(_PROPERTIES)}"])
     return parse_properties(said.output) if said is not None and said.status == 0 else None
 
 
-def _exposed(host: Host, path: str) -> list[str]:
+def _exposed(host: HostReader, path: str) -> list[str]:
     """Why others than root could change a directory; nothing where it is root's alone, or is not there."""
     try:
         status = os.lstat(host.path(path))

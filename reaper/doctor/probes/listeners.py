@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from reaper.doctor.checks.servers import (
     INETD,
+    LoadedUnit,
     Servers,
-    Service,
     Socket,
     interpret,
     parse_inetd,
@@ -15,7 +15,7 @@ from reaper.doctor.checks.servers import (
     parse_sockets,
     programs,
 )
-from reaper.doctor.probes.reader import Host
+from reaper.doctor.probes.reader import HostReader
 
 _PROPERTIES = "--property=Id,ActiveState,Restart,ExecStart"
 _SOCKET_PROPERTIES = "--property=Id,ActiveState,Accept,Triggers"
@@ -30,7 +30,7 @@ _GETTY_TEMPLATES = ("autovt", "container-getty", "getty", "serial-getty")
 Started = tuple[str, tuple[str, ...]]
 
 
-def look(host: Host) -> tuple[Servers, tuple[Service, ...], bool]:
+def look(host: HostReader) -> tuple[Servers, tuple[LoadedUnit, ...], bool]:
     """What lets people in, the units that run or that a connection starts, and whether systemd told of them."""
     consoles = _changed_gettys(host)
     services, sockets = _services(host, ["*.service", *consoles]), _sockets(host)
@@ -54,31 +54,31 @@ def look(host: Host) -> tuple[Servers, tuple[Service, ...], bool]:
     return interpret([*started, *beside], shown.values()), tuple(running), True
 
 
-def _changed_gettys(host: Host) -> list[str]:
+def _changed_gettys(host: HostReader) -> list[str]:
     """The consoles with drop-ins of their own: logind starts one when somebody switches to it (autovt@.service)."""
     names = host.names(DROP_INS)[:MOST_NAMES]
     found = (name.rpartition(".d")[0] for name in names if name.endswith(".service.d"))
     return [name for name in found if name.partition("@")[0] in _GETTY_TEMPLATES and not name.endswith("@.service")]
 
 
-def _text(host: Host) -> str:
+def _text(host: HostReader) -> str:
     try:
         return host.read(INETD_CONFIGURATION) or ""
     except PermissionError:
         return ""
 
 
-def _services(host: Host, units: Sequence[str]) -> tuple[Service, ...] | None:
+def _services(host: HostReader, units: Sequence[str]) -> tuple[LoadedUnit, ...] | None:
     said = host.run(["systemctl", "--no-pager", "show", _PROPERTIES, "--", *units])
     return parse_services(said.output) if said is not None and said.status == 0 else None
 
 
-def _sockets(host: Host) -> tuple[Socket, ...] | None:
+def _sockets(host: HostReader) -> tuple[Socket, ...] | None:
     said = host.run(["systemctl", "--no-pager", "show", _SOCKET_PROPERTIES, "--", "*.socket"])
     return parse_sockets(said.output) if said is not None and said.status == 0 else None
 
 
-def sshd_options(services: Sequence[Service], program: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def sshd_options(services: Sequence[LoadedUnit], program: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The units that start sshd by a configuration of their own, with the options that say which."""
     for service in services:
         for command in service.commands:

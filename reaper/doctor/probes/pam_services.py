@@ -8,7 +8,7 @@ from glob import escape, glob
 
 from reaper import pam_stack
 from reaper.doctor.checks.pam import ELEVATORS, MODULE, Pam, Stack
-from reaper.doctor.probes.reader import Host
+from reaper.doctor.probes.reader import HostReader
 
 OTHER = "other"
 LOGIN = "login"
@@ -16,7 +16,7 @@ MODULES = ("lib/security", "lib/*/security", "lib64/security", "usr/lib/security
            "usr/lib64/security")  # fmt: skip
 
 
-def look(host: Host, services: Iterable[str]) -> Pam:
+def look(host: HostReader, services: Iterable[str]) -> Pam:
     """The stacks of these services, of login, and of what makes root. Raises PermissionError."""
     logins = [_stack(host, service, is_there=True) for service in dict.fromkeys(services)]
     logins.append(_stack(host, LOGIN))
@@ -29,7 +29,7 @@ def look(host: Host, services: Iterable[str]) -> Pam:
     )
 
 
-def _stack(host: Host, service: str, *, is_there: bool = False) -> Stack | None:
+def _stack(host: HostReader, service: str, *, is_there: bool = False) -> Stack | None:
     """The session lines of a service; None where there is no such service. One that `is_there` falls back to other."""
     text = pam_stack.find(service, host.read)
     if text is None and is_there:
@@ -39,5 +39,5 @@ def _stack(host: Host, service: str, *, is_there: bool = False) -> Stack | None:
     return Stack(service, pam_stack.collect(text, "session", host.read))
 
 
-def _has_module(host: Host) -> bool:
+def _has_module(host: HostReader) -> bool:
     return any(glob(os.path.join(escape(host.root), directory, MODULE)) for directory in MODULES)

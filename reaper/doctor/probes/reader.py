@@ -22,7 +22,7 @@ MOST_BYTES = 1024 * 1024
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Said(NamedTuple):
+class CommandOutput(NamedTuple):
     """What a command printed, both streams apart, and how it ended."""
 
     status: int
@@ -30,10 +30,10 @@ class Said(NamedTuple):
     errors: str
 
 
-Run = Callable[[Sequence[str]], "Said | None"]
+Run = Callable[[Sequence[str]], "CommandOutput | None"]
 
 
-def run_command(words: Sequence[str]) -> Said | None:
+def run_command(words: Sequence[str]) -> CommandOutput | None:
     """Runs a command of the system's; None where there is none of that name, or it hangs."""
     try:
         done = subprocess.run(
@@ -47,7 +47,7 @@ def run_command(words: Sequence[str]) -> Said | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     output, errors = (each[:MOST_BYTES].decode("utf-8", "replace") for each in (done.stdout, done.stderr))
-    return Said(done.returncode, output, errors)
+    return CommandOutput(done.returncode, output, errors)
 
 
 def ask_daemon(method: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _is_hosts(pid: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Host:
+class HostReader:
     """Where to look: the files below `root`, and by these means."""
 
     root: str = "/"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from glob import escape, glob
 
 from reaper.doctor.checks.sshd import Keyword, Sshd, interpret, parse_keywords
-from reaper.doctor.probes.reader import Host
+from reaper.doctor.probes.reader import HostReader
 
 PROGRAM = "/usr/sbin/sshd"
 CONFIGURATION = "/etc/ssh/sshd_config"
@@ -19,7 +19,7 @@ MOST_KEYWORDS = 10_000
 """Of all files: two files that include each other would be no end."""
 
 
-def look(host: Host, options: Sequence[str] = ()) -> tuple[Sshd | None, bool]:
+def look(host: HostReader, options: Sequence[str] = ()) -> tuple[Sshd | None, bool]:
     """What holds for a plain connection, and whether all of it could be told. None where there is no sshd.
 
     `options` are -f and -o of an sshd that is started with them, each with its value.
@@ -40,7 +40,7 @@ def look(host: Host, options: Sequence[str] = ()) -> tuple[Sshd | None, bool]:
     return interpret(keywords, complete=is_whole, problem=problem), is_whole
 
 
-def _read(host: Host, path: str, keywords: list[Keyword], depth: int = 0, match: str = "all") -> bool:
+def _read(host: HostReader, path: str, keywords: list[Keyword], depth: int = 0, match: str = "all") -> bool:
     """Appends what a file and those that it includes say; whether all of them could be read.
 
     `match` is of the Match block that includes it.
@@ -64,7 +64,7 @@ def _read(host: Host, path: str, keywords: list[Keyword], depth: int = 0, match:
     return is_whole
 
 
-def _included(host: Host, pattern: str) -> list[str]:
+def _included(host: HostReader, pattern: str) -> list[str]:
     """The files of an Include, in sshd's order, as paths of the host; a relative pattern is below /etc/ssh."""
     full = pattern.strip('"') if pattern.startswith(("/", '"/')) else f"/etc/ssh/{pattern}"
     root = host.root.rstrip("/")

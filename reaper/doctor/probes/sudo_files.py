@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from reaper.doctor.checks.sudo import Default, Include, Sudo, interpret, parse_sudoers
-from reaper.doctor.probes.reader import Host
+from reaper.doctor.probes.reader import HostReader
 
 PROGRAM = "/usr/bin/sudo"
 CONFIGURATION = "/etc/sudoers"
@@ -13,7 +13,7 @@ MOST_FILES = 200
 """Each file is read once: sudo refuses files that include each other (128 levels), and there is nothing to learn."""
 
 
-def look(host: Host) -> tuple[Sudo, bool]:
+def look(host: HostReader) -> tuple[Sudo, bool]:
     """What it means for elevations, and whether all of it could be read: only root may."""
     if not host.exists(PROGRAM):
         return Sudo(), True
@@ -22,7 +22,7 @@ def look(host: Host) -> tuple[Sudo, bool]:
     return interpret(defaults), is_whole
 
 
-def _read(host: Host, path: str, defaults: list[Default], seen: set[str]) -> bool:
+def _read(host: HostReader, path: str, defaults: list[Default], seen: set[str]) -> bool:
     if path in seen or len(seen) >= MOST_FILES:
         return True
     seen.add(path)
@@ -40,7 +40,7 @@ def _read(host: Host, path: str, defaults: list[Default], seen: set[str]) -> boo
     return is_whole
 
 
-def _included(host: Host, path: str, entry: Include) -> list[str]:
+def _included(host: HostReader, path: str, entry: Include) -> list[str]:
     """The files that an entry names; relative to the file that it stands in, and %h is the host's name."""
     name = entry.path.replace("%h", os.uname().nodename.partition(".")[0])
     full = os.path.normpath(os.path.join(os.path.dirname(path), name))

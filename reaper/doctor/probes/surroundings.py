@@ -9,17 +9,17 @@ from collections.abc import Iterable
 
 from reaper import procfs
 from reaper.doctor.checks.clock import Clock
-from reaper.doctor.checks.journal import Journal, parse_settings
+from reaper.doctor.checks.journal import JournalFacts, parse_settings
 from reaper.doctor.checks.kernel import Kernel, parse_mounts
 from reaper.doctor.checks.libraries import NEEDED, TO_LOCK
-from reaper.doctor.checks.logind import Logind, parse_property, parse_span
+from reaper.doctor.checks.logind import LogindFacts, parse_property, parse_span
 from reaper.doctor.checks.pam import Pam
 from reaper.doctor.checks.rules import Files
 from reaper.doctor.checks.shell import Tmout, parse_tmout
 from reaper.doctor.checks.sshd import Sshd
 from reaper.doctor.diagnose import Facts
 from reaper.doctor.probes import daemon_status, listeners, pam_services, sshd_config, sudo_files, unlock_methods
-from reaper.doctor.probes.reader import Host
+from reaper.doctor.probes.reader import HostReader
 
 LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 # What bash, ksh and zsh read at login or as interactive shells, and what PAM puts into the environment.
@@ -30,7 +30,7 @@ PROFILES = "/etc/profile.d"
 CATALOGED = "reaper: "
 
 
-def look(host: Host, version: str) -> Facts:
+def look(host: HostReader, version: str) -> Facts:
     """All that the checks are about."""
     unchecked: list[str] = []
     missing = tuple(name for name in (*NEEDED, *TO_LOCK) if importlib.util.find_spec(name) is None)
@@ -79,7 +79,7 @@ def look(host: Host, version: str) -> Facts:
     )
 
 
-def _policy(host: Host, unchecked: list[str]) -> Files:
+def _policy(host: HostReader, unchecked: list[str]) -> Files:
     from reaper.decide.policy.files.parse import parse
     from reaper.decide.policy.files.problems import PolicyError
     from reaper.sense.policy_files import read_sources
@@ -99,7 +99,7 @@ def _pam_services(ssh: Sshd | None, others: Iterable[tuple[str, Sshd]]) -> Itera
     return [each.pam_service for each in every if each.use_pam is not False]
 
 
-def _pam(host: Host, services: Iterable[str], unchecked: list[str]) -> Pam:
+def _pam(host: HostReader, services: Iterable[str], unchecked: list[str]) -> Pam:
     try:
         return pam_services.look(host, services)
     except PermissionError:
@@ -107,13 +107,13 @@ def _pam(host: Host, services: Iterable[str], unchecked: list[str]) -> Pam:
         return Pam((), (), has_module=True, has_updater=False)
 
 
-def _logind(host: Host) -> Logind:
+def _logind(host: HostReader) -> LogindFacts:
     kills = _property(host, "KillUserProcesses")
     if kills is None:
         is_there = host.run(["busctl", "--version"]) is not None
-        return Logind(False if is_there else None)
+        return LogindFacts(False if is_there else None)
     version = host.run(["systemctl", "--version"])
-    return Logind(
+    return LogindFacts(
         answers=True,
         stop_idle_usec=parse_span(_property(host, "StopIdleSessionUSec") or ""),
         kills_user_processes=kills == "true",
@@ -121,13 +121,13 @@ def _logind(host: Host) -> Logind:
     )
 
 
-def _property(host: Host, name: str) -> str | None:
+def _property(host: HostReader, name: str) -> str | None:
     """A property of logind's; None where it has none such, or does not answer."""
     said = host.run(["busctl", "get-property", *LOGIND, name])
     return parse_property(said.output) if said is not None and said.status == 0 else None
 
 
-def _tmouts(host: Host) -> tuple[Tmout, ...]:
+def _tmouts(host: HostReader) -> tuple[Tmout, ...]:
     profiles = [f"{PROFILES}/{name}" for name in host.names(PROFILES) if name.endswith(".sh")]
     found: list[Tmout] = []
     for path in (*SHELL_FILES, *profiles):
@@ -139,14 +139,14 @@ def _tmouts(host: Host) -> tuple[Tmout, ...]:
     return tuple(found)
 
 
-def _kernel(host: Host) -> Kernel:
+def _kernel(host: HostReader) -> Kernel:
     release = host.read("/proc/sys/kernel/osrelease") or ""
     allows_tiocsti = (host.read("/proc/sys/dev/tty/legacy_tiocsti") or "").strip() == "1"
     mounts = host.read("/proc/self/mountinfo") or ""
     return parse_mounts(release.strip(), mounts, allows_tiocsti=allows_tiocsti, uncounted=_why_uncounted(host))
 
 
-def _why_uncounted(host: Host) -> str:
+def _why_uncounted(host: HostReader) -> str:
     """Why the descriptors of others cannot be had; "" where they can. Our own are ours by any rule but a filter's."""
     if (host.read("/proc/sys/kernel/yama/ptrace_scope") or "").strip() == "3":
         return "kernel.yama.ptrace_scope is 3"
@@ -161,15 +161,15 @@ def _why_uncounted(host: Host) -> str:
     return ""
 
 
-def _journal(host: Host) -> Journal:
+def _journal(host: HostReader) -> JournalFacts:
     said = host.run(["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"])
     storage, burst = parse_settings(said.output if said is not None else "")
     catalog = host.run(["journalctl", "--no-pager", "--list-catalog"])
     has_catalog = None if catalog is None or catalog.status != 0 else CATALOGED in catalog.output
-    return Journal(storage, host.exists("/var/log/journal"), burst, has_catalog)
+    return JournalFacts(storage, host.exists("/var/log/journal"), burst, has_catalog)
 
 
-def _clock(host: Host) -> Clock:
+def _clock(host: HostReader) -> Clock:
     said = host.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
     synchronized = {"yes": True, "no": False}.get(said.output.strip()) if said is not None else None
     return Clock(time.time() >= os.stat(__file__).st_mtime, synchronized)

@@ -9,11 +9,11 @@ from reaper import pam_stack
 from reaper.decide.policy.rules import Policy
 from reaper.doctor.checks.daemon import Login
 from reaper.doctor.checks.locking import Locking, rules_that_lock
-from reaper.doctor.probes.reader import Host
+from reaper.doctor.probes.reader import HostReader
 from reaper.sense import lock_files
 
 
-def look(host: Host, logins: Iterable[Login], policy: Policy | None) -> tuple[Locking, bool]:
+def look(host: HostReader, logins: Iterable[Login], policy: Policy | None) -> tuple[Locking, bool]:
     """What stands in the way, and whether all of it could be told: only root reads who has a password."""
     rules = rules_that_lock(policy)
     users = sorted({login.user for login in logins if login.rule in rules and login.origin != "graphical"})

@@ -28,7 +28,7 @@ from typing import Any, Callable, Generic, TypeVar
 
 from reaper import kernel_text
 from reaper.errors import ReaperError
-from reaper.lock.freeze.frozen import Stopped
+from reaper.lock.freeze.frozen import FrozenProcesses
 
 LOOK_SEC = 0.1
 # A read of /proc takes 25 us, and the longest, all descriptors of one process, 0.4 s (see bounded).
@@ -65,10 +65,10 @@ def _work(calls: queue.SimpleQueue[_Call[Any] | None]) -> None:
         del call  # what it holds on to is not kept until the next
 
 
-class Apart:
-    """A Stopped with the same methods. `tick` is called again and again while a call is waited for."""
+class FrozenInThread:
+    """A FrozenProcesses with the same methods. `tick` is called again and again while a call is waited for."""
 
-    def __init__(self, stopped: Stopped, tick: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, stopped: FrozenProcesses, tick: Callable[[], object] = lambda: None) -> None:
         self._stopped, self._tick = stopped, tick
         self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -108,7 +108,7 @@ class Apart:
             raise ReaperError("cannot-freeze", self._why)
 
     def to_plain(self) -> list[list[Any]]:
-        """In JSON's types. Of this and what follows, Stopped says more."""
+        """In JSON's types. Of this and what follows, FrozenProcesses says more."""
         return self._stopped.to_plain()
 
     def resume(self, value: Any) -> None:

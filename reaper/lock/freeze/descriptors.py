@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reaper import kernel_text, procfs
-from reaper.lock.bounded import Deadline
+from reaper.lock.bounded import TimeLimit
 from reaper.lock.freeze.mounts import Mounts
 from reaper.statx import Statx, statx
 
@@ -121,7 +121,7 @@ def is_closed(error: OSError) -> bool:
     return error.errno in (errno.ENOENT, errno.ESRCH, errno.EBADF, errno.ESTALE)
 
 
-def opened(pid: int, deadline: Deadline) -> Iterator[Descriptor]:
+def opened(pid: int, deadline: TimeLimit) -> Iterator[Descriptor]:
     """What a process has open, once for each table of descriptors: a thread may have one of its own.
 
     Not what is no file and no ring, as sockets and pipes are. Raises TooLongError.
@@ -149,7 +149,7 @@ def _read_link(path: str) -> str | None:
         return None if is_closed(error) else UNKNOWN
 
 
-def _tables(pid: int, deadline: Deadline) -> Iterator[int]:
+def _tables(pid: int, deadline: TimeLimit) -> Iterator[int]:
     """A thread for each table of descriptors that a process has, or more than one for it."""
     seen: list[int] = []
     for tid in procfs.list_threads(pid):

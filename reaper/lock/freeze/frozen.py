@@ -11,7 +11,7 @@ from reaper.errors import ReaperError
 from reaper.lock.freeze import io_uring, other_locks
 from reaper.lock.freeze.freezer import Freezer
 from reaper.lock.freeze.guard import Guard
-from reaper.lock.freeze.quiesce import Still
+from reaper.lock.freeze.quiesce import UserFreeze
 from reaper.lock.freeze.readers import find_stranger, holders
 from reaper.sense.host import Host
 
@@ -28,7 +28,7 @@ MOST_ROUNDS_USEC = 5_000_000
 _ROUNDS = 20
 
 
-class Stopped:
+class FrozenProcesses:
     """Stops the holders of terminals; `save` writes down where they came from, before they are moved.
 
     `note` is for the journal.
@@ -36,7 +36,7 @@ class Stopped:
 
     def __init__(self, session: Session, host: Host, save: Callable[[], None], note: Callable[[str], None]) -> None:
         self._session, self._host, self._save = session, host, save
-        self._freezer, self._still = Freezer(session.scope), Still(session.scope)
+        self._freezer, self._still = Freezer(session.scope), UserFreeze(session.scope)
         self._guard = Guard(self._freezer, note)
         self._origins: dict[ProcessId, str] = {}
         self._is_given_up = False

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from reaper import kernel_text, procfs
-from reaper.lock.bounded import Deadline, within
+from reaper.lock.bounded import TimeLimit, within
 from reaper.lock.freeze.descriptors import RING, Descriptor, opened
 
 _NAME = RING.encode()
@@ -101,7 +101,7 @@ def find_busy(pids: Iterable[int]) -> int | None:
     return within(lambda deadline: next((pid for pid in pids if _is_busy(pid, deadline)), None))
 
 
-def _is_busy(pid: int, deadline: Deadline) -> bool:
+def _is_busy(pid: int, deadline: TimeLimit) -> bool:
     rings = []
     for each in opened(pid, deadline):
         if each.link == RING:

@@ -30,7 +30,7 @@ LONGEST_SEC = 25.0
 _PAUSE_SEC = 0.05
 
 
-class Still:
+class UserFreeze:
     """All that is the user's of the session with this scope; `directory` is one of root's alone, and of all keepers.
 
     No two keepers of one user are at it at a time. Those of other users do not wait: a user with many descriptors makes

@@ -38,7 +38,7 @@ from typing import Callable, NamedTuple
 
 from reaper import procfs
 from reaper.decide.session.model import ProcessId, Session
-from reaper.lock.bounded import Deadline, TooLongError, within
+from reaper.lock.bounded import TimeLimit, TooLongError, within
 from reaper.lock.freeze import io_uring
 from reaper.lock.freeze.descriptors import RING, Descriptor, Node, Search, is_closed, opened
 from reaper.sense import connections, processes
@@ -74,7 +74,7 @@ def holders(
     """
     members = set(held)
 
-    def look(deadline: Deadline) -> list[ProcessId]:
+    def look(deadline: TimeLimit) -> list[ProcessId]:
         search = _search(terminals)
         if search is None:
             return []
@@ -108,7 +108,7 @@ def find_stranger(session: Session, terminals: Collection[str], held: Iterable[P
         return None
     spared = {each.pid for each in connections.connection_holders(session)}
     strangers = within(lambda deadline: _everybody(session, members, deadline), _EVERYBODY_SEC).strangers
-    end = Deadline(_STRANGERS_SEC)
+    end = TimeLimit(_STRANGERS_SEC)
     for uid in _turned(list(strangers)):
         # Neither a user whose processes are too many nor one who makes a look at them wait keeps all others from locks.
         with contextlib.suppress(TooLongError):
@@ -120,7 +120,7 @@ def find_stranger(session: Session, terminals: Collection[str], held: Iterable[P
     return None
 
 
-def _within_user(uid: int, look: Callable[[Deadline], int | None]) -> int | None:
+def _within_user(uid: int, look: Callable[[TimeLimit], int | None]) -> int | None:
     """A look at one other user's processes. Raises TooLongError for one whose last look has not come back."""
     if uid not in _waiting:
         for other in [other for other, threads in _waiting.items() if not any(each.is_alive() for each in threads)]:
@@ -130,7 +130,7 @@ def _within_user(uid: int, look: Callable[[Deadline], int | None]) -> int | None
     return within(look, _STRANGER_SEC, _STRANGER_SEC, _waiting.setdefault(uid, []))
 
 
-def _find_reader(pids: list[int], search: Search, deadline: Deadline) -> int | None:
+def _find_reader(pids: list[int], search: Search, deadline: TimeLimit) -> int | None:
     for pid in pids:
         # One where the look raises does not: it could be anybody's, and would keep all others from locks.
         reads = functools.partial(_reads, pid, search, deadline)
@@ -174,7 +174,7 @@ def _search(terminals: Iterable[str]) -> Search | None:
     return Search(nodes) if nodes else None
 
 
-def _everybody(session: Session, held: set[ProcessId], deadline: Deadline) -> _Everybody:
+def _everybody(session: Session, held: set[ProcessId], deadline: TimeLimit) -> _Everybody:
     """What the session holds and all that is the user's, wherever it runs; and what is other users'.
 
     Of the user's groups all are, whoever they run as: those in a user namespace of theirs do as somebody else. Where
@@ -197,7 +197,7 @@ def _everybody(session: Session, held: set[ProcessId], deadline: Deadline) -> _E
     return everybody
 
 
-def _is_holder(process: ProcessId, search: Search, deadline: Deadline, *, is_held: bool, may_wait: bool) -> bool:
+def _is_holder(process: ProcessId, search: Search, deadline: TimeLimit, *, is_held: bool, may_wait: bool) -> bool:
     """Whether a process has one of the terminals open, or a ring by which it may read one."""
     found = []
 
@@ -212,12 +212,12 @@ def _is_holder(process: ProcessId, search: Search, deadline: Deadline, *, is_hel
     return _any(process.pid, look, deadline) or io_uring.may_read(process.pid, found, may_wait=may_wait)
 
 
-def _reads(pid: int, search: Search, deadline: Deadline) -> bool:
+def _reads(pid: int, search: Search, deadline: TimeLimit) -> bool:
     """Whether a process is known to have one of the terminals open, and not to write there alone."""
     return _any(pid, lambda each: each.link != RING and bool(search.is_terminal(each)) and each.can_read, deadline)
 
 
-def _any(pid: int, look: Callable[[Descriptor], bool], deadline: Deadline) -> bool:
+def _any(pid: int, look: Callable[[Descriptor], bool], deadline: TimeLimit) -> bool:
     """Whether a look at a descriptor of a process says so of any.
 
     One that cannot be looked at hides no other; where none is one, it raises OSError. One that is closed is none.

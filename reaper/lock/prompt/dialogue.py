@@ -14,9 +14,9 @@ import termios
 from dataclasses import dataclass
 
 from reaper.decide.text.escape import plain
-from reaper.lock.prompt.line_editor import Keys
+from reaper.lock.prompt.line_editor import LineEditor
 from reaper.lock.prompt.pam import Outcome, authenticate
-from reaper.lock.terminal.lock_screen import Kind, View, drawn, lines_of, plain_lines, prompt_of
+from reaper.lock.terminal.lock_screen import LockView, TerminalKind, drawn, lines_of, plain_lines, prompt_of
 
 _LOOK_MS = 500  # between two looks at the size; a sequence that has not gone on for so long was the Escape key
 _FORGET_AFTER = 120  # such looks without a key, until what was typed and not sent is forgotten
@@ -39,7 +39,7 @@ class Ask:
     host: str
     failures: int
     most: int
-    kind: Kind
+    kind: TerminalKind
     last: str = ""
 
 
@@ -48,7 +48,7 @@ class Dialogue:
 
     def __init__(self, fd: int, ask: Ask) -> None:
         self._fd, self._ask = fd, ask
-        self._keys, self._buffer = Keys(), bytearray(_READ)
+        self._keys, self._buffer = LineEditor(), bytearray(_READ)
         self._told = [f"The last attempt failed: {ask.last}."] if ask.last else []
         self._prompt = ""
         self._echoed = ""
@@ -145,7 +145,7 @@ class Dialogue:
             self._keys.wipe()
             self._echoed = ""
             self._draw()
-        elif self._ask.kind is not Kind.SERIAL and self._size != self._read_size():
+        elif self._ask.kind is not TerminalKind.SERIAL and self._size != self._read_size():
             self._draw()
         return looks
 
@@ -171,11 +171,13 @@ class Dialogue:
         """Shows it all; on a serial line only what is new, since nothing there can be drawn over."""
         ask, seen = self._ask, self._seen
         self._size, self._seen = self._read_size(), len(self._told)
-        if ask.kind is Kind.SERIAL and seen is not None:
+        if ask.kind is TerminalKind.SERIAL and seen is not None:
             lines = [line for text in self._told[seen:] for line in plain_lines(text)] + [prompt_of(self._prompt)]
         else:
             left, told = max(1, ask.most - ask.failures), tuple(self._told)
-            shown = View(ask.host, ask.user, ask.tty, ask.rhost, ask.heading, left, told, self._prompt, self._echoed)
+            shown = LockView(
+                ask.host, ask.user, ask.tty, ask.rhost, ask.heading, left, told, self._prompt, self._echoed
+            )
             lines = lines_of(shown)
         self._write(drawn(lines, ask.kind, *self._size))
 

@@ -42,7 +42,7 @@ class _In(enum.Enum):
     MOUSE = enum.auto()  # after ESC [ M: three bytes of any value
 
 
-class Keys:
+class LineEditor:
     """One line under way. wipe() it when it is done with."""
 
     def __init__(self) -> None:

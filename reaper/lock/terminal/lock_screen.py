@@ -38,7 +38,7 @@ _SET, _RESET = (1, 3), (2, 4)
 _LEVEL_2, _VT102 = 61, 6
 
 
-class Kind(enum.Enum):
+class TerminalKind(enum.Enum):
     """What a terminal is."""
 
     PTY = "pty"
@@ -113,11 +113,11 @@ def read_screen(data: bytes) -> tuple[Modes, bytes]:
     return Modes(is_alternate), b"\x1b[?1049h" if is_alternate else b"\x1b[%sH" % positions[0]
 
 
-def set_aside(modes: Modes, kind: Kind) -> bytes:
+def set_aside(modes: Modes, kind: TerminalKind) -> bytes:
     """What is written once, before the first picture. ESC first: it ends what a stopped program may have begun."""
-    if kind is Kind.SERIAL:
+    if kind is TerminalKind.SERIAL:
         return b""
-    if kind is Kind.CONSOLE:
+    if kind is TerminalKind.CONSOLE:
         return b"\x1b\\\x1b7"
     start = b"\x1b\\" if modes.is_alternate else b"\x1b\\\x1b[?1049h"
     cursor = b"\x1b[?25h" if modes.is_cursor_hidden else b""
@@ -125,11 +125,11 @@ def set_aside(modes: Modes, kind: Kind) -> bytes:
     return start + cursor + keyboard + b"".join(b"\x1b[?%dl" % mode for mode in modes.on)
 
 
-def bring_back(modes: Modes, kind: Kind) -> bytes:
+def bring_back(modes: Modes, kind: TerminalKind) -> bytes:
     """What is written once, when the lock is over. A program on the alternate screen is to draw it anew."""
-    if kind is Kind.SERIAL:
+    if kind is TerminalKind.SERIAL:
         return b"\r\n"
-    if kind is Kind.CONSOLE:
+    if kind is TerminalKind.CONSOLE:
         return b"\x1b[m\x1b[H\x1b[2J\x1b8"
     keyboard = b"\x1b[<u" if modes.keyboard else b""
     screen = b"\x1b[H\x1b[2J" if modes.is_alternate else b"\x1b[?1049l"
@@ -138,7 +138,7 @@ def bring_back(modes: Modes, kind: Kind) -> bytes:
 
 
 @dataclass(frozen=True)
-class View:
+class LockView:
     """What there is to be said on a locked terminal. All of it is as it came from outside."""
 
     host: str
@@ -152,7 +152,7 @@ class View:
     typed: str = ""  # at a prompt that shows it
 
 
-def lines_of(view: View) -> list[str]:
+def lines_of(view: LockView) -> list[str]:
     """The lock screen as lines that are fit for a terminal, of any width; the last one is the prompt."""
     where = f"on {plain(view.tty)}" + (f", from {plain(view.rhost)}" if view.rhost else "")
     chances = "If the next attempt fails" if view.left == 1 else f"After {view.left} more attempts that fail"
@@ -181,10 +181,10 @@ def prompt_of(text: str) -> str:
     return f"{shown} " if shown else ""
 
 
-def drawn(lines: list[str], kind: Kind, rows: int, columns: int) -> bytes:
+def drawn(lines: list[str], kind: TerminalKind, rows: int, columns: int) -> bytes:
     """What is written to show these lines. The cursor stays after the last one; where rows are few, the first go."""
     rows, columns = rows or 24, columns or 80
-    if kind is Kind.SERIAL:
+    if kind is TerminalKind.SERIAL:
         return ("\r\n" + "\r\n".join(lines)).encode(errors="replace")
     folded = [part for line in lines for part in _folded(line, columns)]
     start = 2 if len(folded) < rows else 1

@@ -11,8 +11,8 @@ from reaper.lock.terminal.lock_screen import (
     ASK_DEVICE,
     ASK_MODES,
     ASK_SCREEN,
-    Kind,
     Modes,
+    TerminalKind,
     read_replies,
     read_screen,
     tells_modes,
@@ -24,21 +24,21 @@ ANSWER_MS = 1000
 _MOST_BYTES = 64 * 1024
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> TerminalKind:
     """What sort of terminal a name below /dev is."""
     if name.startswith("pts/"):
-        return Kind.PTY
-    return Kind.CONSOLE if is_console(name) else Kind.SERIAL
+        return TerminalKind.PTY
+    return TerminalKind.CONSOLE if is_console(name) else TerminalKind.SERIAL
 
 
-def survey(fd: int, kind: Kind) -> Modes:
+def survey(fd: int, kind: TerminalKind) -> Modes:
     """Asks a pty's terminal for its modes; it must be raw, and nobody else read it.
 
     What was typed meanwhile is dropped. What does not answer in time, or is no pty, has none that are known. One that
     answers, and does not tell its modes, is asked for what is worst to be mistaken about: whether a program has its
     alternate screen.
     """
-    if kind is not Kind.PTY:
+    if kind is not TerminalKind.PTY:
         return Modes()
     device = read_replies(_ask(fd, ASK_DEVICE)).device
     if device is None:
@@ -68,7 +68,7 @@ def _ask(fd: int, question: bytes) -> bytes:
 
 def read_contents(name: str) -> bytes:
     """What a virtual console shows, with its attributes and its cursor (vcs(4)); b"" for any other terminal."""
-    if kind_of(name) is not Kind.CONSOLE:
+    if kind_of(name) is not TerminalKind.CONSOLE:
         return b""
     try:
         with open(f"{DEV}/vcsa{name[len('tty') :]}", "rb", buffering=0) as file:

@@ -36,7 +36,7 @@ Size = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Before:
+class SavedTty:
     """What a terminal was like. `flags` are c_iflag, c_oflag, c_cflag, c_lflag and both speeds; `keys` is c_cc.
 
     `typed` is what was typed ahead, once it `is_drained`.
@@ -72,7 +72,7 @@ class Before:
         }
 
     @classmethod
-    def from_plain(cls, value: Any) -> Before:
+    def from_plain(cls, value: Any) -> SavedTty:
         """Back. Raises ReaperError ("lock-state") for what to_plain() does not write."""
         try:
             flags = tuple(map(int, value["flags"]))
@@ -88,10 +88,10 @@ class Before:
         return cls(name, number, (device, inode), uid, gid, mode, flags, keys, typed, is_drained)
 
 
-class Line:
+class Tty:
     """A terminal that is held, named below /dev. What is done where it has hung up raises ReaperError ("line-gone")."""
 
-    def __init__(self, name: str, before: Before | None = None) -> None:
+    def __init__(self, name: str, before: SavedTty | None = None) -> None:
         """Opens it, and makes sure that it is the one that it was `before`."""
         self.name = name
         with self._told():
@@ -117,11 +117,11 @@ class Line:
         poll.register(self.fd, 0)
         return bool(poll.poll(0))
 
-    def look(self) -> Before:
+    def look(self) -> SavedTty:
         """What it is like now."""
         with self._told():
             status, (*flags, keys) = os.fstat(self.fd), termios.tcgetattr(self.fd)
-        return Before(
+        return SavedTty(
             self.name,
             status.st_rdev,
             (status.st_dev, status.st_ino),
@@ -132,7 +132,7 @@ class Line:
             bytes(key if isinstance(key, int) else key[0] for key in keys),
         )
 
-    def drain(self, before: Before) -> Before:
+    def drain(self, before: SavedTty) -> SavedTty:
         """Reads what was typed ahead, and returns it with the rest; nothing the second time.
 
         Line by line as long as the terminal is in canonical mode, for else the ends would be lost; then what is left.
@@ -155,7 +155,7 @@ class Line:
             pieces.append(Piece(rest, End.NOTHING))
         return replace(before, typed=typeahead.shorten(pieces), is_drained=True)
 
-    def take(self, before: Before) -> None:
+    def take(self, before: SavedTty) -> None:
         """Makes it root's alone, and raw: no echo, no signals, no flow control. A terminal that ^S has stopped goes on:
         the kernel starts it as IXON is cleared."""
         with self._told():
@@ -163,7 +163,7 @@ class Line:
             self._make_raw(before)
             termios.tcflow(self.fd, termios.TCOON)  # had a program stopped it (tcflow(3)), it would take no prompt
 
-    def restore(self, before: Before) -> bool:
+    def restore(self, before: SavedTty) -> bool:
         """Makes it what it was, with what was typed ahead and none of what has been typed since.
 
         False where what was typed ahead could not be brought back. Who reads the terminal must still be frozen.
@@ -206,11 +206,11 @@ class Line:
         os.fchown(self.fd, 0, -1)
         os.fchmod(self.fd, 0o600)
 
-    def _make_raw(self, before: Before) -> None:
+    def _make_raw(self, before: SavedTty) -> None:
         oflag = termios.OPOST | termios.ONLCR
         self._set(before, termios.IGNBRK, 0, _raw_keys(before), oflag)
 
-    def _set(self, before: Before, iflag: int, lflag: int, keys: bytes, oflag: int | None = None) -> None:
+    def _set(self, before: SavedTty, iflag: int, lflag: int, keys: bytes, oflag: int | None = None) -> None:
         """At once: waiting until all is shown (TCSADRAIN) could take for ever."""
         was = before.flags
         output = was[_OFLAG] if oflag is None else oflag
@@ -241,7 +241,7 @@ class Line:
             found += data
         return bytes(found)
 
-    def _type(self, before: Before) -> bool:
+    def _type(self, before: SavedTty) -> bool:
         if not before.typed:
             return True
         if before.is_canonical:
@@ -279,7 +279,7 @@ class Line:
             raise ReaperError("line-trouble", f"{self.name}: {error.args[1]}") from error
 
 
-def _line_ends(before: Before) -> bytes:
+def _line_ends(before: SavedTty) -> bytes:
     """What ends a line besides the line feed, where it is set (termios(3), VEOL and VEOL2)."""
     keys = [before.keys[termios.VEOL]]
     if before.flags[_LFLAG] & termios.IEXTEN:
@@ -287,7 +287,7 @@ def _line_ends(before: Before) -> bytes:
     return bytes([ord("\n"), *(key for key in keys if key != _DISABLED)])
 
 
-def _raw_keys(before: Before) -> bytes:
+def _raw_keys(before: SavedTty) -> bytes:
     keys = bytearray(before.keys)
     keys[termios.VMIN], keys[termios.VTIME] = 1, 0
     return bytes(keys)

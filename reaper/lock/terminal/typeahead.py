@@ -35,7 +35,7 @@ class Piece(NamedTuple):
         return len(self.data) + (self.end is End.FILE)
 
 
-class Keys(NamedTuple):
+class RetypedKeys(NamedTuple):
     """What to type where only `literal` (VLNEXT), `end` (VEOF), VEOL, VEOL2 and a line feed have a meaning."""
 
     data: bytes
@@ -56,7 +56,7 @@ def shorten(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(taken)
 
 
-def retype(pieces: Sequence[Piece], line_ends: Collection[int]) -> Keys:
+def retype(pieces: Sequence[Piece], line_ends: Collection[int]) -> RetypedKeys:
     """The keys that bring canonical input back; `line_ends` are VEOL and VEOL2, where they are set."""
     special = {ord("\n"), *line_ends}
     used = {byte for piece in pieces for byte in piece.data}
@@ -69,7 +69,7 @@ def retype(pieces: Sequence[Piece], line_ends: Collection[int]) -> Keys:
         for byte in body:
             typed += bytes((literal, byte)) if byte in special else bytes((byte,))
         typed += bytes((end,)) if piece.end is End.FILE else last
-    return Keys(bytes(typed), literal, end)
+    return RetypedKeys(bytes(typed), literal, end)
 
 
 def to_plain(pieces: Iterable[Piece]) -> list[list[str]]:

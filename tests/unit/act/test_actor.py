@@ -17,8 +17,8 @@ from reaper.act.actor import Actor
 from reaper.act.terminal_output import Delivery
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session.lock_protocol import LockOrder, Stage
-from reaper.decide.session.model import Attached, ProcessId, Targets
-from reaper.decide.session.state import Rung
+from reaper.decide.session.model import AttachedProcess, ProcessId, Targets
+from reaper.decide.session.state import TerminationStep
 from reaper.errors import ReaperError
 from reaper.sense import lock_files
 from tests.unit.act.ptys import Pty
@@ -172,10 +172,10 @@ def test_a_terminal_that_has_changed_hands(world):
 BOTH = (Kill.TERMINAL, Kill.SESSION)
 LADDER = [
     # rung, kill, and who gets what; who is not named gets nothing: a shell passes SIGHUP on, but for disowned jobs
-    (Rung.HANGUP, BOTH, {"front": {HUP, CONT}}),
-    (Rung.TERM, BOTH[:1], {"front": {HUP, CONT}, "leader": {TERM, CONT}}),
+    (TerminationStep.HANGUP, BOTH, {"front": {HUP, CONT}}),
+    (TerminationStep.TERM, BOTH[:1], {"front": {HUP, CONT}, "leader": {TERM, CONT}}),
     (
-        Rung.TERM,
+        TerminationStep.TERM,
         BOTH[1:],
         {
             "front": {HUP, TERM, CONT},
@@ -185,8 +185,8 @@ LADDER = [
             "detached": {TERM, CONT},
         },
     ),
-    (Rung.KILL, BOTH[:1], {"front": {KILL}, "leader": {KILL}, "child": {KILL}}),
-    (Rung.KILL, BOTH[1:], {role: {KILL} for role in ROLES}),
+    (TerminationStep.KILL, BOTH[:1], {"front": {KILL}, "leader": {KILL}, "child": {KILL}}),
+    (TerminationStep.KILL, BOTH[1:], {role: {KILL} for role in ROLES}),
 ]
 
 
@@ -194,18 +194,20 @@ LADDER = [
 def test_the_ladder(world, rung, kill, expected):
     ids = {role: world.process(role) for role in ROLES}
     targets = Targets(
-        (Attached(ids["front"], True), Attached(ids["background"], False)),
+        (AttachedProcess(ids["front"], True), AttachedProcess(ids["background"], False)),
         (ids["leader"], ids["child"]),
         tuple(ids.values()),
     )
-    world.actor.climb(targets, rung, kill, "")
+    world.actor.escalate(targets, rung, kill, "")
     assert {role: world.signals(role) for role in ROLES} == {role: expected.get(role, set()) for role in ROLES}
 
 
 def test_kill_session_reaches_who_left_the_scope(world):
     """su, or a service of the user's: on the terminal all the same, and in no list of what the session holds."""
     elsewhere, detached = world.process("background"), world.process("detached")
-    world.actor.climb(Targets((Attached(elsewhere, False),), (), (detached,)), Rung.KILL, Kill.SESSION, "")
+    world.actor.escalate(
+        Targets((AttachedProcess(elsewhere, False),), (), (detached,)), TerminationStep.KILL, Kill.SESSION, ""
+    )
     assert world.signals("background") == {KILL}
     assert world.signals("detached") == {KILL}
 
@@ -214,15 +216,17 @@ def test_a_reused_pid_is_not_signalled(world):
     """The process that had the pid is gone: whoever has it now has another start time."""
     process = world.process("leader")
     stale = process._replace(start_ticks=process.start_ticks - 1)
-    targets = Targets((Attached(stale, True),), (stale,), (stale,))
-    for rung in Rung:
-        world.actor.climb(targets, rung, Kill.SESSION, "")
+    targets = Targets((AttachedProcess(stale, True),), (stale,), (stale,))
+    for rung in TerminationStep:
+        world.actor.escalate(targets, rung, Kill.SESSION, "")
     assert world.signals("leader") == set()
 
 
 def test_processes_that_are_gone_are_passed_over(world):
     gone = ProcessId(2**22 - 1, 5)
-    world.actor.climb(Targets((Attached(gone, True),), (gone,), (gone,)), Rung.KILL, Kill.SESSION, "")
+    world.actor.escalate(
+        Targets((AttachedProcess(gone, True),), (gone,), (gone,)), TerminationStep.KILL, Kill.SESSION, ""
+    )
 
 
 # Locks.

@@ -15,7 +15,7 @@ import pytest
 
 from reaper.act import journal
 from reaper.act.journal import BACKLOG, NOTES, Journal
-from reaper.decide.output.events import Event, Kind, Priority
+from reaper.decide.output.events import Event, EventKind, Priority
 from tests.unit.fakes import FakeJournal
 from tests.unit.native import parse_datagram
 
@@ -23,7 +23,7 @@ LOST = "{} events and {} other lines are lost: journald was away for too long, o
 
 
 def event(text: str, **fields: str) -> Event:
-    return Event(Kind.OPENED, text, fields)
+    return Event(EventKind.OPENED, text, fields)
 
 
 class Journald:
@@ -106,7 +106,7 @@ def test_the_fields_of_an_event(log, journald):
     (fields,) = journald.read()
     assert fields == {
         "MESSAGE": "Session 3 opened.",
-        "MESSAGE_ID": Kind.OPENED.message_id,
+        "MESSAGE_ID": EventKind.OPENED.message_id,
         "PRIORITY": "6",
         "SYSLOG_IDENTIFIER": "reaperd",
         "SYSLOG_PID": str(os.getpid()),

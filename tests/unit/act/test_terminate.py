@@ -14,7 +14,7 @@ from reaper import procfs
 from reaper.act import terminate
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session.model import ProcessId, Targets
-from reaper.decide.session.state import Rung
+from reaper.decide.session.state import TerminationStep
 from tests.unit.logins import CONT, HUP
 from tests.unit.people import Witness
 
@@ -157,23 +157,23 @@ def test_a_scope_that_cannot_be_killed_at_once_is_signalled_one_by_one(cgroup, m
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, refuse)
-        assert not terminate.climb(Targets((), (), (witness.id,)), Rung.KILL, Kill.SESSION, scope)
+        assert not terminate.escalate(Targets((), (), (witness.id,)), TerminationStep.KILL, Kill.SESSION, scope)
     assert witness.signals() == {signal.SIGKILL}
 
 
 @pytest.mark.parametrize(
     ("rung", "kill", "taken"),
     [
-        (Rung.KILL, Kill.SESSION, {signal.SIGKILL}),
-        (Rung.KILL, Kill.TERMINAL, set()),
-        (Rung.HANGUP, Kill.SESSION, set()),
+        (TerminationStep.KILL, Kill.SESSION, {signal.SIGKILL}),
+        (TerminationStep.KILL, Kill.TERMINAL, set()),
+        (TerminationStep.HANGUP, Kill.SESSION, set()),
     ],
 )
 def test_strays_are_killed_though_the_scope_is_killed_at_once(cgroup, witness, rung, kill, taken):
     """And only with all of the session."""
     scope = "/user.slice/user-1000.slice/session-3.scope"
     cgroup(scope)
-    assert terminate.climb(Targets((), (), strays=(witness.id,)), rung, kill, scope)
+    assert terminate.escalate(Targets((), (), strays=(witness.id,)), rung, kill, scope)
     assert witness.signals() == taken
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reaper.audit.journal_records import Record, record_of
-from reaper.decide.output.events import Event, Kind
+from reaper.audit.journal_records import JournalRecord, record_of
+from reaper.decide.output.events import Event, EventKind
 
 BOOT, LATER_BOOT = "4" * 32, "5" * 32
 USEC = 1_000_000
@@ -33,7 +33,7 @@ def entry(second: int, event: Event, *, boot: str = BOOT, **sender: str) -> dict
     return told
 
 
-def of_session(kind: Kind, text: str, **fields: str) -> Event:
+def of_session(kind: EventKind, text: str, **fields: str) -> Event:
     """An event of a session, with a message as decide/report.py writes it."""
     all_fields = {**IDENTITY, **fields}
     remote = f" from {all_fields['remote']}" if all_fields["remote"] else ""
@@ -42,7 +42,7 @@ def of_session(kind: Kind, text: str, **fields: str) -> Event:
     return Event(kind, f"{who} {text}.", {name: value for name, value in all_fields.items() if value})
 
 
-def record(second: int, event: Event, boot: str = BOOT) -> Record:
+def record(second: int, event: Event, boot: str = BOOT) -> JournalRecord:
     """The same, read."""
     found = record_of(entry(second, event, boot=boot))
     assert found is not None
@@ -50,18 +50,18 @@ def record(second: int, event: Event, boot: str = BOOT) -> Record:
 
 
 LIMIT = "at its limit of 15min (idle, rule ops)"
-OPENED = of_session(Kind.OPENED, "opened (sshd, ssh)", terminals="")
-WARNED = of_session(Kind.WARNED, f"is warned: it ends in 5min, {LIMIT}", left_usec=str(300 * USEC))
-RESUMED = of_session(Kind.RESUMED, "is in use again after 11min", idle_usec=str(660 * USEC))
+OPENED = of_session(EventKind.OPENED, "opened (sshd, ssh)", terminals="")
+WARNED = of_session(EventKind.WARNED, f"is warned: it ends in 5min, {LIMIT}", left_usec=str(300 * USEC))
+RESUMED = of_session(EventKind.RESUMED, "is in use again after 11min", idle_usec=str(660 * USEC))
 ENDING = of_session(
-    Kind.ENDING, f"is being ended after 15min without input, {LIMIT}", reason="idle", idle_usec=str(900 * USEC)
+    EventKind.ENDING, f"is being ended after 15min without input, {LIMIT}", reason="idle", idle_usec=str(900 * USEC)
 )
 TERMINATED = of_session(
-    Kind.TERMINATED,
+    EventKind.TERMINATED,
     f"is ended, {LIMIT}: 3 processes, 14336 KiB of memory freed",
     freed_processes="3",
     freed_rss=str(14 << 20),
 )
-CLOSED = of_session(Kind.CLOSED, "closed")
-STOPPED = Event(Kind.STOPPED, "reaperd stops; 1 sessions are not watched until it is back.", {})
-STARTED = Event(Kind.STARTED, "reaperd 0.1.0 watches the sessions of this host.", {})
+CLOSED = of_session(EventKind.CLOSED, "closed")
+STOPPED = Event(EventKind.STOPPED, "reaperd stops; 1 sessions are not watched until it is back.", {})
+STARTED = Event(EventKind.STARTED, "reaperd 0.1.0 watches the sessions of this host.", {})

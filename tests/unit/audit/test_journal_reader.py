@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reaper.audit import journal_reader
-from reaper.audit.journal_reader import History, NotAllowedError, check_readable
-from reaper.audit.query import Selection, matches, matches_of_story
-from reaper.decide.output.events import Kind
+from reaper.audit.journal_reader import JournalReader, NotAllowedError, check_readable
+from reaper.audit.query import EventQuery, matches, matches_of_story
+from reaper.decide.output.events import EventKind
 from reaper.errors import ReaperError
 from tests.unit.audit.entries import (
     BOOT,
@@ -28,7 +28,7 @@ from tests.unit.audit.entries import (
 
 USER = {"_UID": "1000", "_SYSTEMD_UNIT": "session-3.scope"}
 GONE = {"_UID": "0"}
-LOCKED, UNLOCKED = of_session(Kind.LOCKED, "is locked"), of_session(Kind.UNLOCKED, "is unlocked")
+LOCKED, UNLOCKED = of_session(EventKind.LOCKED, "is locked"), of_session(EventKind.UNLOCKED, "is unlocked")
 
 
 class FakeReader:
@@ -95,18 +95,18 @@ class Opened:
     def __init__(self, *entries: dict[str, Any]) -> None:
         self.readers: list[FakeReader] = []
         self._entries = list(entries)
-        self.history = History(self._open)
+        self.history = JournalReader(self._open)
 
     def _open(self) -> FakeReader:
         self.readers.append(FakeReader(self._entries))
         return self.readers[-1]
 
     def read(self, **asked: Any) -> list[str]:
-        selection = Selection(**asked)
+        selection = EventQuery(**asked)
         return [record.event for record in self.history.read(matches(selection), selection)]
 
     def last(self, most: int, **asked: Any) -> list[str]:
-        selection = Selection(**asked)
+        selection = EventQuery(**asked)
         return [record.event for record in self.history.read_last(matches(selection), selection, most)]
 
 
@@ -146,7 +146,7 @@ def test_a_line_of_a_lock_that_was_gone_counts_if_it_was_that_sessions():
     keeper = {"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@12.service"}
     assert Opened(entry(0, LOCKED, **keeper), entry(1, UNLOCKED, **GONE)).read() == ["locked", "unlocked"]
     other = entry(
-        0, of_session(Kind.LOCKED, "is locked", session="13"), _UID="0", _SYSTEMD_UNIT="reaper-lock@13.service"
+        0, of_session(EventKind.LOCKED, "is locked", session="13"), _UID="0", _SYSTEMD_UNIT="reaper-lock@13.service"
     )
     assert Opened(other, entry(1, UNLOCKED, **GONE)).read() == ["locked"]
 
@@ -167,7 +167,7 @@ def test_a_line_that_is_no_event_is_passed_over():
 def test_a_story_comes_with_the_lapses():
     other = of_session(OPENED.kind, "opened", session="13")
     opened = Opened(entry(0, STARTED), entry(1, OPENED), entry(2, other), entry(3, STOPPED), entry(4, CLOSED))
-    found = opened.history.read(matches_of_story(Selection(session="12")), Selection())
+    found = opened.history.read(matches_of_story(EventQuery(session="12")), EventQuery())
     assert [record.event for record in found] == ["started", "opened", "stopped", "closed"]
 
 
@@ -183,7 +183,7 @@ def test_a_journal_that_cannot_be_opened():
         raise OSError(24, "Too many open files")
 
     with pytest.raises(ReaperError, match="cannot be opened: Too many open files"):
-        History(refuse)
+        JournalReader(refuse)
 
 
 def test_the_real_reader_leaves_text_as_it_is():

@@ -8,7 +8,7 @@ import pytest
 
 from reaper.audit.journal_records import Sender, as_document, record_of, sender_of, sentence_of
 from reaper.decide.output import lock_events, session_events
-from reaper.decide.output.events import FIELDS, Event, Kind
+from reaper.decide.output.events import FIELDS, Event, EventKind
 from reaper.decide.policy.match import Origin
 from reaper.decide.session import tracking
 from reaper.decide.session.lock_protocol import LockOrder
@@ -28,7 +28,7 @@ from tests.unit.audit.entries import (
 from tests.unit.fakes import FakeHost
 
 
-def login(**fields: str) -> tracking.Tracked:
+def login(**fields: str) -> tracking.TrackedSession:
     host = FakeHost()
     session = host.login(100, "pts/1", **fields).session
     return tracking.meet(session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
@@ -105,7 +105,7 @@ def test_json():
         "session": "12", "user": "ann", "uid": 1000, "leader": 4711,
     }  # fmt: skip
     assert (told["freed_processes"], told["freed_rss"]) == (3, 14 << 20)
-    assert as_document(record(1, of_session(Kind.OBSERVED, "would end", observed="1")))["observed"] is True
+    assert as_document(record(1, of_session(EventKind.OBSERVED, "would end", observed="1")))["observed"] is True
     assert "observed" not in told
     json.dumps(told)
 
@@ -126,16 +126,16 @@ def test_the_sentence_does_not_repeat_whom_it_is_about():
     assert sentence_of(record(1, WARNED)).startswith("is warned: it ends in 5min")
     assert sentence_of(record(1, OPENED)) == "opened (sshd, ssh)"
     assert sentence_of(record(1, STARTED)) == "reaperd 0.1.0 watches the sessions of this host"
-    two = of_session(Kind.CLOSED, "closed", terminals="pts/0 pts/3", remote="")
+    two = of_session(EventKind.CLOSED, "closed", terminals="pts/0 pts/3", remote="")
     assert sentence_of(record(1, two)) == "closed"
 
 
 def test_the_message_of_another_version_stays_whole():
-    assert sentence_of(record(1, Event(Kind.CLOSED, "Ann left.", IDENTITY))) == "Ann left"
+    assert sentence_of(record(1, Event(EventKind.CLOSED, "Ann left.", IDENTITY))) == "Ann left"
 
 
 def test_what_a_terminal_obeys_is_escaped():
-    rejected = Event(Kind.POLICY_REJECTED, "Not used.\n/etc/reaper: \x1b]0;x\x07\n more.", {})
+    rejected = Event(EventKind.POLICY_REJECTED, "Not used.\n/etc/reaper: \x1b]0;x\x07\n more.", {})
     assert sentence_of(record(1, rejected)) == "Not used.\n/etc/reaper: \\x1b]0;x\\x07\n more"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reaper.audit import log_lines
 from reaper.audit.timeline import stories_of
-from reaper.decide.output.events import Event, Kind
+from reaper.decide.output.events import Event, EventKind
 from tests.unit.audit.entries import (
     BOOT,
     ENDING,
@@ -68,7 +68,7 @@ def test_a_session_of_which_the_beginning_is_lost():
 
 def test_another_rule_is_named():
     stricter = of_session(
-        Kind.WARNED, "is warned: it ends in 1min, at its limit of 5min (idle, rule root)", rule="root"
+        EventKind.WARNED, "is warned: it ends in 1min, at its limit of 5min (idle, rule root)", rule="root"
     )
     (story,) = stories_of([STORY[0], record(1, stricter), *STORY[1:]])
     assert any(
@@ -78,7 +78,7 @@ def test_another_rule_is_named():
 
 
 def test_a_listing_has_columns_for_all_that_is_in_it():
-    long_named = of_session(Kind.CLOSED, "closed", session="4711.287364", user="bartholomew", remote="")
+    long_named = of_session(EventKind.CLOSED, "closed", session="4711.287364", user="bartholomew", remote="")
     told = log_lines.listing(
         [record(0, STARTED), record(1, OPENED), record(2, long_named), record(3, OPENED, LATER_BOOT)], None
     )
@@ -93,7 +93,7 @@ def test_a_listing_has_columns_for_all_that_is_in_it():
 
 
 def test_lines_that_follow_keep_day_boot_and_columns():
-    lines = log_lines.Lines(None, subjects=True)
+    lines = log_lines.LogLines(None, subjects=True)
     first = list(lines.of([record(0, TERMINATED)]))
     later = list(lines.of([record(1, OPENED)]))
     assert first[0] == "Mon 2026-11-23 CET"
@@ -103,7 +103,7 @@ def test_lines_that_follow_keep_day_boot_and_columns():
 
 def test_a_message_of_several_lines_stays_in_its_column():
     rejected = Event(
-        Kind.POLICY_REJECTED, "The policy files are not used.\n/etc/reaper/reaper.yaml:3: no key 'idel'", {}
+        EventKind.POLICY_REJECTED, "The policy files are not used.\n/etc/reaper/reaper.yaml:3: no key 'idel'", {}
     )
     assert log_lines.listing([record(0, rejected)], None)[1:] == [
         "13:00:00  -  -  policy-rejected  The policy files are not used.",
@@ -113,7 +113,7 @@ def test_a_message_of_several_lines_stays_in_its_column():
 
 def test_nothing_that_a_terminal_obeys():
     hostile = of_session(
-        Kind.STOPPED, "\x1b[2Jclosed", session="\x1b[2J", user="a\u202enn", remote="\x07", terminals="\x9b"
+        EventKind.STOPPED, "\x1b[2Jclosed", session="\x1b[2J", user="a\u202enn", remote="\x07", terminals="\x9b"
     )
     (story,) = stories_of([record(0, hostile)])
     for page in (log_lines.listing([record(0, hostile)], None), log_lines.story_page(story, story.lines, BOOT, 80)):

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from reaper.audit.query import Selection, matches, matches_of_story
+from reaper.audit.query import EventQuery, matches, matches_of_story
 from tests.unit.audit.entries import BOOT, LATER_BOOT, NOON, USEC, WARNED, record
 
 OURS = ["_UID=0", "SYSLOG_IDENTIFIER=reaperd"]
 
 
 def test_matches():
-    assert matches(Selection()) == [OURS]
-    assert matches(Selection(boot=BOOT, user="ann")) == [[*OURS, f"_BOOT_ID={BOOT}", "REAPER_USER=ann"]]
-    assert matches(Selection(user="1000")) == [[*OURS, "REAPER_UID=1000"]]
+    assert matches(EventQuery()) == [OURS]
+    assert matches(EventQuery(boot=BOOT, user="ann")) == [[*OURS, f"_BOOT_ID={BOOT}", "REAPER_USER=ann"]]
+    assert matches(EventQuery(user="1000")) == [[*OURS, "REAPER_UID=1000"]]
     kinds = [*OURS, "REAPER_EVENT=ending", "REAPER_EVENT=terminated"]
-    assert matches(Selection(events=frozenset(["terminated", "ending"]))) == [kinds]
+    assert matches(EventQuery(events=frozenset(["terminated", "ending"]))) == [kinds]
 
 
 def test_names_are_asked_for_as_they_are_written():
     """The daemon escapes them before it logs them."""
-    assert matches(Selection(session="a\nb", user="\u202eann"))[0][2:] == [
+    assert matches(EventQuery(session="a\nb", user="\u202eann"))[0][2:] == [
         "REAPER_USER=\\u202eann",
         "REAPER_SESSION=a\\nb",
     ]
 
 
 def test_a_story_is_read_whole():
-    selection = Selection(session="12", events=frozenset(["warned"]), since_usec=NOON, boot=BOOT)
+    selection = EventQuery(session="12", events=frozenset(["warned"]), since_usec=NOON, boot=BOOT)
     session, lapses = matches_of_story(selection)
     assert session == [*OURS, f"_BOOT_ID={BOOT}", "REAPER_SESSION=12"]
     assert lapses == [*OURS, f"_BOOT_ID={BOOT}", "REAPER_EVENT=started", "REAPER_EVENT=stopped"]
@@ -33,11 +33,11 @@ def test_a_story_is_read_whole():
 
 def test_has():
     at_one = record(1, WARNED)
-    assert Selection().has(at_one)
-    assert Selection(events=frozenset(["warned"]), boot=BOOT, since_usec=NOON + USEC, until_usec=NOON + USEC).has(
+    assert EventQuery().has(at_one)
+    assert EventQuery(events=frozenset(["warned"]), boot=BOOT, since_usec=NOON + USEC, until_usec=NOON + USEC).has(
         at_one
     )
-    assert not Selection(events=frozenset(["opened"])).has(at_one)
-    assert not Selection(boot=LATER_BOOT).has(at_one)
-    assert not Selection(since_usec=NOON + USEC + 1).has(at_one)
-    assert not Selection(until_usec=NOON).has(at_one)
+    assert not EventQuery(events=frozenset(["opened"])).has(at_one)
+    assert not EventQuery(boot=LATER_BOOT).has(at_one)
+    assert not EventQuery(since_usec=NOON + USEC + 1).has(at_one)
+    assert not EventQuery(until_usec=NOON).has(at_one)

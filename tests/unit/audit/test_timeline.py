@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reaper.audit.timeline import stories_of, summary_of, title_of
-from reaper.decide.output.events import Event, Kind
+from reaper.decide.output.events import Event, EventKind
 from tests.unit.audit.entries import (
     BOOT,
     CLOSED,
@@ -31,7 +31,7 @@ def story(*events: Event):
 
 
 def test_a_name_is_several_sessions_over_boots_and_leaders():
-    other = of_session(Kind.OPENED, "opened (sshd, ssh)", leader="999")
+    other = of_session(EventKind.OPENED, "opened (sshd, ssh)", leader="999")
     of_later_boot = [record(2, OPENED, LATER_BOOT), record(4, WARNED, LATER_BOOT)]
     told = stories_of([record(0, OPENED), record(1, CLOSED), of_later_boot[0], record(3, other), of_later_boot[1]])
     assert [(each.session.boot, each.session.leader, len(each.records)) for each in told] == [
@@ -55,7 +55,7 @@ def test_a_clock_that_is_set_back_changes_no_order():
 
 def test_title():
     assert title_of(story(OPENED, WARNED)) == "Session 12 of ann from 192.0.2.7 on pts/0 (sshd, ssh)"
-    console = of_session(Kind.OPENED, "opened", remote="", terminals="tty1", service="login", origin="console")
+    console = of_session(EventKind.OPENED, "opened", remote="", terminals="tty1", service="login", origin="console")
     assert title_of(story(console)) == "Session 12 of ann on tty1 (login, console)"
 
 
@@ -75,7 +75,7 @@ def test_summary(events, boot, expected):
 
 
 def test_summary_of_the_longest_time_that_is_allowed():
-    ending = of_session(Kind.ENDING, "is being ended", reason="max", limit_usec=str(8 * 3600 * USEC))
+    ending = of_session(EventKind.ENDING, "is being ended", reason="max", limit_usec=str(8 * 3600 * USEC))
     expected = "Ended at 8h, the longest that its rule allows; 3 processes, 14 MiB freed."
     assert summary_of(story(OPENED, ending, TERMINATED), BOOT) == expected
 
@@ -87,19 +87,19 @@ def test_summary_of_the_longest_time_that_is_allowed():
 def test_summary_of_a_lock(why, cause):
     limit_usec = str(30 * 60 * USEC)
     ending = of_session(
-        Kind.ENDING, "is being ended", reason="lock", limit_usec=limit_usec, **({"why": why} if why else {})
+        EventKind.ENDING, "is being ended", reason="lock", limit_usec=limit_usec, **({"why": why} if why else {})
     )
-    lock = of_session(Kind.LOCKED, "is locked after 15min without input")
+    lock = of_session(EventKind.LOCKED, "is locked after 15min without input")
     assert summary_of(story(OPENED, lock, ending, TERMINATED), BOOT).startswith(f"Ended {cause}; 3 processes")
     assert summary_of(story(OPENED, lock), BOOT) == UNKNOWN
 
 
 def test_summary_of_a_session_without_a_terminal():
-    ending = of_session(Kind.ENDING, "is ended", reason="idle", idle_usec=str(900 * USEC), terminals="")
-    gone = of_session(Kind.TERMINATED, "is ended", terminals="", freed_processes="1", freed_rss="4096")
+    ending = of_session(EventKind.ENDING, "is ended", reason="idle", idle_usec=str(900 * USEC), terminals="")
+    gone = of_session(EventKind.TERMINATED, "is ended", terminals="", freed_processes="1", freed_rss="4096")
     assert summary_of(story(OPENED, ending, gone), BOOT) == "Ended after 15min without work; 1 processes, 4 KiB freed."
 
 
 def test_summary_of_what_could_not_be_ended():
-    failed = of_session(Kind.TERMINATE_FAILED, "could not be ended")
+    failed = of_session(EventKind.TERMINATE_FAILED, "could not be ended")
     assert summary_of(story(OPENED, ENDING, failed), BOOT) == "Could not be ended; something of it is still there."

@@ -18,7 +18,7 @@ from reaper.decide.session import overrule, tracking
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.decide.session.state import Phase, Reason
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import MINUTE, SECOND
 
@@ -122,7 +122,7 @@ HOLD = Hold(NOW, NOW + 60 * MINUTE, 1000, "alice", "a build")
 JOBS = Rule("jobs", Match(user=("nobody-else",)), make_limits(), ())
 
 
-def make(origin: Origin, limits, seconds: int, terminals: int = 1, **life: object) -> tuple[Tracked, int]:
+def make(origin: Origin, limits, seconds: int, terminals: int = 1, **life: object) -> tuple[TrackedSession, int]:
     host = FakeHost()
     names = [f"pts/{number}" for number in range(terminals)]
     login = host.login(100, *names, origin=origin)
@@ -133,7 +133,7 @@ def make(origin: Origin, limits, seconds: int, terminals: int = 1, **life: objec
     return tracking.scheduled(found), NOW + seconds * SECOND
 
 
-def every_session() -> list[tuple[Tracked, int]]:
+def every_session() -> list[tuple[TrackedSession, int]]:
     found = [make(origin, make_limits(), 0) for origin in Origin]
     found += [make(Origin.SSH, make_limits(action=action), 0, phase=phase) for action in Action for phase in Phase]
     found += [

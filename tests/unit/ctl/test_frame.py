@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.ctl.frame import Frame, View, bar_of, frame_of
-from reaper.ctl.selection import Selection
+from reaper.ctl.frame import Frame, WatchView, bar_of, frame_of
+from reaper.ctl.selection import SessionSelection
 from reaper.ctl.style import ASCII, UTF8, Ink, render
 from tests.unit.ctl.shown import ANN, BOB, CROWD, answer, session
 from tests.unit.simulated import MINUTE, SECOND
 
-SOONEST = Selection(sort=("next",))
+SOONEST = SessionSelection(sort=("next",))
 
 
-def view(told=CROWD, seconds: float = 0, **fields) -> View:
-    return View(told, round(seconds * SECOND), fields.pop("wanted", SOONEST), **fields)
+def view(told=CROWD, seconds: float = 0, **fields) -> WatchView:
+    return WatchView(told, round(seconds * SECOND), fields.pop("wanted", SOONEST), **fields)
 
 
 def text(frame: Frame) -> list[str]:
@@ -72,14 +72,16 @@ def test_before_the_first_answer():
 
 
 def test_filters_and_order():
-    shown = text(frame_of(view(wanted=Selection(user=("ann", "bob"), sort=("user",), is_reversed=True)), 80, 8, UTF8))
+    shown = text(
+        frame_of(view(wanted=SessionSelection(user=("ann", "bob"), sort=("user",), is_reversed=True)), 80, 8, UTF8)
+    )
     assert shown[0] == "reaper  2 of 5 sessions, 1 warned"
     assert [line.split()[1] for line in shown[2:4]] == ["bob", "ann"]
     assert shown[-1] == "q quit  s sort: user, reversed  r reverse"
 
 
 MANY = answer(*(session(str(number), f"u{number}") for number in range(30)))
-BY_NAME = Selection(sort=("session",))
+BY_NAME = SessionSelection(sort=("session",))
 
 
 @pytest.mark.parametrize(("top", "first"), [(0, 0), (5, 5), (22, 22), (23, 23), (24, 23), (10**9, 23)])

@@ -8,8 +8,8 @@ from typing import Any, Callable
 import pytest
 
 from reaper.control import methods
-from reaper.control.methods import Peer, Subject, reply_to
-from reaper.daemon.api import Answers
+from reaper.control.methods import Backend, Peer, reply_to
+from reaper.daemon.api import Api
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action
 from reaper.decide.policy.match import Origin
 from reaper.decide.session.hold import LONGEST_REASON
@@ -58,7 +58,7 @@ class Stand:
         self.rejected = ""
         self.reloads = 0
         bench = self.bench
-        self.answers = Answers(bench.host, bench.daemon, bench.journal, self.reload)  # type: ignore[arg-type]
+        self.answers = Api(bench.host, bench.daemon, bench.journal, self.reload)  # type: ignore[arg-type]
 
     def reload(self) -> str:
         self.reloads += 1
@@ -78,9 +78,9 @@ def stand() -> Stand:
 def test_every_verb_is_asked_for():
     ours = {name.rpartition(".")[2] for name in methods._METHODS if name.startswith("io.reaper.")}
     assert ours == set(WHO_MAY) == set(PARAMETERS)
-    for name, method in inspect.getmembers(Subject, inspect.isfunction):
+    for name, method in inspect.getmembers(Backend, inspect.isfunction):
         if not name.startswith("_"):
-            assert inspect.signature(method) == inspect.signature(getattr(Answers, name))
+            assert inspect.signature(method) == inspect.signature(getattr(Api, name))
 
 
 @pytest.mark.parametrize("verb", sorted(WHO_MAY))

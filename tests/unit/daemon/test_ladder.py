@@ -11,7 +11,7 @@ import pytest
 
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session import snapshot
-from reaper.decide.session.state import Phase, Rung
+from reaper.decide.session.state import Phase, TerminationStep
 from tests.unit.bench import Bench
 from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.logins import ANY_END, CONT, HUP, KILL, TERM, FakeLogin, FakeProcess
@@ -35,11 +35,11 @@ def test_the_state_is_saved_before_the_first_signal(bench):
     """Were it our last act, the next daemon would know that the end has begun, and its brake would have counted it."""
     bench.host.login(100, "pts/1")
     bench.run(69)
-    for text, climbed in bench.actor.states:
+    for text, escalated in bench.actor.states:
         state = snapshot.decode(text, "b00t")
         phases = [tracked.life.phase for tracked in state.sessions]
         if phases == [Phase.ENDING]:
-            assert climbed == 0
+            assert escalated == 0
             assert len(state.ledger.began_usec) == 1
             return
     raise AssertionError("it was never saved")
@@ -49,7 +49,7 @@ def test_an_end_begins_although_the_state_cannot_be_saved(bench):
     bench.actor.state_trouble = OSError(28, "No space left on device")
     bench.host.login(100, "pts/1")
     bench.run(69)
-    assert [rung for rung, _, _ in bench.actor.climbs] == [Rung.HANGUP]
+    assert [rung for rung, _, _ in bench.actor.escalations] == [TerminationStep.HANGUP]
 
 
 # Whose terminals.
@@ -63,7 +63,11 @@ def test_a_terminal_that_was_opened_after_the_beginning_is_not_hit(bench):
     login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
     fresh = another(login, "pts/2")
     bench.run(130)
-    assert [rung for rung, _, _ in bench.actor.climbs] == [Rung.HANGUP, Rung.TERM, Rung.KILL]
+    assert [rung for rung, _, _ in bench.actor.escalations] == [
+        TerminationStep.HANGUP,
+        TerminationStep.TERM,
+        TerminationStep.KILL,
+    ]
     assert login.processes[0].signals == [HUP, CONT, HUP, CONT, KILL]
     assert fresh.signals == []
 
@@ -77,7 +81,7 @@ def test_a_number_that_was_given_to_others_is_not_hit(bench):
     login.ttys.clear()
     other = bench.host.login(200, "pts/1", user="bob", uid=1001)
     bench.run(20)
-    assert Rung.TERM in [rung for rung, _, _ in bench.actor.climbs]
+    assert TerminationStep.TERM in [rung for rung, _, _ in bench.actor.escalations]
     assert other.processes[0].signals == other.leader.signals == []
 
 
@@ -104,13 +108,13 @@ def test_a_shell_without_its_terminal_is_still_killed(bench):
 # When.
 
 
-def climb_times(bench: Bench, seconds: float) -> list[tuple[Rung, float]]:
+def escalation_times(bench: Bench, seconds: float) -> list[tuple[TerminationStep, float]]:
     """The rungs that are taken from now on, each with how many seconds from now."""
-    found: list[tuple[Rung, float]] = []
-    began, before = bench.host.time.boot_usec, len(bench.actor.climbs)
+    found: list[tuple[TerminationStep, float]] = []
+    began, before = bench.host.time.boot_usec, len(bench.actor.escalations)
     for _ in range(round(seconds * 10)):
         bench.run(0.1)
-        fresh = bench.actor.climbs[before + len(found) :]
+        fresh = bench.actor.escalations[before + len(found) :]
         found += [(rung, (bench.host.time.boot_usec - began) / SECOND) for rung, _, _ in fresh]
     return found
 
@@ -121,9 +125,9 @@ def test_a_connection_with_nobody_on_it_is_not_given_the_grace(bench):
     login.leader.ends_on = frozenset([KILL])
     bench.run(68)
     login.ttys.clear()  # with the shell, which has ended
-    assert climb_times(bench, 5) == [
-        (Rung.TERM, pytest.approx(2.2, abs=0.15)),  # SETTLE_USEC and CLOSING_USEC
-        (Rung.KILL, pytest.approx(4.4, abs=0.15)),
+    assert escalation_times(bench, 5) == [
+        (TerminationStep.TERM, pytest.approx(2.2, abs=0.15)),  # SETTLE_USEC and CLOSING_USEC
+        (TerminationStep.KILL, pytest.approx(4.4, abs=0.15)),
     ]
     assert bench.words()[-1] == "terminated"
 
@@ -134,9 +138,9 @@ def test_a_grace_that_is_shorter_stays_so():
     login.leader.ends_on = frozenset([KILL])
     bench.run(68)
     login.ttys.clear()
-    assert climb_times(bench, 2.5) == [
-        (Rung.TERM, pytest.approx(1, abs=0.15)),
-        (Rung.KILL, pytest.approx(2, abs=0.15)),
+    assert escalation_times(bench, 2.5) == [
+        (TerminationStep.TERM, pytest.approx(1, abs=0.15)),
+        (TerminationStep.KILL, pytest.approx(2, abs=0.15)),
     ]
 
 
@@ -145,7 +149,7 @@ def test_whoever_is_on_a_terminal_has_the_grace(bench):
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([TERM, KILL])
     bench.run(68)
-    assert climb_times(bench, 65) == [(Rung.TERM, pytest.approx(60, abs=0.15))]
+    assert escalation_times(bench, 65) == [(TerminationStep.TERM, pytest.approx(60, abs=0.15))]
 
 
 def test_whoever_was_in_front_has_the_grace_without_a_terminal(bench):
@@ -154,7 +158,7 @@ def test_whoever_was_in_front_has_the_grace_without_a_terminal(bench):
     bench.run(68)
     login.ttys.clear()
     login.processes[0].tty = ""
-    assert climb_times(bench, 65) == [(Rung.TERM, pytest.approx(60, abs=0.15))]
+    assert escalation_times(bench, 65) == [(TerminationStep.TERM, pytest.approx(60, abs=0.15))]
 
 
 def test_with_kill_session_everything_has_the_grace():
@@ -163,7 +167,7 @@ def test_with_kill_session_everything_has_the_grace():
     another(login, "", frozenset([KILL]))
     bench.run(68)
     login.ttys.clear()
-    assert climb_times(bench, 65) == [(Rung.TERM, pytest.approx(60, abs=0.15))]
+    assert escalation_times(bench, 65) == [(TerminationStep.TERM, pytest.approx(60, abs=0.15))]
 
 
 def test_what_cannot_be_killed_is_not_tried_more_often(bench):

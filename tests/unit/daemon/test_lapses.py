@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.output.events import Kind
+from reaper.decide.output.events import EventKind
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
 from reaper.decide.session.state import Phase
@@ -137,7 +137,7 @@ def test_a_stop(bench, seconds, ends_at):
 
 @pytest.mark.parametrize("seconds", [1, 3600])
 def test_a_stop_in_the_middle_of_an_end(bench, seconds):
-    """After a short one the ladder is climbed on; after a long one the person is warned before anything more."""
+    """After a short one the ladder is escalated on; after a long one the person is warned before anything more."""
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([KILL])
     bench.run(68.5)
@@ -197,7 +197,7 @@ def test_a_clock_that_is_set_is_told_and_moves_no_limit(bench, seconds, words):
     bench.run(21)
     bench.host.time.step(seconds * 1_000_000_000)
     bench.run(46)
-    told = [event.message for event in bench.journal.events if event.kind is Kind.CLOCK_STEPPED]
+    told = [event.message for event in bench.journal.events if event.kind is EventKind.CLOCK_STEPPED]
     assert len(told) == bool(words)
     assert all(words in message for message in told)
     assert not signalled(login)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from reaper.control.methods import CallError, Peer
-from reaper.daemon.loop import Service
-from reaper.decide.output.events import Kind
+from reaper.daemon.loop import DaemonLoop
+from reaper.decide.output.events import EventKind
 from reaper.decide.policy.files import render
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Brake, Policy, Rule
@@ -23,7 +23,7 @@ from reaper.decide.session.snapshot import Snapshot
 from reaper.errors import ReaperError
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
-from reaper.sense.login_records import Records
+from reaper.sense.login_records import LoginRecords
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import SECOND
@@ -48,13 +48,13 @@ class Stand:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.files = Files(make_policy())
-        self.service = Service(bench.host, bench.daemon, bench.journal, self.files.read)  # type: ignore[arg-type]
+        self.service = DaemonLoop(bench.host, bench.daemon, bench.journal, self.files.read)  # type: ignore[arg-type]
         bench.daemon.on_track = lambda _key: False  # the fakes' pids are not this host's
 
     def restore(self) -> None:
         self.service._restore()
 
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[EventKind]:
         return [event.kind for event in self.bench.journal.events]
 
     def stop(self) -> None:
@@ -155,7 +155,7 @@ class NoLogind:
 @pytest.fixture
 def host(tmp_path) -> Iterator[Host]:
     elevations = Elevations(str(tmp_path / "elevated"))
-    yield Host(Records(str(tmp_path)), NoLogind(), elevations)  # type: ignore[arg-type]
+    yield Host(LoginRecords(str(tmp_path)), NoLogind(), elevations)  # type: ignore[arg-type]
     elevations.close()
 
 
@@ -197,7 +197,7 @@ def test_a_state_of_somebody_elses_is_none(host, tmp_path):
 
 def test_the_policy_is_loaded(stand):
     stand.service.reload()
-    assert stand.kinds() == [Kind.POLICY_LOADED]
+    assert stand.kinds() == [EventKind.POLICY_LOADED]
     assert stand.service._status().startswith("watching 0 sessions, policy ")
 
 
@@ -207,7 +207,7 @@ def test_a_broken_policy_leaves_the_last_good_one(stand):
     stand.files.error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
     stand.service.reload()
     assert stand.bench.daemon.policy is good
-    assert stand.kinds() == [Kind.POLICY_LOADED, Kind.POLICY_REJECTED]
+    assert stand.kinds() == [EventKind.POLICY_LOADED, EventKind.POLICY_REJECTED]
     assert "the last good policy stays" in stand.service._status()
     stand.files.error = None
     stand.service.reload()

@@ -48,7 +48,7 @@ def test_own_work_does_not_break_an_end_off(bench):
     login = crowd(bench, 100, 8)
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     run_slowly(bench, 68 + 60)
-    assert [rung for rung, _, _ in bench.actor.climbs][:3] == [0, 1, 2]
+    assert [rung for rung, _, _ in bench.actor.escalations][:3] == [0, 1, 2]
     assert "warned" not in bench.words()[bench.words().index("ending") :]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from reaper.decide.policy.limits import Action, Kill
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
-from reaper.decide.session.state import Rung
+from reaper.decide.session.state import TerminationStep
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import make_limits, make_policy
@@ -98,7 +98,9 @@ def test_an_end_keeps_the_limits_that_it_began_with(bench):
         bench.tick()
         assert bench.words()[-1] == "ending"
     bench.run(10.5)
-    assert [(rung, kill) for rung, kill, _ in bench.actor.climbs] == [(rung, Kill.TERMINAL) for rung in Rung]
+    assert [(rung, kill) for rung, kill, _ in bench.actor.escalations] == [
+        (rung, Kill.TERMINAL) for rung in TerminationStep
+    ]
     assert bench.words()[-1] == "terminated"
     assert detached.signals == []
 

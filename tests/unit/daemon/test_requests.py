@@ -9,7 +9,7 @@ from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Brake
 from reaper.decide.session.lock_protocol import Stage
 from reaper.decide.session.model import SessionKey
-from reaper.decide.session.state import Life, Phase
+from reaper.decide.session.state import Phase, SessionState
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
@@ -175,7 +175,7 @@ def lock(bench: Bench, login: FakeLogin, by: str = "root") -> None:
     requests(bench).lock(login.session.key, by, bench.host.clock())
 
 
-def life_of(bench: Bench, login: FakeLogin) -> Life:
+def life_of(bench: Bench, login: FakeLogin) -> SessionState:
     return bench.daemon.sessions[login.session.key].life
 
 

@@ -9,7 +9,7 @@ import pytest
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session.lock_protocol import LockOrder, Stage
-from reaper.decide.session.state import Phase, Rung
+from reaper.decide.session.state import Phase, TerminationStep
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (
@@ -62,10 +62,10 @@ def test_what_is_stopped_goes_on_after_the_last_rung(bench, frozen, monkeypatch)
     signalled: list[tuple[str, set]] = []
     monkeypatch.setattr(bench.actor, "thaw", lambda scope: signalled.append((scope, set(frozen.leader.signals))))
     bench.run(LOCK_FOR + 5)
-    assert Rung.TERM in [rung for rung, _, _ in bench.actor.climbs]
+    assert TerminationStep.TERM in [rung for rung, _, _ in bench.actor.escalations]
     assert signalled == []
     bench.run(8)
-    assert [rung for rung, _, _ in bench.actor.climbs] == list(Rung)
+    assert [rung for rung, _, _ in bench.actor.escalations] == list(TerminationStep)
     assert signalled[0] == (frozen.session.scope, {TERM, CONT, KILL})
 
 

@@ -10,7 +10,7 @@ import pytest
 from reaper.decide.policy.limits import Action, Kill
 from reaper.decide.policy.rules import Brake
 from reaper.decide.session.model import SessionKey, Usage
-from reaper.decide.session.state import Rung
+from reaper.decide.session.state import TerminationStep
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty, make_limits, make_policy
@@ -48,7 +48,7 @@ def test_a_leader_that_dies_before_the_act(bench):
     login.leader.is_alive = login.has_record = False
     bench.run(0.1)
     assert bench.words() == ["opened", "warned", "warned", "closed"]
-    assert bench.actor.climbs == []
+    assert bench.actor.escalations == []
     assert not signalled(login)
 
 
@@ -61,7 +61,7 @@ def test_terminals_that_go_before_the_act(bench):
     bench.daemon.leader_died(login.session.key, bench.host.clock())
     bench.run(0.3)
     assert bench.words() == ["opened", "warned", "warned", "closed"]
-    assert bench.actor.climbs == []
+    assert bench.actor.escalations == []
 
 
 def test_a_pid_that_was_reused(bench):
@@ -156,7 +156,13 @@ def test_the_ladder_of_a_session_that_resists(bench):
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     bench.run(68 + 5 + 5 + 5 + 60 + 1)
-    assert [rung for rung, _, _ in bench.actor.climbs] == [Rung.HANGUP, Rung.TERM, Rung.KILL, Rung.KILL, Rung.KILL]
+    assert [rung for rung, _, _ in bench.actor.escalations] == [
+        TerminationStep.HANGUP,
+        TerminationStep.TERM,
+        TerminationStep.KILL,
+        TerminationStep.KILL,
+        TerminationStep.KILL,
+    ]
     failed = bench.told(word="terminate-failed")
     assert len(failed) == 2
     assert failed[0].fields["why"].startswith("still running: ")
@@ -226,7 +232,7 @@ def test_what_another_logged_in_through_is_spared():
         bench = Bench(make_policy(make_limits(kill=Kill.SESSION)))
         bench.host.login(100, "pts/1").is_shared = is_shared
         bench.run(75)
-        assert {each for _, each, _ in bench.actor.climbs} == {kill}
+        assert {each for _, each, _ in bench.actor.escalations} == {kill}
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -251,7 +257,11 @@ def test_the_users_tickets_go_before_the_first_rung(bench):
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     bench.run(120)
-    assert [rung for rung, _, _ in bench.actor.climbs] == [Rung.HANGUP, Rung.TERM, Rung.KILL]
+    assert [rung for rung, _, _ in bench.actor.escalations] == [
+        TerminationStep.HANGUP,
+        TerminationStep.TERM,
+        TerminationStep.KILL,
+    ]
     assert bench.actor.dropped == [("alice", 1000, 0)]
 
 

@@ -9,11 +9,11 @@ from reaper.decide.policy.files.parse import parse
 from reaper.decide.policy.files.problems import Source
 from reaper.decide.policy.rules import Policy
 from reaper.doctor.checks.clock import Clock
-from reaper.doctor.checks.daemon import Daemon, Properties
-from reaper.doctor.checks.journal import Journal
+from reaper.doctor.checks.daemon import DaemonFacts, Properties
+from reaper.doctor.checks.journal import JournalFacts
 from reaper.doctor.checks.kernel import Kernel
 from reaper.doctor.checks.locking import Locking
-from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.logind import LogindFacts
 from reaper.doctor.checks.pam import Pam, Stack
 from reaper.doctor.checks.rules import Files
 from reaper.doctor.checks.servers import Servers
@@ -21,7 +21,7 @@ from reaper.doctor.checks.sshd import Sshd
 from reaper.doctor.checks.sudo import Sudo
 from reaper.doctor.diagnose import Facts
 from reaper.doctor.findings import Finding, Severity
-from reaper.pam_stack import Line
+from reaper.pam_stack import PamLine
 
 UNIT: Properties = {
     "LoadState": ("loaded",),
@@ -32,9 +32,9 @@ UNIT: Properties = {
     "DeviceAllow": ("char-tty* rw", "char-pts rw"),
     "PrivateDevices": ("no",),
 }
-SYSTEMD = Line("session", "optional", "pam_systemd.so")
-REAPER = Line("session", "optional", "pam_reaper.so")
-ELEVATIONS = Line("session", "success=ok default=ignore", "pam_reaper.so", ("elevations",))
+SYSTEMD = PamLine("session", "optional", "pam_systemd.so")
+REAPER = PamLine("session", "optional", "pam_reaper.so")
+ELEVATIONS = PamLine("session", "success=ok default=ignore", "pam_reaper.so", ("elevations",))
 GOOD_PAM = Pam(
     logins=(Stack("sshd", (SYSTEMD, ELEVATIONS, REAPER)), Stack("login", (SYSTEMD, ELEVATIONS, REAPER))),
     elevators=(Stack("su", (SYSTEMD, ELEVATIONS, REAPER)), Stack("sudo", (ELEVATIONS,))),
@@ -53,10 +53,10 @@ def unit(**changed: Any) -> Properties:
     return {**UNIT, **{name: value if isinstance(value, tuple) else (value,) for name, value in changed.items()}}
 
 
-def daemon(**changed: Any) -> Daemon:
+def daemon(**changed: Any) -> DaemonFacts:
     """A daemon that runs the built-in policy, but for these."""
     values = {"unit": UNIT, "answers": True, "version": "1", "policy_id": policy().id, **changed}
-    return Daemon(**values)
+    return DaemonFacts(**values)
 
 
 def facts(**changed: Any) -> Facts:
@@ -67,10 +67,10 @@ def facts(**changed: Any) -> Facts:
         "files": Files(policy()),
         "pam": GOOD_PAM,
         "sshd": Sshd(use_pam=True),
-        "logind": Logind(answers=True, knows_ssh_terminals=True),
+        "logind": LogindFacts(answers=True, knows_ssh_terminals=True),
         "tmouts": (),
         "kernel": Kernel("6.12.1", "v2"),
-        "journal": Journal("auto", has_directory=True, has_catalog=True),
+        "journal": JournalFacts("auto", has_directory=True, has_catalog=True),
         "locking": Locking(),
         "sudo": Sudo(),
         "servers": Servers(),

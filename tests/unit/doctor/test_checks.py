@@ -8,10 +8,10 @@ import pytest
 
 from reaper.doctor.checks import clock, daemon, journal, kernel, libraries, locking, logind, rules
 from reaper.doctor.checks.clock import Clock
-from reaper.doctor.checks.journal import Journal
+from reaper.doctor.checks.journal import JournalFacts
 from reaper.doctor.checks.kernel import Kernel
 from reaper.doctor.checks.locking import Locking, rules_that_lock
-from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.logind import LogindFacts
 from reaper.doctor.checks.rules import Files
 
 from . import facts
@@ -122,13 +122,13 @@ def test_rules_whose_sessions_no_limit_reaches(text: str, expected: list[str]) -
 @pytest.mark.parametrize(
     ("read", "expected"),
     [
-        (Logind(True), []),
-        (Logind(None), []),
-        (Logind(False), [("warning", "no-logind")]),
-        (Logind(True, kills_user_processes=True), [("warning", "logind-kills")]),
+        (LogindFacts(True), []),
+        (LogindFacts(None), []),
+        (LogindFacts(False), [("warning", "no-logind")]),
+        (LogindFacts(True, kills_user_processes=True), [("warning", "logind-kills")]),
     ],
 )
-def test_logind(read: Logind, expected: list[tuple[str, str]]) -> None:
+def test_logind(read: LogindFacts, expected: list[tuple[str, str]]) -> None:
     assert ids(logind.check(read)) == expected
 
 
@@ -192,17 +192,17 @@ def test_mounts(mounts: str, cgroup: str, hidepid: str) -> None:
 @pytest.mark.parametrize(
     ("read", "expected"),
     [
-        (Journal("auto", True), []),
-        (Journal("persistent", False), []),
-        (Journal("auto", False), [("warning", "journal-volatile")]),
-        (Journal("volatile", True), [("warning", "journal-volatile")]),
-        (Journal("none", True), [("warning", "journal-off")]),
-        (Journal("auto", True, burst=20), [("warning", "journal-rate")]),
-        (Journal("auto", True, burst=0), []),  # no limit
-        (Journal("auto", True, has_catalog=False), [("note", "catalog-missing")]),
+        (JournalFacts("auto", True), []),
+        (JournalFacts("persistent", False), []),
+        (JournalFacts("auto", False), [("warning", "journal-volatile")]),
+        (JournalFacts("volatile", True), [("warning", "journal-volatile")]),
+        (JournalFacts("none", True), [("warning", "journal-off")]),
+        (JournalFacts("auto", True, burst=20), [("warning", "journal-rate")]),
+        (JournalFacts("auto", True, burst=0), []),  # no limit
+        (JournalFacts("auto", True, has_catalog=False), [("note", "catalog-missing")]),
     ],
 )
-def test_journal(read: Journal, expected: list[tuple[str, str]]) -> None:
+def test_journal(read: JournalFacts, expected: list[tuple[str, str]]) -> None:
     assert ids(journal.check(read)) == expected
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from reaper.doctor.checks.daemon import Daemon
-from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.daemon import DaemonFacts
+from reaper.doctor.checks.logind import LogindFacts
 from reaper.doctor.checks.rules import Files
 from reaper.doctor.checks.shell import Tmout
 from reaper.doctor.checks.sshd import Sshd
@@ -25,7 +25,9 @@ def test_a_healthy_host_has_nothing() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    found = examine(facts(sshd=Sshd(False, matched=("channeltimeout",)), logind=Logind(False), unchecked=("this",)))
+    found = examine(
+        facts(sshd=Sshd(False, matched=("channeltimeout",)), logind=LogindFacts(False), unchecked=("this",))
+    )
     assert ids(found.findings) == [
         ("error", "sshd-without-pam"),
         ("warning", "no-logind"),
@@ -45,7 +47,7 @@ def test_warnings_leave_the_limits_in_force() -> None:
 
 
 def test_without_a_daemon_reaper_is_not_in_the_table() -> None:
-    found = examine(facts(daemon=Daemon(UNIT, answers=False)))
+    found = examine(facts(daemon=DaemonFacts(UNIT, answers=False)))
     assert all(row.mechanisms == () for row in found.first)
     assert "nothing ends it" in report(found)[-1]
 
@@ -70,7 +72,7 @@ def test_nothing_from_outside_reaches_the_terminal_as_it_is() -> None:
 
 
 def test_lines_fit_a_terminal_but_for_remedies() -> None:
-    found = examine(facts(sshd=Sshd(False), logind=Logind(False), tmouts=(Tmout("/etc/profile", 1, 60, True),)))
+    found = examine(facts(sshd=Sshd(False), logind=LogindFacts(False), tmouts=(Tmout("/etc/profile", 1, 60, True),)))
     assert all(len(line) <= 80 or line.lstrip().startswith(">") for line in report(found))
 
 

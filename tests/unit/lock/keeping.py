@@ -10,13 +10,13 @@ from typing import Any, Callable
 
 import pytest
 
-from reaper.decide.output.events import Kind
+from reaper.decide.output.events import EventKind
 from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage, decode_state, encode_order
 from reaper.decide.session.model import ProcessId, Session
 from reaper.lock import aftermath, keeper, release
 from reaper.lock.freeze import frozen, other_locks
 from reaper.lock.freeze.freezer import Freezer
-from reaper.lock.freeze.quiesce import Still
+from reaper.lock.freeze.quiesce import UserFreeze
 from reaper.lock.keeper import Keeper
 from reaper.lock.prompt.pam import Outcome
 from reaper.lock.store import Store
@@ -153,7 +153,7 @@ class LockWorld:
         set_ = self._monkeypatch.setattr
         set_(frozen, "Freezer", functools.partial(Freezer, mount=mount))
         for module in (frozen, aftermath):
-            set_(module, "Still", functools.partial(Still, mount=mount, directory=directory))
+            set_(module, "UserFreeze", functools.partial(UserFreeze, mount=mount, directory=directory))
         set_(frozen, "holders", lambda *_, **__: [self.shell])
         set_(frozen, "find_stranger", lambda *_: None)
         set_(frozen.io_uring, "find_busy", lambda _: None)
@@ -161,7 +161,7 @@ class LockWorld:
             set_(other_locks, name, functools.partial(getattr(other_locks, name), directory=directory))
         set_(lock_files, "DIRECTORY", directory)
         for module in (keeper, aftermath):
-            set_(module, "Taken", FakeTaken)
+            set_(module, "HeldTerminal", FakeTaken)
         set_(keeper, "load", lambda: None)
         set_(Wakeup, "catch", lambda _: None)
         set_(keeper, "Wakeup", self._wake)
@@ -187,7 +187,7 @@ class LockWorld:
     @property
     def is_proved(self) -> bool:
         """Whether its person has proved who they are."""
-        return any(event.kind is Kind.UNLOCKED for event in self.journal.events)
+        return any(event.kind is EventKind.UNLOCKED for event in self.journal.events)
 
     @property
     def is_frozen(self) -> bool:

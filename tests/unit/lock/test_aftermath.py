@@ -11,7 +11,7 @@ import pytest
 from reaper.decide.session.lock_protocol import Stage
 from reaper.lock import aftermath
 from reaper.lock.aftermath import MOST, QUICK_USEC, has_failed
-from reaper.lock.freeze.quiesce import Still
+from reaper.lock.freeze.quiesce import UserFreeze
 from reaper.lock.store import Store
 from tests.unit.lock.keeping import FAILED, LockWorld
 
@@ -147,7 +147,7 @@ def test_a_broken_order_is_told(lock, cgroups):
     assert "may stay frozen" in str(note)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(Still, "release"), (Store, "count_failure")])
+@pytest.mark.parametrize(("owner", "name"), [(UserFreeze, "release"), (Store, "count_failure")])
 def test_no_room_in_run(lock, monkeypatch, owner, name):
     """As keepers fail in a row for that very reason."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from reaper import kernel_text
 from reaper.lock import bounded
-from reaper.lock.bounded import Deadline, TooLongError, within
+from reaper.lock.bounded import TimeLimit, TooLongError, within
 
 
 def test_what_a_look_returns_and_raises():
@@ -18,7 +18,7 @@ def test_what_a_look_returns_and_raises():
 
 
 def test_look_that_is_too_much():
-    def look(deadline: Deadline) -> None:
+    def look(deadline: TimeLimit) -> None:
         while True:
             deadline.check()
 
@@ -44,12 +44,12 @@ def test_look_that_waits(monkeypatch):
 
 
 def test_deadline_within_another():
-    outer = Deadline(-1)
+    outer = TimeLimit(-1)
     with pytest.raises(TooLongError):
-        Deadline(60, outer).check()
-    Deadline(60, Deadline(60)).check()
+        TimeLimit(60, outer).check()
+    TimeLimit(60, TimeLimit(60)).check()
     with pytest.raises(TooLongError):
-        Deadline(-1, Deadline(60)).check()
+        TimeLimit(-1, TimeLimit(60)).check()
 
 
 def test_wait_of_a_look_that_is_left_behind_is_forgotten(monkeypatch):

@@ -11,7 +11,7 @@ from reaper.decide.session.lock_protocol import Stage
 from reaper.lock import keeper
 from reaper.lock.freeze import frozen, other_locks
 from reaper.lock.freeze.freezer import Freezer
-from reaper.lock.freeze.frozen import Stopped
+from reaper.lock.freeze.frozen import FrozenProcesses
 from reaper.lock.store import Store
 from reaper.sense import processes
 from tests.unit.fakes import FakeHost, FakeJournal
@@ -24,7 +24,7 @@ FAULTS = [
     (FakeTaken, "hold"), (FakeTaken, "survey"), (FakeTaken, "cover"), (FakeTaken, "ask"), (FakeTaken, "outcome"),
     (FakeTaken, "stop_asking"), (FakeTaken, "tell"), (FakeTaken, "restore"), (FakeTaken, "close"),
     (Freezer, "make"), (Freezer, "add"), (Freezer, "members"), (Freezer, "wait"), (Freezer, "put_back"),
-    (Stopped, "look"), (Stopped, "stop"), (Stopped, "resume"), (Stopped, "to_plain"),
+    (FrozenProcesses, "look"), (FrozenProcesses, "stop"), (FrozenProcesses, "resume"), (FrozenProcesses, "to_plain"),
     (Store, "is_withdrawn"), (Store, "write_state"),
     (keeper, "load"), (other_locks, "groups"), (processes, "start_ticks"), (frozen, "holders"),
 ]  # fmt: skip
@@ -75,14 +75,14 @@ def test_an_error_at_any_step_of_any_stage(lock, owner, name, stage, error, pati
 def test_an_error_that_goes_by(lock, monkeypatch, stage):
     """The keeper after the one that met it goes on where that was."""
     left = [RuntimeError()]
-    original = Stopped.make
+    original = FrozenProcesses.make
 
-    def make(self: Stopped) -> None:
+    def make(self: FrozenProcesses) -> None:
         if left:
             raise left.pop()
         original(self)
 
-    monkeypatch.setattr(Stopped, "make", make)
+    monkeypatch.setattr(FrozenProcesses, "make", make)
     lock.leave_in(stage)
     lock.run()
     assert lock.keepers == 2

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from reaper import procfs
-from reaper.decide.session.model import Attached, ProcessId
+from reaper.decide.session.model import AttachedProcess, ProcessId
 from reaper.lock import release
 from reaper.sense import processes
 from tests.unit.fakes import FakeHost
@@ -79,7 +79,7 @@ class Terminal:
 @pytest.mark.parametrize("delay_sec", [0.5, None])
 def test_a_program_sees_both_sizes(program, monkeypatch, delay_sec):
     """However late it runs; one that does not is not waited for."""
-    monkeypatch.setattr(processes, "attached", lambda *_: [Attached(program, True)])
+    monkeypatch.setattr(processes, "attached", lambda *_: [AttachedProcess(program, True)])
     monkeypatch.setattr(release, "REDRAW_MS", 0)
     monkeypatch.setattr(release, "TOLD_SEC", 60.0 if delay_sec else 0.1)
     if delay_sec:

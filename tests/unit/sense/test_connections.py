@@ -14,11 +14,11 @@ import pytest
 
 from reaper import procfs
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.model import Instant, Session, SessionKey, Work
+from reaper.decide.session.model import ActivitySample, Instant, Session, SessionKey
 from reaper.sense import activity, connections, processes, terminals
 from reaper.sense.activity import read_work
 from reaper.sense.host import Host
-from reaper.sense.login_records import Records
+from reaper.sense.login_records import LoginRecords
 from tests.unit.fakes import make_session
 from tests.unit.people import fork
 from tests.unit.sense.trees import START_TICKS, Tree
@@ -263,7 +263,7 @@ def test_what_a_connection_has_done(tree):
     tree.add(502, 501, "sftp-server", scope)
     tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\nread_bytes: 7\nwrite_bytes: 0\n")
     tree.write_scope(scope, "cpu.stat", "usage_usec 4711\nuser_usec 4000\nsystem_usec 711\n")
-    assert read_work(session, False, 42) == Work(42, 501, 0, 100, 20, 4711)
+    assert read_work(session, False, 42) == ActivitySample(42, 501, 0, 100, 20, 4711)
 
 
 def test_what_roots_connection_has_done(tree):
@@ -273,7 +273,7 @@ def test_what_roots_connection_has_done(tree):
     tree.add(503, 502, "make", cpu_ticks=(10, 0, 0, 0))
     tree.write(500, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)
-    assert read_work(session, False, 42) == Work(42, 500, 0, 100, 20, 200_000)
+    assert read_work(session, False, 42) == ActivitySample(42, 500, 0, 100, 20, 200_000)
 
 
 def test_the_work_of_a_terminal_that_was_not_found_is_not_told(tree):
@@ -361,7 +361,7 @@ def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path, mo
     monkeypatch.setattr(terminals, "read_owner", {"pts/7": 1000, "pts/9": 1001, "pts/10": 0}.get)
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
-    host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
+    host = Host(LoginRecords(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
     server = tree.add(510, 1, "mosh-server", scope)
     tree.add(511, 1, "tmux: server", scope)
     tree.show_mounts(510)
@@ -384,7 +384,7 @@ def test_a_terminal_server_beside_the_connections_own_terminal(tree, tmp_path):
     """Who has a terminal of sshd's could run a server, and a robot as its client."""
     scope = tree.scope("3")
     session = make_connection(tree, scope)
-    host = Host(Records(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
+    host = Host(LoginRecords(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]
     host.terminal_servers = ("mosh-server",)
     tree.add(510, 502, "mosh-server", scope)
     tree.show_mounts(510)

@@ -11,7 +11,7 @@ import pytest
 from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import ProcessId, SessionKey
 from reaper.sense import login_sessions, terminals
-from reaper.sense.belonging import Aside
+from reaper.sense.belonging import NestedSession
 from reaper.sense.discovery import RECORD_DUE_USEC
 from reaper.sense.logind import LogindSession
 from tests.unit.sense.trees import START_TICKS, Tree
@@ -292,7 +292,7 @@ def test_su_within_a_login_is_no_session(real, tree, service):
     su(real, tree, service, login=71)
     found = real.host.discover([], [])
     assert (found.sessions, found.problems) == ([], [])
-    assert real.host._finder.asides == {"c9": Aside(ProcessId(800, START_TICKS), tree.scope("c9", 0))}
+    assert real.host._finder.asides == {"c9": NestedSession(ProcessId(800, START_TICKS), tree.scope("c9", 0))}
     assert real.host.discover([], []).sessions == []
     assert real.logind.asked == ["c9"]
     del real.logind.known["c9"]

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from reaper.decide.session.model import SessionKey
-from reaper.sense.exit_watcher import Leaders
+from reaper.sense.exit_watcher import ExitWatcher
 from tests.unit.people import Witness
 
 
 @pytest.fixture
-def leaders() -> Iterator[Leaders]:
-    leaders = Leaders()
+def leaders() -> Iterator[ExitWatcher]:
+    leaders = ExitWatcher()
     yield leaders
     leaders.close()
 
@@ -29,7 +29,7 @@ def pair() -> Iterator[tuple[Witness, Witness]]:
         witness.stop()
 
 
-def is_readable(leaders: Leaders, seconds: float = 0) -> bool:
+def is_readable(leaders: ExitWatcher, seconds: float = 0) -> bool:
     return bool(select.select([leaders.fileno()], [], [], seconds)[0])
 
 
@@ -82,7 +82,7 @@ def test_when_descriptors_are_short_the_poll_must(leaders, pair):
 
 def test_nothing_stays_open(pair):
     before = os.listdir("/proc/self/fd")
-    leaders = Leaders()
+    leaders = ExitWatcher()
     for each in pair:
         leaders.watch(SessionKey(*each.id))
     leaders.close()

@@ -14,7 +14,7 @@ from reaper.decide.session import terminal_evidence
 from reaper.decide.session.model import NS_PER_SEC, ProcessId, Traffic, Usage
 from reaper.sense import activity, connections
 from reaper.sense.host import Host
-from reaper.sense.name_service import Told
+from reaper.sense.name_service import GroupsAnswer
 from tests.unit.fakes import FakeHost
 from tests.unit.simulated import SECOND, WALL_NS
 
@@ -272,7 +272,7 @@ def test_name_services_tell_of_groups_in_their_own_time(world):
     told = world.host.take_groups(20)
     assert told.gids == {"root": 0, "no-such-group": None}
     assert told.names == {0: "root", 4_000_000_123: None}
-    assert world.host.take_groups() == Told({}, {})
+    assert world.host.take_groups() == GroupsAnswer({}, {})
 
 
 def test_no_state_is_no_state(world, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from reaper.decide.session.model import SessionKey
 from reaper.errors import ReaperError
-from reaper.sense.login_records import Record, Records, parse_name, parse_record
+from reaper.sense.login_records import LoginRecord, LoginRecords, parse_name, parse_record
 from reaper.sense.pam_files import MAX_BYTES
 
 KEY = SessionKey(123, 456)
@@ -27,15 +27,15 @@ def write(directory, data: bytes = GOOD, name: str = "123.456", mode: int = 0o60
 
 def test_a_good_record(tmp_path):
     write(tmp_path)
-    records = Records(str(tmp_path))
+    records = LoginRecords(str(tmp_path))
     assert records.list_unknown([]) == {KEY}
     assert records.exists(KEY)
-    assert records.read(KEY) == Record(KEY, "alice", 1000, "sshd", "ssh", "192.0.2.7", "3", 789)
+    assert records.read(KEY) == LoginRecord(KEY, "alice", 1000, "sshd", "ssh", "192.0.2.7", "3", 789)
 
 
 def test_the_list_is_of_this_moment(tmp_path):
     """Kept from one look to the next only as long as no name has changed."""
-    records = Records(str(tmp_path))
+    records = LoginRecords(str(tmp_path))
     assert records.list_unknown([]) == set()
     write(tmp_path)
     assert records.list_unknown([]) == {KEY}
@@ -133,20 +133,20 @@ def test_foreign_file_names(tmp_path, name):
     assert parse_name(name) is None
     if name not in ("", ".", ".."):
         write(tmp_path, GOOD, name)
-        assert Records(str(tmp_path)).list_unknown([]) == set()
+        assert LoginRecords(str(tmp_path)).list_unknown([]) == set()
 
 
 def test_no_directory_is_no_records(tmp_path):
-    assert Records(str(tmp_path / "none")).list_unknown([]) == set()
-    assert Records(str(tmp_path / "none")).read(KEY) is None
-    assert not Records(str(tmp_path / "none")).exists(KEY)
+    assert LoginRecords(str(tmp_path / "none")).list_unknown([]) == set()
+    assert LoginRecords(str(tmp_path / "none")).read(KEY) is None
+    assert not LoginRecords(str(tmp_path / "none")).exists(KEY)
     write(tmp_path, name="file")
-    assert Records(str(tmp_path / "file")).list_unknown([]) == set()
+    assert LoginRecords(str(tmp_path / "file")).list_unknown([]) == set()
 
 
 def test_a_directory_made_anew_is_found(tmp_path):
     directory = tmp_path / "sessions"
-    records = Records(str(directory))
+    records = LoginRecords(str(directory))
     for _ in range(2):
         directory.mkdir()
         path = write(directory)
@@ -158,7 +158,7 @@ def test_a_directory_made_anew_is_found(tmp_path):
 
 def refused(directory) -> str:
     with pytest.raises(ReaperError) as caught:
-        Records(str(directory)).read(KEY)
+        LoginRecords(str(directory)).read(KEY)
     assert caught.value.problem == "record-broken"
     return caught.value.message
 
@@ -171,7 +171,7 @@ def test_a_link_is_not_followed(tmp_path):
 
 def test_a_link_holds_a_record_where_no_file_could_be_written(tmp_path):
     os.symlink(GOOD, os.fsencode(tmp_path / "123.456"))
-    assert Records(str(tmp_path)).read(KEY) == parse_record(KEY, GOOD)
+    assert LoginRecords(str(tmp_path)).read(KEY) == parse_record(KEY, GOOD)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a link away, which only root can")

@@ -12,10 +12,10 @@ import pytest
 
 from reaper import system_commands
 from reaper.sense import accounts, name_service
-from reaper.sense.name_service import MOST_BYTES, MOST_NAME, MOST_QUESTIONS, NameService, Told
+from reaper.sense.name_service import MOST_BYTES, MOST_NAME, MOST_QUESTIONS, GroupsAnswer, NameService
 from tests.unit.sense.worlds import wait_until
 
-NOTHING = Told({}, {})
+NOTHING = GroupsAnswer({}, {})
 ECHO = "import sys, json\nfor each in json.load(sys.stdin): print(json.dumps([each, {answer}]), flush=True)\n"
 ANSWER = "7 if isinstance(each, str) else 'x'"
 
@@ -27,7 +27,7 @@ def asking(script: str, most_sec: float = 20.0) -> NameService:
 def test_groups_of_this_host_are_told():
     service = NameService()
     service.ask(["root", "no-such-group"], [0, 4_000_000_123])
-    assert service.take(20) == Told({"root": 0, "no-such-group": None}, {0: "root", 4_000_000_123: None})
+    assert service.take(20) == GroupsAnswer({"root": 0, "no-such-group": None}, {0: "root", 4_000_000_123: None})
     assert service.take() == NOTHING
     service.close()
 
@@ -64,14 +64,14 @@ def test_what_was_answered_before_a_hang_counts():
     service = asking(hang, 0.5)
     service.ask(["a", "b"], [9])
     told = service.take(20)
-    assert told == Told({"a": 5, "b": None}, {9: None})
+    assert told == GroupsAnswer({"a": 5, "b": None}, {9: None})
 
 
 def test_process_that_is_over_its_time_is_ended():
     service = asking("import time; time.sleep(60)", 0.1)
     service.ask(["ops"], [])
     process = service._process
-    assert service.take(20) == Told({"ops": None}, {})
+    assert service.take(20) == GroupsAnswer({"ops": None}, {})
     process.wait(5)
     assert process.returncode == -9
 
@@ -84,7 +84,7 @@ def test_process_that_is_over_its_time_is_ended():
 def test_broken_answers_are_none(script):
     service = asking(script)
     service.ask(["ops"], [5])
-    assert service.take(20) == Told({"ops": None}, {5: None})
+    assert service.take(20) == GroupsAnswer({"ops": None}, {5: None})
 
 
 @pytest.mark.parametrize("answer", ["'ops'", "[]", "1.5", "{}"])
@@ -97,7 +97,7 @@ def test_answers_of_a_wrong_kind_are_passed_over(answer):
 def test_program_that_is_not_there():
     service = NameService(("/nonexistent",))
     service.ask(["ops"], [5])
-    assert service.take() == Told({"ops": None}, {5: None})
+    assert service.take() == GroupsAnswer({"ops": None}, {5: None})
 
 
 def test_many_questions_come_in_turns():
@@ -111,8 +111,8 @@ def test_many_questions_come_in_turns():
     while len(found.names) < len(numbers):
         assert time.monotonic() < deadline
         told = service.take(1)
-        found = Told({**found.gids, **told.gids}, {**found.names, **told.names})
-    assert found == Told({"a": 7, "b": 7}, dict.fromkeys(numbers, "x"))
+        found = GroupsAnswer({**found.gids, **told.gids}, {**found.names, **told.names})
+    assert found == GroupsAnswer({"a": 7, "b": 7}, dict.fromkeys(numbers, "x"))
 
 
 def test_questions_at_a_time_fit_into_a_pipe(monkeypatch):
@@ -146,7 +146,7 @@ def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
     service.ask(["ops"], [])
     process = service._process
     monkeypatch.setattr(process, "kill", lambda: None)
-    assert service.take(20) == Told({"ops": None}, {})
+    assert service.take(20) == GroupsAnswer({"ops": None}, {})
     service.ask(["ops"], [])
     assert service._process is None
     assert service.take() == NOTHING
@@ -154,15 +154,15 @@ def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
     while (told := service.take()) == NOTHING:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert told == Told({"ops": None}, {})
+    assert told == GroupsAnswer({"ops": None}, {})
     service.ask(["dev"], [7])
-    assert service.take() == Told({"dev": None}, {7: None})
+    assert service.take() == GroupsAnswer({"dev": None}, {7: None})
     monkeypatch.undo()
     process.kill()
     process.wait()
     service.ask(["ops"], [])
     assert service._process is not None
-    assert service.take(20) == Told({"ops": None}, {})
+    assert service.take(20) == GroupsAnswer({"ops": None}, {})
 
 
 def test_new_questions_do_not_wait_for_old_ones():
@@ -172,7 +172,7 @@ def test_new_questions_do_not_wait_for_old_ones():
     service.ask(["hangs"], [])
     assert service.take(0.1) == NOTHING
     service.ask(["ops"], [], discard=True)
-    assert service.take(20) == Told({"ops": 7}, {})
+    assert service.take(20) == GroupsAnswer({"ops": 7}, {})
     service.close()
 
 

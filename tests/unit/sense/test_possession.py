@@ -13,7 +13,7 @@ from reaper import procfs
 from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import Session, SessionKey
 from reaper.sense import login_sessions, possession, terminals
-from reaper.sense.login_records import Record
+from reaper.sense.login_records import LoginRecord
 from tests.unit.fakes import make_session
 from tests.unit.sense.trees import START_TICKS, Tree
 
@@ -33,11 +33,11 @@ def owners(monkeypatch) -> dict[str, int]:
     return found
 
 
-def make_record(tty: str, service: str = "login", **fields: object) -> Record:
-    return Record(SessionKey(500, START_TICKS), "alice", 1000, service, tty, "", "", 5)._replace(**fields)
+def make_record(tty: str, service: str = "login", **fields: object) -> LoginRecord:
+    return LoginRecord(SessionKey(500, START_TICKS), "alice", 1000, service, tty, "", "", 5)._replace(**fields)
 
 
-def found_by(record: Record) -> Session:
+def found_by(record: LoginRecord) -> Session:
     session = login_sessions.from_record(record)
     assert session is not None
     return session

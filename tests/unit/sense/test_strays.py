@@ -6,7 +6,7 @@ import pytest
 
 from reaper.decide.session.model import ProcessId, Session
 from reaper.sense import strays
-from reaper.sense.belonging import Aside, Homes
+from reaper.sense.belonging import Homes, NestedSession
 from tests.unit.sense.test_belonging import PANE, session, start
 from tests.unit.sense.trees import START_TICKS
 
@@ -19,7 +19,7 @@ def ours(tree) -> Session:
     return session(tree, 10, "c1", 71)
 
 
-def found(ours: Session, *others: Session, asides: tuple[Aside, ...] = ()) -> set[int]:
+def found(ours: Session, *others: Session, asides: tuple[NestedSession, ...] = ()) -> set[int]:
     return {process.pid for process in strays.find(ours, [ours, *others], asides, Homes())}
 
 
@@ -65,7 +65,9 @@ def test_session_that_su_got_within_the_login(tree, ours):
     start(tree, 32, 1, tree.scope("c5", 0), 71, uid=0)
     start(tree, 33, 1, tree.scope("c5", 0), 80, uid=0)
     start(tree, 34, 1, tree.scope("c6", 0), 72)
-    asides = tuple(Aside(ProcessId(pid, START_TICKS), tree.scope(name, 0)) for pid, name in ((su, "c5"), (34, "c6")))
+    asides = tuple(
+        NestedSession(ProcessId(pid, START_TICKS), tree.scope(name, 0)) for pid, name in ((su, "c5"), (34, "c6"))
+    )
     assert found(ours, asides=asides) == {31, 32}
     other = session(tree, 20, "c2", 72)
     assert found(other, ours, asides=asides) == {34}
@@ -75,9 +77,9 @@ def test_session_of_run0_is_the_callers_as_long_as_its_leader_lives(tree, ours, 
     leader = start(tree, 51, 1, tree.scope("c9", 0), uid=0)
     start(tree, 52, leader, tree.scope("c9", 0), uid=0)
     monkeypatch.setattr(Homes, "of", lambda _self, pid, _known, _clients: ours.key if pid == leader else None)
-    aside = Aside(ProcessId(leader, START_TICKS), tree.scope("c9", 0))
+    aside = NestedSession(ProcessId(leader, START_TICKS), tree.scope("c9", 0))
     assert found(ours, asides=(aside,)) == {51, 52}
-    stale = Aside(ProcessId(leader, START_TICKS - 1), aside.scope)
+    stale = NestedSession(ProcessId(leader, START_TICKS - 1), aside.scope)
     assert found(ours, asides=(stale,)) == set()
     assert found(session(tree, 20, "c2", 72), ours, asides=(aside,)) == set()
 
@@ -108,11 +110,11 @@ def test_process_that_changes_hands_is_none(tree, ours, monkeypatch):
 def test_sessions_of_other_logins_by_su_are_passed_over(tree, ours):
     """However many of them a user has: what is found of others does not depend on them."""
     others = [
-        Aside(ProcessId(start(tree, 100 + number, 1, tree.scope(f"c{number}", 0), 99), START_TICKS), "")
+        NestedSession(ProcessId(start(tree, 100 + number, 1, tree.scope(f"c{number}", 0), 99), START_TICKS), "")
         for number in range(5)
     ]
     leader = start(tree, 51, 1, tree.scope("c9", 0), 71, uid=0)
-    aside = Aside(ProcessId(leader, START_TICKS), tree.scope("c9", 0))
+    aside = NestedSession(ProcessId(leader, START_TICKS), tree.scope("c9", 0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(strays, "MOST_GROUPS", 1)
         assert found(ours, asides=(*others, aside)) == {51}

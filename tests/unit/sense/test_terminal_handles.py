@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from reaper.sense.terminal_handles import Lines
+from reaper.sense.terminal_handles import TerminalHandles
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[Lines]:
+def lines(tmp_path: Path) -> Iterator[TerminalHandles]:
     (tmp_path / "pts").mkdir()
     (tmp_path / "pts" / "0").touch()
-    lines = Lines(str(tmp_path))
+    lines = TerminalHandles(str(tmp_path))
     yield lines
     lines.keep(())
 

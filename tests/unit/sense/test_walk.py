@@ -12,7 +12,7 @@ from reaper.procparse import Stat
 from reaper.sense import connections, processes
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
-from reaper.sense.login_records import Records
+from reaper.sense.login_records import LoginRecords
 from reaper.sense.walk import Walk
 from tests.unit.fakes import make_session
 from tests.unit.sense.worlds import FakeLogind
@@ -35,7 +35,7 @@ class Crowd:
             tree.add(pid, SHELL, scope=self.scope, session=SHELL, pgrp=600, tty_nr=34816, tpgid=600, **cpu)
         self.session: Session = make_session(500, key=SessionKey(*leader), scope=self.scope, uid=1000)
         self.elevations = Elevations(str(tmp_path))
-        self.host = Host(Records(str(tmp_path)), FakeLogind(), self.elevations)  # type: ignore[arg-type]
+        self.host = Host(LoginRecords(str(tmp_path)), FakeLogind(), self.elevations)  # type: ignore[arg-type]
         self.reads: list[int] = []
         read_stat = procfs.read_stat
 

@@ -16,7 +16,7 @@ from reaper.decide.session.model import NS_PER_SEC, ProcessId, Session
 from reaper.sense import elevations, processes
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
-from reaper.sense.login_records import Records
+from reaper.sense.login_records import LoginRecords
 from reaper.sense.logind import LogindSession
 from tests.unit.fakes import FakeHost
 from tests.unit.locked import keep_files
@@ -59,7 +59,7 @@ class RealWorld:
         self.locks = os.path.join(directory, "locks")
         self.marks = os.path.join(directory, "elevated")
         self.elevations = Elevations(self.marks)
-        self.host = Host(Records(directory), self.logind, self.elevations)  # type: ignore[arg-type]
+        self.host = Host(LoginRecords(directory), self.logind, self.elevations)  # type: ignore[arg-type]
         self.login = RealLogin()
         self.session: Session = self.login.session
         self.leader = ProcessId(*self.session.key)

@@ -23,7 +23,7 @@ _CHANGES = {
 }
 
 
-class Line(NamedTuple):
+class AnnotatedLine(NamedTuple):
     """A line of YAML, and its comment in parts that stay whole."""
 
     text: str
@@ -35,7 +35,7 @@ def annotate(tree: Tree) -> str:
     return lay_out(_lines(tree, "the file"))
 
 
-def lay_out(lines: Iterable[Line]) -> str:
+def lay_out(lines: Iterable[AnnotatedLine]) -> str:
     """Lines with their comments in one column; a comment that does not fit goes on below."""
     written = []
     for text, comment in lines:
@@ -52,9 +52,9 @@ def lay_out(lines: Iterable[Line]) -> str:
     return "".join(f"{line}\n" for line in written)
 
 
-def line_of(key: str, setting: Setting, owner: str) -> Line:
+def line_of(key: str, setting: Setting, owner: str) -> AnnotatedLine:
     """A value with its place. `owner` is what says it: "the rule"."""
-    return Line(f"{flow(key)}: {flow(setting.value)}", _told(setting, owner))
+    return AnnotatedLine(f"{flow(key)}: {flow(setting.value)}", _told(setting, owner))
 
 
 def place_of(setting: Setting) -> str:
@@ -62,22 +62,22 @@ def place_of(setting: Setting) -> str:
     return f"{setting.path}:{setting.line}" if setting.line else "built-in"
 
 
-def _lines(tree: Tree, owner: str) -> Iterator[Line]:
+def _lines(tree: Tree, owner: str) -> Iterator[AnnotatedLine]:
     owners = {"environments": "the environment", "ceiling": "the ceiling", "brake": "the brake", "rules": "the rule"}
     for key, value in tree.items():
         if isinstance(value, Setting):
             yield line_of(key, value, owner)
         elif not value:
-            yield Line(f"{flow(key)}: {'[]' if isinstance(value, list) else '{}'}", ("built-in",))
+            yield AnnotatedLine(f"{flow(key)}: {'[]' if isinstance(value, list) else '{}'}", ("built-in",))
         elif isinstance(value, list):
-            yield Line(f"{flow(key)}:")
+            yield AnnotatedLine(f"{flow(key)}:")
             for item in value:
                 first, *rest = _lines(item, owners[key])
-                yield Line(f"  - {first.text}", first.comment)
-                yield from (Line(f"    {text}", comment) for text, comment in rest)
+                yield AnnotatedLine(f"  - {first.text}", first.comment)
+                yield from (AnnotatedLine(f"    {text}", comment) for text, comment in rest)
         else:
-            yield Line(f"{flow(key)}:")
-            yield from (Line(f"  {text}", comment) for text, comment in _lines(value, owners.get(key, owner)))
+            yield AnnotatedLine(f"{flow(key)}:")
+            yield from (AnnotatedLine(f"  {text}", comment) for text, comment in _lines(value, owners.get(key, owner)))
 
 
 def _told(setting: Setting, owner: str) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ def _as_is(node: Node) -> Node:
 
 def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: str) -> Fields:
     """The sound values of a mapping by field; the others become problems."""
-    if not isinstance(node, yaml_tree.Mapping):
+    if not isinstance(node, yaml_tree.MappingNode):
         problems.note(node.place.error(f"{what} is {kind(node)}, not a mapping", "write lines of key: value"))
         return {}
     fields: Fields = {}
@@ -148,7 +148,7 @@ def _known(word: str, place: Place, known: Keys, what: str) -> tuple[str, Value]
 
 
 def _read_environments(node: Node, file: int, draft: Draft, problems: Problems) -> None:
-    if not isinstance(node, yaml_tree.Mapping):
+    if not isinstance(node, yaml_tree.MappingNode):
         problems.note(node.place.error(f"environments is {kind(node)}, not a mapping", "write NAME: {idle: 15min}"))
         return
     first: dict[str, Place] = {}
@@ -170,7 +170,7 @@ def _read_environments(node: Node, file: int, draft: Draft, problems: Problems) 
 
 
 def _read_rules(node: Node, file: int, draft: Draft, problems: Problems) -> list[DraftRule]:
-    if not isinstance(node, yaml_tree.List):
+    if not isinstance(node, yaml_tree.ListNode):
         hint = "start each rule with a dash: - name: NAME"
         problems.note(node.place.error(f"rules is {kind(node)}, not a list", hint))
         return []
@@ -199,7 +199,7 @@ def _read_rule(node: Node, file: int, problems: Problems) -> DraftRule | None:
     if conditions is not None:
         fields = _read_mapping(conditions.value, keys.MATCH, file, problems, "match")
     if title is None:
-        if isinstance(node, yaml_tree.Mapping) and all(key.text != "name" for key, _ in node.entries):
+        if isinstance(node, yaml_tree.MappingNode) and all(key.text != "name" for key, _ in node.entries):
             problems.note(node.place.error("a rule has no name", "add name: NAME; the journal tells it"))
         return None
     return DraftRule(title.value, node.place, fields, given, sound=len(problems) == before)

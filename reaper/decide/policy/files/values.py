@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from reaper.decide.policy.files import yaml_tree
 from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem
-from reaper.decide.policy.files.yaml_tree import Node, Place, Scalar, kind
+from reaper.decide.policy.files.yaml_tree import Node, Place, ScalarNode, kind
 from reaper.decide.policy.limits import SHORTEST_LIMIT_USEC, Activity
 from reaper.decide.policy.match import parse_network
 from reaper.decide.policy.rules import AUTO, NEVER, UNLIMITED
@@ -46,7 +46,7 @@ _HOST_GLOB = re.compile(r"[A-Za-z0-9._*?\[\]!-]+")
 
 def text(node: Node) -> str:
     """A printable text that is not left out; it may be empty if quoted."""
-    if not isinstance(node, Scalar):
+    if not isinstance(node, ScalarNode):
         raise node.place.error(f"one value belongs here, not {kind(node)}", "write key: value")
     if node.text is None:
         raise node.place.error("the value is missing", "write one, or remove the key")
@@ -96,7 +96,7 @@ def each(value: Callable[[Node], T], empty: str) -> Callable[[Node], tuple[tuple
     """
 
     def values(node: Node) -> tuple[tuple[T, Place], ...]:
-        items = node.items if isinstance(node, yaml_tree.List) else [node]
+        items = node.items if isinstance(node, yaml_tree.ListNode) else [node]
         if not items and empty:
             raise node.place.error("the list is empty", empty)
         found: list[tuple[T, Place]] = []
@@ -135,7 +135,7 @@ def leads(node: Node) -> tuple[tuple[int, Place], ...]:
 
 def message(node: Node) -> Template:
     """The text of a warning; empty for the built-in one."""
-    if not isinstance(node, Scalar):
+    if not isinstance(node, ScalarNode):
         raise node.place.error(f"one text belongs here, not {kind(node)}", "put a text with braces into quotes")
     if node.text is None:
         raise node.place.error("the value is missing", 'write "" for the built-in text')
@@ -160,7 +160,7 @@ def one_of(members: type[E]) -> Callable[[Node], E]:
 
 def activity(node: Node) -> tuple[Activity, ...]:
     """Kinds of evidence; none for `auto`."""
-    if isinstance(node, Scalar) and node.text == AUTO:
+    if isinstance(node, ScalarNode) and node.text == AUTO:
         return ()
     return tuple(dict.fromkeys(plain(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node)))
 

@@ -63,7 +63,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Scalar:
+class ScalarNode:
     """A text; None is a value left out (``key:`` and ``key: ~``)."""
 
     text: str | None
@@ -71,7 +71,7 @@ class Scalar:
 
 
 @dataclass(frozen=True)
-class List:
+class ListNode:
     """Its entries in the order of the file."""
 
     items: list[Node]
@@ -79,21 +79,21 @@ class List:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class MappingNode:
     """Keys in the order of the file; duplicates are still there."""
 
-    entries: list[tuple[Scalar, Node]]
+    entries: list[tuple[ScalarNode, Node]]
     place: Place
 
 
-Node = Union[Scalar, List, Mapping]
+Node = Union[ScalarNode, ListNode, MappingNode]
 
 
 def kind(node: Node) -> str:
     """What the node is, in words: ``a list``."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return "empty" if node.text is None else f"'{shown(node.text)}'"
-    return "a list" if isinstance(node, List) else "a mapping"
+    return "a list" if isinstance(node, ListNode) else "a mapping"
 
 
 def read_tree(source: Source) -> Node | None:
@@ -144,8 +144,8 @@ class _Builder:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._open: list[List | Mapping] = []
-        self._keys: list[Scalar | None] = []
+        self._open: list[ListNode | MappingNode] = []
+        self._keys: list[ScalarNode | None] = []
         """For each that is open, the key that waits for its value."""
         self._root: Node | None = None
 
@@ -165,7 +165,7 @@ class _Builder:
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._open.pop()
                 self._keys.pop()
-        return None if isinstance(self._root, Scalar) and self._root.text is None else self._root
+        return None if isinstance(self._root, ScalarNode) and self._root.text is None else self._root
 
     def _refuse(self, event: Any, place: Place) -> None:
         import yaml
@@ -184,11 +184,11 @@ class _Builder:
 
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            self._add(Scalar(None if event.style is None and event.value in _NULL else event.value, place))
+            self._add(ScalarNode(None if event.style is None and event.value in _NULL else event.value, place))
             return
         if len(self._open) == DEEPEST:
             raise place.error("nested too deeply", f"a policy has at most {DEEPEST} levels")
-        node = List([], place) if isinstance(event, yaml.SequenceStartEvent) else Mapping([], place)
+        node = ListNode([], place) if isinstance(event, yaml.SequenceStartEvent) else MappingNode([], place)
         self._add(node)
         self._open.append(node)
         self._keys.append(None)
@@ -198,14 +198,14 @@ class _Builder:
             self._root = node
             return
         parent = self._open[-1]
-        if isinstance(parent, List):
+        if isinstance(parent, ListNode):
             parent.items.append(node)
             return
         key = self._keys[-1]
         if key is not None:
             parent.entries.append((key, node))
             self._keys[-1] = None
-        elif isinstance(node, Scalar) and node.text is not None:
+        elif isinstance(node, ScalarNode) and node.text is not None:
             self._keys[-1] = node
         else:
             raise node.place.error(f"a key is {kind(node)}", "a key is one word")

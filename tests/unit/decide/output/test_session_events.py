@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.output import session_events, terminal_messages
-from reaper.decide.output.events import FIELDS, Event, Kind
+from reaper.decide.output.events import FIELDS, Event, EventKind
 from reaper.decide.policy.limits import Action, Notify
 from reaper.decide.policy.rules import Brake
 from reaper.decide.session import tracking
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order, Program, Usage
-from reaper.decide.session.state import Fact, Reason, Tell
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.state import LifecycleEvent, LogEvent, Reason
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text import escape
 from reaper.errors import ReaperError
 from tests.unit.fakes import FakeHost, make_limits, make_policy
@@ -25,7 +25,7 @@ ALICE = "Session 100 of alice from 192.0.2.7 on pts/1"
 LATER = 1600 * SECOND
 
 
-def tracked(action: Action = Action.TERMINATE, **fields: object) -> Tracked:
+def tracked(action: Action = Action.TERMINATE, **fields: object) -> TrackedSession:
     host = FakeHost()
     login = host.login(100, "pts/1", **fields)
     now = host.clock()
@@ -34,8 +34,8 @@ def tracked(action: Action = Action.TERMINATE, **fields: object) -> Tracked:
     return tracking.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
 
 
-def tell(fact: Fact, reason: Reason, usec: int, action: Action = Action.TERMINATE, **more: object) -> Event:
-    return session_events.of_tell(Tell(fact, reason, usec), tracked(action), "p0l1cy", LATER, **more)  # type: ignore[arg-type]
+def tell(fact: LifecycleEvent, reason: Reason, usec: int, action: Action = Action.TERMINATE, **more: object) -> Event:
+    return session_events.of_tell(LogEvent(fact, reason, usec), tracked(action), "p0l1cy", LATER, **more)  # type: ignore[arg-type]
 
 
 COMMON = {
@@ -56,35 +56,35 @@ IDLE = {"reason": "idle", "limit_usec": str(15 * MINUTE)}
 NOW_IDLE = {"idle_usec": str(LATER - 1008 * SECOND)}  # since the end of the login's eight seconds
 
 FACTS = [
-    (Fact.RESUMED, 20 * MINUTE, "is in use again after 20min", {"idle_usec": str(20 * MINUTE)}),
+    (LifecycleEvent.RESUMED, 20 * MINUTE, "is in use again after 20min", {"idle_usec": str(20 * MINUTE)}),
     (
-        Fact.WARNED,
+        LifecycleEvent.WARNED,
         5 * MINUTE,
         "is warned: it ends in 5min, at its limit of 15min (idle, rule environment:standard)",
         {**IDLE, **NOW_IDLE, "left_usec": str(5 * MINUTE)},
     ),
     (
-        Fact.CANCELLED,
+        LifecycleEvent.CANCELLED,
         12 * MINUTE,
         "stays: its warning is withdrawn after 12min",
         {"idle_usec": str(12 * MINUTE)},
     ),
-    (Fact.CANCELLED, 0, "stays: its warning is withdrawn", {"idle_usec": "0"}),
+    (LifecycleEvent.CANCELLED, 0, "stays: its warning is withdrawn", {"idle_usec": "0"}),
     (
-        Fact.DEFERRED,
+        LifecycleEvent.DEFERRED,
         240 * MINUTE,
         "stays while a program runs, for 4h at most, past its limit of 15min (idle, rule environment:standard)",
         {**IDLE, **NOW_IDLE, "left_usec": str(240 * MINUTE)},
     ),
     (
-        Fact.ENDING,
+        LifecycleEvent.ENDING,
         15 * MINUTE,
         "is being ended after 15min without input, at its limit of 15min (idle, rule environment:standard)",
         {**IDLE, **NOW_IDLE},
     ),
-    (Fact.CLOSED, 3 * MINUTE, "closed", NOW_IDLE),
+    (LifecycleEvent.CLOSED, 3 * MINUTE, "closed", NOW_IDLE),
     (
-        Fact.TERMINATE_FAILED,
+        LifecycleEvent.TERMINATE_FAILED,
         16 * MINUTE,
         "could not be ended, and will be tried again in 1min",
         {**IDLE, **NOW_IDLE},
@@ -101,17 +101,17 @@ def test_a_fact(fact, usec, text, fields):
 
 
 def test_every_fact_has_a_kind_and_a_sentence():
-    for fact in Fact:
-        event = tell(fact, Reason.MAX, MINUTE, freed=Usage(1, 2, 3) if fact is Fact.TERMINATED else None)
-        assert event.kind is Kind[fact.name]
+    for fact in LifecycleEvent:
+        event = tell(fact, Reason.MAX, MINUTE, freed=Usage(1, 2, 3) if fact is LifecycleEvent.TERMINATED else None)
+        assert event.kind is EventKind[fact.name]
         assert event.fields.keys() <= FIELDS
         assert event.message.startswith(f"{ALICE} ")
         assert event.message.endswith(".")
-        assert "closed" not in event.message or fact is Fact.CLOSED
+        assert "closed" not in event.message or fact is LifecycleEvent.CLOSED
 
 
 def test_what_was_freed():
-    event = tell(Fact.TERMINATED, Reason.IDLE, MINUTE, freed=Usage(3, 5 * 1024 * 1024, 61 * SECOND))
+    event = tell(LifecycleEvent.TERMINATED, Reason.IDLE, MINUTE, freed=Usage(3, 5 * 1024 * 1024, 61 * SECOND))
     assert event.message == (
         f"{ALICE} is ended, at its limit of 15min (idle, rule environment:standard):"
         " 3 processes, 5120 KiB of memory and 1min 1s of CPU time freed."
@@ -122,7 +122,7 @@ def test_what_was_freed():
 
 
 def test_why_is_told_and_a_field():
-    event = tell(Fact.WARNED, Reason.MAX, MINUTE, why="not shown on pts/1, which does not take output")
+    event = tell(LifecycleEvent.WARNED, Reason.MAX, MINUTE, why="not shown on pts/1, which does not take output")
     assert event.message == (
         f"{ALICE} is warned: it ends in 1min, at its limit of 8h (max, rule environment:standard);"
         " not shown on pts/1, which does not take output."
@@ -133,7 +133,7 @@ def test_why_is_told_and_a_field():
 def test_what_a_session_stays_for():
     why = terminal_messages.named(Program("/usr/bin/rsync", 123))
     assert why == "rsync (/usr/bin/rsync, pid 123)"
-    event = tell(Fact.DEFERRED, Reason.MAX, MINUTE, why=why)
+    event = tell(LifecycleEvent.DEFERRED, Reason.MAX, MINUTE, why=why)
     assert event.message == (
         f"{ALICE} stays while rsync (/usr/bin/rsync, pid 123) runs, for 1min at most,"
         " past its limit of 8h (max, rule environment:standard)."
@@ -142,9 +142,9 @@ def test_what_a_session_stays_for():
 
 
 def test_observe_says_would():
-    warned = tell(Fact.WARNED, Reason.IDLE, MINUTE, Action.OBSERVE)
+    warned = tell(LifecycleEvent.WARNED, Reason.IDLE, MINUTE, Action.OBSERVE)
     assert "would be warned (observe): it ends in 1min" in warned.message
-    observed = tell(Fact.OBSERVED, Reason.IDLE, MINUTE, Action.OBSERVE)
+    observed = tell(LifecycleEvent.OBSERVED, Reason.IDLE, MINUTE, Action.OBSERVE)
     assert observed.message == (
         f"{ALICE} would end now (observe), at its limit of 15min (idle, rule environment:standard)."
     )
@@ -154,26 +154,28 @@ def test_observe_says_would():
 
 def test_what_is_not_shown_is_not_said_to_be():
     quiet = with_notify(tracked(), Notify.NONE)
-    warned = session_events.of_tell(Tell(Fact.WARNED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    warned = session_events.of_tell(LogEvent(LifecycleEvent.WARNED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
     assert "is not warned: it ends in 1min" in warned.message
     assert warned.fields["notify"] == "none"
     observed = with_notify(tracked(Action.OBSERVE), Notify.NONE)
     assert (
         "would not be warned (observe)"
-        in session_events.of_tell(Tell(Fact.WARNED, Reason.IDLE, MINUTE), observed, "p0l1cy", LATER).message
+        in session_events.of_tell(
+            LogEvent(LifecycleEvent.WARNED, Reason.IDLE, MINUTE), observed, "p0l1cy", LATER
+        ).message
     )
-    cancelled = session_events.of_tell(Tell(Fact.CANCELLED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    cancelled = session_events.of_tell(LogEvent(LifecycleEvent.CANCELLED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
     assert cancelled.message == f"{ALICE} stays: its end is called off after 1min."
 
 
-def with_notify(session: Tracked, notify: Notify) -> Tracked:
+def with_notify(session: TrackedSession, notify: Notify) -> TrackedSession:
     assert session.limits is not None
     return replace(session, limits=replace(session.limits, notify=notify))
 
 
 def test_a_session_without_a_policy_says_nothing_of_limits():
     bare = replace(tracked(), limits=None, rule="")
-    event = session_events.of_tell(Tell(Fact.CLOSED, Reason.IDLE, 0), bare, "", LATER)
+    event = session_events.of_tell(LogEvent(LifecycleEvent.CLOSED, Reason.IDLE, 0), bare, "", LATER)
     assert event.message == f"{ALICE} closed."
     assert "action" not in event.fields
 
@@ -199,28 +201,28 @@ def test_the_others():
     error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
     policy = make_policy(brake=Brake(2, MINUTE), sources=("/etc/reaper/reaper.yaml",))
     events = {
-        Kind.OPENED: session_events.opened(tracked(), "p"),
-        Kind.TAMPERED: session_events.tampered(tracked(), "p", "pts/1"),
-        Kind.STARTED: session_events.started("1.2"),
-        Kind.STOPPED: session_events.stopped(7),
-        Kind.CLOCK_STEPPED: session_events.clock_stepped(-3600 * SECOND),
-        Kind.POLICY_LOADED: session_events.policy_loaded(policy),
-        Kind.POLICY_REJECTED: session_events.policy_rejected(error, None),
-        Kind.BRAKE: session_events.braked(tracked(), policy),
+        EventKind.OPENED: session_events.opened(tracked(), "p"),
+        EventKind.TAMPERED: session_events.tampered(tracked(), "p", "pts/1"),
+        EventKind.STARTED: session_events.started("1.2"),
+        EventKind.STOPPED: session_events.stopped(7),
+        EventKind.CLOCK_STEPPED: session_events.clock_stepped(-3600 * SECOND),
+        EventKind.POLICY_LOADED: session_events.policy_loaded(policy),
+        EventKind.POLICY_REJECTED: session_events.policy_rejected(error, None),
+        EventKind.BRAKE: session_events.braked(tracked(), policy),
     }
     assert all(event.kind is kind and event.fields.keys() <= FIELDS for kind, event in events.items())
     assert {kind: event.message for kind, event in events.items()} == {
-        Kind.OPENED: f"{ALICE} opened (sshd, ssh).",
-        Kind.TAMPERED: f"{ALICE} had the times of pts/1 set by hand: that does not count as activity.",
-        Kind.STARTED: "reaperd 1.2 watches the sessions of this host.",
-        Kind.STOPPED: "reaperd stops; 7 sessions are not watched until it is back.",
-        Kind.CLOCK_STEPPED: "The time of day was set back by 1h; no session ends earlier or later by it.",
-        Kind.POLICY_LOADED: f"Policy {policy.id} is in force, environment standard (/etc/reaper/reaper.yaml).",
-        Kind.POLICY_REJECTED: (
+        EventKind.OPENED: f"{ALICE} opened (sshd, ssh).",
+        EventKind.TAMPERED: f"{ALICE} had the times of pts/1 set by hand: that does not count as activity.",
+        EventKind.STARTED: "reaperd 1.2 watches the sessions of this host.",
+        EventKind.STOPPED: "reaperd stops; 7 sessions are not watched until it is back.",
+        EventKind.CLOCK_STEPPED: "The time of day was set back by 1h; no session ends earlier or later by it.",
+        EventKind.POLICY_LOADED: f"Policy {policy.id} is in force, environment standard (/etc/reaper/reaper.yaml).",
+        EventKind.POLICY_REJECTED: (
             "The policy files are not used. There is no policy, and nobody is touched until they are mended and"
             " reaper.service is reloaded.\nreaper.yaml:3:5: no such key (remove it)"
         ),
-        Kind.BRAKE: (
+        EventKind.BRAKE: (
             f"{ALICE} and maybe others wait: 2 sessions were ended within 1min, which is all that the brake allows."
         ),
     }
@@ -229,30 +231,30 @@ def test_the_others():
 
 def test_every_kind_is_reported_by_something():
     """No event that nobody can ever see: each comes of a fact, or of a function of its own."""
-    by_fact = {Kind[fact.name] for fact in Fact}
+    by_fact = {EventKind[fact.name] for fact in LifecycleEvent}
     others = {
-        Kind.OPENED,
-        Kind.REAUTHENTICATED,
-        Kind.TAMPERED,
-        Kind.STARTED,
-        Kind.STOPPED,
-        Kind.POLICY_LOADED,
-        Kind.POLICY_REJECTED,
-        Kind.BRAKE,
-        Kind.CLOCK_STEPPED,
-        Kind.HELD,
-        Kind.RELEASED,
+        EventKind.OPENED,
+        EventKind.REAUTHENTICATED,
+        EventKind.TAMPERED,
+        EventKind.STARTED,
+        EventKind.STOPPED,
+        EventKind.POLICY_LOADED,
+        EventKind.POLICY_REJECTED,
+        EventKind.BRAKE,
+        EventKind.CLOCK_STEPPED,
+        EventKind.HELD,
+        EventKind.RELEASED,
     }
-    of_locks = {Kind.LOCKED, Kind.UNLOCKED, Kind.UNLOCK_FAILED}  # reaper-lock's: lockreport
-    assert by_fact | others | of_locks == set(Kind)
-    assert len({kind.message_id for kind in Kind}) == len(Kind)
+    of_locks = {EventKind.LOCKED, EventKind.UNLOCKED, EventKind.UNLOCK_FAILED}  # reaper-lock's: lockreport
+    assert by_fact | others | of_locks == set(EventKind)
+    assert len({kind.message_id for kind in EventKind}) == len(EventKind)
 
 
 def test_an_end_that_was_ordered():
     """Not a word of a limit: it was none."""
     order = Order("root (session 7 of bob)", "maintenance\x1b[2J")
     found = replace(tracked(), order=order)
-    ending = session_events.of_tell(Tell(Fact.ENDING, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    ending = session_events.of_tell(LogEvent(LifecycleEvent.ENDING, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
     why = "maintenance\\x1b[2J"
     assert ending.message == f"Session {ALICE[8:]} is being ended, as root (session 7 of bob) ordered: {why}."
     assert ending.fields == {
@@ -264,7 +266,11 @@ def test_an_end_that_was_ordered():
         "limit_usec": "0",
     }
     freed = session_events.of_tell(
-        Tell(Fact.TERMINATED, Reason.IDLE, MINUTE), found, "p0l1cy", LATER, freed=Usage(3, 4096, 2 * SECOND)
+        LogEvent(LifecycleEvent.TERMINATED, Reason.IDLE, MINUTE),
+        found,
+        "p0l1cy",
+        LATER,
+        freed=Usage(3, 4096, 2 * SECOND),
     )
     assert freed.message.endswith(
         f"is ended, as {order.by} ordered: {why}: 3 processes, 4 KiB of memory and 2s of CPU time freed."
@@ -294,14 +300,14 @@ def test_a_hold_and_its_end():
 )
 def test_a_warning_that_an_administrator_gave(text, terminals, told):
     event = session_events.warned_by(tracked(), "p0l1cy", "root", text, terminals)
-    assert (event.kind, event.message) == (Kind.WARNED, f"{ALICE} {told}.")
+    assert (event.kind, event.message) == (EventKind.WARNED, f"{ALICE} {told}.")
     assert event.fields == {**COMMON, "by": "root", "why": escape.plain(text)}
 
 
-@pytest.mark.parametrize("fact", [Fact.WARNED, Fact.OBSERVED])
+@pytest.mark.parametrize("fact", [LifecycleEvent.WARNED, LifecycleEvent.OBSERVED])
 def test_what_would_have_happened_to_a_held_session(fact):
     found = replace(tracked(Action.OBSERVE), hold=Hold(LATER, LATER + MINUTE, 0, "root", "x"))
-    event = session_events.of_tell(Tell(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    event = session_events.of_tell(LogEvent(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
     assert "(held)" in event.message
     assert event.fields["observed"] == "1"
 
@@ -310,12 +316,14 @@ def test_what_would_have_happened_to_a_held_session(fact):
 
 
 def test_a_warning_says_whether_it_locks():
-    assert "is warned: it is locked in 1min, at" in tell(Fact.WARNED, Reason.IDLE, MINUTE, Action.LOCK).message
-    assert "is warned: it ends in 1min, at" in tell(Fact.WARNED, Reason.MAX, MINUTE, Action.LOCK).message
+    assert (
+        "is warned: it is locked in 1min, at" in tell(LifecycleEvent.WARNED, Reason.IDLE, MINUTE, Action.LOCK).message
+    )
+    assert "is warned: it ends in 1min, at" in tell(LifecycleEvent.WARNED, Reason.MAX, MINUTE, Action.LOCK).message
 
 
 def test_the_end_of_what_was_not_unlocked():
-    event = tell(Fact.ENDING, Reason.LOCK, 45 * MINUTE, Action.LOCK, why="5 attempts failed")
+    event = tell(LifecycleEvent.ENDING, Reason.LOCK, 45 * MINUTE, Action.LOCK, why="5 attempts failed")
     assert event.message == (
         f"{ALICE} is being ended after 45min without input,"
         " at its limit of 30min (lock, rule environment:standard); 5 attempts failed."

@@ -14,7 +14,7 @@ from reaper.decide.session import deferral, locked, tracking
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Instant
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.tracking import TrackedSession
 from reaper.decide.text.duration import parse_duration
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import SECOND, WALL_NS
@@ -23,7 +23,7 @@ LOCKING = make_limits(action=Action.LOCK, lock_for_usec=100 * SECOND, hold_max_u
 LIMITS = make_limits(busy=("rsync",), busy_max_usec=100 * SECOND, share_activity=Share.USER)
 
 
-def idle(limits: Limits = LIMITS) -> tuple[Tracked, int]:
+def idle(limits: Limits = LIMITS) -> tuple[TrackedSession, int]:
     """A session at its limit, and that moment."""
     host = FakeHost()
     login = host.login(100, "pts/1")

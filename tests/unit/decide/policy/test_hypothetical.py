@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.hypothetical import Supposed, Told, suppose
+from reaper.decide.policy.hypothetical import GivenFacts, HypotheticalSession, suppose
 from reaper.decide.policy.match import Origin
 from reaper.decide.text.hours import HoursError, LocalTime, parse_local_time
 
 NOW = LocalTime(0, 60)
 
 
-def supposed(known: frozenset[str] | None = None, **fields: object) -> Supposed:
+def supposed(known: frozenset[str] | None = None, **fields: object) -> HypotheticalSession:
     nothing = dict.fromkeys(["groups", "remote", "origin", "line", "terminal", "service", "at"])
     told = {"user": "ann", "uid": 1000, **nothing, "elevated": False, **fields}
-    return suppose(Told(**told), known, NOW)  # type: ignore[arg-type]
+    return suppose(GivenFacts(**told), known, NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,20 @@ from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session import lifecycle, locked, state, tracking, transitions
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.lock_protocol import LockOrder
-from reaper.decide.session.model import Instant, Reading
-from reaper.decide.session.state import UNLOCKED, Fact, Life, Lock, Phase, Reason, Rung, Signal, Stimulus, Tell
-from reaper.decide.session.tracking import Tracked
+from reaper.decide.session.model import Instant, TerminalSample
+from reaper.decide.session.state import (
+    UNLOCKED,
+    LifecycleEvent,
+    Lock,
+    LogEvent,
+    Phase,
+    Reason,
+    SessionState,
+    Signal,
+    Stimulus,
+    TerminationStep,
+)
+from reaper.decide.session.tracking import TrackedSession
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
@@ -23,7 +34,7 @@ USED = 1000 * SECOND
 DUE = USED + 60 * SECOND
 
 
-def life(phase: Phase, limits: Limits = LOCKING) -> Life:
+def life(phase: Phase, limits: Limits = LOCKING) -> SessionState:
     """A life that has come there at its limit."""
     found = replace(state.begin("input", USED), phase=phase)
     if phase is Phase.WARNED:
@@ -50,7 +61,7 @@ def test_max_ends():
     warned = life(Phase.WARNED)
     after, acts = lifecycle.end(replace(warned, evidence_usec=DUE - SECOND), limits, 0, DUE)
     assert (after.phase, after.ending, after.locked_usec) == (Phase.ENDING, Reason.MAX, 0)
-    assert Signal(Rung.HANGUP, Reason.MAX) in acts
+    assert Signal(TerminationStep.HANGUP, Reason.MAX) in acts
 
 
 @pytest.mark.parametrize("phase", [Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED])
@@ -114,7 +125,7 @@ def test_lock_for():
     assert lifecycle.advance(kept, LOCKING, 0, end.usec) == (kept, []), "time alone ends nothing"
     after, acts = lifecycle.end(kept, LOCKING, 0, end.usec)
     assert (after.phase, after.ending) == (Phase.ENDING, Reason.LOCK)
-    assert acts[0] == Tell(Fact.ENDING, Reason.LOCK, end.usec - USED)
+    assert acts[0] == LogEvent(LifecycleEvent.ENDING, Reason.LOCK, end.usec - USED)
 
 
 def test_the_nearer_of_lock_for_and_max():
@@ -155,9 +166,9 @@ class Locked:
         found = tracking.meet(self.login.session, self.readings(), self.began, is_new=True)
         found = tracking.apply_policy(found, make_policy(LOCKING), frozenset(), self.began.boot_usec).tracked
         self.wait(60)
-        self.tracked: Tracked = locked.lock(found, self.host.time.boot_usec).tracked
+        self.tracked: TrackedSession = locked.lock(found, self.host.time.boot_usec).tracked
 
-    def readings(self) -> tuple[Reading, ...]:
+    def readings(self) -> tuple[TerminalSample, ...]:
         return self.host.read_terminals(["pts/1"])
 
     def wait(self, seconds: int) -> Instant:
@@ -272,7 +283,7 @@ def test_an_obstacle_makes_of_a_lock_an_end():
 def test_too_many_attempts(kept):
     change = locked.break_off(kept.tracked, kept.host.time.boot_usec)
     assert change.tracked.life.phase is Phase.ENDING
-    assert change.acts[-1] == Signal(Rung.HANGUP, Reason.LOCK)
+    assert change.acts[-1] == Signal(TerminationStep.HANGUP, Reason.LOCK)
     assert change.tracked.life.locked_usec
 
 

@@ -15,7 +15,7 @@ from reaper.decide.session.model import Instant
 from reaper.decide.session.progression import Bound, periods, window_of
 from reaper.decide.session.rhythm import Observation, Rhythm, beside, described
 from reaper.decide.session.snapshot import Snapshot
-from reaper.decide.session.state import Fact, Phase
+from reaper.decide.session.state import LifecycleEvent, Phase
 from tests.unit.fakes import make_limits, make_session
 from tests.unit.simulated import MINUTE, SECOND
 
@@ -109,7 +109,7 @@ def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
     end = state.deadline(life, limits, 0)
     assert end is not None
     assert end.usec >= now + (leads[0] if leads else idle)
-    assert [act.fact for act in told] == [Fact.ROBOT]
+    assert [act.fact for act in told] == [LifecycleEvent.ROBOT]
     warned, _ = lifecycle.advance(life, limits, 0, now)
     assert not state.is_due(warned, limits, 0, now)
 

@@ -13,7 +13,7 @@ from reaper.decide.session import locked, snapshot
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
-from reaper.decide.session.past_terminations import Ended
+from reaper.decide.session.past_terminations import PastTermination
 from reaper.decide.session.snapshot import Snapshot
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
@@ -123,7 +123,7 @@ def test_what_is_locked_keeps_what_it_was_locked_under(state):
 
 
 def test_who_may_come_back_outlives_the_daemon(state):
-    past = (Ended(1000, "3", "idle", 5), Ended(1001, "\u2603", "order", 6))
+    past = (PastTermination(1000, "3", "idle", 5), PastTermination(1001, "\u2603", "order", 6))
     kept = replace(state, past=past)
     assert snapshot.decode(snapshot.encode(kept), "b00t").past == past
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from reaper.decide.policy.limits import Activity
-from reaper.decide.session.model import NS_PER_SEC, Forward, Line, Traffic
+from reaper.decide.session.model import NS_PER_SEC, ConnectionSample, ForwardedConnection, Traffic
 from reaper.decide.session.ssh_traffic import count_typed, weigh_line
 
-TRAFFIC = Traffic(501, 4711, 1000, 9000, 5_000_000, forwards=(Forward(7, 100), Forward(8, 100)))
+TRAFFIC = Traffic(501, 4711, 1000, 9000, 5_000_000, forwards=(ForwardedConnection(7, 100), ForwardedConnection(8, 100)))
 LONG_AGO = 999_000 * NS_PER_SEC
-BEFORE = Line(5_000_000, 1_000_003 * NS_PER_SEC, TRAFFIC, LONG_AGO, LONG_AGO, 300, 300)
+BEFORE = ConnectionSample(5_000_000, 1_000_003 * NS_PER_SEC, TRAFFIC, LONG_AGO, LONG_AGO, 300, 300)
 UNCOUNTED = BEFORE._replace(traffic=TRAFFIC._replace(socket=0, forwards=()))
 
 
-def later(line: Line = BEFORE, *, typed: int = 0, printed: int = 0, **fields: int) -> Line:
+def later(line: ConnectionSample = BEFORE, *, typed: int = 0, printed: int = 0, **fields: int) -> ConnectionSample:
     traffic = line.traffic._replace(typed=line.traffic.typed + typed, printed=line.traffic.printed + printed)
     return line._replace(wall_ns=line.wall_ns + 15 * NS_PER_SEC, traffic=traffic, **fields)
 
 
-def forwarding(line: Line, *forwards: Forward) -> Line:
+def forwarding(line: ConnectionSample, *forwards: ForwardedConnection) -> ConnectionSample:
     return line._replace(traffic=line.traffic._replace(forwards=forwards))
 
 
@@ -75,8 +75,8 @@ def test_a_transfer_that_never_pauses_is_use():
         (later(typed=51, channel_read=350), (1, 51)),
         (later(typed=-1), None),
         (UNCOUNTED, None),
-        (forwarding(later(typed=50), Forward(7, 100)), (50, 50)),
-        (forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 0)), (1, 1)),
+        (forwarding(later(typed=50), ForwardedConnection(7, 100)), (50, 50)),
+        (forwarding(later(typed=1), *TRAFFIC.forwards, ForwardedConnection(9, 0)), (1, 1)),
     ],
     ids=["keys", "nothing", "a channel's", "a key beside", "went back", "uncounted", "a forward closed", "one opened"],
 )
@@ -89,21 +89,21 @@ def test_a_program_that_has_ended_explains_nothing():
 
 
 def test_what_a_forwarded_connection_carries_was_not_typed():
-    known = forwarding(later(typed=50, printed=900), Forward(7, 150), Forward(8, 100))
+    known = forwarding(later(typed=50, printed=900), ForwardedConnection(7, 150), ForwardedConnection(8, 100))
     assert weigh_line(BEFORE, known, 16) is None
-    opened = forwarding(later(typed=50), *TRAFFIC.forwards, Forward(9, 50))
+    opened = forwarding(later(typed=50), *TRAFFIC.forwards, ForwardedConnection(9, 50))
     assert weigh_line(BEFORE, opened, 16) is None
-    with_a_key = forwarding(later(typed=51), Forward(7, 150), Forward(8, 100))
+    with_a_key = forwarding(later(typed=51), ForwardedConnection(7, 150), ForwardedConnection(8, 100))
     assert weigh_line(BEFORE, with_a_key, 16) is Activity.INPUT
 
 
 def test_a_key_while_a_forwarded_connection_opens():
-    opened = forwarding(later(typed=1), *TRAFFIC.forwards, Forward(9, 0))
+    opened = forwarding(later(typed=1), *TRAFFIC.forwards, ForwardedConnection(9, 0))
     assert weigh_line(BEFORE, opened, 16) is Activity.INPUT
 
 
 def test_what_a_forwarded_connection_carried_that_has_closed_cannot_be_told_from_keys():
-    closed = forwarding(later(typed=50), Forward(7, 100))
+    closed = forwarding(later(typed=50), ForwardedConnection(7, 100))
     assert weigh_line(BEFORE, closed, 16) is Activity.INPUT
 
 

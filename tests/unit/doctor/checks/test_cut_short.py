@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reaper.doctor.checks import cut_short
-from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.logind import LogindFacts
 from reaper.doctor.checks.precedence import table
 from reaper.doctor.checks.shell import Tmout
 from reaper.doctor.checks.sshd import Sshd
@@ -21,7 +21,7 @@ NO_HOLD = "hold_max: 0s"
 
 def told(limits: str, **found: Any) -> list[Finding]:
     """What is said of one rule with these limits beside these mechanisms; nobody else may hold anything."""
-    values: dict[str, Any] = {"sshd": Sshd(True), "logind": Logind(True), "tmouts": (), **found}
+    values: dict[str, Any] = {"sshd": Sshd(True), "logind": LogindFacts(True), "tmouts": (), **found}
     text = f"environments: {{standard: {{{NO_HOLD}}}}}\nrules: [{{name: a, match: {{user: x}}, {limits}}}]"
     made = policy(text)
     return list(cut_short.check(made, table(made, **values)))
@@ -38,11 +38,11 @@ def ids(findings: list[Finding]) -> list[str]:
 @pytest.mark.parametrize(
     ("limits", "found", "expected"),
     [
-        ("action: lock", {"logind": Logind(True, 29 * MIN)}, 1),
-        ("action: lock", {"logind": Logind(True, 30 * MIN)}, 0),  # lock_for, as built in
-        ("action: lock, lock_for: never", {"logind": Logind(True, 99 * MIN)}, 1),
-        ("action: lock, lock_for: 20min", {"logind": Logind(True, 25 * MIN)}, 0),
-        ("action: terminate", {"logind": Logind(True, MIN)}, 0),
+        ("action: lock", {"logind": LogindFacts(True, 29 * MIN)}, 1),
+        ("action: lock", {"logind": LogindFacts(True, 30 * MIN)}, 0),  # lock_for, as built in
+        ("action: lock, lock_for: never", {"logind": LogindFacts(True, 99 * MIN)}, 1),
+        ("action: lock, lock_for: 20min", {"logind": LogindFacts(True, 25 * MIN)}, 0),
+        ("action: terminate", {"logind": LogindFacts(True, MIN)}, 0),
         ("action: lock", {"sshd": Sshd(True, (("session:shell", 29 * MIN),))}, 1),
         ("action: lock", {"sshd": Sshd(True, (("session:command", MIN),))}, 0),
         ("action: lock", {"tmouts": tmout(600)}, 1),  # before the lock
@@ -61,7 +61,7 @@ def test_what_ends_a_locked_session_or_comes_before_the_lock(limits: str, found:
         ("hold_max: 1h", {"tmouts": tmout(3600)}, 0),
         (NO_HOLD, {"tmouts": tmout(60)}, 0),
         ("hold_max: 1h, action: observe", {"tmouts": tmout(60)}, 0),
-        ("hold_max: 1h", {"logind": Logind(True, 59 * MIN)}, 1),
+        ("hold_max: 1h", {"logind": LogindFacts(True, 59 * MIN)}, 1),
         ("hold_max: 1h", {"sshd": Sshd(True, (("session:shell", 59 * MIN),))}, 1),
         ("hold_max: 1h", {"sshd": Sshd(True, unused_usec=MIN)}, 0),  # a held session has a channel
     ],
@@ -77,7 +77,7 @@ def test_what_ends_a_held_session(limits: str, found: Any, expected: int) -> Non
         ("busy: [rsync], busy_max: 1h", {"tmouts": tmout(75 * 60)}, 0),
         ("busy: [rsync], busy_max: 1h, idle: never, max: 8h", {"tmouts": tmout(60)}, 0),
         ("busy_max: 1h", {"tmouts": tmout(60)}, 0),
-        ("busy: [rsync], busy_max: 1h", {"logind": Logind(True, 74 * MIN)}, 1),
+        ("busy: [rsync], busy_max: 1h", {"logind": LogindFacts(True, 74 * MIN)}, 1),
     ],
 )
 def test_what_ends_a_deferred_session(limits: str, found: Any, expected: int) -> None:
@@ -94,4 +94,4 @@ def test_which_sessions_these_are_is_said() -> None:
 
 
 def test_nothing_is_cut_short_without_a_policy() -> None:
-    assert list(cut_short.check(None, table(None, Sshd(True), Logind(True, MIN), tmout(60)))) == []
+    assert list(cut_short.check(None, table(None, Sshd(True), LogindFacts(True, MIN), tmout(60)))) == []

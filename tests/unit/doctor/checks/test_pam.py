@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from reaper.doctor.checks.pam import Pam, Stack, check
-from reaper.pam_stack import Line, parse_lines
+from reaper.pam_stack import PamLine, parse_lines
 from tests.unit.doctor.facts import ELEVATIONS, GOOD_PAM, REAPER, SYSTEMD, ids, policy
 
-REQUIRED = Line("session", "required", "pam_reaper.so")
+REQUIRED = PamLine("session", "required", "pam_reaper.so")
 ELEVATED = policy("rules: [{name: roots, match: {elevated: true}}]")
 
 
-def logins(*lines: Line) -> Pam:
+def logins(*lines: PamLine) -> Pam:
     """A host on which all logins have these lines."""
     return replace(GOOD_PAM, logins=(Stack("sshd", lines), Stack("login", lines)))
 
@@ -28,12 +28,12 @@ def logins(*lines: Line) -> Pam:
         ("SESSION Optional pam_reaper.so", REAPER),
         ("session [success=ok default=ignore] pam_reaper.so elevations", ELEVATIONS),
         ("session \\\n optional \\\n pam_reaper.so", REAPER),
-        ("@include common-session", Line("*", "include", "common-session")),
-        ("session include system-auth", Line("session", "include", "system-auth")),
-        ("session x /lib/a.so [one two] b", Line("session", "x", "/lib/a.so", ("one two", "b"))),
+        ("@include common-session", PamLine("*", "include", "common-session")),
+        ("session include system-auth", PamLine("session", "include", "system-auth")),
+        ("session x /lib/a.so [one two] b", PamLine("session", "x", "/lib/a.so", ("one two", "b"))),
     ],
 )
-def test_a_line(line: str, parsed: Line) -> None:
+def test_a_line(line: str, parsed: PamLine) -> None:
     assert parse_lines(line) == (parsed,)
 
 
@@ -82,7 +82,7 @@ def test_logins(pam: Pam, has_logind: bool, expected: list[tuple[str, str]]) -> 
     ],
 )
 def test_a_missing_module_keeps_out_where_the_control_says_so(control: str, severity: str) -> None:
-    pam = replace(logins(SYSTEMD, Line("session", control, "pam_reaper.so")), has_module=False)
+    pam = replace(logins(SYSTEMD, PamLine("session", control, "pam_reaper.so")), has_module=False)
     assert ids(check(pam, True, policy())) == [(severity, "pam-module-missing")]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reaper.doctor.checks.logind import Logind
+from reaper.doctor.checks.logind import LogindFacts
 from reaper.doctor.checks.precedence import KINDS, Row, check, sentence, table
 from reaper.doctor.checks.shell import Tmout, parse_tmout
 from reaper.doctor.checks.sshd import Sshd
@@ -22,7 +22,7 @@ ON_SSH_TERMINAL = {"ssh-prompt", "ssh-program"}
 
 def rows(text: str | None = "", **found: Any) -> dict[str, Row]:
     """The table of a policy with nothing else there, but for these."""
-    values: dict[str, Any] = {"sshd": Sshd(True), "logind": Logind(True), "tmouts": (), **found}
+    values: dict[str, Any] = {"sshd": Sshd(True), "logind": LogindFacts(True), "tmouts": (), **found}
     made = table(None if text is None else policy(text), **values)
     return {row.kind.id: row for row in made}
 
@@ -42,14 +42,14 @@ def times(row: Row, by: str = "reaper") -> tuple[int, int | None] | None:
     [
         ({}, "reaper", ALL),
         ({"tmouts": (TMOUT,)}, "tmout", PROMPTS),
-        ({"logind": Logind(True, MIN)}, "logind", LOCAL),
-        ({"logind": Logind(True, MIN, knows_ssh_terminals=True)}, "logind", LOCAL | ON_SSH_TERMINAL),
+        ({"logind": LogindFacts(True, MIN)}, "logind", LOCAL),
+        ({"logind": LogindFacts(True, MIN, knows_ssh_terminals=True)}, "logind", LOCAL | ON_SSH_TERMINAL),
         ({"sshd": Sshd(True, (("session:*", MIN),))}, "channel-timeout", ON_SSH_TERMINAL | {"ssh-no-terminal"}),
         ({"sshd": Sshd(True, (("session:shell", MIN),))}, "channel-timeout", ON_SSH_TERMINAL),
         ({"sshd": Sshd(True, unused_usec=MIN)}, "unused-timeout", {"ssh-no-terminal"}),
         ({"sshd": None}, "reaper", LOCAL),
         ({"sshd": Sshd(False)}, "reaper", LOCAL),
-        ({"sshd": Sshd(False), "logind": Logind(True, MIN, knows_ssh_terminals=True)}, "logind", LOCAL),
+        ({"sshd": Sshd(False), "logind": LogindFacts(True, MIN, knows_ssh_terminals=True)}, "logind", LOCAL),
         ({"sshd": Sshd(None)}, "reaper", ALL),
     ],
 )
@@ -102,8 +102,8 @@ def test_age_is_apart() -> None:
         ("environments: {standard: {idle: 5min, warn: [1min]}}", {"tmouts": (TMOUT,)}, [("note", "shell-tmout")]),
         ("environments: {standard: {idle: never}}", {"tmouts": (TMOUT,)}, [("warning", "shell-tmout")]),
         (None, {"tmouts": (TMOUT,)}, [("warning", "shell-tmout")]),
-        ("", {"logind": Logind(True, 5 * MIN)}, [("warning", "logind-stop-idle")]),
-        ("", {"logind": Logind(True, 20 * MIN)}, [("note", "logind-stop-idle")]),
+        ("", {"logind": LogindFacts(True, 5 * MIN)}, [("warning", "logind-stop-idle")]),
+        ("", {"logind": LogindFacts(True, 20 * MIN)}, [("note", "logind-stop-idle")]),
         ("", {"sshd": Sshd(True, (("*", MIN),))}, [("warning", "sshd-channel-timeout")]),
         ("", {"sshd": Sshd(True, unused_usec=MIN)}, [("warning", "sshd-unused-timeout")]),
         ("", {"sshd": Sshd(True, alive_usec=MIN)}, [("note", "sshd-client-alive")]),

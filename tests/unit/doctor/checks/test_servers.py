@@ -6,8 +6,8 @@ import pytest
 
 from reaper.doctor.checks import servers
 from reaper.doctor.checks.servers import (
+    LoadedUnit,
     Servers,
-    Service,
     Socket,
     autologin,
     interpret,
@@ -38,9 +38,9 @@ ActiveState=activating
 
 def test_services_as_systemctl_shows_them() -> None:
     assert parse_services(SHOWN) == (
-        Service("dropbear.service", True, True, (("/usr/sbin/dropbear", "-E", "-F", "-p", "22"),)),
-        Service("getty.target", True, False, ()),
-        Service(
+        LoadedUnit("dropbear.service", True, True, (("/usr/sbin/dropbear", "-E", "-F", "-p", "22"),)),
+        LoadedUnit("getty.target", True, False, ()),
+        LoadedUnit(
             "getty@tty1.service",
             True,
             True,
@@ -96,8 +96,8 @@ def test_programs_that_a_command_can_be_about() -> None:
 
 
 def test_what_commands_come_to() -> None:
-    console = Service("getty@tty1.service", True, True, (("/sbin/agetty", "-a", "ivy", "tty1"),))
-    once = Service("once.service", True, False, (("/sbin/agetty", "-a", "ivy", "tty2"),))
+    console = LoadedUnit("getty@tty1.service", True, True, (("/sbin/agetty", "-a", "ivy", "tty1"),))
+    once = LoadedUnit("once.service", True, False, (("/sbin/agetty", "-a", "ivy", "tty2"),))
     started = [("a.service", ("/usr/sbin/dropbear",)), ("c.socket", ("/usr/lib/cockpit/cockpit-tls",))]
     found = interpret([*started, *started], [console, once])
     assert found == Servers((("dropbear", "a.service"),), ("cockpit",), (("getty@tty1.service", "ivy"),))

@@ -16,10 +16,10 @@ from reaper.doctor.checks.pam import Stack
 from reaper.doctor.checks.sshd import Sshd
 from reaper.doctor.diagnose import examine
 from reaper.doctor.probes import pam_services, sshd_config
-from reaper.doctor.probes.reader import MOST_BYTES, Host, Said, run_command
+from reaper.doctor.probes.reader import MOST_BYTES, CommandOutput, HostReader, run_command
 from reaper.doctor.probes.surroundings import look
 from reaper.errors import ReaperError
-from reaper.pam_stack import MOST_LINES, Line
+from reaper.pam_stack import MOST_LINES, PamLine
 from tests.unit.doctor.facts import ELEVATIONS, REAPER, SYSTEMD, ids, policy
 
 COMMON = """
@@ -43,7 +43,7 @@ ANSWERS = {
 }
 
 
-class GuardedHost(Host):
+class GuardedHost(HostReader):
     """One with files that may not be read, also by a test that root runs."""
 
     forbidden: tuple[str, ...] = ()
@@ -74,12 +74,16 @@ class FakeHost:
         file.write_text(text)
         return file
 
-    def run(self, words: Sequence[str]) -> Said | None:
+    def run(self, words: Sequence[str]) -> CommandOutput | None:
         line = " ".join(words)
         for command, answer in self.answers.items():
             first, _, rest = command.partition(" ")
             if words[0] == first and all(word in line.split() for word in rest.split()):
-                return None if answer is None else Said(0 if answer else 1, answer, "" if answer else "line 1: bad\nx")
+                return (
+                    None
+                    if answer is None
+                    else CommandOutput(0 if answer else 1, answer, "" if answer else "line 1: bad\nx")
+                )
         return None
 
     def ask(self, method: str) -> dict[str, Any]:
@@ -87,7 +91,7 @@ class FakeHost:
             raise ReaperError("daemon-absent", "nobody there")
         return self.daemon
 
-    def host(self) -> Host:
+    def host(self) -> HostReader:
         made = GuardedHost(str(self.directory), self.run, self.ask, self.is_root, lambda: self.processes)
         object.__setattr__(made, "forbidden", self.forbidden)
         return made
@@ -213,7 +217,7 @@ def stacks(fake: FakeHost) -> list[Stack]:
 def test_includes_and_substacks_are_followed(fake: FakeHost) -> None:
     fake.write("/etc/pam.d/login", "session substack inner\nsession include inner\nauth include inner\n")
     fake.write("/etc/pam.d/inner", "session optional pam_reaper.so\nauth optional pam_reaper.so\n")
-    permit = Line("session", "default=1", "pam_permit.so")
+    permit = PamLine("session", "default=1", "pam_permit.so")
     assert stacks(fake) == [
         Stack("sshd", (permit, SYSTEMD, ELEVATIONS, REAPER)),
         Stack("login", (REAPER, REAPER)),
@@ -297,7 +301,7 @@ def test_a_file_that_may_not_be_read(fake: FakeHost, path: str, expected: Any) -
 
 
 def test_only_files_are_read_and_no_more_than_is_sensible(tmp_path: Path) -> None:
-    host = Host(str(tmp_path))
+    host = HostReader(str(tmp_path))
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "long").write_bytes(b"\xff" * (MOST_BYTES + 1))
     assert host.read("/fifo") is None
@@ -307,7 +311,7 @@ def test_only_files_are_read_and_no_more_than_is_sensible(tmp_path: Path) -> Non
 
 
 def test_commands_of_the_system() -> None:
-    assert run_command(["sh", "-c", "echo out; echo err >&2; exit 3"]) == Said(3, "out\n", "err\n")
+    assert run_command(["sh", "-c", "echo out; echo err >&2; exit 3"]) == CommandOutput(3, "out\n", "err\n")
     assert run_command(["reaper-no-such-command"]) is None
     said = run_command(["env"])
     assert said is not None

@@ -13,7 +13,7 @@ from reaper import kernel_text
 from reaper.decide.session.lock_protocol import Stage
 from reaper.errors import ReaperError
 from reaper.lock.freeze import apart
-from reaper.lock.freeze.apart import Apart
+from reaper.lock.freeze.apart import FrozenInThread
 from reaper.lock.freeze.freezer import Freezer
 from tests.unit.lock.conftest import FakeTracer
 from tests.unit.lock.keeping import LockWorld
@@ -113,7 +113,7 @@ class FakeStopped:
 
 def test_nothing_more_is_asked_of_one_that_was_given_up(wait):
     stopped, ticks = FakeStopped(wait), []
-    handler = Apart(stopped, lambda: ticks.append(1))  # type: ignore[arg-type]
+    handler = FrozenInThread(stopped, lambda: ticks.append(1))  # type: ignore[arg-type]
     wait.is_on = True
     for count in range(2):
         with pytest.raises(ReaperError, match=r"neither looked at nor held \(ptrace of 10\)"):
@@ -131,7 +131,7 @@ def test_long_look_that_makes_progress_is_waited_for(wait):
             kernel_text.noting(f"/proc/{number}/stat", lambda _: time.sleep(0.01))
 
     stopped = FakeStopped(work)
-    handler = Apart(stopped)  # type: ignore[arg-type]
+    handler = FrozenInThread(stopped)  # type: ignore[arg-type]
     handler.look([])
     handler.put_back()
     assert not stopped.is_given_up
@@ -142,7 +142,7 @@ def test_what_it_raises_is_raised_by_the_call(wait):
     def work() -> None:
         raise ZeroDivisionError
 
-    handler = Apart(FakeStopped(work))  # type: ignore[arg-type]
+    handler = FrozenInThread(FakeStopped(work))  # type: ignore[arg-type]
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             handler.look([])

@@ -12,8 +12,8 @@ from reaper.decide.session.model import Instant, ProcessId, Session
 from reaper.errors import ReaperError
 from reaper.lock.freeze import frozen, other_locks
 from reaper.lock.freeze.freezer import Freezer
-from reaper.lock.freeze.frozen import Stopped
-from reaper.lock.freeze.quiesce import Still
+from reaper.lock.freeze.frozen import FrozenProcesses
+from reaper.lock.freeze.quiesce import UserFreeze
 from reaper.lock.store import Store
 from reaper.sense import lock_files
 from tests.unit.fakes import make_session
@@ -34,7 +34,7 @@ class FakeKeeper:
         self.stranger: int | None = None
         self.stage = Stage.LOCKED
         self.notes: list[str] = []
-        self.stopped = Stopped(self.session, world, self.save, self.notes.append)  # type: ignore[arg-type]
+        self.stopped = FrozenProcesses(self.session, world, self.save, self.notes.append)  # type: ignore[arg-type]
         world.keepers[self.session.key] = self
         world.write_order(number, LockOrder(self.session, "", {}, 1, None))
         world.cgroups.make_group(f"{self.session.scope}/reaper-lock")
@@ -81,7 +81,9 @@ def world(cgroups, tracers, monkeypatch) -> World:
     world = World(cgroups)
     cgroups.make_group("/user.slice/user-1000.slice")
     monkeypatch.setattr(frozen, "Freezer", functools.partial(Freezer, mount=cgroups.mount))
-    monkeypatch.setattr(frozen, "Still", functools.partial(Still, mount=cgroups.mount, directory=cgroups.directory))
+    monkeypatch.setattr(
+        frozen, "UserFreeze", functools.partial(UserFreeze, mount=cgroups.mount, directory=cgroups.directory)
+    )
     monkeypatch.setattr(frozen, "holders", lambda session, *_, **__: world.keepers[session.key].holders)
     for name in ("origins", "groups"):
         monkeypatch.setattr(
@@ -205,7 +207,7 @@ def test_keeper_that_only_gives_back_releases_shells_without_their_alarms(world,
     """Another was killed as it did that."""
     FakeKeeper(world, "3").stop(server)
     monkeypatch.setattr("reaper.lock.freeze.guard.waits_with_alarm", lambda pid: True)
-    successor = Stopped(next(iter(world.keepers.values())).session, world, lambda: None, print)  # type: ignore[arg-type]
+    successor = FrozenProcesses(next(iter(world.keepers.values())).session, world, lambda: None, print)  # type: ignore[arg-type]
     successor.resume([[*server, ELSEWHERE]])
     successor.put_back()
     assert tracers[-1].without_alarm == {server}

@@ -12,7 +12,7 @@ import pytest
 
 from reaper.errors import ReaperError
 from reaper.lock.freeze import quiesce as module
-from reaper.lock.freeze.quiesce import Still
+from reaper.lock.freeze.quiesce import UserFreeze
 from tests.unit.lock.conftest import Cgroups
 
 SLICE = "/user.slice/user-1000.slice"
@@ -26,7 +26,7 @@ class User:
         self.set("0")
         cgroups.tree.write_scope(SLICE, "cgroup.events", "populated 1\nfrozen 1\n")
         self.still, self.other = (
-            Still(f"{SLICE}/session-{number}.scope", cgroups.mount, cgroups.directory) for number in (3, 4)
+            UserFreeze(f"{SLICE}/session-{number}.scope", cgroups.mount, cgroups.directory) for number in (3, 4)
         )
 
     def set(self, frozen: str) -> None:
@@ -83,10 +83,10 @@ def test_moment_ends_where_there_is_no_room_for_a_lock(user, monkeypatch, error)
     user.mark()
     user.set("1")
 
-    def fail(self: Still) -> int:
+    def fail(self: UserFreeze) -> int:
         raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr(Still, "_take_lock", fail)
+    monkeypatch.setattr(UserFreeze, "_take_lock", fail)
     user.still.release()
     assert not user.is_frozen
 
@@ -112,7 +112,7 @@ def test_other_users_do_not_wait(user, cgroups, clock):
     os.makedirs(cgroups.mount + path)
     cgroups.tree.write_scope(path, "cgroup.freeze", "0\n")
     cgroups.tree.write_scope(path, "cgroup.events", "populated 1\nfrozen 1\n")
-    neighbour = Still(f"{path}/session-9.scope", cgroups.mount, cgroups.directory)
+    neighbour = UserFreeze(f"{path}/session-9.scope", cgroups.mount, cgroups.directory)
     with user.still.held():
         with neighbour.held():
             assert user.is_frozen

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.lock.prompt.line_editor import MAX_LINE, Keys
+from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
 
 
 def typed(*reads: bytes) -> tuple[bytes, bool, bool]:
     """The line after these reads, whether it was ended, and whether it is too long."""
-    keys = Keys()
+    keys = LineEditor()
     ended = any(keys.feed(read) for read in reads)
     return bytes(keys.line()), ended, keys.is_too_long
 
@@ -101,7 +101,7 @@ def test_enter_and_clearing_are_obeyed_in_the_middle_of_everything(begun):
 
 
 def test_the_escape_key_swallows_nothing_that_is_typed_later():
-    keys = Keys()
+    keys = LineEditor()
     assert not keys.feed(b"\x1b")
     keys.settle()
     assert keys.feed(b"Password\r")
@@ -121,7 +121,7 @@ def test_the_longest_line_and_one_that_is_too_long():
 
 
 def test_wiping_leaves_nothing():
-    keys = Keys()
+    keys = LineEditor()
     keys.feed(b"first secret\x17\x7fx")
     buffer = keys._line
     assert bytes(buffer).rstrip(b"\0") == b"firstx"

@@ -13,9 +13,9 @@ from reaper.lock.terminal.lock_screen import (
     ASK_DEVICE,
     ASK_MODES,
     ASK_SCREEN,
-    Kind,
+    LockView,
     Modes,
-    View,
+    TerminalKind,
     bring_back,
     drawn,
     lines_of,
@@ -26,7 +26,7 @@ from reaper.lock.terminal.lock_screen import (
     tells_modes,
 )
 
-VIEW = View("ws1", "alice", "/dev/pts/3", "192.0.2.7", "Nobody has typed for 15min.", 5, (), "Password: ")
+VIEW = LockView("ws1", "alice", "/dev/pts/3", "192.0.2.7", "Nobody has typed for 15min.", 5, (), "Password: ")
 VIM = (
     b"\x1b[?47;2$y\x1b[?1047;2$y\x1b[?1049;1$y\x1b[?25;2$y\x1b[?1;1$y\x1b[?9;0$y\x1b[?66;1$y\x1b[?1000;2$y"
     b"\x1b[?1002;1$y\x1b[?1006;1$y\x1b[?2004;1$y\x1b[?1u\x1b[?65;1;9c"
@@ -128,33 +128,33 @@ def test_a_terminal_that_does_not_tell_where_its_cursor_is(data):
 
 def test_main_screen_is_left_and_entered_again():
     modes = Modes(on=(1, 2004))
-    assert set_aside(modes, Kind.PTY) == b"\x1b\\\x1b[?1049h\x1b[?1l\x1b[?2004l"
-    assert bring_back(modes, Kind.PTY) == b"\x1b[m\x1b[?1049l\x1b[?1h\x1b[?2004h"
+    assert set_aside(modes, TerminalKind.PTY) == b"\x1b\\\x1b[?1049h\x1b[?1l\x1b[?2004l"
+    assert bring_back(modes, TerminalKind.PTY) == b"\x1b[m\x1b[?1049l\x1b[?1h\x1b[?2004h"
 
 
 def test_alternate_screen_is_cleared_for_its_program_to_draw():
     modes = Modes(True, True, (1000,), 5)
-    assert set_aside(modes, Kind.PTY) == b"\x1b\\\x1b[?25h\x1b[>0u\x1b[?1000l"
-    assert bring_back(modes, Kind.PTY) == b"\x1b[m\x1b[<u\x1b[H\x1b[2J\x1b[?25l\x1b[?1000h"
+    assert set_aside(modes, TerminalKind.PTY) == b"\x1b\\\x1b[?25h\x1b[>0u\x1b[?1000l"
+    assert bring_back(modes, TerminalKind.PTY) == b"\x1b[m\x1b[<u\x1b[H\x1b[2J\x1b[?25l\x1b[?1000h"
 
 
 def test_where_nothing_is_known_no_mode_is_touched():
-    assert set_aside(Modes(), Kind.PTY) == b"\x1b\\\x1b[?1049h"
-    assert bring_back(Modes(), Kind.PTY) == b"\x1b[m\x1b[?1049l"
+    assert set_aside(Modes(), TerminalKind.PTY) == b"\x1b\\\x1b[?1049h"
+    assert bring_back(Modes(), TerminalKind.PTY) == b"\x1b[m\x1b[?1049l"
 
 
 def test_console_keeps_its_one_screen():
     """Its contents are read before and written back after; see line."""
     for modes in (Modes(), Modes(True, True, (1000,), 5)):
-        assert set_aside(modes, Kind.CONSOLE) == b"\x1b\\\x1b7"
-        assert bring_back(modes, Kind.CONSOLE) == b"\x1b[m\x1b[H\x1b[2J\x1b8"
+        assert set_aside(modes, TerminalKind.CONSOLE) == b"\x1b\\\x1b7"
+        assert bring_back(modes, TerminalKind.CONSOLE) == b"\x1b[m\x1b[H\x1b[2J\x1b8"
 
 
 def test_serial_line_is_sent_no_escape():
-    hostile = View("h\x1b[2J", "u\x9b1m", "ttyS0", "\a", "\x1b]0;x\a", 1, ("\x1bc",), "\x1b[5m: ")
+    hostile = LockView("h\x1b[2J", "u\x9b1m", "ttyS0", "\a", "\x1b]0;x\a", 1, ("\x1bc",), "\x1b[5m: ")
     for modes in (Modes(), Modes(True, True, (1000,), 5)):
-        sent = set_aside(modes, Kind.SERIAL) + bring_back(modes, Kind.SERIAL)
-        sent += drawn(lines_of(hostile), Kind.SERIAL, 24, 80)
+        sent = set_aside(modes, TerminalKind.SERIAL) + bring_back(modes, TerminalKind.SERIAL)
+        sent += drawn(lines_of(hostile), TerminalKind.SERIAL, 24, 80)
         assert b"\x1b" not in sent
         assert {byte for byte in sent if byte < 0x20} == {0x0D, 0x0A}
 
@@ -174,7 +174,7 @@ def test_what_the_person_reads():
         "",
         "Password: ",
     ]
-    last = View("ws1", "alice", "tty1", "", "a\r\nb\n", 1, ("Sorry.\nTry again.", "Caps\tLock"), "One\nTwo:\n")
+    last = LockView("ws1", "alice", "tty1", "", "a\r\nb\n", 1, ("Sorry.\nTry again.", "Caps\tLock"), "One\nTwo:\n")
     assert lines_of(last) == [
         "This session on ws1 is locked.",
         "a",
@@ -190,7 +190,7 @@ def test_what_the_person_reads():
         "Two: ",
     ]
     assert prompt_of("") == ""
-    typed = View("ws1", "alice", "tty1", "", "", 1, (), "Code:", "12\x1b3")
+    typed = LockView("ws1", "alice", "tty1", "", "", 1, (), "Code:", "12\x1b3")
     assert lines_of(typed)[-1] == "Code: 12\\x1b3"
 
 
@@ -208,7 +208,7 @@ def shown(data: bytes, rows: int, columns: int) -> list[str]:
 
 
 def test_drawn_in_80_columns():
-    assert shown(drawn(lines_of(VIEW), Kind.PTY, 24, 80), 24, 80)[:10] == [
+    assert shown(drawn(lines_of(VIEW), TerminalKind.PTY, 24, 80), 24, 80)[:10] == [
         "",
         "This session on ws1 is locked.",
         "Nobody has typed for 15min.",
@@ -224,9 +224,9 @@ def test_drawn_in_80_columns():
 
 @pytest.mark.parametrize("rows", range(1, 12))
 def test_the_prompt_is_always_there(rows):
-    screen = shown(drawn(lines_of(VIEW), Kind.CONSOLE, rows, 40), rows, 40)
+    screen = shown(drawn(lines_of(VIEW), TerminalKind.CONSOLE, rows, 40), rows, 40)
     assert [line for line in screen if line][-1] == "Password: "
 
 
 def test_a_size_of_nothing_is_taken_for_the_usual_one():
-    assert drawn(lines_of(VIEW), Kind.PTY, 0, 0) == drawn(lines_of(VIEW), Kind.PTY, 24, 80)
+    assert drawn(lines_of(VIEW), TerminalKind.PTY, 0, 0) == drawn(lines_of(VIEW), TerminalKind.PTY, 24, 80)

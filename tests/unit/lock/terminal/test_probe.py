@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from reaper.lock.terminal import probe
-from reaper.lock.terminal.lock_screen import ASK_DEVICE, ASK_MODES, ASK_SCREEN, Kind, Modes
+from reaper.lock.terminal.lock_screen import ASK_DEVICE, ASK_MODES, ASK_SCREEN, Modes, TerminalKind
 
 VIM = b"\x1b[?1049;1$y\x1b[?25;1$y\x1b[?2004;1$y"
 
@@ -47,40 +47,40 @@ def terminal(*answers: tuple[bytes, bytes]) -> Iterator[int]:
 @pytest.mark.parametrize("device", [b"\x1b[?65;1;9c", b"\x1b[?6c"])
 def test_one_that_tells(device):
     with terminal((ASK_DEVICE, device), (ASK_MODES, VIM + device)) as fd:
-        assert probe.survey(fd, Kind.PTY) == Modes(True, False, (2004,))
+        assert probe.survey(fd, TerminalKind.PTY) == Modes(True, False, (2004,))
 
 
 def test_what_is_typed_meanwhile_is_no_answer():
     with terminal((ASK_DEVICE, b"ls\x1b[?62c\r"), (ASK_MODES, b"mo" + VIM + b"re\x1b[?62c\r")) as fd:
-        assert probe.survey(fd, Kind.PTY) == Modes(True, False, (2004,))
+        assert probe.survey(fd, TerminalKind.PTY) == Modes(True, False, (2004,))
 
 
 def test_one_of_the_first_level_is_asked_for_its_screen_alone():
     device = b"\x1b[?1;2c"
     with terminal((ASK_DEVICE, b"x" + device), (ASK_SCREEN, b"\x1b[5;12R\x1b[3;1R" + device)) as fd:
-        assert probe.survey(fd, Kind.PTY) == Modes(is_alternate=True)
+        assert probe.survey(fd, TerminalKind.PTY) == Modes(is_alternate=True)
 
 
 def test_so_is_one_that_says_more_of_itself_than_it_knows():
     device = b"\x1b[?62c"
     with terminal((ASK_DEVICE, device), (ASK_MODES, device), (ASK_SCREEN, device)) as fd:
-        assert probe.survey(fd, Kind.PTY) == Modes()
+        assert probe.survey(fd, TerminalKind.PTY) == Modes()
 
 
 def test_one_that_is_silent(monkeypatch):
     monkeypatch.setattr(probe, "ANSWER_MS", 0)
     with terminal() as fd:
-        assert probe.survey(fd, Kind.PTY) == Modes()
+        assert probe.survey(fd, TerminalKind.PTY) == Modes()
 
 
 def test_one_that_is_gone():
     master, slave = pty.openpty()
     os.close(master)
-    assert probe.survey(slave, Kind.PTY) == Modes()
+    assert probe.survey(slave, TerminalKind.PTY) == Modes()
     os.close(slave)
 
 
-@pytest.mark.parametrize("kind", [Kind.CONSOLE, Kind.SERIAL])
+@pytest.mark.parametrize("kind", [TerminalKind.CONSOLE, TerminalKind.SERIAL])
 def test_consoles_and_serial_lines_are_not_asked(kind):
     with terminal() as fd:
         assert probe.survey(fd, kind) == Modes()

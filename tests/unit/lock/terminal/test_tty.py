@@ -15,7 +15,7 @@ import pytest
 
 from reaper.errors import ReaperError
 from reaper.lock.terminal import tty, typeahead
-from reaper.lock.terminal.tty import Before, Line
+from reaper.lock.terminal.tty import SavedTty, Tty
 from tests.unit.act.ptys import Pty
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
@@ -54,9 +54,9 @@ def reads(pty: Pty) -> list[bytes]:
     return found
 
 
-def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> Before:
+def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> SavedTty:
     """With the state written down and read back at each step, as by a program that is killed at each."""
-    held = Line(name)
+    held = Tty(name)
     try:
         before = again(held.drain(again(held.look())))
         held.take(before)
@@ -68,8 +68,8 @@ def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> Befo
     return before
 
 
-def again(before: Before) -> Before:
-    return Before.from_plain(json.loads(json.dumps(before.to_plain())))
+def again(before: SavedTty) -> SavedTty:
+    return SavedTty.from_plain(json.loads(json.dumps(before.to_plain())))
 
 
 TYPED = {
@@ -135,15 +135,15 @@ def test_put_back_again_after_a_crash(ptys, done):
     apart, locked = ptys
     for pty in ptys:
         os.write(pty.master, b"one\ntwo" + END + b"three")
-    held = Line(locked.name)
+    held = Tty(locked.name)
     before = held.drain(held.look())
     held.take(before)
     held.close()
     for _ in range(done):
-        lines = Line(locked.name, again(before))
+        lines = Tty(locked.name, again(before))
         lines.restore(again(before))
         lines.close()
-    held = Line(locked.name, before)
+    held = Tty(locked.name, before)
     held.take(before)
     assert held.drain(before) is before
     held.restore(before)
@@ -165,7 +165,7 @@ def test_while_it_is_locked(ptys):
     _, locked = ptys
     os.fchown(locked.slave, 1, 5)
     os.fchmod(locked.slave, 0o620)
-    held = Line(locked.name)
+    held = Tty(locked.name)
     before = held.look()
     held.take(before)
     status = os.fstat(locked.slave)
@@ -191,7 +191,7 @@ def test_a_stopped_terminal_takes_the_prompt(ptys, stop):
         termios.tcflow(locked.slave, termios.TCOOFF)
     with pytest.raises(BlockingIOError):
         os.write(locked.slave, b"kept")
-    held = Line(locked.name)
+    held = Tty(locked.name)
     held.take(held.look())
     os.write(held.fd, b"prompt")
     held.close()
@@ -206,7 +206,7 @@ def test_without_the_right_to_type(ptys, monkeypatch):
     def refuse(fd: int, request: int, *rest: bytes) -> bytes:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    held = Line(locked.name)
+    held = Tty(locked.name)
     before = held.drain(held.look())
     held.take(before)
     with monkeypatch.context() as patched:
@@ -224,7 +224,7 @@ def size_of(pty: Pty) -> tuple[int, ...]:
 def test_a_nudge_leaves_the_size(ptys, size):
     pty, _ = ptys
     fcntl.ioctl(pty.slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size))
-    held = Line(pty.name)
+    held = Tty(pty.name)
     old = held.nudge()
     assert old == size
     assert size_of(pty) != size
@@ -239,7 +239,7 @@ def test_a_nudge_leaves_the_size(ptys, size):
 
 def test_a_terminal_that_hangs_up():
     pty = Pty()
-    held = Line(pty.name)
+    held = Tty(pty.name)
     before = held.look()
     assert not held.is_gone()
     pty.close()
@@ -253,16 +253,16 @@ def test_a_terminal_that_hangs_up():
 
 def test_a_terminal_that_is_not_there():
     with pytest.raises(ReaperError, match="is gone"):
-        Line("pts/1000000")
+        Tty("pts/1000000")
 
 
 def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
     first, second = ptys
-    held = Line(first.name)
+    held = Tty(first.name)
     before = held.look()
     held.close()
     with pytest.raises(ReaperError, match="another terminal"):
-        Line(second.name, before)
+        Tty(second.name, before)
     monkeypatch.setattr(tty, "DEV", str(tmp_path))
     (tmp_path / "file").write_text("kept")
     os.symlink(f"/dev/{first.name}", tmp_path / "link")
@@ -270,7 +270,7 @@ def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
     os.mknod(tmp_path / "null", 0o600 | 0o020000, os.makedev(1, 3))
     for name in ("file", "link", "fifo", "null", "none"):
         with pytest.raises(ReaperError) as caught:
-            Line(name)
+            Tty(name)
         assert caught.value.problem == "line-gone"
 
 
@@ -279,10 +279,10 @@ def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
     [{"flags": [1]}, {"keys": "x"}, {"owner": None}, {"typed": [["61", "never"]]}, {"typed": [["6", "line"]]}],
 )
 def test_a_state_that_is_broken(ptys, change):
-    held = Line(ptys[0].name)
+    held = Tty(ptys[0].name)
     plain = held.look().to_plain()
     held.close()
     for value in ({**plain, **change}, {}, None, []):
         with pytest.raises(ReaperError) as caught:
-            Before.from_plain(value)
+            SavedTty.from_plain(value)
         assert caught.value.problem == "lock-state"
