@@ -18,7 +18,7 @@ from reaper.decide.session import brake
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError

@@ -27,11 +27,11 @@ from reaper.daemon.user_groups import UserGroups
 from reaper.decide.output import session_events
 from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.rules import Policy
-from reaper.decide.session import deferral, hold, locked, overrule, terminal_evidence, tracking
+from reaper.decide.session import hold, observation, operations, policy_change, terminal_evidence, tracked_session
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
 from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import Phase, Signal
-from reaper.decide.session.tracking import Change, TrackedSession
+from reaper.decide.session.tracked_session import Change, TrackedSession
 from reaper.sense.host import Host
 
 
@@ -85,7 +85,7 @@ class Daemon:
         if is_lapse:
             self.locks.lapse(now.boot_usec)
             for key, tracked in list(self.sessions.items()):
-                self.sessions[key] = tracking.lapse(tracked, now.boot_usec)
+                self.sessions[key] = operations.lapse(tracked, now.boot_usec)
                 if tracked.life.phase is Phase.ENDING:  # it had kept the limits that it began under
                     self._guarded(key, now, self.judge)
         return now
@@ -160,7 +160,7 @@ class Daemon:
         readings = self._host.read_terminals(self._host.terminal_names(session))
         is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
         work = None if readings else self._host.read_work(session, has_terminal=False)
-        self.sessions[session.key] = tracking.meet(session, readings, now, is_new=is_new, work=work)
+        self.sessions[session.key] = observation.meet(session, readings, now, is_new=is_new, work=work)
         self._watch(session.key)
         self.judge(session.key, now)
         self._take_up_lock(session.key, now)
@@ -217,13 +217,13 @@ class Daemon:
 
     def _share(self, typed_usec: int, key: SessionKey, now: Instant) -> None:
         """Input in another session of its user keeps a session."""
-        self.commit(key, tracking.share(self.sessions[key], typed_usec, now.boot_usec), now)
+        self.commit(key, observation.share(self.sessions[key], typed_usec, now.boot_usec), now)
 
     def _look_busy(self, key: SessionKey, now: Instant) -> None:
         """Looks whether a session is still to wait for a program."""
         tracked = self.sessions[key]
         if tracked.limits is not None and self._deferrals.find(tracked, now.boot_usec) is None:
-            self.commit(key, deferral.free(tracked, now.boot_usec), now)
+            self.commit(key, operations.end_deferral(tracked, now.boot_usec), now)
 
     def look_locked(self, key: SessionKey, now: Instant) -> None:
         """Looks what has become of the lock of a session, if it is locked."""
@@ -248,8 +248,8 @@ class Daemon:
         self._look(key, now, self._polled or now)
         self._look_around(key, now)
         self.look_locked(key, now)
-        self.commit(key, tracking.pass_time(self.sessions[key], now.boot_usec), now)
-        if tracking.is_due(self.sessions[key], now.boot_usec):
+        self.commit(key, operations.pass_time(self.sessions[key], now.boot_usec), now)
+        if tracked_session.is_due(self.sessions[key], now.boot_usec):
             self._end(key, now)
 
     def _end(self, key: SessionKey, now: Instant) -> None:
@@ -262,16 +262,16 @@ class Daemon:
             self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + wait_usec)
             return
         self.look(key, now)
-        if not tracking.is_due(self.sessions[key], now.boot_usec):
+        if not tracked_session.is_due(self.sessions[key], now.boot_usec):
             return
         program = self._deferrals.find(self.sessions[key], now.boot_usec)
         if program is not None:
-            self.commit(key, deferral.defer(self.sessions[key], now.boot_usec), now, program)
+            self.commit(key, operations.defer(self.sessions[key], now.boot_usec), now, program)
             return
-        if locked.would_lock(self.sessions[key], now.boot_usec):
+        if operations.would_lock(self.sessions[key], now.boot_usec):
             self.judge(key, now)  # whether it still can be locked
-            if locked.would_lock(self.sessions[key], now.boot_usec):
-                self.lock(key, tracking.finish(self.sessions[key], now.boot_usec), "", now)
+            if operations.would_lock(self.sessions[key], now.boot_usec):
+                self.lock(key, operations.begin_termination(self.sessions[key], now.boot_usec), "", now)
             else:
                 self._turn(key, now)  # warned anew, that it ends
             return
@@ -280,9 +280,9 @@ class Daemon:
             self.sessions[key] = replace(self.sessions[key], due_usec=until_usec)
             return
         now = self._step()
-        if not tracking.is_due(self.sessions[key], now.boot_usec):  # nobody watched since it was looked at
+        if not tracked_session.is_due(self.sessions[key], now.boot_usec):  # nobody watched since it was looked at
             return
-        change = tracking.finish(self.sessions[key], now.boot_usec)
+        change = operations.begin_termination(self.sessions[key], now.boot_usec)
         self.sessions[key] = change.tracked
         self.save()  # before the act: were it our last, the next daemon and its brake would know of it
         self.commit(key, change, now)
@@ -297,7 +297,7 @@ class Daemon:
     def release(self, key: SessionKey, by: str, why: str, now: Instant) -> None:
         """A session is held no more; `by` is "" where nobody released it."""
         self._journal.send(session_events.released(self.sessions[key], self.policy_id, by, why))
-        self.sessions[key] = overrule.release(self.sessions[key], now.boot_usec)
+        self.sessions[key] = operations.release(self.sessions[key], now.boot_usec)
         self.is_dirty = True
         self._unjudged.add(key)  # until it is
         self.judge(key, now)
@@ -317,9 +317,9 @@ class Daemon:
         if self._host.is_alive(tracked.session) or left:
             is_hung_up = tracked.life.phase is Phase.ENDING and not left
             if is_hung_up and not self._host.terminal_names(tracked.session):
-                self.sessions[key] = tracking.hurry(tracked, now.boot_usec + CLOSING_USEC)
+                self.sessions[key] = operations.hurry(tracked, now.boot_usec + CLOSING_USEC)
             return
-        self.commit(key, tracking.depart(tracked, now.boot_usec), now)
+        self.commit(key, operations.close(tracked, now.boot_usec), now)
         self.actor.remove_record(key)
         self.messenger.depart(key)
         for part in (self._looks, self._endings, self.groups):
@@ -369,13 +369,13 @@ class Daemon:
         if groups is None:
             self._unjudged.add(key)
             if policy is not None and tracked.limits is not None:
-                self.sessions[key] = tracking.keep_limits(tracked, policy)
+                self.sessions[key] = policy_change.keep_limits(tracked, policy)
                 return
         else:
             self._unjudged.discard(key)
         unlockable = self.locks.obstacle(tracked, policy)
         names, local = groups or frozenset(), self.circumstances.local
-        change = tracking.apply_policy(tracked, policy, names, now.boot_usec, local, unlockable)
+        change = policy_change.apply_policy(tracked, policy, names, now.boot_usec, local, unlockable)
         self.commit(key, change, now)
 
     def restore(self, state: Snapshot, now: Instant) -> None:

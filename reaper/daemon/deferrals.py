@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reaper.decide.session import deferral
+from reaper.decide.session import operations
 from reaper.decide.session.model import Program, SessionKey
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.sense.host import Host
 
 
@@ -23,7 +23,7 @@ class Deferrals:
 
     def find(self, tracked: TrackedSession, now_usec: int) -> Program | None:
         """What the end of a session has to wait for; None where there is nothing, or where it has waited enough."""
-        if tracked.limits is None or not deferral.busy_left_usec(tracked, now_usec):
+        if tracked.limits is None or not operations.busy_left_usec(tracked, now_usec):
             return None
         return self._host.busy_program(tracked.session, tracked.terminals, tracked.limits.busy)
 

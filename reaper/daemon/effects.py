@@ -20,7 +20,7 @@ from reaper.decide.session.state import (
     Warn,
     WithdrawWarning,
 )
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 
 
 class ActionRunner:

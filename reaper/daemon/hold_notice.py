@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reaper.daemon.messenger import Messenger
 from reaper.decide.session.model import SessionKey
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 
 
 class HoldNotice:

@@ -16,11 +16,11 @@ from reaper.decide.output.events import Priority
 from reaper.decide.output.terminal_messages import lock_heading
 from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Policy, asks_to_lock
-from reaper.decide.session import locked
+from reaper.decide.session import operations
 from reaper.decide.session.lock_protocol import OVER, LockOrder, Stage
 from reaper.decide.session.model import Instant, SessionKey, TerminalSample
 from reaper.decide.session.state import LASTING, Phase
-from reaper.decide.session.tracking import Change, TrackedSession
+from reaper.decide.session.tracked_session import Change, TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
@@ -159,7 +159,7 @@ class Locks:
         if order is None or tracked.life.phase in LASTING:
             return tracked
         self._journal.note(Priority.NOTICE, f"the lock of session {plain(tracked.session.name)} is taken up again")
-        tracked = locked.take_up(tracked, order)
+        tracked = operations.adopt_lock(tracked, order)
         self.follow(tracked)
         return tracked
 
@@ -179,11 +179,11 @@ class Locks:
             if waited_usec >= (SLOW_USEC if is_kept else ESTABLISH_USEC):
                 return self._withdraw(tracked, now, is_lost=state is None)
         elif state.stage is Stage.UNLOCKED:
-            return LockChange(locked.unlock(tracked, self._readings(tracked), state.since_usec, now))
+            return LockChange(operations.unlock(tracked, self._readings(tracked), state.since_usec, now))
         elif state.stage is Stage.FAILED:
             return self._give_up(tracked, state.why, now)
         elif state.stage is Stage.REFUSED:
-            return LockChange(locked.break_off(tracked, now.boot_usec), state.why)
+            return LockChange(operations.terminate_locked(tracked, now.boot_usec), state.why)
         # (Without an order it was stopped, and the session is about to be gone.)
         if not is_kept and self._host.standing_lock(tracked.session) is not None:
             with contextlib.suppress(ReaperError):  # asked again at the next look
@@ -193,7 +193,7 @@ class Locks:
     def _withdraw(self, tracked: TrackedSession, now: Instant, *, is_lost: bool) -> LockChange:
         """A lock is not in force in time; or `is_lost`, which cannot be told from one that nobody keeps any more."""
         if is_lost and self._host.is_frozen(tracked.session):
-            return LockChange(locked.break_off(tracked, now.boot_usec), "what was known of its lock is lost")
+            return LockChange(operations.terminate_locked(tracked, now.boot_usec), "what was known of its lock is lost")
         with contextlib.suppress(ReaperError):
             self._actor.withdraw_lock(tracked.session.name)
         return self._give_up(tracked, "reaper-lock does not get it done", now)
@@ -203,7 +203,7 @@ class Locks:
         self._failed[tracked.session.key] = why
         name = plain(tracked.session.name)
         self._journal.note(Priority.ERR, f"session {name} is not locked, and goes on as it was: {plain(why)}")
-        return LockChange(locked.give_up(tracked, self._readings(tracked), now.boot_usec), why)
+        return LockChange(operations.abandon_lock(tracked, self._readings(tracked), now.boot_usec), why)
 
     def _readings(self, tracked: TrackedSession) -> tuple[TerminalSample, ...]:
         return self._host.read_terminals(self._host.terminal_names(tracked.session))
@@ -217,7 +217,7 @@ class Locks:
 
         Its end waits as its person has just unlocked it, its lock while many others are being established.
         """
-        if locked.would_lock(tracked, now.boot_usec):
+        if operations.would_lock(tracked, now.boot_usec):
             return self._queue_usec(now)
         return self._opening_usec(tracked, now)
 
@@ -257,7 +257,7 @@ class Locks:
         if key in self._hinted or is_used:
             policy_id = self._policy.id if self._policy else ""
             self._journal.send(session_events.desktop_unlocked(tracked, policy_id, now.boot_usec))
-            return LockChange(locked.unlock(tracked, (), now.boot_usec, now))
+            return LockChange(operations.unlock(tracked, (), now.boot_usec, now))
         return LockChange()
 
     def end(self, tracked: TrackedSession) -> None:

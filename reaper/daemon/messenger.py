@@ -11,10 +11,10 @@ from reaper.act.journal import Journal
 from reaper.act.terminal_output import Delivery
 from reaper.decide.output import terminal_messages
 from reaper.decide.output.events import Priority
-from reaper.decide.session import tracking
+from reaper.decide.session import tracked_session
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
 from reaper.decide.session.state import Defer, Phase, Reason, Warn, is_about_to_warn
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.hours import LocalMoment
 
 
@@ -101,7 +101,7 @@ class Messenger:
         if limits is not None and is_about_to_warn(tracked.life, limits, opened_usec, now.boot_usec):
             return
         reason, missed = self._unsent.pop(key)
-        end = tracking.deadline(tracked)
+        end = tracked_session.deadline(tracked)
         if end is None or tracked.life.phase is not Phase.WARNED:
             return
         outcome = self._warn(tracked, Warn(reason, end.usec - now.boot_usec), now, missed)

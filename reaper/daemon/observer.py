@@ -8,13 +8,13 @@ from typing import NamedTuple
 from reaper.daemon.unread import Unread
 from reaper.decide.policy.limits import Activity, Robots
 from reaper.decide.policy.match import Origin
-from reaper.decide.session import signs, ssh_traffic, terminal_evidence, tracking
+from reaper.decide.session import observation, ssh_traffic, terminal_evidence, tracked_session
 from reaper.decide.session.model import ActivitySample, ConnectionSample, Instant, SessionKey, TerminalSample
+from reaper.decide.session.observation import ExtraEvidence
 from reaper.decide.session.rhythm import Observation
-from reaper.decide.session.signs import ExtraEvidence
 from reaper.decide.session.snapshot import Counted
 from reaper.decide.session.state import SHARED, Phase
-from reaper.decide.session.tracking import Change, TrackedSession
+from reaper.decide.session.tracked_session import Change, TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
@@ -87,7 +87,11 @@ class Observer:
 
     def is_quiet(self, tracked: TrackedSession, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
-        if signs.counts_work(tracked, bool(tracked.readings)) or self.is_probed(tracked, now) or _asks_robots(tracked):
+        if (
+            observation.counts_work(tracked, bool(tracked.readings))
+            or self.is_probed(tracked, now)
+            or _asks_robots(tracked)
+        ):
             return False
         try:
             return all(map(self._host.is_unchanged, tracked.readings)) and not self._is_to_be_counted(tracked, now)
@@ -137,12 +141,12 @@ class Observer:
         self._heed_reads(tracked, readings, previous, now)
         unseen_usec, unseen = self._unseen(tracked, readings, lines, now) if is_probed else (0, "")
         work = None
-        if signs.counts_work(tracked, bool(readings)):
+        if observation.counts_work(tracked, bool(readings)):
             work = self._work(tracked, bool(readings))
         is_same = readings == tracked.readings and not unseen_usec and work is None and tracked.work is None
         if is_same and typing is None and tracked.rhythm is None:
             return None
-        return tracking.look(tracked, readings, previous, now, ExtraEvidence(unseen_usec, unseen, work, typing))
+        return observation.look(tracked, readings, previous, now, ExtraEvidence(unseen_usec, unseen, work, typing))
 
     def _work(self, tracked: TrackedSession, has_terminal: bool) -> ActivitySample | None:
         work = self._host.read_work(tracked.session, has_terminal)
@@ -168,10 +172,10 @@ class Observer:
 
     def _ask_desktop(self, tracked: TrackedSession, previous: Instant, now: Instant) -> Change | None:
         """A graphical session's person types to a display server, and only its desktop knows when."""
-        if not tracking.is_limited(tracked):
+        if not tracked_session.is_limited(tracked):
             return None
         idle_usec = self._host.read_idle_usec(tracked.session) or 0
-        return tracking.look(
+        return observation.look(
             tracked, (), previous, now, ExtraEvidence(unseen_usec=now.boot_usec - idle_usec, unseen="desktop")
         )
 
@@ -183,7 +187,7 @@ class Observer:
         What was read shows by an atime that counts as evidence, and by no other: a program that sets it by hand has
         read nothing.
         """
-        known = signs.known(tracked, readings)
+        known = observation.known(tracked, readings)
         for reading in readings:
             if reading.name not in known:
                 self._unread.forget(reading.name)

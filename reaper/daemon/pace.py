@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from reaper.daemon.intervals import LAPSE_USEC, TICK_USEC
 from reaper.decide.session.model import Instant, SessionKey
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.sense.host import Host
 
 

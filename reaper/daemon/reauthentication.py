@@ -9,7 +9,7 @@ from reaper.decide.output import session_events
 from reaper.decide.session import past_terminations
 from reaper.decide.session.past_terminations import Past, PastTermination
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 
 
 class Reauthentication:

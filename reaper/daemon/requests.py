@@ -12,11 +12,11 @@ from reaper.decide.output import session_events
 from reaper.decide.output.terminal_messages import SILENT, is_silent
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action
 from reaper.decide.session import hold as holds
-from reaper.decide.session import locked, overrule, tracking
+from reaper.decide.session import operations, policy_change, tracked_session
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Instant, Order, SessionKey
 from reaper.decide.session.state import Phase, Warn
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
@@ -51,14 +51,14 @@ class Requests:
         if daemon.policy is None or tracked.limits is None:
             latest, bound = wanted.since_usec + (LONGEST_HOLD_USEC if wanted.uid == 0 else 0), "no policy"
         else:
-            bounds = tracking.bounds(tracked, daemon.policy, tracked.rule, tracked.limits)
+            bounds = policy_change.bounds(tracked, daemon.policy, tracked.rule, tracked.limits)
             latest, bound = holds.latest_usec(bounds, wanted.uid, wanted.since_usec)
         if latest <= now.boot_usec:
             raise ReaperError("not-allowed", _why_not(bound, tracked.rule), "ask an administrator")
         if latest < wanted.until_usec:
             wanted, shortened = wanted._replace(until_usec=latest), bound
         self._held[key] = now.boot_usec
-        change = overrule.hold(tracked, wanted, now.boot_usec)
+        change = operations.hold(tracked, wanted, now.boot_usec)
         daemon.sessions[key], daemon.is_dirty = change.tracked, True
         self._journal.send(session_events.held(change.tracked, daemon.policy_id, now.boot_usec))
         daemon.commit(key, change, now)
@@ -118,7 +118,7 @@ class Requests:
         if why:
             hint = "warn or terminate it" if is_written_to else "terminate it"
             raise ReaperError("not-lockable", f"the session cannot be locked: {why}", hint)
-        daemon.lock(key, locked.lock(tracked, now.boot_usec), by, now)
+        daemon.lock(key, operations.lock(tracked, now.boot_usec), by, now)
 
     def terminate(self, key: SessionKey, order: Order, now: Instant, *, force: bool) -> None:
         """Begins the end of a session, whatever its limits, the brake and programs that are busy say.
@@ -136,7 +136,7 @@ class Requests:
             raise ReaperError("observed", f"its rule {tracked.rule} only observes", "use --force")
         if tracked.hold is not None:
             self._journal.send(session_events.released(tracked, daemon.policy_id, order.by, "the session is ended"))
-        change = overrule.dismiss(tracked, order, now.boot_usec)
+        change = operations.terminate(tracked, order, now.boot_usec)
         daemon.sessions[key] = change.tracked
         daemon.save()  # before the act, as for any end
         daemon.commit(key, change, now)
@@ -152,7 +152,7 @@ def _require_own(hold: Hold | None, uid: int) -> None:
 def _due(tracked: TrackedSession, now: Instant) -> Warn:
     """What there is to warn of. Raises ReaperError where that is nothing."""
     hint = "say what to tell the person"
-    end = tracking.deadline(tracked)
+    end = tracked_session.deadline(tracked)
     if end is None or tracked.hold is not None or tracked.limits is None:
         raise ReaperError("nothing-due", "nothing is going to end the session", hint)
     if tracked.limits.action is Action.OBSERVE:

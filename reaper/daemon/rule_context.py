@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reaper.decide.policy.rules import Policy
-from reaper.decide.session import tracking
+from reaper.decide.session import tracked_session
 from reaper.decide.session.model import ProcessId, SessionKey
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.hours import LocalTime, is_within
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
@@ -46,7 +46,7 @@ class RuleContext:
 
     def elevate(self, tracked: TrackedSession) -> TrackedSession:
         """A session as it is now: elevated or not."""
-        return tracking.elevate(tracked, tracked.session.key in self.marked)
+        return tracked_session.elevate(tracked, tracked.session.key in self.marked)
 
     def is_turned(self, policy: Policy | None) -> bool:
         """Reads the time if a rule asks for it; whether the hours of any rule have begun or ended since the last."""

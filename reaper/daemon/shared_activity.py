@@ -13,7 +13,7 @@ from reaper.decide.policy.limits import Share
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import SessionKey
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 
 Sessions = Mapping[SessionKey, TrackedSession]
 

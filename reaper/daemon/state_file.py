@@ -10,7 +10,7 @@ from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import Instant
 from reaper.decide.session.past_terminations import Past
 from reaper.decide.session.snapshot import Counted, Snapshot
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 
 # Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.

@@ -11,7 +11,7 @@ from reaper.decide.output.events import Priority
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session.model import AttachedProcess, Ending, Holding, SessionKey, Usage
 from reaper.decide.session.state import Phase, TerminationStep
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.escape import plain
 from reaper.sense.host import Host
 

@@ -7,7 +7,7 @@ from reaper.decide.output import session_events
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session import brake
 from reaper.decide.session.brake import Ledger
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 
 
 class TerminationLimiter:

@@ -17,7 +17,7 @@ from reaper.decide.policy import membership
 from reaper.decide.policy.match import is_pattern
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import Session, SessionKey
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import USEC_PER_MIN, USEC_PER_SEC
 from reaper.sense.host import Host
 

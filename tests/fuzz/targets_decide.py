@@ -10,7 +10,7 @@ from reaper.decide.policy.files.problems import PolicyError, Problem, Source
 from reaper.decide.policy.files.render import describe
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.template import TemplateError, parse_template
-from reaper.decide.session import lock_protocol, snapshot, stuck, tracking
+from reaper.decide.session import lock_protocol, observation, policy_change, snapshot, stuck
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.lock_protocol import LockOrder, LockState, Stage
@@ -73,8 +73,8 @@ def written_state() -> bytes:
     """A state as the daemon writes it: of a session that is held, and of one that is being ended."""
     host = FakeHost()
     login, now = host.login(100, "pts/1"), host.clock()
-    tracked = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
-    tracked = tracking.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
+    tracked = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    tracked = policy_change.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
     held = replace(
         tracked,
         hold=Hold(1, 2, 0, "root", "work", Action.TERMINATE),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide.session import terminal_evidence, tracking
+from reaper.decide.session import observation, policy_change, terminal_evidence
 from reaper.decide.session.model import FRESH_CTIME_NS, NS_PER_SEC, Instant, TerminalSample
 from reaper.decide.session.terminal_evidence import BUCKET_NS, Refusal
 from tests.unit.fakes import make_policy, make_session
@@ -67,8 +67,8 @@ class Trial:
         self.polled = self.clock.now()
         self.before: TerminalSample = self.tty.read()
         session = make_session(100, opened_usec=self.polled.boot_usec)
-        tracked = tracking.meet(session, (self.before,), self.polled, is_new=True)
-        self.tracked = tracking.apply_policy(tracked, make_policy(), frozenset(), self.polled.boot_usec).tracked
+        tracked = observation.meet(session, (self.before,), self.polled, is_new=True)
+        self.tracked = policy_change.apply_policy(tracked, make_policy(), frozenset(), self.polled.boot_usec).tracked
 
     def do(self, delay_usec: int, step: tuple[str, int | None]) -> None:
         self.clock.boot_usec += delay_usec
@@ -96,7 +96,7 @@ class Trial:
     def poll(self) -> None:
         now, after = self.clock.now(), self.tty.read()
         finding = terminal_evidence.weigh(self.before, after, self.polled, now)
-        change = tracking.look(self.tracked, (after,), self.polled, now)
+        change = observation.look(self.tracked, (after,), self.polled, now)
         self.hold(finding.input_usec, now)
         self.hold_life(change.tracked.life.evidence_usec)
         if self.is_excused:

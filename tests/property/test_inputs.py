@@ -20,7 +20,7 @@ from reaper.decide.output.events import FIELDS, Event, EventKind
 from reaper.decide.output.terminal_messages import Outlook
 from reaper.decide.policy.limits import Kill
 from reaper.decide.policy.template import PLACEHOLDERS, TemplateError, parse_template
-from reaper.decide.session import snapshot, tracking
+from reaper.decide.session import observation, policy_change, snapshot
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import SessionKey
 from reaper.decide.session.snapshot import Snapshot
@@ -134,8 +134,8 @@ def good_state() -> str:
     login = host.login(100, "pts/1")
     now = host.clock()
     readings = host.read_terminals(["pts/1"])
-    tracked = tracking.meet(login.session, readings, now, is_new=True)
-    tracked = tracking.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
+    tracked = observation.meet(login.session, readings, now, is_new=True)
+    tracked = policy_change.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
     return snapshot.encode(Snapshot("b00t", now, "poll: 5s\n", Ledger((1, 2)), (tracked,)))
 
 

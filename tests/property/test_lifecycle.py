@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reaper.daemon.intervals import LAPSE_USEC
 from reaper.decide.policy.limits import Action, Limits, Notify
 from reaper.decide.policy.rules import Policy
-from reaper.decide.session import deferral, snapshot, state, tracking
+from reaper.decide.session import observation, operations, policy_change, snapshot, state, tracked_session
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import FRESH_CTIME_NS, Instant, TerminalSample
 from reaper.decide.session.snapshot import Snapshot
@@ -33,7 +33,7 @@ from reaper.decide.session.state import (
     Warn,
     WithdrawWarning,
 )
-from reaper.decide.session.tracking import Change, TrackedSession
+from reaper.decide.session.tracked_session import Change, TrackedSession
 from tests.property.observer import Observer, quiet
 from tests.unit.fakes import make_limits, make_policy, make_session
 from tests.unit.simulated import SECOND, Clock, FakeTty
@@ -121,7 +121,7 @@ class Watcher:
         self.session = make_session(100, opened_usec=now.boot_usec)
         self.observer = self.make_observer(now.boot_usec)
         self.polled, self.poll_at, self.expected = now, now.boot_usec, now.boot_usec
-        self.tracked = tracking.meet(self.session, self.read(), now, is_new=True)
+        self.tracked = observation.meet(self.session, self.read(), now, is_new=True)
         self.moments = itertools.count(1)
         self.put_in_force(self.limits)
 
@@ -135,7 +135,7 @@ class Watcher:
         return make_policy(self.limits)
 
     def judged(self) -> Change:
-        return tracking.apply_policy(self.tracked, self.policy(), frozenset(), self.clock.boot_usec)
+        return policy_change.apply_policy(self.tracked, self.policy(), frozenset(), self.clock.boot_usec)
 
     def put_in_force(self, limits: Limits) -> None:
         self.observer.just_observing = self.limits.action is not Action.OBSERVE
@@ -154,7 +154,7 @@ class Watcher:
     def look(self, now: Instant) -> None:
         """One look, and as the daemon does, the policy applied anew where that found other terminals."""
         before = self.tracked.terminals
-        self.take(tracking.look(self.tracked, self.read(), self.polled, now))
+        self.take(observation.look(self.tracked, self.read(), self.polled, now))
         if self.tracked.terminals != before:
             self.take(self.judged())
 
@@ -168,7 +168,7 @@ class Watcher:
             self.look(now)
             self.polled, self.poll_at = now, now.boot_usec + POLL_USEC
             if self.tracked.life.phase is Phase.DEFERRED and not self.keeps_busy(now):
-                self.take(deferral.free(self.tracked, now.boot_usec))
+                self.take(operations.end_deferral(self.tracked, now.boot_usec))
                 self.observer.is_deferred = False
         if self.tracked.due_usec is not None and self.tracked.due_usec <= now.boot_usec:
             self.due(now)
@@ -178,23 +178,23 @@ class Watcher:
     def catch_up(self, now: Instant) -> None:
         """After a lapse: what was announced or begun counts no more, and an end has kept the limits of then."""
         if now.boot_usec - self.expected > LAPSE_USEC:
-            self.tracked = tracking.lapse(self.tracked, now.boot_usec)
+            self.tracked = operations.lapse(self.tracked, now.boot_usec)
             self.observer.lapse()
             self.take(self.judged())
             self.expected = now.boot_usec
 
     def keeps_busy(self, now: Instant) -> bool:
-        return self.is_busy and deferral.busy_left_usec(self.tracked, now.boot_usec) > 0
+        return self.is_busy and operations.busy_left_usec(self.tracked, now.boot_usec) > 0
 
     def due(self, now: Instant) -> None:
         if self.tracked.life.phase is not Phase.ENDING:
             self.look(now)
-            self.take(tracking.share(self.tracked, self.shared_usec, now.boot_usec))
-        self.take(tracking.pass_time(self.tracked, now.boot_usec))
-        if tracking.is_due(self.tracked, now.boot_usec):
+            self.take(observation.share(self.tracked, self.shared_usec, now.boot_usec))
+        self.take(operations.pass_time(self.tracked, now.boot_usec))
+        if tracked_session.is_due(self.tracked, now.boot_usec):
             self.look(now)
-            if tracking.is_due(self.tracked, now.boot_usec):
-                put_off = deferral.defer if self.keeps_busy(now) else tracking.finish
+            if tracked_session.is_due(self.tracked, now.boot_usec):
+                put_off = operations.defer if self.keeps_busy(now) else operations.begin_termination
                 self.take(put_off(self.tracked, now.boot_usec))
 
     def restart(self) -> None:
@@ -213,7 +213,7 @@ class Watcher:
             if self.tracked.life.phase is Phase.GONE:
                 break
             getattr(self, f"do_{what}")(argument)
-        self.take(tracking.depart(self.tracked, self.clock.boot_usec))
+        self.take(operations.close(self.tracked, self.clock.boot_usec))
         assert self.tracked.life.phase is Phase.GONE
         return self.acts
 
@@ -244,7 +244,7 @@ class Watcher:
             self.observer.someone_is_there()
             self.shared_usec = max(at, self.shared_usec)
             self.catch_up(self.clock.now())
-            self.take(tracking.share(self.tracked, at, self.clock.boot_usec))
+            self.take(observation.share(self.tracked, at, self.clock.boot_usec))
             assert self.tracked.life.evidence_usec >= at or self.tracked.life.phase is Phase.ENDING
 
     def do_busy(self, is_busy: bool) -> None:
@@ -327,8 +327,8 @@ def test_a_warning_is_taken_back_once(limits, seconds):
     watcher.clock.boot_usec += 8 * SECOND
     watcher.do_type(0)
     now = watcher.clock.now()
-    watcher.take(tracking.look(watcher.tracked, watcher.read(), watcher.polled, now))
-    watcher.take(tracking.look(watcher.tracked, watcher.read(), now, now))
+    watcher.take(observation.look(watcher.tracked, watcher.read(), watcher.polled, now))
+    watcher.take(observation.look(watcher.tracked, watcher.read(), now, now))
     fresh = [act for _, act in watcher.acts[before:]]
     assert sum(isinstance(act, WithdrawWarning) for act in fresh) == (was_warned and limits.notify is Notify.TERMINAL)
     assert sum(isinstance(act, LogEvent) and act.fact is LifecycleEvent.CANCELLED for act in fresh) == was_warned
@@ -342,7 +342,7 @@ def test_after_a_lapse_nothing_stands(limits, steps, milliseconds):
     for what, argument in steps:
         getattr(watcher, f"do_{what}")(argument)
     before = watcher.tracked.life
-    after = tracking.lapse(watcher.tracked, watcher.clock.boot_usec).life
+    after = operations.lapse(watcher.tracked, watcher.clock.boot_usec).life
     if before.phase in (Phase.WARNED, Phase.ENDING):
         assert (after.phase, after.first_warned_usec, after.stages) == (Phase.ACTIVE, 0, 0)
         assert (after.evidence, after.evidence_usec) == (before.evidence, before.evidence_usec)

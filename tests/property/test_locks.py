@@ -12,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.decide.policy.limits import Action, Limits, Notify
-from reaper.decide.session import deferral, locked, state, tracking, transitions
+from reaper.decide.session import observation, operations, policy_change, state, tracked_session, transitions
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant
 from reaper.decide.session.state import Act, Lock, Phase, Reason, Signal, Stimulus, TerminationStep, Warn
-from reaper.decide.session.tracking import Change
+from reaper.decide.session.tracked_session import Change
 from tests.property.observer import Observer
 from tests.property.test_lifecycle import BUSY_STEPS, LIMITS, STEPS, Watcher, limits_of
 from tests.unit.simulated import SECOND
@@ -143,23 +143,23 @@ class LockWatcher(Watcher):
         why = self.obstacle or ("" if self.tracked.readings else "no terminal")
         self.eye.can_lock = not why
         now_usec = self.clock.boot_usec
-        return tracking.apply_policy(self.tracked, self.policy(), frozenset(), now_usec, unlockable=why)
+        return policy_change.apply_policy(self.tracked, self.policy(), frozenset(), now_usec, unlockable=why)
 
     def due(self, now: Instant) -> None:
         if self.tracked.life.phase is not Phase.ENDING:
             self.look(now)
-            self.take(tracking.share(self.tracked, self.shared_usec, now.boot_usec))
-        self.take(tracking.pass_time(self.tracked, now.boot_usec))
-        if not tracking.is_due(self.tracked, now.boot_usec):
+            self.take(observation.share(self.tracked, self.shared_usec, now.boot_usec))
+        self.take(operations.pass_time(self.tracked, now.boot_usec))
+        if not tracked_session.is_due(self.tracked, now.boot_usec):
             return
         if self.keeps_busy(now):
-            self.take(deferral.defer(self.tracked, now.boot_usec))
+            self.take(operations.defer(self.tracked, now.boot_usec))
             return
-        was_to_lock = locked.would_lock(self.tracked, now.boot_usec)
+        was_to_lock = operations.would_lock(self.tracked, now.boot_usec)
         if was_to_lock:
             self.take(self.judged())
-        if was_to_lock == locked.would_lock(self.tracked, now.boot_usec):
-            self.take(tracking.finish(self.tracked, now.boot_usec))
+        if was_to_lock == operations.would_lock(self.tracked, now.boot_usec):
+            self.take(operations.begin_termination(self.tracked, now.boot_usec))
         else:
             self.due(now)
 
@@ -174,7 +174,7 @@ class LockWatcher(Watcher):
             super().do_share(milliseconds)
             return
         before = self.tracked.life
-        self.take(tracking.share(self.tracked, self.clock.boot_usec - milliseconds * 1000, self.clock.boot_usec))
+        self.take(observation.share(self.tracked, self.clock.boot_usec - milliseconds * 1000, self.clock.boot_usec))
         assert self.tracked.life == before
 
     def do_lock(self, _nothing: None) -> None:
@@ -185,7 +185,7 @@ class LockWatcher(Watcher):
         if is_over or not self.tracked.readings or limits is None or limits.action is Action.OBSERVE:
             return
         self.eye.is_ordered = True
-        self.take(locked.lock(self.tracked, self.clock.boot_usec))
+        self.take(operations.lock(self.tracked, self.clock.boot_usec))
         self.eye.is_ordered = False
         assert self.is_locked
 
@@ -201,7 +201,7 @@ class LockWatcher(Watcher):
         self.observer.someone_is_there()
         self.polled = now = self.clock.now()
         self.eye.open()
-        self.take(locked.unlock(self.tracked, self.read(), since_usec, now))
+        self.take(operations.unlock(self.tracked, self.read(), since_usec, now))
         assert self.tracked.life.phase is Phase.ACTIVE
         self.take(self.judged())
 
@@ -210,14 +210,14 @@ class LockWatcher(Watcher):
         if self.is_locked:
             self.obstacle = "why"
             self.eye.open()
-            self.take(locked.give_up(self.tracked, self.read(), self.clock.boot_usec))
+            self.take(operations.abandon_lock(self.tracked, self.read(), self.clock.boot_usec))
             assert self.tracked.life.phase is Phase.ACTIVE
             self.take(self.judged())
 
     def do_refuse(self, _nothing: None) -> None:
         if self.is_locked:
             self.eye.is_refused = True
-            self.take(locked.break_off(self.tracked, self.clock.boot_usec))
+            self.take(operations.terminate_locked(self.tracked, self.clock.boot_usec))
             assert self.tracked.life.phase is Phase.ENDING
 
     def lose(self) -> None:
@@ -226,9 +226,11 @@ class LockWatcher(Watcher):
         assert limits is not None
         until_usec = None if limits.lock_for_usec is None else locked_usec + limits.lock_for_usec
         now = self.clock.now()
-        met = tracking.meet(self.session, self.read(), now, is_new=False)
+        met = observation.meet(self.session, self.read(), now, is_new=False)
         self.tracked, self.polled, self.expected = met, now, now.boot_usec
-        self.tracked = locked.take_up(self.judged().tracked, LockOrder(self.session, "", {}, locked_usec, until_usec))
+        self.tracked = operations.adopt_lock(
+            self.judged().tracked, LockOrder(self.session, "", {}, locked_usec, until_usec)
+        )
 
     def do_obstacle(self, is_there: bool) -> None:
         self.obstacle = "why" if is_there else ""

@@ -13,7 +13,7 @@ from reaper.decide.session.model import Session, Usage
 from reaper.decide.session.past_terminations import PastTermination
 from reaper.decide.session.rhythm import described
 from reaper.decide.session.state import LifecycleEvent, LogEvent, Reason, limit_of
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import span
 from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError

@@ -8,11 +8,11 @@ from reaper.decide.output.terminal_messages import SILENT, hold_command, is_sile
 from reaper.decide.policy.limits import Action, Robots, missing
 from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Policy, Verdict, judge
-from reaper.decide.session import state, tracking
+from reaper.decide.session import state, tracked_session
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.rhythm import described
 from reaper.decide.session.state import Phase, Reason
-from reaper.decide.session.tracking import TrackedSession, subject_of
+from reaper.decide.session.tracked_session import TrackedSession, subject_of
 from reaper.decide.text.duration import span
 from reaper.decide.text.escape import plain
 from reaper.decide.text.hours import LocalTime
@@ -65,7 +65,7 @@ def of_hold(hold: Hold, now_usec: int) -> dict[str, Any]:
 
 def _change_usec(tracked: TrackedSession) -> int | None:
     """When something happens to a session; that it is looked at for its rhythm's sake is nothing."""
-    return tracked.due_usec if tracked.rhythm is None else tracking.next_change(tracked)
+    return tracked.due_usec if tracked.rhythm is None else tracked_session.next_change(tracked)
 
 
 def _next(tracked: TrackedSession) -> str:
@@ -79,7 +79,7 @@ def _next(tracked: TrackedSession) -> str:
         return "end"
     if tracked.life.stages < len(tracked.limits.warn_usec):
         return "warn"
-    end = tracking.deadline(tracked)
+    end = tracked_session.deadline(tracked)
     return _at_limit(tracked.limits.action, end.reason if end else Reason.IDLE)
 
 

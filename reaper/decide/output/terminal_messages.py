@@ -13,7 +13,7 @@ from reaper.decide.policy.limits import Action, Kill, Limits, Notify
 from reaper.decide.policy.template import Template, parse_template
 from reaper.decide.session.model import Order, Program
 from reaper.decide.session.state import Defer, Reason, Warn, limit_of
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import USEC_PER_HOUR, span
 from reaper.decide.text.escape import plain
 

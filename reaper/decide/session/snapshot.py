@@ -37,7 +37,7 @@ from reaper.decide.session.progression import Bound
 from reaper.decide.session.rhythm import Rhythm
 from reaper.decide.session.robots import MOST_BOUNDS
 from reaper.decide.session.state import LASTING, Phase, Reason, SessionState, TerminationStep
-from reaper.decide.session.tracking import TrackedSession, track
+from reaper.decide.session.tracked_session import TrackedSession, track
 from reaper.decide.text.document import parse_document
 from reaper.errors import ReaperError
 

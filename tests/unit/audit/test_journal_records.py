@@ -10,7 +10,7 @@ from reaper.audit.journal_records import Sender, as_document, record_of, sender_
 from reaper.decide.output import lock_events, session_events
 from reaper.decide.output.events import FIELDS, Event, EventKind
 from reaper.decide.policy.match import Origin
-from reaper.decide.session import tracking
+from reaper.decide.session import observation, tracked_session
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Session, SessionKey
 from tests.unit.audit.entries import (
@@ -28,10 +28,10 @@ from tests.unit.audit.entries import (
 from tests.unit.fakes import FakeHost
 
 
-def login(**fields: str) -> tracking.TrackedSession:
+def login(**fields: str) -> tracked_session.TrackedSession:
     host = FakeHost()
     session = host.login(100, "pts/1", **fields).session
-    return tracking.meet(session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    return observation.meet(session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
 
 
 @pytest.mark.parametrize(

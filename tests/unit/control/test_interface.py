@@ -14,11 +14,11 @@ from reaper.decide.output import session_view
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.match import Match, Origin
 from reaper.decide.policy.rules import Rule
-from reaper.decide.session import overrule, tracking
+from reaper.decide.session import observation, operations, policy_change, tracked_session
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
 from reaper.decide.session.state import Phase, Reason
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import MINUTE, SECOND
 
@@ -126,11 +126,11 @@ def make(origin: Origin, limits, seconds: int, terminals: int = 1, **life: objec
     host = FakeHost()
     names = [f"pts/{number}" for number in range(terminals)]
     login = host.login(100, *names, origin=origin)
-    found = tracking.meet(login.session, host.read_terminals(names), host.clock(), is_new=True)
+    found = observation.meet(login.session, host.read_terminals(names), host.clock(), is_new=True)
     if limits is not None:
-        found = tracking.apply_policy(found, make_policy(limits, rules=(JOBS,)), frozenset(), NOW).tracked
+        found = policy_change.apply_policy(found, make_policy(limits, rules=(JOBS,)), frozenset(), NOW).tracked
     found = replace(found, life=replace(found.life, **life))  # type: ignore[arg-type]
-    return tracking.scheduled(found), NOW + seconds * SECOND
+    return tracked_session.scheduled(found), NOW + seconds * SECOND
 
 
 def every_session() -> list[tuple[TrackedSession, int]]:
@@ -138,7 +138,7 @@ def every_session() -> list[tuple[TrackedSession, int]]:
     found += [make(Origin.SSH, make_limits(action=action), 0, phase=phase) for action in Action for phase in Phase]
     found += [
         make(Origin.SSH, None, 0),
-        (tracking.elevate(make(Origin.SSH, make_limits(), 0)[0], is_marked=True), NOW),
+        (tracked_session.elevate(make(Origin.SSH, make_limits(), 0)[0], is_marked=True), NOW),
         make(Origin.SSH, make_limits(), 0, terminals=0),
         make(Origin.SSH, make_limits(idle_usec=None), 0),
         make(Origin.SSH, make_limits(max_usec=20 * SECOND, idle_usec=10 * MINUTE), 5),
@@ -148,9 +148,9 @@ def every_session() -> list[tuple[TrackedSession, int]]:
         make(Origin.SSH, make_limits(action=Action.LOCK, lock_for_usec=None), 0, phase=Phase.LOCKED, locked_usec=NOW),
         make(Origin.SSH, make_limits(), 10**6),
         make(Origin.SSH, make_limits(), 55, phase=Phase.WARNED, stages=2, first_warned_usec=NOW),
-        (overrule.hold(make(Origin.SSH, make_limits(), 0)[0], HOLD, NOW).tracked, NOW),
-        (overrule.hold(make(Origin.SSH, None, 0)[0], HOLD, NOW).tracked, NOW),
-        (overrule.dismiss(make(Origin.SSH, None, 0)[0], Order("root", "why"), NOW).tracked, NOW),
+        (operations.hold(make(Origin.SSH, make_limits(), 0)[0], HOLD, NOW).tracked, NOW),
+        (operations.hold(make(Origin.SSH, None, 0)[0], HOLD, NOW).tracked, NOW),
+        (operations.terminate(make(Origin.SSH, None, 0)[0], Order("root", "why"), NOW).tracked, NOW),
     ]
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session.lock_protocol import Stage
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.logins import FakeLogin

@@ -10,11 +10,11 @@ from reaper.decide.output import session_events, terminal_messages
 from reaper.decide.output.events import FIELDS, Event, EventKind
 from reaper.decide.policy.limits import Action, Notify
 from reaper.decide.policy.rules import Brake
-from reaper.decide.session import tracking
+from reaper.decide.session import observation, policy_change
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order, Program, Usage
 from reaper.decide.session.state import LifecycleEvent, LogEvent, Reason
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text import escape
 from reaper.errors import ReaperError
 from tests.unit.fakes import FakeHost, make_limits, make_policy
@@ -29,9 +29,9 @@ def tracked(action: Action = Action.TERMINATE, **fields: object) -> TrackedSessi
     host = FakeHost()
     login = host.login(100, "pts/1", **fields)
     now = host.clock()
-    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    found = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
     limits = replace(POLICY.environments["standard"], action=action)
-    return tracking.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
+    return policy_change.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
 
 
 def tell(fact: LifecycleEvent, reason: Reason, usec: int, action: Action = Action.TERMINATE, **more: object) -> Event:

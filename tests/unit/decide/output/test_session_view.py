@@ -10,11 +10,11 @@ from reaper.ctl.table import next_of
 from reaper.decide.output import session_view
 from reaper.decide.policy.ceiling import Ceiling
 from reaper.decide.policy.limits import Action, Activity, Limits, Notify, Share
-from reaper.decide.session import deferral, locked, tracking
+from reaper.decide.session import observation, operations, policy_change
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Instant
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import parse_duration
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.simulated import SECOND, WALL_NS
@@ -28,15 +28,15 @@ def idle(limits: Limits = LIMITS) -> tuple[TrackedSession, int]:
     host = FakeHost()
     login = host.login(100, "pts/1")
     now = host.clock()
-    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
-    found = tracking.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
-    warned = tracking.pass_time(found, now.boot_usec + 60 * SECOND).tracked
+    found = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    found = policy_change.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
+    warned = operations.pass_time(found, now.boot_usec + 60 * SECOND).tracked
     return warned, now.boot_usec + 80 * SECOND
 
 
 def test_a_deferred_session():
     tracked, due = idle()
-    deferred = deferral.defer(tracked, due).tracked
+    deferred = operations.defer(tracked, due).tracked
     shown = session_view.of_session(deferred, due + 40 * SECOND)
     assert (shown["phase"], shown["reason"]) == ("deferred", "idle")
     assert (shown["next"], shown["next_usec"]) == ("warn", 60 * SECOND)
@@ -50,7 +50,7 @@ def test_a_deferred_session():
 
 def test_a_session_that_another_keeps():
     tracked, due = idle()
-    kept = tracking.share(tracked, due - 5 * SECOND, due).tracked
+    kept = observation.share(tracked, due - 5 * SECOND, due).tracked
     text = session_view.explain(kept, make_policy(LIMITS), frozenset(), due)["text"]
     assert "The last sign of life was input in another session of the same user, 5s ago." in text
 
@@ -72,8 +72,8 @@ def test_who_has_just_typed_has_no_more_than_the_limit():
     login = host.login(100, "pts/1")
     now = host.clock()
     policy = make_policy(make_limits())
-    fresh = tracking.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
-    fresh = tracking.apply_policy(fresh, policy, frozenset(), now.boot_usec).tracked
+    fresh = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    fresh = policy_change.apply_policy(fresh, policy, frozenset(), now.boot_usec).tracked
     before = fresh.life.evidence_usec - 3 * SECOND
     shown = session_view.of_session(fresh, before)
     assert (shown["idle_usec"], shown["left_usec"]) == (0, shown["limit_usec"] + 3 * SECOND)
@@ -98,7 +98,7 @@ def test_a_session_that_will_be_locked():
     tracked, due = idle(LOCKING)
     shown = session_view.of_session(tracked, due - 15 * SECOND)
     assert (shown["phase"], shown["action"], shown["reason"]) == ("warned", "lock", "idle")
-    assert session_view.of_session(tracking.pass_time(tracked, due - 15 * SECOND).tracked, due)["next"] == "lock"
+    assert session_view.of_session(operations.pass_time(tracked, due - 15 * SECOND).tracked, due)["next"] == "lock"
     assert next_of(shown) == "locks in 5s"
     text = session_view.explain(tracked, make_policy(LOCKING), frozenset(), due - 15 * SECOND)["text"]
     assert any(each.startswith("It is locked in 5s, at its limit of 1min without input.") for each in text)
@@ -106,7 +106,7 @@ def test_a_session_that_will_be_locked():
 
 def test_a_session_that_is_locked():
     tracked, due = idle(LOCKING)
-    kept = locked.lock(tracked, due).tracked
+    kept = operations.lock(tracked, due).tracked
     shown = session_view.of_session(kept, due + 40 * SECOND)
     assert (shown["phase"], shown["reason"], shown["next"]) == ("locked", "lock", "end")
     assert (shown["left_usec"], shown["next_usec"], shown["limit_usec"]) == (60 * SECOND, 60 * SECOND, 100 * SECOND)
@@ -119,7 +119,7 @@ def test_a_session_that_is_locked():
 
 def test_a_session_that_is_locked_for_ever():
     tracked, due = idle(make_limits(lock_for_usec=None))
-    kept = locked.lock(tracked, due).tracked
+    kept = operations.lock(tracked, due).tracked
     shown = session_view.of_session(kept, due)
     assert (shown["phase"], shown["reason"], shown["next"], shown["left_usec"]) == ("locked", "none", "nothing", None)
     text = session_view.explain(kept, make_policy(LIMITS), frozenset(), due)["text"]
@@ -128,9 +128,9 @@ def test_a_session_that_is_locked_for_ever():
 
 def test_what_was_unlocked():
     tracked, due = idle(LOCKING)
-    kept = locked.lock(tracked, due).tracked
+    kept = operations.lock(tracked, due).tracked
     now = Instant(due + 50 * SECOND, WALL_NS)
-    opened = locked.unlock(kept, (), due + 40 * SECOND, now).tracked
+    opened = operations.unlock(kept, (), due + 40 * SECOND, now).tracked
     text = session_view.explain(opened, make_policy(LOCKING), frozenset(), now.boot_usec)["text"]
     assert "The last sign of life was its user's unlocking it, 10s ago." in text
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.session import lifecycle, robots, snapshot, state, tracking
+from reaper.decide.session import lifecycle, observation, robots, snapshot, state
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import Instant
 from reaper.decide.session.progression import Bound, periods, window_of
@@ -121,7 +121,7 @@ def test_what_was_announced_stands(phase):
 
 
 def test_a_rhythm_outlives_the_daemon_and_a_state_without_one_is_read():
-    tracked = tracking.meet(make_session(), (), Instant(MINUTE, MINUTE * 1000), is_new=False)
+    tracked = observation.meet(make_session(), (), Instant(MINUTE, MINUTE * 1000), is_new=False)
     state = Snapshot("b00t", Instant(5, 6), "", Ledger(()), (replace(tracked, rhythm=RHYTHM),))
     text = snapshot.encode(state)
     assert snapshot.decode(text, "b00t").sessions[0].rhythm == RHYTHM

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.policy.limits import Action
-from reaper.decide.session import locked, snapshot
+from reaper.decide.session import operations, snapshot
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Order
@@ -115,7 +115,7 @@ def test_what_nobody_can_have_said_is_refused(state, name, value):
 
 def test_what_is_locked_keeps_what_it_was_locked_under(state):
     limits = make_limits(action=Action.LOCK, lock_for_usec=None, idle_usec=77_000_000)
-    kept = locked.lock(replace(state.sessions[0], limits=limits), state.polled.boot_usec).tracked
+    kept = operations.lock(replace(state.sessions[0], limits=limits), state.polled.boot_usec).tracked
     back = snapshot.decode(snapshot.encode(replace(state, sessions=(kept,))), "b00t").sessions[0]
     assert (back.life, back.limits) == (kept.life, limits)
     assert back.life.locked_usec == state.polled.boot_usec

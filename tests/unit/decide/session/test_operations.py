@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reaper.decide.policy.limits import Action, Limits
-from reaper.decide.session import lifecycle, locked, state, tracking, transitions
+from reaper.decide.session import lifecycle, observation, operations, policy_change, state, tracked_session, transitions
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant, TerminalSample
@@ -23,7 +23,7 @@ from reaper.decide.session.state import (
     Stimulus,
     TerminationStep,
 )
-from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session.tracked_session import TrackedSession
 from tests.unit.fakes import FakeHost, make_limits, make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
@@ -163,10 +163,10 @@ class Locked:
         self.host = FakeHost()
         self.login: FakeLogin = self.host.login(100, "pts/1")
         self.began = self.host.clock()
-        found = tracking.meet(self.login.session, self.readings(), self.began, is_new=True)
-        found = tracking.apply_policy(found, make_policy(LOCKING), frozenset(), self.began.boot_usec).tracked
+        found = observation.meet(self.login.session, self.readings(), self.began, is_new=True)
+        found = policy_change.apply_policy(found, make_policy(LOCKING), frozenset(), self.began.boot_usec).tracked
         self.wait(60)
-        self.tracked: TrackedSession = locked.lock(found, self.host.time.boot_usec).tracked
+        self.tracked: TrackedSession = operations.lock(found, self.host.time.boot_usec).tracked
 
     def readings(self) -> tuple[TerminalSample, ...]:
         return self.host.read_terminals(["pts/1"])
@@ -175,9 +175,9 @@ class Locked:
         self.host.time.boot_usec += seconds * SECOND
         return self.host.clock()
 
-    def look(self) -> tracking.Change:
+    def look(self) -> tracked_session.Change:
         previous = self.host.clock()
-        change = tracking.look(self.tracked, self.readings(), previous, self.wait(5))
+        change = observation.look(self.tracked, self.readings(), previous, self.wait(5))
         self.tracked = change.tracked
         return change
 
@@ -190,17 +190,17 @@ def kept() -> Locked:
 def test_who_would_be_locked():
     host = FakeHost()
     login = host.login(100, "pts/1")
-    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    found = observation.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
     now = host.clock().boot_usec
     for limits, locks in (
         (replace(LOCKING, warn_usec=()), True),
         (replace(LOCKING, warn_usec=(), action=Action.TERMINATE), False),
         (replace(LOCKING, warn_usec=(), idle_usec=None, max_usec=60 * SECOND), False),
     ):
-        tracked = tracking.apply_policy(found, make_policy(limits), frozenset(), now).tracked
-        assert not locked.would_lock(tracked, now)
-        assert locked.would_lock(tracked, now + 100 * SECOND) is locks
-        assert not locked.would_lock(locked.lock(tracked, now).tracked, now + 10**12)
+        tracked = policy_change.apply_policy(found, make_policy(limits), frozenset(), now).tracked
+        assert not operations.would_lock(tracked, now)
+        assert operations.would_lock(tracked, now + 100 * SECOND) is locks
+        assert not operations.would_lock(operations.lock(tracked, now).tracked, now + 10**12)
 
 
 @pytest.mark.parametrize("what", ["type", "touch", "chmod", "lose"])
@@ -226,7 +226,7 @@ def test_unlocking_begins_anew_with_the_terminals_as_they_are(kept):
     kept.wait(20)
     tty.chmod(0o620)
     now = kept.wait(20)
-    change = locked.unlock(kept.tracked, kept.readings(), now.boot_usec - SECOND, now)
+    change = operations.unlock(kept.tracked, kept.readings(), now.boot_usec - SECOND, now)
     assert (change.tracked.life.phase, change.tracked.life.evidence) == (Phase.ACTIVE, UNLOCKED)
     assert change.tracked.life.evidence_usec == now.boot_usec - SECOND
     kept.tracked = change.tracked
@@ -242,7 +242,7 @@ def test_what_was_typed_since_it_was_unlocked_counts(kept):
     assert kept.login.ttys["pts/1"].type()
     typed = kept.host.time.boot_usec
     now = kept.wait(20)
-    life = locked.unlock(kept.tracked, kept.readings(), since, now).tracked.life
+    life = operations.unlock(kept.tracked, kept.readings(), since, now).tracked.life
     assert typed <= life.evidence_usec <= typed + 8 * SECOND
 
 
@@ -250,7 +250,7 @@ def test_giving_up_begins_anew_with_the_terminals_as_they_are(kept):
     tty = kept.login.ttys["pts/1"]
     kept.wait(20)
     tty.chmod(0o620)  # as it was; only ctime tells
-    kept.tracked = locked.give_up(kept.tracked, kept.readings(), kept.host.time.boot_usec).tracked
+    kept.tracked = operations.abandon_lock(kept.tracked, kept.readings(), kept.host.time.boot_usec).tracked
     assert kept.tracked.life.phase is Phase.ACTIVE
     assert kept.look().tampered == ()
 
@@ -258,30 +258,30 @@ def test_giving_up_begins_anew_with_the_terminals_as_they_are(kept):
 @pytest.mark.parametrize("action", list(Action))
 def test_another_policy_leaves_it_locked_under_the_one_that_it_was_locked_under(kept, action):
     policy = make_policy(make_limits(action=action, lock_for_usec=5))
-    change = tracking.apply_policy(kept.tracked, policy, frozenset(), kept.host.time.boot_usec)
+    change = policy_change.apply_policy(kept.tracked, policy, frozenset(), kept.host.time.boot_usec)
     assert (change.tracked.life, change.tracked.limits, change.acts) == (kept.tracked.life, LOCKING, ())
     assert change.tracked.due_usec == kept.tracked.due_usec
 
 
 def test_no_policy_leaves_it_locked_and_a_lapse_too(kept):
-    change = tracking.apply_policy(kept.tracked, None, frozenset(), kept.host.time.boot_usec)
+    change = policy_change.apply_policy(kept.tracked, None, frozenset(), kept.host.time.boot_usec)
     assert (change.tracked.life, change.tracked.limits) == (kept.tracked.life, LOCKING)
-    assert tracking.lapse(kept.tracked, kept.host.time.boot_usec).life == kept.tracked.life
+    assert operations.lapse(kept.tracked, kept.host.time.boot_usec).life == kept.tracked.life
 
 
 def test_an_obstacle_makes_of_a_lock_an_end():
     host = FakeHost()
     login = host.login(100, "pts/1")
     now = host.clock().boot_usec
-    found = tracking.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    found = observation.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
     for action, expected in ((Action.LOCK, Action.TERMINATE), (Action.OBSERVE, Action.OBSERVE)):
         policy = make_policy(replace(LOCKING, action=action))
-        change = tracking.apply_policy(found, policy, frozenset(), now, unlockable="why")
+        change = policy_change.apply_policy(found, policy, frozenset(), now, unlockable="why")
         assert change.tracked.limits.action is expected
 
 
 def test_too_many_attempts(kept):
-    change = locked.break_off(kept.tracked, kept.host.time.boot_usec)
+    change = operations.terminate_locked(kept.tracked, kept.host.time.boot_usec)
     assert change.tracked.life.phase is Phase.ENDING
     assert change.acts[-1] == Signal(TerminationStep.HANGUP, Reason.LOCK)
     assert change.tracked.life.locked_usec
@@ -294,7 +294,7 @@ def test_a_lock_that_nobody_remembers_is_taken_up_as_its_order_has_it(kept, phas
     hold = Hold(DUE, DUE + 100 * SECOND, 0, "root", "")
     found = replace(kept.tracked, life=life(phase), limits=replace(LOCKING, action=Action.OBSERVE), rule="b", hold=hold)
     until_usec = None if lock_for is None else DUE + lock_for
-    after = locked.take_up(found, LockOrder(found.session, "", {"rule": "a"}, DUE, until_usec))
+    after = operations.adopt_lock(found, LockOrder(found.session, "", {"rule": "a"}, DUE, until_usec))
     assert (after.life.phase, after.life.locked_usec) == (Phase.LOCKED, DUE)
     assert (after.life.stages, after.life.first_warned_usec) == (0, 0)
     assert (after.due_usec, after.hold, after.rule) == (until_usec, None, "a")
@@ -303,17 +303,17 @@ def test_a_lock_that_nobody_remembers_is_taken_up_as_its_order_has_it(kept, phas
 
 def test_a_lock_is_taken_up_under_no_policy(kept):
     found = replace(kept.tracked, life=life(Phase.ACTIVE), limits=None)
-    after = locked.take_up(found, LockOrder(found.session, "", {}, DUE, DUE + SECOND))
+    after = operations.adopt_lock(found, LockOrder(found.session, "", {}, DUE, DUE + SECOND))
     assert (after.life.phase, after.due_usec) == (Phase.LOCKED, DUE + SECOND)
 
 
 def test_no_policy_calls_an_end_off_that_a_lock_has_come_to(kept):
     """Its terminals are hung up; and a restart in the middle must not make a difference."""
-    ending = locked.break_off(kept.tracked, kept.host.time.boot_usec).tracked
+    ending = operations.terminate_locked(kept.tracked, kept.host.time.boot_usec).tracked
     observed = make_policy(replace(LOCKING, action=Action.OBSERVE))
-    change = tracking.apply_policy(ending, observed, frozenset(), kept.host.time.boot_usec)
+    change = policy_change.apply_policy(ending, observed, frozenset(), kept.host.time.boot_usec)
     assert (change.tracked, change.acts) == (ending, ())
     never_locked = replace(ending, life=replace(ending.life, locked_usec=0))
-    change = tracking.apply_policy(never_locked, observed, frozenset(), kept.host.time.boot_usec)
+    change = policy_change.apply_policy(never_locked, observed, frozenset(), kept.host.time.boot_usec)
     assert change.tracked.limits is not None
     assert change.tracked.limits.action is Action.OBSERVE

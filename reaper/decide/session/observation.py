@@ -1,18 +1,22 @@
-"""The signs of life that a look at a session found, taken together: on all of its terminals, and beside them."""
+"""What a look at a session found, and how it changes the session. Pure.
+
+combine() puts together the signs of life of all its terminals and of what was found beside them; look() has the
+lifecycle act on the result.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 from reaper.decide.policy.limits import Activity, counted
 from reaper.decide.policy.match import Origin
-from reaper.decide.session import robots, terminal_evidence
-from reaper.decide.session.model import ActivitySample, Instant, TerminalSample
-from reaper.decide.session.rhythm import Observation, Rhythm, beside
-
-if TYPE_CHECKING:
-    from reaper.decide.session.tracking import TrackedSession
+from reaper.decide.session import lifecycle, robots, state, terminal_evidence, transitions
+from reaper.decide.session.model import ActivitySample, Instant, Session, TerminalSample
+from reaper.decide.session.rhythm import Observation, Rhythm, beside, is_decided
+from reaper.decide.session.state import SHARED, Act, Phase, Stimulus
+from reaper.decide.session.tracked_session import Change, TrackedSession, changed, scheduled, track
 
 SEEN = "seen"  # the evidence of a session of which nothing is known of the time before
 
@@ -31,7 +35,7 @@ class ExtraEvidence(NamedTuple):
     typing: Observation | None = None
 
 
-NO_CLUES = ExtraEvidence()
+NO_EXTRA_EVIDENCE = ExtraEvidence()
 
 
 def counts_work(tracked: TrackedSession, has_terminal: bool) -> bool:
@@ -145,3 +149,58 @@ def _listen(
     if not heard.counts:
         return heard.rhythm, 0
     return heard.rhythm, max(latest_usec, seen.until_usec if seen.octets else 0)
+
+
+def meet(
+    session: Session,
+    readings: tuple[TerminalSample, ...],
+    now: Instant,
+    *,
+    is_new: bool,
+    work: ActivitySample | None = None,
+) -> TrackedSession:
+    """A session at first sight: last in use at its login if that `is_new`, or just now if not, or at its last input."""
+    since = min(session.opened_usec, now.boot_usec) if is_new else now.boot_usec
+    latest = max([since, *(terminal_evidence.bucket_end(reading, now) for reading in readings)])
+    return replace(track(session, state.begin("login" if is_new else SEEN, latest), readings), work=work)
+
+
+def look(
+    tracked: TrackedSession,
+    readings: tuple[TerminalSample, ...],
+    previous: Instant,
+    now: Instant,
+    clues: ExtraEvidence = NO_EXTRA_EVIDENCE,
+) -> Change:
+    """Takes in a new look at the session; `previous` is when the last one was taken, or earlier."""
+    if readings == tracked.readings and clues == NO_EXTRA_EVIDENCE and (tracked.work, tracked.rhythm) == (None, None):
+        return Change(tracked, ())
+    if tracked.life.phase is Phase.LOCKED:  # who types at a lock is nobody until they unlock it
+        return Change(replace(tracked, readings=readings, rhythm=None), ())
+    found = combine(tracked, readings, previous, now, clues)
+    life, acts = tracked.life, list[Act]()
+    if tracked.limits is not None:
+        opened = tracked.session.opened_usec
+        has_lost_all = bool(tracked.readings) and not readings
+        if (has_lost_all or found.evidence == SEEN) and life.phase is not Phase.ENDING:
+            life, _ = transitions.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
+        if found.evidence == SEEN:  # nobody has come back: only from now on it can be told
+            life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
+        elif found.evidence:
+            life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
+        if found.rhythm is not None and is_decided(tracked.rhythm, found.rhythm):
+            life, more = lifecycle.discount(life, found.rhythm.alone_usec, tracked.limits, now.boot_usec)
+            acts = [*acts, *more]
+    elif found.at_usec > life.evidence_usec:
+        life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
+    tampered = tuple(name for name in tracked.tampered if name in {each.name for each in readings}) + found.forged
+    tracked = replace(tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=found.work)
+    return Change(scheduled(replace(tracked, rhythm=found.rhythm)), tuple(acts), found.forged)
+
+
+def share(tracked: TrackedSession, typed_usec: int, now_usec: int) -> Change:
+    """Takes in what was typed in another session of the same user, which the session's rule counts."""
+    assert tracked.limits is not None
+    opened, rhythm = tracked.session.opened_usec, beside(tracked.rhythm, typed_usec)
+    life, acts = lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec)
+    return changed(replace(tracked, rhythm=rhythm), life, acts)
