@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reaper.daemon.unread import Unread
-from reaper.decide.policy.limits import Activity, Robots
+from reaper.decide.policy.evidence_kind import EvidenceKind
+from reaper.decide.policy.limits import Robots
 from reaper.decide.policy.match import Origin
 from reaper.decide.session import observation, ssh_traffic, terminal_evidence, tracked_session
 from reaper.decide.session.model import ActivitySample, ConnectionSample, Instant, SessionKey, TerminalSample
 from reaper.decide.session.observation import ExtraEvidence
 from reaper.decide.session.rhythm import Observation
 from reaper.decide.session.snapshot import Counted
-from reaper.decide.session.state import SHARED, Phase
+from reaper.decide.session.state import Phase
 from reaper.decide.session.tracked_session import Change, TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.errors import ReaperError
@@ -21,8 +22,6 @@ from reaper.sense.host import Host
 
 # What leaves no trace on a terminal's times is looked for in sessions that seem idle for this long, and as often.
 PROBE_USEC = 60 * USEC_PER_SEC
-UNCOUNTED = "traffic"
-"""The evidence of a connection that cannot be counted: it may have been a key."""
 
 
 class ConnectionSamples(NamedTuple):
@@ -139,7 +138,7 @@ class Observer:
         lines = self._count(tracked, readings, now) if readings and is_probed else NO_LINES
         typing = self._typing(tracked, lines, previous, now) if asks_robots else None
         self._heed_reads(tracked, readings, previous, now)
-        unseen_usec, unseen = self._unseen(tracked, readings, lines, now) if is_probed else (0, "")
+        unseen_usec, unseen = self._unseen(tracked, readings, lines, now) if is_probed else (0, EvidenceKind.INPUT)
         work = None
         if observation.counts_work(tracked, bool(readings)):
             work = self._work(tracked, bool(readings))
@@ -176,7 +175,11 @@ class Observer:
             return None
         idle_usec = self._host.read_idle_usec(tracked.session) or 0
         return observation.look(
-            tracked, (), previous, now, ExtraEvidence(unseen_usec=now.boot_usec - idle_usec, unseen="desktop")
+            tracked,
+            (),
+            previous,
+            now,
+            ExtraEvidence(unseen_usec=now.boot_usec - idle_usec, unseen=EvidenceKind.DESKTOP),
         )
 
     def _heed_reads(
@@ -198,7 +201,7 @@ class Observer:
 
     def _unseen(
         self, tracked: TrackedSession, readings: Iterable[TerminalSample], lines: ConnectionSamples, now: Instant
-    ) -> tuple[int, str]:
+    ) -> tuple[int, EvidenceKind]:
         """The latest sign that left no trace on the terminals' times, and its kind; 0 for none later than is known.
 
         Nothing has read what was typed yet, or a file is transferred beside the terminals; or input was read through
@@ -210,18 +213,18 @@ class Observer:
             name for name in names if self._unread.has_grown(name, now.boot_usec)
         ]  # of each what is unread is kept
         if grown:
-            return now.boot_usec, Activity.INPUT.value
+            return now.boot_usec, EvidenceKind.INPUT
         line_usec, kind, is_counted = self._weigh_line(tracked, lines, now)
         if line_usec or is_counted:  # all keys since the last sign were counted
             return line_usec, kind
-        return self._read_apart(tracked, names, now), Activity.INPUT.value
+        return self._read_apart(tracked, names, now), EvidenceKind.INPUT
 
     def _is_to_be_counted(self, tracked: TrackedSession, now: Instant) -> bool:
         """Whether its connection was not counted since its last sign: all that came before that is known by now."""
         if tracked.session.origin is not Origin.SSH or not tracked.readings or tracked.limits is None:
             return False
         since_usec, counted_usec = tracked.life.evidence_usec, self._counted_usec.get(tracked.session.key, -1)
-        return tracked.life.evidence != SHARED and counted_usec <= since_usec < now.boot_usec
+        return tracked.life.evidence is not EvidenceKind.SHARED and counted_usec <= since_usec < now.boot_usec
 
     def _count(self, tracked: TrackedSession, readings: Iterable[TerminalSample], now: Instant) -> ConnectionSamples:
         """Looks at the connection. What cannot be counted at this moment is not kept: the next is held against it."""
@@ -240,29 +243,33 @@ class Observer:
             self._problems.setdefault(after.traffic.hindrance, _uncounted(tracked, after.traffic.hindrance))
         return ConnectionSamples(before, after)
 
-    def _weigh_line(self, tracked: TrackedSession, lines: ConnectionSamples, now: Instant) -> tuple[int, str, bool]:
+    def _weigh_line(
+        self, tracked: TrackedSession, lines: ConnectionSamples, now: Instant
+    ) -> tuple[int, EvidenceKind, bool]:
         """The latest sign that its connection shows (0 for none), its kind, and whether all keys were counted."""
         (before, after), life = lines, tracked.life
         if after is None or tracked.limits is None:
-            return 0, "", False
+            return 0, EvidenceKind.INPUT, False
         traffic = after.traffic
         is_counted = bool(traffic.socket)
-        is_older = before is not None and before.boot_usec < life.evidence_usec and life.evidence != SHARED
+        is_older = (
+            before is not None and before.boot_usec < life.evidence_usec and life.evidence is not EvidenceKind.SHARED
+        )
         is_first = before is None or (is_counted and is_older)
         if is_first and is_counted and traffic.is_settled:
             # It is counted from here on. What came since the last sign was no more than a poll ago, and may be a key.
             is_later = life.evidence_usec < traffic.heard_usec
-            return (traffic.heard_usec if is_later else 0), Activity.INPUT.value, True
+            return (traffic.heard_usec if is_later else 0), EvidenceKind.INPUT, True
         limits = tracked.limits
-        counts_network = not limits.activity or Activity.NETWORK in limits.activity
+        counts_network = not limits.activity or EvidenceKind.NETWORK in limits.activity
         floor = limits.network_floor_bytes if counts_network else None
         is_last = life.phase is Phase.WARNED or (tracked.due_usec or now.boot_usec + 1) <= now.boot_usec
         since = after if is_first or before is None else before
         crossed = ssh_traffic.weigh_line(since, after, floor, is_last=is_last)
-        if crossed is Activity.INPUT:
-            kind = crossed.value if is_counted else UNCOUNTED
+        if crossed is EvidenceKind.INPUT:
+            kind = crossed if is_counted else EvidenceKind.TRAFFIC
             return (traffic.heard_usec if traffic.is_settled else now.boot_usec), kind, is_counted
-        return (now.boot_usec if crossed else 0), (crossed.value if crossed else ""), is_counted
+        return (now.boot_usec if crossed else 0), crossed or EvidenceKind.NETWORK, is_counted
 
     def problems(self) -> list[ReaperError]:
         """Why connections cannot be counted; each reason once."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.limits import Share
 from reaper.decide.policy.rules import Policy
 from reaper.decide.session.model import SessionKey
@@ -72,7 +73,7 @@ class SharedActivity:
 
 
 def _typed_usec(tracked: TrackedSession) -> int:
-    return tracked.life.evidence_usec if tracked.life.evidence == "input" else 0
+    return tracked.life.evidence_usec if tracked.life.evidence is EvidenceKind.INPUT else 0
 
 
 def _is_taker(tracked: TrackedSession) -> bool:

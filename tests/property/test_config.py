@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reaper.decide.policy.ceiling import Ceiling, cap
 from reaper.decide.policy.defaults import BUILT_IN
+from reaper.decide.policy.evidence_kind import CONFIGURABLE
 from reaper.decide.policy.files.keys import BRAKE, CEILING, LIMITS, MATCH, SECTIONS, TOP
 from reaper.decide.policy.files.parse import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
@@ -17,7 +18,6 @@ from reaper.decide.policy.limits import (
     SHORTEST_LIMIT_USEC,
     TTY_STEP_USEC,
     Action,
-    Activity,
     Kill,
     Limits,
     Notify,
@@ -69,7 +69,7 @@ limits = st.builds(
     lock_for_usec=st.none() | st.integers(SECOND, 10**15),
     kill=st.sampled_from(Kill),
     grace_usec=st.integers(SECOND, 600 * SECOND),
-    activity=st.lists(st.sampled_from(Activity), unique=True).map(tuple),
+    activity=st.lists(st.sampled_from(CONFIGURABLE), unique=True).map(tuple),
     network_floor_bytes=st.integers(1024, 2**40),
     cpu_floor_usec=st.integers(10_000, 60 * SECOND),
     share_activity=st.sampled_from(Share),

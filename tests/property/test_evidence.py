@@ -194,7 +194,7 @@ def test_two_changes_in_one_tick_are_not_taken_for_input(delay):
     trial.do(min(delay, 4_000), ("poll", None))
     trial.do(0, ("touch", -5 * NS_PER_SEC))
     trial.do(POLL_USEC, ("poll", None))
-    assert trial.tracked.life.evidence == "login"
+    assert trial.tracked.life.evidence.value == "login"
     assert "set by hand" in trial.tracked.refusal
 
 
@@ -226,7 +226,7 @@ def test_a_forged_future_date_does_not_hold():
     assert trial.tracked.life.evidence_usec == begun
     trial.do(SECOND, ("type", None))
     trial.do(SECOND, ("poll", None))
-    assert trial.tracked.life.evidence == "input"
+    assert trial.tracked.life.evidence.value == "input"
 
 
 def test_what_counts_is_dated_to_the_end_of_its_bucket():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.decide.policy.limits import Activity
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.session.model import NS_PER_SEC, ConnectionSample, ForwardedConnection, Traffic
 from reaper.decide.session.ssh_traffic import weigh_line
 
@@ -33,7 +33,7 @@ def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetch
 
 @given(st.integers(1, 10_000), COUNTS, st.lists(COUNTS, max_size=5), COUNTS, COUNTS, FLOORS)
 def test_a_key_counts_beside_all_else(keys, printed, forwarded, transferred, fetched, floor):
-    assert weigh_line(BEFORE, after(keys, printed, forwarded, transferred, fetched), floor) is Activity.INPUT
+    assert weigh_line(BEFORE, after(keys, printed, forwarded, transferred, fetched), floor) is EvidenceKind.INPUT
 
 
 @given(COUNTS, st.lists(COUNTS, max_size=5))
@@ -44,4 +44,4 @@ def test_output_and_forwarded_connections_are_no_keys(printed, forwarded):
 @given(COUNTS, COUNTS, st.integers(1, 1 << 30))
 def test_a_transfer_is_use_from_the_floor_on(transferred, fetched, floor):
     found = weigh_line(BEFORE, after(0, 0, [], transferred, fetched), floor)
-    assert found is (Activity.NETWORK if transferred + fetched >= floor else None)
+    assert found is (EvidenceKind.NETWORK if transferred + fetched >= floor else None)

@@ -33,7 +33,7 @@ def common_fields(tracked: TrackedSession, policy_id: str) -> dict[str, str]:
     common["terminals"] = " ".join(tracked.terminals)
     common["rule"] = tracked.rule
     common["policy"] = policy_id
-    common["evidence"] = tracked.life.evidence
+    common["evidence"] = tracked.life.evidence.value
     if limits is not None:
         common["action"] = limits.action.value
         if limits.action is Action.OBSERVE:

@@ -45,7 +45,7 @@ def of_session(tracked: TrackedSession, now_usec: int) -> dict[str, Any]:
         "elevated": tracked.elevated,
         "opened_usec": max(0, now_usec - session.opened_usec),
         "phase": "held" if hold is not None else life.phase.value,
-        "evidence": life.evidence,
+        "evidence": life.evidence.value,
         "idle_usec": max(0, now_usec - life.evidence_usec),
         "rule": tracked.rule,
         "action": limits.action.value if limits else "none",
@@ -121,20 +121,6 @@ def explain(
     }
 
 
-_EVIDENCE = {
-    "login": "the login itself",
-    "seen": "reaperd finding the session (nothing is known of the time before)",
-    "terminal": "a terminal that was opened on its connection",
-    "input": "input on its terminal",
-    "traffic": "traffic of its connection, which cannot be counted and may have been a key",
-    "desktop": "what its desktop tells logind",
-    "network": "what crossed its connection",
-    "cpu": "the CPU time of its processes",
-    "unlocked": "its user's unlocking it",
-    "shared": "input in another session of the same user",
-}
-
-
 def _sentences(
     tracked: TrackedSession,
     shown: dict[str, Any],
@@ -171,10 +157,7 @@ def _state(tracked: TrackedSession, shown: dict[str, Any], lineless: str, now_us
     phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
     lines = [
         f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is {phase}.",
-        (
-            f"The last sign of life was {_EVIDENCE.get(shown['evidence'], shown['evidence'])},"
-            f" {span(shown['idle_usec'])} ago."
-        ),
+        (f"The last sign of life was {tracked.life.evidence.words}, {span(shown['idle_usec'])} ago."),
     ]
     if tracked.session.login:
         lines.append(f"Its user logged in as {shown['login']}, which is another name of the same account.")

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.template import Template
 from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK
 
@@ -28,14 +29,6 @@ class Action(enum.Enum):
     OBSERVE = "observe"
     LOCK = "lock"
     TERMINATE = "terminate"
-
-
-class Activity(enum.Enum):
-    """What counts as a sign that a session is in use."""
-
-    INPUT = "input"  # a person's keys on a terminal
-    NETWORK = "network"  # bytes on the connection
-    CPU = "cpu"  # CPU time of the session's processes
 
 
 class Kill(enum.Enum):
@@ -88,7 +81,7 @@ class Limits:
     lock_for_usec: int | None
     kill: Kill
     grace_usec: int
-    activity: tuple[Activity, ...]
+    activity: tuple[EvidenceKind, ...]
     network_floor_bytes: int
     cpu_floor_usec: int
     share_activity: Share
@@ -107,21 +100,21 @@ def longest_lead(idle_usec: int | None, max_usec: int | None) -> int | None:
     return min(limits) - TTY_STEP_USEC if limits else None
 
 
-def counted(activity: tuple[Activity, ...], has_terminal: bool) -> tuple[Activity, ...]:
+def counted(activity: tuple[EvidenceKind, ...], has_terminal: bool) -> tuple[EvidenceKind, ...]:
     """What counts for a session: what its rule says as far as such a session can show it, else what its kind shows.
 
     Who types into a session without a terminal leaves no input that a terminal could tell of.
     """
     if has_terminal:
-        return activity or (Activity.INPUT,)
-    shown = tuple(each for each in activity if each is not Activity.INPUT)
-    return shown or (Activity.NETWORK, Activity.CPU)
+        return activity or (EvidenceKind.INPUT,)
+    shown = tuple(each for each in activity if each is not EvidenceKind.INPUT)
+    return shown or (EvidenceKind.NETWORK, EvidenceKind.CPU)
 
 
 def missing(limits: Limits | None, has_terminal: bool) -> str:
     """What a session is without while it is idle, in a word or three."""
     kinds = counted(limits.activity if limits is not None else (), has_terminal)
-    words = ["input"] * (Activity.INPUT in kinds) + ["work"] * (kinds != (Activity.INPUT,))
+    words = ["input"] * (EvidenceKind.INPUT in kinds) + ["work"] * (kinds != (EvidenceKind.INPUT,))
     return " or ".join(words)
 
 

@@ -33,9 +33,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session.state import (
-    SHARED,
     Act,
     LifecycleEvent,
     LogEvent,
@@ -80,7 +80,7 @@ def advance(life: SessionState, limits: Limits, opened_usec: int, now_usec: int)
 
 
 def notice(
-    life: SessionState, evidence: str, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
+    life: SessionState, evidence: EvidenceKind, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
 ) -> tuple[SessionState, list[Act]]:
     """Takes in evidence that stands for the moment `at_usec`. It stops no end that has begun, unless a lapse does.
 
@@ -97,7 +97,7 @@ def notice(
     life = replace(life, evidence=evidence, evidence_usec=at_usec, deferred_usec=0 if moved else life.deferred_usec)
     if moved and life.phase is not Phase.ACTIVE:
         life, acts = step(life, Stimulus.EVIDENCE, limits, opened_usec, now_usec, gap_usec)
-    if (gap_usec >= RESUMED_GAP_USEC and evidence != SHARED) or acts:
+    if (gap_usec >= RESUMED_GAP_USEC and evidence is not EvidenceKind.SHARED) or acts:
         acts.append(LogEvent(LifecycleEvent.RESUMED, Reason.IDLE, gap_usec))
     return life, acts
 

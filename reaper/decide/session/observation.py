@@ -10,15 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from reaper.decide.policy.limits import Activity, counted
+from reaper.decide.policy.evidence_kind import EvidenceKind
+from reaper.decide.policy.limits import counted
 from reaper.decide.policy.match import Origin
 from reaper.decide.session import lifecycle, robots, state, terminal_evidence, transitions
 from reaper.decide.session.model import ActivitySample, Instant, Session, TerminalSample
 from reaper.decide.session.rhythm import Observation, Rhythm, beside, is_decided
-from reaper.decide.session.state import SHARED, Act, Phase, Stimulus
+from reaper.decide.session.state import Act, Phase, Stimulus
 from reaper.decide.session.tracked_session import Change, TrackedSession, changed, scheduled, track
-
-SEEN = "seen"  # the evidence of a session of which nothing is known of the time before
 
 
 class ExtraEvidence(NamedTuple):
@@ -30,7 +29,7 @@ class ExtraEvidence(NamedTuple):
     """
 
     unseen_usec: int = 0
-    unseen: str = "input"
+    unseen: EvidenceKind = EvidenceKind.INPUT
     work: ActivitySample | None = None
     typing: Observation | None = None
 
@@ -45,13 +44,13 @@ def counts_work(tracked: TrackedSession, has_terminal: bool) -> bool:
     """
     if tracked.limits is None or not (has_terminal or tracked.session.origin is Origin.SSH):
         return False
-    return counted(tracked.limits.activity, has_terminal) != (Activity.INPUT,)
+    return counted(tracked.limits.activity, has_terminal) != (EvidenceKind.INPUT,)
 
 
 class CombinedEvidence(NamedTuple):
     """What a look at all of a session's terminals says."""
 
-    evidence: str  # "" for none
+    evidence: EvidenceKind | None
     at_usec: int
     refusal: str
     forged: tuple[str, ...]
@@ -75,7 +74,7 @@ def _held(tracked: TrackedSession, work: ActivitySample | None) -> ActivitySampl
     return tracked.work if is_too_soon else work
 
 
-def _working(tracked: TrackedSession, work: ActivitySample | None) -> Activity | None:
+def _working(tracked: TrackedSession, work: ActivitySample | None) -> EvidenceKind | None:
     if tracked.work is None or work is None or tracked.limits is None:
         return None
     kinds = counted(tracked.limits.activity, bool(tracked.readings))
@@ -87,12 +86,13 @@ def combine(
 ) -> CombinedEvidence:
     """What all of it says together; the latest sign counts, and a person more than work."""
     before = known(tracked, readings)
-    evidence_usec, kind, refusal, forged = 0, "", tracked.refusal, []
+    evidence_usec, refusal, forged = 0, tracked.refusal, []
+    kind: EvidenceKind | None = None
     typed: list[tuple[int, TerminalSample]] = []
     for after in readings:
         if after.name not in before:
             made_usec = max(now.boot_usec, terminal_evidence.bucket_end(after, now))
-            evidence_usec, kind = max(evidence_usec, made_usec), kind or "terminal"
+            evidence_usec, kind = max(evidence_usec, made_usec), kind or EvidenceKind.TERMINAL
             continue
         finding = terminal_evidence.weigh(before[after.name], after, previous, now)
         if finding.input_usec is not None:
@@ -103,22 +103,22 @@ def combine(
             forged.append(after.name)
     rhythm, counted_usec = _listen(tracked, typed, previous, now, clues)
     if counted_usec:
-        evidence_usec, kind = max(evidence_usec, counted_usec), "input"
+        evidence_usec, kind = max(evidence_usec, counted_usec), EvidenceKind.INPUT
     if clues.unseen_usec > evidence_usec and not _is_typed(clues):
         evidence_usec, kind = clues.unseen_usec, clues.unseen
     working = _working(tracked, clues.work)
     if working is not None and not kind:
-        evidence_usec, kind = now.boot_usec, working.value
+        evidence_usec, kind = now.boot_usec, working
     elif clues.work is not None and tracked.work is None and not kind:  # nothing is known of the time before
-        evidence_usec, kind = now.boot_usec, SEEN
+        evidence_usec, kind = now.boot_usec, EvidenceKind.SEEN
     work = clues.work if working else _held(tracked, clues.work)
-    rhythm = rhythm if kind in ("", Activity.INPUT.value) else beside(rhythm, evidence_usec)
+    rhythm = rhythm if kind in (None, EvidenceKind.INPUT) else beside(rhythm, evidence_usec)
     return CombinedEvidence(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
 
 
 def _is_typed(clues: ExtraEvidence) -> bool:
     """Whether what left no trace is input, of which the rhythm says whether it counts."""
-    return clues.typing is not None and clues.unseen_usec > 0 and clues.unseen == Activity.INPUT.value
+    return clues.typing is not None and clues.unseen_usec > 0 and clues.unseen is EvidenceKind.INPUT
 
 
 def _listen(
@@ -162,7 +162,9 @@ def meet(
     """A session at first sight: last in use at its login if that `is_new`, or just now if not, or at its last input."""
     since = min(session.opened_usec, now.boot_usec) if is_new else now.boot_usec
     latest = max([since, *(terminal_evidence.bucket_end(reading, now) for reading in readings)])
-    return replace(track(session, state.begin("login" if is_new else SEEN, latest), readings), work=work)
+    return replace(
+        track(session, state.begin(EvidenceKind.LOGIN if is_new else EvidenceKind.SEEN, latest), readings), work=work
+    )
 
 
 def look(
@@ -182,16 +184,16 @@ def look(
     if tracked.limits is not None:
         opened = tracked.session.opened_usec
         has_lost_all = bool(tracked.readings) and not readings
-        if (has_lost_all or found.evidence == SEEN) and life.phase is not Phase.ENDING:
+        if (has_lost_all or found.evidence is EvidenceKind.SEEN) and life.phase is not Phase.ENDING:
             life, _ = transitions.step(life, Stimulus.LAPSE, tracked.limits, opened, now.boot_usec)
-        if found.evidence == SEEN:  # nobody has come back: only from now on it can be told
-            life = replace(life, evidence=SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
-        elif found.evidence:
+        if found.evidence is EvidenceKind.SEEN:  # nobody has come back: only from now on it can be told
+            life = replace(life, evidence=EvidenceKind.SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
+        elif found.evidence is not None:
             life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
         if found.rhythm is not None and is_decided(tracked.rhythm, found.rhythm):
             life, more = lifecycle.discount(life, found.rhythm.alone_usec, tracked.limits, now.boot_usec)
             acts = [*acts, *more]
-    elif found.at_usec > life.evidence_usec:
+    elif found.evidence is not None and found.at_usec > life.evidence_usec:
         life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
     tampered = tuple(name for name in tracked.tampered if name in {each.name for each in readings}) + found.forged
     tracked = replace(tracked, life=life, readings=readings, refusal=found.refusal, tampered=tampered, work=found.work)
@@ -202,5 +204,5 @@ def share(tracked: TrackedSession, typed_usec: int, now_usec: int) -> Change:
     """Takes in what was typed in another session of the same user, which the session's rule counts."""
     assert tracked.limits is not None
     opened, rhythm = tracked.session.opened_usec, beside(tracked.rhythm, typed_usec)
-    life, acts = lifecycle.notice(tracked.life, SHARED, typed_usec, tracked.limits, opened, now_usec)
+    life, acts = lifecycle.notice(tracked.life, EvidenceKind.SHARED, typed_usec, tracked.limits, opened, now_usec)
     return changed(replace(tracked, rhythm=rhythm), life, acts)

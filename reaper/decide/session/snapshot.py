@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from reaper.decide.policy import membership
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.files import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
 from reaper.decide.policy.limits import Action, Limits
@@ -121,7 +122,7 @@ def _encode_tracked(tracked: TrackedSession) -> dict[str, Any]:
         "source": session.source,
         "rule": tracked.rule,
         "phase": life.phase.value,
-        "evidence": life.evidence,
+        "evidence": life.evidence.value,
         "evidence_usec": life.evidence_usec,
         "stages": life.stages,
         "first_warned_usec": life.first_warned_usec,
@@ -182,7 +183,7 @@ def _decode_tracked(value: Any) -> TrackedSession:
     )
     life = SessionState(
         phase=Phase(value["phase"]),
-        evidence=_string(value["evidence"]),
+        evidence=EvidenceKind(value["evidence"]),
         evidence_usec=_integer(value["evidence_usec"]),
         stages=_integer(value["stages"]),
         first_warned_usec=_integer(value["first_warned_usec"]),

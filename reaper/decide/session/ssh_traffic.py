@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reaper.decide.policy.limits import Activity
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.session.model import FRESH_CTIME_NS, ConnectionSample, Traffic
 from reaper.decide.session.terminal_evidence import BUCKET_NS
 
@@ -32,7 +32,7 @@ class Typed(NamedTuple):
 
 def weigh_line(
     before: ConnectionSample, after: ConnectionSample, network_floor_bytes: int | None, *, is_last: bool = False
-) -> Activity | None:
+) -> EvidenceKind | None:
     """Whether somebody typed between two looks at a connection, or else used it; None for neither.
 
     A file transfer beside the terminals is use, unless there is no floor. What goes through forwarded connections is
@@ -41,15 +41,15 @@ def weigh_line(
     if after.traffic.socket == 0:
         return _weigh_uncounted(before, after)
     if not _is_one(before.traffic, after.traffic):
-        return Activity.INPUT
+        return EvidenceKind.INPUT
     is_network = network_floor_bytes is not None and _transferred(before, after) >= network_floor_bytes
-    network = Activity.NETWORK if is_network else None
+    network = EvidenceKind.NETWORK if is_network else None
     if not (before.traffic.is_settled and after.traffic.is_settled):  # something moved all the time
-        return network or (Activity.INPUT if is_last else None)
+        return network or (EvidenceKind.INPUT if is_last else None)
     typed = count_typed(before, after)
     if typed is None or typed.least > 0:
-        return Activity.INPUT
-    return network or (Activity.INPUT if typed.most > 0 else None)
+        return EvidenceKind.INPUT
+    return network or (EvidenceKind.INPUT if typed.most > 0 else None)
 
 
 def count_typed(before: ConnectionSample, after: ConnectionSample) -> Typed | None:
@@ -82,7 +82,7 @@ def _forwarded(before: Traffic, after: Traffic) -> int:
     return sum(max(0, each.sent - known.get(each.inode, 0)) for each in after.forwards)
 
 
-def _weigh_uncounted(before: ConnectionSample, after: ConnectionSample) -> Activity | None:
+def _weigh_uncounted(before: ConnectionSample, after: ConnectionSample) -> EvidenceKind | None:
     """The same where the kernel does not let it be counted: any traffic may have been a key and its echo.
 
     Unless something was printed in the meantime, by times that nobody set: that makes traffic by itself.
@@ -91,4 +91,4 @@ def _weigh_uncounted(before: ConnectionSample, after: ConnectionSample) -> Activ
     last_print_ended_ns = (before.printed_ns // BUCKET_NS + 1) * BUCKET_NS
     is_silent = after.printed_ns == before.printed_ns and last_print_ended_ns <= before.wall_ns
     is_untouched = after.changed_ns == before.changed_ns and before.wall_ns - before.changed_ns > FRESH_CTIME_NS
-    return Activity.INPUT if not is_idle and is_silent and is_untouched else None
+    return EvidenceKind.INPUT if not is_idle and is_silent and is_untouched else None

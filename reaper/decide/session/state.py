@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.limits import Action, Limits, are_shown
 from reaper.decide.text.duration import USEC_PER_SEC
 
@@ -116,9 +117,6 @@ class LogEvent(NamedTuple):
 
 
 Act = Union[Warn, Defer, WithdrawWarning, Lock, Signal, LogEvent]
-# The evidence of a session whose rule counts what is typed in the others of its user.
-SHARED = "shared"
-UNLOCKED = "unlocked"
 # A warning that comes late says what the next one would say so soon after: they are given as one.
 TOGETHER_USEC = USEC_PER_SEC
 
@@ -143,7 +141,7 @@ class SessionState:
     )
 
     phase: Phase
-    evidence: str  # what the last evidence was: "login", "seen", "terminal", "input", "traffic", "shared", "unlocked"
+    evidence: EvidenceKind  # what the last evidence was
     evidence_usec: int  # the latest moment it can stand for; up to 8 s ahead of the clock
     stages: int  # how many leads have been announced
     first_warned_usec: int  # 0 when not warned
@@ -156,7 +154,7 @@ class SessionState:
     is_told: bool  # one of the warnings since then was for the person, and not for the journal alone
 
 
-def begin(evidence: str, at_usec: int) -> SessionState:
+def begin(evidence: EvidenceKind, at_usec: int) -> SessionState:
     """The life of a session first seen alive at a moment."""
     return SessionState(Phase.ACTIVE, evidence, at_usec, 0, 0, TerminationStep.HANGUP, 0, 0, None, 0, 0, False)
 

@@ -30,7 +30,8 @@ import enum
 from collections.abc import Container
 from typing import NamedTuple
 
-from reaper.decide.policy.limits import Activity, Limits
+from reaper.decide.policy.evidence_kind import EvidenceKind
+from reaper.decide.policy.limits import Limits
 from reaper.decide.session.model import NS_PER_SEC, ActivitySample, Instant, TerminalSample
 from reaper.decide.text.duration import USEC_PER_MIN, USEC_PER_SEC
 
@@ -113,8 +114,8 @@ def _latest_moment(after: TerminalSample, previous: Instant, now: Instant) -> in
 
 
 def weigh_work(
-    before: ActivitySample, after: ActivitySample, counted: Container[Activity], limits: Limits
-) -> Activity | None:
+    before: ActivitySample, after: ActivitySample, counted: Container[EvidenceKind], limits: Limits
+) -> EvidenceKind | None:
     """Which kind of work went on between two looks, of those that count; None for none, or too little to tell.
 
     After a longer time than a minute (daemon stopped, host suspended), a minute's work is enough: who was active at its
@@ -125,11 +126,11 @@ def weigh_work(
     # What the daemon has written itself is taken off before it has crossed, so that `printed` can go back a little.
     typed, printed = after.typed - before.typed, max(0, after.printed - before.printed)
     is_same = (before.carrier, before.socket) == (after.carrier, after.socket) and typed >= 0
-    if Activity.NETWORK in counted and not is_same:
-        return Activity.NETWORK
+    if EvidenceKind.NETWORK in counted and not is_same:
+        return EvidenceKind.NETWORK
     amounts = (
-        (Activity.NETWORK, typed + printed, limits.network_floor_bytes),
-        (Activity.CPU, after.cpu_usec - before.cpu_usec, limits.cpu_floor_usec),
+        (EvidenceKind.NETWORK, typed + printed, limits.network_floor_bytes),
+        (EvidenceKind.CPU, after.cpu_usec - before.cpu_usec, limits.cpu_floor_usec),
     )
     for kind, amount, floor in amounts:
         if kind in counted and amount > 0 and amount * USEC_PER_MIN >= floor * elapsed_usec:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.limits import Action, Limits, Notify, are_shown
 from reaper.decide.session.state import (
     TOGETHER_USEC,
-    UNLOCKED,
     Act,
     Defer,
     LifecycleEvent,
@@ -186,7 +186,7 @@ def _lock(scene: _TransitionInput) -> Outcome:
 def _unlock(scene: _TransitionInput) -> Outcome:
     since = max(scene.life.evidence_usec, scene.now_usec)
     life, _ = _wake(scene)
-    return replace(life, evidence=UNLOCKED, evidence_usec=since, deferred_usec=0, locked_usec=0), []
+    return replace(life, evidence=EvidenceKind.UNLOCKED, evidence_usec=since, deferred_usec=0, locked_usec=0), []
 
 
 def _escalate(scene: _TransitionInput) -> Outcome:

@@ -57,7 +57,7 @@ def test_a_desktop_locks_itself_and_says_when_it_is_open():
     login.idle_usec = 0
     bench.run(5)
     assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).life.evidence in ("unlocked", "desktop")
+    assert tracked_of(bench).life.evidence.value in ("unlocked", "desktop")
     assert bench.words() == ["opened", "locked", "unlocked"]
     assert "is unlocked by its desktop, " in bench.told(word="unlocked")[0].message
 

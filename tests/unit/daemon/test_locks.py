@@ -95,7 +95,7 @@ def test_what_is_typed_at_a_lock_is_nothing(bench, login):
         login.ttys["pts/1"].chmod(0o600)
         bench.run(10)
     assert phase(bench) is Phase.LOCKED
-    assert tracked_of(bench).life.evidence == "login"
+    assert tracked_of(bench).life.evidence.value == "login"
     assert bench.words() == ["opened", "warned", "warned"]
 
 
@@ -125,7 +125,7 @@ def test_unlocked(bench, login):
     give_back(bench, login)
     bench.run(5)
     assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).life.evidence == "unlocked"
+    assert tracked_of(bench).life.evidence.value == "unlocked"
     assert bench.actor.orders == bench.host.lock_states == {}
     assert "tampered" not in bench.words()
     bench.run(30)
@@ -354,7 +354,7 @@ def test_unlocked_while_nobody_watched(bench, login):
     restart(bench)
     bench.run(1)
     assert phase(bench) is not Phase.LOCKED
-    assert tracked_of(bench).life.evidence == "unlocked"
+    assert tracked_of(bench).life.evidence.value == "unlocked"
     assert not signalled(login)
     assert "tampered" not in bench.words()
 

@@ -211,7 +211,7 @@ def test_it_is_unlocked_and_under_its_own_rule_again(bench, login):
     bench.run(1000)
     bench.host.keep(login.session, Stage.UNLOCKED, bench.host.time.boot_usec)
     bench.run(5)
-    assert life_of(bench, login).evidence == "unlocked"
+    assert life_of(bench, login).evidence.value == "unlocked"
     assert bench.daemon.sessions[login.session.key].limits.action is Action.TERMINATE
     bench.run(45)
     assert shown(login)[0].startswith("reaper: This session on host1 is idle and ends in")
@@ -300,7 +300,7 @@ def test_who_has_just_unlocked_a_session_may_hold_it(bench, login):
     """The first thing that somebody would do whose session was locked under their hands."""
     unlocked(bench, login)
     hold(bench, login, HOUR)
-    assert life_of(bench, login).evidence == "unlocked"
+    assert life_of(bench, login).evidence.value == "unlocked"
     bench.run(1000)
     assert shown(login) == []
 

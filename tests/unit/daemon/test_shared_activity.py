@@ -25,7 +25,7 @@ def bench() -> Bench:
 
 def evidence(bench: Bench, login: FakeLogin) -> tuple[str, int]:
     life = bench.daemon.sessions[login.session.key].life
-    return life.evidence, life.evidence_usec
+    return life.evidence.value, life.evidence_usec
 
 
 def test_who_works_in_one_loses_none(bench):

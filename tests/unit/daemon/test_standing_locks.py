@@ -173,7 +173,7 @@ def test_it_is_opened_as_any_other(bench, login, stage):
     give_back(bench, login)
     bench.run(5)
     assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).life.evidence == "unlocked"
+    assert tracked_of(bench).life.evidence.value == "unlocked"
     assert bench.actor.orders == bench.host.lock_states == {}
     assert "tampered" not in bench.words()
 

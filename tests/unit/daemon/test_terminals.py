@@ -122,7 +122,7 @@ def test_a_shell_left_and_another_opened_within_a_poll(bench):
     login.ttys["pts/1"].type()
     bench.run(36)
     assert bench.words() == ["opened"]
-    assert bench.daemon.sessions[login.session.key].life.evidence == "terminal"
+    assert bench.daemon.sessions[login.session.key].life.evidence.value == "terminal"
 
 
 def test_a_terminal_that_is_gone_is_kept_no_longer(bench):

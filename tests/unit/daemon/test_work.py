@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.limits import Activity
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.match import Origin
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
@@ -82,7 +82,7 @@ def test_a_line_that_somebody_types_now_and_then(bench):
         bench.run(50)
         work(login, 16, 5)
     assert bench.words() == ["opened"]
-    assert bench.daemon.sessions[login.session.key].life.evidence == "network"
+    assert bench.daemon.sessions[login.session.key].life.evidence.value == "network"
 
 
 def test_what_cannot_be_told_is_left_alone(bench):
@@ -108,7 +108,7 @@ def test_when_the_last_terminal_goes_the_work_counts_from_then_on(bench):
     login.ttys.clear()
     bench.run(55)
     assert bench.words() == ["opened", "warned"]
-    assert bench.daemon.sessions[login.session.key].life.evidence == "seen"
+    assert bench.daemon.sessions[login.session.key].life.evidence.value == "seen"
     bench.run(20)
     assert bench.words() == ["opened", "warned", "ending", "terminated"]
 
@@ -123,7 +123,7 @@ def test_when_a_terminal_comes_there_is_somebody_to_warn(bench):
 
 
 def test_work_on_a_terminal_counts_where_the_rule_says_so(bench):
-    bench.adopt(make_policy(make_limits(activity=(Activity.INPUT, Activity.CPU))))
+    bench.adopt(make_policy(make_limits(activity=(EvidenceKind.INPUT, EvidenceKind.CPU))))
     login = bench.host.login(100, "pts/1")
     bench.host.login(300, "pts/3")
     for _ in range(30):
@@ -169,7 +169,7 @@ def test_little_in_the_moment_before_the_end(bench):
 @pytest.mark.parametrize("has_restarts", [False, True])
 def test_what_reaper_writes_is_no_work(has_restarts):
     """A warning crosses the connection, too; it must not take itself back."""
-    bench = Bench(make_policy(make_limits(activity=(Activity.INPUT, Activity.NETWORK))))
+    bench = Bench(make_policy(make_limits(activity=(EvidenceKind.INPUT, EvidenceKind.NETWORK))))
     bench.host.login(100, "pts/1")
     for _ in range(40):
         bench.run(5)

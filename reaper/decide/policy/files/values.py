@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from reaper.decide.policy.evidence_kind import CONFIGURABLE, EvidenceKind
 from reaper.decide.policy.files import yaml_tree
 from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem
 from reaper.decide.policy.files.yaml_tree import Node, Place, ScalarNode, kind
-from reaper.decide.policy.limits import SHORTEST_LIMIT_USEC, Activity
+from reaper.decide.policy.limits import SHORTEST_LIMIT_USEC
 from reaper.decide.policy.match import parse_network
 from reaper.decide.policy.rules import AUTO, NEVER, UNLIMITED
 from reaper.decide.policy.template import Template, TemplateError, parse_template
@@ -158,21 +159,21 @@ def one_of(members: type[E]) -> Callable[[Node], E]:
     return value
 
 
-def activity(node: Node) -> tuple[Activity, ...]:
+def activity(node: Node) -> tuple[EvidenceKind, ...]:
     """Kinds of evidence; none for `auto`."""
     if isinstance(node, ScalarNode) and node.text == AUTO:
         return ()
     return tuple(dict.fromkeys(plain(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node)))
 
 
-def _evidence(node: Node) -> Activity:
+def _evidence(node: Node) -> EvidenceKind:
     written = text(node)
     if written == "output":
         raise node.place.error(f"'{written}' {NOT_YET}", "a program that prints is nobody who is there: remove it")
-    words = [each.value for each in Activity]
+    words = [each.value for each in CONFIGURABLE]
     if written not in words:
         raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, [*words, AUTO]))
-    return Activity(written)
+    return EvidenceKind(written)
 
 
 def size(smallest: int, why: str) -> Value:

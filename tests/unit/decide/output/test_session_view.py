@@ -9,7 +9,8 @@ import pytest
 from reaper.ctl.table import next_of
 from reaper.decide.output import session_view
 from reaper.decide.policy.ceiling import Ceiling
-from reaper.decide.policy.limits import Action, Activity, Limits, Notify, Share
+from reaper.decide.policy.evidence_kind import EvidenceKind
+from reaper.decide.policy.limits import Action, Limits, Notify, Share
 from reaper.decide.session import observation, operations, policy_change
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import Instant
@@ -194,9 +195,9 @@ def test_name_that_was_typed_is_shown_and_escaped():
     ("activity", "without"),
     [
         ((), "input"),
-        ((Activity.INPUT,), "input"),
-        ((Activity.INPUT, Activity.CPU), "input or work"),
-        ((Activity.CPU,), "work"),
+        ((EvidenceKind.INPUT,), "input"),
+        ((EvidenceKind.INPUT, EvidenceKind.CPU), "input or work"),
+        ((EvidenceKind.CPU,), "work"),
     ],
 )
 def test_what_is_missing_is_what_counts(activity, without):

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session import lifecycle, observation, operations, policy_change, state, tracked_session, transitions
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant, TerminalSample
 from reaper.decide.session.state import (
-    UNLOCKED,
     LifecycleEvent,
     Lock,
     LogEvent,
@@ -36,7 +36,7 @@ DUE = USED + 60 * SECOND
 
 def life(phase: Phase, limits: Limits = LOCKING) -> SessionState:
     """A life that has come there at its limit."""
-    found = replace(state.begin("input", USED), phase=phase)
+    found = replace(state.begin(EvidenceKind.INPUT, USED), phase=phase)
     if phase is Phase.WARNED:
         found = replace(found, stages=2, first_warned_usec=DUE - 20 * SECOND)
     if phase is Phase.DEFERRED:
@@ -98,7 +98,7 @@ def test_what_alone_changes_a_lock(stimulus):
 def test_unlocked_is_evidence():
     before = replace(life(Phase.LOCKED), deferred_usec=5)
     after, acts = lifecycle.unlock(before, LOCKING, 0, DUE + 30 * SECOND)
-    assert after == state.begin(UNLOCKED, DUE + 30 * SECOND)
+    assert after == state.begin(EvidenceKind.UNLOCKED, DUE + 30 * SECOND)
     assert acts == []
     early, _ = lifecycle.unlock(before, LOCKING, 0, 5)
     assert early.evidence_usec == USED, "evidence only ever moves on"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.session import lifecycle, observation, robots, snapshot, state
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import Instant
@@ -105,7 +106,7 @@ def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
     now = 20_000 * SECOND
     leads = (idle // 2, idle // 4) if has_warnings else ()
     limits = make_limits(idle_usec=idle, warn_usec=leads)
-    life, told = lifecycle.discount(state.begin("input", now + ahead), now - ago, limits, now)
+    life, told = lifecycle.discount(state.begin(EvidenceKind.INPUT, now + ahead), now - ago, limits, now)
     end = state.deadline(life, limits, 0)
     assert end is not None
     assert end.usec >= now + (leads[0] if leads else idle)
@@ -116,7 +117,7 @@ def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
 
 @pytest.mark.parametrize("phase", [Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
 def test_what_was_announced_stands(phase):
-    life = replace(state.begin("input", 100 * SECOND), phase=phase)
+    life = replace(state.begin(EvidenceKind.INPUT, 100 * SECOND), phase=phase)
     assert lifecycle.discount(life, 0, make_limits(), 120 * SECOND)[0] == life
 
 

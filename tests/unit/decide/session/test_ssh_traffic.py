@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.limits import Activity
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.session.model import NS_PER_SEC, ConnectionSample, ForwardedConnection, Traffic
 from reaper.decide.session.ssh_traffic import count_typed, weigh_line
 
@@ -25,7 +25,7 @@ def forwarding(line: ConnectionSample, *forwards: ForwardedConnection) -> Connec
 
 @pytest.mark.parametrize("printed", [0, 1, 30_000])
 def test_keys_count_whatever_is_printed(printed):
-    assert weigh_line(BEFORE, later(typed=1, printed=printed, printed_ns=BEFORE.wall_ns), 16) is Activity.INPUT
+    assert weigh_line(BEFORE, later(typed=1, printed=printed, printed_ns=BEFORE.wall_ns), 16) is EvidenceKind.INPUT
 
 
 @pytest.mark.parametrize("printed", [0, 1, 30_000])
@@ -36,11 +36,11 @@ def test_output_alone_does_not_count(printed):
 def test_a_transfer_beside_the_terminals():
     """What its program reads explains what the client sent; keys beside it do not hide."""
     upload = later(typed=32768, channel_read=300 + 32768, channel_bytes=300 + 65536)
-    assert weigh_line(BEFORE, upload, 16) is Activity.NETWORK
+    assert weigh_line(BEFORE, upload, 16) is EvidenceKind.NETWORK
     assert weigh_line(BEFORE, upload, 65536) is None
     assert weigh_line(BEFORE, upload, None) is None
     with_a_key = later(typed=32769, channel_read=300 + 32768, channel_bytes=300 + 65536)
-    assert weigh_line(BEFORE, with_a_key, None) is Activity.INPUT
+    assert weigh_line(BEFORE, with_a_key, None) is EvidenceKind.INPUT
 
 
 def test_what_its_programs_read_from_files_did_not_cross_the_connection():
@@ -50,8 +50,8 @@ def test_what_its_programs_read_from_files_did_not_cross_the_connection():
 def test_keys_beside_a_program_that_reads_files():
     """It may have read the key, too, as far as its counter tells; that must not hide a person."""
     reading = later(typed=1, printed=1, channel_read=300 + 1_000_000, channel_bytes=300 + 1_000_000)
-    assert weigh_line(BEFORE, reading, None) is Activity.INPUT
-    assert weigh_line(BEFORE, reading, 16) is Activity.INPUT
+    assert weigh_line(BEFORE, reading, None) is EvidenceKind.INPUT
+    assert weigh_line(BEFORE, reading, 16) is EvidenceKind.INPUT
     assert count_typed(BEFORE, reading) == (0, 1)
     silent = later(channel_read=300 + 1_000_000, channel_bytes=300 + 1_000_000)
     assert weigh_line(BEFORE, silent, None) is None
@@ -61,9 +61,9 @@ def test_a_transfer_that_never_pauses_is_use():
     """Where something moves all the time, nothing can be counted to the byte."""
     moving = later(typed=700, channel_read=300 + 700, channel_bytes=300 + 50_000_000, printed=50_000_000)
     moving = moving._replace(traffic=moving.traffic._replace(is_settled=False))
-    assert weigh_line(BEFORE, moving, 16) is Activity.NETWORK
+    assert weigh_line(BEFORE, moving, 16) is EvidenceKind.NETWORK
     assert weigh_line(BEFORE, moving, None) is None
-    assert weigh_line(BEFORE, moving, None, is_last=True) is Activity.INPUT
+    assert weigh_line(BEFORE, moving, None, is_last=True) is EvidenceKind.INPUT
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_how_much_was_typed(after, typed):
 
 
 def test_a_program_that_has_ended_explains_nothing():
-    assert weigh_line(BEFORE, later(typed=5, channel_read=0, channel_bytes=0), 16) is Activity.INPUT
+    assert weigh_line(BEFORE, later(typed=5, channel_read=0, channel_bytes=0), 16) is EvidenceKind.INPUT
 
 
 def test_what_a_forwarded_connection_carries_was_not_typed():
@@ -94,35 +94,35 @@ def test_what_a_forwarded_connection_carries_was_not_typed():
     opened = forwarding(later(typed=50), *TRAFFIC.forwards, ForwardedConnection(9, 50))
     assert weigh_line(BEFORE, opened, 16) is None
     with_a_key = forwarding(later(typed=51), ForwardedConnection(7, 150), ForwardedConnection(8, 100))
-    assert weigh_line(BEFORE, with_a_key, 16) is Activity.INPUT
+    assert weigh_line(BEFORE, with_a_key, 16) is EvidenceKind.INPUT
 
 
 def test_a_key_while_a_forwarded_connection_opens():
     opened = forwarding(later(typed=1), *TRAFFIC.forwards, ForwardedConnection(9, 0))
-    assert weigh_line(BEFORE, opened, 16) is Activity.INPUT
+    assert weigh_line(BEFORE, opened, 16) is EvidenceKind.INPUT
 
 
 def test_what_a_forwarded_connection_carried_that_has_closed_cannot_be_told_from_keys():
     closed = forwarding(later(typed=50), ForwardedConnection(7, 100))
-    assert weigh_line(BEFORE, closed, 16) is Activity.INPUT
+    assert weigh_line(BEFORE, closed, 16) is EvidenceKind.INPUT
 
 
 @pytest.mark.parametrize("fields", [{"carrier": 502}, {"socket": 4712}, {"typed": 999}])
 def test_what_cannot_be_told_counts(fields):
     after = later()
-    assert weigh_line(BEFORE, after._replace(traffic=after.traffic._replace(**fields)), 16) is Activity.INPUT
+    assert weigh_line(BEFORE, after._replace(traffic=after.traffic._replace(**fields)), 16) is EvidenceKind.INPUT
 
 
 @pytest.mark.parametrize("is_last", [False, True])
 def test_counts_that_are_off_count_only_where_the_session_may_end_by_them(is_last):
     after = later(typed=700)
     after = after._replace(traffic=after.traffic._replace(is_settled=False))
-    assert weigh_line(BEFORE, after, 16, is_last=is_last) is (Activity.INPUT if is_last else None)
+    assert weigh_line(BEFORE, after, 16, is_last=is_last) is (EvidenceKind.INPUT if is_last else None)
 
 
 def test_uncounted_traffic_counts_while_nothing_is_printed():
     assert weigh_line(UNCOUNTED, later(UNCOUNTED), 16) is None
-    assert weigh_line(UNCOUNTED, later(UNCOUNTED, typed=37, printed=37), 16) is Activity.INPUT
+    assert weigh_line(UNCOUNTED, later(UNCOUNTED, typed=37, printed=37), 16) is EvidenceKind.INPUT
     printing = later(UNCOUNTED, typed=37, printed=37, printed_ns=UNCOUNTED.wall_ns)
     assert weigh_line(UNCOUNTED, printing, 16) is None
     just_now = UNCOUNTED._replace(printed_ns=UNCOUNTED.wall_ns - 1)

@@ -1,0 +1,45 @@
+"""The kinds of evidence: what shows that somebody uses a session. Pure.
+
+"Adding a kind of evidence" in CONTRIBUTING.md says what else a new kind needs.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class EvidenceKind(enum.Enum):
+    """What the last sign of life of a session was. The value is its name in the state file, the journal and --json."""
+
+    LOGIN = "login"
+    SEEN = "seen"
+    TERMINAL = "terminal"
+    INPUT = "input"
+    TRAFFIC = "traffic"
+    DESKTOP = "desktop"
+    NETWORK = "network"
+    CPU = "cpu"
+    UNLOCKED = "unlocked"
+    SHARED = "shared"
+
+    @property
+    def words(self) -> str:
+        """The end of the sentence "The last sign of life was ...\"."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    EvidenceKind.LOGIN: "the login itself",
+    EvidenceKind.SEEN: "reaperd finding the session (nothing is known of the time before)",
+    EvidenceKind.TERMINAL: "a terminal that was opened on its connection",
+    EvidenceKind.INPUT: "input on its terminal",
+    EvidenceKind.TRAFFIC: "traffic of its connection, which cannot be counted and may have been a key",
+    EvidenceKind.DESKTOP: "what its desktop tells logind",
+    EvidenceKind.NETWORK: "what crossed its connection",
+    EvidenceKind.CPU: "the CPU time of its processes",
+    EvidenceKind.UNLOCKED: "its user's unlocking it",
+    EvidenceKind.SHARED: "input in another session of the same user",
+}
+
+CONFIGURABLE = (EvidenceKind.INPUT, EvidenceKind.NETWORK, EvidenceKind.CPU)
+"""What a rule may count as activity (`activity` in reaper.yaml(5)); all other kinds always count."""
