@@ -58,19 +58,19 @@ class Api:
             "sessions": [session_view.of_session(each, now_usec) for each in visible],
             "policy": self._daemon.policy_id,
             "unknown_groups": self._daemon.groups.unknown if uid == 0 else [],
-            "brake_usec": brake.held_usec(self._daemon.brakes.ledger, policy.brake, now_usec) if policy else None,
+            "brake_usec": brake.held_usec(self._daemon.limiter.ledger, policy.brake, now_usec) if policy else None,
         }
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
         """The answer to io.reaper.Explain."""
         key = self._named(peer, name).session.key
-        self._daemon.look(key, self._host.clock())
+        self._daemon.look_closely(key, self._host.clock())
         tracked = self._daemon.sessions[key]
         policy = self._daemon.policy
         groups, doubt = self._daemon.groups.of(tracked) or frozenset[str](), self._daemon.groups.doubt(tracked)
         unlockable = self._daemon.locks.obstacle(tracked, policy)
         lineless = "" if tracked.readings else self._host.terminal_obstacle(tracked.session)
-        now_usec, local = self._host.clock().boot_usec, self._daemon.circumstances.local
+        now_usec, local = self._host.clock().boot_usec, self._daemon.context.local
         return {
             "explanation": session_view.explain(tracked, policy, groups, now_usec, local, unlockable, doubt, lineless)
         }

@@ -13,11 +13,13 @@ from reaper.act.trouble import Trouble
 from reaper.daemon.deferrals import Deferrals
 from reaper.daemon.effects import ActionRunner
 from reaper.daemon.hold_notice import HoldNotice
-from reaper.daemon.intervals import CLOSING_USEC, DEFAULT_POLL_USEC, NEW_LOGIN_USEC, SETTLE_USEC, UNTOLD_USEC
+from reaper.daemon.intervals import DEFAULT_POLL_USEC, UNTOLD_USEC
 from reaper.daemon.locks import FIRST_LOOK_USEC, Locks
 from reaper.daemon.messenger import Messenger
 from reaper.daemon.observer import Observer
 from reaper.daemon.pace import Pace
+from reaper.daemon.presence import Presence
+from reaper.daemon.registry import Registry
 from reaper.daemon.rule_context import RuleContext
 from reaper.daemon.shared_activity import SharedActivity
 from reaper.daemon.state_file import StateFile
@@ -27,7 +29,7 @@ from reaper.daemon.user_groups import UserGroups
 from reaper.decide.output import session_events
 from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.rules import Policy
-from reaper.decide.session import hold, observation, operations, policy_change, terminal_evidence, tracked_session
+from reaper.decide.session import observation, operations, policy_change, step, terminal_evidence
 from reaper.decide.session.model import Instant, Program, Session, SessionKey
 from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import Phase, Signal
@@ -39,26 +41,26 @@ class Daemon:
     """Everything the daemon knows, and its tick. Times are boot-time microseconds."""
 
     def __init__(self, host: Host, actor: Actor, journal: Journal, name: str, boot_id: str) -> None:
-        self.sessions: dict[SessionKey, TrackedSession] = {}
+        self.sessions = Registry()
         self.policy: Policy | None = None
-        self.on_track: Callable[[SessionKey], bool] = lambda _key: False
-        self.on_forget: Callable[[SessionKey], None] = lambda _key: None
         self._host, self.actor, self._journal = host, actor, journal
         host.sessions = lambda: [tracked.session for tracked in self.sessions.values()]
         self.trouble = Trouble(journal, lambda: host.clock().boot_usec)
-        self._memory = StateFile(actor, journal, boot_id)
+        self._state_file = StateFile(actor, journal, boot_id)
         self.messenger = Messenger(actor, journal, name, host.local_moment, host.needs_enter)
-        self._looks, self.circumstances = Observer(host, self.messenger.written), RuleContext(host)
+        self._observer, self.context = Observer(host, self.messenger.written), RuleContext(host)
         self.groups = UserGroups(host, journal)
-        self._endings, self.locks = Terminations(host, actor, journal), Locks(host, actor, journal)
-        self._performer = ActionRunner(journal, self.messenger, self._endings, self.locks)
-        self.brakes, self._deferrals, self._sharing = TerminationLimiter(journal), Deferrals(host), SharedActivity()
-        self._notices, self._pace = HoldNotice(self.messenger), Pace(host)
-        self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
+        self._terminations, self.locks = Terminations(host, actor, journal), Locks(host, actor, journal)
+        self._runner = ActionRunner(journal, self.messenger, self._terminations, self.locks)
+        self.limiter, self._deferrals, self._sharing = TerminationLimiter(journal), Deferrals(host), SharedActivity()
+        self._hold_notice, self._pace = HoldNotice(self.messenger), Pace(host)
+        self.presence = Presence(host, actor, self.trouble, self.sessions, self._terminations)
         self._polled: Instant | None = None
         self._poll_at, self.is_dirty = 0, False
         self._unjudged: set[SessionKey] = set()  # sessions whose users' groups nothing tells yet
-        self._settling: dict[SessionKey, int] = {}  # ended sessions whose processes are given a moment to die
+        parts = (self.messenger, self._observer, self.groups, self._terminations, self.locks, self._deferrals,
+                 self._hold_notice)  # fmt: skip
+        self.sessions.join(self._unjudged.discard, *(part.forget for part in parts))
 
     # The tick.
 
@@ -66,20 +68,17 @@ class Daemon:
         """Does whatever is due at this moment."""
         self._sharing.begin_tick()
         self._pace.begin(now.boot_usec)
-        now = self._step()
+        now = self.watched_now()
         if now.boot_usec >= self._poll_at:
             self._poll(now)
-        for key, at in list(self._settling.items()):
-            if now.boot_usec >= at:
-                del self._settling[key]
-                self._guarded(key, now, self._check_gone)
-        self._each(self._pace.due(self.sessions, now.boot_usec), now, self._turn)
-        if self.is_dirty or self._memory.is_old(now.boot_usec):
+        self._each(self.presence.take_settled(now.boot_usec), now, self.check_gone)
+        self._each(self._pace.due(self.sessions, now.boot_usec), now, functools.partial(step.take, self))
+        if self.is_dirty or self._state_file.is_old(now.boot_usec):
             self.save()
-        self._step()
+        self.watched_now()
         self._pace.rest(self.next_wake())
 
-    def _step(self) -> Instant:
+    def watched_now(self) -> Instant:
         """Returns the current time; if the daemon did not run since the last step, earlier warnings no longer count."""
         now, is_lapse = self._pace.step()
         if is_lapse:
@@ -93,7 +92,7 @@ class Daemon:
     def next_wake(self) -> int:
         """When tick() has something to do again."""
         dues = [tracked.due_usec for tracked in self.sessions.values() if tracked.due_usec is not None]
-        return min([self._poll_at, *dues, *self._settling.values()])
+        return min([self._poll_at, *dues, self.presence.next_check_usec or self._poll_at])
 
     def hasten(self, usec: int) -> None:
         """Has the next poll come no later than a moment, as something changed that it will find."""
@@ -108,26 +107,28 @@ class Daemon:
         self._journal.flush()
         self.trouble.flush()
         self.discover(now)
-        self._heed_circumstances(now)
+        for problem in self._observer.problems():
+            self.trouble.note_problem(problem)
+        self._heed_context(now)
         previous = self._polled or now
         step_ns = terminal_evidence.clock_step_ns(previous, now)
         if step_ns:
             self._journal.send(session_events.clock_stepped(step_ns // 1000))
-        moved = self._looks.moved(self.sessions)
-        stirred = [key for key, each in self.sessions.items() if key in moved or not self._looks.is_quiet(each, now)]
+        moved = self._observer.moved(self.sessions)
+        stirred = [key for key, each in self.sessions.items() if key in moved or not self._observer.is_quiet(each, now)]
         for key in stirred:
-            is_probed = self._looks.is_probed(self.sessions[key], now)
+            is_probed = self._observer.is_probed(self.sessions[key], now)
             look = functools.partial(self._look, previous=previous, is_moved=key in moved, is_probed=is_probed)
             self._guarded(key, now, look)
         for key, typed_usec in self._sharing.takers(self.sessions):
             self._guarded(key, now, functools.partial(self._share, typed_usec))
         self._each(self._deferrals.waiting, now, self._look_busy)
-        self._each(self.locks.standing, now, self.look_locked)
-        self._each(list(self._unwatched), now, self._check_gone)
+        self._each(self.locks.standing, now, self.look_at_lock)
+        self._each(self.presence.unwatched, now, self.check_gone)
         self._each(self.messenger.waiting, now, lambda key, now: self.messenger.retry(self.sessions[key], now))
         is_named = self.groups.look(now.boot_usec)
         self._each(list(self.sessions) if is_named else {*self._unjudged, *self.locks.hindered}, now, self.judge)
-        self._notices.look(self.sessions)
+        self._hold_notice.look(self.sessions)
         self._polled = now
         self._poll_at = now.boot_usec + self.poll_usec
 
@@ -138,7 +139,7 @@ class Daemon:
     def _guarded(self, key: SessionKey, now: Instant, work: Callable[[SessionKey, Instant], None]) -> None:
         """The barrier around one session: a mistake of ours about it must not stop the care for the others."""
         try:
-            work(key, self._step())  # what was done for others since `now` may have taken seconds
+            work(key, self.watched_now())  # what was done for others since `now` may have taken seconds
         except Exception:
             self.trouble.note_error(f"at session {key}")
             if key in self.sessions:
@@ -148,41 +149,29 @@ class Daemon:
 
     def discover(self, now: Instant) -> None:
         """Finds the sessions that were opened since the last look."""
-        found = self._host.discover(self.sessions, (each.session.session_id for each in self.sessions.values()))
-        for problem in (*found.problems, *self._looks.problems()):
-            self.trouble.note_problem(problem)
-        for key in found.dead_records:
-            self.actor.remove_record(key)
-        for session in found.sessions:
+        for session in self.presence.find():
             self._guarded(session.key, now, functools.partial(self._welcome, session))
 
-    def _welcome(self, session: Session, _key: SessionKey, now: Instant) -> None:
-        readings = self._host.read_terminals(self._host.terminal_names(session))
-        is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
-        work = None if readings else self._host.read_work(session, has_terminal=False)
-        self.sessions[session.key] = observation.meet(session, readings, now, is_new=is_new, work=work)
-        self._watch(session.key)
-        self.judge(session.key, now)
-        self._take_up_lock(session.key, now)
-        self._journal.send(session_events.opened(self.sessions[session.key], self.policy_id))
+    def _welcome(self, session: Session, key: SessionKey, now: Instant) -> None:
+        self.sessions[key], is_new = self.presence.meet(session, now)
+        self.presence.watch(key)
+        self.judge(key, now)
+        self._take_up_lock(key, now)
+        self._journal.send(session_events.opened(self.sessions[key], self.policy_id))
         if is_new:
-            self._endings.returns.welcome(self.sessions[session.key], self.sessions.values(), self.policy_id)
+            self._terminations.returns.welcome(self.sessions[key], self.sessions.values(), self.policy_id)
         self.is_dirty = True
 
-    def _heed_circumstances(self, now: Instant) -> None:
+    def _heed_context(self, now: Instant) -> None:
         """Judges anew those of whom a rule may ask what has just changed: whether root acts, and the hour."""
-        turn = self.circumstances.look(self.sessions, self.policy, now.boot_usec)
+        turn = self.context.look(self.sessions, self.policy, now.boot_usec)
         for problem in turn.problems:
             self.trouble.note_problem(problem)
         for process in turn.dead_marks:
             self.actor.remove_mark(process)
         for key in turn.sessions:
-            self.sessions[key] = self.circumstances.elevate(self.sessions[key])
+            self.sessions[key] = self.context.elevate(self.sessions[key])
             self._guarded(key, now, self.judge)
-
-    def _watch(self, key: SessionKey) -> None:
-        if not self.on_track(key):
-            self._unwatched.add(key)
 
     @property
     def policy_id(self) -> str:
@@ -194,7 +183,7 @@ class Daemon:
     ) -> None:
         """Looks at a session, and at which its terminals are if that may have changed."""
         before = self.sessions[key]
-        change = self._looks.take(before, previous, now, is_moved=is_moved, is_probed=is_probed)
+        change = self._observer.take(before, previous, now, is_moved=is_moved, is_probed=is_probed)
         if change is None:
             return
         self.commit(key, change, now)
@@ -204,13 +193,17 @@ class Daemon:
 
     def look(self, key: SessionKey, now: Instant) -> None:
         """Looks at a session between two polls."""
+        self._look(key, now, self._polled or now)
+
+    def look_closely(self, key: SessionKey, now: Instant) -> None:
+        """The same, and which its terminals are by now."""
         self._look(key, now, self._polled or now, is_moved=True)
 
-    def _look_around(self, key: SessionKey, now: Instant) -> None:
-        """Looks at what else keeps a session whose moment has come: input in the others of its user."""
+    def look_at_shared(self, key: SessionKey, now: Instant) -> None:
+        """Looks for input in the other sessions of its user, where that keeps it."""
         for other in self._sharing.unseen(self.sessions[key], self.sessions):
             if other != key and other in self.sessions:
-                self._look(other, now, self._polled or now)
+                self.look(other, now)
         typed_usec = self._sharing.typed_usec(self.sessions[key])
         if typed_usec is not None:
             self._share(typed_usec, key, now)
@@ -225,7 +218,7 @@ class Daemon:
         if tracked.limits is not None and self._deferrals.find(tracked, now.boot_usec) is None:
             self.commit(key, operations.end_deferral(tracked, now.boot_usec), now)
 
-    def look_locked(self, key: SessionKey, now: Instant) -> None:
+    def look_at_lock(self, key: SessionKey, now: Instant) -> None:
         """Looks what has become of the lock of a session, if it is locked."""
         news = self.locks.look(self.sessions[key], now)
         if news.change is None:
@@ -239,52 +232,40 @@ class Daemon:
         """Goes on with a lock that was begun before this daemon, and that no state of an earlier one has told of."""
         self.sessions[key] = self.locks.take_up(self.sessions[key])
 
-    # What is due.
+    # Answers to the questions of step.take(), of a session whose moment has come (see step.Surroundings).
 
-    def _turn(self, key: SessionKey, now: Instant) -> None:
-        """The moment of a session has come: a warning, its end, the next rung of its end, or the end of its hold."""
-        if hold.is_over(self.sessions[key].hold, now.boot_usec):
-            self.release(key, "", "its time is over", now)
-        self._look(key, now, self._polled or now)
-        self._look_around(key, now)
-        self.look_locked(key, now)
-        self.commit(key, operations.pass_time(self.sessions[key], now.boot_usec), now)
-        if tracked_session.is_due(self.sessions[key], now.boot_usec):
-            self._end(key, now)
+    def tracked(self, key: SessionKey) -> TrackedSession:
+        """The session as it is now."""
+        return self.sessions[key]
 
-    def _end(self, key: SessionKey, now: Instant) -> None:
-        """Ends a session, if it still is the session that it was, still idle and not busy, and the brake lets it."""
-        if not self._host.is_alive(self.sessions[key].session):
-            self._check_gone(key, now)
-            return
-        wait_usec = UNTOLD_USEC if self.messenger.is_untold(key) else self.locks.delay_usec(self.sessions[key], now)
-        if wait_usec:
-            self.sessions[key] = replace(self.sessions[key], due_usec=now.boot_usec + wait_usec)
-            return
-        self.look(key, now)
-        if not tracked_session.is_due(self.sessions[key], now.boot_usec):
-            return
-        program = self._deferrals.find(self.sessions[key], now.boot_usec)
-        if program is not None:
-            self.commit(key, operations.defer(self.sessions[key], now.boot_usec), now, program)
-            return
-        if operations.would_lock(self.sessions[key], now.boot_usec):
-            self.judge(key, now)  # whether it still can be locked
-            if operations.would_lock(self.sessions[key], now.boot_usec):
-                self.lock(key, operations.begin_termination(self.sessions[key], now.boot_usec), "", now)
-            else:
-                self._turn(key, now)  # warned anew, that it ends
-            return
-        until_usec = self.brakes.held_until(self.sessions[key], self.policy or BUILT_IN, now.boot_usec)
-        if until_usec:  # (there is no policy where a session was locked at somebody's word)
-            self.sessions[key] = replace(self.sessions[key], due_usec=until_usec)
-            return
-        now = self._step()
-        if not tracked_session.is_due(self.sessions[key], now.boot_usec):  # nobody watched since it was looked at
-            return
-        change = operations.begin_termination(self.sessions[key], now.boot_usec)
+    def wait_until(self, key: SessionKey, usec: int) -> None:
+        """Has a session's step taken again at a moment."""
+        self.sessions[key] = replace(self.sessions[key], due_usec=usec)
+
+    def end_hold(self, key: SessionKey, now: Instant) -> None:
+        """Ends a hold whose time is over."""
+        self.release(key, "", "its time is over", now)
+
+    def is_alive(self, key: SessionKey) -> bool:
+        """Whether a session is still there."""
+        return self._host.is_alive(self.sessions[key].session)
+
+    def delay_usec(self, key: SessionKey, now: Instant) -> int:
+        """How long an end or a lock has to wait; 0 for not at all."""
+        return UNTOLD_USEC if self.messenger.is_untold(key) else self.locks.delay_usec(self.sessions[key], now)
+
+    def busy_program(self, key: SessionKey, now: Instant) -> Program | None:
+        """The program that an end has to wait for."""
+        return self._deferrals.find(self.sessions[key], now.boot_usec)
+
+    def brake_until_usec(self, key: SessionKey, now: Instant) -> int:
+        """Until when too many other ends hold this one back (there is no policy where root had it locked)."""
+        return self.limiter.held_until(self.sessions[key], self.policy or BUILT_IN, now.boot_usec)
+
+    def terminate(self, key: SessionKey, change: Change, now: Instant) -> None:
+        """Begins to end a session. Saves before: were it the last act, the next daemon and its brake would know."""
         self.sessions[key] = change.tracked
-        self.save()  # before the act: were it our last, the next daemon and its brake would know of it
+        self.save()
         self.commit(key, change, now)
 
     def lock(self, key: SessionKey, change: Change, by: str, now: Instant) -> None:
@@ -302,33 +283,17 @@ class Daemon:
         self._unjudged.add(key)  # until it is
         self.judge(key, now)
 
-    def leader_died(self, key: SessionKey, now: Instant) -> None:
-        """The leader of a session has ended; whether the session has, too, is looked at when the dust has settled."""
-        if key in self.sessions:
-            self._unwatched.add(key)
-            self._settling[key] = now.boot_usec + SETTLE_USEC
-
-    def _check_gone(self, key: SessionKey, now: Instant) -> None:
-        """Takes leave of a session that is not there any more."""
-        tracked = self.sessions.get(key)
-        if tracked is None:
+    def check_gone(self, key: SessionKey, now: Instant) -> None:
+        """Closes a session that is not there any more."""
+        if key not in self.sessions:
             return
-        left = self._endings.has_leftovers(tracked)
-        if self._host.is_alive(tracked.session) or left:
-            is_hung_up = tracked.life.phase is Phase.ENDING and not left
-            if is_hung_up and not self._host.terminal_names(tracked.session):
-                self.sessions[key] = operations.hurry(tracked, now.boot_usec + CLOSING_USEC)
+        if not self.presence.is_gone(self.sessions[key]):
+            self.sessions[key] = self.presence.hurried(self.sessions[key], now.boot_usec)
             return
-        self.commit(key, operations.close(tracked, now.boot_usec), now)
+        self.commit(key, operations.close(self.sessions[key], now.boot_usec), now)
         self.actor.remove_record(key)
-        self.messenger.depart(key)
-        for part in (self._looks, self._endings, self.groups):
-            part.forget(key)
-        self.locks.forget(tracked)
-        self._unwatched.discard(key)
-        self._unjudged.discard(key)
-        del self.sessions[key]
-        self.on_forget(key)
+        self.locks.thaw(self.sessions[key])
+        self.sessions.remove(key)
         self.is_dirty = True
 
     # What is done.
@@ -342,20 +307,20 @@ class Daemon:
         self.locks.follow(change.tracked)
         for terminal in change.tampered:
             self._journal.send(session_events.tampered(change.tracked, self.policy_id, terminal))
-        self._performer.perform(change.tracked, change.acts, self.policy_id, now, program, why)
+        self._runner.perform(change.tracked, change.acts, self.policy_id, now, program, why)
         if any(isinstance(act, Signal) for act in change.acts):
-            self._settling[key] = now.boot_usec + SETTLE_USEC
+            self.presence.check_soon(key, now.boot_usec)
         self.is_dirty = self.is_dirty or bool(change.acts)
 
     # Policy and state.
 
     def adopt(self, policy: Policy, text: str, now: Instant) -> None:
         """Puts a policy in force for every session; `text` is the policy as a policy file would say it."""
-        self.policy, self._memory.policy_text = policy, text
-        self._looks.poll_usec = policy.poll_usec
+        self.policy, self._state_file.policy_text = policy, text
+        self._observer.poll_usec = policy.poll_usec
         self._host.terminal_servers = policy.terminal_servers
         self.groups.adopt(policy, now.boot_usec)
-        self.circumstances.is_turned(policy)
+        self.context.is_turned(policy)
         self._sharing.adopt(policy)
         self._each(list(self.sessions), now, self.judge)
         self.hasten(now.boot_usec + policy.poll_usec)
@@ -374,21 +339,21 @@ class Daemon:
         else:
             self._unjudged.discard(key)
         unlockable = self.locks.obstacle(tracked, policy)
-        names, local = groups or frozenset(), self.circumstances.local
+        names, local = groups or frozenset(), self.context.local
         change = policy_change.apply_policy(tracked, policy, names, now.boot_usec, local, unlockable)
         self.commit(key, change, now)
 
     def restore(self, state: Snapshot, now: Instant) -> None:
         """Goes on where another daemon left off; sessions that have ended since are found gone at the first poll."""
-        self._polled, self.brakes.ledger, self._endings.returns.past = state.polled, state.ledger, state.past
-        self._looks.restore(state.counted, state.sessions, now)
+        self._polled, self.limiter.ledger, self._terminations.returns.past = state.polled, state.ledger, state.past
+        self._observer.restore(state.counted, state.sessions, now)
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
-            self._notices.remember(tracked)
+            self._hold_notice.remember(tracked)
             self.locks.follow(tracked)
-            self._watch(tracked.session.key)
+            self.presence.watch(tracked.session.key)
         if self.policy is not None:
-            self._heed_circumstances(now)  # first: under other limits than theirs what was announced would not count
+            self._heed_context(now)  # first: under other limits than theirs what was announced would not count
             self._each(list(self.sessions), now, self.judge)
         self._each(list(self.sessions), now, self._take_up_lock)
         self._pace.expect(state.polled.boot_usec + self.poll_usec)
@@ -396,6 +361,6 @@ class Daemon:
     def save(self) -> None:
         """Writes the state, so that a restart changes no outcome."""
         if self._polled is not None:
-            known = tuple(self.sessions.values()), self._endings.returns.past, self._looks.counted
-            self._memory.save(self._polled, self.brakes.ledger, *known, self._host.clock().boot_usec)
+            known = tuple(self.sessions.values()), self._terminations.returns.past, self._observer.counted
+            self._state_file.save(self._polled, self.limiter.ledger, *known, self._host.clock().boot_usec)
             self.is_dirty = False

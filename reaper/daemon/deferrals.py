@@ -27,6 +27,10 @@ class Deferrals:
             return None
         return self._host.busy_program(tracked.session, tracked.terminals, tracked.limits.busy)
 
+    def forget(self, key: SessionKey) -> None:
+        """Drops what is kept of a session that is gone."""
+        self._deferred.discard(key)
+
     def follow(self, tracked: TrackedSession) -> None:
         """Takes note of where a session is in its life."""
         if tracked.life.phase is Phase.DEFERRED:

@@ -73,7 +73,7 @@ class ActionRunner:
             self._messenger.spare(tracked)
             return ""
         if isinstance(act, Lock):
-            self._messenger.forget(key)
+            self._messenger.withdraw(key)
             self._endings.drop_tickets(tracked)
             self._locks.begin(tracked, policy_id, why, now)
             return ""

@@ -18,9 +18,12 @@ class HoldNotice:
         """A session of the daemon before this one: told then, or let go now, rather than told twice."""
         self._told.add(tracked.session.key)
 
+    def forget(self, key: SessionKey) -> None:
+        """Drops what is kept of a session that is gone."""
+        self._told.discard(key)
+
     def look(self, sessions: dict[SessionKey, TrackedSession]) -> None:
         """Tells the sessions that are elevated since the last look."""
-        self._told &= sessions.keys()
         fresh = [
             tracked
             for key, tracked in sessions.items()

@@ -90,10 +90,8 @@ class Locks:
             self._locked.discard(key)
             self._hinted.discard(key)
 
-    def forget(self, tracked: TrackedSession) -> None:
-        """The session is not there any more; reaper-lock has seen that by itself, if it runs."""
-        key = tracked.session.key
-        self.thaw(tracked)
+    def forget(self, key: SessionKey) -> None:
+        """Drops what is kept of a session that is gone; reaper-lock has seen that by itself, if it runs."""
         self._begun.pop(key, None)
         self._locked.discard(key)
         self._hinted.discard(key)

@@ -53,8 +53,8 @@ class DaemonLoop:
         self._watchdog_usec = int(os.environ.get("WATCHDOG_USEC", "0")) // 2
         self._petted_usec = 0
         self._selector.register(self._leaders, selectors.EVENT_READ, self._leaders)
-        daemon.on_track = self._leaders.watch
-        daemon.on_forget = self._leaders.unwatch
+        daemon.presence.on_track = self._leaders.watch
+        daemon.sessions.join(self._leaders.unwatch)
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT."""
@@ -137,7 +137,7 @@ class DaemonLoop:
             self._wakeup.recv(256)
         else:
             for key in self._leaders.ended():
-                self._daemon.leader_died(key, now)
+                self._daemon.presence.leader_died(key, now.boot_usec)
 
     # Policy and state.
 

@@ -52,7 +52,7 @@ class Messenger:
     def warn(self, tracked: TrackedSession, act: Warn, now: Instant) -> str:
         """Warns on every terminal; says where that did not work, or was not wanted, or ""."""
         key = tracked.session.key
-        self.forget(key)
+        self.withdraw(key)
         if terminal_messages.is_silent(tracked):
             return terminal_messages.SILENT
         outcome = self._warn(tracked, act, now)
@@ -67,7 +67,7 @@ class Messenger:
 
     def defer(self, tracked: TrackedSession, act: Defer, program: Program) -> str:
         """Says that the session stays for a program; returns which, in the words of the journal."""
-        self.forget(tracked.session.key)
+        self.withdraw(tracked.session.key)
         self._tell_how_to_stay(
             tracked, functools.partial(terminal_messages.deferral_for, tracked, act, program, self._name)
         )
@@ -75,12 +75,12 @@ class Messenger:
 
     def spare(self, tracked: TrackedSession) -> None:
         """Takes a warning back, or what was said instead of one."""
-        self.forget(tracked.session.key)
+        self.withdraw(tracked.session.key)
         self._tell(tracked, terminal_messages.spared())
 
     def part(self, tracked: TrackedSession, reason: Reason) -> None:
         """Says why the session ends, as the last thing that it shows."""
-        self.forget(tracked.session.key)
+        self.withdraw(tracked.session.key)
         self._tell(tracked, terminal_messages.farewell_for(tracked, reason, self._name))
 
     def remind(self, tracked: TrackedSession, act: Warn, now: Instant) -> list[str]:
@@ -111,14 +111,14 @@ class Messenger:
         else:
             self._journal.note(Priority.INFO, f"the warning of session {tracked.session.name} is on its terminal now")
 
-    def forget(self, key: SessionKey) -> None:
-        """Nothing is left to be said to a session."""
+    def withdraw(self, key: SessionKey) -> None:
+        """Drops a warning that was to be shown again: nothing is left to be said to the session."""
         self._unsent.pop(key, None)
         self._untold.discard(key)
 
-    def depart(self, key: SessionKey) -> None:
-        """The session is not there any more."""
-        self.forget(key)
+    def forget(self, key: SessionKey) -> None:
+        """Drops what is kept of a session that is gone."""
+        self.withdraw(key)
         self.written.pop(key, None)
 
     def _warn(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
+from reaper.daemon.connection_counter import NO_SAMPLES, ConnectionCounter, ConnectionSamples, weigh
 from reaper.daemon.unread import Unread
 from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.limits import Robots
 from reaper.decide.policy.match import Origin
 from reaper.decide.session import observation, ssh_traffic, terminal_evidence, tracked_session
-from reaper.decide.session.model import ActivitySample, ConnectionSample, Instant, SessionKey, TerminalSample
+from reaper.decide.session.model import ActivitySample, Instant, SessionKey, TerminalSample
 from reaper.decide.session.observation import ExtraEvidence
 from reaper.decide.session.rhythm import Observation
 from reaper.decide.session.snapshot import Counted
@@ -24,16 +24,6 @@ from reaper.sense.host import Host
 PROBE_USEC = 60 * USEC_PER_SEC
 
 
-class ConnectionSamples(NamedTuple):
-    """The last look at a connection that could be kept, and the one that was taken just now."""
-
-    before: ConnectionSample | None
-    after: ConnectionSample | None
-
-
-NO_LINES = ConnectionSamples(None, None)
-
-
 class Observer:
     """Looks at sessions, as little as will do.
 
@@ -44,11 +34,9 @@ class Observer:
         self._host, self._written = host, written
         self._strangers: dict[str, int] = {}  # ptys that are nobody's terminal, with their ctime
         self._unread = Unread(host)
-        self._lines: dict[SessionKey, ConnectionSample] = {}  # of sessions that seem idle, as of the last probe
-        self._counted_usec: dict[SessionKey, int] = {}  # when these were, also where nothing could be counted
+        self._connections = ConnectionCounter(host, written)
         self._heard_usec: dict[SessionKey, int] = {}  # the last look for robots
         self._polls = 0
-        self._problems: dict[str, ReaperError | None] = {}  # why connections cannot be counted; None once reported
         self.poll_usec = PROBE_USEC  # between two polls
 
     def moved(self, sessions: Mapping[SessionKey, TrackedSession]) -> set[SessionKey]:
@@ -81,8 +69,8 @@ class Observer:
 
     def forget(self, key: SessionKey) -> None:
         """A session is gone."""
-        for kept in (self._lines, self._counted_usec, self._heard_usec):
-            kept.pop(key, None)
+        self._connections.forget(key)
+        self._heard_usec.pop(key, None)
 
     def is_quiet(self, tracked: TrackedSession, now: Instant) -> bool:
         """Whether nothing happened on any of its terminals since the last look: most sessions at most polls."""
@@ -93,7 +81,7 @@ class Observer:
         ):
             return False
         try:
-            return all(map(self._host.is_unchanged, tracked.readings)) and not self._is_to_be_counted(tracked, now)
+            return all(map(self._host.is_unchanged, tracked.readings)) and not self._connections.is_due(tracked, now)
         except OSError:  # whatever it is, the look itself tells, behind its barrier
             return False
 
@@ -134,8 +122,10 @@ class Observer:
         if tracked.session.origin is Origin.GRAPHICAL and not (readings or tracked.readings):
             return self._ask_desktop(tracked, previous, now) if is_probed else None
         asks_robots = bool(readings) and _asks_robots(tracked)
-        is_probed = is_probed or asks_robots or (readings == tracked.readings and self._is_to_be_counted(tracked, now))
-        lines = self._count(tracked, readings, now) if readings and is_probed else NO_LINES
+        is_probed = (
+            is_probed or asks_robots or (readings == tracked.readings and self._connections.is_due(tracked, now))
+        )
+        lines = self._connections.count(tracked, readings, now) if readings and is_probed else NO_SAMPLES
         typing = self._typing(tracked, lines, previous, now) if asks_robots else None
         self._heed_reads(tracked, readings, previous, now)
         unseen_usec, unseen = self._unseen(tracked, readings, lines, now) if is_probed else (0, EvidenceKind.INPUT)
@@ -214,68 +204,14 @@ class Observer:
         ]  # of each what is unread is kept
         if grown:
             return now.boot_usec, EvidenceKind.INPUT
-        line_usec, kind, is_counted = self._weigh_line(tracked, lines, now)
+        line_usec, kind, is_counted = weigh(tracked, lines, now)
         if line_usec or is_counted:  # all keys since the last sign were counted
             return line_usec, kind
         return self._read_apart(tracked, names, now), EvidenceKind.INPUT
 
-    def _is_to_be_counted(self, tracked: TrackedSession, now: Instant) -> bool:
-        """Whether its connection was not counted since its last sign: all that came before that is known by now."""
-        if tracked.session.origin is not Origin.SSH or not tracked.readings or tracked.limits is None:
-            return False
-        since_usec, counted_usec = tracked.life.evidence_usec, self._counted_usec.get(tracked.session.key, -1)
-        return tracked.life.evidence is not EvidenceKind.SHARED and counted_usec <= since_usec < now.boot_usec
-
-    def _count(self, tracked: TrackedSession, readings: Iterable[TerminalSample], now: Instant) -> ConnectionSamples:
-        """Looks at the connection. What cannot be counted at this moment is not kept: the next is held against it."""
-        key = tracked.session.key
-        before, after = self._lines.get(key), self._host.read_line(tracked.session, [each.name for each in readings])
-        if after is not None:
-            own = self._written.get(key, 0)
-            after = after._replace(traffic=after.traffic._replace(printed=after.traffic.printed - own))
-        if after is None:
-            self._lines.pop(key, None)
-        elif after.traffic.is_settled:
-            self._lines[key] = after
-        if after is None or after.traffic.is_settled:
-            self._counted_usec[key] = now.boot_usec
-        if after is not None and after.traffic.hindrance:
-            self._problems.setdefault(after.traffic.hindrance, _uncounted(tracked, after.traffic.hindrance))
-        return ConnectionSamples(before, after)
-
-    def _weigh_line(
-        self, tracked: TrackedSession, lines: ConnectionSamples, now: Instant
-    ) -> tuple[int, EvidenceKind, bool]:
-        """The latest sign that its connection shows (0 for none), its kind, and whether all keys were counted."""
-        (before, after), life = lines, tracked.life
-        if after is None or tracked.limits is None:
-            return 0, EvidenceKind.INPUT, False
-        traffic = after.traffic
-        is_counted = bool(traffic.socket)
-        is_older = (
-            before is not None and before.boot_usec < life.evidence_usec and life.evidence is not EvidenceKind.SHARED
-        )
-        is_first = before is None or (is_counted and is_older)
-        if is_first and is_counted and traffic.is_settled:
-            # It is counted from here on. What came since the last sign was no more than a poll ago, and may be a key.
-            is_later = life.evidence_usec < traffic.heard_usec
-            return (traffic.heard_usec if is_later else 0), EvidenceKind.INPUT, True
-        limits = tracked.limits
-        counts_network = not limits.activity or EvidenceKind.NETWORK in limits.activity
-        floor = limits.network_floor_bytes if counts_network else None
-        is_last = life.phase is Phase.WARNED or (tracked.due_usec or now.boot_usec + 1) <= now.boot_usec
-        since = after if is_first or before is None else before
-        crossed = ssh_traffic.weigh_line(since, after, floor, is_last=is_last)
-        if crossed is EvidenceKind.INPUT:
-            kind = crossed if is_counted else EvidenceKind.TRAFFIC
-            return (traffic.heard_usec if traffic.is_settled else now.boot_usec), kind, is_counted
-        return (now.boot_usec if crossed else 0), crossed or EvidenceKind.NETWORK, is_counted
-
     def problems(self) -> list[ReaperError]:
-        """Why connections cannot be counted; each reason once."""
-        found = [problem for problem in self._problems.values() if problem is not None]
-        self._problems = dict.fromkeys(self._problems)
-        return found
+        """Returns why connections cannot be counted, each reason once."""
+        return self._connections.problems()
 
     def _read_apart(self, tracked: TrackedSession, names: list[str], now: Instant) -> int:
         """The latest input that can have been read through /dev/tty."""
@@ -289,26 +225,17 @@ class Observer:
     @property
     def counted(self) -> Counted:
         """What was counted by now, for the next daemon to go on from."""
-        return Counted(self._lines, self._unread.counts, self._written)
+        return Counted(self._connections.samples, self._unread.counts, self._written)
 
     def restore(self, counted: Counted, sessions: Iterable[TrackedSession], now: Instant) -> None:
         """Goes on from what another daemon has counted; where that has not told, what lies unread was typed before."""
-        self._lines = dict(counted.lines)
+        self._connections.samples = dict(counted.lines)
         self._written.update(counted.written)
         if counted.unread is not None:
             self._unread.restore(counted.unread)
             return
         for name in {name for tracked in sessions for name in tracked.terminals}:
             self._unread.has_grown(name, now.boot_usec)
-
-
-def _uncounted(tracked: TrackedSession, why: str) -> ReaperError:
-    return ReaperError(
-        "connections-uncounted",
-        f"what is typed in session {tracked.session.name} cannot be counted: {why}; any traffic of a connection like it"
-        " counts as typed while nothing is printed, keepalives too",
-        "reaperctl doctor",
-    )
 
 
 def _asks_robots(tracked: TrackedSession) -> bool:

@@ -95,8 +95,8 @@ class Requests:
 
     def _look(self, key: SessionKey, now: Instant) -> TrackedSession:
         """The session as it is at this moment: which terminals are its own, and whether its person has unlocked it."""
-        self._daemon.look(key, now)
-        self._daemon.look_locked(key, now)
+        self._daemon.look_closely(key, now)
+        self._daemon.look_at_lock(key, now)
         return self._daemon.sessions[key]
 
     def lock(self, key: SessionKey, by: str, now: Instant) -> None:

@@ -1,9 +1,7 @@
-"""The laws of a session's life (reaper/decide/session/lifecycle.py, DESIGN "Decide"), over any life that can be led.
+"""The laws of a session's life (reaper/decide/session/lifecycle.py), over any sequence of events.
 
-A life is a list of things that befall it: time, input here or in another session, other limits, programs that run, a
-stop of the daemon, terminals that come and go, restarts. A small watcher drives reaper.decide.tracking through it as
-the daemon does, and an observer beside it (observer.py), which knows when the person really typed, holds every act that
-comes back to the laws.
+A small watcher drives the session through time, input, policy changes, programs, lapses and restarts as the daemon
+does; an observer beside it (observer.py), which knows when the person really typed, checks every act against the laws.
 """
 
 from __future__ import annotations

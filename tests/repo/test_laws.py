@@ -64,6 +64,7 @@ LAYERS = {
 JOINERS = {
     # The one place where what was seen leads to what is done.
     "reaper/daemon/core.py": ("reaper.act",),
+    "reaper/daemon/presence.py": ("reaper.act.actor", "reaper.act.trouble"),
     "reaper/daemon/termination.py": ("reaper.act",),
     "reaper/daemon/effects.py": ("reaper.act.journal",),
     "reaper/daemon/termination_limiter.py": ("reaper.act.journal",),
@@ -148,6 +149,21 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
             yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
 
 
+# The rooms of `decide`, each of which may import itself and those before it.
+COLUMN = (
+    "reaper.decide.text",
+    "reaper.decide.policy",
+    "reaper.decide.policy.files",
+    "reaper.decide.session",
+    "reaper.decide.output",
+)
+
+
+def room_of(module: str) -> str:
+    """The room of `decide` that a module is in; the last that fits is the innermost."""
+    return next((room for room in sorted(COLUMN, key=len, reverse=True) if is_within(module, (room,))), "")
+
+
 def is_within(module: str, prefixes: tuple[str, ...]) -> bool:
     return any(module == prefix or module.startswith(f"{prefix}.") for prefix in prefixes)
 
@@ -165,6 +181,36 @@ def test_every_layer_imports_only_what_is_below_it():
         for module, line in imports(name):
             if is_within(module, ("reaper",)) and not is_within(module, LAYERS[layer]):
                 wrong.append(f"{name}:{line}: {layer} imports {module}")
+    assert not wrong, listed(wrong)
+
+
+def test_rooms_of_decide_import_only_rooms_below_them():
+    wrong = []
+    for name in python_files("reaper/decide"):
+        room = room_of(dotted(name))
+        for module, line in imports(name):
+            other = room_of(module)
+            is_above = other and COLUMN.index(other) > COLUMN.index(room) if room else bool(other)
+            if is_above:
+                wrong.append(f"{name}:{line}: {room} imports {module}")
+    assert not wrong, listed(wrong)
+
+
+def test_names_are_imported_from_where_they_are_defined():
+    """Nobody has to search through a chain of imports for where a name comes from."""
+    defined, imported = {}, {}
+    for name in python_files("reaper"):
+        module = dotted(name).removesuffix(".__init__")
+        nodes = [node for node in ast.walk(parsed(name)) if not isinstance(node, (ast.Import, ast.ImportFrom))]
+        bound = {node.name for node in nodes if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+        bound |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        defined[module], imported[module] = bound, list(imports(name))
+    wrong = []
+    for module, found in imported.items():
+        for full, line in found:
+            home, _, name = full.rpartition(".")
+            if home in defined and full not in defined and name not in defined[home]:
+                wrong.append(f"{module}:{line}: {home} does not define {name}")
     assert not wrong, listed(wrong)
 
 

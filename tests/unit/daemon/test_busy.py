@@ -291,7 +291,7 @@ def test_the_person_logs_out_meanwhile(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 10)
     bench.host.leave(login)
-    bench.daemon.leader_died(SessionKey(*login.session.key), bench.host.clock())
+    bench.daemon.presence.leader_died(SessionKey(*login.session.key), bench.host.clock().boot_usec)
     bench.run(10)
     assert bench.words()[-2:] == ["deferred", "closed"]
     assert bench.daemon.sessions == {}

@@ -309,7 +309,7 @@ def test_max_and_hold_max_together_cannot_be_outlived():
 def test_a_session_that_ends_by_itself(bench, login):
     hold(bench, login, HOUR)
     bench.host.leave(login)
-    bench.daemon.leader_died(login.session.key, bench.host.clock())
+    bench.daemon.presence.leader_died(login.session.key, bench.host.clock().boot_usec)
     bench.run(10)
     assert bench.words() == ["opened", "held", "closed"]
 

@@ -105,7 +105,7 @@ def test_the_brake_does_not_count_locks():
         bench.host.login(pid, f"pts/{pid}", user=f"u{pid}", uid=pid)
     bench.run(DUE)
     assert sorted(bench.actor.orders) == ["100", "200", "300"]
-    assert bench.daemon.brakes.ledger.began_usec == ()
+    assert bench.daemon.limiter.ledger.began_usec == ()
 
 
 def test_max_ends_and_does_not_lock(bench, login):

@@ -49,7 +49,7 @@ class Stand:
         self.bench = bench
         self.files = Files(make_policy())
         self.service = DaemonLoop(bench.host, bench.daemon, bench.journal, self.files.read)  # type: ignore[arg-type]
-        bench.daemon.on_track = lambda _key: False  # the fakes' pids are not this host's
+        bench.daemon.presence.on_track = lambda _key: False  # the fakes' pids are not this host's
 
     def restore(self) -> None:
         self.service._restore()

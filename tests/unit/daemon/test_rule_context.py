@@ -216,7 +216,7 @@ def test_explain_says_what_time_it_is():
     bench.run(1)
     (tracked,) = bench.daemon.sessions.values()
     told = session_view.explain(
-        tracked, bench.daemon.policy, frozenset(), bench.host.time.boot_usec, bench.daemon.circumstances.local
+        tracked, bench.daemon.policy, frozenset(), bench.host.time.boot_usec, bench.daemon.context.local
     )
     assert told["passed_over"] == [{"rule": "night", "why": "now is Fri 21:59, not 22:00-06:00"}]
 

@@ -42,7 +42,7 @@ def test_a_new_terminal_at_the_last_look_before_the_end(bench):
 
 def test_a_leader_that_dies_before_the_act(bench):
     """Its pidfd has not been heard yet: nothing is signalled, the session is closed."""
-    bench.daemon.on_track = lambda _key: True
+    bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
     login.leader.is_alive = login.has_record = False
@@ -53,12 +53,12 @@ def test_a_leader_that_dies_before_the_act(bench):
 
 
 def test_terminals_that_go_before_the_act(bench):
-    bench.daemon.on_track = lambda _key: True
+    bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
     bench.host.leave(login)
     bench.run(10)
-    bench.daemon.leader_died(login.session.key, bench.host.clock())
+    bench.daemon.presence.leader_died(login.session.key, bench.host.clock().boot_usec)
     bench.run(0.3)
     assert bench.words() == ["opened", "warned", "warned", "closed"]
     assert bench.actor.escalations == []
@@ -81,11 +81,11 @@ def test_a_pid_that_was_reused(bench):
 
 
 def test_a_leader_that_ends_is_heard_at_once(bench):
-    bench.daemon.on_track = lambda _key: True
+    bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     bench.run(12)
     bench.host.leave(login)
-    bench.daemon.leader_died(login.session.key, bench.host.clock())
+    bench.daemon.presence.leader_died(login.session.key, bench.host.clock().boot_usec)
     bench.run(0.3)
     assert bench.words() == ["opened", "closed"]
     assert bench.daemon.sessions == {}
@@ -93,13 +93,13 @@ def test_a_leader_that_ends_is_heard_at_once(bench):
 
 def test_a_connection_that_outlives_its_leader_is_still_ended(bench):
     """SIGKILL to sshd's monitor: shell and connection live on, and nobody else would ever end them."""
-    bench.daemon.on_track = lambda _key: True
+    bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     login.survivors.append(replace(login.leader, id=login.leader.id._replace(pid=150), signals=[]))
     login.processes[0].ends_on = frozenset([KILL])
     bench.run(12)
     login.leader.is_alive = False
-    bench.daemon.leader_died(login.session.key, bench.host.clock())
+    bench.daemon.presence.leader_died(login.session.key, bench.host.clock().boot_usec)
     bench.run(90)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
     assert login.survivors[0].signals == [TERM]

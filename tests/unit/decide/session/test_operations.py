@@ -227,10 +227,10 @@ def test_unlocking_begins_anew_with_the_terminals_as_they_are(kept):
     tty.chmod(0o620)
     now = kept.wait(20)
     change = operations.unlock(kept.tracked, kept.readings(), now.boot_usec - SECOND, now)
-    assert (change.tracked.life.phase, change.tracked.life.evidence) == (Phase.ACTIVE, UNLOCKED)
+    assert (change.tracked.life.phase, change.tracked.life.evidence) == (Phase.ACTIVE, EvidenceKind.UNLOCKED)
     assert change.tracked.life.evidence_usec == now.boot_usec - SECOND
     kept.tracked = change.tracked
-    assert (kept.look().tampered, kept.tracked.life.evidence) == ((), UNLOCKED)
+    assert (kept.look().tampered, kept.tracked.life.evidence) == ((), EvidenceKind.UNLOCKED)
     kept.wait(20)
     tty.touch(kept.host.time.wall_ns)
     assert kept.look().tampered == ("pts/1",), "and from then on as ever"
