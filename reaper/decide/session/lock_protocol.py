@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.decide.policy.match import Origin
+from reaper.decide.session.codec import decode_session, encode_session, integer, string
 from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.decide.text.document import parse_document
 from reaper.errors import ReaperError
@@ -90,18 +90,7 @@ def encode_order(order: LockOrder) -> str:
     session = order.session
     document = {
         "version": VERSION,
-        "leader": list(session.key),
-        "id": session.session_id,
-        "user": session.user,
-        "login": session.login,
-        "uid": session.uid,
-        "service": session.service,
-        "origin": session.origin.value,
-        "remote": session.remote,
-        "tty": session.tty,
-        "scope": session.scope,
-        "opened_usec": session.opened_usec,
-        "source": session.source,
+        **encode_session(session),
         "heading": order.heading,
         "fields": dict(order.fields),
         "locked_usec": order.locked_usec,
@@ -116,26 +105,13 @@ def decode_order(text: str) -> LockOrder:
         value = parse_document(text)
         if value["version"] != VERSION:
             raise ValueError(f"it is of version {value['version']!r}, not {VERSION}")
-        session = Session(
-            key=SessionKey(*map(_integer, value["leader"])),
-            session_id=_string(value["id"]),
-            user=_string(value["user"]),
-            login=_string(value.get("login", "")),  # 0.1.0 has not written it
-            uid=_integer(value["uid"]),
-            service=_string(value["service"]),
-            origin=Origin(value["origin"]),
-            remote=_string(value["remote"]),
-            tty=_string(value["tty"]),
-            scope=_string(value["scope"]),
-            opened_usec=_integer(value["opened_usec"]),
-            source=_string(value["source"]),
-        )
+        session = decode_session(value)
         return LockOrder(
             session,
-            _string(value["heading"]),
-            {_string(name): _string(field) for name, field in value["fields"].items()},
-            _integer(value["locked_usec"]),
-            None if value["until_usec"] is None else _integer(value["until_usec"]),
+            string(value["heading"]),
+            {string(name): string(field) for name, field in value["fields"].items()},
+            integer(value["locked_usec"]),
+            None if value["until_usec"] is None else integer(value["until_usec"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ReaperError("lock-order", f"the order of a lock is broken: {type(error).__name__}: {error}") from error
@@ -163,23 +139,11 @@ def decode_state(text: str) -> tuple[LockState, dict[str, Any]]:
             raise ValueError(f"it is of version {value['version']!r}, not {VERSION}")
         state = LockState(
             Stage(value["stage"]),
-            _integer(value["since_usec"]),
-            _integer(value["failures"]),
-            _string(value["why"]),
-            ProcessId(*map(_integer, value["keeper"])),
+            integer(value["since_usec"]),
+            integer(value["failures"]),
+            string(value["why"]),
+            ProcessId(*map(integer, value["keeper"])),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ReaperError("lock-state", f"the state of a lock is broken: {type(error).__name__}: {error}") from error
     return state, value
-
-
-def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is not an integer")
-    return value
-
-
-def _string(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError(f"{value!r} is not a string")
-    return value

@@ -17,10 +17,10 @@ from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.files import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
 from reaper.decide.policy.limits import Action, Limits
-from reaper.decide.policy.match import Origin
 from reaper.decide.policy.membership import Membership
 from reaper.decide.policy.rules import spelled
 from reaper.decide.session.brake import Ledger
+from reaper.decide.session.codec import decode_session, encode_session, integer, string
 from reaper.decide.session.hold import Hold
 from reaper.decide.session.model import (
     ActivitySample,
@@ -28,7 +28,6 @@ from reaper.decide.session.model import (
     ForwardedConnection,
     Instant,
     Order,
-    Session,
     SessionKey,
     TerminalSample,
     Traffic,
@@ -108,18 +107,7 @@ def encode(snapshot: Snapshot) -> str:
 def _encode_tracked(tracked: TrackedSession) -> dict[str, Any]:
     session, life = tracked.session, tracked.life
     return {
-        "leader": list(session.key),
-        "id": session.session_id,
-        "user": session.user,
-        "login": session.login,
-        "uid": session.uid,
-        "service": session.service,
-        "origin": session.origin.value,
-        "remote": session.remote,
-        "tty": session.tty,
-        "scope": session.scope,
-        "opened_usec": session.opened_usec,
-        "source": session.source,
+        **encode_session(session),
         "rule": tracked.rule,
         "phase": life.phase.value,
         "evidence": life.evidence.value,
@@ -153,56 +141,43 @@ def decode(text: str, boot_id: str) -> Snapshot:
             raise _refused(f"it is of version {document['version']!r}, not {VERSION}")
         if document["boot_id"] != boot_id:
             raise _refused("it is of another boot")
-        polled = Instant(*map(_integer, document["polled"]))
-        ledger = Ledger(tuple(map(_integer, document["ended_usec"])))
-        if len(rest) != _integer(document["sessions"]):
+        polled = Instant(*map(integer, document["polled"]))
+        ledger = Ledger(tuple(map(integer, document["ended_usec"])))
+        if len(rest) != integer(document["sessions"]):
             raise _refused(f"it has {len(rest)} sessions and should have {document['sessions']}")
         values = [parse_document(line) for line in rest]
         sessions = tuple(map(_decode_tracked, values))
         past = tuple(map(_decode_ended, document["past"]))
         counted = _decode_counted(document.get("unread"), sessions, values)
-        return Snapshot(boot_id, polled, _string(document["policy"]), ledger, sessions, past, counted)
+        return Snapshot(boot_id, polled, string(document["policy"]), ledger, sessions, past, counted)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError) as error:
         raise _refused(f"{type(error).__name__}: {error}") from error
 
 
 def _decode_tracked(value: Any) -> TrackedSession:
-    session = Session(
-        key=SessionKey(*map(_integer, value["leader"])),
-        session_id=_string(value["id"]),
-        user=_string(value["user"]),
-        login=_string(value.get("login", "")),  # 0.1.0 has not written it
-        uid=_integer(value["uid"]),
-        service=_string(value["service"]),
-        origin=Origin(value["origin"]),
-        remote=_string(value["remote"]),
-        tty=_string(value["tty"]),
-        scope=_string(value["scope"]),
-        opened_usec=_integer(value["opened_usec"]),
-        source=_string(value["source"]),
-    )
+    session = decode_session(value)
     life = SessionState(
         phase=Phase(value["phase"]),
         evidence=EvidenceKind(value["evidence"]),
-        evidence_usec=_integer(value["evidence_usec"]),
-        stages=_integer(value["stages"]),
-        first_warned_usec=_integer(value["first_warned_usec"]),
+        evidence_usec=integer(value["evidence_usec"]),
+        stages=integer(value["stages"]),
+        first_warned_usec=integer(value["first_warned_usec"]),
         rung=TerminationStep(value["rung"]),
-        rung_until_usec=_integer(value["rung_until_usec"]),
-        deferred_usec=_integer(value["deferred_usec"]),
+        rung_until_usec=integer(value["rung_until_usec"]),
+        deferred_usec=integer(value["deferred_usec"]),
         ending=None if value["ending"] is None else Reason(value["ending"]),
-        locked_usec=_integer(value["locked_usec"]),
-        announced_usec=_integer(value["announced_usec"]),
+        locked_usec=integer(value["locked_usec"]),
+        announced_usec=integer(value["announced_usec"]),
         is_told=bool(value.get("is_told", True)),  # 0.1.0 has not written it, and has shown every warning
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(
         tracked,
-        rule=_string(value["rule"]),
-        tampered=tuple(map(_string, value["tampered"])),
-        work=None if value["work"] is None else ActivitySample(*map(_integer, value["work"])),
+        rule=string(value["rule"]),
+        tampered=tuple(map(string, value["tampered"])),
+        work=None if value["work"] is None else ActivitySample(*map(integer, value["work"])),
         hold=None if value["hold"] is None else _decode_hold(value["hold"]),
-        order=None if value["order"] is None else Order(*map(_string, value["order"])),
+        order=None if value["order"] is None else Order(*map(string, value["order"])),
         membership=_decode_groups(value.get("groups")),  # 0.1.0 has not written them
         rhythm=_decode_rhythm(value.get("rhythm")),  # nor this
         limits=None if value["limits"] is None else _decode_limits(value["limits"]),
@@ -210,38 +185,38 @@ def _decode_tracked(value: Any) -> TrackedSession:
 
 
 def _decode_groups(value: Any) -> Membership | None:
-    return None if value is None else membership.make((_integer(gid), _string(name)) for gid, name in value)
+    return None if value is None else membership.make((integer(gid), string(name)) for gid, name in value)
 
 
 def _decode_counted(unread: Any, sessions: tuple[TrackedSession, ...], values: Sequence[Any]) -> Counted:
     """0.1.0 has written none of it."""
     by_key = {tracked.session.key: value for tracked, value in zip(sessions, values)}
     lines = {key: _decode_line(each["line"]) for key, each in by_key.items() if each.get("line") is not None}
-    counts = None if unread is None else {_string(name): _integer(count) for name, count in unread.items()}
-    written = {key: _integer(each["written"]) for key, each in by_key.items() if each.get("written")}
+    counts = None if unread is None else {string(name): integer(count) for name, count in unread.items()}
+    written = {key: integer(each["written"]) for key, each in by_key.items() if each.get("written")}
     return Counted(lines, counts, written)
 
 
 def _decode_line(value: Any) -> ConnectionSample:
     boot_usec, wall_ns, traffic, *rest = value
     *numbers, is_settled, forwards, hindrance = traffic
-    carrier, inode, typed, printed, heard_usec = map(_integer, numbers)
-    open_ones = tuple(ForwardedConnection(*map(_integer, each)) for each in forwards)
-    counts = Traffic(carrier, inode, typed, printed, heard_usec, bool(is_settled), open_ones, _string(hindrance))
-    return ConnectionSample(_integer(boot_usec), _integer(wall_ns), counts, *map(_integer, rest))
+    carrier, inode, typed, printed, heard_usec = map(integer, numbers)
+    open_ones = tuple(ForwardedConnection(*map(integer, each)) for each in forwards)
+    counts = Traffic(carrier, inode, typed, printed, heard_usec, bool(is_settled), open_ones, string(hindrance))
+    return ConnectionSample(integer(boot_usec), integer(wall_ns), counts, *map(integer, rest))
 
 
 def _decode_rhythm(value: Any) -> Rhythm | None:
     if value is None:
         return None
     size, signs, began_usec, bounds, *rest = value
-    own = tuple(Bound(*map(_integer, bound)) for bound in bounds[-MOST_BOUNDS:])
-    return Rhythm(_integer(size), _integer(signs), _integer(began_usec), own, *map(_integer, rest))
+    own = tuple(Bound(*map(integer, bound)) for bound in bounds[-MOST_BOUNDS:])
+    return Rhythm(integer(size), integer(signs), integer(began_usec), own, *map(integer, rest))
 
 
 def _decode_ended(value: Any) -> PastTermination:
     uid, session, reason, ended_usec = value
-    return PastTermination(_integer(uid), _string(session), _string(reason), _integer(ended_usec))
+    return PastTermination(integer(uid), string(session), string(reason), integer(ended_usec))
 
 
 def _decode_limits(value: Any) -> Limits:
@@ -253,26 +228,14 @@ def _decode_limits(value: Any) -> Limits:
 def _decode_hold(value: Any) -> Hold:
     since, until, uid, by, why, action = value
     spared = None if action is None else Action(action)
-    return Hold(_integer(since), _integer(until), _integer(uid), _string(by), _string(why), spared)
+    return Hold(integer(since), integer(until), integer(uid), string(by), string(why), spared)
 
 
 def _decode_reading(value: Any) -> TerminalSample:
     name, atime, ctime, mode, uid, is_fresh, is_ahead = value
     return TerminalSample(
-        _string(name), _integer(atime), _integer(ctime), _integer(mode), _integer(uid), bool(is_fresh), bool(is_ahead)
+        string(name), integer(atime), integer(ctime), integer(mode), integer(uid), bool(is_fresh), bool(is_ahead)
     )
-
-
-def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is not an integer")
-    return value
-
-
-def _string(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError(f"{value!r} is not a string")
-    return value
 
 
 def _refused(why: str) -> ReaperError:
