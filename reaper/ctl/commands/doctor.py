@@ -23,9 +23,9 @@ def run(options: argparse.Namespace) -> int:
     from reaper.doctor.diagnose import document, examine
     from reaper.doctor.findings_text import report
     from reaper.doctor.probes.reader import HostReader
-    from reaper.doctor.probes.surroundings import look
+    from reaper.doctor.probes.surroundings import probe
 
-    diagnosis = examine(look(HostReader(is_root=os.geteuid() == 0), __version__))
+    diagnosis = examine(probe(HostReader(is_root=os.geteuid() == 0), __version__))
     if options.json:
         print(json.dumps(document(diagnosis), indent=2))
     else:
