@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from reaper.audit import log_lines, times
 from reaper.audit.journal_records import JournalRecord, as_document
-from reaper.audit.query import EventQuery, matches, matches_of_story
-from reaper.audit.timeline import Timeline, stories_of
+from reaper.audit.query import EventQuery, matches, session_matches
+from reaper.audit.timeline import Timeline, timelines_of
 from reaper.decide.output.events import EventKind
 from reaper.decide.text.number import parse_whole
 from reaper.errors import ReaperError
@@ -96,8 +96,8 @@ def _tell_events(history: JournalReader, selection: EventQuery, options: argpars
 
 
 def _tell_story(history: JournalReader, selection: EventQuery, options: argparse.Namespace, boot: str) -> int:
-    records = history.read(matches_of_story(selection), EventQuery())
-    stories = [story for story in stories_of(records) if any(map(selection.has, story.records))]
+    records = history.read(session_matches(selection), EventQuery())
+    stories = [story for story in timelines_of(records) if any(map(selection.has, story.records))]
     if not stories:
         narrowed = replace(selection, session="", user="") != EventQuery()
         raise ReaperError(
@@ -111,7 +111,7 @@ def _tell_story(history: JournalReader, selection: EventQuery, options: argparse
         return 0
     for number, story in enumerate(told):
         shown = _shown(story, selection, options.most)
-        _print_lines([*([""] if number else []), *log_lines.story_page(story, shown, boot, _width())])
+        _print_lines([*([""] if number else []), *log_lines.session_page(story, shown, boot, _width())])
     if len(told) < len(stories):
         print(log_lines.older_line(selection.session, len(stories) - len(told)))
     return 0
