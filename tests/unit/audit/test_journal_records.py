@@ -98,16 +98,16 @@ def test_odd_values_become_text():
 
 
 def test_event_as_json():
-    told = as_document(record(1, TERMINATED))
-    assert told["time_usec"] == NOON + 1_000_000
-    assert (told["boot"], told["event"], told["message"]) == (BOOT, "terminated", TERMINATED.message)
-    assert {name: told[name] for name in ("session", "user", "uid", "leader")} == {
+    document = as_document(record(1, TERMINATED))
+    assert document["time_usec"] == NOON + 1_000_000
+    assert (document["boot"], document["event"], document["message"]) == (BOOT, "terminated", TERMINATED.message)
+    assert {name: document[name] for name in ("session", "user", "uid", "leader")} == {
         "session": "12", "user": "ann", "uid": 1000, "leader": 4711,
     }  # fmt: skip
-    assert (told["freed_processes"], told["freed_rss"]) == (3, 14 << 20)
+    assert (document["freed_processes"], document["freed_rss"]) == (3, 14 << 20)
     assert as_document(record(1, of_session(EventKind.OBSERVED, "would end", observed="1")))["observed"] is True
-    assert "observed" not in told
-    json.dumps(told)
+    assert "observed" not in document
+    json.dumps(document)
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "²", "-1", ""])

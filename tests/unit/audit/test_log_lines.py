@@ -81,10 +81,10 @@ def test_event_under_another_rule_names_it():
 
 def test_columns_of_a_listing_fit_their_content():
     long_named = of_session(EventKind.CLOSED, "closed", session="4711.287364", user="bartholomew", remote="")
-    told = log_lines.listing(
+    lines = log_lines.listing(
         [record(0, STARTED), record(1, OPENED), record(2, long_named), record(3, OPENED, LATER_BOOT)], None
     )
-    assert told == [
+    assert lines == [
         "Mon 2026-11-23 CET",
         "13:00:00  -            -            started  reaperd 0.1.0 watches the sessions of this host",
         "13:00:01  12           ann          opened   sshd, ssh",

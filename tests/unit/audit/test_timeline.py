@@ -33,24 +33,26 @@ def timeline(*events: Event):
 def test_sessions_of_one_name_differ_by_boot_and_leader():
     other = of_session(EventKind.OPENED, "opened (sshd, ssh)", leader="999")
     of_later_boot = [record(2, OPENED, LATER_BOOT), record(4, WARNED, LATER_BOOT)]
-    told = timelines_of([record(0, OPENED), record(1, CLOSED), of_later_boot[0], record(3, other), of_later_boot[1]])
-    assert [(each.session.boot, each.session.leader, len(each.records)) for each in told] == [
+    timelines = timelines_of(
+        [record(0, OPENED), record(1, CLOSED), of_later_boot[0], record(3, other), of_later_boot[1]]
+    )
+    assert [(each.session.boot, each.session.leader, len(each.records)) for each in timelines] == [
         (BOOT, "4711", 2), (BOOT, "999", 1), (LATER_BOOT, "4711", 2),
     ]  # fmt: skip
 
 
 def test_timeline_shows_when_the_daemon_did_not_run():
-    told = timelines_of([
+    timelines = timelines_of([
         record(0, STARTED), record(1, OPENED), record(2, STOPPED), record(3, STARTED, LATER_BOOT), record(4, STARTED),
         record(5, CLOSED), record(6, STOPPED),
     ])  # fmt: skip
-    assert [line.event for line in told[0].lines] == ["opened", "stopped", "started", "closed"]
+    assert [line.event for line in timelines[0].lines] == ["opened", "stopped", "started", "closed"]
 
 
 def test_clock_that_is_set_back_does_not_change_the_order():
-    (told,) = timelines_of([record(9, OPENED), record(10, STOPPED), record(2, STARTED), record(3, CLOSED)])
-    assert [line.event for line in told.lines] == ["opened", "stopped", "started", "closed"]
-    assert summary_of(told, BOOT) == "Closed by itself."
+    (only,) = timelines_of([record(9, OPENED), record(10, STOPPED), record(2, STARTED), record(3, CLOSED)])
+    assert [line.event for line in only.lines] == ["opened", "stopped", "started", "closed"]
+    assert summary_of(only, BOOT) == "Closed by itself."
 
 
 def test_title_of_a_session():

@@ -13,8 +13,8 @@ from tests.unit.simulated import MINUTE, SECOND
 SOONEST = SessionSelection(sort=("next",))
 
 
-def view(told=CROWD, seconds: float = 0, **fields) -> WatchView:
-    return WatchView(told, round(seconds * SECOND), fields.pop("wanted", SOONEST), **fields)
+def view(reply=CROWD, seconds: float = 0, **fields) -> WatchView:
+    return WatchView(reply, round(seconds * SECOND), fields.pop("wanted", SOONEST), **fields)
 
 
 def text(frame: Frame) -> list[str]:

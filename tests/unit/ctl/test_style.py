@@ -47,9 +47,9 @@ def test_text_is_padded():
 
 @pytest.mark.parametrize("glyphs", [UTF8, ASCII])
 def test_text_from_outside_is_escaped(glyphs):
-    told = tell(HOSTILE, glyphs)
-    assert told.isprintable()
-    assert tell(told, glyphs) == told
+    escaped = tell(HOSTILE, glyphs)
+    assert escaped.isprintable()
+    assert tell(escaped, glyphs) == escaped
 
 
 def test_characters_outside_the_locale_are_escaped():

@@ -67,9 +67,9 @@ def test_users_are_told_to_run_doctor_as_root() -> None:
 def test_document_is_plain_json() -> None:
     changed = policy("rules: [{name: a, match: {user: x}, action: observe}]")
     found = examine(facts(files=Files(changed), daemon=daemon(policy_id=changed.id)))
-    told = json.loads(json.dumps(document(found)))
-    assert [sorted(each) for each in told["findings"]] == [["id", "message", "remedy", "severity"]]
-    assert told["first"][0] == {
+    answer = json.loads(json.dumps(document(found)))
+    assert [sorted(each) for each in answer["findings"]] == [["id", "message", "remedy", "severity"]]
+    assert answer["first"][0] == {
         "session": "ssh-prompt",
         "text": "reaper, without input 15min, by some rules never",
         "mechanisms": [

@@ -14,8 +14,8 @@ from tests.unit.simulated import SECOND
 
 @pytest.fixture
 def ask(monkeypatch, capsys):
-    def run(told, *words: str) -> tuple[str, str]:
-        monkeypatch.setattr(verb, "call", lambda _method, _parameters: json.loads(json.dumps(told)))
+    def run(reply, *words: str) -> tuple[str, str]:
+        monkeypatch.setattr(verb, "call", lambda _method, _parameters: json.loads(json.dumps(reply)))
         monkeypatch.setenv("LC_ALL", "C.UTF-8")
         assert main(["list", *words]) == 0
         shown = capsys.readouterr()

@@ -44,10 +44,10 @@ def test_policy_is_printed_with_places(tool, file):
 
 def test_policy_as_json(tool, file):
     status, out, _ = tool("--json", file)
-    told = json.loads(out)
-    assert (status, set(told)) == (0, {"id", "enforced", "sources", "policy"})
-    assert (told["enforced"], told["sources"]) == (None, [file])
-    assert told["policy"]["ceiling"]["idle"]["line"] == 1
+    answer = json.loads(out)
+    assert (status, set(answer)) == (0, {"id", "enforced", "sources", "policy"})
+    assert (answer["enforced"], answer["sources"]) == (None, [file])
+    assert answer["policy"]["ceiling"]["idle"]["line"] == 1
 
 
 def test_mistakes_are_reported_as_by_check(tool, file):
@@ -70,12 +70,12 @@ def test_rule_of_a_session(tool, file):
 
 
 def test_rule_of_a_session_as_json(tool, file):
-    told = json.loads(tool("--json", "--for", "root", "--group", "adm", "--origin", "serial", file)[1])
-    assert set(told) == {"id", "enforced", "sources", "session", "rule", "passed_over", "capped", "limits"}
-    assert (told["session"]["uid"], told["session"]["elevated"]) == (0, True)
-    assert told["rule"]["value"] == "environment:standard"
-    assert told["passed_over"][0]["why"] == "user root is not in group ops"
-    assert (told["capped"], told["limits"]["idle"]["value"]) == (["idle"], "10min")
+    answer = json.loads(tool("--json", "--for", "root", "--group", "adm", "--origin", "serial", file)[1])
+    assert set(answer) == {"id", "enforced", "sources", "session", "rule", "passed_over", "capped", "limits"}
+    assert (answer["session"]["uid"], answer["session"]["elevated"]) == (0, True)
+    assert answer["rule"]["value"] == "environment:standard"
+    assert answer["passed_over"][0]["why"] == "user root is not in group ops"
+    assert (answer["capped"], answer["limits"]["idle"]["value"]) == (["idle"], "10min")
 
 
 def test_unknown_user_has_no_groups_and_a_line_says_so(tool, file):
@@ -136,7 +136,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
 
 
 @pytest.mark.parametrize(
-    ("enforced", "said"),
+    ("enforced", "message"),
     [
         (None, ""),
         (parse([]).id, ""),
@@ -144,9 +144,9 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
         ("", "reaperd enforces no policy at all: reload reaper.service, or see reaperctl check\n"),
     ],
 )
-def test_other_policy_in_force_is_reported(tool, installed, enforced, said):
+def test_other_policy_in_force_is_reported(tool, installed, enforced, message):
     installed(enforced)
-    assert tool()[0::2] == (0, said)
+    assert tool()[0::2] == (0, message)
     assert json.loads(tool("--json")[1])["enforced"] == enforced
 
 

@@ -21,9 +21,9 @@ def test_only_regular_files_are_read_up_to_a_limit(tmp_path: Path) -> None:
 def test_commands_are_run_in_the_c_locale() -> None:
     assert run_command(["sh", "-c", "echo out; echo err >&2; exit 3"]) == CommandOutput(3, "out\n", "err\n")
     assert run_command(["reaper-no-such-command"]) is None
-    said = run_command(["env"])
-    assert said is not None
-    assert "LC_ALL=C\n" in said.output
+    result = run_command(["env"])
+    assert result is not None
+    assert "LC_ALL=C\n" in result.output
 
 
 def test_processes_of_root_are_listed_by_program() -> None:
