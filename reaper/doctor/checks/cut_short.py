@@ -64,7 +64,8 @@ def _select(rows: Sequence[Row], by: str) -> list[tuple[Row, Mechanism]]:
 
 def _remedy(by: str, edit: str, found: Sequence[tuple[Row, Mechanism]]) -> str:
     usec = min(mechanism.shortest_usec for _, mechanism in found)
-    return f"{FINDINGS[by][2]}; or in /etc/reaper/reaper.yaml {edit} at most {span(usec)}"
+    remedy = FINDINGS[by][2].format(setting=found[0][1].setting)
+    return f"{remedy}; or in /etc/reaper/reaper.yaml {edit} at most {span(usec)}"
 
 
 def _setting(found: Sequence[tuple[Row, Mechanism]]) -> str:

@@ -132,13 +132,13 @@ def _check_absence(unit: Properties) -> Iterator[Finding]:
         yield error(
             "daemon-silent",
             "reaperd runs, but does not answer on /run/reaper/io.reaper.",
-            f"systemctl restart {SERVICE}; see journalctl -u {SERVICE} for the reason",
+            f"systemctl restart {SERVICE}, and journalctl -u {SERVICE} for the reason",
         )
         return
     yield error(
         "daemon-not-running",
         f"reaperd does not run ({state}): no session is warned or ended.",
-        f"systemctl start {SERVICE}; see journalctl -u {SERVICE} for the reason",
+        f"systemctl start {SERVICE}, and journalctl -u {SERVICE} for the reason",
     )
 
 

@@ -72,7 +72,7 @@ def check(kernel: Kernel) -> Iterator[Finding]:
             f"reaperd cannot count what is typed into an ssh connection ({kernel.uncounted}). While nothing is printed,"
             " it takes any traffic for typing, so that a client's keepalives keep the session. While a program prints,"
             " it does not see a single key until Enter is pressed.",
-            "kernel.yama.ptrace_scope=2 or less in a file of /etc/sysctl.d, then reboot; in a container, allow"
+            "kernel.yama.ptrace_scope=2 in /etc/sysctl.d/99-reaper.conf, then reboot; in a container, allow"
             " pidfd_getfd(2) in the system call filter",
         )
     if kernel.cgroup != "v2":
@@ -86,7 +86,7 @@ def check(kernel: Kernel) -> Iterator[Finding]:
         yield note(
             "kernel-tiocsti",
             "A program can put input into its user's own terminal (TIOCSTI), which looks like typing.",
-            "dev.tty.legacy_tiocsti=0 in a file of /etc/sysctl.d, then sysctl --system",
+            "dev.tty.legacy_tiocsti=0 in /etc/sysctl.d/99-reaper.conf, then sysctl --system",
         )
     if kernel.hidepid:
         yield note(

@@ -56,20 +56,20 @@ def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
             "kernel-ptrace",
             "A process may trace any other process of its user: one in another login could read what is typed at a"
             " lock.",
-            "kernel.yama.ptrace_scope=1 in a file of /etc/sysctl.d, then sysctl --system",
+            "kernel.yama.ptrace_scope=1 in /etc/sysctl.d/99-reaper.conf, then sysctl --system",
         )
     if locking.allows_rings:
         yield note(
             "kernel-io-uring",
             "Users may use io_uring: a program that hides a ring could read what is typed at a lock.",
-            "kernel.io_uring_disabled=1 (or 2) in a file of /etc/sysctl.d, then sysctl --system",
+            "kernel.io_uring_disabled=1 (or 2) in /etc/sysctl.d/99-reaper.conf, then sysctl --system",
         )
     if locking.forbids_tracing:
         yield warning(
             "kernel-no-ptrace",
             "No process may be traced (kernel.yama.ptrace_scope=3): if a user unfreezes a program of a locked session,"
             " the lock notices only after up to 100 ms, and a shell whose TMOUT has passed ends when it is unlocked.",
-            "kernel.yama.ptrace_scope=2 in a file of /etc/sysctl.d, then reboot",
+            "kernel.yama.ptrace_scope=2 in /etc/sysctl.d/99-reaper.conf, then reboot",
         )
     users_by_reason: dict[str, list[str]] = {}
     for user, why in locking.unable:

@@ -179,7 +179,7 @@ def _described(mechanism: Mechanism) -> str:
     return f"{mechanism.setting} {reach}{condition}"
 
 
-# Of each other mechanism: the finding's id, its message and its remedy.
+# The id, the message and the remedy of the finding about each other mechanism.
 FINDINGS = {
     "logind": (
         "logind-stop-idle",
@@ -189,7 +189,7 @@ FINDINGS = {
     "tmout": (
         "shell-tmout",
         "Shells exit at the prompt by themselves ({setting}, {time}), without a warning",
-        "remove the line that sets TMOUT",
+        "remove {setting}",
     ),
     "channel-timeout": (
         "sshd-channel-timeout",
@@ -209,11 +209,12 @@ def check(rows: Sequence[Row], sshd: Sshd | None, is_known: bool) -> Iterator[Fi
 
     `is_known` is false if the policy in force is not known, so that reaper's limits are not in the rows.
     """
-    for by, (name, message, remedy) in FINDINGS.items():
+    for by, (name, message, remedy_text) in FINDINGS.items():
         found = [(row, each) for row in rows for each in row.mechanisms if each.by == by]
         if not found:
             continue
         text = message.format(time=span(found[0][1].shortest_usec), setting=found[0][1].setting)
+        remedy = remedy_text.format(setting=found[0][1].setting)
         early = [row.kind.words for row, each in found if _is_before_reaper(row, each)]
         if not is_known:
             yield warning(name, f"{text}; it is not known whether reaper ends them first.", remedy)

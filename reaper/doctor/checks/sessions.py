@@ -58,8 +58,8 @@ def check(sessions: Iterable[ListedSession], policy: Policy | None) -> Iterator[
     if unknown:
         yield warning(
             "session-unseen",
-            f"No terminal of {_named(unknown)} is of a kind that reaper knows, and nothing else shows whether the"
-            " session is in use: it is never warned or ended.",
+            f"No terminal of {_named(unknown)} is of a kind that reaper knows, and nothing else shows whether it is in"
+            " use: such a session is never warned or ended.",
             f"reaperctl explain {unknown[0].session}; if possible, log in by sshd, or on a console or serial line"
             " instead",
         )
