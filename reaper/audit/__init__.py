@@ -1,11 +1,11 @@
-"""The journal read back: what reaperd has told of sessions, policies and itself, for people and programs.
+"""Reads back from the journal what reaperd did with sessions, for `reaperctl log`.
 
-    records   an entry of the journal as an event, and whose entry it is
-    select    which events are asked for, as the journal's own matches
-    history   the only module that opens the journal
-    moments   the times that people write
-    stories   events grouped by session, with how each one ended
-    pages     stories and listings as lines of text
+    journal_reader.py    opens the journal; no other module does
+    journal_records.py   an entry as an event, and who wrote it
+    log_lines.py         the log of a session, and lists of events, as lines of text
+    query.py             which events are asked for, as the journal's matches
+    timeline.py          events grouped by session, and how each session ended
+    times.py             parses the times that people write
 
-It only reads, and only what journald itself vouches for: any user can write any REAPER_ field into the journal.
+It only reads, and trusts only what journald itself says of the sender: any user can write any REAPER_ field.
 """

@@ -1,7 +1,7 @@
-"""The journal, opened and read: the only place that does.
+"""Opens and reads the journal; no other module does.
 
-By the journal's indices, of this host's own files, persistent and volatile. What an entry says of itself is not
-believed: see records.
+It reads this host's own files, persistent and volatile, by the journal's indices. What an entry claims of its sender is
+not trusted: see journal_records.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ DIRECTORIES = ("/var/log/journal", "/run/log/journal")
 _HINT = "run it as root, or as a member of the group systemd-journal"
 
 
-# What the reader adds to an entry, not bytes.
+# The fields that the reader itself adds to an entry; they are not bytes.
 _OWN = ("__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "__CURSOR")
 
 
 class NotAllowedError(ReaperError):
-    """The caller may not read what reaperd wrote."""
+    """The caller may not read the system's journal."""
 
     def __init__(self) -> None:
         message = (
-            "reaper's events are in the system's journal, which you may not read: those of your own sessions too, for"
-            " journald shows ordinary users nothing but what their own processes wrote"
+            "reaper's events are in the system's journal, which you may not read. That includes those of your own"
+            " sessions, because journald shows users only what their own processes wrote"
         )
         super().__init__("not-allowed", message, _HINT)
 
 
 def this_boot() -> str:
-    """The ID of this boot, as the journal has it."""
+    """Returns the ID of this boot, as the journal writes it."""
     found: str = id128.get_boot().hex
     return found
 
 
 def machine_id() -> str:
-    """The ID of this host, which the directory of its journals is named after."""
+    """Returns the ID of this host, which is the name of the directory of its journals."""
     found: str = id128.get_machine().hex
     return found
 
 
 def check_readable(directories: Sequence[str] = DIRECTORIES) -> None:
-    """Raises NotAllowedError where there is a system journal that the caller may not read.
+    """Raises NotAllowedError if there is a system journal that the caller may not read.
 
-    libsystemd passes such files over in silence, and the history would look empty, or short.
+    libsystemd silently skips such files, and the log would look empty or incomplete.
     """
     machine = machine_id()
     for directory in directories:
@@ -66,7 +66,7 @@ def check_readable(directories: Sequence[str] = DIRECTORIES) -> None:
 
 
 class JournalReader:
-    """The journal's events of reaper. Close it, or use it as a context manager."""
+    """Reads reaper's events from the journal. To be used as a context manager."""
 
     def __init__(self, open_reader: Callable[[], Any] | None = None) -> None:
         self._open = open_reader or open_journal
@@ -83,41 +83,41 @@ class JournalReader:
         self._reader.close()
 
     def read(self, alternatives: Iterable[Sequence[str]], selection: EventQuery) -> Iterator[JournalRecord]:
-        """Events that match one of the alternatives, within the selection's time, oldest first."""
+        """Yields the events that match one of the alternatives, within the selection's time, the oldest first."""
         _match(self._reader, alternatives)
         if selection.since_usec is None:
             self._reader.seek_head()
         else:
             self._reader.seek_realtime(max(0, selection.since_usec))
-        for record in self._forth():
+        for record in self._forward():
             if selection.until_usec is not None and record.time_usec > selection.until_usec:
                 return
             yield record
 
     def read_last(self, alternatives: Iterable[Sequence[str]], selection: EventQuery, most: int) -> list[JournalRecord]:
-        """The last of them, at most so many, oldest first; reads no more of the journal than these."""
+        """Returns at most the last `most` of these events, the oldest first; reads no more of the journal."""
         _match(self._reader, alternatives)
-        return self._look_back(selection, most)[0]
+        return self._backward(selection, most)[0]
 
     def follow(
         self, alternatives: Iterable[Sequence[str]], selection: EventQuery, most: int
     ) -> Iterator[tuple[JournalRecord, ...]]:
-        """The last of them, and then each time what is new; ends when nobody reads our output any more."""
+        """Yields the last events, and then new ones as they come, until our standard output is closed."""
         _match(self._reader, alternatives)
-        last, newest = self._look_back(selection, most)
+        last, newest = self._backward(selection, most)
         yield tuple(last)
         if newest:
             self._reader.seek_cursor(newest)
-            self._reader.get_next()  # that one itself
+            self._reader.get_next()  # the newest entry itself
         else:
-            self._reader.seek_head()  # not the tail: libsystemd finds nothing after it, even if something comes
+            self._reader.seek_head()  # not the tail: libsystemd finds nothing after it, even if something is added
         while self._wait():
-            news = tuple(self._forth())
-            if news:
-                yield news
+            new = tuple(self._forward())
+            if new:
+                yield new
 
-    def _look_back(self, selection: EventQuery, most: int) -> tuple[list[JournalRecord], str]:
-        """The last events, and where in the journal the look began."""
+    def _backward(self, selection: EventQuery, most: int) -> tuple[list[JournalRecord], str]:
+        """Returns the last events, the oldest first, and the cursor of the newest entry that was read, or ""."""
         if selection.until_usec is None:
             self._reader.seek_tail()
         else:
@@ -137,7 +137,7 @@ class JournalReader:
             found.append(record)
         return found[::-1], newest
 
-    def _forth(self) -> Iterator[JournalRecord]:
+    def _forward(self) -> Iterator[JournalRecord]:
         while True:
             entry = self._reader.get_next()
             if not entry:
@@ -147,10 +147,10 @@ class JournalReader:
                 yield record
 
     def _wait(self) -> bool:
-        """Until the journal may have grown; false once nobody reads our output."""
+        """Waits until the journal may have grown; returns false once our standard output is closed."""
         poll = select.poll()
         poll.register(self._reader.fileno(), self._reader.get_events())
-        poll.register(1, 0)  # tells only of the other end's being closed
+        poll.register(1, 0)  # reports only that the other end is closed
         ready = dict(poll.poll(self._reader.get_timeout_ms()))
         self._reader.process()
         return not ready.get(1, 0) & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
@@ -162,7 +162,7 @@ class JournalReader:
         return None
 
     def _was_ours(self, entry: Mapping[str, Any]) -> bool:
-        """Whether a process that journald did not meet alive had written as one of ours before."""
+        """Whether a process that was gone before journald could look at it had logged as one of ours before."""
         units = [f"_SYSTEMD_UNIT={unit}" for unit in units_of(entry)]
         process = text_of(entry, "_BOOT_ID"), text_of(entry, "_PID"), units[-1]
         if process not in self._ours:
@@ -174,7 +174,7 @@ class JournalReader:
 
 
 def open_journal() -> journal.Reader:
-    """A reader that leaves every field as text: dates and UUIDs cost more than all the rest of reading."""
+    """Returns a reader that leaves every field as text: converting dates and UUIDs would take most of the time."""
     converters: dict[str, Callable[[Any], Any]] = dict.fromkeys(journal.DEFAULT_CONVERTERS, bytes.decode)
     converters.update(dict.fromkeys(_OWN, lambda value: value))
     return journal.Reader(converters=converters)

@@ -1,7 +1,7 @@
-"""An entry of the journal as an event, and whose entry it is. Pure.
+"""Turns an entry of the journal into an event, and decides who wrote the entry. Pure.
 
-journald lets everybody write: a user's ``REAPER_EVENT=terminated`` is a field like ours. Fields that begin with an
-underscore are journald's own word on who sent an entry (systemd.journal-fields(7)), and nothing else is believed.
+Every user can write to the journal: a user's ``REAPER_EVENT=terminated`` looks like reaperd's. Only the fields that
+begin with an underscore, which journald itself sets (systemd.journal-fields(7)), are trusted to name the sender.
 """
 
 from __future__ import annotations
@@ -21,46 +21,46 @@ _PREFIX = "REAPER_"
 _NUMBERS = frozenset(["uid", "leader", "freed_processes", "freed_rss"])
 
 Value = object
-"""What the journal's reader makes of a field: text, bytes that are no UTF-8, or a list of these."""
+"""A field as the journal's reader returns it: text, bytes that are not UTF-8, or a list of these."""
 
 
 class Sender(enum.Enum):
     """Who wrote an entry."""
 
-    OURS = enum.auto()  # the daemon, or the reaper-lock of a session
+    OURS = enum.auto()  # the daemon, or the keeper of a lock
     OTHER = enum.auto()
-    # A process of root's that was gone before journald looked at it, as after `stopped` while journald is restarted:
-    # the kernel has told its uid and pid, and nobody its unit.
+    # A process of root that exited before journald could look at it, for example reaperd after `stopped` while journald
+    # is restarted: the kernel reported its uid and pid, but its unit is unknown.
     GONE = enum.auto()
 
 
 @dataclass(frozen=True)
 class JournalRecord:
-    """One event of reaper's. `time_usec` is the wall clock's, as journald took it."""
+    """One event of reaper. `time_usec` is the time of day at which journald received it."""
 
     time_usec: int
     boot: str
     event: str
     message: str
-    fields: Mapping[str, str]  # without REAPER_, in lower case, as DESIGN and reaperd(8) name them
+    fields: Mapping[str, str]  # named as in reaperd(8), but without REAPER_ and in lower case
 
     @property
     def session(self) -> str:
-        """The session's name, or "" in an event of the daemon itself."""
+        """The name of the session, or "" for an event of the daemon itself."""
         return self.fields.get("session", "")
 
     @property
     def user(self) -> str:
-        """Whose session it is, or ""."""
+        """The user of the session, or ""."""
         return self.fields.get("user", "")
 
     def number(self, name: str) -> int:
-        """A field that counts something; 0 where it is left out."""
+        """Returns a field that counts something; 0 if it is missing."""
         return parse_whole(self.fields.get(name, "")) or 0
 
 
 def sender_of(entry: Mapping[str, Value]) -> Sender:
-    """Who sent it, by what journald and the kernel say."""
+    """Returns who wrote the entry, according to journald and the kernel."""
     if text_of(entry, "_UID") != "0":
         return Sender.OTHER
     unit = text_of(entry, "_SYSTEMD_UNIT")
@@ -70,13 +70,13 @@ def sender_of(entry: Mapping[str, Value]) -> Sender:
 
 
 def units_of(entry: Mapping[str, Value]) -> list[str]:
-    """The units that may have sent an entry, by what it says of itself."""
+    """Returns the units that may have written an entry, by the session that it names."""
     keeper = f"reaper-lock@{text_of(entry, f'{_PREFIX}SESSION')}.service"
     return [UNIT, keeper] if _KEEPER.fullmatch(keeper) else [UNIT]
 
 
 def record_of(entry: Mapping[str, Value]) -> JournalRecord | None:
-    """The event that an entry tells; None where it is a line of another kind. Does not ask who sent it."""
+    """Returns the event that an entry records; None for any other entry. Does not check who wrote it."""
     event = text_of(entry, f"{_PREFIX}EVENT")
     if not event:
         return None
@@ -86,12 +86,12 @@ def record_of(entry: Mapping[str, Value]) -> JournalRecord | None:
         if name.startswith(_PREFIX) and name != f"{_PREFIX}EVENT"
     }
     time_usec = entry.get("__REALTIME_TIMESTAMP")
-    assert isinstance(time_usec, int), "the reader's own; see history"
+    assert isinstance(time_usec, int), "set by the journal's reader"
     return JournalRecord(time_usec, text_of(entry, "_BOOT_ID"), event, text_of(entry, "MESSAGE"), fields)
 
 
 def text_of(entry: Mapping[str, Value], name: str) -> str:
-    """A field as text, the first where there are several, or ""."""
+    """Returns a field as text, the first value if it has several, or ""."""
     value = entry.get(name, "")
     if isinstance(value, list):
         value = value[0]
@@ -99,16 +99,16 @@ def text_of(entry: Mapping[str, Value], name: str) -> str:
 
 
 def as_document(record: JournalRecord) -> dict[str, object]:
-    """An event as JSON has it, with the keys that reaperctl(1) promises."""
-    told: dict[str, object] = {
+    """Returns an event in plain JSON types, with the keys that reaperctl(1) describes."""
+    document: dict[str, object] = {
         "time_usec": record.time_usec,
         "boot": record.boot,
         "event": record.event,
         "message": record.message,
     }
     for name, text in record.fields.items():
-        told.setdefault(name, _value(name, text))
-    return told
+        document.setdefault(name, _value(name, text))
+    return document
 
 
 def _value(name: str, text: str) -> object:
@@ -119,9 +119,9 @@ def _value(name: str, text: str) -> object:
 
 
 def sentence_of(record: JournalRecord) -> str:
-    """The event's message without whom it is about, and without its last stop.
+    """Returns the event's message without the session at its beginning and the full stop at its end.
 
-    May have several lines (policy-rejected); nothing in any of them is one that a terminal obeys.
+    It may have several lines (policy-rejected). Control characters are escaped.
     """
     text = record.message
     for subject in _subjects(record):
@@ -133,7 +133,7 @@ def sentence_of(record: JournalRecord) -> str:
 
 
 def _subjects(record: JournalRecord) -> list[str]:
-    """How the message may begin, the longest first; as decide/report.py writes it."""
+    """Returns how the message may begin, the longest first; decide/output/session_events.py writes it."""
     if not record.session:
         return []
     remote = record.fields.get("remote", "")

@@ -1,7 +1,7 @@
-"""Stories and listings as lines of text, for an auditor and for an administrator at night. Pure.
+"""Formats the log of one session, and lists of events, as lines of text. Pure.
 
-Local time; the date, with its zone, wherever either changes, and the boot wherever that does. Columns are as wide as
-what is in them. A line is wrapped, under its own column, only to a width that is given.
+Times are local. The date and the time zone are a line of their own whenever they change, and so is the boot. Columns
+are as wide as their content. A line is wrapped, within its column, only if a width is given.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from reaper.audit.timeline import Timeline, summary_of, title_of
 from reaper.decide.output.events import EventKind
 from reaper.decide.text.escape import plain
 
-# Narrower than this, a sentence in a column of its own is harder to read than one that the terminal wraps.
+# A sentence in a column narrower than this is harder to read than one that the terminal wraps.
 NARROWEST = 24
 GAP = "  "
 
 
 class LogLines:
-    """Turns events into lines, and remembers what the last one said of day, boot and widths.
+    """Formats events as lines, and remembers day, boot and column widths from one call to the next.
 
     With `subjects`, each line names its session and user.
     """
@@ -34,21 +34,21 @@ class LogLines:
         self._widths: list[int] = []
 
     def of(self, records: Sequence[JournalRecord], rule: str = "") -> Iterator[str]:
-        """The lines of some more events; `rule` is known to the reader and not named again."""
+        """Yields the lines of further events; `rule` was named before and is left out of their sentences."""
         rows = [self._cells(record) for record in records]
         for cells in rows:
             wanted = [len(cell) for cell in cells]
             self._widths = [max(pair) for pair in zip(wanted, self._widths or wanted)]
         for record, cells in zip(records, rows):
-            yield from self._turns(record)
+            yield from self._headings(record)
             yield from self._row(cells, shorten(sentence_of(record), record, rule))
 
     def _cells(self, record: JournalRecord) -> list[str]:
         subject = [plain(record.session) or "-", plain(record.user) or "-"] if self._subjects else []
         return [_moment(record).strftime("%H:%M:%S"), *subject, plain(record.event)]
 
-    def _turns(self, record: JournalRecord) -> Iterator[str]:
-        """What has changed since the last line, if anything has."""
+    def _headings(self, record: JournalRecord) -> Iterator[str]:
+        """Yields a line for the boot and one for the day, if they changed since the last event."""
         if self._boot not in ("", record.boot):
             yield f"-- Boot {plain(record.boot)} --"
         self._boot = record.boot
@@ -60,7 +60,7 @@ class LogLines:
     def _row(self, cells: Sequence[str], sentence: str) -> Iterator[str]:
         start = GAP.join(cell.ljust(width) for cell, width in zip(cells, self._widths)) + GAP
         first, *others = sentence.splitlines() or [""]
-        first = _without(cells[-1], first)
+        first = _without_event(cells[-1], first)
         room = self._width - len(start) if self._width else 0
         for number, line in enumerate([first, *others]):
             for part in _wrapped(line, room):
@@ -70,8 +70,8 @@ class LogLines:
                 start = " " * len(start)
 
 
-def _without(event: str, sentence: str) -> str:
-    """What the sentence says beyond the event's own word: "opened (sshd, ssh)", "is warned: it ends in 5min"."""
+def _without_event(event: str, sentence: str) -> str:
+    """Returns the sentence without the event's word: "sshd, ssh" of "opened (sshd, ssh)"."""
     if sentence == event or sentence.startswith(f"{event} ("):
         return sentence[len(event) :].strip(" ()")
     start = f"is {event}: "
@@ -85,36 +85,36 @@ def _wrapped(line: str, room: int) -> list[str]:
 
 
 def shorten(sentence: str, record: JournalRecord, rule: str) -> str:
-    """The sentence without the rule, if it is the one that is known."""
+    """Returns the sentence without the rule, if it is this one."""
     return sentence.replace(f", rule {rule})", ")") if rule and record.fields.get("rule") == rule else sentence
 
 
-def story_page(story: Timeline, shown: Sequence[JournalRecord], this_boot: str, width: int | None) -> list[str]:
-    """A session: who it is, what happened, how it ended."""
-    first = story.records[0]
-    verb = "opened" if first.event == EventKind.OPENED.word else "first told of"
+def session_page(timeline: Timeline, shown: Sequence[JournalRecord], this_boot: str, width: int | None) -> list[str]:
+    """Returns the log of a session: its title, its events, and how it ended."""
+    first = timeline.records[0]
+    verb = "opened" if first.event == EventKind.OPENED.word else "first recorded"
     when = f"{verb} {_moment(first).strftime('%a %Y-%m-%d %H:%M:%S %Z')}"
-    about = [when, f"leader {plain(story.session.leader)}"]
-    rule = story.field("rule")
+    about = [when, f"leader {plain(timeline.session.leader)}"]
+    rule = timeline.field("rule")
     if rule:
         about.append(f"rule {plain(rule)}")
     lines = LogLines(width, subjects=False).of(shown, plain(rule))
-    return [title_of(story), ", ".join(about), "", *lines, "", summary_of(story, this_boot)]
+    return [title_of(timeline), ", ".join(about), "", *lines, "", summary_of(timeline, this_boot)]
 
 
 def listing(records: Iterable[JournalRecord], width: int | None) -> list[str]:
-    """A line for each event of many sessions."""
+    """Returns a line for each event of any sessions."""
     return list(LogLines(width, subjects=True).of(list(records)))
 
 
 def older_line(name: str, older: int) -> str:
-    """That a name is more than one session's."""
+    """Returns the line that says how many older sessions have the same name."""
     what = "1 older session has" if older == 1 else f"{older} older sessions have"
     return f"{what} the name {plain(name)}, too: see --all."
 
 
 def day_of(record: JournalRecord) -> str:
-    """The date of an event, with what the local time is called on it."""
+    """Returns the local date of an event, with the time zone on that day."""
     return _moment(record).strftime("%a %Y-%m-%d %Z").rstrip()
 
 

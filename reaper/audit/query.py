@@ -1,4 +1,4 @@
-"""Which events are asked for, and that as matches of the journal's, which its indices answer. Pure."""
+"""A query for events, and the same as matches that the journal's indices can answer. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from reaper.audit.journal_records import IDENTIFIER, JournalRecord
 from reaper.decide.output.events import EventKind
 from reaper.decide.text.escape import plain
 
-LAPSES = frozenset([EventKind.STARTED.word, EventKind.STOPPED.word])
-"""Between a `stopped` and the next `started`, nobody watched."""
+DAEMON_RUNS = frozenset([EventKind.STARTED.word, EventKind.STOPPED.word])
+"""The events between which the daemon ran, or did not run."""
 
 
 @dataclass(frozen=True)
 class EventQuery:
-    """All that is said must hold. Times are the wall clock's, both ends included."""
+    """Conditions on an event, of which all must hold. Times are of the wall clock, both ends included."""
 
     session: str = ""
     user: str = ""
@@ -24,7 +24,7 @@ class EventQuery:
     boot: str = ""
 
     def has(self, record: JournalRecord) -> bool:
-        """Whether an event is of the kinds and of the time that are asked for."""
+        """Whether an event is of the kinds, the boot and the time that are asked for."""
         return (
             (not self.events or record.event in self.events)
             and (not self.boot or record.boot == self.boot)
@@ -34,9 +34,10 @@ class EventQuery:
 
 
 def matches(selection: EventQuery) -> list[list[str]]:
-    """Alternatives, each a list of matches that must all hold; of one field, one must (sd_journal_add_match(3)).
+    """Returns alternatives, each a list of matches: one of each field must hold (sd_journal_add_match(3)).
 
-    A uid and the identifier find reaper's entries quickly; that they are its own is for records.sender_of() to say.
+    The uid and the identifier find reaper's entries quickly; whether they are genuine, journal_records.sender_of()
+    decides.
     """
     ours = ["_UID=0", f"SYSLOG_IDENTIFIER={IDENTIFIER}"]
     if selection.boot:
@@ -51,8 +52,8 @@ def matches(selection: EventQuery) -> list[list[str]]:
     return [wanted]
 
 
-def matches_of_story(selection: EventQuery) -> list[list[str]]:
-    """All of the sessions of a name, whatever kinds and times are asked for, and when nobody watched."""
+def session_matches(selection: EventQuery) -> list[list[str]]:
+    """Returns matches for all events of the sessions of a name, and for when the daemon was started and stopped."""
     (session,) = matches(EventQuery(session=selection.session, user=selection.user, boot=selection.boot))
-    (lapses,) = matches(EventQuery(events=LAPSES, boot=selection.boot))
-    return [session, lapses]
+    (runs,) = matches(EventQuery(events=DAEMON_RUNS, boot=selection.boot))
+    return [session, runs]

@@ -1,6 +1,6 @@
-"""The times that people write, as systemd.time(7) has them for journalctl(1): "today", "2026-11-23 14:00", "-1h".
+"""Parses times as journalctl(1) takes them (systemd.time(7)): "today", "2026-11-23 14:00", "-1h".
 
-Local time as the caller's TZ has it, unless UTC is said. The present enters as a parameter.
+A time is local, by the caller's TZ, unless UTC follows it. The current time is a parameter.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _WRITTEN = re.compile(
     rf"(?:(?P<word>yesterday|today|tomorrow)|{_DATE})?(?:(?:^|[ t]){_TIME})?(?P<utc> utc|z)?", re.ASCII | re.IGNORECASE
 )
 SPAN_BEFORE = re.compile(r"-[0-9]", re.ASCII)
-"""How a time begins that could be taken for an option."""
+"""The beginning of a time that argparse could take for an option."""
 USEC = 1_000_000
 
 
 class MomentError(ReaperError):
-    """Not a time."""
+    """The text is not a time."""
 
     def __init__(self, text: str) -> None:
-        super().__init__("moment-invalid", f"{text!r} is no time", _HINT)
+        super().__init__("moment-invalid", f"{text!r} is not a time", _HINT)
 
 
 def parse_moment(text: str, now_usec: int) -> int:
-    """Microseconds of the wall clock. Raises MomentError."""
+    """Parses a time into microseconds of the wall clock. Raises MomentError."""
     written = " ".join(text.split())
     try:
         if written.lower() == "now":
@@ -49,7 +49,7 @@ def parse_moment(text: str, now_usec: int) -> int:
 
 
 def parse_day(text: str, now_usec: int) -> tuple[int, int]:
-    """The first and the last microsecond of a day: of any time within it. Raises MomentError."""
+    """Returns the first and the last microsecond of the day in which a time is. Raises MomentError."""
     try:
         day = datetime.fromtimestamp(parse_moment(text, now_usec) / USEC).date()
         return _usec(_midnight(day)), _usec(_midnight(day + timedelta(days=1))) - 1
@@ -79,5 +79,5 @@ def _midnight(day: date) -> datetime:
 
 
 def _usec(moment: datetime) -> int:
-    """A naive one is local time."""
+    """Converts to microseconds; a naive datetime is local."""
     return int(moment.replace(microsecond=0).timestamp()) * USEC + moment.microsecond

@@ -1,4 +1,4 @@
-"""reaperctl: the administrator's tool, a subcommand a module. See reaperctl(1)."""
+"""reaperctl, the tool for administrators and users: parses the command line and runs a subcommand. See reaperctl(1)."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _REFUSALS = {
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line, complete; completions and manual are tested against it."""
+    """Returns the parser of the whole command line; tests compare the manual and the completions with it."""
     parser = argparse.ArgumentParser(
-        prog="reaperctl", description="See what reaper does with login sessions, and why, and have a say in it."
+        prog="reaperctl", description="Inspect and control the login sessions that reaper manages."
     )
     parser.add_argument("--version", action="version", version=f"reaperctl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a subcommand. Exit: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 78 bad configuration."""
+    """Runs a subcommand. Exits 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 78 bad configuration."""
     options = make_parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, _REFUSALS.get(error.name, EXIT_FAILED))
     except ReaperError as error:
         return _fail(error, EXIT_NOT_ALLOWED if error.problem == "not-allowed" else EXIT_FAILED)
-    except BrokenPipeError:  # the reader of our output has had enough
+    except BrokenPipeError:  # the reader of our output has closed it
         sys.stderr.close()
         return EXIT_FAILED
     return status

@@ -1,4 +1,4 @@
-"""What `reaperctl watch` shows at one moment: every line of the screen, by the last answer and its age. Pure."""
+"""Lays out the screen of `reaperctl watch` from the daemon's last answer and its age. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reaper.decide.output.view_aging import aged
 
 Line = tuple[Span, ...]
 
-# Times change every second: their columns do not, or the whole table would jump.
+# Times change every second. Their columns have a fixed least width, or the whole table would move.
 _BAR = Column("LEFT", floor=6)
 _STEADY = {"IDLE": 8, "NEXT": 16}
 _COLUMNS = tuple(each._replace(floor=_STEADY.get(each.title, 0)) for each in table.USUAL)
@@ -20,7 +20,7 @@ _WIDEST_BAR = 30
 
 
 class WatchView(NamedTuple):
-    """What is to be seen: the last answer (None before the first), how old it is, and what keys have chosen."""
+    """The last answer (None before the first), its age, and what the user has chosen by keys."""
 
     answer: dict[str, Any] | None
     age_usec: int
@@ -30,7 +30,7 @@ class WatchView(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The lines, no more and none wider than the screen; and the first session that is on it, of how many."""
+    """The lines of the screen, the number of the first session on it, and the number of sessions in all."""
 
     lines: list[Line]
     top: int
@@ -38,14 +38,14 @@ class Frame(NamedTuple):
 
 
 def frame_of(view: WatchView, width: int, height: int, glyphs: Glyphs) -> Frame:
-    """The screen of so many columns and lines."""
+    """Returns the screen, with at most `width` columns and `height` lines."""
     if view.answer is None:
         lines = _head([], view) if view.notice else [(Span("Waiting for reaperd."),)]
         return Frame([trimmed(each, width) for each in lines[:height]], 0, 0)
     answer = aged(view.answer, view.age_usec)
     sessions = select(answer["sessions"], view.wanted)
     head = _head(sessions, view, table.notes_of(answer))
-    room = max(0, height - len(head) - 2)  # the titles, and the keys
+    room = max(0, height - len(head) - 2)  # less the lines of the titles and the keys
     top = max(0, min(view.top, len(sessions) - room))
     rows = [{**table.cells_of(each, glyphs), "LEFT": Cell("")} for each in sessions]
     fitted, bar = _fit(rows, width)
@@ -62,9 +62,9 @@ def frame_of(view: WatchView, width: int, height: int, glyphs: Glyphs) -> Frame:
 def _head(sessions: list[dict[str, Any]], view: WatchView, notes: list[str] | None = None) -> list[Line]:
     found: list[Line] = []
     if view.answer is not None:
-        there = len(view.answer["sessions"])
-        of_all = f" of {there}" if len(sessions) != there else ""
-        title = f"{len(sessions)}{of_all} session{'' if there == 1 else 's'}"
+        total = len(view.answer["sessions"])
+        of_all = f" of {total}" if len(sessions) != total else ""
+        title = f"{len(sessions)}{of_all} session{'' if total == 1 else 's'}"
         counts = [sum(1 for each in sessions if each["phase"] == phase) for phase in ("warned", "ending")]
         for count, word in zip(counts, ("warned", "being ended")):
             title += f", {count} {word}" if count else ""
@@ -75,7 +75,7 @@ def _head(sessions: list[dict[str, Any]], view: WatchView, notes: list[str] | No
 
 
 def _fit(rows: list[table.Row], width: int) -> tuple[table.Fitted, int]:
-    """The columns, the bar last; it takes what is left of the line."""
+    """Returns the columns that fit, and the width of the bar, which is the last and takes the rest of the line."""
     fitted = table.fit(rows, (*_COLUMNS, _BAR), table.MORE, width)
     rest = width - sum(each for _, each in fitted) - len(fitted) + 1
     shown = [(column, wide) for column, wide in fitted if column is not _BAR]
@@ -86,12 +86,12 @@ def _fit(rows: list[table.Row], width: int) -> tuple[table.Fitted, int]:
 
 
 def bar_of(session: dict[str, Any], width: int, glyphs: Glyphs) -> str:
-    """How much of its time a session has left: full when it was just used, and empty at its limit; "" without one."""
+    """Returns a bar of the time that a session has left: full while it is in use, empty at the limit; or ""."""
     left: int | None = session["left_usec"]
     limit: int | None = session["limit_usec"]
     if left is None or not limit or session.get("hold") or width <= 0:
         return ""
-    # Rounded up, so that only who has nothing left shows nothing.
+    # Rounded up, so that the bar is empty only at the limit.
     full = min(width, -(-left * width // limit))
     return glyphs.full * full + glyphs.empty * (width - full)
 
@@ -106,5 +106,5 @@ def _keys(wanted: SessionSelection, top: int, room: int, total: int) -> str:
 
 
 def visible_width(line: Line) -> int:
-    """How many columns a line takes."""
+    """Returns how many columns a line takes."""
     return sum(width_of(each.text) for each in line)

@@ -1,4 +1,4 @@
-"""What the subcommands share that read the policy files as reaperd does: their arguments, and how mistakes are told."""
+"""Arguments and error output that check and policy share: both read the policy files as reaperd does."""
 
 from __future__ import annotations
 
@@ -17,21 +17,25 @@ EXIT_BAD_CONFIGURATION = 78
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which files, and how to print what comes of them."""
-    parser.add_argument("--root", metavar="DIR", default="/", help="read the policy files below DIR")
+    """Adds the options that choose the files and the output."""
+    parser.add_argument(
+        "--root", metavar="DIR", default="/", help="read the files that are installed below DIR instead of /"
+    )
     parser.add_argument("--json", action="store_true", help="print the policy, or the mistakes, as JSON")
-    parser.add_argument("files", metavar="FILE", nargs="*", help="read these instead, merged in this order")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="read these files, merged in this order, instead of the installed ones"
+    )
 
 
 def read(options: argparse.Namespace) -> Sequence[Source]:
-    """The files that are asked for. Raises PolicyError."""
+    """Reads the chosen files. Raises PolicyError."""
     from reaper.sense.policy_files import read_files, read_sources
 
     return read_files(options.files) if options.files else read_sources(options.root)
 
 
-def refuse(error: PolicyError, *, as_json: bool) -> int:
-    """Tells every mistake on standard error, as JSON on standard output too, and returns the exit status."""
+def report_mistakes(error: PolicyError, *, as_json: bool) -> int:
+    """Prints every mistake on standard error, with `as_json` also on standard output, and returns the exit status."""
     print(error, file=sys.stderr)
     if as_json:
         print(json.dumps({"problems": [vars(problem) for problem in error.problems]}, indent=2))
@@ -39,6 +43,6 @@ def refuse(error: PolicyError, *, as_json: bool) -> int:
 
 
 def write(text: str) -> None:
-    """Prints in UTF-8, whatever the locale: a policy file is."""
+    """Prints in UTF-8, whatever the locale, because a policy file is UTF-8."""
     sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()

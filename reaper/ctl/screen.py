@@ -1,8 +1,8 @@
-"""A terminal that is taken over for a while, and given back as it was whatever happens.
+"""Takes over a terminal for a full-screen display, and always restores it.
 
-Not curses: it refuses a TERM that the host has no terminfo of, as ssh brings it along, and takes the size and the
-signals into its own hands. What is used here every terminal since the VT100 understands, or ignores: cursor addressing,
-erasing, SGR, and the other screen of xterm(1), on which a shell's own lines are not lost.
+It does not use curses, which refuses a TERM without terminfo on this host, as an ssh client may send it, and which
+handles the size and the signals itself. Every terminal since the VT100 understands or ignores what is used here: cursor
+addressing, erasing, SGR, and the alternate screen of xterm(1), which keeps the lines of the shell.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reaper.ctl.frame import Line, visible_width
 from reaper.ctl.style import render
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[m\x1b[2J"
-# Erased first: the Linux console has no other screen to leave.
+# The screen is erased first, because the Linux console has no alternate screen.
 _LEAVE = "\x1b[m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l"
 _KEYS = {
     b"\x1b[A": "up",
@@ -43,12 +43,12 @@ _KEY = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b|[^\x1b]", re.DOTALL)
 
 
 def keys_of(data: bytes) -> list[str]:
-    """The keys that some input is: a name for those that have one, or their character."""
+    """Splits input into keys: the name of a key that has one, or its character."""
     return [_KEYS.get(each, each.decode("latin-1")) for each in _KEY.findall(data)]
 
 
 class Screen:
-    """The terminal of two descriptors, as a context manager; suspend() and resume() give it back for a while."""
+    """A terminal with two descriptors, as a context manager. suspend() restores it until resume()."""
 
     def __init__(self, input_fd: int, output_fd: int, *, is_coloured: bool) -> None:
         self._input, self._output, self._is_coloured = input_fd, output_fd, is_coloured
@@ -70,23 +70,23 @@ class Screen:
         self.suspend()
 
     def resume(self) -> None:
-        """Takes the terminal: keys come one by one and are not echoed; Ctrl-C and Ctrl-Z stay signals."""
+        """Takes the terminal over: keys are read one by one and not echoed; Ctrl-C and Ctrl-Z still send signals."""
         mode = termios.tcgetattr(self._input)
         mode[3] &= ~(termios.ICANON | termios.ECHO)
         mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
         self._set(mode)
         self._write(_ENTER)
-        self.forget()
+        self.invalidate()
 
     def suspend(self) -> None:
-        """Gives the terminal back, as far as it is still there."""
+        """Restores the terminal, unless it has hung up."""
         with contextlib.suppress(OSError):
             self._write(_LEAVE)
         with contextlib.suppress(termios.error):
             self._set(self._saved)
 
     def _set(self, mode: list[Any]) -> None:
-        """tcsetattr(3), which stops a job in the background, and fails when a signal then continues it."""
+        """Calls tcsetattr(3), which stops a background job, and fails with EINTR when the job is continued."""
         while True:
             try:
                 return termios.tcsetattr(self._input, termios.TCSANOW, mode)
@@ -94,12 +94,12 @@ class Screen:
                 if error.args[0] != errno.EINTR:
                     raise
 
-    def forget(self) -> None:
-        """Has the next draw() write everything."""
+    def invalidate(self) -> None:
+        """Makes the next draw() write everything."""
         self._size = (0, 0)
 
     def size(self) -> tuple[int, int]:
-        """Columns and lines. A line that does not know its size has those of a VT100."""
+        """Returns columns and lines; 80 and 24 if the terminal does not know its size."""
         try:
             size = os.get_terminal_size(self._output)
         except OSError:
@@ -107,22 +107,22 @@ class Screen:
         return size.columns or 80, size.lines or 24
 
     def draw(self, lines: list[Line], size: tuple[int, int]) -> None:
-        """Shows the lines, which were made for this size, in one write of what has changed since the last.
+        """Shows these lines, laid out for this size, by writing what has changed since the last call.
 
-        A terminal that has gone away takes nothing; that is for SIGHUP to tell, or the end of its input.
+        Errors of a terminal that has hung up are ignored: SIGHUP or the end of the input ends the program.
         """
         with contextlib.suppress(OSError):
             self._write(self.changes(lines, size))
 
     def changes(self, lines: list[Line], size: tuple[int, int]) -> str:
-        """What turns the screen as it is into these lines. They are taken as written from then on."""
+        """Returns the output that changes the current screen into these lines, and takes it as written."""
         written = []
         if size != self._size:
             written.append("\x1b[m\x1b[2J")
             self._shown, self._size = [], size
         for number, line in enumerate(lines):
             if number >= len(self._shown) or self._shown[number] != line:
-                # A full line needs no erasing, and after its last column that would take the last character away.
+                # A full line needs no erasing; after its last column, that would erase its last character.
                 erase = "\x1b[K" if visible_width(line) < size[0] else ""
                 written.append(f"\x1b[{number + 1};1H{render(line, is_coloured=self._is_coloured)}{erase}")
         written += [f"\x1b[{number + 1};1H\x1b[K" for number in range(len(lines), len(self._shown))]
@@ -130,7 +130,7 @@ class Screen:
         return "".join(written)
 
     def read_keys(self) -> list[str] | None:
-        """The keys that were pressed, where there is input; None at its end."""
+        """Returns the keys that were typed; None at the end of the input."""
         try:
             data = os.read(self._input, 1024)
         except OSError:

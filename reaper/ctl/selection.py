@@ -1,4 +1,4 @@
-"""Which sessions a person wants to see, and in what order: the options that list and watch share. Pure."""
+"""Options of list and watch that choose and sort the sessions. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEVER = 1 << 63
 
 
 class SessionSelection(NamedTuple):
-    """What is wanted. An empty tuple asks for nothing in particular."""
+    """The chosen values of each option. An empty tuple matches every session."""
 
     user: tuple[str, ...] = ()
     origin: tuple[str, ...] = ()
@@ -28,12 +28,12 @@ class SessionSelection(NamedTuple):
 
 
 def _numbered(text: str) -> tuple[Any, ...]:
-    """Text with its numbers as numbers: 9 before 12, pts/9 before pts/12."""
+    """Returns a sort key that compares numbers in a text as numbers: 9 before 12, pts/9 before pts/12."""
     return tuple((0, int(each), "") if each.isdigit() else (1, 0, each) for each in re.findall(r"[0-9]+|[^0-9]+", text))
 
 
 def _address(session: dict[str, Any]) -> tuple[Any, ...]:
-    """Addresses by number, before names; local sessions last."""
+    """Returns a sort key: addresses by number, then host names, then local sessions."""
     remote = session["remote"]
     try:
         network = parse_network(remote) if "/" not in remote else None
@@ -59,16 +59,30 @@ SORT_KEYS = tuple(_KEYS)
 
 
 def add_arguments(parser: argparse.ArgumentParser, sort: str) -> None:
-    """The options; `sort` is the order where none is asked for."""
+    """Adds the options; `sort` is the default order."""
     several = "; may be given several times"
-    parser.add_argument("--user", metavar="USER", action="append", default=[], help=f"only these users{several}")
     parser.add_argument(
-        "--origin", metavar="ORIGIN", action="append", default=[], choices=ORIGINS, help=f"only {', '.join(ORIGINS)}"
+        "--user", metavar="USER", action="append", default=[], help=f"only sessions of this user{several}"
     )
     parser.add_argument(
-        "--phase", metavar="PHASE", action="append", default=[], choices=PHASES, help=f"only {', '.join(PHASES)}"
+        "--origin",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        choices=ORIGINS,
+        help=f"only sessions on this kind of line: {', '.join(ORIGINS)}",
     )
-    parser.add_argument("--rule", metavar="RULE", action="append", default=[], help=f"only under these rules{several}")
+    parser.add_argument(
+        "--phase",
+        metavar="PHASE",
+        action="append",
+        default=[],
+        choices=PHASES,
+        help=f"only sessions in this phase: {', '.join(PHASES)}",
+    )
+    parser.add_argument(
+        "--rule", metavar="RULE", action="append", default=[], help=f"only sessions under this rule{several}"
+    )
     parser.add_argument(
         "--from",
         metavar="HOST",
@@ -76,12 +90,16 @@ def add_arguments(parser: argparse.ArgumentParser, sort: str) -> None:
         action="append",
         default=[],
         type=_remote,
-        help="only from an address, a network or a pattern of host names",
+        help="only sessions from this address, network or pattern of host names",
     )
     parser.add_argument(
-        "--sort", metavar="KEY[,KEY]", type=_sort, default=(sort,), help=f"order by {', '.join(SORT_KEYS)}"
+        "--sort",
+        metavar="KEY[,KEY]",
+        type=_sort,
+        default=(sort,),
+        help=f"sort by {', '.join(SORT_KEYS)} (default: {sort})",
     )
-    parser.add_argument("-r", "--reverse", action="store_true", help="the other way round")
+    parser.add_argument("-r", "--reverse", action="store_true", help="reverse the order")
 
 
 def _remote(text: str) -> str:
@@ -96,12 +114,12 @@ def _sort(text: str) -> tuple[str, ...]:
     keys = tuple(text.split(","))
     for key in keys:
         if key not in _KEYS:
-            raise argparse.ArgumentTypeError(f"{key!r} is none of {', '.join(SORT_KEYS)}")
+            raise argparse.ArgumentTypeError(f"{key!r} is not one of {', '.join(SORT_KEYS)}")
     return keys
 
 
 def selection_of(options: argparse.Namespace) -> SessionSelection:
-    """What the options ask for."""
+    """Returns the selection that the options make."""
     return SessionSelection(
         tuple(options.user),
         tuple(options.origin),
@@ -114,20 +132,20 @@ def selection_of(options: argparse.Namespace) -> SessionSelection:
 
 
 def select(sessions: list[dict[str, Any]], wanted: SessionSelection) -> list[dict[str, Any]]:
-    """The sessions that are wanted, in their order. What is equal stays as the daemon has it."""
+    """Returns the chosen sessions, sorted. Sessions with equal keys stay in the daemon's order."""
     found = [each for each in sessions if _is_wanted(each, wanted)]
     return sorted(found, key=lambda each: [_KEYS[key](each) for key in wanted.sort], reverse=wanted.is_reversed)
 
 
 def _is_wanted(session: dict[str, Any], wanted: SessionSelection) -> bool:
     return (
-        _fits(session["user"], wanted.user)
+        _matches(session["user"], wanted.user)
         and (not wanted.origin or session["origin"] in wanted.origin)
         and (not wanted.phase or session["phase"] in wanted.phase)
-        and _fits(session["rule"], wanted.rule)
+        and _matches(session["rule"], wanted.rule)
         and (not wanted.remote or is_from(wanted.remote, session["remote"]))
     )
 
 
-def _fits(text: str, patterns: tuple[str, ...]) -> bool:
+def _matches(text: str, patterns: tuple[str, ...]) -> bool:
     return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""How a person names a session on the command line."""
+"""The argument that names a session, and the call of a daemon's method with it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ SELF = "self"
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
-    """The argument that names a session."""
+    """Adds the argument that names a session."""
     parser.add_argument(
-        "session", metavar="SESSION", help="a session's id, one of its terminals (pts/3), or self for your own"
+        "session", metavar="SESSION", help="the name of a session, one of its terminals (pts/3), or self for your own"
     )
 
 
 def call_for(method: str, session: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Calls a method of the daemon's that is about one session; raises what client.call() does.
+    """Calls a method of the daemon for one session; raises what client.call() raises.
 
-    One's own is that of the terminal that one types on. Where that is none of a session's, as in tmux or below sudo, it
-    is the session that this very process belongs to, which the daemon knows.
+    `self` is the session of the terminal that this process runs on. If that terminal belongs to no session, as within
+    tmux or under sudo, the daemon takes the session that this process belongs to.
     """
     if session == SELF:
         try:

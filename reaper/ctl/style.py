@@ -1,7 +1,7 @@
-"""What reaperctl writes for people: how wide text is, what fits, in which characters, and in colour or not.
+"""Formats text for a terminal: its width, cutting and padding, the characters of the locale, and colour.
 
-Whoever shows a table or a line to a person takes it from here. Outside text goes through tell() first, always: what a
-terminal could obey is escaped there, and what the locale has no characters for as well.
+Text from outside must always go through tell() first, which escapes control characters, and the characters that the
+locale does not have.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import NamedTuple, TextIO
 
 from reaper.decide.text.escape import plain
 
-# Terminals that only print; and what an unset TERM stands for.
+# Values of TERM for terminals that only print, and for an unset TERM.
 _DUMB = frozenset(("", "dumb", "unknown"))
-# U+1160..U+11FF: vowels and finals of Hangul, which stand in the cell of the initial before them.
+# U+1160..U+11FF: vowels and finals of Hangul, which share the cell of the initial before them.
 _JAMO = range(0x1160, 0x1200)
 
 
 class Ink(enum.Enum):
-    """How a piece of text is set off, as SGR of ECMA-48 numbers it: what every terminal since the VT100 knows."""
+    """Colours and attributes of text, with their SGR numbers of ECMA-48, which every terminal since the VT100 knows."""
 
     PLAIN = ""
     BOLD = "1"
@@ -34,14 +34,14 @@ class Ink(enum.Enum):
 
 
 class Span(NamedTuple):
-    """Some text in one ink."""
+    """A piece of text in one ink."""
 
     text: str
     ink: Ink = Ink.PLAIN
 
 
 class Glyphs(NamedTuple):
-    """The characters that are not letters."""
+    """The characters of ellipses and bars."""
 
     ellipsis: str
     full: str
@@ -54,26 +54,26 @@ ASCII = Glyphs("~", "#", "-", is_utf8=False)
 
 
 def glyphs_of(environment: Mapping[str, str]) -> Glyphs:
-    """Those that the locale has, as setlocale(3) looks for it."""
+    """Returns the glyphs of the locale, which is found as setlocale(3) finds it."""
     named = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
     language = environment.get("LC_ALL") or environment.get("LANG") or "C"
     if language in ("C", "POSIX") and named == "C.UTF-8":
-        return ASCII  # Python's own doing (PEP 538), and no word of the terminal's
+        return ASCII  # Python itself has set LC_CTYPE (PEP 538); it says nothing about the terminal
     return UTF8 if named.lower().replace("-", "").partition("@")[0].endswith("utf8") else ASCII
 
 
 def is_coloured(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether to use ink: on a terminal that has it, unless the person wants none (https://no-color.org)."""
+    """Whether to use colour: on a terminal that has it, unless NO_COLOR is set (https://no-color.org)."""
     return stream.isatty() and not is_dumb(environment) and not environment.get("NO_COLOR")
 
 
 def is_dumb(environment: Mapping[str, str]) -> bool:
-    """Whether the terminal only prints."""
+    """Whether the terminal can only print, and not move its cursor."""
     return environment.get("TERM", "") in _DUMB
 
 
 def terminal_width(stream: TextIO) -> int | None:
-    """How many columns there are; None where it is no terminal. One that does not know is 80 wide."""
+    """Returns the columns of the terminal, 80 if it does not know; None if the stream is not a terminal."""
     if not stream.isatty():
         return None
     try:
@@ -83,13 +83,13 @@ def terminal_width(stream: TextIO) -> int | None:
 
 
 def tell(text: str, glyphs: Glyphs) -> str:
-    """Outside text as it may be shown."""
+    """Escapes text from outside, so that it may be shown."""
     shown = plain(text)
     return shown if glyphs.is_utf8 else shown.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def width_of(text: str) -> int:
-    """How many columns a text takes that has been told."""
+    """Returns how many columns an escaped text takes."""
     return len(text) if text.isascii() else sum(map(_cells, text))
 
 
@@ -100,7 +100,7 @@ def _cells(char: str) -> int:
 
 
 def cut(text: str, width: int, glyphs: Glyphs, *, is_middle: bool = False) -> str:
-    """The text in so many columns at most, with an ellipsis where something is left out: at its end, or its middle."""
+    """Cuts the text to `width` columns, with an ellipsis for what is left out: at the end, or in the middle."""
     if width_of(text) <= width:
         return text
     if width <= 0:
@@ -119,20 +119,20 @@ def _start(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int, *, is_right: bool = False) -> str:
-    """The text with blanks after it, or before it, to so many columns."""
+    """Pads the text with blanks to `width` columns, on its right or, with `is_right`, on its left."""
     blanks = " " * (width - width_of(text))
     return blanks + text if is_right else text + blanks
 
 
 def render(line: tuple[Span, ...], *, is_coloured: bool) -> str:
-    """A line as it is written. Without ink it is the text alone."""
+    """Returns a line as it is written to the terminal, with or without SGR sequences."""
     if not is_coloured:
         return "".join(span.text for span in line)
     return "".join(f"\x1b[{each.ink.value}m{each.text}\x1b[m" if each.ink.value else each.text for each in line)
 
 
 def trimmed(line: tuple[Span, ...], width: int) -> tuple[Span, ...]:
-    """What of a line fits into so many columns."""
+    """Cuts a line to `width` columns, without an ellipsis."""
     found = []
     for each in line:
         text = _start(each.text, width)

@@ -1,7 +1,7 @@
-"""Sessions as a table: what stands in which column, and which columns a width has room for. Pure.
+"""Sessions as a table: the content of the columns, and which columns fit. Pure.
 
-Widths come from the content. Where it is too wide, the longest of what can be cut gives way first, where from before
-who, with an ellipsis; then whole columns go. When something happens is never cut before all else.
+Columns are as wide as their content. If the table is too wide, the widest column that can be cut is cut first, FROM
+before USER; then whole columns are left out. NEXT is never cut before all others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reaper.decide.text.duration import USEC_PER_SEC, format_duration
 
 
 class Cell(NamedTuple):
-    """What is said of a session in one column; `tail` stays where `text` is cut."""
+    """The content of one column for one session; `tail` is kept when `text` is cut."""
 
     text: str
     tail: str = ""
@@ -21,9 +21,9 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column: the least it can be cut to, where it is cut, and how wide it is whatever is in it.
+    """A column: the width it can be cut to, where it is cut, and its least width.
 
-    `least` 0: not cut at all. `floor` keeps a column that changes every second from moving the others.
+    `least` 0: it is never cut. `floor` prevents a column that changes every second from moving the others.
     """
 
     title: str
@@ -48,9 +48,9 @@ EVIDENCE = Column("EVIDENCE")
 HELD = Column("HELD BY", least=12)
 
 USUAL = (SESSION, USER, FROM, TERMINAL, IDLE, PHASE, NEXT)
-# What a wider terminal shows, in this order as long as it fits.
+# The columns that a wider terminal adds, in this order, as far as they fit.
 MORE = (RULE, HELD, OPENED, EVIDENCE, SERVICE, ORIGIN)
-# What a narrow one does without, in this order.
+# The columns that a narrow terminal leaves out, in this order.
 DISPENSABLE = ("PHASE", "TERMINAL", "FROM", "IDLE", "SESSION")
 
 _INKS = {
@@ -64,13 +64,13 @@ _INKS = {
 
 
 def short(usec: int) -> str:
-    """A time in its two largest units: 14min56s, 1h30min."""
+    """Formats a time in its two largest units: 14min56s, 1h30min."""
     seconds = max(0, (usec + USEC_PER_SEC // 2) // USEC_PER_SEC)
     return "".join(format_duration(seconds * USEC_PER_SEC).split(" ")[:2])
 
 
 def next_of(session: dict[str, Any]) -> str:
-    """What happens next, and in how long: "ends in 3min"."""
+    """Returns what happens to a session next, and when: "ends in 3min"."""
     hold = session.get("hold")
     if hold is not None:
         return f"held {short(hold['left_usec'])} more" if hold.get("left_usec") is not None else "held"
@@ -87,24 +87,24 @@ def next_of(session: dict[str, Any]) -> str:
     left_usec: int = session["left_usec"]
     if session["phase"] == "deferred":
         return f"{verb} within {short(left_usec)}"
-    # The last key may count from a few seconds ahead (decide/evidence.py); nobody is told of more time than the limit.
+    # The last key may be dated a few seconds in the future: see terminal_evidence. Never show more than the limit.
     return f"{verb} in {short(min(left_usec, session['limit_usec'] or left_usec))}"
 
 
 def ink_of(session: dict[str, Any]) -> Ink:
-    """The colour of what happens to a session."""
+    """Returns the colour of a session's phase."""
     return _INKS.get("held" if session.get("hold") else session["phase"], Ink.PLAIN)
 
 
 def cells_of(session: dict[str, Any], glyphs: Glyphs) -> dict[str, Cell]:
-    """Everything that the columns say of a session, by their titles."""
+    """Returns the content of all columns for a session, by their titles."""
     terminals = [tell(each, glyphs) for each in session["terminals"]]
     hold = session.get("hold") or {}
     held = f"{hold.get('by', '')}: {hold.get('why', '')}" if hold.get("why") else str(hold.get("by", ""))
     ink = ink_of(session)
     return {
         "SESSION": Cell(tell(session["session"], glyphs)),
-        # As a prompt has it where root types.
+        # As in root's prompt.
         "USER": Cell(tell(session["user"], glyphs), "#" if session["elevated"] else ""),
         "FROM": Cell(tell(session["remote"] or session["origin"], glyphs)),
         "TERMINAL": Cell(terminals[0] if terminals else "-", f"+{len(terminals) - 1}" if len(terminals) > 1 else ""),
@@ -125,7 +125,7 @@ Fitted = list[tuple[Column, int]]
 
 
 def fit(rows: list[Row], columns: tuple[Column, ...], more: tuple[Column, ...], width: int | None) -> Fitted:
-    """The columns that there is room for, each with its width; `width` None is room for all of `columns`."""
+    """Returns the columns that fit, each with its width; with `width` None, all of `columns`."""
     chosen = [(column, _natural(column, rows)) for column in columns]
     if width is None:
         return chosen
@@ -158,9 +158,9 @@ def _total(fitted: Fitted) -> int:
 
 
 def _shrunk(fitted: Fitted, rows: list[Row], width: int) -> Fitted:
-    """What can be cut gives way: titles that are wider than what is below them, then the widest column, bit by bit.
+    """Cuts columns to fit: first titles that are wider than their column's content, then the widest column repeatedly.
 
-    Of two as wide it is the one that is least to be missed.
+    Of two columns of the same width, the less important one is cut.
     """
     widths = {column.title: wide for column, wide in fitted}
     order = [column for column in (FROM, TERMINAL, HELD, RULE, SERVICE, USER, SESSION) if column.title in widths]
@@ -179,13 +179,13 @@ def _shrunk(fitted: Fitted, rows: list[Row], width: int) -> Fitted:
 
 
 def header(fitted: Fitted, glyphs: Glyphs) -> str:
-    """The titles."""
+    """Returns the line of titles."""
     titles = [pad(cut(each.title, width, glyphs), width, is_right=each.is_right) for each, width in fitted]
     return " ".join(titles).rstrip()
 
 
 def line(row: Row, fitted: Fitted, glyphs: Glyphs, width: int | None = None) -> tuple[Span, ...]:
-    """One session's line, in `width` columns at most; without blanks at its end."""
+    """Returns the line of a session, at most `width` columns wide, without blanks at its end."""
     spans = []
     for index, (column, wide) in enumerate(fitted):
         cell = row[column.title]
@@ -200,10 +200,11 @@ def line(row: Row, fitted: Fitted, glyphs: Glyphs, width: int | None = None) -> 
 
 
 def notes_of(answer: dict[str, Any]) -> list[str]:
-    """What there is to say of all sessions together: no policy, or the brake."""
+    """Returns the lines above the table: that no policy is in force, and that the brake delays ends."""
     notes = []
     if not answer["policy"]:
         notes.append("No policy is in force: nothing happens to any session.")
     if answer.get("brake_usec"):
-        notes.append(f"The brake is on: too many would end at once, no other ends for {short(answer['brake_usec'])}.")
+        left = short(answer["brake_usec"])
+        notes.append(f"The brake is on: too many sessions would end at once. None ends for {left}.")
     return notes

@@ -1,4 +1,4 @@
-"""From the facts to the findings: every check, in order. Pure."""
+"""Runs every check on the facts of a host and sorts the findings. Pure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ from reaper.doctor.findings import Finding, Severity, note, worst_first
 
 @dataclass(frozen=True)
 class Facts:
-    """What was read of the host. `sshd` is None where there is none; `unchecked` says what could not be looked at.
+    """Everything that the probes read on the host.
 
-    `other_sshds` are those that a unit starts by a configuration of their own.
+    `sshd` is None if the host has no sshd. `other_sshds` holds each sshd that a unit starts with a configuration of its
+    own, with the name of the unit. `unchecked` names what could not be read.
     """
 
     version: str
@@ -56,21 +57,21 @@ class Facts:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that the doctor says: the findings, the worst first, and what ends which sessions first."""
+    """The result of all checks: the findings, the worst first, and a row for each kind of session."""
 
     findings: tuple[Finding, ...]
-    first: tuple[precedence.Row, ...]
+    table: tuple[precedence.Row, ...]
 
     def is_enforced(self) -> bool:
-        """Whether nothing was found that keeps a limit from being enforced."""
+        """Whether no finding is an error."""
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 
 def examine(facts: Facts) -> Diagnosis:
-    """Every check of the facts.
+    """Runs every check on the facts.
 
-    The table is of the policy of the files, and without reaper where no daemon has a policy in force. Where one has,
-    and the files do not tell which, there is no table.
+    The table is made from the policy files. If no daemon has a policy in force, it is made without reaper. If a daemon
+    has one, but the policy files cannot be read, the table is empty.
     """
     has_policy = facts.daemon.answers and bool(facts.daemon.policy_id)
     rows = precedence.table(facts.files.policy if has_policy else None, facts.sshd, facts.logind, facts.tmouts)
@@ -99,11 +100,11 @@ def _findings(facts: Facts, rows: tuple[precedence.Row, ...], is_known: bool) ->
     yield from journal.check(facts.journal)
     yield from clock.check(facts.clock, policy)
     for what in facts.unchecked:
-        yield note("unchecked", f"Could not be looked at: {what}.", "" if facts.is_root else "sudo reaperctl doctor")
+        yield note("unchecked", f"doctor could not check {what}.", "" if facts.is_root else "sudo reaperctl doctor")
 
 
 def document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The same in plain JSON types; reaperctl(1) describes them."""
+    """Returns the diagnosis in plain JSON types, as reaperctl(1) describes them."""
     return {
         "findings": [
             {"id": each.id, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
@@ -115,6 +116,6 @@ def document(diagnosis: Diagnosis) -> dict[str, Any]:
                 "text": precedence.sentence(row),
                 "mechanisms": [vars(each) for each in row.mechanisms],
             }
-            for row in diagnosis.first
+            for row in diagnosis.table
         ],
     }

@@ -1,4 +1,4 @@
-"""What the doctor has to say: one finding a thing, with its remedy. Pure data."""
+"""A finding of the doctor: one problem of the host, its severity and its remedy. Pure data."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ class Severity(enum.Enum):
     """How bad a finding is, the worst first."""
 
     ERROR = "error"  # a limit is not enforced, or will not be after the next boot
-    WARNING = "warning"  # something interferes, or there is less evidence
-    NOTE = "note"  # nothing needs to be done
+    WARNING = "warning"  # something interferes with the limits, or reaper has less evidence
+    NOTE = "note"  # good to know; nothing has to be done
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """One problem that a check found.
 
-    `id` is a stable word for programs, `message` one or two sentences, `remedy` a command or a line of a file, or "".
-    Both may hold text from files and from commands: whoever prints them escapes them.
+    `id` is a stable name for programs, `message` one or two sentences, `remedy` a command or an edit of a file, or "".
+    `message` and `remedy` may contain text from files and commands: the code that prints them escapes them.
     """
 
     id: str
@@ -30,21 +30,21 @@ class Finding:
 
 
 def error(name: str, message: str, remedy: str) -> Finding:
-    """A finding for which the exit status is 1."""
+    """Returns a finding that makes doctor exit with status 1."""
     return Finding(name, Severity.ERROR, message, remedy)
 
 
 def warning(name: str, message: str, remedy: str) -> Finding:
-    """A finding that leaves the limits in force."""
+    """Returns a finding that leaves the limits in force."""
     return Finding(name, Severity.WARNING, message, remedy)
 
 
 def note(name: str, message: str, remedy: str = "") -> Finding:
-    """A finding that is good to know."""
+    """Returns a finding that is good to know."""
     return Finding(name, Severity.NOTE, message, remedy)
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """In the order in which to read them; those of one severity stay in theirs."""
+    """Sorts by severity; findings of the same severity keep their order."""
     order = list(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))

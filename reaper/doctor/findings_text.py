@@ -1,4 +1,4 @@
-"""What the doctor says, as lines for a terminal of 80 columns. Pure; what came from outside is escaped here."""
+"""Formats a diagnosis as lines for a terminal of 80 columns. Pure; text from the host is escaped here."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _INDENT = " " * 9
 
 
 def report(diagnosis: Diagnosis, *, only_errors: bool = False) -> list[str]:
-    """The findings, the worst first, and what ends which sessions first."""
+    """Returns the findings, the worst first, and what ends each kind of session first."""
     if only_errors:
         return _findings(diagnosis, only_errors=True)
     opening = "Nothing was found that keeps the limits from being enforced."
     return [
         *([opening] if diagnosis.is_enforced() else []),
         *_findings(diagnosis, only_errors=False),
-        *_first(diagnosis),
+        *_table(diagnosis),
     ]
 
 
@@ -30,15 +30,16 @@ def _findings(diagnosis: Diagnosis, *, only_errors: bool) -> list[str]:
     for finding in diagnosis.findings:
         if finding.severity is Severity.ERROR or not only_errors:
             lines += _wrapped(f"{finding.severity.value:<8} {finding.message} [{finding.id}]")
-            lines += [f"{_INDENT}> {plain(finding.remedy)}"] if finding.remedy else []  # in one piece, to be copied
+            # Not wrapped, so that a command can be copied.
+            lines += [f"{_INDENT}> {plain(finding.remedy)}"] if finding.remedy else []
     return lines
 
 
-def _first(diagnosis: Diagnosis) -> list[str]:
+def _table(diagnosis: Diagnosis) -> list[str]:
     lines = ["", "What ends an idle session first:"]
-    for row in diagnosis.first:
+    for row in diagnosis.table:
         lines += _wrapped(f"{row.kind.words}: {sentence(row)}.")
-    return lines if diagnosis.first else []
+    return lines if diagnosis.table else []
 
 
 def _wrapped(text: str) -> list[str]:

@@ -157,8 +157,8 @@ def journal(data: bytes) -> None:
             told.append(found)
             json.dumps(journal_records.as_document(found))
     lines = log_lines.listing(told, 80)
-    for story in timeline.stories_of(told):
-        lines += log_lines.story_page(story, story.lines, "x", None)
+    for story in timeline.timelines_of(told):
+        lines += log_lines.session_page(story, story.lines, "x", None)
     assert all(line.isprintable() for line in lines)
 
 

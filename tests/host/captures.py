@@ -78,18 +78,21 @@ def captures_of(session: str) -> tuple[Capture, ...]:
     return (
         Capture(
             "reaperctl list",
-            "Who is there, and what happens next (`#`: noor is root now; `+1`: ivy has another terminal; "
-            "mara's rule observes):",
+            "The sessions, and what happens to each next (`#`: noor acts as root; `+1`: ivy has another terminal; "
+            "mara's rule only observes):",
             24,
             ("pts/0+1", "noor#", " more", "observed", "warned"),
         ),
         Capture(
-            "reaperctl watch", "The same, live, with a bar of the time left; whoever ends first is on top:", 10, (KEYS,)
+            "reaperctl watch",
+            "The same, live, with a bar of the time left; the session that ends first is on top:",
+            10,
+            (KEYS,),
         ),
-        Capture(f"reaperctl explain {session}", "Why one of them is where it is:", 24, ("is warned.", "rule vendors.")),
+        Capture(f"reaperctl explain {session}", "Why one of them is warned:", 24, ("is warned.", "rule vendors.")),
         Capture(
             f"reaperctl policy --for sam --from {REMOTES['sam']} | grep -v built-in",
-            "Which rule sam would be under, and the line that says so (here without what is built in):",
+            "Which rule applies to sam, and the line that sets each limit (built-in limits are left out here):",
             30,
             ("rule: vendors ", "hold_max: 4h "),
         ),

@@ -70,7 +70,7 @@ def test_lock(host: Host, person: str) -> None:
             f"timeout 30 sh -c 'until grep -q PropertiesChanged {heard}; do {hint} SetIdleHint b 1;"
             f" {hint} SetIdleHint b 0; sleep 0.2; done'"
         )
-        assert host.run(["reaperctl", "lock", session]).stdout == "it is being locked\n"
+        assert host.run(["reaperctl", "lock", session]).stdout == "the session is being locked\n"
         host.shell(f"timeout 30 sh -c 'until grep -q Member=Lock {heard}; do sleep 0.2; done'")
         host.shell(f"{hint} SetLockedHint b 1")
         # The daemon has read the hint when it asks once more.

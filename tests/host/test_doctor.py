@@ -206,7 +206,7 @@ def test_server_that_opens_no_pam_session(host: Host, person: str) -> None:
         host, ["sh", "-c", f"{command} & echo $! > /run/test-server"], ["sh", "-c", "kill $(cat /run/test-server)"]
     ):
         assert findings(host) == (1, {"server-unseen": "error"})
-        assert "lets people in (process " in doctor(host).stdout
+        assert "lets users in (process " in doctor(host).stdout
 
 
 def test_sshd_with_a_configuration_of_its_own(host: Host) -> None:

@@ -97,7 +97,7 @@ def findings() -> set[str]:
     """The id of each finding that doctor has: what error(), warning() and note() are given as the first."""
     calls = [node for name in python_files("reaper/doctor") for node in ast.walk(parsed(name)) if is_finding(node)]
     written = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
-    return written | {name for name, _, _ in precedence.SAID.values()}
+    return written | {name for name, _, _ in precedence.FINDINGS.values()}
 
 
 def is_finding(node: ast.AST) -> bool:

@@ -1,4 +1,4 @@
-"""reaperctl check: validate the policy files and print the policy they make together."""
+"""reaperctl check: check the policy files, and print the policy that they make together."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from reaper.ctl import policy_options
 from reaper.decide.policy.files.problems import PolicyError
 from reaper.decide.policy.rules import Policy
 
-HELP = "validate the policy files and print the merged policy"
+HELP = "check the policy files and print the merged policy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the subcommand."""
+    """Adds the options of the subcommand."""
     policy_options.add_arguments(parser)
 
 
 def run(options: argparse.Namespace | Sequence[str]) -> int:
-    """Prints the policy (0), or every mistake on standard error (78).  Takes parsed options or the words of a command.
+    """Prints the policy (0), or every mistake on standard error (78), with --json also on standard output.
 
-    With --json the mistakes are on standard output too, for programs.
+    It takes parsed options, or the words of a command line.
     """
     from reaper.decide.policy.files.parse import parse
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace | Sequence[str]) -> int:
     try:
         policy = parse(policy_options.read(options))
     except PolicyError as error:
-        return policy_options.refuse(error, as_json=options.json)
+        return policy_options.report_mistakes(error, as_json=options.json)
     policy_options.write(_as_json(policy) if options.json else _as_yaml(policy))
     return 0
 
@@ -47,5 +47,5 @@ def _as_yaml(policy: Policy) -> str:
 def _as_json(policy: Policy) -> str:
     from reaper.decide.policy.rules import document
 
-    told = {"id": policy.id, "sources": policy.sources, "policy": document(policy)}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    answer = {"id": policy.id, "sources": policy.sources, "policy": document(policy)}
+    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"

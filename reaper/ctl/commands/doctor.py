@@ -1,4 +1,4 @@
-"""reaperctl doctor: whatever keeps a limit from being enforced on this host, or interferes, each with its remedy."""
+"""reaperctl doctor: find what keeps a limit from being enforced on this host, or interferes with it, with a remedy."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ import os
 
 from reaper import __version__
 
-HELP = "say what keeps a limit from being enforced on this host, and what to do"
+HELP = "find what keeps a limit from being enforced, with a remedy"
 EXIT_NOT_ENFORCED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the subcommand."""
-    parser.add_argument("--json", action="store_true", help="print the findings, and what ends what first, as JSON")
-    parser.add_argument("-q", "--quiet", action="store_true", help="print only what keeps a limit from being enforced")
+    """Adds the options of the subcommand."""
+    parser.add_argument(
+        "--json", action="store_true", help="print the findings, and what ends each kind of session first, as JSON"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the findings, the worst first, and what ends which sessions first; 1 where a limit is not enforced."""
+    """Prints the findings and what ends each kind of session first; returns 1 if a limit is not enforced."""
     from reaper.doctor.diagnose import document, examine
     from reaper.doctor.findings_text import report
     from reaper.doctor.probes.reader import HostReader
-    from reaper.doctor.probes.surroundings import look
+    from reaper.doctor.probes.surroundings import probe
 
-    diagnosis = examine(look(HostReader(is_root=os.geteuid() == 0), __version__))
+    diagnosis = examine(probe(HostReader(is_root=os.geteuid() == 0), __version__))
     if options.json:
         print(json.dumps(document(diagnosis), indent=2))
     else:

@@ -1,4 +1,4 @@
-"""reaperctl explain: why a session is where it is, and what comes next."""
+"""reaperctl explain: explain which rule applies to a session, why, and what happens to it next."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Sequence
 
 from reaper.ctl import session_argument, style
 
-HELP = "say which evidence counted last, which rule won and why, and what happens next"
+HELP = "explain which rule applies to a session, why, and what happens next"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the subcommand."""
+    """Adds the options of the subcommand."""
     session_argument.add_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints a few sentences. Raises ReaperError where the daemon does not answer or knows no such session."""
+    """Prints a few sentences. Raises ReaperError if the daemon does not answer or knows no such session."""
     answer = session_argument.call_for("io.reaper.Explain", options.session, {})
     if options.json:
         print(json.dumps(answer, indent=2))
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def folded(sentences: Sequence[str], width: int | None) -> list[str]:
-    """The lines of a terminal so wide, broken between words only; None: each sentence is a line, for programs."""
+    """Wraps sentences to `width`, between words only; with None, each sentence is one line, for programs."""
     if width is None:
         return list(sentences)
     return [

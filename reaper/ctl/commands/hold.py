@@ -1,4 +1,4 @@
-"""reaperctl hold: keep a session for a while, for a reason that the journal keeps."""
+"""reaperctl hold: keep a session for a limited time. Until then it is neither warned nor ended."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from reaper.ctl import session_argument
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC
 from reaper.decide.text.duration import DurationError, parse_duration, span
 
-HELP = "keep a session for a while; it is neither warned nor ended until then"
+HELP = "keep a session for a limited time"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the subcommand."""
+    """Adds the options of the subcommand."""
     session_argument.add_argument(parser)
     parser.add_argument(
-        "duration", metavar="DURATION", type=_duration, help="for how long, as 90min or 2h; a week at most"
+        "duration", metavar="DURATION", type=_duration, help="how long to hold the session: 90min, 2h; at most 1 week"
     )
     parser.add_argument(
-        "--reason", metavar="TEXT", required=True, help="why, for the journal and for who lists sessions"
+        "--reason",
+        metavar="TEXT",
+        required=True,
+        help="the reason, for the journal and for everybody who looks at the session",
     )
     parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints until when. Raises ReaperError where the daemon does not answer, or does not grant it."""
+    """Prints how long the session is held. Raises ReaperError if the daemon does not answer, or refuses the hold."""
     parameters = {"duration_usec": options.duration, "why": options.reason}
     answer = session_argument.call_for("io.reaper.Hold", options.session, parameters)
     if options.json:
@@ -34,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     left = answer["hold"]["left_usec"]
     until = time.strftime("%a %H:%M", time.localtime(time.time() + left / 1_000_000))
-    cut = f", as {answer['shortened']} allows no longer" if answer["shortened"] else ""
-    print(f"session {answer['session']} is held for {span(left)}, until {until}{cut}")
+    shortened = f", as {answer['shortened']} allows no longer" if answer["shortened"] else ""
+    print(f"session {answer['session']} is held for {span(left)}, until {until}{shortened}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""reaperctl list: the sessions there are, and what happens to each next."""
+"""reaperctl list: print one line for each session, with what happens to it next."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ HELP = "list the sessions that reaper watches"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the subcommand."""
+    """Adds the options of the subcommand."""
     selection.add_arguments(parser, "opened")
-    parser.add_argument("-l", "--full", action="store_true", help="all columns, and nothing is cut")
-    parser.add_argument("--no-header", action="store_true", help="the sessions alone")
+    parser.add_argument("-l", "--full", action="store_true", help="show all columns, and cut nothing")
+    parser.add_argument("--no-header", action="store_true", help="print only the sessions")
     parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints one line a session. Raises ReaperError where the daemon does not answer."""
+    """Prints one line for each session. Raises ReaperError if the daemon does not answer."""
     answer = call("io.reaper.List", {})
     there = len(answer["sessions"])
     answer["sessions"] = selection.select(answer["sessions"], selection.selection_of(options))
@@ -54,4 +54,4 @@ def run(options: argparse.Namespace) -> int:
 def _none(there: int) -> str:
     if not there:
         return "There is no session that you may see."
-    return f"No session is as asked for; there {'is' if there == 1 else 'are'} {there}."
+    return f"No session matches the options; there {'is' if there == 1 else 'are'} {there}."

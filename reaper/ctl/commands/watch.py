@@ -1,4 +1,4 @@
-"""reaperctl watch: the sessions, live, with the time that each has left."""
+"""reaperctl watch: show the sessions on the whole terminal, live, with the time that each has left."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from reaper.errors import ReaperError
 
 HELP = "show the sessions live, with the time that each has left"
 _METHOD = "io.reaper.Watch"
-# SIGCONT: who was stopped may find the terminal as others have left it.
+# SIGCONT: other programs may have changed the terminal while this process was stopped.
 _SIGNALS = (signal.SIGWINCH, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the subcommand."""
+    """Adds the options of the subcommand."""
     selection.add_arguments(parser, "next")
     parser.add_argument("--json", action="store_true", help="print each answer of the daemon as a line of JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Shows the sessions until q or Ctrl-C. Raises ReaperError where there is no terminal, or no daemon at first."""
+    """Shows the sessions until q or Ctrl-C. Raises ReaperError without a terminal, or if no daemon answers at first."""
     wanted = selection.selection_of(options)
     if options.json:
         return _print_answers(wanted)
@@ -71,7 +71,7 @@ def _selected(answer: dict[str, Any], wanted: selection.SessionSelection) -> dic
 
 @contextlib.contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Has signals wake a select(): their numbers can be read from the socket, and interrupt nothing."""
+    """Makes signals wake a select(): their numbers are read from the socket, and they interrupt nothing."""
     wakeup, writer = socket.socketpair()
     wakeup.setblocking(False)
     writer.setblocking(False)
@@ -88,7 +88,7 @@ def _signals() -> Iterator[socket.socket]:
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """The number is on the socket."""
+    """Does nothing: the signal's number is on the socket."""
 
 
 def _now_usec() -> int:
@@ -96,7 +96,7 @@ def _now_usec() -> int:
 
 
 class _Watcher:
-    """The loop: waits for the daemon, a key, a signal or the next second, and draws what came of it."""
+    """The loop of watch: waits for the daemon, a key, a signal or the next second, and draws the screen."""
 
     def __init__(
         self, screen: Screen, wakeup: socket.socket, stream: Stream, wanted: selection.SessionSelection
@@ -105,14 +105,14 @@ class _Watcher:
         self._stream: Stream | None = stream
         self._glyphs = style.glyphs_of(os.environ)
         self._answer: dict[str, Any] | None = None
-        self._told_usec = _now_usec()
+        self._answered_usec = _now_usec()
         self._lost_usec: int | None = None
         self._top = self._room = 0
         self._is_over = False
         self._ended_by = 0
 
     def run(self) -> int:
-        """Runs until it is enough; returns the signal that ended it, or 0."""
+        """Runs until the user quits or a signal arrives; returns the signal, or 0."""
         try:
             while not self._is_over:
                 self._draw()
@@ -126,25 +126,25 @@ class _Watcher:
         now_usec = _now_usec()
         until, notice = now_usec, ""
         if self._lost_usec is not None:
-            until = self._lost_usec  # without a daemon nobody's time runs out: the last answer stands still
+            until = self._lost_usec  # without a daemon no session is ended: the times do not count on
             since = short(now_usec - self._lost_usec)
-            notice = f"reaperd has not answered for {since}: this is what it said last. Trying again."
+            notice = f"reaperd has not answered for {since}: this is its last report. Trying again."
         size = self._screen.size()
-        view = WatchView(self._answer, until - self._told_usec, self._wanted, self._top, notice)
+        view = WatchView(self._answer, until - self._answered_usec, self._wanted, self._top, notice)
         frame = frame_of(view, *size, self._glyphs)
         self._top, self._room = frame.top, max(1, size[1] - 4)
         self._screen.draw(frame.lines, size)
 
     def _wait(self) -> None:
-        """Until the next whole second of the answer's age, or the first event."""
-        rest = USEC_PER_SEC - (_now_usec() - self._told_usec) % USEC_PER_SEC
+        """Waits for an event, or until the answer's age is the next whole second."""
+        rest = USEC_PER_SEC - (_now_usec() - self._answered_usec) % USEC_PER_SEC
         sources = [0, self._wakeup, *([self._stream] if self._stream is not None else [])]
         ready = select.select(sources, [], [], rest / USEC_PER_SEC)[0]
         if self._wakeup in ready:
             for number in self._wakeup.recv(100):
-                self._heed_signal(number)
+                self._handle_signal(number)
         if 0 in ready:
-            self._heed_keys()
+            self._handle_keys()
         if self._stream is None:
             self._connect()
         elif self._stream in ready:
@@ -154,7 +154,7 @@ class _Watcher:
         assert self._stream is not None
         try:
             for answer in self._stream.take():
-                self._answer, self._told_usec, self._lost_usec = answer, _now_usec(), None
+                self._answer, self._answered_usec, self._lost_usec = answer, _now_usec(), None
         except DaemonAbsentError:
             self._stream.close()
             self._stream = None
@@ -164,21 +164,21 @@ class _Watcher:
         with contextlib.suppress(DaemonAbsentError):
             self._stream = Stream(_METHOD)
 
-    def _heed_signal(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._is_over, self._ended_by = True, number
         elif number == signal.SIGTSTP:
             self._screen.suspend()
             handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTSTP)  # and here it stands, until SIGCONT
+            os.kill(os.getpid(), signal.SIGTSTP)  # the process stops here until SIGCONT
             signal.signal(signal.SIGTSTP, handler)
             self._screen.resume()
         elif number == signal.SIGCONT:
             self._screen.resume()
         else:
-            self._screen.forget()
+            self._screen.invalidate()
 
-    def _heed_keys(self) -> None:
+    def _handle_keys(self) -> None:
         keys = self._screen.read_keys()
         if keys is None:
             self._is_over = True
@@ -192,13 +192,13 @@ class _Watcher:
                 self._wanted = self._wanted._replace(sort=(order[at % len(order)],))
             elif key == "r":
                 self._wanted = self._wanted._replace(is_reversed=not self._wanted.is_reversed)
-            elif key == "\x0c":  # Ctrl-L: somebody else has written here
-                self._screen.forget()
+            elif key == "\x0c":  # Ctrl-L: another program has written to the terminal
+                self._screen.invalidate()
             else:
                 self._top = self._scrolled(key)
 
     def _scrolled(self, key: str) -> int:
-        """The first line to show; what is beyond the last one the next frame knows."""
+        """Returns the first session to show after a key; frame_of() limits it to the last page."""
         moves = {"up": -1, "down": 1, "page-up": -self._room, "page-down": self._room}
         if key in ("home", "end"):
             return 0 if key == "home" else sys.maxsize

@@ -1,4 +1,4 @@
-"""Whether the time of day can be trusted. Pure: what was read goes in. No limit but `hours` depends on it."""
+"""Checks that the time of day is set and synchronized. Pure. Only rules with `hours` depend on the time of day."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from reaper.doctor.findings import Finding, error, note, warning
 
 @dataclass(frozen=True)
 class Clock:
-    """`is_set`: it shows a time after reaper was made. `is_synchronized` is None where nothing tells."""
+    """The clock's state.
+
+    `is_set`: it shows a time after reaper was built. `is_synchronized` is None if that is unknown.
+    """
 
     is_set: bool
     is_synchronized: bool | None = None
 
 
 def check(clock: Clock, policy: Policy | None) -> Iterator[Finding]:
-    """What a wrong clock does."""
+    """Yields what a wrong clock affects."""
     rules = [rule.name for rule in policy.rules if rule.match.hours] if policy else []
     if not clock.is_set and rules:
         yield error(
             "clock-not-set",
-            f"The time of day is not set: {', '.join(rules)} (hours) applies at the wrong times.",
-            "timedatectl set-time",
+            f"The time of day is not set: rules with hours ({', '.join(rules)}) apply at the wrong times.",
+            "timedatectl set-time 'YYYY-MM-DD HH:MM'",
         )
     elif not clock.is_set:
-        message = "The time of day is not set: the record of what was done to sessions has wrong times."
-        yield warning("clock-not-set", message, "timedatectl set-time")
+        message = "The time of day is not set: the journal records what reaper does with wrong times."
+        yield warning("clock-not-set", message, "timedatectl set-time 'YYYY-MM-DD HH:MM'")
     elif clock.is_synchronized is False:
-        yield note("clock-alone", "Nothing sets the clock by that of others: records have this host's own time.")
+        message = "The clock of this host is not synchronized: times in the journal may differ from other hosts' times."
+        yield note("clock-alone", message)

@@ -1,4 +1,4 @@
-"""Whether reaperd runs, will run after the next boot, and has what it needs. Pure: what was read goes in."""
+"""Checks that reaperd runs, starts at the next boot, and has what it needs. Pure."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from reaper.doctor.checks.sessions import ListedSession
 from reaper.doctor.findings import Finding, error, note, warning
 
 SERVICE = "reaper.service"
+REINSTALL = "apt-get install --reinstall idle-reaper (EL: dnf reinstall idle-reaper)"
 STARTED_AT_BOOT = {"enabled", "enabled-runtime", "static", "linked", "alias", "generated", "indirect"}
 CAPABILITIES = {
-    "cap_kill": "it cannot signal the processes of others",
-    "cap_sys_ptrace": "it cannot tell which terminals a session has",
-    "cap_dac_override": "it cannot write to the terminals of others",
+    "cap_kill": "it cannot signal the processes of users",
+    "cap_sys_ptrace": "it cannot find the terminals of a session",
+    "cap_dac_override": "it cannot write to the terminals of users",
 }
-# Property of the unit: values with which the daemon works, and what it cannot do otherwise.
+# A property of the unit, the values with which the daemon works, and what it cannot do with any other value.
 SETTINGS = {
     "User": ({"", "root", "0"}, "it must run as root"),
     "PrivateDevices": ({"", "no"}, "it sees no terminals"),
-    "PrivateUsers": ({"", "no"}, "it cannot signal the processes of others"),
+    "PrivateUsers": ({"", "no"}, "it cannot signal the processes of users"),
     "PrivatePIDs": ({"", "no"}, "it sees no other process"),
-    "ProcSubset": ({"", "all"}, "it cannot tell one boot from another"),
-    "ProtectControlGroups": ({"", "no"}, "it cannot end all of a session at once"),
+    "ProcSubset": ({"", "all"}, "it cannot read the ID of the boot"),
+    "ProtectControlGroups": ({"", "no"}, "it cannot end all processes of a session at once"),
 }
 Properties = Mapping[str, tuple[str, ...]]
 
 
 class Login(NamedTuple):
-    """Who has a session now, from where, and under which rule."""
+    """A user who has a session now, its origin, and the rule that applies to it."""
 
     user: str
     origin: str
@@ -40,12 +41,12 @@ class Login(NamedTuple):
 
 @dataclass(frozen=True)
 class DaemonFacts:
-    """The daemon as systemd and its own socket tell of it.
+    """The state of the daemon, as systemd and the daemon's socket report it.
 
-    `unit` holds the unit's properties, None where systemd was not there to ask. `answers`: the socket does; the fields
-    after it are what it said, and empty otherwise; `logins` are of the sessions that it shows, and `unknown_groups` are
-    those that rules name and no name service tells it. `exposed`: what of /run/reaper others than root could change,
-    and why.
+    `unit` holds the unit's properties, None if systemd could not be asked. `answers`: the daemon answers on its socket;
+    otherwise the fields that come from its answer are empty. `unknown_groups` are groups that rules name and no name
+    service knows. `logins` and `sessions` are the sessions that it lists. `exposed` is not from the daemon: it holds
+    each directory of /run/reaper that users other than root can change, and why.
     """
 
     unit: Properties | None
@@ -60,7 +61,7 @@ class DaemonFacts:
 
 
 def parse_properties(text: str) -> Properties:
-    """What `systemctl show` prints: KEY=value, a line for each entry of a list."""
+    """Parses what `systemctl show` prints: lines of KEY=value, where a list has one line for each entry."""
     values: dict[str, tuple[str, ...]] = {}
     for line in text.split("\n"):
         name, equals, value = line.partition("=")
@@ -70,54 +71,54 @@ def parse_properties(text: str) -> Properties:
 
 
 def check(daemon: DaemonFacts, own_version: str) -> Iterator[Finding]:
-    """What keeps the daemon from its work, now and after the next boot."""
+    """Yields what keeps the daemon from enforcing the limits, now and after the next boot."""
     if daemon.unit is not None:
-        yield from _at_boot(daemon.unit)
+        yield from _check_boot(daemon.unit)
     if not daemon.answers:
-        yield from _absent(daemon.unit or {})
+        yield from _check_absence(daemon.unit or {})
     elif daemon.version != own_version:
         yield warning(
             "daemon-older",
-            f"The reaperd that runs is version {daemon.version}, and {own_version} is installed.",
+            f"The running reaperd is version {daemon.version}, but version {own_version} is installed.",
             f"systemctl restart {SERVICE}",
         )
     if daemon.brake_usec:
         yield warning(
             "brake-engaged",
-            f"The brake holds sessions back that are due, for another {span(daemon.brake_usec)} at least:"
-            " more have reached their limits than the policy lets end at once.",
+            f"The brake delays the end of sessions for at least another {span(daemon.brake_usec)}:"
+            " more sessions have reached their limits than the policy lets end at once.",
             "journalctl -u reaper REAPER_EVENT=brake, and see brake in reaper.yaml(5)",
         )
-    yield from _hindered(daemon.unit or {})
+    yield from _check_properties(daemon.unit or {})
     for path, why in daemon.exposed:
         yield error(
             "runtime-exposed",
-            f"{path} {why}: whoever that is can write records of logins, or take the daemon's place.",
+            f"{path} {why}: users other than root can forge records of logins or replace the daemon's socket.",
             f"chown root:root {path} && chmod go-w {path}",
         )
 
 
-def _one(unit: Properties, name: str) -> str:
+def _first(unit: Properties, name: str) -> str:
     return unit.get(name, ("",))[0]
 
 
-def _at_boot(unit: Properties) -> Iterator[Finding]:
-    state = _one(unit, "UnitFileState")
-    if _one(unit, "LoadState") == "not-found":
-        yield error("daemon-not-installed", f"systemd knows no {SERVICE}.", "install the package idle-reaper anew")
-    elif "masked" in (_one(unit, "LoadState"), state) or state == "masked-runtime":
+def _check_boot(unit: Properties) -> Iterator[Finding]:
+    state = _first(unit, "UnitFileState")
+    if _first(unit, "LoadState") == "not-found":
+        yield error("daemon-not-installed", f"systemd does not know {SERVICE}.", REINSTALL)
+    elif "masked" in (_first(unit, "LoadState"), state) or state == "masked-runtime":
         yield error(
             "daemon-masked",
-            f"{SERVICE} is masked: it cannot be started, nor is it at boot.",
+            f"{SERVICE} is masked: it cannot be started, and does not start at boot.",
             f"systemctl unmask {SERVICE} && systemctl enable --now {SERVICE}",
         )
     elif state not in STARTED_AT_BOOT:
         yield error(
             "daemon-not-enabled",
-            f"{SERVICE} is not enabled: after the next boot no session is ended.",
+            f"{SERVICE} is not enabled: no session will be ended after the next boot.",
             f"systemctl enable {SERVICE}",
         )
-    if _one(unit, "NeedDaemonReload") == "yes":
+    if _first(unit, "NeedDaemonReload") == "yes":
         yield note(
             "unit-changed",
             f"The files of {SERVICE} have changed since systemd read them.",
@@ -125,12 +126,12 @@ def _at_boot(unit: Properties) -> Iterator[Finding]:
         )
 
 
-def _absent(unit: Properties) -> Iterator[Finding]:
-    state = _one(unit, "ActiveState") or "its state is unknown"
+def _check_absence(unit: Properties) -> Iterator[Finding]:
+    state = _first(unit, "ActiveState") or "its state is unknown"
     if state == "active":
         yield error(
             "daemon-silent",
-            "reaperd runs and does not answer on /run/reaper/io.reaper.",
+            "reaperd runs, but does not answer on /run/reaper/io.reaper.",
             f"systemctl restart {SERVICE}, and journalctl -u {SERVICE} for the reason",
         )
         return
@@ -141,25 +142,25 @@ def _absent(unit: Properties) -> Iterator[Finding]:
     )
 
 
-def _hindered(unit: Properties) -> Iterator[Finding]:
-    """Drop-ins of the unit that take from the daemon what it needs."""
-    if _one(unit, "LoadState") != "loaded":
+def _check_properties(unit: Properties) -> Iterator[Finding]:
+    """Yields what the unit, usually because of a drop-in, denies the daemon."""
+    if _first(unit, "LoadState") != "loaded":
         return
     reasons = []
     if "CapabilityBoundingSet" in unit:
-        kept = _one(unit, "CapabilityBoundingSet").lower().split()
+        kept = _first(unit, "CapabilityBoundingSet").lower().split()
         reasons += [f"without {name.upper()} {why}" for name, why in CAPABILITIES.items() if name not in kept]
     for name, (values, why) in SETTINGS.items():
-        if _one(unit, name) not in values:
-            reasons.append(f"with {name}={_one(unit, name)} {why}")
-    if _one(unit, "DevicePolicy") in ("closed", "strict"):
+        if _first(unit, name) not in values:
+            reasons.append(f"with {name}={_first(unit, name)} {why}")
+    if _first(unit, "DevicePolicy") in ("closed", "strict"):
         devices = [entry.partition(" ")[0] for entry in unit.get("DeviceAllow", ())]
         reasons += [f"without DeviceAllow={each} it sees no such terminal" for each in ("char-pts", "char-tty")
                     if not any(fnmatchcase(each, pattern) for pattern in devices)]  # fmt: skip
     if reasons:
-        where = " ".join(unit.get("DropInPaths", ())) or _one(unit, "FragmentPath")
+        where = " ".join(unit.get("DropInPaths", ())) or _first(unit, "FragmentPath")
         yield error(
             "unit-hinders",
-            f"The unit keeps reaperd from its work: {'; '.join(reasons)} ({where}).",
-            f"systemctl revert {SERVICE}, or mend the drop-in; then systemctl restart {SERVICE}",
+            f"The unit denies reaperd what it needs: {'; '.join(reasons)} ({where}).",
+            f"systemctl revert {SERVICE}, or fix the drop-in; then systemctl restart {SERVICE}",
         )

@@ -1,4 +1,4 @@
-"""Whether the journal keeps what reaper writes into it. Pure: journald's settings go in."""
+"""Checks that the journal keeps what reaper logs. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from reaper.doctor.findings import Finding, note, warning
 
 CONFIGURATION = "/etc/systemd/journald.conf"
 FEWEST_LINES = 1000
-"""Of a burst: a hundred sessions that end together write several lines each; journald's own value is 10000."""
+"""The least RateLimitBurst=: 100 sessions that end together log several lines each. journald's default is 10000."""
 
 
 @dataclass(frozen=True)
 class JournalFacts:
-    """journald's settings. `storage` as journald.conf(5) has it; `has_directory`: /var/log/journal is there.
+    """journald's settings and its catalog.
 
-    `burst` is RateLimitBurst=, None where nobody set it. `has_catalog` is None where that could not be told.
+    `storage` is Storage= of journald.conf(5). `has_directory`: /var/log/journal exists. `burst` is RateLimitBurst=,
+    None if it is not set. `has_catalog`: the catalog contains reaper's messages; None if that is unknown.
     """
 
     storage: str
@@ -27,7 +28,7 @@ class JournalFacts:
 
 
 def parse_settings(text: str) -> tuple[str, int | None]:
-    """Storage= and RateLimitBurst= in journald.conf with its drop-ins one after the other: the last value wins."""
+    """Returns Storage= and RateLimitBurst= of journald.conf followed by its drop-ins: the last value wins."""
     storage, burst = "auto", None
     for line in text.split("\n"):
         name, equals, value = (part.strip() for part in line.partition("="))
@@ -39,26 +40,27 @@ def parse_settings(text: str) -> tuple[str, int | None]:
 
 
 def check(journal: JournalFacts) -> Iterator[Finding]:
-    """What of the record is lost."""
+    """Yields which journal entries get lost."""
     if journal.storage == "none":
         yield warning(
             "journal-off",
-            "The journal keeps nothing (Storage=none): there is no record of what was done to sessions.",
+            "The journal keeps nothing (Storage=none): there is no record of what reaper does to sessions.",
             f"Storage=persistent in {CONFIGURATION}, then systemctl restart systemd-journald.service",
         )
     elif journal.storage == "volatile" or (journal.storage == "auto" and not journal.has_directory):
         yield warning(
             "journal-volatile",
-            "The journal is kept in memory: the record of what was done to sessions is lost at the next boot.",
+            "The journal is kept in memory: the record of what reaper did to sessions is lost at the next boot.",
             f"Storage=persistent in {CONFIGURATION}, then systemctl restart systemd-journald.service",
         )
     if journal.burst is not None and 0 < journal.burst < FEWEST_LINES:
         yield warning(
             "journal-rate",
-            f"journald drops what a service writes beyond {journal.burst} lines in a short time (RateLimitBurst):"
-            " of many sessions that end together, some leave no record.",
-            f"RateLimitBurst={FEWEST_LINES} or more in {CONFIGURATION}",
+            f"journald drops all but {journal.burst} lines that a service logs within a short time (RateLimitBurst):"
+            " if many sessions end together, some of them leave no record.",
+            f"RateLimitBurst={FEWEST_LINES} or more in {CONFIGURATION}, then systemctl restart"
+            " systemd-journald.service",
         )
     if journal.has_catalog is False:
-        message = "The journal's catalog does not have reaper's messages: journalctl -x explains none."
+        message = "The journal's catalog lacks reaper's messages: journalctl -x does not explain them."
         yield note("catalog-missing", message, "journalctl --update-catalog")

@@ -1,4 +1,4 @@
-"""What the kernel and its mounts have of what reaper needs. Pure: what was read goes in."""
+"""Checks that the kernel and its mounts provide what reaper needs. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from reaper.doctor.findings import Finding, error, note, warning
 
 OLDEST = (5, 10)
-DATES_DEV_TTY = (6, 5)  # from here on, a read through /dev/tty moves the time of the terminal itself
+DATES_DEV_TTY = (6, 5)  # since then, a read through /dev/tty updates the atime of the terminal itself
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """`release` as uname -r has it; `cgroup` is "v2", "hybrid" or "v1"; `hidepid` as /proc is mounted, "" for not.
+    """The kernel's release, mounts and tunables.
 
-    `allows_tiocsti`: the sysctl dev.tty.legacy_tiocsti is there and on. `uncounted`: why what crosses a
-    connection cannot be counted, "" where it can.
+    `release` is as uname -r prints it; `cgroup` is "v2", "hybrid" or "v1"; `hidepid` is the option of /proc, "" if it
+    is off. `allows_tiocsti`: the sysctl dev.tty.legacy_tiocsti exists and is 1. `uncounted` is why the bytes typed into
+    a connection cannot be counted, "" if they can.
     """
 
     release: str
@@ -28,13 +29,13 @@ class Kernel:
 
 
 def parse_release(release: str) -> tuple[int, int]:
-    """The two numbers that a kernel's release begins with; (0, 0) for what has none."""
+    """Returns the two numbers that a kernel's release begins with; (0, 0) if it does not."""
     numbers = re.match(r"([0-9]{1,9})\.([0-9]{1,9})", release)
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
 def parse_mounts(release: str, mountinfo: str, *, allows_tiocsti: bool = False, uncounted: str = "") -> Kernel:
-    """The kernel with what proc_pid_mountinfo(5) tells: the last mount on a place is the one that is seen."""
+    """Reads the cgroup version and hidepid from proc_pid_mountinfo(5): the last mount on a directory is the top one."""
     types: dict[str, str] = {}
     hidepid = ""
     for line in mountinfo.split("\n"):
@@ -51,43 +52,44 @@ def parse_mounts(release: str, mountinfo: str, *, allows_tiocsti: bool = False, 
 
 
 def check(kernel: Kernel) -> Iterator[Finding]:
-    """What is too old, and what hides things."""
+    """Yields what is too old, missing or in the way."""
     version = parse_release(kernel.release)
     if version < OLDEST:
         yield error(
             "kernel-too-old",
-            f"Linux {kernel.release} is older than 5.10: reaper is not made for it.",
-            "boot a newer kernel",
+            f"Linux {kernel.release} is too old: reaper needs 5.10 or newer.",
+            "apt-get full-upgrade (EL: dnf upgrade kernel), then reboot",
         )
     elif version < DATES_DEV_TTY:
         yield note(
             "kernel-dev-tty",
-            f"On Linux {kernel.release}, before 6.5, what programs read through /dev/tty is dated for all terminals"
-            " together; see CAVEATS in reaper(7).",
+            f"Linux {kernel.release} is older than 6.5: it has one common time for what all programs read through"
+            " /dev/tty, not one for each terminal; see CAVEATS in reaper(7).",
         )
     if kernel.uncounted:
         yield warning(
             "connections-uncounted",
-            f"What is typed into an ssh connection cannot be counted ({kernel.uncounted}): any traffic counts as typed"
-            " while nothing is printed, so keepalives of a client keep its session, and a single key under a program"
-            " that prints is not seen: Enter is.",
-            "allow the system call pidfd_getfd(2): kernel.yama.ptrace_scope below 3, and in the filter of a container",
+            f"reaperd cannot count what is typed into an ssh connection ({kernel.uncounted}). While nothing is printed,"
+            " it takes any traffic for typing, so that a client's keepalives keep the session. While a program prints,"
+            " it does not see a single key until Enter is pressed.",
+            "kernel.yama.ptrace_scope=2 in /etc/sysctl.d/99-reaper.conf, then reboot; in a container, allow"
+            " pidfd_getfd(2) in the system call filter",
         )
     if kernel.cgroup != "v2":
         yield error(
             "cgroup-not-v2",
-            f"Control groups are {kernel.cgroup}, not v2: what a session holds cannot be told. Sessions without a"
-            " terminal may be left alone, others be ended in part, and none can be locked.",
-            "boot with systemd.unified_cgroup_hierarchy=1",
+            f"Control groups are {kernel.cgroup}, not v2: reaperd cannot find all processes of a session. Sessions"
+            " without a terminal may never be ended, others may be ended only in part, and none can be locked.",
+            "systemd.unified_cgroup_hierarchy=1 on the kernel command line, then reboot",
         )
     if kernel.allows_tiocsti:
         yield note(
             "kernel-tiocsti",
-            "Programs may put input into their user's own terminal (TIOCSTI), which looks like typing.",
-            "dev.tty.legacy_tiocsti=0 in a file of /etc/sysctl.d, then sysctl --system",
+            "A program can put input into its user's own terminal (TIOCSTI), which looks like typing.",
+            "dev.tty.legacy_tiocsti=0 in /etc/sysctl.d/99-reaper.conf, then sysctl --system",
         )
     if kernel.hidepid:
         yield note(
             "proc-hidepid",
-            f"/proc hides other people's processes (hidepid={kernel.hidepid}); that does not hinder reaperd.",
+            f"/proc hides the processes of other users (hidepid={kernel.hidepid}); reaperd sees them all the same.",
         )

@@ -1,6 +1,6 @@
-"""Whether what the policy wants locked can be locked: the PAM service, and the users who are logged in. Pure.
+"""Checks that sessions that the policy locks can be locked: the PAM service, and the users who are logged in. Pure.
 
-What Python and the kernel lack for it, libraries.py and kernel.py say.
+libraries.py checks the Python packages that locking needs, and kernel.py control groups.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from reaper.doctor.findings import Finding, note, warning
 
 @dataclass(frozen=True)
 class Locking:
-    """What was found: whether PAM has the service, and each user who could not unlock anything, with why.
+    """What locking depends on.
 
-    `allows_tracing`: a user's processes may trace any other of theirs (sysctl kernel.yama.ptrace_scope is 0, or none).
-    `allows_rings`: every user may use io_uring, and need not (sysctl kernel.io_uring_disabled, from Linux 6.6, is 0).
-    `forbids_tracing`: no process may trace any other, not even as root (it is 3).
+    `has_service`: PAM has the service. `unable` holds each user who could not unlock a session, and why.
+    `allows_tracing`: a process may trace any other of its user (sysctl kernel.yama.ptrace_scope is 0 or missing).
+    `allows_rings`: every user may use io_uring, and that can be forbidden (sysctl kernel.io_uring_disabled, since Linux
+    6.6, is 0). `forbids_tracing`: no process may trace another, not even root's (ptrace_scope is 3).
     """
 
     has_service: bool = True
@@ -30,7 +31,7 @@ class Locking:
 
 
 def rules_that_lock(policy: Policy | None) -> frozenset[str]:
-    """The names of the rules whose sessions are to be locked, as sessions are shown with them."""
+    """Returns the rules that lock sessions, by the names that sessions are listed with."""
     if policy is None:
         return frozenset()
     limits = {rule.name: rule.limits for rule in policy.rules}
@@ -39,33 +40,36 @@ def rules_that_lock(policy: Policy | None) -> frozenset[str]:
 
 
 def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
-    """Whose sessions are ended though a rule says to lock them."""
+    """Yields whose sessions are ended although a rule locks them, and what weakens a lock."""
     if not rules_that_lock(policy):
         return
     if not locking.has_service:
         yield warning(
             "lock-service-missing",
-            "The policy locks sessions, and PAM has no service reaper to unlock them by: they are ended instead.",
-            "install the package idle-reaper anew, with its /etc/pam.d/reaper",
+            "The policy locks sessions, but /etc/pam.d/reaper, by which they are unlocked, is missing: they are ended"
+            " instead.",
+            "apt-get install --reinstall -o Dpkg::Options::=--force-confmiss idle-reaper (EL: dnf reinstall"
+            " idle-reaper)",
         )
     if locking.allows_tracing:
         yield note(
             "kernel-ptrace",
-            "Processes may trace any other of their user's: one in another login could read what is typed at a lock.",
-            "kernel.yama.ptrace_scope=1 in a file of /etc/sysctl.d, then sysctl --system",
+            "A process may trace any other process of its user: one in another login could read what is typed at a"
+            " lock.",
+            "kernel.yama.ptrace_scope=1 in /etc/sysctl.d/99-reaper.conf, then sysctl --system",
         )
     if locking.allows_rings:
         yield note(
             "kernel-io-uring",
-            "Users may use io_uring: a program of theirs can hide a ring by which it reads what is typed at a lock.",
-            "kernel.io_uring_disabled=1 (or 2) in a file of /etc/sysctl.d, then sysctl --system",
+            "Users may use io_uring: a program that hides a ring could read what is typed at a lock.",
+            "kernel.io_uring_disabled=1 (or 2) in /etc/sysctl.d/99-reaper.conf, then sysctl --system",
         )
     if locking.forbids_tracing:
         yield warning(
             "kernel-no-ptrace",
-            "Nothing may be traced (kernel.yama.ptrace_scope=3): a program that its user lets out of a lock is noticed"
-            " only after up to 100 ms, and a shell whose TMOUT is over ends as it is unlocked.",
-            "kernel.yama.ptrace_scope=2 in a file of /etc/sysctl.d, and a reboot",
+            "No process may be traced (kernel.yama.ptrace_scope=3): if a user unfreezes a program of a locked session,"
+            " the lock notices only after up to 100 ms, and a shell whose TMOUT has passed ends when it is unlocked.",
+            "kernel.yama.ptrace_scope=2 in /etc/sysctl.d/99-reaper.conf, then reboot",
         )
     users_by_reason: dict[str, list[str]] = {}
     for user, why in locking.unable:
@@ -74,5 +78,6 @@ def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
         yield warning(
             "user-unlockable",
             f"Sessions of {', '.join(users)} cannot be locked, and are ended instead: {why}.",
-            "passwd and chage for these users, or a rule of their own with action: terminate",
+            "passwd USER (chage -E -1 USER if the account has expired); or give these users a rule with action:"
+            " terminate",
         )

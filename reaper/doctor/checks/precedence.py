@@ -1,9 +1,10 @@
-"""Which mechanism ends a session first, for each kind of session. Pure: a table out of what was found.
+"""Works out which mechanism ends each kind of session first. Pure.
 
-What the others do is measured on real sessions of Debian 12 and 13: TMOUT ends a shell at its prompt and nothing else;
-logind's StopIdleSessionSec goes by the terminal that it knows a session by, and never ends a connection without one;
-ChannelTimeout is about silence on a channel, so that output keeps it; UnusedConnectionTimeout is about connections
-without any channel; ClientAliveInterval is about clients that answer no more.
+What the other mechanisms do is measured on real sessions of Debian 12 and 13. TMOUT ends a shell at its prompt and
+nothing else. logind's StopIdleSessionSec depends on the terminal that logind knows for the session, and never ends a
+connection without one. ChannelTimeout closes a channel on which nothing is sent, so output prevents it.
+UnusedConnectionTimeout closes connections without a channel. ClientAliveInterval closes connections whose client no
+longer answers.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ AGE = "reaper-max"
 
 @dataclass(frozen=True)
 class SessionKind:
-    """A class of sessions. `channels` are those of sshd's that such a connection has, as ChannelTimeout names them."""
+    """A kind of session. `channels` are the sshd channels of such a connection, as ChannelTimeout names them."""
 
     id: str
     words: str
@@ -54,9 +55,10 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Mechanism:
-    """What may end sessions of a kind. The times are of the rules that could apply; `longest_usec` None is never.
+    """A mechanism that may end sessions of a kind.
 
-    `setting` is what people know it by, `condition` what it depends on beside the time, "" for nothing.
+    `shortest_usec` and `longest_usec` are the extremes of the rules that could apply; `longest_usec` is None if one of
+    them never ends a session. `setting` is its name for people. `condition` is what else it depends on, or "".
     """
 
     by: str
@@ -68,22 +70,23 @@ class Mechanism:
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of sessions and what may end them, the soonest first."""
+    """A kind of session and the mechanisms that may end it, the earliest first."""
 
     kind: SessionKind
     mechanisms: tuple[Mechanism, ...]
 
 
 def table(policy: Policy | None, sshd: Sshd | None, logind: LogindFacts, tmouts: Sequence[Tmout]) -> tuple[Row, ...]:
-    """A row for each kind of session. Without `policy` reaper ends nothing, without `sshd` nobody comes over ssh.
+    """Returns a row for each kind of session.
 
-    Where sshd has UsePAM off, neither reaper nor logind knows of who does.
+    Without `policy`, reaper ends nothing. Without `sshd`, there are no rows for ssh. If sshd has UsePAM off, neither
+    reaper nor logind knows the sessions of ssh.
     """
     kinds = [kind for kind in KINDS if sshd is not None or kind.origin is not Origin.SSH]
     rows = []
     for kind in kinds:
-        is_told = kind.origin is not Origin.SSH or (sshd is not None and sshd.use_pam is not False)
-        found = [*_of_reaper(policy, kind), *_of_logind(logind, kind)] if is_told else []
+        uses_pam = kind.origin is not Origin.SSH or (sshd is not None and sshd.use_pam is not False)
+        found = [*_of_reaper(policy, kind), *_of_logind(logind, kind)] if uses_pam else []
         found += [*_of_shell(tmouts, kind), *(_of_sshd(sshd, kind) if sshd else ())]
         rows.append(Row(kind, tuple(sorted(found, key=lambda each: each.shortest_usec))))
     return tuple(rows)
@@ -92,21 +95,21 @@ def table(policy: Policy | None, sshd: Sshd | None, logind: LogindFacts, tmouts:
 def _of_reaper(policy: Policy | None, kind: SessionKind) -> Iterator[Mechanism]:
     limits = list(limits_of(policy, kind)) if policy else []
     acting = [each for each in limits if each.action is not Action.OBSERVE]
-    everywhere = len(acting) == len(limits)
+    all_act = len(acting) == len(limits)
     what = "without input" if kind.has_terminal else "without work"
-    yield from _range(REAPER, f"reaper, {what}", [each.idle_usec for each in acting], everywhere)
-    yield from _range(AGE, "reaper, by age", [each.max_usec for each in acting], everywhere)
+    yield from _range(REAPER, f"reaper, {what}", [each.idle_usec for each in acting], all_act)
+    yield from _range(AGE, "reaper, by age", [each.max_usec for each in acting], all_act)
 
 
-def _range(by: str, setting: str, times: Sequence[int | None], everywhere: bool) -> Iterator[Mechanism]:
+def _range(by: str, setting: str, times: Sequence[int | None], all_act: bool) -> Iterator[Mechanism]:
     limited = [time for time in times if time is not None]
     if limited:
-        longest = max(limited) if everywhere and len(limited) == len(times) else None
+        longest = max(limited) if all_act and len(limited) == len(times) else None
         yield Mechanism(by, setting, min(limited), longest)
 
 
 def limits_of(policy: Policy, kind: SessionKind) -> Iterator[Limits]:
-    """The limits of every rule that a session of the kind could be under, whoever it is of; under the ceiling."""
+    """Yields the limits, capped by the ceiling, of every rule that could apply to a session of the kind."""
     for rule in policy.rules:
         if _could_match(rule.match, kind):
             yield rule.limits if rule.name in policy.ceiling.exempt else cap(rule.limits, policy.ceiling)[0]
@@ -127,7 +130,7 @@ def _could_match(match: Match, kind: SessionKind) -> bool:
 
 
 def _must_match(match: Match, kind: SessionKind) -> bool:
-    """Given that it could: whether it does, whoever it is and whenever."""
+    """Whether a rule that could match does so for every user at any time."""
     given = (match.user, match.group, match.remote, match.hours)
     any_terminal = not match.terminal or not kind.has_terminal or ANY_TERMINAL in match.terminal
     return not any(given) and match.elevated is None and any_terminal
@@ -144,8 +147,8 @@ def _of_shell(tmouts: Sequence[Tmout], kind: SessionKind) -> Iterator[Mechanism]
     if tmouts and kind.at_prompt:
         ordered = sorted(tmouts, key=lambda each: each.seconds)
         first, times = ordered[0], [each.seconds * USEC_PER_SEC for each in ordered]
-        changed = "" if any(each.is_readonly for each in tmouts) else "unless the user unsets it"
-        yield Mechanism("tmout", f"TMOUT in {first.path}:{first.line}", times[0], times[-1], changed)
+        condition = "" if any(each.is_readonly for each in tmouts) else "unless the user unsets it"
+        yield Mechanism("tmout", f"TMOUT in {first.path}:{first.line}", times[0], times[-1], condition)
 
 
 def _of_sshd(sshd: Sshd, kind: SessionKind) -> Iterator[Mechanism]:
@@ -156,18 +159,18 @@ def _of_sshd(sshd: Sshd, kind: SessionKind) -> Iterator[Mechanism]:
         yield Mechanism("channel-timeout", "sshd's ChannelTimeout", channel, channel, "unless something is printed")
     if sshd.unused_usec is not None and not kind.has_terminal:
         usec = sshd.unused_usec
-        yield Mechanism("unused-timeout", "sshd's UnusedConnectionTimeout", usec, usec, "where no channel is open")
+        yield Mechanism("unused-timeout", "sshd's UnusedConnectionTimeout", usec, usec, "if no channel is open")
 
 
 def sentence(row: Row) -> str:
-    """A row in words."""
+    """Describes a row in words."""
     if not row.mechanisms:
         return "nothing ends it"
-    words = [_told(each) for each in row.mechanisms]
+    words = [_described(each) for each in row.mechanisms]
     return ", then ".join(words)
 
 
-def _told(mechanism: Mechanism) -> str:
+def _described(mechanism: Mechanism) -> str:
     shortest, longest = mechanism.shortest_usec, mechanism.longest_usec
     condition = f" ({mechanism.condition})" if mechanism.condition else ""
     if longest is None:
@@ -176,7 +179,8 @@ def _told(mechanism: Mechanism) -> str:
     return f"{mechanism.setting} {reach}{condition}"
 
 
-SAID = {
+# The id, the message and the remedy of the finding about each other mechanism.
+FINDINGS = {
     "logind": (
         "logind-stop-idle",
         "logind ends sessions that it takes to be idle (StopIdleSessionSec={time}), without a warning",
@@ -184,49 +188,50 @@ SAID = {
     ),
     "tmout": (
         "shell-tmout",
-        "Shells end at the prompt by themselves ({setting}, {time}), without a warning",
-        "take TMOUT out of the file",
+        "Shells exit at the prompt by themselves ({setting}, {time}), without a warning",
+        "remove {setting}",
     ),
     "channel-timeout": (
         "sshd-channel-timeout",
-        "sshd closes channels on which nothing goes to and fro (ChannelTimeout, {time}), without a warning",
+        "sshd closes channels on which nothing is sent (ChannelTimeout, {time}), without a warning",
         "ChannelTimeout none in /etc/ssh/sshd_config, then systemctl reload ssh.service (sshd.service on EL)",
     ),
     "unused-timeout": (
         "sshd-unused-timeout",
-        "sshd closes connections on which no channel is open (UnusedConnectionTimeout, {time})",
+        "sshd closes connections that have no open channel (UnusedConnectionTimeout, {time})",
         "UnusedConnectionTimeout none in /etc/ssh/sshd_config, then systemctl reload ssh.service (sshd.service on EL)",
     ),
 }
 
 
 def check(rows: Sequence[Row], sshd: Sshd | None, is_known: bool) -> Iterator[Finding]:
-    """The other mechanisms, each with where it comes before reaper: there it interferes.
+    """Yields the other mechanisms, each with the kinds of session that it ends before reaper does.
 
-    `is_known` is false where reaper has limits that are not among the rows.
+    `is_known` is false if the policy in force is not known, so that reaper's limits are not in the rows.
     """
-    for by, (name, message, remedy) in SAID.items():
+    for by, (name, message, remedy_text) in FINDINGS.items():
         found = [(row, each) for row in rows for each in row.mechanisms if each.by == by]
         if not found:
             continue
         text = message.format(time=span(found[0][1].shortest_usec), setting=found[0][1].setting)
+        remedy = remedy_text.format(setting=found[0][1].setting)
         early = [row.kind.words for row, each in found if _is_before_reaper(row, each)]
         if not is_known:
-            yield warning(name, f"{text}; whether before reaper cannot be told.", remedy)
+            yield warning(name, f"{text}; it is not known whether reaper ends them first.", remedy)
         elif early:
-            yield warning(name, f"{text}, where reaper would still leave them: {'; '.join(early)}.", remedy)
+            yield warning(name, f"{text}, before reaper does: {'; '.join(early)}.", remedy)
         else:
-            yield note(name, f"{text}; reaper comes first.")
+            yield note(name, f"{text}; reaper ends them first.")
     if sshd and sshd.alive_usec:
         yield note(
             "sshd-client-alive",
-            f"sshd closes connections whose client has not answered for {span(sshd.alive_usec)} (ClientAliveInterval):"
-            " dead ones, idle or not.",
+            f"sshd closes connections whose client has not answered for {span(sshd.alive_usec)} (ClientAliveInterval),"
+            " whether the session is idle or not.",
         )
 
 
 def _is_before_reaper(row: Row, mechanism: Mechanism) -> bool:
-    """Whether some session of the kind is ended by it that reaper would end later, or not at all."""
-    ours = [each for each in row.mechanisms if each.by == REAPER]
-    latest = ours[0].longest_usec if ours else None
+    """Whether the mechanism ends a session of the kind that reaper would end later or never."""
+    by_reaper = [each for each in row.mechanisms if each.by == REAPER]
+    latest = by_reaper[0].longest_usec if by_reaper else None
     return latest is None or mechanism.shortest_usec < latest

@@ -1,4 +1,4 @@
-"""Whether the policy files are in force, and which rules end nobody. Pure: what was read goes in."""
+"""Checks that the policy in force is that of the files, and which rules end no session. Pure."""
 
 from __future__ import annotations
 
@@ -16,23 +16,20 @@ RELOAD = "reaperctl check && systemctl reload reaper.service"
 
 @dataclass(frozen=True)
 class Files:
-    """The policy files: the policy that they make, or what is wrong with them.
-
-    Both are empty where they could not be read at all.
-    """
+    """The policy that the policy files make, or the first mistake in them; neither if they could not be read."""
 
     policy: Policy | None = None
     problem: str = ""
 
 
 def check(files: Files, daemon: DaemonFacts) -> Iterator[Finding]:
-    """What keeps the policy from being that of the files, and what it leaves alone."""
+    """Yields why the policy of the files is not in force, and which sessions it never ends."""
     if files.problem:
-        stays = f"policy {daemon.policy_id} from before stays in force" if daemon.policy_id else "none is in force"
+        used = f"policy {daemon.policy_id} stays in force" if daemon.policy_id else "no policy is in force"
         yield error(
             "policy-rejected",
-            f"The policy files have mistakes and are not used{f': {stays}' if daemon.answers else ''}."
-            f" The first is {files.problem}",
+            f"The policy files have mistakes and are not used{f': {used}' if daemon.answers else ''}."
+            f" The first mistake is {files.problem}",
             RELOAD,
         )
     if daemon.answers and not daemon.policy_id:
@@ -40,7 +37,7 @@ def check(files: Files, daemon: DaemonFacts) -> Iterator[Finding]:
     elif daemon.answers and files.policy is not None and files.policy.id != daemon.policy_id:
         yield error(
             "policy-not-loaded",
-            f"The policy in force, {daemon.policy_id}, is not that of the files, {files.policy.id}:"
+            f"Policy {daemon.policy_id} is in force, but the files make policy {files.policy.id}:"
             " they were changed and not loaded.",
             RELOAD,
         )
@@ -57,9 +54,10 @@ def _unknown_groups(policy: Policy, unknown: tuple[str, ...]) -> Iterator[Findin
             yield warning(
                 "group-unknown",
                 f"No name service that reaperd can reach knows the group {name} of the rule {', '.join(rules)}:"
-                " it matches only where the record of a login has the name.",
-                f"getent group {name}: if that knows it, the name service needs the network, which reaper.service does"
-                " not have; use one that answers on the host (sssd, nslcd, winbind), or match on users",
+                " the rule matches only if the record of a login has the group's name.",
+                f"getent group {name}: if that prints the group, its name service needs the network, which"
+                " reaper.service does not have. Use one that answers on the host (sssd, nslcd, winbind), or match users"
+                " (user: in the rule)",
             )
 
 
@@ -69,24 +67,24 @@ def _observing(policy: Policy) -> Iterator[Finding]:
             yield note(
                 "rule-observes",
                 f"Sessions under the rule {rule.name} are observed, not ended.",
-                f"action: terminate in the rule {rule.name}, when that is not what you want",
+                f"action: terminate in the rule {rule.name}, if they should be ended",
             )
     if policy.environments[policy.environment].action is Action.OBSERVE:
         yield note(
             "rule-observes",
             f"Sessions that no rule matches are observed, not ended (environment {policy.environment}).",
-            f"action: terminate in the environment {policy.environment}, when that is not what you want",
+            f"action: terminate in the environment {policy.environment}, if they should be ended",
         )
 
 
 def _unlimited(policy: Policy) -> Iterator[Finding]:
-    """Rules whose sessions reach no limit, also under the ceiling."""
+    """Yields the rules whose sessions have no limit, not even from the ceiling."""
     for rule in policy.rules:
         is_exempt = rule.name in policy.ceiling.exempt
         limits = rule.limits if is_exempt else cap(rule.limits, policy.ceiling)[0]
         if limits.action is not Action.OBSERVE and (limits.idle_usec, limits.max_usec) == (None, None):
             yield note(
                 "rule-unlimited",
-                f"The rule {rule.name} has neither idle nor max: no limit reaches its sessions.",
-                f"idle or max in the rule {rule.name}, when that is not what you want",
+                f"The rule {rule.name} has neither idle nor max: its sessions have no limit.",
+                f"idle: or max: in the rule {rule.name}, if its sessions should end",
             )

@@ -1,4 +1,4 @@
-"""What else lets people in on this host, and which consoles log in by themselves. Pure: what systemd says goes in."""
+"""Finds servers that open no PAM session, and consoles that log a user in automatically. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from reaper.doctor.checks.daemon import parse_properties
 from reaper.doctor.findings import Finding, error, warning
 
-# Programs that open no PAM session. dropbear 2022.83 and 2025.88 ask PAM at most for the password
-# (src/svr-authpam.c: pam_authenticate, pam_acct_mgmt), and Debian builds it without that; tinysshd links no libpam.
+# Programs that open no PAM session. dropbear 2022.83 and 2025.88 ask PAM only for the password, if at all
+# (src/svr-authpam.c: pam_authenticate, pam_acct_mgmt; Debian builds it without); tinysshd does not link libpam.
 WITHOUT_SESSION = ("dropbear", "tinysshd")
-# Programs whose logins go through a PAM service of another name than sshd and login.
+# Programs whose logins go through a PAM service other than sshd and login.
 PAM_SERVICES = {
     "cockpit-tls": "cockpit",
     "cockpit-ws": "cockpit",
@@ -29,16 +29,16 @@ _ARGUMENTS, _AFTER_ARGUMENTS = "argv[]=", " ; ignore_errors="
 
 
 class LoadedUnit(NamedTuple):
-    """A unit as it is loaded: its commands are words, as systemd has them after all drop-ins."""
+    """A unit as systemd has loaded it, with all drop-ins; each command is its words."""
 
     unit: str
     is_active: bool
-    comes_back: bool  # when its process ends
+    restarts: bool  # when its process ends
     commands: tuple[tuple[str, ...], ...]
 
 
 class Socket(NamedTuple):
-    """A socket unit: the service that a connection starts, by name, or "" where each starts one of its own."""
+    """A socket unit. `service` is the service that a connection starts, "" if each connection starts an instance."""
 
     unit: str
     is_active: bool
@@ -46,15 +46,16 @@ class Socket(NamedTuple):
 
     @property
     def instance(self) -> str:
-        """The service of one connection, by a name that no real one has."""
+        """The name of an instance that is no real connection's."""
         return f"{self.unit.rpartition('.socket')[0]}@reaperctl-doctor.service"
 
 
 @dataclass(frozen=True)
 class Servers:
-    """What lets people in: programs that open no PAM session, each with where it is started, and PAM services.
+    """The programs by which users log in.
 
-    `autologins` are units with the user that they log in.
+    `without_session` holds the programs that open no PAM session, each with what starts it. `pam_services` are the PAM
+    services of the others. `autologins` holds units with the user that they log in.
     """
 
     without_session: tuple[tuple[str, str], ...] = ()
@@ -63,7 +64,7 @@ class Servers:
 
 
 def parse_services(text: str) -> tuple[LoadedUnit, ...]:
-    """The units in what `systemctl show` prints of services."""
+    """Parses the services that `systemctl show` prints."""
     blocks = [parse_properties(block) for block in text.split("\n\n")]
     return tuple(
         LoadedUnit(
@@ -78,7 +79,7 @@ def parse_services(text: str) -> tuple[LoadedUnit, ...]:
 
 
 def parse_sockets(text: str) -> tuple[Socket, ...]:
-    """The units in what `systemctl show` prints of sockets."""
+    """Parses the sockets that `systemctl show` prints."""
     blocks = [parse_properties(block) for block in text.split("\n\n")]
     return tuple(
         Socket(
@@ -92,26 +93,26 @@ def parse_sockets(text: str) -> tuple[Socket, ...]:
 
 
 def _parse_command(value: str) -> tuple[str, ...]:
-    """The words of `{ path=/sbin/agetty ; argv[]=/sbin/agetty -o ... ; ignore_errors=yes ; ...`."""
+    """Returns the words of `{ path=/sbin/agetty ; argv[]=/sbin/agetty -o ... ; ignore_errors=yes ; ...`."""
     words = value.partition(_ARGUMENTS)[2].partition(_AFTER_ARGUMENTS)[0]
     return tuple(words.split())
 
 
 def parse_inetd(text: str) -> tuple[tuple[str, ...], ...]:
-    """The commands in inetd.conf(5): what follows on service, type, protocol, wait and user."""
+    """Returns the commands in inetd.conf(5): what follows service, type, protocol, wait and user."""
     lines = (line.split() for line in text.split("\n") if not line.lstrip().startswith("#"))
     return tuple(tuple(words[5:]) for words in lines if len(words) > 5)
 
 
 def programs(command: Iterable[str]) -> Iterator[str]:
-    """The names of the programs that a command can be about: its first word, and the paths among the others."""
+    """Yields the names of the programs that a command may run: its first word, and every path among the others."""
     for index, word in enumerate(command):
         if index == 0 or word.startswith("/"):
             yield word.rpartition("/")[2]
 
 
 def autologin(command: tuple[str, ...]) -> str:
-    """Whom a command logs in on its terminal without asking anything; "" for nobody."""
+    """Returns the user that a command logs in on its terminal without asking for a password, or ""."""
     program = command[0].rpartition("/")[2] if command else ""
     if program == "login" and "-f" in command:
         return command[-1]
@@ -127,7 +128,7 @@ def autologin(command: tuple[str, ...]) -> str:
 
 
 def interpret(started: Iterable[tuple[str, tuple[str, ...]]], consoles: Iterable[LoadedUnit]) -> Servers:
-    """What commands come to, each with where it is started; `consoles` are units that may log in by themselves."""
+    """Sorts commands, each with what starts it, into servers; `consoles` are units that may log a user in."""
     without: dict[tuple[str, str], None] = {}
     services: dict[str, None] = {}
     for where, command in started:
@@ -136,31 +137,30 @@ def interpret(started: Iterable[tuple[str, tuple[str, ...]]], consoles: Iterable
                 without[program, where] = None
             elif program in PAM_SERVICES:
                 services[PAM_SERVICES[program]] = None
-    found = [(each.unit, autologin(command)) for each in consoles if each.comes_back for command in each.commands]
+    found = [(each.unit, autologin(command)) for each in consoles if each.restarts for command in each.commands]
     return Servers(tuple(without), tuple(services), tuple((unit, user) for unit, user in found if user))
 
 
 def check(servers: Servers) -> Iterator[Finding]:
-    """Who is let in and never seen, and who comes back by itself."""
+    """Yields the servers whose logins are not recorded, and the consoles that log a user in."""
     for program, where in servers.without_session:
         yield error(
             "server-unseen",
-            f"{program} lets people in ({where}) and opens no PAM session: its logins are recorded nowhere, and are"
-            " never ended.",
-            f"let them in by OpenSSH's sshd instead; then {_stop(where)}",
+            f"{program} lets users in ({where}) but opens no PAM session: its logins are not recorded and never ended.",
+            f"use OpenSSH's sshd instead; then {_stop(where, program)}",
         )
     for unit, user in servers.autologins:
         yield warning(
             "console-autologin",
-            f"{unit} logs {user} in by itself: a session that is ended there begins again at once, and asks for no"
-            " password.",
-            f"systemctl edit {unit}, with an ExecStart= that has no --autologin (-a), and systemctl restart {unit}; or"
-            f" passwd {user}, and in reaper.yaml, first of the rules, {{name: autologin, match: {{user: {user}, origin:"
-            " [console, serial]}, action: lock}",
+            f"{unit} logs {user} in by itself: a session that is ended there begins again at once, without a password.",
+            f"systemctl edit {unit}, with an ExecStart= that has no --autologin (-a), then systemctl restart {unit}; or"
+            f" passwd {user}, and as the first of the rules in /etc/reaper/reaper.yaml {{name: autologin, match:"
+            f" {{user: {user}, origin: [console, serial]}}, action: lock}}",
         )
 
 
-def _stop(where: str) -> str:
+def _stop(where: str, program: str) -> str:
     if where.endswith((".service", ".socket")):
         return f"systemctl disable --now {where}"
-    return f"end {where}" if where.startswith("process ") else f"take it out of {where}"
+    kind, _, pid = where.partition(" ")
+    return f"kill {pid}" if kind == "process" else f"remove {program} from {where}"

@@ -1,7 +1,7 @@
-"""What sshd's configuration means for reaper. Pure: the output of `sshd -T`, or the text of its files, goes in.
+"""Interprets sshd's configuration: the output of `sshd -T`, or the text of its files. Pure.
 
-As the first value of a keyword wins (sshd_config(5)), so it does here. The output of `sshd -T` has the same form as the
-files, with keywords in lower case and times in seconds or as they were written (ChannelTimeout, OpenSSH 9.2 and 10.0).
+The first value of a keyword wins, as in sshd_config(5). The output of `sshd -T` has the same syntax as the files, with
+keywords in lower case and times in seconds, or as they were written (ChannelTimeout, OpenSSH 9.2 and 10.0).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Keyword = tuple[str, str]
 
 @dataclass(frozen=True)
 class Sshd:
-    """What holds for a plain connection. `use_pam` is None where it could not be told; None of a time is never.
+    """The settings for a connection that no Match block matches.
 
-    `channels` are ChannelTimeout's patterns with their times. `matched` are timeouts that Match blocks set for some.
-    `problem` is why sshd would not tell, asked by root.
+    `use_pam` is None if it is not known. A time of None is never. `channels` are ChannelTimeout's patterns with their
+    times. `matched` are the timeouts that Match blocks set. `problem` is why `sshd -T` failed for root, or "".
     """
 
     use_pam: bool | None
@@ -40,13 +40,13 @@ class Sshd:
     problem: str = ""
 
     def channel_usec(self, kinds: Iterable[str]) -> int | None:
-        """The longest that a connection with channels of these kinds can be silent; None where one may for ever."""
+        """Returns when the last of these kinds of channels is closed; None if one of them never is."""
         limits = [next((usec for pattern, usec in self.channels if fnmatchcase(kind, pattern)), 0) for kind in kinds]
         return None if not limits or 0 in limits else max(limits)
 
 
 def parse_keywords(text: str) -> tuple[Keyword, ...]:
-    """The keywords of a configuration in lower case, each with the rest of its line."""
+    """Returns the keywords of a configuration in lower case, each with the rest of its line."""
     found = []
     for line in text.split("\n"):
         words = line.strip().replace("=", " ", 1) if re.match(r"\s*\w+\s*=", line) else line.strip()
@@ -57,7 +57,7 @@ def parse_keywords(text: str) -> tuple[Keyword, ...]:
 
 
 def parse_time(text: str) -> int | None:
-    """Microseconds of a time as sshd_config(5) writes them ("10m", "1h30m", "600"); None for none, 0 or nonsense."""
+    """Parses a time of sshd_config(5) ("10m", "1h30m", "600") into microseconds; None for none, 0 or nonsense."""
     parts = _TIME.findall(text)
     if "".join(number + unit for number, unit in parts) != text:
         return None
@@ -65,10 +65,10 @@ def parse_time(text: str) -> int | None:
 
 
 def interpret(keywords: Iterable[Keyword], *, complete: bool, problem: str = "") -> Sshd:
-    """The meaning of keywords in the order in which sshd reads them.
+    """Interprets keywords in the order in which sshd reads them.
 
-    What stands in Match blocks is only named. `complete`: they are all there are, so that what is not among them has
-    sshd's own value (UsePAM: no).
+    Of Match blocks, only the names of their timeouts are kept. `complete`: no keyword is missing, so that a keyword
+    that does not occur has sshd's default (UsePAM: no).
     """
     first: dict[str, str] = {}
     matched: dict[str, None] = {}
@@ -106,29 +106,29 @@ def _channels(value: str) -> tuple[tuple[str, int], ...]:
 
 
 def check(sshd: Sshd) -> Iterator[Finding]:
-    """What keeps logins over ssh from being seen, and what could not be told."""
+    """Yields why logins over ssh are not recorded, and what is not known of sshd's settings."""
     if sshd.problem:
-        yield note("sshd-not-asked", f"sshd -T fails, so sshd's files are read instead: {sshd.problem}", "sshd -t")
+        yield note("sshd-not-asked", f"sshd -T fails, so doctor reads sshd's files instead: {sshd.problem}", "sshd -t")
     if sshd.use_pam is False:
         yield error(
             "sshd-without-pam",
-            "sshd is configured with UsePAM no: logins over ssh are recorded nowhere, and are never ended.",
+            "sshd is configured with UsePAM no: logins over ssh are not recorded and never ended.",
             "UsePAM yes in /etc/ssh/sshd_config, then systemctl reload ssh.service (sshd.service on EL)",
         )
     if sshd.matched:
         yield note(
             "sshd-match",
-            f"Match blocks of sshd's configuration set {', '.join(sshd.matched)} for some connections; what is said"
-            " here is of those that none of them matches.",
+            f"Match blocks of sshd's configuration set {', '.join(sshd.matched)} for some connections; doctor looks"
+            " only at connections that no Match block matches.",
             "sshd -T -C user=NAME,host=HOST,addr=ADDRESS",
         )
 
 
 def check_other(unit: str, sshd: Sshd) -> Iterator[Finding]:
-    """What keeps logins from being seen that come by an sshd with a configuration of its own."""
+    """Yields why logins by an sshd with a configuration of its own are not recorded."""
     if sshd.use_pam is False:
         yield error(
             "sshd-without-pam",
-            f"{unit} starts an sshd with UsePAM no: logins by it are recorded nowhere, and are never ended.",
+            f"{unit} starts an sshd with UsePAM no: its logins are not recorded and never ended.",
             f"UsePAM yes in the configuration that systemctl cat {unit} names, then systemctl restart {unit}",
         )

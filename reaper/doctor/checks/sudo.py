@@ -1,7 +1,6 @@
-"""Whether sudo opens a PAM session, without which no elevation is marked. Pure: the text of sudo's files goes in.
+"""Checks that sudo opens a PAM session, by which an elevation is marked. Pure.
 
-sudo's grammar is that of sudoers(5); what is read of it is the Defaults lines and the includes, as sudo 1.9 takes them
-(plugins/sudoers/toke.l).
+Of sudoers(5), only the Defaults lines and the includes are read, by the grammar of sudo 1.9 (plugins/sudoers/toke.l).
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from reaper.decide.policy.rules import Policy
 from reaper.doctor.checks.pam import ELEVATORS
 from reaper.doctor.findings import Finding, error, note
 
-# toke.l: a number after # is a user id, anything else there a comment.
+# toke.l: # and a number is a user ID, and # anything else begins a comment.
 _COMMENT = re.compile(r"#(?![0-9-])")
-# One that is not closed takes the rest of the line: to look for the end of each would take quadratic time.
+# A quote that is not closed takes the rest of the line: to search for the end of each would take quadratic time.
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\Z)', re.DOTALL)
 _SEPARATORS = re.compile(r"[\s,]")
 _NEGATED = re.compile(r"!\s+")
@@ -28,14 +27,14 @@ _SERVICES = ("pam_service", "pam_login_service")
 
 
 class Include(NamedTuple):
-    """A file, or a directory of files, that is read at this place."""
+    """An include of a file, or of a directory of files."""
 
     path: str
     is_directory: bool
 
 
 class Default(NamedTuple):
-    """One setting of a Defaults line; `value` is None for a flag. `scope` is for whom it holds, "" for everybody."""
+    """One setting of a Defaults line. `value` is None for a flag. `scope` restricts it; "" applies to everybody."""
 
     name: str
     is_on: bool
@@ -49,13 +48,13 @@ Entry = Union[Include, Default]
 
 @dataclass(frozen=True)
 class Sudo:
-    """The places, with what they set, by which sudo opens no PAM session that is marked."""
+    """The settings by which sudo opens no PAM session that is marked, each as its place and its text."""
 
     unmarked: tuple[tuple[str, str], ...] = ()
 
 
 def parse_sudoers(path: str, text: str) -> tuple[Entry, ...]:
-    """The includes and the defaults of a file, in their order."""
+    """Returns the includes and the Defaults settings of a file, in order."""
     found: list[Entry] = []
     for number, line in _joined(text):
         include = _INCLUDE.fullmatch(line)
@@ -68,7 +67,7 @@ def parse_sudoers(path: str, text: str) -> tuple[Entry, ...]:
 
 
 def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Each line with its number; one that ends in a backslash has the next appended to it."""
+    """Yields each line with its number; a line that ends in a backslash is joined with the next."""
     parts: list[str] = []
     first = 1
     for number, line in enumerate(text.split("\n"), 1):
@@ -82,11 +81,11 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _defaults(rest: str, place: str) -> Iterator[Default]:
-    """The settings after the word Defaults. A scope stands right after it; the next words may be more of the scope."""
+    """Yields the settings after the word Defaults. A scope follows it directly; the next words may belong to it."""
     plain = _QUOTED.sub(lambda quoted: _SEPARATORS.sub("", quoted[1]), rest)
     plain = _NEGATED.sub("!", _COMMENT.split(plain, maxsplit=1)[0])
     if plain[:1] not in ("", " ", "\t", *_SCOPES):
-        return  # another word, which begins in the same way
+        return  # a longer word that begins with Defaults
     words = _with_values(_WORD.findall(plain))
     scope = words.pop(0) if plain[:1] in tuple(_SCOPES) and words else ""
     for word in words:
@@ -97,7 +96,7 @@ def _defaults(rest: str, place: str) -> Iterator[Default]:
 
 
 def _with_values(words: Iterable[str]) -> list[str]:
-    """The words, those that stand at the sides of an equals sign joined to one."""
+    """Joins the words around an equals sign into one."""
     joined: list[str] = []
     for word in words:
         if joined and (word.startswith("=") or joined[-1].endswith("=")):
@@ -108,25 +107,25 @@ def _with_values(words: Iterable[str]) -> list[str]:
 
 
 def interpret(defaults: Iterable[Default]) -> Sudo:
-    """What the defaults come to: the last one for everybody holds, and each that is for some is named."""
+    """Combines settings: of those for everybody the last one applies, and of those with a scope every one."""
     for_all: dict[str, Default] = {}
     unmarked: list[tuple[str, str]] = []
     for each in defaults:
-        if not _is_about_marks(each):
+        if not _is_about_pam(each):
             continue
         if not each.scope:
             for_all[each.name] = each
-        elif _unmarks(each):
+        elif _prevents_mark(each):
             unmarked.append((each.place, f"{_written(each)} for some (Defaults{each.scope})"))
-    unmarked += [(each.place, _written(each)) for each in for_all.values() if _unmarks(each)]
+    unmarked += [(each.place, _written(each)) for each in for_all.values() if _prevents_mark(each)]
     return Sudo(tuple(dict.fromkeys(unmarked)))
 
 
-def _is_about_marks(default: Default) -> bool:
+def _is_about_pam(default: Default) -> bool:
     return default.name == "pam_session" or default.name in _SERVICES
 
 
-def _unmarks(default: Default) -> bool:
+def _prevents_mark(default: Default) -> bool:
     if default.name == "pam_session":
         return not default.is_on
     return default.value is not None and default.value not in ELEVATORS
@@ -137,20 +136,22 @@ def _written(default: Default) -> str:
     return f"{'' if default.is_on else '!'}{default.name}{value}"
 
 
-def _taken_out(place: str, setting: str) -> str:
+def _remedy(place: str, setting: str) -> str:
     path, _, line = place.rpartition(":")
-    return f"visudo -f {path}, and take {setting} out of line {line}" if path else f"take {setting} out of {place}"
+    return f"visudo -f {path}, and remove {setting} from line {line}" if path else f"remove {setting} from {place}"
 
 
 def check(sudo: Sudo, policy: Policy | None) -> Iterator[Finding]:
-    """That root shells by sudo are not marked."""
+    """Yields that root shells by sudo are not marked, and why."""
     if not sudo.unmarked:
         return
     rules = [rule.name for rule in policy.rules if rule.match.elevated is not None] if policy else []
     what = "; ".join(f"{setting} in {place}" for place, setting in sudo.unmarked)
-    message = f"sudo opens no PAM session by which root shells are marked ({what})"
-    remedy = "; ".join(_taken_out(place, setting) for place, setting in sudo.unmarked)
+    message = f"sudo does not open the PAM session by which root shells are marked ({what})"
+    remedy = "; ".join(_remedy(place, setting) for place, setting in sudo.unmarked)
     if rules:
-        yield error("sudo-unmarked", f"{message}, and {', '.join(rules)} matches on them (elevated).", remedy)
+        yield error("sudo-unmarked", f"{message}, but rules match elevated: {', '.join(rules)}.", remedy)
     else:
-        yield note("sudo-unmarked", f"{message}: sessions in which root acts by sudo do not show it.", remedy)
+        yield note(
+            "sudo-unmarked", f"{message}: a session in which root acts by sudo is not shown as elevated.", remedy
+        )

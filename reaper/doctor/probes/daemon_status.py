@@ -1,4 +1,4 @@
-"""Asks systemd and the daemon itself about the daemon, and looks at who could take its place."""
+"""Asks systemd and the daemon for the daemon's state, and reads who could change its directories."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "Dro
 DIRECTORIES = ("/run/reaper", "/run/reaper/sessions", "/run/reaper/elevated")
 
 
-def look(host: HostReader) -> DaemonFacts:
-    """The daemon as systemd and its own socket tell of it."""
+def probe(host: HostReader) -> DaemonFacts:
+    """Returns the state of the daemon, as systemd and its own socket report it."""
     exposed = tuple((path, why) for path in DIRECTORIES for why in _exposed(host, path))
     unit = _unit(host)
     try:
@@ -25,7 +25,7 @@ def look(host: HostReader) -> DaemonFacts:
         listed: dict[str, Any] = host.ask("io.reaper.List")
     except ReaperError:
         return DaemonFacts(unit, answers=False, exposed=exposed)
-    brake, unknown = listed.get("brake_usec"), listed.get("unknown_groups")  # not in every version
+    brake, unknown = listed.get("brake_usec"), listed.get("unknown_groups")  # older versions lack them
     return DaemonFacts(
         unit,
         answers=True,
@@ -40,12 +40,12 @@ def look(host: HostReader) -> DaemonFacts:
 
 
 def _unit(host: HostReader) -> Properties | None:
-    said = host.run(["systemctl", "show", SERVICE, f"--property={','.join(_PROPERTIES)}"])
-    return parse_properties(said.output) if said is not None and said.status == 0 else None
+    result = host.run(["systemctl", "show", SERVICE, f"--property={','.join(_PROPERTIES)}"])
+    return parse_properties(result.output) if result is not None and result.status == 0 else None
 
 
 def _exposed(host: HostReader, path: str) -> list[str]:
-    """Why others than root could change a directory; nothing where it is root's alone, or is not there."""
+    """Returns why users other than root could change a directory; empty if they cannot, or if it does not exist."""
     try:
         status = os.lstat(host.path(path))
     except OSError:

@@ -1,4 +1,4 @@
-"""Reads PAM's configuration: the session lines of the services that matter, as libpam would put them together."""
+"""Reads PAM's configuration: the session lines of the services that matter, with includes as libpam expands them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MODULES = ("lib/security", "lib/*/security", "lib64/security", "usr/lib/security
            "usr/lib64/security")  # fmt: skip
 
 
-def look(host: HostReader, services: Iterable[str]) -> Pam:
-    """The stacks of these services, of login, and of what makes root. Raises PermissionError."""
-    logins = [_stack(host, service, is_there=True) for service in dict.fromkeys(services)]
+def probe(host: HostReader, services: Iterable[str]) -> Pam:
+    """Returns the stacks of these services, of login, and of su and sudo. Raises PermissionError."""
+    logins = [_stack(host, service, is_used=True) for service in dict.fromkeys(services)]
     logins.append(_stack(host, LOGIN))
     elevators = [_stack(host, service) for service in ELEVATORS]
     return Pam(
@@ -29,10 +29,13 @@ def look(host: HostReader, services: Iterable[str]) -> Pam:
     )
 
 
-def _stack(host: HostReader, service: str, *, is_there: bool = False) -> Stack | None:
-    """The session lines of a service; None where there is no such service. One that `is_there` falls back to other."""
+def _stack(host: HostReader, service: str, *, is_used: bool = False) -> Stack | None:
+    """Returns the session lines of a service, or None if it has no file. One that `is_used` then gets those of other.
+
+    That is what libpam does for a program whose service has no file.
+    """
     text = pam_stack.find(service, host.read)
-    if text is None and is_there:
+    if text is None and is_used:
         text = pam_stack.find(OTHER, host.read) or ""
     if text is None:
         return None

@@ -1,6 +1,6 @@
-"""The host that is looked at: its files, and commands that only tell. Changes nothing.
+"""Reads files of the host and runs commands that only print. Changes nothing.
 
-Whatever is outside is bounded: how long a command may take, how much it may print, how large a file may be.
+The time that a command takes, the output that it prints, and the size of a file are all limited.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 from reaper import procfs
 from reaper.control.client import call
 
-# A command that takes this long hangs; there are some ten of them.
+# A command that takes this long hangs. doctor runs about ten commands.
 TIMEOUT_SEC = 10
-# journalctl --list-catalog, the longest, prints a line for each message: some 40 KiB.
+# The longest output is that of journalctl --list-catalog, with a line for each message: about 40 KiB.
 MOST_BYTES = 1024 * 1024
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class CommandOutput(NamedTuple):
-    """What a command printed, both streams apart, and how it ended."""
+    """The exit status, standard output and standard error of a command."""
 
     status: int
     output: str
@@ -34,7 +34,7 @@ Run = Callable[[Sequence[str]], "CommandOutput | None"]
 
 
 def run_command(words: Sequence[str]) -> CommandOutput | None:
-    """Runs a command of the system's; None where there is none of that name, or it hangs."""
+    """Runs a command of the system; None if there is no such command, or it hangs."""
     try:
         done = subprocess.run(
             words,
@@ -51,15 +51,15 @@ def run_command(words: Sequence[str]) -> CommandOutput | None:
 
 
 def ask_daemon(method: str) -> dict[str, Any]:
-    """What the daemon answers. Raises ReaperError where it does not."""
+    """Returns the daemon's answer. Raises ReaperError if it does not answer."""
     return call(method, {})
 
 
 def list_processes() -> list[tuple[int, str]]:
-    """The pid of each process that root runs, with the name of the program's file; none where we are not root.
+    """Returns the pid of each process of root with the name of its program's file; empty unless the caller is root.
 
-    No user has such a process, so that none of them can stand there under a server's name, or keep us waiting. Those of
-    containers are not this host's.
+    Processes of users are left out, so that no user can pose as a server or make doctor wait. Processes of containers
+    are left out, too, as they are not this host's.
     """
     pids = [pid for pid in procfs.list_pids() if procfs.read_uids(pid)[:1] == (0,) and _is_hosts(pid)]
     programs = ((pid, procfs.read_program(pid)) for pid in pids)
@@ -72,7 +72,7 @@ def _is_hosts(pid: int) -> bool:
 
 @dataclass(frozen=True)
 class HostReader:
-    """Where to look: the files below `root`, and by these means."""
+    """Access to the host: files below `root`, commands, the daemon, and processes."""
 
     root: str = "/"
     run: Run = run_command
@@ -81,11 +81,11 @@ class HostReader:
     processes: Callable[[], list[tuple[int, str]]] = list_processes
 
     def path(self, path: str) -> str:
-        """Where a file of the host is."""
+        """Returns the path of a file of the host for open()."""
         return os.path.join(self.root, path.lstrip("/"))
 
     def read(self, path: str) -> str | None:
-        """A file's text; None where there is none, or it is no file. Raises PermissionError."""
+        """Returns a file's text; None if it does not exist or is not a regular file. Raises PermissionError."""
         try:
             fd = os.open(self.path(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except PermissionError:
@@ -101,11 +101,11 @@ class HostReader:
             os.close(fd)
 
     def exists(self, path: str) -> bool:
-        """Whether there is something by that name."""
+        """Whether the path exists."""
         return os.path.exists(self.path(path))
 
     def names(self, directory: str) -> list[str]:
-        """The names in a directory, sorted; none where there is none, or it may not be listed."""
+        """Returns the names in a directory, sorted; empty if it does not exist or cannot be listed."""
         try:
             return sorted(os.listdir(self.path(directory)))
         except OSError:

@@ -1,4 +1,4 @@
-"""Reads sudo's configuration, with the files that it includes."""
+"""Reads sudo's configuration and the files that it includes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from reaper.doctor.probes.reader import HostReader
 PROGRAM = "/usr/bin/sudo"
 CONFIGURATION = "/etc/sudoers"
 MOST_FILES = 200
-"""Each file is read once: sudo refuses files that include each other (128 levels), and there is nothing to learn."""
+"""The most files that are read, each once: sudo refuses files that include each other (128 levels)."""
 
 
-def look(host: HostReader) -> tuple[Sudo, bool]:
-    """What it means for elevations, and whether all of it could be read: only root may."""
+def probe(host: HostReader) -> tuple[Sudo, bool]:
+    """Returns the settings by which elevations are not marked, and whether all files could be read: only root may."""
     if not host.exists(PROGRAM):
         return Sudo(), True
     defaults: list[Default] = []
-    is_whole = _read(host, CONFIGURATION, defaults, set())
-    return interpret(defaults), is_whole
+    is_complete = _read(host, CONFIGURATION, defaults, set())
+    return interpret(defaults), is_complete
 
 
 def _read(host: HostReader, path: str, defaults: list[Default], seen: set[str]) -> bool:
@@ -30,18 +30,18 @@ def _read(host: HostReader, path: str, defaults: list[Default], seen: set[str]) 
         text = host.read(path)
     except PermissionError:
         return False
-    is_whole = True
+    is_complete = True
     for entry in parse_sudoers(path, text or ""):
         if not isinstance(entry, Include):
             defaults.append(entry)
             continue
         for included in _included(host, path, entry):
-            is_whole &= _read(host, included, defaults, seen)
-    return is_whole
+            is_complete &= _read(host, included, defaults, seen)
+    return is_complete
 
 
 def _included(host: HostReader, path: str, entry: Include) -> list[str]:
-    """The files that an entry names; relative to the file that it stands in, and %h is the host's name."""
+    """Returns the files that an entry includes: relative to the file that it is in, with %h for the host's name."""
     name = entry.path.replace("%h", os.uname().nodename.partition(".")[0])
     full = os.path.normpath(os.path.join(os.path.dirname(path), name))
     if not entry.is_directory:

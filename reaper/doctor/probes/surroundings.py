@@ -1,4 +1,4 @@
-"""Looks at what is around reaper: the policy files, logind, login shells, kernel, journal, clock, Python's modules."""
+"""Reads the policy files, logind, shell files, kernel, journal, clock and Python modules, and collects all facts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reaper.doctor.probes import daemon_status, listeners, pam_services, sshd_co
 from reaper.doctor.probes.reader import HostReader
 
 LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
-# What bash, ksh and zsh read at login or as interactive shells, and what PAM puts into the environment.
+# The files that bash, ksh and zsh read as login or interactive shells, and those that PAM sets the environment from.
 SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/ksh.kshrc", "/etc/kshrc", "/etc/zsh/zshenv",
                "/etc/zsh/zprofile", "/etc/zsh/zshrc", "/etc/zsh/zlogin", "/etc/zshenv", "/etc/zprofile", "/etc/zshrc",
                "/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")  # fmt: skip
@@ -30,42 +30,42 @@ PROFILES = "/etc/profile.d"
 CATALOGED = "reaper: "
 
 
-def look(host: HostReader, version: str) -> Facts:
-    """All that the checks are about."""
+def probe(host: HostReader, version: str) -> Facts:
+    """Returns all facts that the checks need; `version` is that of the installed package."""
     unchecked: list[str] = []
     missing = tuple(name for name in (*NEEDED, *TO_LOCK) if importlib.util.find_spec(name) is None)
-    ssh, is_whole = sshd_config.look(host)
-    if not is_whole:
+    ssh, is_complete = sshd_config.probe(host)
+    if not is_complete:
         unchecked.append("all of sshd's configuration")
     logind = _logind(host)
     if logind.answers is None:
         unchecked.append("logind's settings")
-    about = daemon_status.look(host)
-    if about.unit is None:
+    daemon = daemon_status.probe(host)
+    if daemon.unit is None:
         unchecked.append("the unit reaper.service")
-    lets_in, units, is_whole = listeners.look(host)
-    if not is_whole and about.unit is not None:
-        unchecked.append("what else lets people in")
+    servers, units, is_complete = listeners.probe(host)
+    if not is_complete and daemon.unit is not None:
+        unchecked.append("by which other programs users log in")
     others = [
-        (unit, sshd_config.look(host, options)[0])
+        (unit, sshd_config.probe(host, options)[0])
         for unit, options in listeners.sshd_options(units, sshd_config.PROGRAM)
     ]
     other_sshds = tuple((unit, each) for unit, each in others if each is not None)
-    sudoers, is_whole = sudo_files.look(host)
-    if not is_whole:
+    sudoers, is_complete = sudo_files.probe(host)
+    if not is_complete:
         unchecked.append("sudo's configuration")
     files = Files() if "yaml" in missing else _policy(host, unchecked)
-    lock, is_whole = unlock_methods.look(host, about.logins, files.policy)
-    if not is_whole:
-        unchecked.append("who could unlock a session")
+    lock, is_complete = unlock_methods.probe(host, daemon.logins, files.policy)
+    if not is_complete:
+        unchecked.append("which users could unlock a session")
     return Facts(
         version=version,
-        daemon=about,
+        daemon=daemon,
         files=files,
-        pam=_pam(host, [*_pam_services(ssh, other_sshds), *lets_in.pam_services], unchecked),
+        pam=_pam(host, [*_pam_services(ssh, other_sshds), *servers.pam_services], unchecked),
         sshd=ssh,
         other_sshds=other_sshds,
-        servers=lets_in,
+        servers=servers,
         sudo=sudoers,
         logind=logind,
         tmouts=_tmouts(host),
@@ -94,14 +94,14 @@ def _policy(host: HostReader, unchecked: list[str]) -> Files:
 
 
 def _pam_services(ssh: Sshd | None, others: Iterable[tuple[str, Sshd]]) -> Iterable[str]:
-    """The PAM services of every sshd that uses PAM, or may."""
-    every = [*([ssh] if ssh else []), *(each for _, each in others)]
-    return [each.pam_service for each in every if each.use_pam is not False]
+    """Returns the PAM services of every sshd that uses PAM, or may use it."""
+    sshds = [*([ssh] if ssh else []), *(each for _, each in others)]
+    return [each.pam_service for each in sshds if each.use_pam is not False]
 
 
 def _pam(host: HostReader, services: Iterable[str], unchecked: list[str]) -> Pam:
     try:
-        return pam_services.look(host, services)
+        return pam_services.probe(host, services)
     except PermissionError:
         unchecked.append("PAM's configuration")
         return Pam((), (), has_module=True, has_updater=False)
@@ -110,8 +110,8 @@ def _pam(host: HostReader, services: Iterable[str], unchecked: list[str]) -> Pam
 def _logind(host: HostReader) -> LogindFacts:
     kills = _property(host, "KillUserProcesses")
     if kills is None:
-        is_there = host.run(["busctl", "--version"]) is not None
-        return LogindFacts(False if is_there else None)
+        has_busctl = host.run(["busctl", "--version"]) is not None
+        return LogindFacts(False if has_busctl else None)
     version = host.run(["systemctl", "--version"])
     return LogindFacts(
         answers=True,
@@ -122,9 +122,9 @@ def _logind(host: HostReader) -> LogindFacts:
 
 
 def _property(host: HostReader, name: str) -> str | None:
-    """A property of logind's; None where it has none such, or does not answer."""
-    said = host.run(["busctl", "get-property", *LOGIND, name])
-    return parse_property(said.output) if said is not None and said.status == 0 else None
+    """Returns a property of logind; None if logind does not have it, or does not answer."""
+    result = host.run(["busctl", "get-property", *LOGIND, name])
+    return parse_property(result.output) if result is not None and result.status == 0 else None
 
 
 def _tmouts(host: HostReader) -> tuple[Tmout, ...]:
@@ -133,7 +133,7 @@ def _tmouts(host: HostReader) -> tuple[Tmout, ...]:
     for path in (*SHELL_FILES, *profiles):
         try:
             text = host.read(path)
-        except PermissionError:  # the person's shell cannot read it either
+        except PermissionError:  # the user's shell cannot read it either
             continue
         found += parse_tmout(path, text or "")
     return tuple(found)
@@ -147,7 +147,10 @@ def _kernel(host: HostReader) -> Kernel:
 
 
 def _why_uncounted(host: HostReader) -> str:
-    """Why the descriptors of others cannot be had; "" where they can. Our own are ours by any rule but a filter's."""
+    """Returns why pidfd_getfd(2) on another process fails, or "".
+
+    It is tried on a descriptor of our own, which only a system call filter can forbid.
+    """
     if (host.read("/proc/sys/kernel/yama/ptrace_scope") or "").strip() == "3":
         return "kernel.yama.ptrace_scope is 3"
     reader, writer = os.pipe()
@@ -162,14 +165,14 @@ def _why_uncounted(host: HostReader) -> str:
 
 
 def _journal(host: HostReader) -> JournalFacts:
-    said = host.run(["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"])
-    storage, burst = parse_settings(said.output if said is not None else "")
+    result = host.run(["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"])
+    storage, burst = parse_settings(result.output if result is not None else "")
     catalog = host.run(["journalctl", "--no-pager", "--list-catalog"])
     has_catalog = None if catalog is None or catalog.status != 0 else CATALOGED in catalog.output
     return JournalFacts(storage, host.exists("/var/log/journal"), burst, has_catalog)
 
 
 def _clock(host: HostReader) -> Clock:
-    said = host.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
-    synchronized = {"yes": True, "no": False}.get(said.output.strip()) if said is not None else None
-    return Clock(time.time() >= os.stat(__file__).st_mtime, synchronized)
+    result = host.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
+    is_synchronized = {"yes": True, "no": False}.get(result.output.strip()) if result is not None else None
+    return Clock(time.time() >= os.stat(__file__).st_mtime, is_synchronized)

@@ -1,4 +1,4 @@
-"""Looks who of those that are logged in could not unlock a session that a rule locks."""
+"""Finds which of the users who are logged in could not unlock a session that a rule locks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from reaper.doctor.probes.reader import HostReader
 from reaper.sense import lock_files
 
 
-def look(host: HostReader, logins: Iterable[Login], policy: Policy | None) -> tuple[Locking, bool]:
-    """What stands in the way, and whether all of it could be told: only root reads who has a password."""
+def probe(host: HostReader, logins: Iterable[Login], policy: Policy | None) -> tuple[Locking, bool]:
+    """Returns what prevents or weakens locking, and whether all of it is known: only root can read /etc/shadow."""
     rules = rules_that_lock(policy)
     users = sorted({login.user for login in logins if login.rule in rules and login.origin != "graphical"})
     has_service = not rules or pam_stack.find(lock_files.SERVICE, host.read) is not None

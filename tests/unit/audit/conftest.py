@@ -1,4 +1,4 @@
-"""A zone of the tests' own: what is local does not depend on the machine."""
+"""Sets a time zone for the tests, so that local times do not depend on the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries as the journal's reader gives them: what journald says of the sender, and the fields that reaperd writes."""
+"""Entries as the journal's reader returns them: what journald says of the sender, and the fields that reaperd logs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ OURS = {"_UID": "0", "_SYSTEMD_UNIT": "reaper.service", "_SYSTEMD_CGROUP": "/sys
 
 
 def entry(second: int, event: Event, *, boot: str = BOOT, **sender: str) -> dict[str, Any]:
-    """What the reader returns for an event of the daemon's, `second` seconds after noon."""
-    told: dict[str, Any] = {
+    """Returns the entry of an event of the daemon, `second` seconds after noon."""
+    return {
         "__REALTIME_TIMESTAMP": NOON + second * USEC,
         "__CURSOR": f"{boot}{second}",
         "_BOOT_ID": boot,
@@ -30,11 +30,10 @@ def entry(second: int, event: Event, *, boot: str = BOOT, **sender: str) -> dict
         **{f"REAPER_{name.upper()}": value for name, value in event.fields.items()},
         **(sender or OURS),
     }
-    return told
 
 
 def of_session(kind: EventKind, text: str, **fields: str) -> Event:
-    """An event of a session, with a message as decide/report.py writes it."""
+    """Returns an event of a session, with a message as decide/output/session_events.py writes it."""
     all_fields = {**IDENTITY, **fields}
     remote = f" from {all_fields['remote']}" if all_fields["remote"] else ""
     terminals = f" on {', '.join(all_fields['terminals'].split())}" if all_fields["terminals"] else ""
@@ -43,7 +42,7 @@ def of_session(kind: EventKind, text: str, **fields: str) -> Event:
 
 
 def record(second: int, event: Event, boot: str = BOOT) -> JournalRecord:
-    """The same, read."""
+    """Returns the record of such an entry."""
     found = record_of(entry(second, event, boot=boot))
     assert found is not None
     return found

@@ -1,4 +1,4 @@
-"""Reading the journal: in which order, how far, whose entries, and whether it may be read at all."""
+"""Reading the journal: in which order, how far, whose entries, and whether the caller may read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from reaper.audit import journal_reader
 from reaper.audit.journal_reader import JournalReader, NotAllowedError, check_readable
-from reaper.audit.query import EventQuery, matches, matches_of_story
+from reaper.audit.query import EventQuery, matches, session_matches
 from reaper.decide.output.events import EventKind
 from reaper.errors import ReaperError
 from tests.unit.audit.entries import (
@@ -32,12 +32,12 @@ LOCKED, UNLOCKED = of_session(EventKind.LOCKED, "is locked"), of_session(EventKi
 
 
 class FakeReader:
-    """What systemd.journal.Reader does with matches and seeks, over a list of entries."""
+    """Does what systemd.journal.Reader does with matches and seeks, on a list of entries."""
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
         self.entries = entries
         self.alternatives: list[dict[str, set[str]]] = [{}]
-        self.at = -0.5  # an entry's number, or halfway before it
+        self.at = -0.5  # the number of an entry, or half a step before it
         self.reads = 0
         self.is_closed = False
 
@@ -90,7 +90,7 @@ class FakeReader:
 
 
 class Opened:
-    """A history over these entries, and every reader that it opened."""
+    """A JournalReader on these entries, with every reader that it opened."""
 
     def __init__(self, *entries: dict[str, Any]) -> None:
         self.readers: list[FakeReader] = []
@@ -110,7 +110,7 @@ class Opened:
         return [record.event for record in self.history.read_last(matches(selection), selection, most)]
 
 
-def test_oldest_first_and_within_the_time():
+def test_events_are_read_oldest_first_within_the_time():
     opened = Opened(entry(0, STARTED), entry(1, OPENED), entry(2, WARNED), entry(3, CLOSED))
     assert opened.read() == ["started", "opened", "warned", "closed"]
     assert opened.read(since_usec=NOON + USEC, until_usec=NOON + 2 * USEC) == ["opened", "warned"]
@@ -119,7 +119,7 @@ def test_oldest_first_and_within_the_time():
     assert opened.read(events=frozenset(["warned", "started"])) == ["started", "warned"]
 
 
-def test_the_last_are_read_from_the_end():
+def test_last_events_are_read_from_the_end():
     opened = Opened(*(entry(second, WARNED) for second in range(100)), entry(100, CLOSED))
     assert opened.last(2) == ["warned", "closed"]
     assert opened.readers[0].reads == 2
@@ -128,21 +128,21 @@ def test_the_last_are_read_from_the_end():
     assert opened.last(0) == []
 
 
-def test_a_forged_entry_is_not_read():
+def test_forged_entry_is_not_read():
     forged = [entry(1, OPENED, **USER), entry(2, CLOSED, _UID="0", _SYSTEMD_UNIT="session-3.scope")]
     opened = Opened(entry(0, STARTED), *forged)
     assert opened.read() == opened.last(9) == ["started"]
     assert opened.read(session="12") == []
 
 
-def test_a_line_of_a_process_that_was_gone_counts_if_it_was_the_daemon():
+def test_entry_of_an_exited_process_counts_if_it_was_the_daemon():
     assert Opened(entry(0, STARTED), entry(1, STOPPED, **GONE)).read() == ["started", "stopped"]
     later = entry(1, STOPPED, boot=LATER_BOOT, **GONE)
     assert Opened(entry(0, STARTED), later).read() == ["started"]
     assert Opened({**entry(0, STARTED), "_PID": "99"}, entry(1, STOPPED, **GONE)).read() == ["started"]
 
 
-def test_a_line_of_a_lock_that_was_gone_counts_if_it_was_that_sessions():
+def test_entry_of_an_exited_keeper_counts_if_it_was_of_that_session():
     keeper = {"_UID": "0", "_SYSTEMD_UNIT": "reaper-lock@12.service"}
     assert Opened(entry(0, LOCKED, **keeper), entry(1, UNLOCKED, **GONE)).read() == ["locked", "unlocked"]
     other = entry(
@@ -151,34 +151,34 @@ def test_a_line_of_a_lock_that_was_gone_counts_if_it_was_that_sessions():
     assert Opened(other, entry(1, UNLOCKED, **GONE)).read() == ["locked"]
 
 
-def test_each_process_that_was_gone_is_asked_about_once():
+def test_each_exited_process_is_looked_up_once():
     opened = Opened(entry(0, STARTED), *(entry(second, STOPPED, **GONE) for second in range(1, 9)))
     assert len(opened.read()) == 9
     assert len(opened.readers) == 2
     assert opened.readers[1].is_closed
 
 
-def test_a_line_that_is_no_event_is_passed_over():
+def test_entry_without_an_event_is_skipped():
     note = entry(1, OPENED)
     del note["REAPER_EVENT"]
     assert Opened(entry(0, STARTED), note).read() == ["started"]
 
 
-def test_a_story_comes_with_the_lapses():
+def test_session_is_read_with_the_daemons_starts_and_stops():
     other = of_session(OPENED.kind, "opened", session="13")
     opened = Opened(entry(0, STARTED), entry(1, OPENED), entry(2, other), entry(3, STOPPED), entry(4, CLOSED))
-    found = opened.history.read(matches_of_story(EventQuery(session="12")), EventQuery())
+    found = opened.history.read(session_matches(EventQuery(session="12")), EventQuery())
     assert [record.event for record in found] == ["started", "opened", "stopped", "closed"]
 
 
-def test_the_journal_is_closed():
+def test_journal_is_closed():
     opened = Opened()
     with opened.history:
         pass
     assert opened.readers[0].is_closed
 
 
-def test_a_journal_that_cannot_be_opened():
+def test_journal_that_cannot_be_opened():
     def refuse() -> None:
         raise OSError(24, "Too many open files")
 
@@ -186,7 +186,7 @@ def test_a_journal_that_cannot_be_opened():
         JournalReader(refuse)
 
 
-def test_the_real_reader_leaves_text_as_it_is():
+def test_real_reader_leaves_fields_as_text():
     with journal_reader.open_journal() as reader:
         assert reader._convert_entry({"_UID": b"0", "_BOOT_ID": BOOT.encode(), "__REALTIME_TIMESTAMP": 5}) == {
             "_UID": "0", "_BOOT_ID": BOOT, "__REALTIME_TIMESTAMP": 5,
@@ -200,19 +200,19 @@ def directory(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_journal_of_ones_own_is_not_the_systems(directory):
-    """A journal of the system's that os.access() denies is told; that there is none is not."""
+def test_missing_system_journal_is_not_refused(directory):
+    """A directory without a system journal, or with a user's journal only, is no reason to refuse."""
     check_readable([str(directory), str(directory / "missing")])
     (directory / "m/user-1000.journal").touch()
     check_readable([str(directory)])
 
 
-def test_a_system_journal_that_one_may_read(directory):
+def test_readable_system_journal_is_not_refused(directory):
     (directory / "m/system.journal").touch()
     check_readable([str(directory)])
 
 
-def test_a_system_journal_that_one_may_not_read(directory, monkeypatch):
+def test_unreadable_system_journal_is_refused(directory, monkeypatch):
     (directory / "m/system.journal").touch()
     monkeypatch.setattr(os, "access", lambda path, mode: not path.endswith("system.journal"))
     with pytest.raises(NotAllowedError):

@@ -1,4 +1,4 @@
-"""Whose entry it is, and what it says."""
+"""Who wrote an entry of the journal, and what event it records."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def login(**fields: str) -> tracked_session.TrackedSession:
         ({"_UID": "0", "_SYSTEMD_UNIT": "not-reaper-lock@12.service"}, Sender.OTHER),
         ({"_UID": "1000", "_SYSTEMD_UNIT": "reaper-lock@12.service"}, Sender.OTHER),
         ({"_UID": "1000", "_SYSTEMD_UNIT": "session-3.scope"}, Sender.OTHER),
-        # A user's own manager runs a unit of that name: journald says so in another field.
+        # A user's own service manager runs a unit of that name: journald names it in another field.
         (
             {"_UID": "1000", "_SYSTEMD_UNIT": "user@1000.service", "_SYSTEMD_USER_UNIT": "reaper.service"},
             Sender.OTHER,
@@ -54,15 +54,15 @@ def login(**fields: str) -> tracked_session.TrackedSession:
         ({"_UID": "0", "_SYSTEMD_CGROUP": "/"}, Sender.OTHER),
         ({"_UID": "0"}, Sender.GONE),
         ({"_UID": "1000"}, Sender.OTHER),
-        # What a user may write: fields without the underscore, and journald drops theirs with one.
+        # A user can write fields without an underscore; journald drops a user's fields with one.
         ({"UNIT": "reaper.service", "SYSLOG_IDENTIFIER": "reaperd"}, Sender.OTHER),
     ],
 )
-def test_sender(sender, expected):
+def test_sender_of_an_entry(sender, expected):
     assert sender_of(entry(0, OPENED, **sender)) is expected
 
 
-def test_an_event():
+def test_event_of_an_entry():
     found = record_of(entry(1, WARNED))
     assert (found.time_usec, found.boot, found.event) == (NOON + 1_000_000, BOOT, "warned")
     assert (found.session, found.user, found.number("left_usec")) == ("12", "ann", 300_000_000)
@@ -70,8 +70,8 @@ def test_an_event():
     assert found.fields.keys() <= FIELDS
 
 
-def test_what_a_lock_says_is_about_the_session_too():
-    """Its message names no terminals, as each of its events is about its own."""
+def test_lock_events_are_of_the_session():
+    """The beginning of their messages names no terminals, because each event is about one terminal."""
     session = Session(SessionKey(4711, 17), "12", "ann", "", 1000, "sshd", Origin.SSH, "192.0.2.7", "", "", 0, "pam")
     order = LockOrder(session, "", {**IDENTITY, "idle_usec": str(900_000_000)}, 0, 1_800_000_000)
     for event, sentence in (
@@ -84,45 +84,45 @@ def test_what_a_lock_says_is_about_the_session_too():
         assert event.fields.keys() <= FIELDS
 
 
-def test_a_line_that_is_no_event():
+def test_entry_without_an_event():
     line = entry(1, STARTED)
     del line["REAPER_EVENT"]
     assert record_of(line) is None
 
 
-def test_odd_values():
-    """Bytes that are no UTF-8, and a field that is there twice, are text all the same."""
+def test_odd_values_become_text():
+    """Bytes that are not UTF-8, and fields with two values."""
     odd = {**entry(1, OPENED), "REAPER_USER": b"an\xffn", "REAPER_REMOTE": ["one", "two"]}
     assert record_of(odd).fields["user"] == "an\\xffn"
     assert record_of(odd).fields["remote"] == "one"
 
 
-def test_json():
-    told = as_document(record(1, TERMINATED))
-    assert told["time_usec"] == NOON + 1_000_000
-    assert (told["boot"], told["event"], told["message"]) == (BOOT, "terminated", TERMINATED.message)
-    assert {name: told[name] for name in ("session", "user", "uid", "leader")} == {
+def test_event_as_json():
+    document = as_document(record(1, TERMINATED))
+    assert document["time_usec"] == NOON + 1_000_000
+    assert (document["boot"], document["event"], document["message"]) == (BOOT, "terminated", TERMINATED.message)
+    assert {name: document[name] for name in ("session", "user", "uid", "leader")} == {
         "session": "12", "user": "ann", "uid": 1000, "leader": 4711,
     }  # fmt: skip
-    assert (told["freed_processes"], told["freed_rss"]) == (3, 14 << 20)
+    assert (document["freed_processes"], document["freed_rss"]) == (3, 14 << 20)
     assert as_document(record(1, of_session(EventKind.OBSERVED, "would end", observed="1")))["observed"] is True
-    assert "observed" not in told
-    json.dumps(told)
+    assert "observed" not in document
+    json.dumps(document)
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "²", "-1", ""])
-def test_number_that_is_none_stays_text(text):
-    """Python refuses to convert 4,300 digits, with a ValueError."""
+def test_malformed_number_stays_text(text):
+    """Python raises ValueError for more than 4,300 digits."""
     odd = record_of({**entry(1, TERMINATED), "REAPER_FREED_RSS": text})
     assert odd.number("freed_rss") == 0
     assert as_document(odd)["freed_rss"] == text
 
 
-def test_no_field_overwrites_a_key():
+def test_fields_do_not_overwrite_keys():
     assert {"time_usec", "boot", "event", "message"}.isdisjoint(FIELDS)
 
 
-def test_the_sentence_does_not_repeat_whom_it_is_about():
+def test_sentence_leaves_out_the_session():
     assert sentence_of(record(1, WARNED)).startswith("is warned: it ends in 5min")
     assert sentence_of(record(1, OPENED)) == "opened (sshd, ssh)"
     assert sentence_of(record(1, STARTED)) == "reaperd 0.1.0 watches the sessions of this host"
@@ -130,16 +130,16 @@ def test_the_sentence_does_not_repeat_whom_it_is_about():
     assert sentence_of(record(1, two)) == "closed"
 
 
-def test_the_message_of_another_version_stays_whole():
+def test_message_of_another_version_is_kept_whole():
     assert sentence_of(record(1, Event(EventKind.CLOSED, "Ann left.", IDENTITY))) == "Ann left"
 
 
-def test_what_a_terminal_obeys_is_escaped():
+def test_control_characters_are_escaped():
     rejected = Event(EventKind.POLICY_REJECTED, "Not used.\n/etc/reaper: \x1b]0;x\x07\n more.", {})
     assert sentence_of(record(1, rejected)) == "Not used.\n/etc/reaper: \\x1b]0;x\\x07\n more"
 
 
 @pytest.mark.parametrize("fields", [{}, {"remote": ""}, {"user": "a b"}])
-def test_what_the_daemon_writes_is_cut_where_the_sentence_begins(fields):
+def test_daemons_message_is_cut_where_the_sentence_begins(fields):
     tracked = login(**fields)
     assert sentence_of(record(1, session_events.opened(tracked, "p"))) == f"opened ({tracked.session.service}, ssh)"

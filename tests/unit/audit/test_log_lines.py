@@ -1,9 +1,9 @@
-"""What an auditor reads."""
+"""The log of a session and lists of events, as lines of text."""
 
 from __future__ import annotations
 
 from reaper.audit import log_lines
-from reaper.audit.timeline import stories_of
+from reaper.audit.timeline import timelines_of
 from reaper.decide.output.events import Event, EventKind
 from tests.unit.audit.entries import (
     BOOT,
@@ -19,7 +19,7 @@ from tests.unit.audit.entries import (
     record,
 )
 
-STORY = [
+RECORDS = [
     record(0, OPENED),
     record(600, WARNED),
     record(660, RESUMED),
@@ -28,9 +28,9 @@ STORY = [
 ]
 
 
-def test_a_session():
-    (story,) = stories_of(STORY)
-    assert log_lines.story_page(story, story.lines, BOOT, None) == [
+def test_log_of_a_session():
+    (timeline,) = timelines_of(RECORDS)
+    assert log_lines.session_page(timeline, timeline.lines, BOOT, None) == [
         "Session 12 of ann from 192.0.2.7 on pts/0 (sshd, ssh)",
         "opened Mon 2026-11-23 13:00:00 CET, leader 4711, rule ops",
         "",
@@ -46,43 +46,45 @@ def test_a_session():
     ]
 
 
-def test_on_a_terminal_nothing_is_wider():
-    (story,) = stories_of(STORY)
-    lines = log_lines.story_page(story, story.lines, BOOT, 80)
+def test_lines_are_wrapped_to_the_terminal():
+    (timeline,) = timelines_of(RECORDS)
+    lines = log_lines.session_page(timeline, timeline.lines, BOOT, 80)
     assert max(map(len, lines)) <= 80
     assert "00:05:00  ending      is being ended after 15min without input, at its limit of" in lines
     assert "                      15min (idle)" in lines
 
 
-def test_a_very_narrow_terminal_wraps_by_itself():
-    (story,) = stories_of(STORY)
-    assert log_lines.story_page(story, story.lines, BOOT, 30) == log_lines.story_page(story, story.lines, BOOT, None)
-
-
-def test_a_session_of_which_the_beginning_is_lost():
-    (story,) = stories_of(STORY[1:])
-    assert log_lines.story_page(story, story.lines, BOOT, None)[1].startswith(
-        "first told of Mon 2026-11-23 13:10:00 CET"
+def test_very_narrow_terminal_gets_whole_lines():
+    (timeline,) = timelines_of(RECORDS)
+    assert log_lines.session_page(timeline, timeline.lines, BOOT, 30) == log_lines.session_page(
+        timeline, timeline.lines, BOOT, None
     )
 
 
-def test_another_rule_is_named():
+def test_session_whose_first_events_are_lost():
+    (timeline,) = timelines_of(RECORDS[1:])
+    assert log_lines.session_page(timeline, timeline.lines, BOOT, None)[1].startswith(
+        "first recorded Mon 2026-11-23 13:10:00 CET"
+    )
+
+
+def test_event_under_another_rule_names_it():
     stricter = of_session(
         EventKind.WARNED, "is warned: it ends in 1min, at its limit of 5min (idle, rule root)", rule="root"
     )
-    (story,) = stories_of([STORY[0], record(1, stricter), *STORY[1:]])
+    (timeline,) = timelines_of([RECORDS[0], record(1, stricter), *RECORDS[1:]])
     assert any(
         line.endswith("at its limit of 5min (idle, rule root)")
-        for line in log_lines.story_page(story, story.lines, BOOT, None)
+        for line in log_lines.session_page(timeline, timeline.lines, BOOT, None)
     )
 
 
-def test_a_listing_has_columns_for_all_that_is_in_it():
+def test_columns_of_a_listing_fit_their_content():
     long_named = of_session(EventKind.CLOSED, "closed", session="4711.287364", user="bartholomew", remote="")
-    told = log_lines.listing(
+    lines = log_lines.listing(
         [record(0, STARTED), record(1, OPENED), record(2, long_named), record(3, OPENED, LATER_BOOT)], None
     )
-    assert told == [
+    assert lines == [
         "Mon 2026-11-23 CET",
         "13:00:00  -            -            started  reaperd 0.1.0 watches the sessions of this host",
         "13:00:01  12           ann          opened   sshd, ssh",
@@ -92,7 +94,7 @@ def test_a_listing_has_columns_for_all_that_is_in_it():
     ]
 
 
-def test_lines_that_follow_keep_day_boot_and_columns():
+def test_further_events_keep_day_boot_and_columns():
     lines = log_lines.LogLines(None, subjects=True)
     first = list(lines.of([record(0, TERMINATED)]))
     later = list(lines.of([record(1, OPENED)]))
@@ -101,7 +103,7 @@ def test_lines_that_follow_keep_day_boot_and_columns():
     assert list(lines.of([])) == []
 
 
-def test_a_message_of_several_lines_stays_in_its_column():
+def test_message_of_several_lines_stays_in_its_column():
     rejected = Event(
         EventKind.POLICY_REJECTED, "The policy files are not used.\n/etc/reaper/reaper.yaml:3: no key 'idel'", {}
     )
@@ -111,17 +113,20 @@ def test_a_message_of_several_lines_stays_in_its_column():
     ]
 
 
-def test_nothing_that_a_terminal_obeys():
+def test_control_characters_are_escaped():
     hostile = of_session(
         EventKind.STOPPED, "\x1b[2Jclosed", session="\x1b[2J", user="a\u202enn", remote="\x07", terminals="\x9b"
     )
-    (story,) = stories_of([record(0, hostile)])
-    for page in (log_lines.listing([record(0, hostile)], None), log_lines.story_page(story, story.lines, BOOT, 80)):
+    (timeline,) = timelines_of([record(0, hostile)])
+    for page in (
+        log_lines.listing([record(0, hostile)], None),
+        log_lines.session_page(timeline, timeline.lines, BOOT, 80),
+    ):
         assert all(line.isprintable() for line in page)
     assert log_lines.older_line("\x1b", 2) == "2 older sessions have the name \\x1b, too: see --all."
 
 
-def test_when_the_daemon_was_away():
-    (story,) = stories_of([record(0, OPENED), record(1, STOPPED), record(2, STARTED), record(3, WARNED)])
-    shown = log_lines.story_page(story, story.lines, BOOT, None)
+def test_log_shows_when_the_daemon_was_stopped():
+    (timeline,) = timelines_of([record(0, OPENED), record(1, STOPPED), record(2, STARTED), record(3, WARNED)])
+    shown = log_lines.session_page(timeline, timeline.lines, BOOT, None)
     assert "13:00:01  stopped  reaperd stops; 1 sessions are not watched until it is back" in shown

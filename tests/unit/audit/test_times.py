@@ -1,4 +1,4 @@
-"""Times as systemd.time(7) has them."""
+"""Times as in systemd.time(7)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MIDNIGHT = NOON - 13 * HOUR
         ("2026-07-01", 1_782_856_800 * USEC),  # summer time
     ],
 )
-def test_times(text, expected):
+def test_times_are_parsed(text, expected):
     assert parse_moment(text, NOW) == expected
 
 
@@ -47,7 +47,7 @@ def test_times(text, expected):
     ["", " ", "noon", "2026-13-01", "2026-02-30", "25:00", "2026-11-23 UTC UTC", "UTC", "-", "- ago", "1x ago", "@",
      "@nan", "@inf", "2026-11-23 14", "99999-01-01", "\x1b[2J", "\u0661\u0662:00"],
 )  # fmt: skip
-def test_what_is_no_time(text):
+def test_text_that_is_not_a_time(text):
     with pytest.raises(MomentError) as caught:
         parse_moment(text, NOW)
     assert "today" in caught.value.hint
@@ -55,16 +55,16 @@ def test_what_is_no_time(text):
 
 
 @pytest.mark.parametrize("text", ["@1e300", "+9999999w", "-9999999w", "9999-12-31"])
-def test_a_day_that_no_calendar_has(text):
+def test_day_outside_the_calendar(text):
     with pytest.raises(MomentError):
         parse_day(text, NOW)
 
 
-def test_a_day_ends_where_the_next_begins():
+def test_day_ends_where_the_next_begins():
     assert parse_day("2026-11-23", NOW) == (MIDNIGHT, MIDNIGHT + 24 * HOUR - 1)
     assert parse_day("today", NOW) == parse_day("-1h", NOW) == (MIDNIGHT, MIDNIGHT + 24 * HOUR - 1)
 
 
-def test_a_day_may_have_25_hours():
+def test_day_may_have_25_hours():
     first, last = parse_day("2026-10-25", NOW)
     assert last + 1 - first == 25 * HOUR

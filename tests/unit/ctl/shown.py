@@ -1,4 +1,4 @@
-"""Answers of a daemon, for what shows them."""
+"""Answers of the daemon, for the tests of what displays them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HOSTILE = "\x1b]0;owned\x07\u202e\r\n\x9b2J"
 
 
 def session(name: str, user: str, **fields: Any) -> dict[str, Any]:
-    """One session, four seconds idle and with a limit of a quarter of an hour unless said otherwise."""
+    """Returns a session that is idle for 4 seconds and has a limit of 15 minutes, with these fields changed."""
     return {
         "session": name,
         "user": user,
@@ -38,7 +38,7 @@ def session(name: str, user: str, **fields: Any) -> dict[str, Any]:
 
 
 def answer(*sessions: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """The answer with these sessions."""
+    """Returns the daemon's answer with these sessions."""
     return {"sessions": list(sessions), "policy": "p0l1cy", "brake_usec": None, **fields}
 
 

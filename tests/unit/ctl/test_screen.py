@@ -1,4 +1,4 @@
-"""A terminal taken over and given back: a real pty, and what a person at it would see."""
+"""A terminal taken over and restored, on a real pty."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reaper.ctl.style import Ink, Span
 
 
 class Pty:
-    """Both ends of a pty."""
+    """Both ends of a pty, and a Screen on it."""
 
     def __init__(self) -> None:
         self.master, self.slave = os.openpty()
@@ -27,7 +27,7 @@ class Pty:
     def resize(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
-    def shown(self) -> str:
+    def output(self) -> str:
         data = b""
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -51,43 +51,43 @@ def line(text: str, ink: Ink = Ink.PLAIN) -> tuple[Span, ...]:
     return (Span(text, ink),)
 
 
-def test_it_is_given_back_as_it_was(pty):
+def test_terminal_is_restored(pty):
     before = pty.modes()
     with pty.screen:
         assert pty.modes() != before
-        assert pty.shown() == "\x1b[?1049h\x1b[?25l\x1b[m\x1b[2J"
+        assert pty.output() == "\x1b[?1049h\x1b[?25l\x1b[m\x1b[2J"
     assert pty.modes() == before
-    assert pty.shown() == "\x1b[m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l"
+    assert pty.output() == "\x1b[m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l"
 
 
-def test_whatever_happens(pty):
+def test_terminal_is_restored_after_an_exception(pty):
     before = pty.modes()
     with pytest.raises(KeyError), pty.screen:
         raise KeyError
     assert pty.modes() == before
-    assert pty.shown().endswith("\x1b[?25h\x1b[?1049l")
+    assert pty.output().endswith("\x1b[?25h\x1b[?1049l")
 
 
-def test_signals_stay_signals(pty):
+def test_keys_still_send_signals(pty):
     with pty.screen:
         flags = pty.modes()[3]
         assert flags & termios.ISIG
         assert not flags & (termios.ICANON | termios.ECHO)
 
 
-def test_given_back_for_a_while(pty):
+def test_suspend_restores_the_terminal_until_resume(pty):
     before = pty.modes()
     with pty.screen as screen:
         screen.draw([line("one")], screen.size())
         screen.suspend()
         assert pty.modes() == before
         screen.resume()
-        pty.shown()
+        pty.output()
         screen.draw([line("one")], screen.size())
-        assert "one" in pty.shown(), "what others wrote meanwhile is written over"
+        assert "one" in pty.output(), "output of other programs is overwritten"
 
 
-def test_only_what_changed_is_written():
+def test_only_changes_are_written():
     pty = Pty()
     screen = pty.screen
     size = (20, 5)
@@ -101,7 +101,7 @@ def test_only_what_changed_is_written():
     os.close(pty.slave)
 
 
-def test_the_size_follows_the_terminal(pty):
+def test_size_is_that_of_the_terminal(pty):
     assert pty.screen.size() == (20, 5)
     pty.resize(100, 50)
     assert pty.screen.size() == (100, 50)
@@ -109,13 +109,13 @@ def test_the_size_follows_the_terminal(pty):
     assert pty.screen.size() == (80, 24)
 
 
-def test_keys(pty):
+def test_typed_keys_are_read(pty):
     with pty.screen as screen:
         os.write(pty.master, b"q\x1b[A")
         assert screen.read_keys() == ["q", "up"]
 
 
-def test_a_terminal_that_is_gone(pty):
+def test_terminal_that_has_hung_up(pty):
     with pty.screen as screen:
         os.close(pty.master)
         screen.draw([line("one")], (20, 5))
@@ -133,5 +133,5 @@ def test_a_terminal_that_is_gone(pty):
         (b"\x0c", ["\x0c"]),
     ],
 )
-def test_what_keys_send(data, keys):
+def test_input_is_split_into_keys(data, keys):
     assert keys_of(data) == keys

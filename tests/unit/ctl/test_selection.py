@@ -1,4 +1,4 @@
-"""Which sessions are shown, and in what order."""
+"""Sessions chosen and sorted by options."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ ALL = ["ann", "bob", "dave", "erin", "carol"]
         ("--sort terminal", ["erin", "carol", "ann", "bob", "dave"]),
     ],
 )
-def test_what_is_chosen(words, users):
+def test_sessions_are_chosen_and_sorted(words, users):
     assert chosen(*words.split()) == users
 
 
 @pytest.mark.parametrize("key", SORT_KEYS)
-def test_every_order_is_one_of_any_sessions(key):
-    """Names and numbers, addresses of both kinds, local and hostile: all can be compared."""
+def test_any_sessions_can_be_sorted_by_every_key(key):
+    """Names and numbers, IPv4 and IPv6 addresses, local and hostile ones: all can be compared."""
     odd = [
         session(name, "u", remote=host)
         for name, host in [("a1", "h"), ("1a", "::1"), ("", ""), ("\u0661", "fe80::1%e")]
@@ -61,7 +61,7 @@ def test_every_order_is_one_of_any_sessions(key):
     assert len(chosen("--sort", key, sessions=every)) == len(every)
 
 
-def test_numbers_are_numbers():
+def test_numbers_in_names_are_sorted_as_numbers():
     sessions = [{**ANN, "user": name, "terminals": [name]} for name in ("pts/12", "pts/9", "pts/100")]
     assert chosen("--sort", "terminal", sessions=sessions) == ["pts/9", "pts/12", "pts/100"]
 
@@ -69,12 +69,12 @@ def test_numbers_are_numbers():
 @pytest.mark.parametrize(
     "words", ["--sort nothing", "--sort user,", "--from 10.0.0.1/8", "--phase gone", "--origin moon"]
 )
-def test_what_cannot_be_asked_for(words, capsys):
+def test_invalid_options_are_refused(words, capsys):
     with pytest.raises(SystemExit) as ended:
         chosen(*words.split())
     assert ended.value.code == 2
     assert words.split()[0] in capsys.readouterr().err
 
 
-def test_a_session_can_be_held():
+def test_held_is_a_phase_to_choose():
     assert "held" in PHASES

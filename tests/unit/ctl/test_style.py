@@ -1,4 +1,4 @@
-"""Text for people: its width, what is cut of it, and whether it is in colour."""
+"""Text for a terminal: its width, how it is cut, and its colour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Tty(io.StringIO):
     ("text", "width"),
     [("", 0), ("ann", 3), ("\u738b\u5c0f", 4), ("e\u0301", 1), ("\uff41", 2), ("\u2588\u2026", 2), ("\u1112\u1161", 2)],
 )
-def test_width(text, width):
+def test_width_of_text(text, width):
     assert width_of(text) == width
 
 
@@ -36,23 +36,23 @@ def test_width(text, width):
         ("\u738b\u5c0f\u660e", 4, "\u738b\u2026", "\u738b\u2026"),
     ],
 )
-def test_what_is_cut(text, width, end, middle):
+def test_text_is_cut_with_an_ellipsis(text, width, end, middle):
     assert (cut(text, width, UTF8), cut(text, width, UTF8, is_middle=True)) == (end, middle)
 
 
-def test_blanks():
+def test_text_is_padded():
     assert pad("\u738b", 4) == "\u738b  "
     assert pad("7", 3, is_right=True) == "  7"
 
 
 @pytest.mark.parametrize("glyphs", [UTF8, ASCII])
-def test_outside_text_can_do_nothing(glyphs):
-    told = tell(HOSTILE, glyphs)
-    assert told.isprintable()
-    assert tell(told, glyphs) == told
+def test_text_from_outside_is_escaped(glyphs):
+    escaped = tell(HOSTILE, glyphs)
+    assert escaped.isprintable()
+    assert tell(escaped, glyphs) == escaped
 
 
-def test_characters_that_the_locale_has_not():
+def test_characters_outside_the_locale_are_escaped():
     assert tell("\u738b\u00e9", UTF8) == "\u738b\u00e9"
     assert tell("\u738b\u00e9", ASCII) == "\\u738b\\xe9"
 
@@ -68,16 +68,16 @@ def test_characters_that_the_locale_has_not():
         ({"LANG": "de_DE.ISO-8859-1"}, ASCII),
         ({"LANG": "de_DE.UTF-8", "LC_ALL": "C"}, ASCII),
         ({"LANG": "C", "LC_CTYPE": "en_US.UTF-8"}, UTF8),
-        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, ASCII),  # as Python sets it
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, ASCII),  # Python sets LC_CTYPE itself
         ({"LC_CTYPE": "C.UTF-8"}, ASCII),
     ],
 )
-def test_the_locale(environment, glyphs):
+def test_glyphs_depend_on_the_locale(environment, glyphs):
     assert glyphs_of(environment) is glyphs
 
 
 @pytest.mark.parametrize(
-    ("stream", "environment", "is_it"),
+    ("stream", "environment", "expected"),
     [
         (Tty(), {"TERM": "xterm"}, True),
         (Tty(), {"TERM": "dumb"}, False),
@@ -87,22 +87,22 @@ def test_the_locale(environment, glyphs):
         (io.StringIO(), {"TERM": "xterm"}, False),
     ],
 )
-def test_colour(stream, environment, is_it):
-    assert is_coloured(stream, environment) is is_it
+def test_colour_needs_a_capable_terminal(stream, environment, expected):
+    assert is_coloured(stream, environment) is expected
 
 
-def test_what_is_no_terminal_has_no_width():
+def test_stream_that_is_not_a_terminal_has_no_width():
     assert style.terminal_width(io.StringIO()) is None
 
 
 LINE = (Span("ann", Ink.BOLD), Span(" "), Span("warned", Ink.YELLOW))
 
 
-def test_ink():
+def test_line_is_rendered_with_and_without_colour():
     assert render(LINE, is_coloured=True) == "\x1b[1mann\x1b[m \x1b[33mwarned\x1b[m"
     assert render(LINE, is_coloured=False) == "ann warned"
 
 
-def test_what_of_a_line_fits():
+def test_line_is_cut_to_a_width():
     assert render(trimmed(LINE, 6), is_coloured=False) == "ann wa"
     assert trimmed(LINE, 100) == LINE

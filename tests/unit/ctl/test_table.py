@@ -1,4 +1,4 @@
-"""The table of sessions, as text."""
+"""The table of sessions as text."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_mark_of_root_and_the_count_of_terminals_stay():
     assert "+1 " in shown
 
 
-def test_hostile_text():
+def test_hostile_text_is_escaped():
     odd = session(HOSTILE, HOSTILE, remote=HOSTILE, terminals=[HOSTILE], rule=HOSTILE, phase=HOSTILE, evidence=HOSTILE,
                   service=HOSTILE, origin=HOSTILE, hold={"left_usec": 1, "by": HOSTILE, "why": HOSTILE})  # fmt: skip
     for glyphs in (UTF8, ASCII):
@@ -94,19 +94,19 @@ def test_hostile_text():
         ({"hold": None}, "ends in 14min56s"),
     ],
 )
-def test_what_comes_next(fields, text):
+def test_next_in_words(fields, text):
     assert next_of({**ANN, **fields}) == text
 
 
 @pytest.mark.parametrize(
     ("usec", "text"), [(0, "0s"), (89 * SECOND, "1min29s"), (3600 * SECOND, "1h"), (3725 * SECOND, "1h2min")]
 )
-def test_times_have_two_units(usec, text):
+def test_times_have_their_two_largest_units(usec, text):
     assert short(usec) == text
 
 
-def test_notes():
+def test_notes_about_policy_and_brake():
     assert notes_of(answer()) == []
     assert notes_of(answer(policy="")) == ["No policy is in force: nothing happens to any session."]
     (brake,) = notes_of(answer(brake_usec=45 * SECOND))
-    assert brake == "The brake is on: too many would end at once, no other ends for 45s."
+    assert brake == "The brake is on: too many sessions would end at once. None ends for 45s."

@@ -1,4 +1,4 @@
-"""A host on which nothing is wrong, to be varied by one thing; and what a check says of it."""
+"""The facts of a host without findings, for tests to change one of them; and the ids of findings."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ GOOD_PAM = Pam(
 
 
 def policy(text: str = "") -> Policy:
-    """The policy of one file."""
+    """Returns the policy of one file."""
     return parse([Source("reaper.yaml", text)])
 
 
 def unit(**changed: Any) -> Properties:
-    """The properties of the unit as it is installed and runs, but for these."""
+    """Returns the properties of the unit as it is installed and runs, with these changed."""
     return {**UNIT, **{name: value if isinstance(value, tuple) else (value,) for name, value in changed.items()}}
 
 
 def daemon(**changed: Any) -> DaemonFacts:
-    """A daemon that runs the built-in policy, but for these."""
+    """Returns a daemon that enforces the built-in policy, with these changed."""
     values = {"unit": UNIT, "answers": True, "version": "1", "policy_id": policy().id, **changed}
     return DaemonFacts(**values)
 
 
 def facts(**changed: Any) -> Facts:
-    """A host on which nothing is wrong, but for these."""
+    """Returns the facts of a host without findings, with these changed."""
     values: dict[str, Any] = {
         "version": "1",
         "daemon": daemon(),
@@ -80,7 +80,7 @@ def facts(**changed: Any) -> Facts:
 
 
 def ids(findings: Iterable[Finding]) -> list[tuple[str, str]]:
-    """Severity and id of each."""
+    """Returns severity and id of each finding; checks that each finding that is not a note has a remedy."""
     found = list(findings)
     assert all(each.remedy for each in found if each.severity is not Severity.NOTE)
     return [(each.severity.value, each.id) for each in found]

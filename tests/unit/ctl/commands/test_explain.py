@@ -1,4 +1,4 @@
-"""reaperctl explain: the daemon's sentences on a terminal and in a pipe."""
+"""The output of reaperctl explain, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SENTENCES = [
 ]
 
 
-def test_a_pipe_gets_a_line_a_sentence():
+def test_pipe_gets_one_line_for_each_sentence():
     assert folded(SENTENCES, None) == SENTENCES
 
 
-def test_a_terminal_breaks_no_word():
+def test_terminal_gets_lines_broken_between_words():
     assert folded(SENTENCES, 50) == [
         SENTENCES[0],
         "Its user may hold it with reaperctl hold 614 1h",
@@ -26,5 +26,5 @@ def test_a_terminal_breaks_no_word():
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
-def test_a_terminal_of_hardly_any_width_has_all_words(width):
+def test_very_narrow_terminal_gets_all_words(width):
     assert " ".join(" ".join(folded(SENTENCES, width)).split()) == " ".join(SENTENCES)

@@ -1,4 +1,4 @@
-"""reaperctl list as a command, with a daemon's answer put in its place."""
+"""The output of reaperctl list, with the daemon's answer replaced."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.unit.simulated import SECOND
 
 @pytest.fixture
 def ask(monkeypatch, capsys):
-    def run(told, *words: str) -> tuple[str, str]:
-        monkeypatch.setattr(verb, "call", lambda _method, _parameters: json.loads(json.dumps(told)))
+    def run(reply, *words: str) -> tuple[str, str]:
+        monkeypatch.setattr(verb, "call", lambda _method, _parameters: json.loads(json.dumps(reply)))
         monkeypatch.setenv("LC_ALL", "C.UTF-8")
         assert main(["list", *words]) == 0
         shown = capsys.readouterr()
@@ -24,7 +24,7 @@ def ask(monkeypatch, capsys):
     return run
 
 
-def test_a_pipe_gets_all(ask):
+def test_pipe_gets_whole_values(ask):
     out, err = ask(answer(ANN, BOB))
     assert out == (
         "SESSION USER FROM      TERMINAL     IDLE PHASE  NEXT\n"
@@ -45,9 +45,9 @@ def test_the_sessions_alone(ask):
     assert out == "12      ann  192.0.2.7 pts/0+1    4s active ends in 14min56s\n"
 
 
-def test_the_brake_stands_on_top(ask):
+def test_note_about_the_brake_is_at_the_top(ask):
     out, _ = ask(answer(ANN, brake_usec=9 * SECOND))
-    assert out.splitlines()[0] == "The brake is on: too many would end at once, no other ends for 9s."
+    assert out.splitlines()[0] == "The brake is on: too many sessions would end at once. None ends for 9s."
 
 
 def test_json_has_the_same_shape(ask):
@@ -55,9 +55,9 @@ def test_json_has_the_same_shape(ask):
     assert json.loads(out) == answer(BOB, ANN)
 
 
-def test_nothing_to_show(ask):
+def test_message_if_no_session_is_shown(ask):
     assert ask(answer()) == ("", "There is no session that you may see.\n")
-    assert ask(CROWD, "--user", "nobody") == ("", "No session is as asked for; there are 5.\n")
-    assert ask(answer(ANN), "--user", "nobody") == ("", "No session is as asked for; there is 1.\n")
+    assert ask(CROWD, "--user", "nobody") == ("", "No session matches the options; there are 5.\n")
+    assert ask(answer(ANN), "--user", "nobody") == ("", "No session matches the options; there is 1.\n")
     out, err = ask(answer(), "--json")
     assert (json.loads(out), err) == (answer(), "")

@@ -1,4 +1,4 @@
-"""reaperctl policy: what it prints, to whom, and with which status."""
+"""The output and exit status of reaperctl policy."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def tool(capsysbinary) -> Callable[..., tuple[int, str, str]]:
     return call
 
 
-def test_the_policy_with_its_places(tool, file):
+def test_policy_is_printed_with_places(tool, file):
     status, out, err = tool(file)
     assert (status, err) == (0, "")
     assert out.startswith(f"# Policy {parse([Source('x', TEXT)]).id}, merged from\n#   {file}\nenvironment: standard")
     assert f"# {file}:3\n" in out
 
 
-def test_the_policy_as_json(tool, file):
+def test_policy_as_json(tool, file):
     status, out, _ = tool("--json", file)
-    told = json.loads(out)
-    assert (status, set(told)) == (0, {"id", "enforced", "sources", "policy"})
-    assert (told["enforced"], told["sources"]) == (None, [file])
-    assert told["policy"]["ceiling"]["idle"]["line"] == 1
+    answer = json.loads(out)
+    assert (status, set(answer)) == (0, {"id", "enforced", "sources", "policy"})
+    assert (answer["enforced"], answer["sources"]) == (None, [file])
+    assert answer["policy"]["ceiling"]["idle"]["line"] == 1
 
 
-def test_mistakes_are_told_as_check_tells_them(tool, file):
+def test_mistakes_are_reported_as_by_check(tool, file):
     Path(file).write_text("pol: 5s\nidel: 3")
     assert tool(file)[:2] == (78, "")
     assert tool(file) == (78, "", tool(file)[2])
@@ -59,7 +59,7 @@ def test_mistakes_are_told_as_check_tells_them(tool, file):
     assert (status, len(json.loads(out)["problems"])) == (78, 2)
 
 
-def test_a_session(tool, file):
+def test_rule_of_a_session(tool, file):
     status, out, err = tool("--for", "nobody-here", "--group", "ops", "--from", "10.1.1.1", "--at", "Sat 01:00", file)
     assert (status, err) == (0, "")
     assert "#   user: nobody-here        # unknown here\n" in out
@@ -69,19 +69,21 @@ def test_a_session(tool, file):
     assert "the rule says 1h," in out
 
 
-def test_a_session_as_json(tool, file):
-    told = json.loads(tool("--json", "--for", "root", "--group", "adm", "--origin", "serial", file)[1])
-    assert set(told) == {"id", "enforced", "sources", "session", "rule", "passed_over", "capped", "limits"}
-    assert (told["session"]["uid"], told["session"]["elevated"]) == (0, True)
-    assert told["rule"]["value"] == "environment:standard"
-    assert told["passed_over"][0]["why"] == "user root is not in group ops"
-    assert (told["capped"], told["limits"]["idle"]["value"]) == (["idle"], "10min")
+def test_rule_of_a_session_as_json(tool, file):
+    answer = json.loads(tool("--json", "--for", "root", "--group", "adm", "--origin", "serial", file)[1])
+    assert set(answer) == {"id", "enforced", "sources", "session", "rule", "passed_over", "capped", "limits"}
+    assert (answer["session"]["uid"], answer["session"]["elevated"]) == (0, True)
+    assert answer["rule"]["value"] == "environment:standard"
+    assert answer["passed_over"][0]["why"] == "user root is not in group ops"
+    assert (answer["capped"], answer["limits"]["idle"]["value"]) == (["idle"], "10min")
 
 
-def test_an_unknown_user_is_judged_without_groups_and_that_is_said(tool, file):
+def test_unknown_user_has_no_groups_and_a_line_says_so(tool, file):
     status, out, err = tool("--for", "no\x1bbody", file)
     assert status == 0
-    assert err == "reaperctl: no user no\\x1bbody is known here, judged without groups (say them with --group)\n"
+    assert err == (
+        "reaperctl: this host does not know the user no\\x1bbody: no groups are assumed (give them with --group)\n"
+    )
     assert "\x1b" not in out
 
 
@@ -98,19 +100,19 @@ def test_an_unknown_user_is_judged_without_groups_and_that_is_said(tool, file):
         ([], "console"),
     ],
 )
-def test_the_origin_that_is_assumed(tool, file, words, origin):
+def test_assumed_origin(tool, file, words, origin):
     assert json.loads(tool("--json", "--for", "root", *words, file)[1])["session"]["origin"] == origin
 
 
 @pytest.mark.parametrize("words", [["--from", "x"], ["--elevated"], ["--group", "x"], ["--at", "Mon 01:00"]])
-def test_a_session_needs_a_user(tool, words, capsysbinary):
+def test_options_of_a_session_need_a_user(tool, words, capsysbinary):
     with pytest.raises(SystemExit) as caught:
         tool(*words)
     assert caught.value.code == 2
-    assert b"say whose, with --for USER" in capsysbinary.readouterr().err
+    assert b"give its user with --for USER" in capsysbinary.readouterr().err
 
 
-def test_no_moment(tool):
+def test_invalid_time_is_a_usage_error(tool):
     with pytest.raises(SystemExit) as caught:
         tool("--for", "root", "--at", "noon")
     assert caught.value.code == 2
@@ -118,7 +120,7 @@ def test_no_moment(tool):
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
-    """As if no file were installed, and the daemon had some policy in force; None: there is no daemon."""
+    """Installs no policy file, and has a daemon enforce a policy; None: no daemon answers."""
 
     def enforce(policy_id: str | None) -> None:
         def call(method: str, parameters: object) -> dict[str, object]:
@@ -134,7 +136,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
 
 
 @pytest.mark.parametrize(
-    ("enforced", "said"),
+    ("enforced", "message"),
     [
         (None, ""),
         (parse([]).id, ""),
@@ -142,13 +144,13 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
         ("", "reaperd enforces no policy at all: reload reaper.service, or see reaperctl check\n"),
     ],
 )
-def test_another_policy_in_force_is_said(tool, installed, enforced, said):
+def test_other_policy_in_force_is_reported(tool, installed, enforced, message):
     installed(enforced)
-    assert tool()[0::2] == (0, said)
+    assert tool()[0::2] == (0, message)
     assert json.loads(tool("--json")[1])["enforced"] == enforced
 
 
-def test_of_other_files_than_the_installed_the_daemon_is_not_asked(tool, file, installed):
+def test_daemon_is_not_asked_about_other_files(tool, file, installed):
     installed("abc")
     assert tool(file)[2] == ""
     assert tool("--root", os.path.dirname(file))[2] == ""

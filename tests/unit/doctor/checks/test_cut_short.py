@@ -1,4 +1,4 @@
-"""What other mechanisms end of that which reaper would lock, has locked, holds or defers."""
+"""Other mechanisms that end sessions which reaper locks, holds or defers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HOUR = 60 * MIN
 NO_HOLD = "hold_max: 0s"
 
 
-def told(limits: str, **found: Any) -> list[Finding]:
-    """What is said of one rule with these limits beside these mechanisms; nobody else may hold anything."""
+def findings(limits: str, **found: Any) -> list[Finding]:
+    """Returns the findings for one rule with these limits and these mechanisms; no other session can be held."""
     values: dict[str, Any] = {"sshd": Sshd(True), "logind": LogindFacts(True), "tmouts": (), **found}
     text = f"environments: {{standard: {{{NO_HOLD}}}}}\nrules: [{{name: a, match: {{user: x}}, {limits}}}]"
     made = policy(text)
@@ -31,8 +31,8 @@ def tmout(seconds: int) -> tuple[Tmout, ...]:
     return (Tmout("/etc/profile.d/t.sh", 1, seconds, True),)
 
 
-def ids(findings: list[Finding]) -> list[str]:
-    return [each.id for each in findings]
+def ids(found: list[Finding]) -> list[str]:
+    return [each.id for each in found]
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def ids(findings: list[Finding]) -> list[str]:
         ("action: lock", {"sshd": Sshd(True, (("session:shell", 29 * MIN),))}, 1),
         ("action: lock", {"sshd": Sshd(True, (("session:command", MIN),))}, 0),
         ("action: lock", {"tmouts": tmout(600)}, 1),  # before the lock
-        ("action: lock", {"tmouts": tmout(900)}, 0),  # with it, or after it: the shell goes on when it is unlocked
+        ("action: lock", {"tmouts": tmout(900)}, 0),  # at the lock or later: the shell continues when it is unlocked
         ("action: lock, idle: never", {"tmouts": tmout(900)}, 0),
     ],
 )
-def test_what_ends_a_locked_session_or_comes_before_the_lock(limits: str, found: Any, expected: int) -> None:
-    assert ids(told(f"{limits}, {NO_HOLD}", **found)) == ["lock-cut-short"] * expected
+def test_lock_is_cut_short(limits: str, found: Any, expected: int) -> None:
+    assert ids(findings(f"{limits}, {NO_HOLD}", **found)) == ["lock-cut-short"] * expected
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_what_ends_a_locked_session_or_comes_before_the_lock(limits: str, found:
         ("hold_max: 1h", {"sshd": Sshd(True, unused_usec=MIN)}, 0),  # a held session has a channel
     ],
 )
-def test_what_ends_a_held_session(limits: str, found: Any, expected: int) -> None:
-    assert ids(told(limits, **found)) == ["hold-cut-short"] * expected
+def test_hold_is_cut_short(limits: str, found: Any, expected: int) -> None:
+    assert ids(findings(limits, **found)) == ["hold-cut-short"] * expected
 
 
 @pytest.mark.parametrize(
@@ -80,17 +80,19 @@ def test_what_ends_a_held_session(limits: str, found: Any, expected: int) -> Non
         ("busy: [rsync], busy_max: 1h", {"logind": LogindFacts(True, 74 * MIN)}, 1),
     ],
 )
-def test_what_ends_a_deferred_session(limits: str, found: Any, expected: int) -> None:
-    assert ids(told(f"{limits}, {NO_HOLD}", **found)) == ["busy-cut-short"] * expected
+def test_wait_for_a_busy_program_is_cut_short(limits: str, found: Any, expected: int) -> None:
+    assert ids(findings(f"{limits}, {NO_HOLD}", **found)) == ["busy-cut-short"] * expected
 
 
-def test_which_sessions_these_are_is_said() -> None:
-    (finding,) = told("hold_max: 1h", tmouts=tmout(600))
+def test_finding_names_the_kinds_of_session_and_the_remedy() -> None:
+    (finding,) = findings("hold_max: 1h", tmouts=tmout(600))
     assert finding.message == (
-        "TMOUT in /etc/profile.d/t.sh:1 (10min) ends sessions that are held, before hold_max is over:"
+        "TMOUT in /etc/profile.d/t.sh:1 (10min) ends held sessions before hold_max is over:"
         " ssh, at a shell prompt; console, at a shell prompt; serial line, at a shell prompt."
     )
-    assert finding.remedy == "take TMOUT out of the file; or a hold_max below it"
+    assert finding.remedy == (
+        "remove TMOUT in /etc/profile.d/t.sh:1; or in /etc/reaper/reaper.yaml set hold_max to at most 10min"
+    )
 
 
 def test_nothing_is_cut_short_without_a_policy() -> None:

@@ -1,4 +1,4 @@
-"""PAM's files read, and who of logins and elevations is recorded."""
+"""PAM lines parsed, and findings about logins and elevations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ELEVATED = policy("rules: [{name: roots, match: {elevated: true}}]")
 
 
 def logins(*lines: PamLine) -> Pam:
-    """A host on which all logins have these lines."""
+    """Returns a host on which all logins have these lines."""
     return replace(GOOD_PAM, logins=(Stack("sshd", lines), Stack("login", lines)))
 
 
@@ -33,12 +33,12 @@ def logins(*lines: PamLine) -> Pam:
         ("session x /lib/a.so [one two] b", PamLine("session", "x", "/lib/a.so", ("one two", "b"))),
     ],
 )
-def test_a_line(line: str, parsed: PamLine) -> None:
+def test_pam_line_is_parsed(line: str, parsed: PamLine) -> None:
     assert parse_lines(line) == (parsed,)
 
 
 @pytest.mark.parametrize("text", ["", "# session optional pam_reaper.so", "session optional", "@include", "[", "[]]"])
-def test_no_line(text: str) -> None:
+def test_text_without_a_pam_line(text: str) -> None:
     assert parse_lines(text) == ()
 
 
@@ -64,7 +64,7 @@ def test_no_line(text: str) -> None:
         (replace(logins(), elevators=(), has_module=False), True, [("error", "logins-unseen")]),
     ],
 )
-def test_logins(pam: Pam, has_logind: bool, expected: list[tuple[str, str]]) -> None:
+def test_findings_about_logins(pam: Pam, has_logind: bool, expected: list[tuple[str, str]]) -> None:
     assert ids(check(pam, has_logind, policy())) == expected
 
 
@@ -81,7 +81,7 @@ def test_logins(pam: Pam, has_logind: bool, expected: list[tuple[str, str]]) -> 
         ("module_unknown=die default=ignore", "error"),
     ],
 )
-def test_a_missing_module_keeps_out_where_the_control_says_so(control: str, severity: str) -> None:
+def test_missing_module_is_an_error_if_it_denies_logins(control: str, severity: str) -> None:
     pam = replace(logins(SYSTEMD, PamLine("session", control, "pam_reaper.so")), has_module=False)
     assert ids(check(pam, True, policy())) == [(severity, "pam-module-missing")]
 
@@ -95,13 +95,13 @@ def test_a_missing_module_keeps_out_where_the_control_says_so(control: str, seve
         ({"elevators": ()}, []),
     ],
 )
-def test_elevations(changed: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+def test_findings_about_elevations(changed: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     pam = replace(GOOD_PAM, **changed)
     assert ids(check(pam, True, ELEVATED)) == expected
     assert ids(check(pam, True, policy())) == []
 
 
-def test_the_remedy_is_that_of_the_distribution() -> None:
+def test_remedy_depends_on_the_distribution() -> None:
     (debian,) = check(logins(SYSTEMD), True, None)
     (other,) = check(replace(logins(SYSTEMD), has_updater=False), True, None)
     assert debian.remedy.startswith("pam-auth-update")

@@ -1,4 +1,4 @@
-"""Which mechanism comes first, for which sessions."""
+"""Which mechanism ends each kind of session first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from reaper.doctor.checks.logind import LogindFacts
 from reaper.doctor.checks.precedence import KINDS, Row, check, sentence, table
-from reaper.doctor.checks.shell import Tmout, parse_tmout
+from reaper.doctor.checks.shell import Tmout
 from reaper.doctor.checks.sshd import Sshd
 from tests.unit.doctor.facts import ids, policy
 
@@ -21,14 +21,14 @@ ON_SSH_TERMINAL = {"ssh-prompt", "ssh-program"}
 
 
 def rows(text: str | None = "", **found: Any) -> dict[str, Row]:
-    """The table of a policy with nothing else there, but for these."""
+    """Returns the table of a policy on a host with only these other mechanisms."""
     values: dict[str, Any] = {"sshd": Sshd(True), "logind": LogindFacts(True), "tmouts": (), **found}
     made = table(None if text is None else policy(text), **values)
     return {row.kind.id: row for row in made}
 
 
 def where(made: dict[str, Row], by: str) -> set[str]:
-    """The kinds of sessions that a mechanism may end."""
+    """Returns the kinds of session that a mechanism may end."""
     return {name for name, row in made.items() if any(each.by == by for each in row.mechanisms)}
 
 
@@ -53,7 +53,7 @@ def times(row: Row, by: str = "reaper") -> tuple[int, int | None] | None:
         ({"sshd": Sshd(None)}, "reaper", ALL),
     ],
 )
-def test_who_ends_what(found: dict[str, Any], by: str, kinds: set[str]) -> None:
+def test_kinds_of_session_that_a_mechanism_ends(found: dict[str, Any], by: str, kinds: set[str]) -> None:
     assert where(rows(**found), by) == kinds
 
 
@@ -67,7 +67,7 @@ RULES = "environments: {{standard: {{idle: 15min}}}}\nrules:\n  - {{name: a, mat
         ("{user: x}", "idle: never", "ssh-prompt", (15 * MIN, None)),
         ("{user: x}", "action: observe", "ssh-prompt", (15 * MIN, None)),
         ("{origin: console}", "idle: 5min", "ssh-prompt", (15 * MIN, 15 * MIN)),
-        ("{origin: console}", "idle: 5min", "console-prompt", (5 * MIN, 5 * MIN)),  # nothing is left for what follows
+        ("{origin: console}", "idle: 5min", "console-prompt", (5 * MIN, 5 * MIN)),  # the environment never applies
         ("{origin: console, elevated: true}", "idle: 5min", "console-prompt", (5 * MIN, 15 * MIN)),
         ("{from: 10.0.0.0/8}", "idle: 5min", "console-prompt", (15 * MIN, 15 * MIN)),
         ("{from: 10.0.0.0/8}", "idle: 5min", "ssh-prompt", (5 * MIN, 15 * MIN)),
@@ -79,16 +79,16 @@ RULES = "environments: {{standard: {{idle: 15min}}}}\nrules:\n  - {{name: a, mat
         ("{hours: '08:00-09:00'}", "idle: 5min", "ssh-prompt", (5 * MIN, 15 * MIN)),
     ],
 )
-def test_the_limits_of_whatever_rule_could_apply(match: str, limits: str, kind: str, expected: Any) -> None:
+def test_times_range_over_every_rule_that_could_apply(match: str, limits: str, kind: str, expected: Any) -> None:
     assert times(rows(RULES.format(match=match, limits=limits))[kind]) == expected
 
 
-def test_the_ceiling_is_over_them_but_for_who_is_exempt() -> None:
+def test_ceiling_caps_every_rule_that_is_not_exempt() -> None:
     text = "ceiling: {idle: 4min, except: [a]}\nrules: [{name: a, match: {user: x}, idle: 6min, warn: [1min]}]"
     assert times(rows(text)["ssh-prompt"]) == (4 * MIN, 6 * MIN)
 
 
-def test_age_is_apart() -> None:
+def test_max_is_a_mechanism_of_its_own() -> None:
     row = rows("environments: {standard: {idle: never, max: 8h}}")["ssh-prompt"]
     assert times(row, "reaper-max") == (480 * MIN, 480 * MIN)
     assert times(row) is None
@@ -109,17 +109,17 @@ def test_age_is_apart() -> None:
         ("", {"sshd": Sshd(True, alive_usec=MIN)}, [("note", "sshd-client-alive")]),
     ],
 )
-def test_what_comes_before_reaper_interferes(text: str | None, found: dict[str, Any], expected: Any) -> None:
+def test_mechanism_that_acts_before_reaper_is_a_warning(text: str | None, found: dict[str, Any], expected: Any) -> None:
     made = rows(text, **found)
     assert ids(check(list(made.values()), found.get("sshd"), is_known=True)) == expected
 
 
-def test_where_the_limits_are_not_known_that_is_said() -> None:
+def test_finding_says_if_the_limits_are_unknown() -> None:
     (finding,) = check(list(rows(None, tmouts=(TMOUT,)).values()), None, is_known=False)
-    assert finding.message.endswith("whether before reaper cannot be told.")
+    assert finding.message.endswith("it is not known whether reaper ends them first.")
 
 
-def test_sentences() -> None:
+def test_row_in_words() -> None:
     text = "environments: {standard: {idle: 15min, max: 8h}}\nrules: [{name: a, match: {user: x}, idle: 20min}]"
     made = rows(text, tmouts=(Tmout("/etc/profile", 3, 600, False),))
     assert sentence(made["ssh-prompt"]) == (
@@ -129,26 +129,3 @@ def test_sentences() -> None:
     assert sentence(rows(None)["ssh-prompt"]) == "nothing ends it"
     never = rows("rules: [{name: a, match: {user: x}, action: observe}]")["ssh-no-terminal"]
     assert sentence(never) == "reaper, without work 15min, by some rules never"
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("TMOUT=600", [(600, False)]),
-        ("export TMOUT=600", [(600, False)]),
-        ("readonly TMOUT=600", [(600, True)]),
-        ("declare -rx TMOUT=600", [(600, True)]),
-        ("TMOUT=600; readonly TMOUT; export TMOUT", [(600, True)]),
-        ("  [ -n x ] && TMOUT='300'", [(300, False)]),
-        ('TMOUT="300"', [(300, False)]),
-        ("TMOUT DEFAULT=300", [(300, False)]),
-        ("TMOUT=0", []),
-        ("# TMOUT=600", []),
-        ("MYTMOUT=600", []),
-        ("unset TMOUT", []),
-    ],
-)
-def test_tmout(line: str, expected: list[tuple[int, bool]]) -> None:
-    found = parse_tmout("p", f"\n{line}\n")
-    assert [(each.seconds, each.is_readonly) for each in found] == expected
-    assert all(each.line == 2 for each in found)

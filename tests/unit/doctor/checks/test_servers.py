@@ -1,4 +1,4 @@
-"""What else lets people in, out of what systemctl prints."""
+"""Servers and consoles found in what systemctl prints, and the findings about them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ActiveState=activating
 """
 
 
-def test_services_as_systemctl_shows_them() -> None:
+def test_services_of_systemctl_show_are_parsed() -> None:
     assert parse_services(SHOWN) == (
         LoadedUnit("dropbear.service", True, True, (("/usr/sbin/dropbear", "-E", "-F", "-p", "22"),)),
         LoadedUnit("getty.target", True, False, ()),
@@ -50,7 +50,7 @@ def test_services_as_systemctl_shows_them() -> None:
     assert parse_services("") == parse_services("nonsense\n\n=\n\n") == ()
 
 
-def test_sockets_as_systemctl_shows_them() -> None:
+def test_sockets_of_systemctl_show_are_parsed() -> None:
     text = (
         "Accept=no\nId=cockpit.socket\nTriggers=cockpit.service\nActiveState=active\n\n"
         "Accept=yes\nId=tinysshd.socket\nTriggers=\nActiveState=active\n\nId=x.socket\nActiveState=inactive\n"
@@ -79,23 +79,23 @@ def test_sockets_as_systemctl_shows_them() -> None:
         ("", ""),
     ],
 )
-def test_who_is_logged_in_by_a_console_itself(command: str, expected: str) -> None:
+def test_user_that_a_console_logs_in(command: str, expected: str) -> None:
     assert autologin(tuple(command.split())) == expected
 
 
-def test_commands_of_inetd() -> None:
+def test_commands_of_inetd_are_parsed() -> None:
     text = "# x\nssh stream tcp nowait root /usr/sbin/tcpd /usr/sbin/dropbear -i\nshort stream tcp\n"
     assert parse_inetd(text) == (("/usr/sbin/tcpd", "/usr/sbin/dropbear", "-i"),)
 
 
-def test_programs_that_a_command_can_be_about() -> None:
+def test_programs_that_a_command_may_run() -> None:
     assert list(programs(["/usr/bin/tcpserver", "-H", "0.0.0.0", "22", "/usr/sbin/tinysshd", "dropbear"])) == [
         "tcpserver",
         "tinysshd",
     ]
 
 
-def test_what_commands_come_to() -> None:
+def test_commands_are_sorted_into_servers_and_findings() -> None:
     console = LoadedUnit("getty@tty1.service", True, True, (("/sbin/agetty", "-a", "ivy", "tty1"),))
     once = LoadedUnit("once.service", True, False, (("/sbin/agetty", "-a", "ivy", "tty2"),))
     started = [("a.service", ("/usr/sbin/dropbear",)), ("c.socket", ("/usr/lib/cockpit/cockpit-tls",))]
@@ -109,10 +109,10 @@ def test_what_commands_come_to() -> None:
     ("where", "remedy"),
     [
         ("a.socket", "systemctl disable --now a.socket"),
-        ("process 7", "end process 7"),
-        ("/etc/inetd.conf", "take it out of /etc/inetd.conf"),
+        ("process 7", "kill 7"),
+        ("/etc/inetd.conf", "remove dropbear from /etc/inetd.conf"),
     ],
 )
-def test_remedy_for_a_server(where: str, remedy: str) -> None:
+def test_remedy_stops_the_server(where: str, remedy: str) -> None:
     (finding,) = servers.check(Servers((("dropbear", where),)))
     assert finding.remedy.endswith(remedy)

@@ -1,4 +1,4 @@
-"""Which sessions no limit reaches, out of what the daemon shows."""
+"""Sessions without a limit, found in what the daemon lists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MADE = policy("rules: [{name: free, match: {user: x}, idle: never, max: never}, 
 
 
 def row(**changed: Any) -> dict[str, Any]:
-    """A session as io.reaper.List tells it that no limit reaches, but for these."""
+    """Returns a session without a limit, as io.reaper.List has it, with these changed."""
     values = {"session": "7", "user": "ivy", "origin": "other", "service": "vnc", "rule": "a", "phase": "active",
               "next": "nothing", "terminals": []}  # fmt: skip
     return {**values, **changed}
 
 
-def told(*rows: Any, of: Any = MADE) -> list[tuple[str, str]]:
+def findings(*rows: Any, of: Any = MADE) -> list[tuple[str, str]]:
     return ids(sessions.check(parse_sessions(list(rows)), of))
 
 
@@ -36,26 +36,26 @@ def told(*rows: Any, of: Any = MADE) -> list[tuple[str, str]]:
         ({"phase": "observed"}, []),
         ({"phase": "ending"}, []),
         ({"phase": "locked"}, []),
-        ({"rule": ""}, []),  # none is in force, which is another finding
+        ({"rule": ""}, []),  # no policy is in force, which is another finding
     ],
 )
-def test_sessions(changed: dict[str, Any], expected: list[tuple[str, str]]) -> None:
-    assert told(row(**changed)) == expected
+def test_findings_about_sessions(changed: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert findings(row(**changed)) == expected
 
 
-def test_nothing_is_said_without_a_policy() -> None:
-    assert told(row(), of=None) == []
+def test_no_finding_without_a_policy() -> None:
+    assert findings(row(), of=None) == []
 
 
-def test_sessions_are_named_with_the_reason_and_not_without_end() -> None:
+def test_finding_names_the_reason_and_a_limited_number_of_sessions() -> None:
     rows = [row(session=str(number)) for number in range(MOST_NAMED + 2)]
     (finding,) = sessions.check(parse_sessions(rows), MADE)
     assert "sessions 0 of ivy (vnc), 1 of ivy (vnc)" in finding.message
     assert " and 2 more is of a kind that reaper knows" in finding.message
     (finding,) = sessions.check(parse_sessions([row(rule="free")]), MADE)
-    assert finding.message == "No limit reaches session 7 of ivy (vnc): the rule free has neither idle nor max."
+    assert finding.message == "No limit applies to session 7 of ivy (vnc): the rule free has neither idle nor max."
 
 
 @pytest.mark.parametrize("rows", [None, "x", {}, [None, 3, "x"], [{}], [{"phase": [], "next": {}}]])
-def test_answers_that_are_none_have_no_sessions_to_tell_of(rows: Any) -> None:
+def test_malformed_answer_gives_no_finding(rows: Any) -> None:
     assert list(sessions.check(parse_sessions(rows), MADE)) == []

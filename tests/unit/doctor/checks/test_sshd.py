@@ -1,4 +1,4 @@
-"""sshd's configuration, as its files have it and as `sshd -T` prints it."""
+"""sshd's configuration interpreted, from its files and from `sshd -T`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIN = 60_000_000
         ("²", None),
     ],
 )
-def test_time(text: str, usec: int | None) -> None:
+def test_times_are_parsed(text: str, usec: int | None) -> None:
     assert parse_time(text) == usec
 
 
@@ -42,7 +42,7 @@ def test_time(text: str, usec: int | None) -> None:
         ("UsePAM=yes", Sshd(True)),
         ("\tUsePAM\tyes\n", Sshd(True)),
         ("#UsePAM yes", Sshd(False)),
-        ("", Sshd(False)),  # sshd's own value
+        ("", Sshd(False)),  # sshd's default
         ("UsePAM yes\nUsePAM no", Sshd(True)),  # the first wins
         (
             "UsePAM yes\nMatch User a\nChannelTimeout *=1m\nUsePAM no\nMatch all\nClientAliveInterval 60",
@@ -60,11 +60,11 @@ def test_time(text: str, usec: int | None) -> None:
         ("usepam yes\npamservicename ssh-in", Sshd(True, pam_service="ssh-in")),
     ],
 )
-def test_meaning(text: str, expected: Sshd) -> None:
+def test_keywords_are_interpreted(text: str, expected: Sshd) -> None:
     assert interpret(parse_keywords(text), complete=True) == expected
 
 
-def test_what_could_not_be_read_whole_says_nothing_of_pam() -> None:
+def test_use_pam_is_unknown_if_the_files_are_incomplete() -> None:
     assert interpret([], complete=False).use_pam is None
     assert interpret([("usepam", "yes")], complete=False).use_pam is True
 
@@ -82,7 +82,7 @@ def test_what_could_not_be_read_whole_says_nothing_of_pam() -> None:
         ((), ["session:shell"], None),
     ],
 )
-def test_channels(channels: tuple[tuple[str, int], ...], kinds: list[str], usec: int | None) -> None:
+def test_channel_timeout(channels: tuple[tuple[str, int], ...], kinds: list[str], usec: int | None) -> None:
     assert Sshd(True, channels=channels).channel_usec(kinds) == usec
 
 

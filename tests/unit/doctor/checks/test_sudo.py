@@ -1,4 +1,4 @@
-"""What sudo's configuration means for elevations."""
+"""sudo's configuration interpreted, and the findings about elevations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.doctor.facts import ids, policy
 
 
 def unmarked(text: str) -> list[str]:
-    """What a file sets by which no elevation is marked."""
+    """Returns the settings of a file that prevent elevations from being marked."""
     entries = parse_sudoers("s", text)
     return [setting for _, setting in interpret(each for each in entries if isinstance(each, Default)).unmarked]
 
@@ -29,7 +29,7 @@ def unmarked(text: str) -> list[str]:
         ("Defaults !lecture, !pam_session,env_reset", ["!pam_session"]),
         ("Defaults !lecture, \\\n  !pam_session\n", ["!pam_session"]),
         ("Defaults pam_session", []),
-        ("Defaults !pam_session\nDefaults pam_session\n", []),  # the last one holds
+        ("Defaults !pam_session\nDefaults pam_session\n", []),  # the last one wins
         ("Defaults pam_session\nDefaults !pam_session\n", ["!pam_session"]),
         ("# Defaults !pam_session", []),
         ("Defaults !lecture # and !pam_session", []),
@@ -41,7 +41,7 @@ def unmarked(text: str) -> list[str]:
         ("Defaults>root !pam_session", ["!pam_session for some (Defaults>root)"]),
         ("Defaults@db1 !pam_session", ["!pam_session for some (Defaults@db1)"]),
         ("Defaults!/usr/bin/rsync !pam_session", ["!pam_session for some (Defaults!/usr/bin/rsync)"]),
-        ("Defaults!pam_session", []),  # a command of that name, and no setting
+        ("Defaults!pam_session", []),  # a scope: the command of that name
         ("Defaults pam_service=sudo", []),
         ("Defaults pam_login_service=sudo-i", []),
         ("Defaults pam_service=admin", ["pam_service=admin"]),
@@ -50,11 +50,11 @@ def unmarked(text: str) -> list[str]:
         ("root ALL=(ALL) ALL, !pam_session", []),
     ],
 )
-def test_settings(text: str, expected: list[str]) -> None:
+def test_settings_that_prevent_marks(text: str, expected: list[str]) -> None:
     assert unmarked(text) == expected
 
 
-def test_includes_stand_among_the_settings() -> None:
+def test_includes_and_settings_are_parsed_in_order() -> None:
     text = '@include /etc/a\n#include b\n#includedir /etc/sudoers.d\n@includedir "/x y"\n#included\nDefaults x\n'
     assert parse_sudoers("s", text) == (
         Include("/etc/a", False),
@@ -73,12 +73,12 @@ def test_includes_stand_among_the_settings() -> None:
         ("[{name: a, match: {elevated: false}}]", [("error", "sudo-unmarked")]),
     ],
 )
-def test_it_is_an_error_where_a_rule_asks(rules: str, expected: Any) -> None:
+def test_unmarked_elevation_is_an_error_if_a_rule_matches_elevated(rules: str, expected: Any) -> None:
     found = Sudo((("/etc/sudoers:3", "!pam_session"),))
     assert ids(sudo.check(found, policy(f"rules: {rules}"))) == expected
     assert list(sudo.check(Sudo(), policy(f"rules: {rules}"))) == []
 
 
-def test_where_it_is_set_is_said() -> None:
+def test_finding_names_the_place_of_the_setting() -> None:
     (finding,) = sudo.check(Sudo((("/etc/sudoers:3", "!pam_session"),)), None)
     assert "(!pam_session in /etc/sudoers:3)" in finding.message
