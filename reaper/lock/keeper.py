@@ -1,8 +1,8 @@
-"""The keeper of one lock: takes the terminals of a session, lets its person in, and gives everything back.
+"""The keeper of one lock: takes the terminals of a session, authenticates its user, and gives everything back.
 
-A loop that wakes for a process that asks (prompt), for a signal, and about once a second to look for
-terminals and holders that are new. Every step is written to the state before it is taken, so that a keeper that was
-killed is followed by one that goes on where it was: locked stays locked, and what was being given back is given back.
+A loop that wakes when an authentication attempt ends, for a signal, and about once a second to look for new terminals
+and readers. Every step is written to the state before it is taken, so that after a keeper was killed the next one
+continues where it was: locked stays locked, and what was being given back is given back.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from reaper.sense.host import Host
 
 LOOK_MS = 1000
 LATE = "it was not locked in time"
-# An attempt that ended by itself, with nobody typing, is not begun anew in a loop.
+# An attempt that ended by itself, without anything typed, is not restarted in a tight loop.
 ASK_PAUSE_USEC = 1_000_000
 
 
 class Keeper:
-    """Holds one lock, from run() to its end. Times are microseconds since boot."""
+    """Holds one lock, from run() until its end. Times are microseconds since boot."""
 
     def __init__(self, store: Store, host: Host, journal: Journal, *, is_stopped: bool = False) -> None:
         self._store, self._host, self._journal = store, host, journal
@@ -55,9 +55,9 @@ class Keeper:
         self._wakeup = Wakeup(is_stopped)
 
     def run(self) -> None:
-        """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over.
+        """Runs until the session is unlocked or has ended. Raises what prevents that; another keeper then takes over.
 
-        From UNLOCKING on nothing does (see leave). Before that, where one keeper after another fails, see aftermath.
+        From UNLOCKING on nothing raises (see release). Keepers that fail one after another before that: see aftermath.
         """
         self._wakeup.catch()
         self._resume()
@@ -78,22 +78,22 @@ class Keeper:
     # The beginning.
 
     def _resume(self) -> None:
-        """Goes on from where another keeper was killed, if there was one; without its state nothing can be put back."""
+        """Continues where an earlier keeper was killed, if there was one; without its state nothing can be restored."""
         try:
             known = self._store.read_state()
             if known is not None:
                 self._take_over(*known)
         except (ReaperError, KeyError, TypeError, ValueError) as error:
             self._journal.note(Priority.ERR, f"the lock of session {self._session.name} cannot be kept: {error}")
-            if self._state.stage is not Stage.UNLOCKING:  # who has proved who they are does not lose the session
+            if self._state.stage is not Stage.UNLOCKING:  # a user who has authenticated does not lose the session
                 self._move_on(Stage.REFUSED, f"its lock cannot be kept: {error}")
         else:
             if known is None:
                 self._save()
 
     def _take_over(self, state: LockState, document: dict[str, Any]) -> None:
-        """Takes over the state of another keeper. Raises what a state that is none leads to, unless that one was giving
-        everything back: then what can be is."""
+        """Takes over the state of an earlier keeper. Raises what a broken state leads to, unless that keeper was giving
+        everything back: then whatever can be restored is."""
         self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._me)
         if state.stage in OVER:
             return
@@ -109,7 +109,7 @@ class Keeper:
             with tried():
                 taken = HeldTerminal.from_plain(value)
                 with contextlib.suppress(ReaperError):  # it has hung up meanwhile
-                    if taken.name in names:  # or its number has come to another login by now, perhaps
+                    if taken.name in names:  # its number may belong to another login by now
                         taken.open()
                         self._taken[taken.name] = taken
         if state.stage is not Stage.UNLOCKING:
@@ -117,7 +117,7 @@ class Keeper:
         self._save()
 
     def _establish(self) -> None:
-        """Locks. What stands in the way, whatever it is, ends in FAILED, with everything as it was."""
+        """Locks the session. Whatever prevents that ends in FAILED, with everything as it was."""
         try:
             self._go_on()
             self._stopped.make()
@@ -136,12 +136,12 @@ class Keeper:
             self._journal.send(lock_events.locked(self._order, sorted(self._taken)))
 
     def _go_on(self) -> None:
-        """Raises ReaperError where nobody wants the lock any more."""
+        """Raises ReaperError if the lock is no longer wanted."""
         if self._wakeup.is_stopped or self._store.is_withdrawn():
             raise ReaperError("not-wanted", "reaper-lock was stopped" if self._wakeup.is_stopped else LATE)
 
     def _keep(self) -> None:
-        """A look; where that fails, what it was about could be open, so that the session is to end."""
+        """Looks; if that fails, something may be readable by others, so the session must end."""
         try:
             self._look()
         except ReaperError as error:
@@ -149,12 +149,12 @@ class Keeper:
                 self._turn_away(f"it cannot be kept locked: {error.message}")
 
     def _look(self) -> None:
-        """Takes what has come to the session, lets go of what has gone, and sees to it that each terminal asks."""
+        """Takes new terminals and readers, drops those that are gone, and keeps an attempt running on each terminal."""
         for taken in [each for each in self._taken.values() if each.is_gone()]:
             self._drop(taken)
         names = self._host.terminal_names(self._session)
         for name in sorted(names - self._taken.keys()):
-            with contextlib.suppress(ReaperError):  # gone at once
+            with contextlib.suppress(ReaperError):  # it has hung up already
                 self._taken[name] = HeldTerminal.found(name)
         if all(taken.is_held for taken in self._taken.values()):
             self._stopped.look(self._taken)
@@ -167,27 +167,27 @@ class Keeper:
                 self._ask(taken)
 
     def _hold(self, taken: HeldTerminal) -> None:
-        """Takes a terminal whose readers are frozen; one that is held already stays as it is."""
+        """Takes a terminal whose readers are frozen. Does nothing if it is held already."""
         if taken.is_held:
             return
         try:
-            self._save()  # before it is root's and raw: a successor must know what it was like
+            self._save()  # before the terminal is root's and raw: the next keeper must know its earlier state
             taken.drain()
-            self._save()  # and what was typed ahead
+            self._save()  # with what was typed ahead
             taken.hold()
-            self._stopped.stop(self._taken)  # who opened it until just now
+            self._stopped.stop(self._taken)  # processes that opened it until just now
             if taken.survey():
                 self._save()
                 taken.cover()
         except ReaperError:
-            if not taken.is_gone():  # or whoever is there would have a way around the lock
+            if not taken.is_gone():  # a terminal in use that cannot be taken would be a way around the lock
                 raise
             self._drop(taken)
 
     def _drop(self, taken: HeldTerminal) -> None:
-        """A terminal has hung up: what was attached to it alone wakes, and finds that out.
+        """Drops a terminal that has hung up: processes attached to no other one are thawed, and notice the hangup.
 
-        An attempt that PAM is at goes on and counts, or who hangs up in time could guess as often as they like.
+        An attempt that PAM works on continues and counts; or a user who hangs up in time could guess without limit.
         """
         child = taken.hand_over()
         if child is not None:
@@ -203,7 +203,7 @@ class Keeper:
             taken.ask(self._order, os.uname().nodename, self._state.failures, self._last)
 
     def _wait(self, timeout_ms: int) -> None:
-        """Until an attempt is over, a terminal hangs up, a signal comes, or it is time to look again."""
+        """Waits until an attempt ends, a terminal hangs up, a signal comes, or it is time to look again."""
         poll = select.poll()
         poll.register(self._wakeup, select.POLLIN)
         asking = {taken.child_fd: taken for taken in self._taken.values() if taken.is_asking}
@@ -232,7 +232,7 @@ class Keeper:
             self._last = ""
 
     def _hear_orphan(self, name: str, child: Child) -> None:
-        """An attempt is over whose terminal is gone: it opens nothing any more."""
+        """Handles an attempt whose terminal has hung up; even a success no longer unlocks."""
         outcome = child.outcome()
         if outcome is not None and outcome.is_answered and not outcome.ok and self._state.stage is Stage.LOCKED:
             self._refuse(name, outcome)
@@ -246,7 +246,7 @@ class Keeper:
             self._turn_away(f"{failures} attempts to unlock it failed", "Too many attempts have failed. ")
 
     def _turn_away(self, why: str, told: str = "") -> None:
-        """Nobody is asked any more; reaperd ends the session."""
+        """Stops asking on every terminal; reaperd then ends the session."""
         for each in self._taken.values():
             each.stop_asking()
             each.tell(f"{told}This session ends.")
@@ -260,21 +260,21 @@ class Keeper:
         self._give_back()
 
     def _give_back(self) -> None:
-        """Everything is as it was: unlocked, or FAILED where the state has why."""
+        """Restores everything; the lock ends as UNLOCKED, or as FAILED if the state has a reason."""
         for name in give_back(self._session, self._taken.values(), self._stopped, self._host, self._save):
             self._journal.note(Priority.WARNING, f"what was typed ahead on {name} could not be brought back")
         why = self._state.why
         self._move_on(Stage.FAILED if why else Stage.UNLOCKED, why)
 
     def _fail(self, why: str) -> None:
-        """Nothing is locked any more, or was yet."""
+        """Ends the lock as failed; the session goes on, unlocked."""
         self._move_on(Stage.UNLOCKING, why)
         self._give_back()
 
     def _end(self) -> None:
-        """The session ends, or has."""
+        """Ends the lock of a session that ends or has ended."""
         if self._state.stage is Stage.LOCKED:
-            self._move_on(Stage.REFUSED, "reaper-lock was stopped")  # whoever comes after this one asks nobody
+            self._move_on(Stage.REFUSED, "reaper-lock was stopped")  # a keeper after this one asks nobody
         hang_up(self._session, self._taken.values(), self._stopped, self._host)
         self._store.remove()
 
@@ -285,7 +285,7 @@ class Keeper:
         self._save()
 
     def _save(self) -> None:
-        """Writes the state down. Raises OSError only while nothing is locked yet: later it must do without."""
+        """Writes the state. Raises OSError only while nothing is locked yet; after that a failure is logged only."""
         lines = [taken.to_plain() for taken in self._taken.values()]
         try:
             self._store.write_state(self._state, lines=lines, origins=self._stopped.to_plain())
@@ -294,7 +294,7 @@ class Keeper:
                 raise
             self._journal.note(Priority.ERR, f"the lock of session {self._session.name} is not saved: {error}")
             if self._state.stage in OVER:
-                self._store.remove()  # or another keeper would take it all again
+                self._store.remove()  # otherwise another keeper would take everything again
 
     def _now(self) -> int:
         return self._host.clock().boot_usec

@@ -1,6 +1,6 @@
-"""How a lock ends: everything is given back as it was, or the session is hung up on terminals that are not.
+"""The two ways a lock ends: everything is given back as it was, or the session is hung up on its terminals.
 
-Neither is left half done: a step that raises is reported, whatever it raises, and all the others are taken (step()).
+Neither is left half done: whatever a step raises is reported, and the remaining steps are taken (step()).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from reaper.lock.held_terminal import HeldTerminal
 from reaper.sense import processes
 from reaper.sense.host import Host
 
-# How long what is in front gets to end by itself, before the leader closes the session and the connection.
+# How long the foreground processes have to end by themselves, before the leader closes the session and the connection.
 END_MS = 3000
 LOOK_MS = 50
-# How long may be looked for it, and it be sent a signal, which both may wait for good for one of its processes (apart).
+# Time limit for finding the foreground processes, and for signalling them: either may block on one of them (see apart).
 FRONT_SEC = 2.0
-# How long a program gets between two sizes of its terminal, to see the first.
+# How long a program has to notice the first of two window sizes before the second is set.
 REDRAW_MS = 150
-# How long it gets to be told of the first, on a busy machine.
+# How long a program on a busy machine has to receive the SIGWINCH for the first size.
 TOLD_SEC = 2.0
 _WINCH = 1 << (signal.SIGWINCH - 1)
 
 
 @contextlib.contextmanager
 def step(*expected: type[Exception]) -> Iterator[None]:
-    """A barrier around a step of the end: what it raises is no further than the journal, where it is not `expected`.
+    """A barrier around one step of the end: an exception is printed to the journal, unless it is `expected`.
 
     A session must not stay frozen because one of its terminals cannot be given back.
     """
@@ -51,10 +51,10 @@ def step(*expected: type[Exception]) -> Iterator[None]:
 def give_back(
     session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host, save: Callable[[], None]
 ) -> list[str]:
-    """Everything as it was: first the terminals, then who reads them, then what they show.
+    """Restores everything: first the terminals, then the processes that read them, then what they show.
 
-    `save` is called once the terminals are, so that nobody types again what was typed ahead, or over what follows.
-    Returns the terminals where what was typed ahead could not be brought back.
+    `save` is called once the terminals are restored, so that no later keeper types the typed-ahead input a second time
+    or after newer input. Returns the names of terminals whose typed-ahead input could not be restored.
     """
     lost = []
     for each in taken:
@@ -86,13 +86,13 @@ def give_back(
 
 
 def _in_front(session: Session, taken: Collection[HeldTerminal], host: Host) -> list[ProcessId]:
-    """The processes in the foreground of the terminals."""
+    """Returns the processes in the foreground of the terminals."""
     attached = processes.attached([each.name for each in taken], host.everything(session))
     return [each.process for each in attached if each.in_front]
 
 
 def _wait_told(front: Collection[ProcessId], deadline: TimeLimit) -> None:
-    """Until all have got the signal that their terminal has another size, if they catch it."""
+    """Waits until every process that catches SIGWINCH has received it."""
     while any(map(_is_untold, front)):
         deadline.check()
         select.select([], [], [], LOOK_MS / 1000)
@@ -111,8 +111,8 @@ def _wait_end(front: Collection[ProcessId]) -> None:
 
 
 def hang_up(session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host) -> None:
-    """The lines are lost, as reaperd's ladder and the kernel have it: what is in front of them wakes to a hangup, and
-    soon the leader is told to close the session. What has no more to do with it than an open descriptor goes on.
+    """Hangs up the terminals, as reaperd's termination steps and the kernel do it: the foreground processes wake to a
+    hangup, and soon after the leader is told to close the session. A process that merely has a descriptor open goes on.
     """
     front: list[ProcessId] = []
     for each in taken:
@@ -122,7 +122,7 @@ def hang_up(session: Session, taken: Collection[HeldTerminal], stopped: FrozenIn
     with step():
         front += within(lambda _: _in_front(session, taken, host), FRONT_SEC)
     for each in taken:
-        with step(ReaperError):  # it is lost already
+        with step(ReaperError):  # it has hung up already
             each.line.hang_up()
     with step():
         within(lambda _: send(front, signal.SIGHUP, signal.SIGCONT), FRONT_SEC)

@@ -6,9 +6,9 @@ Theory of operation.
    systemd move out of the group does not run, and check() moves it back.
 2. A member that cannot be traced runs as soon as it is out. While there is one, check() is called every WATCH_MS and
    raises ReaperError when that member is missing, since it may have read what was typed. The same holds for a watched
-   member that ended and left no trace of where: it may have read until then.
-3. New members are held as soon as they are in the group, and those that a lock begins with while nothing of the
-   user's runs (FrozenProcesses.stop()), so that none of these is let out before.
+   member that ended in an unknown group: it may have read until then.
+3. New members are held as soon as they are in the group, and those at the start of a lock while all processes of the
+   user are frozen (FrozenProcesses.stop()), so that none of these is let out before.
 4. A shell with a TMOUT that falls due during the lock would log out as soon as it runs again. It is released without
    that SIGALRM, and counts again from its next prompt; see waits_with_alarm().
 """
