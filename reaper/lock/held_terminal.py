@@ -51,7 +51,7 @@ class HeldTerminal:
             contents = bytes.fromhex(value["contents"])
             before, is_restored = SavedTty.from_plain(value["before"]), bool(value["restored"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ReaperError("lock-state", f"what a terminal showed is broken: {error}") from error
+            raise ReaperError("lock-state", f"the saved screen of a terminal is broken: {error}") from error
         taken = cls(before.name, before, modes, contents)
         taken._is_restored = is_restored
         return taken

@@ -262,7 +262,7 @@ class Keeper:
     def _give_back(self) -> None:
         """Restores everything; the lock ends as UNLOCKED, or as FAILED if the state has a reason."""
         for name in give_back(self._session, self._taken.values(), self._stopped, self._host, self._save):
-            self._journal.note(Priority.WARNING, f"what was typed ahead on {name} could not be brought back")
+            self._journal.note(Priority.WARNING, f"what was typed ahead on {name} could not be restored")
         why = self._state.why
         self._move_on(Stage.FAILED if why else Stage.UNLOCKED, why)
 

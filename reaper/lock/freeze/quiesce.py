@@ -99,7 +99,7 @@ class UserFreeze:
         fd = self._take_lock()
         while fd is None:
             if time.monotonic() > deadline:
-                raise ReaperError("cannot-freeze", "another lock of its user's does not get done")
+                raise ReaperError("cannot-freeze", "another lock of the same user does not finish")
             time.sleep(_PAUSE_SEC)
             fd = self._take_lock()
         try:

@@ -1,9 +1,9 @@
-"""What a person's terminal sends while a session is locked, as one line that is typed and corrected.
+"""Turns what a terminal sends while a session is locked into one edited line.
 
-Pure, and not even told the time: bytes go in, as they were read, and the line comes out, wherever the reads have cut
-them. A terminal sends more than what is typed: cursor keys, the mouse, replies to what a program had asked before the
-lock. Each such sequence is swallowed whole (ECMA-48 for its form, xterm's ctlseqs for what there is), except for those
-that stand for a character. The line is in one buffer that does not grow, so that wiping it leaves no copy behind.
+Pure, without a clock: bytes go in as they were read, and the line comes out, however the reads split them. A terminal
+sends more than what is typed: cursor keys, the mouse, replies to what a program had asked before the lock. Each such
+sequence is swallowed whole (its form is ECMA-48's, the list is xterm's ctlseqs), except those that stand for a
+character. The line is in one buffer that does not grow, so that wiping it leaves no copy behind.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import enum
 import re
 
 MAX_LINE = 511
-"""The longest answer that PAM takes: PAM_MAX_RESP_SIZE of <security/pam_appl.h>, less the byte that ends it."""
+"""The longest answer that PAM takes: PAM_MAX_RESP_SIZE of <security/pam_appl.h>, less the terminating byte."""
 _MAX_SEQUENCE = 64
 _ENTER = b"\r\n"
 _ERASE = b"\x08\x7f"
-_CLEAR = b"\x03\x15"  # ^C as ^U: there is nothing here to interrupt
+_CLEAR = b"\x03\x15"  # ^C acts like ^U: there is nothing to interrupt here
 _WORD = 0x17  # ^W
 _TAB, _BELL, _CANCEL, _SUBSTITUTE, _ESC, _SPACE = 0x09, 0x07, 0x18, 0x1A, 0x1B, 0x20
-# What the keypad sends after SS3 where a program has put it in its application mode.
+# What the keypad sends after SS3 if a program has switched it to application mode.
 _KEYPAD = {**{0x70 + digit: 0x30 + digit for digit in range(10)},
            **dict(zip(b"jklmnoXMI", b"*+,-./=\r\t"))}  # fmt: skip
-# A key with its modifiers, as kitty's protocol and xterm's modifyOtherKeys have it: `CSI 97;5u`, `CSI 27;5;97~`.
+# A key with its modifiers, in kitty's protocol and in xterm's modifyOtherKeys: `CSI 97;5u`, `CSI 27;5;97~`.
 _KITTY = re.compile(rb"([0-9]{1,7})(?::([0-9]{0,7}))?[0-9:]*(?:;([0-9]{0,3})(?::([123]))?(?:;[0-9:]*)?)?u")
 _MODIFIED = re.compile(rb"27;([0-9]{1,3});([0-9]{1,7})~")
 _SHIFT, _CTRL, _LOCKS = 1, 4, 64 | 128
@@ -30,7 +30,7 @@ _RELEASED = 3
 
 
 class _In(enum.Enum):
-    """Where in what the terminal sends we are."""
+    """The position in the terminal's input: in plain text, or inside what kind of sequence."""
 
     TEXT = enum.auto()
     ESCAPE = enum.auto()  # after ESC
@@ -38,12 +38,12 @@ class _In(enum.Enum):
     KEYPAD = enum.auto()  # after ESC O
     STRING = enum.auto()  # in a control string (OSC, DCS, APC, PM, SOS), until ST or BEL
     STRING_ESCAPE = enum.auto()
-    LINUX = enum.auto()  # after ESC [ [: F1 to F5 of the Linux console have one byte more
+    LINUX = enum.auto()  # after ESC [ [: F1 to F5 of the Linux console have one more byte
     MOUSE = enum.auto()  # after ESC [ M: three bytes of any value
 
 
 class LineEditor:
-    """One line under way. wipe() it when it is done with."""
+    """One line while it is typed. The owner must wipe() it after use."""
 
     def __init__(self) -> None:
         self._line = bytearray(MAX_LINE)
@@ -52,31 +52,31 @@ class LineEditor:
         self._sequence = bytearray()
         self._left = 0
         self.is_too_long = False
-        """Whether more was typed than an answer may have. What there was is gone; ^U begins anew."""
+        """Whether more was typed than an answer may have. The text is gone; ^U starts a new line."""
 
     def feed(self, data: bytes | bytearray | memoryview) -> bool:
-        """Takes in what one read has brought; whether it ended the line.
+        """Takes in the bytes of one read; returns whether they ended the line.
 
-        What follows Enter in the same read is dropped: many lines that are pasted are one answer.
+        What follows Enter in the same read is dropped: several pasted lines are one answer.
         """
         return any(self._take(byte) for byte in data)
 
     def settle(self) -> None:
-        """Nothing has come for a while: what looked like the beginning of a sequence was the Escape key, pressed."""
+        """Handles a pause in the input: what looked like the beginning of a sequence was the Escape key."""
         self._sequence.clear()
         self._where = _In.TEXT
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to send, nor anything too long to be sent."""
+        """Whether nothing was typed: no text, and none that was too long."""
         return self._length == 0 and not self.is_too_long
 
     def line(self) -> bytearray:
-        """The line, as a copy that is the caller's to wipe."""
+        """Returns a copy of the line, which the caller must wipe."""
         return self._line[: self._length]
 
     def wipe(self) -> None:
-        """Forgets the line, and overwrites it."""
+        """Forgets the line, and overwrites it with zeros."""
         self._cut(0)
         self.is_too_long = False
 
@@ -97,7 +97,7 @@ class LineEditor:
         return self._within(byte)
 
     def _control(self, byte: int) -> bool:
-        """A control character ends whatever has begun, and is obeyed: who presses Enter is never waited for again."""
+        """Handles a control character, which ends any sequence: so Enter always works, whatever came before it."""
         if self._where in (_In.STRING, _In.STRING_ESCAPE) and byte not in (*_ENTER, *_CLEAR):
             if byte in (_BELL, _CANCEL, _SUBSTITUTE):
                 self._where = _In.TEXT
@@ -105,11 +105,11 @@ class LineEditor:
         is_text = self._where is _In.TEXT
         self._where = _In.TEXT
         if not is_text and byte not in (*_ENTER, *_CLEAR):
-            return False  # Alt and the key
+            return False  # a key with Alt
         return self._key(byte)
 
     def _within(self, byte: int) -> bool:
-        """One more byte, not a control character, of a sequence."""
+        """Handles one more byte of a sequence that is not a control character."""
         where, self._where = self._where, _In.TEXT
         if where is _In.ESCAPE:
             self._sequence.clear()
@@ -147,7 +147,7 @@ class LineEditor:
         return any(self._key(each) for each in _meant(sequence))
 
     def _key(self, byte: int) -> bool:
-        """Obeys a byte that stands for itself; whether it ended the line."""
+        """Handles a byte that stands for itself; returns whether it ended the line."""
         if byte in _ENTER:
             return True
         if byte in _CLEAR:
@@ -172,7 +172,7 @@ class LineEditor:
         self._length = length
 
     def _before_last(self) -> int:
-        """How long the line is without its last character, of UTF-8 or of one byte."""
+        """Returns the length of the line without its last character, in UTF-8 or of one byte."""
         start = end = self._length
         while start and end - start < 4:
             start -= 1
@@ -181,7 +181,7 @@ class LineEditor:
         return start if end - start == _size_of(self._line[start]) else max(0, end - 1)
 
     def _before_word(self) -> int:
-        """How long it is without its last word, and the spaces after that."""
+        """Returns the length of the line without its last word and the spaces after it."""
         end = self._length
         while end and self._line[end - 1] == _SPACE:
             end -= 1
@@ -189,14 +189,14 @@ class LineEditor:
 
 
 def _size_of(lead: int) -> int:
-    """How many bytes the character of UTF-8 has that begins so; 0 where none does."""
+    """Returns the length of the UTF-8 character that begins with this byte; 0 if none does."""
     if lead < 0x80:
         return 1
     return 2 if 0xC2 <= lead < 0xE0 else 3 if 0xE0 <= lead < 0xF0 else 4 if 0xF0 <= lead < 0xF5 else 0
 
 
 def _meant(sequence: bytes) -> bytes:
-    """What the key of a control sequence stands for, as bytes that would otherwise have come; mostly nothing."""
+    """Returns the bytes that the key of a control sequence stands for; for most sequences none."""
     kitty, modified = _KITTY.fullmatch(sequence), _MODIFIED.fullmatch(sequence)
     if kitty:
         if kitty[4] and int(kitty[4]) == _RELEASED:
