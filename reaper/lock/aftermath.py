@@ -83,24 +83,24 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
     if state.stage in OVER:
         return
     why = state.why if state.stage is Stage.UNLOCKING else f"reaper-lock failed {MOST} times in a row"
-    told = f"reaper-lock failed {MOST} times in a row, and session {session.name} is {state.stage.value}"
-    journal.note(Priority.ERR, told)
+    text = f"reaper-lock failed {MOST} times in a row, and session {session.name} is {state.stage.value}"
+    journal.note(Priority.ERR, text)
     if state.stage in _NEXT:
         with step():
             store.write_state(LockState(_NEXT[state.stage], now_usec, state.failures, why, state.keeper), **document)
             return
     # The last step. Also the first one, if the next stage could not be written.
-    stopped = FrozenInThread(
+    frozen = FrozenInThread(
         FrozenProcesses(session, host, lambda: None, functools.partial(journal.note, Priority.WARNING))
     )
     with step():
-        stopped.resume(document["origins"])
+        frozen.resume(document["origins"])
     if state.stage in (Stage.LOCKED, Stage.REFUSED):
-        hang_up(session, _open_lines(order, host), stopped, host)
+        hang_up(session, _open_terminals(order, host), frozen, host)
         store.remove()
         return
     with step():
-        stopped.put_back()
+        frozen.put_back()
     over = Stage.FAILED if why else Stage.UNLOCKED
     with step():
         store.write_state(LockState(over, now_usec, state.failures, why, state.keeper), **document)
@@ -108,10 +108,10 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
     store.remove()  # otherwise another keeper would start and take everything again
 
 
-def _open_lines(order: LockOrder, host: Host) -> list[HeldTerminal]:
+def _open_terminals(order: LockOrder, host: Host) -> list[HeldTerminal]:
     found = []
     with step():
         for name in within(lambda _: host.terminal_names(order.session), FRONT_SEC):
             with contextlib.suppress(ReaperError):  # the terminal has hung up
-                found.append(HeldTerminal.found(name))
+                found.append(HeldTerminal.open_new(name))
     return found

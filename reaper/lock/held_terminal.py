@@ -31,17 +31,17 @@ class HeldTerminal:
         self._child: process.Child | None = None
 
     @classmethod
-    def found(cls, name: str) -> HeldTerminal:
+    def open_new(cls, name: str) -> HeldTerminal:
         """Returns a newly discovered terminal, opened. Raises ReaperError if it has hung up."""
-        taken = cls(name, None, None, b"")
-        taken.open()
+        terminal = cls(name, None, None, b"")
+        terminal.open()
         try:
-            taken._before = taken.line.look()
+            terminal._before = terminal.line.look()
         except BaseException:
-            taken.close()
+            terminal.close()
             raise
-        taken._contents = read_contents(name)
-        return taken
+        terminal._contents = read_contents(name)
+        return terminal
 
     @classmethod
     def from_plain(cls, value: Any) -> HeldTerminal:
@@ -52,9 +52,9 @@ class HeldTerminal:
             before, is_restored = SavedTty.from_plain(value["before"]), bool(value["restored"])
         except (KeyError, TypeError, ValueError) as error:
             raise ReaperError("lock-state", f"the saved screen of a terminal is broken: {error}") from error
-        taken = cls(before.name, before, modes, contents)
-        taken._is_restored = is_restored
-        return taken
+        terminal = cls(before.name, before, modes, contents)
+        terminal._is_restored = is_restored
+        return terminal
 
     def to_plain(self) -> dict[str, Any]:
         """Returns, in JSON's types, all that a later keeper needs to give the terminal back."""
@@ -106,9 +106,9 @@ class HeldTerminal:
         self._modes = survey(self.fd, self.kind)
         return True
 
-    def cover(self) -> None:
+    def set_aside_screen(self) -> None:
         """Sets aside what the terminal shows."""
-        self._write(lock_screen.set_aside(self._modes or Modes(), self.kind))
+        self._write(lock_screen.save_sequence(self._modes or Modes(), self.kind))
 
     # Authentication attempts.
 
@@ -158,7 +158,7 @@ class HeldTerminal:
         child, self._child = self._child, None
         return child
 
-    def tell(self, text: str) -> None:
+    def show_line(self, text: str) -> None:
         """Shows a line in place of the prompt."""
         self._write(f"\r\n{text}\r\n".encode())
 
@@ -172,7 +172,7 @@ class HeldTerminal:
         if self._is_restored:
             return True
         if self._modes is not None:
-            self._write(lock_screen.bring_back(self._modes, self.kind))
+            self._write(lock_screen.restore_sequence(self._modes, self.kind))
             write_contents(self.name, self._contents)
         is_whole = self.line.restore(self.before)
         self._is_restored = True

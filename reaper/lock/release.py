@@ -30,7 +30,7 @@ FRONT_SEC = 2.0
 # How long a program has to notice the first of two window sizes before the second is set.
 REDRAW_MS = 150
 # How long a program on a busy machine has to receive the SIGWINCH for the first size.
-TOLD_SEC = 2.0
+DELIVERY_SEC = 2.0
 _WINCH = 1 << (signal.SIGWINCH - 1)
 
 
@@ -49,7 +49,7 @@ def step(*expected: type[Exception]) -> Iterator[None]:
 
 
 def give_back(
-    session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host, save: Callable[[], None]
+    session: Session, terminals: Collection[HeldTerminal], frozen: FrozenInThread, host: Host, save: Callable[[], None]
 ) -> list[str]:
     """Restores everything: first the terminals, then the processes that read them, then what they show.
 
@@ -57,7 +57,7 @@ def give_back(
     or after newer input. Returns the names of terminals whose typed-ahead input could not be restored.
     """
     lost = []
-    for each in taken:
+    for each in terminals:
         with step():
             each.stop_asking()
         with step(ReaperError):  # it has hung up
@@ -66,39 +66,39 @@ def give_back(
     with step():
         save()
     with step():
-        stopped.put_back()
-    nudged = []
-    for each in taken:
+        frozen.put_back()
+    shrunk = []
+    for each in terminals:
         with step(ReaperError):
-            nudged.append((each, each.line.nudge()))
+            shrunk.append((each, each.line.shrink()))
     with step(ReaperError):
-        front = within(lambda _: _in_front(session, taken, host), FRONT_SEC)
-        within(lambda deadline: _wait_told(front, deadline), TOLD_SEC)
+        front = within(lambda _: _in_front(session, terminals, host), FRONT_SEC)
+        within(lambda deadline: _wait_winch_delivered(front, deadline), DELIVERY_SEC)
     select.select([], [], [], REDRAW_MS / 1000)
-    for each, size in nudged:
+    for each, size in shrunk:
         if size is not None:
             with step(ReaperError):
-                each.line.settle(size)
-    for each in taken:
+                each.line.restore_size(size)
+    for each in terminals:
         with step():
             each.close()
     return lost
 
 
-def _in_front(session: Session, taken: Collection[HeldTerminal], host: Host) -> list[ProcessId]:
+def _in_front(session: Session, terminals: Collection[HeldTerminal], host: Host) -> list[ProcessId]:
     """Returns the processes in the foreground of the terminals."""
-    attached = processes.attached([each.name for each in taken], host.everything(session))
+    attached = processes.attached([each.name for each in terminals], host.everything(session))
     return [each.process for each in attached if each.in_front]
 
 
-def _wait_told(front: Collection[ProcessId], deadline: TimeLimit) -> None:
+def _wait_winch_delivered(front: Collection[ProcessId], deadline: TimeLimit) -> None:
     """Waits until every process that catches SIGWINCH has received it."""
-    while any(map(_is_untold, front)):
+    while any(map(_has_pending_winch, front)):
         deadline.check()
         select.select([], [], [], LOOK_MS / 1000)
 
 
-def _is_untold(process: ProcessId) -> bool:
+def _has_pending_winch(process: ProcessId) -> bool:
     signals = procfs.read_signals(process.pid)
     return signals is not None and bool(signals.pending & signals.caught & ~signals.blocked & _WINCH)
 
@@ -110,24 +110,24 @@ def _wait_end(front: Collection[ProcessId]) -> None:
         select.select([], [], [], LOOK_MS / 1000)
 
 
-def hang_up(session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host) -> None:
+def hang_up(session: Session, terminals: Collection[HeldTerminal], frozen: FrozenInThread, host: Host) -> None:
     """Hangs up the terminals, as reaperd's termination steps and the kernel do it: the foreground processes wake to a
     hangup, and soon after the leader is told to close the session. A process that merely has a descriptor open goes on.
     """
     front: list[ProcessId] = []
-    for each in taken:
+    for each in terminals:
         with step():
             each.stop_asking()
-            each.tell("This session ends.")
+            each.show_line("This session ends.")
     with step():
-        front += within(lambda _: _in_front(session, taken, host), FRONT_SEC)
-    for each in taken:
+        front += within(lambda _: _in_front(session, terminals, host), FRONT_SEC)
+    for each in terminals:
         with step(ReaperError):  # it has hung up already
             each.line.hang_up()
     with step():
         within(lambda _: send(front, signal.SIGHUP, signal.SIGCONT), FRONT_SEC)
     with step():
-        stopped.put_back()
+        frozen.put_back()
     with step():
         within(lambda _: _wait_end(front), END_MS / 1000)
     send([ProcessId(*session.key)], signal.SIGTERM, signal.SIGCONT)

@@ -61,8 +61,8 @@ class Store:
 
         Raises OSError if the count cannot be written.
         """
-        told = (lock_files.read_text(self._name, self._directory, "failures") or "").encode()
-        words = kernel_text.numbers(told)
+        text = (lock_files.read_text(self._name, self._directory, "failures") or "").encode()
+        words = kernel_text.numbers(text)
         count, last_usec = words if len(words) == 2 else (0, 0)
         count = count + 1 if now_usec - last_usec < within_usec else 1
         _write(f"{self._directory}/{self._name}/failures", f"{count} {now_usec}\n".encode())

@@ -11,16 +11,16 @@ import time
 
 from systemd import daemon as systemd  # type: ignore[attr-defined,unused-ignore]
 
-PET_SEC = 2.0  # WatchdogSec= is 20
-_petted = float("-inf")
+PING_SEC = 2.0  # WatchdogSec= is 20
+_last_ping = float("-inf")
 
 
-def pet() -> None:
-    """Notifies the watchdog, at most every PET_SEC, that the keeper's loop runs or waits for something bounded."""
-    global _petted  # noqa: PLW0603 - one process has one watchdog
+def ping_watchdog() -> None:
+    """Notifies the watchdog, at most every PING_SEC, that the keeper's loop runs or waits for something bounded."""
+    global _last_ping  # noqa: PLW0603 - one process has one watchdog
     now = time.monotonic()
-    if now - _petted >= PET_SEC:
-        _petted = now
+    if now - _last_ping >= PING_SEC:
+        _last_ping = now
         systemd.notify("WATCHDOG=1")
 
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
-from reaper.lock.terminal.lock_screen import LockView, TerminalKind, drawn, lines_of
+from reaper.lock.terminal.lock_screen import LockView, TerminalKind, render, screen_lines
 from tests.unit.lock.prompt.test_line_editor import EDITS, SWALLOWED, TYPED, typed
 from tests.unit.lock.terminal.test_lock_screen import shown
 
@@ -53,7 +53,7 @@ TEXT = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
     st.integers(2, 200),
 )
 def test_nothing_from_outside_is_obeyed(view, rows, columns):
-    data = drawn(lines_of(view), TerminalKind.PTY, rows, columns)
+    data = render(screen_lines(view), TerminalKind.PTY, rows, columns)
     ours = rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H"
     rest = re.sub(ours, b"", data).decode()
     assert rest.isprintable() or not rest

@@ -69,17 +69,17 @@ def _work(calls: queue.SimpleQueue[_Call[Any] | None]) -> None:
 class FrozenInThread:
     """A FrozenProcesses with the same methods. `tick` is called repeatedly while a call is waited for."""
 
-    def __init__(self, stopped: FrozenProcesses, tick: Callable[[], object] = lambda: None) -> None:
-        self._stopped, self._tick = stopped, tick
+    def __init__(self, frozen: FrozenProcesses, tick: Callable[[], object] = lambda: None) -> None:
+        self._frozen, self._tick = frozen, tick
         self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._why = ""  # what the abandoned thread waits for
         weakref.finalize(self, self._calls.put, None)  # the thread ends with this object, to which it has no reference
 
-    def _do(self, function: Callable[[], T]) -> T:
+    def _run(self, function: Callable[[], T]) -> T:
         """Has the thread call a function. Raises what that raises, and ReaperError if it does not come back."""
         self._tick()
-        self._refuse()
+        self._check_stuck()
         if self._thread is None:
             self._thread = threading.Thread(target=_work, args=(self._calls,), name="stopped", daemon=True)
             self._thread.start()
@@ -97,49 +97,49 @@ class FrozenInThread:
                 break
         if not call.is_done.is_set():
             self._why = f"what is attached to its terminals can be neither looked at nor held ({last or 'too long'})"
-            self._stopped.give_up()
+            self._frozen.give_up()
             self._calls.put(None)  # ends the thread if it does come back
-        self._refuse()
+        self._check_stuck()
         if call.error is not None:
             raise call.error
         return call.results[0]
 
-    def _refuse(self) -> None:
+    def _check_stuck(self) -> None:
         if self._why:
             raise ReaperError("cannot-freeze", self._why)
 
     def to_plain(self) -> list[list[Any]]:
         """Returns the state in JSON's types. For this and the following methods see FrozenProcesses."""
-        return self._stopped.to_plain()
+        return self._frozen.to_plain()
 
     def resume(self, value: Any) -> None:
         """Takes over what an earlier keeper had stopped."""
-        self._stopped.resume(value)
+        self._frozen.resume(value)
 
     def make(self) -> None:
         """Makes the cgroup for the frozen processes."""
-        self._do(self._stopped.make)
+        self._run(self._frozen.make)
 
     def look(self, names: Collection[str]) -> None:
         """Stops the processes that have opened these terminals since the last look."""
-        self._do(lambda: self._stopped.look(names))
+        self._run(lambda: self._frozen.look(names))
 
     def stop(self, names: Collection[str]) -> None:
         """Stops every process that can read these terminals."""
-        self._do(lambda: self._stopped.stop(names))
+        self._run(lambda: self._frozen.stop(names))
 
     def pause_ms(self, usual_ms: int) -> int:
         """Returns how long to wait for the next look."""
-        return self._stopped.pause_ms(usual_ms)
+        return self._frozen.pause_ms(usual_ms)
 
-    def let_go(self, names: Collection[str]) -> None:
+    def release_unattached(self, names: Collection[str]) -> None:
         """Thaws the processes that have none of these terminals open."""
-        self._do(lambda: self._stopped.let_go(names))
+        self._run(lambda: self._frozen.release_unattached(names))
 
     def put_back(self) -> None:
         """Thaws all processes; if the thread does not come back, where they are, and raises ReaperError."""
         try:
-            self._do(self._stopped.put_back)
+            self._run(self._frozen.put_back)
         finally:
             if self._why:
-                self._stopped.thaw()
+                self._frozen.thaw()

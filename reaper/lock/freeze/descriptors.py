@@ -76,7 +76,7 @@ class Search:
 
         Raises OSError if that cannot be determined; see is_closed().
         """
-        found = self._look_at(descriptor)
+        found = self._examine(descriptor)
         if found is None:
             return False
         is_one = (found.device, found.inode) in self._nodes
@@ -88,7 +88,7 @@ class Search:
             return True if is_one else None
         return number in self._numbers or (is_one and number != HUNG_UP)
 
-    def _look_at(self, descriptor: Descriptor) -> Statx | None:
+    def _examine(self, descriptor: Descriptor) -> Statx | None:
         """Returns the statx of the file; None if only the server of a file system could answer."""
         info = procfs.read_descriptor(descriptor.pid, descriptor.number, descriptor.tid)
         if info is None:
@@ -121,7 +121,7 @@ def is_closed(error: OSError) -> bool:
     return error.errno in (errno.ENOENT, errno.ESRCH, errno.EBADF, errno.ESTALE)
 
 
-def opened(pid: int, deadline: TimeLimit) -> Iterator[Descriptor]:
+def open_descriptors(pid: int, deadline: TimeLimit) -> Iterator[Descriptor]:
     """Yields the open files and rings of a process, once for each table of descriptors: a thread may have its own.
 
     Leaves out sockets, pipes and other non-files. Raises TooLongError.

@@ -118,7 +118,7 @@ class Freezer:
             stat is not None and stat.state == "R" for stat in map(procfs.read_stat, self._read("cgroup.threads"))
         )
 
-    def let_go(self, process: ProcessId, origin: str) -> None:
+    def move_back(self, process: ProcessId, origin: str) -> None:
         """Moves one member to where it came from, where it runs again; to the scope if that group is gone."""
         thread = self._threads().get(process)
         if thread is not None:

@@ -12,7 +12,7 @@ from reaper.lock.freeze import io_uring, other_locks
 from reaper.lock.freeze.freezer import Freezer
 from reaper.lock.freeze.guard import Guard
 from reaper.lock.freeze.quiesce import UserFreeze
-from reaper.lock.freeze.readers import find_stranger, holders
+from reaper.lock.freeze.readers import find_foreign_reader, holders
 from reaper.sense.host import Host
 
 # How long the processes have to stop: all do at once, except one that waits for a disk or a server.
@@ -36,11 +36,11 @@ class FrozenProcesses:
 
     def __init__(self, session: Session, host: Host, save: Callable[[], None], note: Callable[[str], None]) -> None:
         self._session, self._host, self._save = session, host, save
-        self._freezer, self._still = Freezer(session.scope), UserFreeze(session.scope)
+        self._freezer, self._user_freeze = Freezer(session.scope), UserFreeze(session.scope)
         self._guard = Guard(self._freezer, note)
         self._origins: dict[ProcessId, str] = {}
         self._is_given_up = False
-        self._search_usec = self._strangers_usec = 0  # when to search for readers again, and for those of other users
+        self._search_usec = self._foreign_usec = 0  # when to search for readers again, and for those of other users
 
     def to_plain(self) -> list[list[Any]]:
         """Returns the state in JSON's types."""
@@ -52,7 +52,7 @@ class FrozenProcesses:
 
     def make(self) -> None:
         """Makes the cgroup for the frozen processes. Raises ReaperError if that is impossible."""
-        self._still.release()
+        self._user_freeze.release()
         if not self._origins and self._freezer.is_made():  # an earlier keeper could only thaw them in place
             with contextlib.suppress(ReaperError):
                 self._freezer.put_back({})
@@ -67,12 +67,12 @@ class FrozenProcesses:
         began_usec = self._host.clock().boot_usec
         if began_usec >= self._search_usec:
             is_new = self._add_holders(names)
-            self._pace(began_usec)
+            self._schedule_search(began_usec)
             if is_new:
                 self._guard.check()  # at once: they take seconds to stop, and could be let out in that time
-                self._make_sure()
-        if began_usec >= self._strangers_usec:
-            self._refuse_strangers(names)
+                self._wait_stopped()
+        if began_usec >= self._foreign_usec:
+            self._refuse_foreign_readers(names)
 
     def stop(self, names: Collection[str]) -> None:
         """Stops every process that can read these terminals.
@@ -85,18 +85,18 @@ class FrozenProcesses:
             is_late = self._host.clock().boot_usec - began_usec > MOST_ROUNDS_USEC
             if is_late or not self._add_holders(names):
                 break
-        self._go_on()
+        self._check_given_up()
         began_usec = self._host.clock().boot_usec
-        with self._still.held():
-            self._go_on()  # held() may have waited for another lock's freeze
+        with self._user_freeze.held():
+            self._check_given_up()  # held() may have waited for another lock's freeze
             self._add_holders(names, may_wait=True)
-            self._go_on()
+            self._check_given_up()
             self._guard.check()  # while all are frozen, so that a process that is let out later is held by then
-            self._refuse_strangers(names)
-        self._pace(began_usec)
-        self._make_sure()
+            self._refuse_foreign_readers(names)
+        self._schedule_search(began_usec)
+        self._wait_stopped()
 
-    def _make_sure(self) -> None:
+    def _wait_stopped(self) -> None:
         for seconds in (STOP_SEC, LATE_SEC):
             if self._freezer.wait(seconds) or not self._freezer.is_late():
                 break
@@ -112,16 +112,16 @@ class FrozenProcesses:
         """Returns how long to wait for the next look: less than usual if a stopped process could be let out and run."""
         return self._guard.pause_ms(usual_ms)
 
-    def _refuse_strangers(self, names: Collection[str]) -> None:
+    def _refuse_foreign_readers(self, names: Collection[str]) -> None:
         """Raises ReaperError if another user's process reads a terminal; it is never frozen for what is typed here."""
         began_usec = self._host.clock().boot_usec
-        pid = find_stranger(self._session, names, self._host.everything(self._session))
+        pid = find_foreign_reader(self._session, names, self._host.everything(self._session))
         now_usec = self._host.clock().boot_usec
-        self._strangers_usec = now_usec + SEARCH_SHARE * (now_usec - began_usec)
+        self._foreign_usec = now_usec + SEARCH_SHARE * (now_usec - began_usec)
         if pid is not None:
             raise ReaperError("cannot-freeze", f"process {pid}, which is another user's, has its terminal open")
 
-    def _pace(self, began_usec: int) -> None:
+    def _schedule_search(self, began_usec: int) -> None:
         now_usec = self._host.clock().boot_usec
         self._search_usec = now_usec + min(SEARCH_SHARE * (now_usec - began_usec), LONGEST_PAUSE_USEC)
 
@@ -132,9 +132,9 @@ class FrozenProcesses:
         shared = {each for each, group in groups.items() if group and other_locks.is_frozen(group)}
         new = {each: group for each, group in groups.items() if group and each not in shared}
         unknown = shared - self._origins.keys()
-        told = other_locks.origins() if unknown else {}
-        self._go_on()  # after all that may block, and before anything is saved or moved
-        known = {**{each: told.get(each, "") for each in unknown}, **new}
+        saved = other_locks.origins() if unknown else {}
+        self._check_given_up()  # after all that may block, and before anything is saved or moved
+        known = {**{each: saved.get(each, "") for each in unknown}, **new}
         if known:
             # A process that was moved out meanwhile is to return to where it was before the lock.
             self._origins.update({each: group for each, group in known.items() if not self._origins.get(each)})
@@ -143,14 +143,14 @@ class FrozenProcesses:
                 self._guard.add(process)
         return bool(new)
 
-    def let_go(self, names: Collection[str]) -> None:
+    def release_unattached(self, names: Collection[str]) -> None:
         """Thaws the processes that have none of these remaining terminals open."""
-        still, shared = set(self._holders(names)), other_locks.groups(self._session.name)
+        remaining, shared = set(self._holders(names)), other_locks.groups(self._session.name)
         for process in self._freezer.members():
-            if process not in still:
+            if process not in remaining:
                 origin = self._origins.pop(process, self._session.scope)
-                self._freezer.let_go(process, shared.get(process, origin))
-                self._guard.let_go(process)
+                self._freezer.move_back(process, shared.get(process, origin))
+                self._guard.release(process)
 
     def members(self) -> list[ProcessId]:
         """Returns the frozen processes."""
@@ -171,7 +171,7 @@ class FrozenProcesses:
             self._freezer.thaw()
             raise
         finally:
-            self._guard.let_all_go()
+            self._guard.release_all()
 
     def give_up(self) -> None:
         """Called by another thread: the one that is in a call here does not come back from it (see apart).
@@ -179,9 +179,9 @@ class FrozenProcesses:
         If it does come back late, it stops nothing more.
         """
         self._is_given_up = True
-        self._still.break_off()
+        self._user_freeze.abort()
 
-    def _go_on(self) -> None:
+    def _check_given_up(self) -> None:
         if self._is_given_up:
             raise ReaperError("cannot-freeze", "it was given up")
 

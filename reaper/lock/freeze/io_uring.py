@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 from reaper import kernel_text, procfs
 from reaper.lock.bounded import TimeLimit, within
-from reaper.lock.freeze.descriptors import RING, Descriptor, opened
+from reaper.lock.freeze.descriptors import RING, Descriptor, open_descriptors
 
 _NAME = RING.encode()
 _WAITING = re.compile(rb"^ +op=([0-9]+),", re.MULTILINE)
@@ -91,7 +91,7 @@ def may_read(pid: int, rings: Sequence[Ring], *, may_wait: bool) -> bool:
     """
     if any(ring.may_have_terminal or (may_wait and (ring.waits_to_read or ring.files is None)) for ring in rings):
         return True
-    return has_unseen(pid, rings) or (not rings and has_worker(pid))
+    return has_unlisted_ring(pid, rings) or (not rings and has_worker(pid))
 
 
 def find_busy(pids: Iterable[int]) -> int | None:
@@ -104,15 +104,15 @@ def find_busy(pids: Iterable[int]) -> int | None:
 
 def _is_busy(pid: int, deadline: TimeLimit) -> bool:
     rings = []
-    for each in opened(pid, deadline):
+    for each in open_descriptors(pid, deadline):
         if each.link == RING:
             rings.append(read(each))
             if not rings[-1].is_idle:
                 return True
-    return has_unseen(pid, rings) or has_worker(pid)
+    return has_unlisted_ring(pid, rings) or has_worker(pid)
 
 
-def has_unseen(pid: int, rings: Sequence[Ring]) -> bool:
+def has_unlisted_ring(pid: int, rings: Sequence[Ring]) -> bool:
     """Whether a process has a ring mapped that is not among those it has open; True if that cannot be determined."""
     text = kernel_text.read(f"{procfs.PROC}/{pid}/maps") or b""
     if len(text) > kernel_text.MOST_BYTES - _LONGEST_LINE_BYTES:  # it may be cut off

@@ -51,7 +51,7 @@ class UserFreeze:
 
         Raises ReaperError ("cannot-freeze") if the freeze of another lock does not end.
         """
-        with self._alone(ALONE_SEC):
+        with self._exclusively(ALONE_SEC):
             # Frozen without a mark: by an administrator, who will thaw it. With a mark it was a keeper.
             if cgroups.is_set(f"{self._path}/cgroup.freeze") and not os.path.exists(self._mark):
                 yield
@@ -69,7 +69,7 @@ class UserFreeze:
                 self._thaw()
                 self._is_held = False
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """Ends the freeze if this object holds it; its thread does not come back from its search."""
         if self._is_held:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -80,7 +80,7 @@ class UserFreeze:
 
         Raises OSError only if the kernel refuses the thaw: if the file lock cannot be had, it is thawed without.
         """
-        with contextlib.suppress(ReaperError, OSError), self._alone(RELEASE_SEC):
+        with contextlib.suppress(ReaperError, OSError), self._exclusively(RELEASE_SEC):
             self._thaw()
             return
         self._thaw()
@@ -93,7 +93,7 @@ class UserFreeze:
                 os.unlink(self._mark)
 
     @contextlib.contextmanager
-    def _alone(self, seconds: float) -> Iterator[None]:
+    def _exclusively(self, seconds: float) -> Iterator[None]:
         """Excludes other keepers from freezing or thawing this user. Only root can open the lock file."""
         deadline = time.monotonic() + seconds
         fd = self._take_lock()

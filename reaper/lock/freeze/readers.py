@@ -9,10 +9,10 @@ a process whose first thread has ended. All of them are searched for among the p
 A process of another user is never frozen for a descriptor, or the user of the session could freeze any service that
 takes descriptors by handing it one (unix(7), SCM_RIGHTS). But one that can read the terminal would read the password:
 it was started there by su(1) and has left the session, or has the descriptor from a process of this user, or runs as a
-subordinate uid of this user outside the user's slice. find_stranger() finds it; the session is then not locked, or no
-longer locked: it is warned and ended. That harms only the session's own user, and only a process of that session can
-have given the descriptor away. Root is trusted; sudo(8), sshd(8) and agetty(8) have terminals of others open. Two rules
-keep another user from preventing locks at will:
+subordinate uid of this user outside the user's slice. find_foreign_reader() finds it; the session is then not locked,
+or no longer locked: it is warned and ended. That harms only the session's own user, and only a process of that session
+can have given the descriptor away. Root is trusted; sudo(8), sshd(8) and agetty(8) have terminals of others open. Two
+rules keep another user from preventing locks at will:
 
 1. Only a descriptor that was opened for reading counts, and only one that is known to be the terminal. Members of the
    group tty, and system loggers, open terminals for writing; and any user can make a file with the inode number of a
@@ -39,26 +39,26 @@ from reaper import procfs
 from reaper.decide.session.model import ProcessId, Session
 from reaper.lock.bounded import TimeLimit, TooLongError, within
 from reaper.lock.freeze import io_uring
-from reaper.lock.freeze.descriptors import RING, Descriptor, Node, Search, is_closed, opened
+from reaper.lock.freeze.descriptors import RING, Descriptor, Node, Search, is_closed, open_descriptors
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV, device_number
 
 # Time limits for the processes of all other users together, and of each user: 2,000 file descriptors take 60 ms.
-_STRANGERS_SEC, _STRANGER_SEC = 2.0, 0.5
+_FOREIGN_SEC, _FOREIGN_USER_SEC = 2.0, 0.5
 # A search may block on one process for as long as its user likes (see apart): it is abandoned, once for each user.
 _waiting: dict[int, list[threading.Thread]] = {}
 _MOST_WAITING = 8
 _MOST_REPORTS = 20  # by one keeper
 _reported: set[int] = set()  # the processes whose examination raised, each of them reported once
-_EVERYBODY_SEC = 5.0  # to find the user of each process: 0.3 s for 30,000, but the machine may be busy
+_CANDIDATES_SEC = 5.0  # to find the user of each process: 0.3 s for 30,000, but the machine may be busy
 
 
-class _Everybody(NamedTuple):
+class _Candidates(NamedTuple):
     """The processes that may have a terminal open: those of the session and its user, and those of each other user but
     root."""
 
     own: set[ProcessId]
-    strangers: dict[int, list[int]]
+    foreign: dict[int, list[int]]
 
 
 def holders(
@@ -80,24 +80,24 @@ def holders(
             return []
         attached = {each.process for each in processes.attached(terminals, members)}
         found = set(attached)
-        for process in _everybody(session, members, deadline).own - found:
+        for process in _candidates(session, members, deadline).own - found:
             is_held = process in members
             look_at = functools.partial(_is_holder, process, search, deadline, is_held=is_held, may_wait=may_wait)
             # A process whose examination raises may read, for all that is known.
-            if _guarded(process.pid, look_at, otherwise=True):
+            if _examine(process.pid, look_at, otherwise=True):
                 found.add(process)
-        spared = set(connections.connection_holders(session))
+        excluded = set(connections.connection_holders(session))
         leader = ProcessId(*session.key)
         # With run0(1), machinectl(1) and the like, the leader is the shell itself, and reads. The leaders of sshd and
         # login(1) have no terminal, and are root's.
         if leader in attached and session.uid in procfs.read_uids(leader.pid)[:1]:
-            spared.discard(leader)
-        return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))
+            excluded.discard(leader)
+        return sorted(each for each in found - excluded if not (_is_ours(each.pid) or _is_another_login(each.pid)))
 
     return within(look)
 
 
-def find_stranger(session: Session, terminals: Collection[str], held: Iterable[ProcessId]) -> int | None:
+def find_foreign_reader(session: Session, terminals: Collection[str], held: Iterable[ProcessId]) -> int | None:
     """Returns a process of another user, but not root, that reads these terminals; None if none is seen.
 
     Processes that the session holds do not count, whoever they run as: they are frozen. 1,600 processes of another user
@@ -106,15 +106,15 @@ def find_stranger(session: Session, terminals: Collection[str], held: Iterable[P
     members, search = set(held), _search(terminals)
     if search is None:
         return None
-    spared = {each.pid for each in connections.connection_holders(session)}
-    strangers = within(lambda deadline: _everybody(session, members, deadline), _EVERYBODY_SEC).strangers
-    end = TimeLimit(_STRANGERS_SEC)
-    for uid in _turned(list(strangers)):
+    excluded = {each.pid for each in connections.connection_holders(session)}
+    foreign = within(lambda deadline: _candidates(session, members, deadline), _CANDIDATES_SEC).foreign
+    end = TimeLimit(_FOREIGN_SEC)
+    for uid in _rotated(list(foreign)):
         # Neither a user with too many processes nor one on whose processes the search blocks prevents the locks of
         # others.
         with contextlib.suppress(TooLongError):
             end.check()
-            pids = _turned([pid for pid in strangers[uid] if pid not in spared])
+            pids = _rotated([pid for pid in foreign[uid] if pid not in excluded])
             found = _within_user(uid, functools.partial(_find_reader, pids, search))
             if found is not None:
                 return found
@@ -128,7 +128,7 @@ def _within_user(uid: int, look: Callable[[TimeLimit], int | None]) -> int | Non
             del _waiting[other]
         if len(_waiting) >= _MOST_WAITING:
             raise TooLongError
-    return within(look, _STRANGER_SEC, _STRANGER_SEC, _waiting.setdefault(uid, []))
+    return within(look, _FOREIGN_USER_SEC, _FOREIGN_USER_SEC, _waiting.setdefault(uid, []))
 
 
 def _find_reader(pids: list[int], search: Search, deadline: TimeLimit) -> int | None:
@@ -136,12 +136,12 @@ def _find_reader(pids: list[int], search: Search, deadline: TimeLimit) -> int | 
         # A process whose examination raises does not count: it could be anybody's, and would prevent the locks of
         # others.
         reads = functools.partial(_reads, pid, search, deadline)
-        if _guarded(pid, reads, otherwise=False) and not _is_another_login(pid):
+        if _examine(pid, reads, otherwise=False) and not _is_another_login(pid):
             return pid
     return None
 
 
-def _guarded(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:
+def _examine(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:
     """The barrier around one process: returns the result of `look`, or `otherwise` if that raises anything.
 
     So no process prevents the examination of the others. It is reported once. TooLongError is left to the caller.
@@ -159,7 +159,7 @@ def _guarded(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:
         return otherwise
 
 
-def _turned(values: list[int]) -> list[int]:
+def _rotated(values: list[int]) -> list[int]:
     """Returns the values rotated, so that each call begins at another place."""
     place = time.monotonic_ns() // 1000 % len(values) if values else 0
     return values[place:] + values[:place]
@@ -176,15 +176,15 @@ def _search(terminals: Iterable[str]) -> Search | None:
     return Search(nodes) if nodes else None
 
 
-def _everybody(session: Session, held: set[ProcessId], deadline: TimeLimit) -> _Everybody:
+def _candidates(session: Session, held: set[ProcessId], deadline: TimeLimit) -> _Candidates:
     """Returns the processes of the session and all of its user, wherever they run, and those of other users.
 
     All in the user's slice are the user's, whoever they run as: those in the user's own user namespace run as another
     user. If the user is root, root's other processes do not count: they are the system. Only its status shows all users
     a process runs as (real, effective, saved): /proc/PID belongs to its effective user, whoever started it.
     """
-    everybody = _Everybody(held | set(processes.members(f"/user.slice/user-{session.uid}.slice")), {})
-    known = {process.pid for process in everybody.own}
+    candidates = _Candidates(held | set(processes.members(f"/user.slice/user-{session.uid}.slice")), {})
+    known = {process.pid for process in candidates.own}
     for pid in procfs.list_pids():
         if pid in known:
             continue
@@ -193,10 +193,10 @@ def _everybody(session: Session, held: set[ProcessId], deadline: TimeLimit) -> _
         if session.uid and session.uid in uids:
             ticks = processes.start_ticks(pid)
             if ticks is not None:
-                everybody.own.add(ProcessId(pid, ticks))
+                candidates.own.add(ProcessId(pid, ticks))
         elif any(uids):
-            everybody.strangers.setdefault(next(filter(None, uids)), []).append(pid)
-    return everybody
+            candidates.foreign.setdefault(next(filter(None, uids)), []).append(pid)
+    return candidates
 
 
 def _is_holder(process: ProcessId, search: Search, deadline: TimeLimit, *, is_held: bool, may_wait: bool) -> bool:
@@ -226,7 +226,7 @@ def _any(pid: int, look: Callable[[Descriptor], bool], deadline: TimeLimit) -> b
     A descriptor that cannot be examined hides no other; if none is a match, it raises OSError. A closed one is ignored.
     """
     failed: OSError | None = None
-    for each in opened(pid, deadline):
+    for each in open_descriptors(pid, deadline):
         try:
             if look(each):
                 return True

@@ -17,7 +17,7 @@ Theory of operation.
 4. A thread in an uninterruptible sleep in the kernel (`D`) is seized all the same, and stops before it returns to its
    program. It cannot be detached earlier, so that is tried again, and at the latest the end of this process does it.
 5. No option is set: PTRACE_O_EXITKILL would end the session with its keeper.
-6. The parent of a traced thread is notified of its end only after its tracer has waited for it. So tend() must be
+6. The parent of a traced thread is notified of its end only after its tracer has waited for it. So reap() must be
    called again and again: sshd waits for the shell.
 7. All calls must come from one thread: a tracer is a thread, and not a process. The wait for a process that is within
    execve(2) does not end, and nothing but the end of this process ends it: see apart.
@@ -58,9 +58,9 @@ class Tracer:
 
     def __init__(self) -> None:
         self._threads: dict[ProcessId, set[int]] = {}
-        self._leaving: set[int] = set()
+        self._undetached: set[int] = set()
 
-    def take(self, process: ProcessId) -> int:
+    def seize(self, process: ProcessId) -> int:
         """Stops every thread of a frozen process, and does nothing for those stopped already.
 
         Returns 0, or the errno that prevents one of them from being stopped.
@@ -93,7 +93,7 @@ class Tracer:
             del self._threads[process]
         return refused
 
-    def tend(self) -> None:
+    def reap(self) -> None:
         """Reaps the threads that have ended, and detaches those that could not be detached before."""
         for process, threads in list(self._threads.items()):
             for tid in _in_order(process, threads):
@@ -101,9 +101,9 @@ class Tracer:
                     threads.discard(tid)
             if not threads:
                 del self._threads[process]
-        self._leaving = {tid for tid in self._leaving if not self._is_detached(tid)}
+        self._undetached = {tid for tid in self._undetached if not self._is_detached(tid)}
 
-    def let_go(self, process: ProcessId, *, without_alarm: bool = False, until: float | None = None) -> None:
+    def detach(self, process: ProcessId, *, without_alarm: bool = False, until: float | None = None) -> None:
         """Releases a process, which runs unless it is frozen. Does nothing if it is not held.
 
         With `without_alarm` a pending SIGALRM of a timer is discarded. Only for a process that is no longer frozen: a
@@ -117,16 +117,16 @@ class Tracer:
         for tid in _in_order(process, threads):
             self._detach(tid, deadline)
 
-    def let_all_go(self) -> None:
+    def detach_all(self) -> None:
         """Releases every process that is held; the end of this process releases a thread that waits for a disk."""
         deadline = time.monotonic() + _SETTLE_SEC
         for process in list(self._threads):
-            self.let_go(process, until=deadline)
+            self.detach(process, until=deadline)
 
     def _detach(self, tid: int, deadline: float) -> None:
         while not self._is_detached(tid):
             if time.monotonic() > deadline:
-                self._leaving.add(tid)
+                self._undetached.add(tid)
                 return
             time.sleep(_PAUSE_SEC)
 

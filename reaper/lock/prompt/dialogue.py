@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from reaper.decide.text.escape import plain
 from reaper.lock.prompt.line_editor import LineEditor
 from reaper.lock.prompt.pam import Outcome, authenticate
-from reaper.lock.terminal.lock_screen import LockView, TerminalKind, drawn, lines_of, plain_lines, prompt_of
+from reaper.lock.terminal.lock_screen import LockView, TerminalKind, plain_lines, prompt_line, render, screen_lines
 
 _LOOK_MS = 500  # between two checks of the size; an escape sequence that pauses for so long was the Escape key
 _FORGET_AFTER = 120  # so many checks without a key, after which a line typed but not sent is forgotten
 _QUIET_MS = 200  # a paste is over when no input has come for so long
 _WRITE_MS = 5000  # the longest wait for a terminal that takes no output, as its window is stuck
-_MOST_TOLD = 20
+_MOST_MESSAGES = 20
 _READ = 4096  # the size of the kernel's buffer of a terminal
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -49,7 +49,7 @@ class Dialogue:
     def __init__(self, fd: int, ask: Ask) -> None:
         self._fd, self._ask = fd, ask
         self._keys, self._buffer = LineEditor(), bytearray(_READ)
-        self._told = [f"The last attempt failed: {ask.last}."] if ask.last else []
+        self._messages = [f"The last attempt failed: {ask.last}."] if ask.last else []
         self._prompt = ""
         self._echoed = ""
         self._size = (0, 0)
@@ -62,7 +62,7 @@ class Dialogue:
         """Runs one attempt and returns its outcome, after the user has confirmed what they must know."""
         ask = self._ask
         self._draw()
-        outcome = authenticate(ask.user, ask.service, ask.tty, ask.rhost, self._answer, self._say)
+        outcome = authenticate(ask.user, ask.service, ask.tty, ask.rhost, self._answer, self._show_message)
         if self._is_gone:
             return Outcome(False, outcome.code, "the terminal is gone", "gone", outcome.is_answered)
         if outcome.is_expired:
@@ -73,13 +73,13 @@ class Dialogue:
             self._pause(f"That is not possible now: {outcome.why}. Press Enter to try again.")
         return outcome
 
-    def _say(self, text: str, _is_error: bool) -> None:
-        self._tell(text)
+    def _show_message(self, text: str, _is_error: bool) -> None:
+        self._add_message(text)
         self._draw()
 
-    def _tell(self, text: str) -> None:
-        if len(self._told) < _MOST_TOLD:
-            self._told.append(text)
+    def _add_message(self, text: str) -> None:
+        if len(self._messages) < _MOST_MESSAGES:
+            self._messages.append(text)
 
     def _answer(self, prompt: str, shows: bool) -> bytearray | None:
         """Returns what is typed at a prompt of PAM's; None if the terminal has hung up.
@@ -89,7 +89,7 @@ class Dialogue:
         """
         while self._read(prompt, shows):
             if self._keys.is_too_long:
-                self._tell("That is longer than any password, and was not sent.")
+                self._add_message("That is longer than any password, and was not sent.")
             elif not self._keys.is_empty or self._is_answered:
                 self._is_answered = True
                 answer = self._keys.line()
@@ -100,7 +100,7 @@ class Dialogue:
         return None
 
     def _pause(self, text: str) -> None:
-        self._tell(text)
+        self._add_message(text)
         self._read("", False)
         self._keys.wipe()
 
@@ -109,14 +109,14 @@ class Dialogue:
         self._keys.wipe()
         self._keys.settle()
         self._prompt, self._echoed = prompt, ""
-        if not self._drop():
+        if not self._drop_input():
             return False
         self._draw()
         silent = 0
         while True:
             ready = self._poll.poll(_LOOK_MS)
             if not ready:
-                silent = self._silence(silent + 1)
+                silent = self._handle_silence(silent + 1)
                 continue
             silent = 0
             count = 0 if ready[0][1] & _GONE else self._receive()
@@ -138,7 +138,7 @@ class Dialogue:
         except OSError:
             return 0
 
-    def _silence(self, looks: int) -> int:
+    def _handle_silence(self, looks: int) -> int:
         """Handles a timeout without input."""
         self._keys.settle()
         if looks == _FORGET_AFTER:
@@ -149,7 +149,7 @@ class Dialogue:
             self._draw()
         return looks
 
-    def _drop(self) -> bool:
+    def _drop_input(self) -> bool:
         """Drops what has been typed, and the rest of a paste in progress; returns False on a hangup."""
         while True:
             try:
@@ -170,16 +170,16 @@ class Dialogue:
     def _draw(self) -> None:
         """Draws the lock screen; on a serial line only new lines, since nothing there can be drawn over."""
         ask, seen = self._ask, self._seen
-        self._size, self._seen = self._read_size(), len(self._told)
+        self._size, self._seen = self._read_size(), len(self._messages)
         if ask.kind is TerminalKind.SERIAL and seen is not None:
-            lines = [line for text in self._told[seen:] for line in plain_lines(text)] + [prompt_of(self._prompt)]
+            lines = [line for text in self._messages[seen:] for line in plain_lines(text)] + [prompt_line(self._prompt)]
         else:
-            left, told = max(1, ask.most - ask.failures), tuple(self._told)
+            left, told = max(1, ask.most - ask.failures), tuple(self._messages)
             shown = LockView(
                 ask.host, ask.user, ask.tty, ask.rhost, ask.heading, left, told, self._prompt, self._echoed
             )
-            lines = lines_of(shown)
-        self._write(drawn(lines, ask.kind, *self._size))
+            lines = screen_lines(shown)
+        self._write(render(lines, ask.kind, *self._size))
 
     def _echo(self) -> None:
         """Shows what is typed at a prompt that asks for echo."""

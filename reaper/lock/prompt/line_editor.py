@@ -29,7 +29,7 @@ _SHIFT, _CTRL, _LOCKS = 1, 4, 64 | 128
 _RELEASED = 3
 
 
-class _In(enum.Enum):
+class _State(enum.Enum):
     """The position in the terminal's input: in plain text, or inside what kind of sequence."""
 
     TEXT = enum.auto()
@@ -48,7 +48,7 @@ class LineEditor:
     def __init__(self) -> None:
         self._line = bytearray(MAX_LINE)
         self._length = 0
-        self._where = _In.TEXT
+        self._state = _State.TEXT
         self._sequence = bytearray()
         self._left = 0
         self.is_too_long = False
@@ -59,12 +59,12 @@ class LineEditor:
 
         What follows Enter in the same read is dropped: several pasted lines are one answer.
         """
-        return any(self._take(byte) for byte in data)
+        return any(self._feed_byte(byte) for byte in data)
 
     def settle(self) -> None:
         """Handles a pause in the input: what looked like the beginning of a sequence was the Escape key."""
         self._sequence.clear()
-        self._where = _In.TEXT
+        self._state = _State.TEXT
 
     @property
     def is_empty(self) -> bool:
@@ -80,71 +80,71 @@ class LineEditor:
         self._cut(0)
         self.is_too_long = False
 
-    def _take(self, byte: int) -> bool:
-        if self._where is _In.MOUSE:
+    def _feed_byte(self, byte: int) -> bool:
+        if self._state is _State.MOUSE:
             self._left -= 1
             if not self._left:
-                self._where = _In.TEXT
+                self._state = _State.TEXT
             return False
         if byte == _ESC:
-            is_string = self._where in (_In.STRING, _In.STRING_ESCAPE)
-            self._where = _In.STRING_ESCAPE if is_string else _In.ESCAPE
+            is_string = self._state in (_State.STRING, _State.STRING_ESCAPE)
+            self._state = _State.STRING_ESCAPE if is_string else _State.ESCAPE
             return False
         if byte < _SPACE:
             return self._control(byte)
-        if self._where is _In.TEXT:
+        if self._state is _State.TEXT:
             return self._key(byte)
-        return self._within(byte)
+        return self._continue_sequence(byte)
 
     def _control(self, byte: int) -> bool:
         """Handles a control character, which ends any sequence: so Enter always works, whatever came before it."""
-        if self._where in (_In.STRING, _In.STRING_ESCAPE) and byte not in (*_ENTER, *_CLEAR):
+        if self._state in (_State.STRING, _State.STRING_ESCAPE) and byte not in (*_ENTER, *_CLEAR):
             if byte in (_BELL, _CANCEL, _SUBSTITUTE):
-                self._where = _In.TEXT
+                self._state = _State.TEXT
             return False
-        is_text = self._where is _In.TEXT
-        self._where = _In.TEXT
+        is_text = self._state is _State.TEXT
+        self._state = _State.TEXT
         if not is_text and byte not in (*_ENTER, *_CLEAR):
             return False  # a key with Alt
         return self._key(byte)
 
-    def _within(self, byte: int) -> bool:
+    def _continue_sequence(self, byte: int) -> bool:
         """Handles one more byte of a sequence that is not a control character."""
-        where, self._where = self._where, _In.TEXT
-        if where is _In.ESCAPE:
+        state, self._state = self._state, _State.TEXT
+        if state is _State.ESCAPE:
             self._sequence.clear()
             if byte in b"]P_^X":
-                self._where = _In.STRING
+                self._state = _State.STRING
             elif byte in b"[O":
-                self._where = _In.CONTROL if byte == ord("[") else _In.KEYPAD
-        elif where is _In.STRING:
-            self._where = _In.STRING
-        elif where is _In.STRING_ESCAPE and byte != ord("\\"):
-            self._where = _In.ESCAPE
-            return self._within(byte)
-        elif where is _In.KEYPAD:
+                self._state = _State.CONTROL if byte == ord("[") else _State.KEYPAD
+        elif state is _State.STRING:
+            self._state = _State.STRING
+        elif state is _State.STRING_ESCAPE and byte != ord("\\"):
+            self._state = _State.ESCAPE
+            return self._continue_sequence(byte)
+        elif state is _State.KEYPAD:
             if byte in b"0123456789;":
-                self._where = _In.KEYPAD
+                self._state = _State.KEYPAD
             elif byte in _KEYPAD:
                 return self._key(_KEYPAD[byte])
-        elif where is _In.CONTROL:
-            return self._parameter(byte)
+        elif state is _State.CONTROL:
+            return self._control_sequence(byte)
         return False
 
-    def _parameter(self, byte: int) -> bool:
+    def _control_sequence(self, byte: int) -> bool:
         is_first = not self._sequence
         if len(self._sequence) < _MAX_SEQUENCE:
             self._sequence.append(byte)
         if byte < 0x40 or byte > 0x7E:
-            self._where = _In.CONTROL
+            self._state = _State.CONTROL
             return False
         if is_first and byte == ord("M"):
-            self._where, self._left = _In.MOUSE, 3
+            self._state, self._left = _State.MOUSE, 3
         elif is_first and byte == ord("["):
-            self._where = _In.LINUX
+            self._state = _State.LINUX
         sequence = bytes(self._sequence)
         self._sequence.clear()
-        return any(self._key(each) for each in _meant(sequence))
+        return any(self._key(each) for each in _decode_sequence(sequence))
 
     def _key(self, byte: int) -> bool:
         """Handles a byte that stands for itself; returns whether it ended the line."""
@@ -195,17 +195,17 @@ def _size_of(lead: int) -> int:
     return 2 if 0xC2 <= lead < 0xE0 else 3 if 0xE0 <= lead < 0xF0 else 4 if 0xF0 <= lead < 0xF5 else 0
 
 
-def _meant(sequence: bytes) -> bytes:
+def _decode_sequence(sequence: bytes) -> bytes:
     """Returns the bytes that the key of a control sequence stands for; for most sequences none."""
     kitty, modified = _KITTY.fullmatch(sequence), _MODIFIED.fullmatch(sequence)
     if kitty:
         if kitty[4] and int(kitty[4]) == _RELEASED:
             return b""
-        return _pressed(int(kitty[1]), int(kitty[2] or b"0"), int(kitty[3] or b"1") - 1)
-    return _pressed(int(modified[2]), 0, int(modified[1]) - 1) if modified else b""
+        return _key_bytes(int(kitty[1]), int(kitty[2] or b"0"), int(kitty[3] or b"1") - 1)
+    return _key_bytes(int(modified[2]), 0, int(modified[1]) - 1) if modified else b""
 
 
-def _pressed(code: int, shifted: int, modifiers: int) -> bytes:
+def _key_bytes(code: int, shifted: int, modifiers: int) -> bytes:
     modifiers &= ~_LOCKS
     if modifiers == _CTRL and (ord("a") <= code <= ord("z") or ord("A") <= code <= ord("Z")):
         return bytes([code & 0x1F])

@@ -87,7 +87,7 @@ class _Conversation:
         self._library = library
         self._ask, self._say = ask, say
         self.is_answered = False
-        self.is_spoken = False
+        self.has_shown_message = False
         self.error: Exception | None = None
 
     def __call__(self, count: int, messages: Any, responses: Any, _data: Any) -> int:
@@ -101,22 +101,24 @@ class _Conversation:
         answers = ctypes.cast(memory, ctypes.POINTER(self._library.Response))
         try:
             # In Linux-PAM the outer array is an array of pointers.
-            code = next(filter(None, (self._one(messages[i].contents, answers[i]) for i in range(count))), _SUCCESS)
+            code = next(
+                filter(None, (self._handle_one(messages[i].contents, answers[i]) for i in range(count))), _SUCCESS
+            )
         except Exception as error:  # ctypes would print it and answer PAM_SUCCESS; it is raised after libpam's call
             self.error, code = error, _CONVERSATION_ERROR
         if code == _SUCCESS:
             responses[0] = answers
         else:
             for i in range(count):
-                self._forget(answers[i])
+                self._wipe_answer(answers[i])
             self._library.free(memory)
         return code
 
-    def _one(self, message: Any, response: Any) -> int:
+    def _handle_one(self, message: Any, response: Any) -> int:
         """Shows one message; its answer goes into `response`."""
         text = (message.msg or b"").decode(errors="replace")
         if message.msg_style in (_ERROR, _INFO):
-            self.is_spoken = True
+            self.has_shown_message = True
             self._say(text, message.msg_style == _ERROR)
             return _SUCCESS
         if message.msg_style not in (_ECHO_OFF, _ECHO_ON):
@@ -125,11 +127,11 @@ class _Conversation:
         if answer is None:
             return _CONVERSATION_ERROR
         try:
-            return self._give(answer, response)
+            return self._store_answer(answer, response)
         finally:
             answer[:] = bytes(len(answer))
 
-    def _give(self, answer: bytearray, response: Any) -> int:
+    def _store_answer(self, answer: bytearray, response: Any) -> int:
         if len(answer) > MAX_LINE or 0 in answer:  # the module would see a different answer than was typed
             return _CONVERSATION_ERROR
         copy = self._library.calloc(len(answer) + 1, 1)
@@ -141,7 +143,7 @@ class _Conversation:
         self.is_answered = True
         return _SUCCESS
 
-    def _forget(self, response: Any) -> None:
+    def _wipe_answer(self, response: Any) -> None:
         copy = ctypes.c_void_p.from_address(ctypes.addressof(response)).value
         if copy:
             ctypes.memset(copy, 0, self._library.strlen(copy))
@@ -168,7 +170,7 @@ def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: S
         for item, name in ((_TTY, names[2]), (_RHOST, names[3])):
             if name:
                 library.set_item(handle, item, name)
-        result = _judged(library, handle, conversation)
+        result = _run_phases(library, handle, conversation)
         code = result.code
     finally:
         library.end(handle, code)
@@ -177,10 +179,10 @@ def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: S
     return result
 
 
-def _judged(library: Any, handle: Any, conversation: _Conversation) -> Outcome:
+def _run_phases(library: Any, handle: Any, conversation: _Conversation) -> Outcome:
     """Makes the three calls; the first that fails decides, except for that of credentials."""
     phase, code = "authentication", library.authenticate(handle, _NO_EMPTY_PASSWORD)
-    if code == _SUCCESS and not (conversation.is_answered or conversation.is_spoken):
+    if code == _SUCCESS and not (conversation.is_answered or conversation.has_shown_message):
         return Outcome(False, _DENIED, "PAM asked for nothing, which proves nothing", phase)
     if code == _SUCCESS:
         phase, code = "account", library.acct_mgmt(handle, 0)

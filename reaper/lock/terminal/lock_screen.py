@@ -83,19 +83,19 @@ def read_replies(data: bytes) -> Replies:
     """Separates the input after a question into answers and typed characters."""
     devices = _DEVICE.findall(data)
     device = tuple(int(part) for part in devices[-1].split(b";") if part) if devices else None
-    told = {int(mode): int(value) for mode, value in _MODE.findall(data)}
+    reported = {int(mode): int(value) for mode, value in _MODE.findall(data)}
     flags = [int(value) for value in _KEYBOARD.findall(data)]
     modes = Modes(
-        any(told.get(mode) in _SET for mode in _ALTERNATE),
-        told.get(_CURSOR) in _RESET,
-        tuple(mode for mode in _INPUT if told.get(mode) == _SET[0]),
+        any(reported.get(mode) in _SET for mode in _ALTERNATE),
+        reported.get(_CURSOR) in _RESET,
+        tuple(mode for mode in _INPUT if reported.get(mode) == _SET[0]),
         flags[-1] if flags else 0,
     )
     typed = _UNFINISHED.sub(b"", _KEYBOARD.sub(b"", _MODE.sub(b"", _DEVICE.sub(b"", data))))
-    return Replies(device, modes if any(told.get(mode) for mode in _ALTERNATE) else None, typed)
+    return Replies(device, modes if any(reported.get(mode) for mode in _ALTERNATE) else None, typed)
 
 
-def tells_modes(device: tuple[int, ...] | None) -> bool:
+def reports_modes(device: tuple[int, ...] | None) -> bool:
     """Whether a terminal with this device report can be asked for its modes (DECRQM, of the VT300).
 
     One of the first level would not know the question, and Terminal.app of macOS prints a "p" for each. Alacritty and
@@ -113,7 +113,7 @@ def read_screen(data: bytes) -> tuple[Modes, bytes]:
     return Modes(is_alternate), b"\x1b[?1049h" if is_alternate else b"\x1b[%sH" % positions[0]
 
 
-def set_aside(modes: Modes, kind: TerminalKind) -> bytes:
+def save_sequence(modes: Modes, kind: TerminalKind) -> bytes:
     """Returns what to write once, before the first drawing. Its ESC ends a sequence that a frozen program left open."""
     if kind is TerminalKind.SERIAL:
         return b""
@@ -125,7 +125,7 @@ def set_aside(modes: Modes, kind: TerminalKind) -> bytes:
     return start + cursor + keyboard + b"".join(b"\x1b[?%dl" % mode for mode in modes.on)
 
 
-def bring_back(modes: Modes, kind: TerminalKind) -> bytes:
+def restore_sequence(modes: Modes, kind: TerminalKind) -> bytes:
     """Returns what to write once, when the lock is over. A program on the alternate screen must redraw it."""
     if kind is TerminalKind.SERIAL:
         return b"\r\n"
@@ -147,12 +147,12 @@ class LockView:
     rhost: str
     heading: str
     left: int  # the number of attempts left until the session ends
-    told: tuple[str, ...] = ()  # the result of the last attempt, and PAM's messages since
+    messages: tuple[str, ...] = ()  # the result of the last attempt, and PAM's messages since
     prompt: str = ""
     typed: str = ""  # at a prompt with echo
 
 
-def lines_of(view: LockView) -> list[str]:
+def screen_lines(view: LockView) -> list[str]:
     """Returns the lock screen as escaped lines, of any width; the last one is the prompt."""
     where = f"on {plain(view.tty)}" + (f", from {plain(view.rhost)}" if view.rhost else "")
     chances = "If the next attempt fails" if view.left == 1 else f"After {view.left} more attempts that fail"
@@ -163,9 +163,9 @@ def lines_of(view: LockView) -> list[str]:
         f"It is the session of {plain(view.user)}, {where}.",
         f"To go on where it was left, authenticate as {plain(view.user)}. {chances}, the session ends.",
         "",
-        *(line for text in view.told for line in plain_lines(text)),
-        *([""] if view.told else []),
-        prompt_of(view.prompt) + plain(view.typed),
+        *(line for text in view.messages for line in plain_lines(text)),
+        *([""] if view.messages else []),
+        prompt_line(view.prompt) + plain(view.typed),
     ]
 
 
@@ -175,24 +175,24 @@ def plain_lines(text: str) -> list[str]:
     return [plain(line) for line in lines] if text else []
 
 
-def prompt_of(text: str) -> str:
+def prompt_line(text: str) -> str:
     """Returns the last line of a module's prompt, ending in one space."""
     shown = "".join(plain_lines(text)[-1:]).rstrip()
     return f"{shown} " if shown else ""
 
 
-def drawn(lines: list[str], kind: TerminalKind, rows: int, columns: int) -> bytes:
+def render(lines: list[str], kind: TerminalKind, rows: int, columns: int) -> bytes:
     """Returns what to write to show these lines, cursor after the last one; drops the first ones if rows are few."""
     rows, columns = rows or 24, columns or 80
     if kind is TerminalKind.SERIAL:
         return ("\r\n" + "\r\n".join(lines)).encode(errors="replace")
-    folded = [part for line in lines for part in _folded(line, columns)]
-    start = 2 if len(folded) < rows else 1
-    placed = "".join(f"\x1b[{start + row};1H{line}" for row, line in enumerate(folded[-rows:]))
+    wrapped = [part for line in lines for part in _wrap(line, columns)]
+    start = 2 if len(wrapped) < rows else 1
+    placed = "".join(f"\x1b[{start + row};1H{line}" for row, line in enumerate(wrapped[-rows:]))
     return f"\x1b\\\x1b(B\x0f\x1b[m\x1b[H\x1b[2J{placed}".encode(errors="replace")
 
 
-def _folded(line: str, columns: int) -> Iterator[str]:
+def _wrap(line: str, columns: int) -> Iterator[str]:
     """Yields a line in parts of at most so many columns, cut at spaces if possible."""
     part, width, space = "", 0, -1
     for char in line:

@@ -15,7 +15,7 @@ from reaper.lock.terminal.lock_screen import (
     TerminalKind,
     read_replies,
     read_screen,
-    tells_modes,
+    reports_modes,
 )
 from reaper.sense.terminals import DEV, is_console
 
@@ -42,7 +42,7 @@ def survey(fd: int, kind: TerminalKind) -> Modes:
     device = read_replies(_ask(fd, ASK_DEVICE)).device
     if device is None:
         return Modes()
-    modes = read_replies(_ask(fd, ASK_MODES)).modes if tells_modes(device) else None
+    modes = read_replies(_ask(fd, ASK_MODES)).modes if reports_modes(device) else None
     if modes is None:
         modes, undo = read_screen(_ask(fd, ASK_SCREEN))
         with contextlib.suppress(OSError):

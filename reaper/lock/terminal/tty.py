@@ -95,7 +95,7 @@ class Tty:
     def __init__(self, name: str, before: SavedTty | None = None) -> None:
         """Opens the terminal, and verifies that it is the one with the state `before`."""
         self.name = name
-        with self._told():
+        with self._translated_errors():
             flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
             self.fd = os.open(f"{DEV}/{name}", flags)
         try:
@@ -120,7 +120,7 @@ class Tty:
 
     def look(self) -> SavedTty:
         """Returns the current state of the terminal."""
-        with self._told():
+        with self._translated_errors():
             status, (*flags, keys) = os.fstat(self.fd), termios.tcgetattr(self.fd)
         return SavedTty(
             self.name,
@@ -142,8 +142,8 @@ class Tty:
         if before.is_drained:
             return before
         pieces: list[Piece] = []
-        with self._told():
-            self._own()
+        with self._translated_errors():
+            self._make_private()
             # First in the terminal's own mode, so that input that the kernel has not processed yet is processed as
             # usual.
             if before.is_canonical:
@@ -162,8 +162,8 @@ class Tty:
 
         A terminal that ^S has stopped runs again: the kernel starts it when IXON is cleared.
         """
-        with self._told():
-            self._own()
+        with self._translated_errors():
+            self._make_private()
             self._make_raw(before)
             termios.tcflow(self.fd, termios.TCOON)  # a terminal stopped by a program (tcflow(3)) would show no prompt
 
@@ -172,11 +172,11 @@ class Tty:
 
         Returns False if what was typed ahead could not be restored. Its readers must still be frozen.
         """
-        with self._told():
+        with self._translated_errors():
             self._make_raw(before)  # so that input left by an interrupted attempt to restore can be read, too
             self._read_all()
             termios.tcflush(self.fd, termios.TCIFLUSH)
-            is_back = self._type(before)
+            is_back = self._retype(before)
             self._set(before, before.flags[_IFLAG], before.flags[_LFLAG], before.keys, before.flags[_OFLAG])
             os.fchmod(self.fd, before.mode)
             os.fchown(self.fd, before.uid, before.gid)
@@ -184,29 +184,29 @@ class Tty:
 
     def hang_up(self) -> None:
         """Hangs up the terminal, as if the line were lost: every process, this one too, reads end of file."""
-        with self._told():
+        with self._translated_errors():
             fcntl.ioctl(self.fd, _TIOCVHANGUP)
 
-    def nudge(self) -> Size | None:
-        """Makes the window a row smaller, so that the foreground program redraws; returns the size for settle().
+    def shrink(self) -> Size | None:
+        """Makes the window a row smaller, so that the foreground program redraws; returns the size for restore_size().
 
         A SIGWINCH alone is not enough: less(1) checks whether the size has changed. Returns None for a console, whose
         size is that of the screen.
         """
         if is_console(self.name):
             return None
-        with self._told():
+        with self._translated_errors():
             size = self._size()
-            self._set_size(_nudged(size))
+            self._set_size(_shrunk(size))
         return size
 
-    def settle(self, size: Size) -> None:
-        """Restores the size a moment after nudge(), unless the user has changed it meanwhile."""
-        with self._told():
-            if self._size() == _nudged(size):
+    def restore_size(self, size: Size) -> None:
+        """Restores the size a moment after shrink(), unless the user has changed it meanwhile."""
+        with self._translated_errors():
+            if self._size() == _shrunk(size):
                 self._set_size(size)
 
-    def _own(self) -> None:
+    def _make_private(self) -> None:
         os.fchown(self.fd, 0, -1)
         os.fchmod(self.fd, 0o600)
 
@@ -245,7 +245,7 @@ class Tty:
             found += data
         return bytes(found)
 
-    def _type(self, before: SavedTty) -> bool:
+    def _retype(self, before: SavedTty) -> bool:
         if not before.typed:
             return True
         if before.is_canonical:
@@ -274,7 +274,7 @@ class Tty:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", *size))
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except (OSError, termios.error) as error:
@@ -297,7 +297,7 @@ def _raw_keys(before: SavedTty) -> bytes:
     return bytes(keys)
 
 
-def _nudged(size: Size) -> Size:
+def _shrunk(size: Size) -> Size:
     """Returns a size that differs by one row; 24 rows if there is no size, as on serial lines: programs assume that."""
     rows, columns, width, height = size
     return (rows - 1 if rows > 1 else rows + 1 if rows else 24, columns, width, height)

@@ -35,21 +35,21 @@ class FakeTracer:
         self.held: set[ProcessId] = set()
         self.without_alarm: set[ProcessId] = set()
 
-    def take(self, process: ProcessId) -> int:
+    def seize(self, process: ProcessId) -> int:
         if process in self.refused:
             return errno.EPERM
         self.held.add(process)
         return 0
 
-    def tend(self) -> None:
+    def reap(self) -> None:
         """Nothing ends by itself here."""
 
-    def let_go(self, process: ProcessId, *, without_alarm: bool = False) -> None:
+    def detach(self, process: ProcessId, *, without_alarm: bool = False) -> None:
         if without_alarm and process in self.held:
             self.without_alarm.add(process)
         self.held.discard(process)
 
-    def let_all_go(self) -> None:
+    def detach_all(self) -> None:
         self.held.clear()
 
 

@@ -39,14 +39,14 @@ class FakeLine:
     def hang_up(self) -> None:
         self._lock.done.append("hung up")
 
-    def nudge(self) -> tuple[int, int, int, int]:
+    def shrink(self) -> tuple[int, int, int, int]:
         return (24, 80, 0, 0)
 
-    def settle(self, size: tuple[int, int, int, int]) -> None:
+    def restore_size(self, size: tuple[int, int, int, int]) -> None:
         pass
 
 
-class FakeTaken:
+class FakeHeldTerminal:
     """A terminal in the keeper's hands. Whoever is asked there types the right password, unless the lock says no."""
 
     lock: LockWorld
@@ -58,11 +58,11 @@ class FakeTaken:
         self.is_asking = False
 
     @classmethod
-    def found(cls, name: str) -> FakeTaken:
+    def open_new(cls, name: str) -> FakeHeldTerminal:
         return cls(name)
 
     @classmethod
-    def from_plain(cls, value: Any) -> FakeTaken:
+    def from_plain(cls, value: Any) -> FakeHeldTerminal:
         return cls(str(value["name"]))
 
     def to_plain(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class FakeTaken:
     def survey(self) -> bool:
         return True
 
-    def cover(self) -> None:
+    def set_aside_screen(self) -> None:
         pass
 
     def ask(self, order: LockOrder, host: str, failures: int, last: str) -> None:
@@ -96,7 +96,7 @@ class FakeTaken:
     def stop_asking(self) -> None:
         self.is_asking = False
 
-    def tell(self, text: str) -> None:
+    def show_line(self, text: str) -> None:
         pass
 
     def restore(self) -> bool:
@@ -149,19 +149,19 @@ class LockWorld:
 
     def _replace(self) -> None:
         mount, directory = self._cgroups.mount, self._cgroups.directory
-        FakeTaken.lock = self
+        FakeHeldTerminal.lock = self
         set_ = self._monkeypatch.setattr
         set_(frozen, "Freezer", functools.partial(Freezer, mount=mount))
         for module in (frozen, aftermath):
             set_(module, "UserFreeze", functools.partial(UserFreeze, mount=mount, directory=directory))
         set_(frozen, "holders", lambda *_, **__: [self.shell])
-        set_(frozen, "find_stranger", lambda *_: None)
+        set_(frozen, "find_foreign_reader", lambda *_: None)
         set_(frozen.io_uring, "find_busy", lambda _: None)
         for name in ("origins", "groups"):
             set_(other_locks, name, functools.partial(getattr(other_locks, name), directory=directory))
         set_(lock_files, "DIRECTORY", directory)
         for module in (keeper, aftermath):
-            set_(module, "HeldTerminal", FakeTaken)
+            set_(module, "HeldTerminal", FakeHeldTerminal)
         set_(keeper, "load", lambda: None)
         set_(Wakeup, "catch", lambda _: None)
         set_(keeper, "Wakeup", self._wake)

@@ -9,7 +9,7 @@ import pytest
 
 from reaper.decide.session.model import ProcessId, SessionKey
 from reaper.lock.freeze import readers as module
-from reaper.lock.freeze.readers import find_stranger, holders
+from reaper.lock.freeze.readers import find_foreign_reader, holders
 from reaper.sense import processes
 from tests.unit.fakes import make_session
 from tests.unit.sense.trees import START_TICKS, Tree
@@ -60,14 +60,14 @@ class Login:
     def found(self, terminals: Iterable[str] = ("pts/0",)) -> set[ProcessId]:
         return set(holders(self.session, list(terminals), processes.members(self.scope)))
 
-    def add_stranger(self, pid: int, uid: int = 1001, exe: str = "cat", session: int = 0) -> ProcessId:
+    def add_foreign(self, pid: int, uid: int = 1001, exe: str = "cat", session: int = 0) -> ProcessId:
         """A process of another user's."""
         process = self.tree.add(pid, exe=exe, uid=uid, session=session)
         os.chown(self.tree.directory / f"proc/{pid}", uid, -1)
         return process
 
-    def stranger(self) -> int | None:
-        return find_stranger(self.session, ["pts/0"], processes.members(self.scope))
+    def foreign_reader(self) -> int | None:
+        return find_foreign_reader(self.session, ["pts/0"], processes.members(self.scope))
 
     def make_group(self, group: str) -> str:
         """A control group."""

@@ -15,14 +15,14 @@ from reaper.lock.freeze.frozen import FrozenProcesses
 from reaper.lock.store import Store
 from reaper.sense import processes
 from tests.unit.fakes import FakeHost, FakeJournal
-from tests.unit.lock.keeping import ELSEWHERE, FakeLine, FakeTaken, LockHost, LockWorld
+from tests.unit.lock.keeping import ELSEWHERE, FakeHeldTerminal, FakeLine, LockHost, LockWorld
 
 FAULTS = [
     (FakeHost, "terminal_names"), (FakeHost, "everything"), (LockHost, "is_alive"), (FakeJournal, "send"),
-    (FakeLine, "hang_up"), (FakeLine, "nudge"), (FakeLine, "settle"),
-    (FakeTaken, "found"), (FakeTaken, "from_plain"), (FakeTaken, "open"), (FakeTaken, "is_gone"), (FakeTaken, "drain"),
-    (FakeTaken, "hold"), (FakeTaken, "survey"), (FakeTaken, "cover"), (FakeTaken, "ask"), (FakeTaken, "outcome"),
-    (FakeTaken, "stop_asking"), (FakeTaken, "tell"), (FakeTaken, "restore"), (FakeTaken, "close"),
+    (FakeLine, "hang_up"), (FakeLine, "shrink"), (FakeLine, "restore_size"),
+    *((FakeHeldTerminal, name) for name in (
+        "open_new", "from_plain", "open", "is_gone", "drain", "hold", "survey", "set_aside_screen", "ask", "outcome",
+        "stop_asking", "show_line", "restore", "close")),
     (Freezer, "make"), (Freezer, "add"), (Freezer, "members"), (Freezer, "wait"), (Freezer, "put_back"),
     (FrozenProcesses, "look"), (FrozenProcesses, "stop"), (FrozenProcesses, "resume"), (FrozenProcesses, "to_plain"),
     (Store, "is_withdrawn"), (Store, "write_state"),

@@ -66,11 +66,11 @@ class Terminal:
     def close(self) -> None:
         pass
 
-    def nudge(self) -> tuple[int, int, int, int]:
+    def shrink(self) -> tuple[int, int, int, int]:
         os.kill(self.program.pid, signal.SIGWINCH)
         return (24, 80, 0, 0)
 
-    def settle(self, _size: tuple[int, int, int, int]) -> None:
+    def restore_size(self, _size: tuple[int, int, int, int]) -> None:
         signals = procfs.read_signals(self.program.pid)
         assert signals is not None
         self.has_settled_untold = bool(signals.pending)
@@ -81,7 +81,7 @@ def test_a_program_sees_both_sizes(program, monkeypatch, delay_sec):
     """However late it runs; one that does not is not waited for."""
     monkeypatch.setattr(processes, "attached", lambda *_: [AttachedProcess(program, True)])
     monkeypatch.setattr(release, "REDRAW_MS", 0)
-    monkeypatch.setattr(release, "TOLD_SEC", 60.0 if delay_sec else 0.1)
+    monkeypatch.setattr(release, "DELIVERY_SEC", 60.0 if delay_sec else 0.1)
     if delay_sec:
         threading.Timer(delay_sec, os.kill, (program.pid, signal.SIGCONT)).start()
     terminal, host = Terminal(program), FakeHost()

@@ -68,7 +68,7 @@ def hang(monkeypatch, owner, name: str, wait: Wait, world: LockWorld, stage: Sta
     monkeypatch.setattr(owner, name, hanging)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(FakeTracer, "take"), (Freezer, "members")])
+@pytest.mark.parametrize(("owner", "name"), [(FakeTracer, "seize"), (Freezer, "members")])
 @pytest.mark.parametrize(
     ("stage", "after", "done"),
     [
@@ -91,7 +91,7 @@ def test_keeper_that_would_wait_for_good(lock, cgroups, tracers, monkeypatch, wa
     assert not lock.is_frozen
 
 
-class FakeStopped:
+class FakeFrozenProcesses:
     """Looks for as long as it is told to."""
 
     def __init__(self, work) -> None:
@@ -112,17 +112,17 @@ class FakeStopped:
 
 
 def test_nothing_more_is_asked_of_one_that_was_given_up(wait):
-    stopped, ticks = FakeStopped(wait), []
-    handler = FrozenInThread(stopped, lambda: ticks.append(1))  # type: ignore[arg-type]
+    frozen, ticks = FakeFrozenProcesses(wait), []
+    handler = FrozenInThread(frozen, lambda: ticks.append(1))  # type: ignore[arg-type]
     wait.is_on = True
     for count in range(2):
         with pytest.raises(ReaperError, match=r"neither looked at nor held \(ptrace of 10\)"):
             handler.look([])
         assert len(ticks) == LOOKS + 2 + count
-    assert stopped.is_given_up
+    assert frozen.is_given_up
     with pytest.raises(ReaperError, match="neither looked at nor held"):
         handler.put_back()
-    assert stopped.is_thawed
+    assert frozen.is_thawed
 
 
 def test_long_look_that_makes_progress_is_waited_for(wait):
@@ -130,19 +130,19 @@ def test_long_look_that_makes_progress_is_waited_for(wait):
         for number in range(30):
             kernel_text.noting(f"/proc/{number}/stat", lambda _: time.sleep(0.01))
 
-    stopped = FakeStopped(work)
-    handler = FrozenInThread(stopped)  # type: ignore[arg-type]
+    frozen = FakeFrozenProcesses(work)
+    handler = FrozenInThread(frozen)  # type: ignore[arg-type]
     handler.look([])
     handler.put_back()
-    assert not stopped.is_given_up
-    assert not stopped.is_thawed
+    assert not frozen.is_given_up
+    assert not frozen.is_thawed
 
 
 def test_what_it_raises_is_raised_by_the_call(wait):
     def work() -> None:
         raise ZeroDivisionError
 
-    handler = FrozenInThread(FakeStopped(work))  # type: ignore[arg-type]
+    handler = FrozenInThread(FakeFrozenProcesses(work))  # type: ignore[arg-type]
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             handler.look([])

@@ -12,7 +12,7 @@ from reaper.decide.session.model import ProcessId
 from reaper.lock.freeze import descriptors
 from reaper.lock.freeze import readers as module
 from reaper.lock.freeze.descriptors import Descriptor
-from reaper.lock.freeze.readers import find_stranger
+from reaper.lock.freeze.readers import find_foreign_reader
 from reaper.sense import terminals
 from tests.unit.lock.logged_in import NUMBER, SLICE
 from tests.unit.sense.trees import START_TICKS
@@ -54,11 +54,11 @@ def test_terminal_whose_name_is_not_told(login, monkeypatch, number):
     """Its path is longer than any that readlink(2) tells, say: a user mounts it there in a namespace of their own."""
     reader = login.open(login.tree.add(510, scope=login.scope), "pts/0", fd=3)
     other = login.open(login.tree.add(511, scope=login.scope), "pts/1", fd=3)
-    login.open(login.add_stranger(512), "pts/0", fd=3)
+    login.open(login.add_foreign(512), "pts/0", fd=3)
     refuse(monkeypatch, descriptors.os, "readlink", number)
     assert reader in login.found()
     assert other not in login.found()
-    assert login.stranger() == 512
+    assert login.foreign_reader() == 512
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ESRCH, errno.EBADF, errno.ESTALE])
@@ -72,13 +72,13 @@ def test_what_is_closed_meanwhile_is_none(login, monkeypatch, number, call):
 def test_descriptor_that_cannot_be_looked_at(login, monkeypatch, capsys):
     """The user's own process is stopped; another user's is none for it. What else they have open is seen."""
     odd = login.open(login.tree.add(510, scope=login.scope), "null", fd=3)
-    login.open(login.add_stranger(512), "null", fd=3)
+    login.open(login.add_foreign(512), "null", fd=3)
     refuse(monkeypatch, descriptors, "statx", errno.EIO)
     monkeypatch.setattr(module, "_reported", set())
     assert odd in login.found()
-    assert login.stranger() is None
+    assert login.foreign_reader() is None
     login.open(ProcessId(512, START_TICKS), "pts/0", fd=7)
-    assert login.stranger() == 512
+    assert login.foreign_reader() == 512
     assert "process 510 is taken for a reader" in capsys.readouterr().err
 
 
@@ -88,8 +88,8 @@ def test_node_of_the_same_device_elsewhere(login, monkeypatch):
     monkeypatch.setattr(module, "device_number", {"pts/1": os.major(null) << 8 | os.minor(null)}.get)
     reader = login.open(login.tree.add(510, scope=login.scope), "pts/0", link="/dev/null")
     assert login.found(["pts/1"]) == {reader}
-    login.open(login.add_stranger(512), "pts/0", link="/dev/null")
-    assert find_stranger(login.session, ["pts/1"], []) == 512
+    login.open(login.add_foreign(512), "pts/0", link="/dev/null")
+    assert find_foreign_reader(login.session, ["pts/1"], []) == 512
     pty = os.stat("/dev/null").st_rdev, os.makedev(136, 0), os.makedev(143, 255)
     assert [descriptors._has_one_node_everywhere(each) for each in pty] == [True, False, False]
 
@@ -104,10 +104,10 @@ def test_coding_of_device_numbers(monkeypatch, device):
 def test_terminal_that_was_hung_up_is_read_by_no_process(login, monkeypatch):
     """Somebody's of an earlier login on the same line: it shows the node as before."""
     own = login.open(login.tree.add(510, scope=login.scope), "pts/0", fd=3)
-    login.open(login.add_stranger(512), "pts/0", fd=3)
+    login.open(login.add_foreign(512), "pts/0", fd=3)
     monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: descriptors.HUNG_UP)
     assert own not in login.found()
-    assert login.stranger() is None
+    assert login.foreign_reader() is None
 
 
 def test_kernel_tells_what_was_hung_up():
@@ -131,14 +131,14 @@ def test_dev_tty_of_a_thread_of_which_nothing_is_known(login):
     process = login.open(login.tree.add(510, scope=group, tty_nr=NUMBER + 1), "null")
     assert process not in login.found()
     login.open(process, "null", fd=3, tid=511, link="/dev/tty")
-    login.open(login.add_stranger(512), "null", fd=3, tid=513, link="/dev/tty")
+    login.open(login.add_foreign(512), "null", fd=3, tid=513, link="/dev/tty")
     assert process in login.found()
-    assert login.stranger() is None
+    assert login.foreign_reader() is None
 
 
 def test_users_process_that_runs_with_the_rights_of_another(login):
     """A program that is set-uid to one who is not root: /proc/PID is that one's."""
-    game = login.open(login.add_stranger(510, uid=5), "pts/0")
+    game = login.open(login.add_foreign(510, uid=5), "pts/0")
     login.tree.write(510, "status", "Name:\ta\nUid:\t1000\t5\t5\t5\n")
     assert game in login.found()
-    assert login.stranger() is None
+    assert login.foreign_reader() is None

@@ -115,7 +115,7 @@ def test_a_pid_that_changes_hands_as_it_is_moved(cgroups, monkeypatch, way, pare
     if way == "in":
         assert cgroups.freezer.add(process) is None
     else:
-        cgroups.freezer.let_go(process, ELSEWHERE)
+        cgroups.freezer.move_back(process, ELSEWHERE)
     assert cgroups.where(10) == (home or cgroups.scope)
 
 
@@ -136,7 +136,7 @@ def test_what_is_not_in_the_group_is_not_moved(cgroups, how):
     else:
         cgroups.tree.write_scope(cgroups.path, "cgroup.procs", "30\n")
     origin = {"another has its pid": ProcessId(30, START_TICKS + 1)}.get(how, victim)
-    cgroups.freezer.let_go(origin, cgroups.scope)
+    cgroups.freezer.move_back(origin, cgroups.scope)
     for _ in range(2):
         cgroups.freezer.put_back(dict.fromkeys((origin, ProcessId(12, START_TICKS)), cgroups.scope))
     assert cgroups.where(30) == "/system.slice/cron.service"

@@ -31,7 +31,7 @@ class FakeKeeper:
         )
         self.store = Store(number, world.cgroups.directory)
         self.holders: Collection[ProcessId] = ()
-        self.stranger: int | None = None
+        self.foreign_reader: int | None = None
         self.stage = Stage.LOCKED
         self.notes: list[str] = []
         self.stopped = FrozenProcesses(self.session, world, self.save, self.notes.append)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def world(cgroups, tracers, monkeypatch) -> World:
         monkeypatch.setattr(
             other_locks, name, functools.partial(getattr(other_locks, name), directory=cgroups.directory)
         )
-    monkeypatch.setattr(frozen, "find_stranger", lambda session, *_: world.keepers[session.key].stranger)
+    monkeypatch.setattr(frozen, "find_foreign_reader", lambda session, *_: world.keepers[session.key].foreign_reader)
     monkeypatch.setattr(frozen.io_uring, "find_busy", lambda pids: world.busy if world.busy in pids else None)
     monkeypatch.setattr(lock_files, "DIRECTORY", cgroups.directory)
     return world
@@ -134,7 +134,7 @@ def test_a_terminal_less(world, server):
     first.stop(server)
     second.stop(server)
     first.holders = ()
-    first.stopped.let_go(["pts/1"])
+    first.stopped.release_unattached(["pts/1"])
     first.save()
     assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
     second.unlock()
@@ -153,12 +153,12 @@ def test_what_a_lock_has_left_behind_is_stopped_anew(world, server):
 def test_stranger_who_reads_is_no_lock(world, server):
     """Neither frozen nor left to read: whoever is there when it is to be locked, and who comes to it later."""
     keeper = FakeKeeper(world, "3")
-    keeper.stranger = 77
+    keeper.foreign_reader = 77
     with pytest.raises(ReaperError, match="process 77, which is another user's"):
         keeper.stop(server)
-    keeper.stranger = None
+    keeper.foreign_reader = None
     keeper.stop(server)
-    keeper.stranger = 78
+    keeper.foreign_reader = 78
     world.now_usec += 1
     with pytest.raises(ReaperError, match="process 78"):
         keeper.stopped.look(["pts/0"])

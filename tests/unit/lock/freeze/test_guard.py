@@ -142,7 +142,7 @@ def test_shell_whose_time_is_over_is_released_without_its_alarm(world, monkeypat
     monkeypatch.setattr("reaper.lock.freeze.guard.waits_with_alarm", lambda pid: True)
     monkeypatch.setattr("reaper.lock.freeze.other_locks.is_frozen", lambda group: group == ELSEWHERE)
     world.move_out(10)  # to stand still with another lock
-    world.guard.let_all_go()
+    world.guard.release_all()
     assert world.tracer.without_alarm == {world.watched}
     assert world.tracer.held == set()
 
@@ -152,8 +152,8 @@ def test_one_process_is_released_alone(world):
     for each in (world.held, world.watched):
         world.guard.add(each)
     world.guard.check()
-    world.cgroups.freezer.let_go(world.held, world.cgroups.scope)
-    world.guard.let_go(world.held)
+    world.cgroups.freezer.move_back(world.held, world.cgroups.scope)
+    world.guard.release(world.held)
     assert world.tracer.held == {world.watched}
     world.guard.check()
     assert not world.is_in(10)

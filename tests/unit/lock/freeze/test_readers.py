@@ -33,11 +33,11 @@ def test_what_has_detached_itself_and_could_read(login):
     service = login.open(login.tree.add(512), "pts/0")
     login.open(login.tree.add(513, scope=login.scope), "pts/1")
     login.open(login.tree.add(514, scope=login.scope), "null", link="socket:[1]")
-    stranger = login.open(login.tree.add(515, uid=1001), "pts/0")
+    foreign_reader = login.open(login.tree.add(515, uid=1001), "pts/0")
     os.chown(login.tree.directory / "proc/512", 1000, -1)
     os.chown(login.tree.directory / "proc/515", 1001, -1)
     assert login.found() == {login.shell, reader, mapped, service}
-    assert stranger not in login.found()
+    assert foreign_reader not in login.found()
 
 
 def test_what_may_not_be_dumped_belongs_to_root_in_proc(login):
@@ -111,23 +111,23 @@ def test_another_user_who_has_the_terminal_open(login):
     """By their uid, or by what /proc/PID hides of it. Nobody else's: the session's own, root's, another terminal's."""
     login.open(login.tree.add(510, scope=login.scope, uid=1001), "pts/0")
     login.open(login.tree.add(511, uid=0), "pts/0")
-    login.open(login.add_stranger(512), "pts/1")
-    assert login.stranger() is None
-    login.open(login.add_stranger(513), "pts/0", fd=7)
-    assert login.stranger() == 513
+    login.open(login.add_foreign(512), "pts/1")
+    assert login.foreign_reader() is None
+    login.open(login.add_foreign(513), "pts/0", fd=7)
+    assert login.foreign_reader() == 513
     assert login.found() == {login.shell, ProcessId(510, START_TICKS)}, "and is not frozen"
     os.remove(login.tree.directory / "proc/513/task/513/fd/7")
     login.open(login.tree.add(514, uid=0), "pts/0")
     login.tree.write(514, "status", "Name:\ta\nUid:\t0\t0\t100000\t0\n")
-    assert login.stranger() == 514
+    assert login.foreign_reader() == 514
 
 
 def test_another_user_who_only_writes_there(login, monkeypatch):
     """Any member of the group tty may."""
-    login.open(login.add_stranger(512), "pts/0")
-    assert login.stranger() == 512
+    login.open(login.add_foreign(512), "pts/0")
+    assert login.foreign_reader() == 512
     monkeypatch.setattr(descriptors.Descriptor, "can_read", False)
-    assert login.stranger() is None
+    assert login.foreign_reader() is None
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_another_user_who_only_writes_there(login, monkeypatch):
 def test_another_user_who_has_dev_tty_open(login, monkeypatch, behind, is_found):
     """Everybody's shells have. One that cannot be told is none: or any user could keep all others from being locked."""
     monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: behind)
-    login.open(login.add_stranger(512), "null", fd=255, link="/dev/tty")
-    assert (login.stranger() == 512) is is_found
+    login.open(login.add_foreign(512), "null", fd=255, link="/dev/tty")
+    assert (login.foreign_reader() == 512) is is_found
 
 
 def test_sshd_of_another_login_is_no_stranger(login):
     """An administrator runs an sshd by hand on the terminal."""
     login.tree.add(521, 520, "sshd", login.scope, session=521, uid=0)
-    login.open(login.add_stranger(522, exe="sshd", session=521), "pts/0", fd=2)
-    assert login.stranger() is None
+    login.open(login.add_foreign(522, exe="sshd", session=521), "pts/0", fd=2)
+    assert login.foreign_reader() is None
 
 
 def test_crowd_of_one_user_hides_nobody_elses(login, monkeypatch):
@@ -152,15 +152,15 @@ def test_crowd_of_one_user_hides_nobody_elses(login, monkeypatch):
     seconds = itertools.count()
     monkeypatch.setattr(bounded.time, "monotonic", lambda: next(seconds) / 100)
     for fd in range(500):
-        login.open(login.add_stranger(600) if not fd else ProcessId(600, START_TICKS), "null", fd=fd)
-    login.open(login.add_stranger(601, uid=1002), "pts/0")
+        login.open(login.add_foreign(600) if not fd else ProcessId(600, START_TICKS), "null", fd=fd)
+    login.open(login.add_foreign(601, uid=1002), "pts/0")
     for _ in range(4):  # whoever is first
-        assert login.stranger() == 601
+        assert login.foreign_reader() == 601
 
 
 def test_user_who_makes_a_look_wait_hides_nobody_elses(login, monkeypatch):
     """It is left behind, and there is no second look at that user's until it has come back."""
-    monkeypatch.setattr(module, "_STRANGER_SEC", 0.05)
+    monkeypatch.setattr(module, "_FOREIGN_USER_SEC", 0.05)
     reads, is_over, begun = module._reads, threading.Event(), []
 
     def look(pid: int, *more) -> bool:
@@ -170,11 +170,11 @@ def test_user_who_makes_a_look_wait_hides_nobody_elses(login, monkeypatch):
         return reads(pid, *more)
 
     monkeypatch.setattr(module, "_reads", look)
-    login.open(login.add_stranger(600), "null")
-    login.open(login.add_stranger(601, uid=1002), "pts/0")
+    login.open(login.add_foreign(600), "null")
+    login.open(login.add_foreign(601, uid=1002), "pts/0")
     try:
         for _ in range(4):  # whoever is first
-            assert login.stranger() == 601
+            assert login.foreign_reader() == 601
         assert len(begun) <= 1
         assert login.found() >= {login.shell}
     finally:
@@ -182,7 +182,7 @@ def test_user_who_makes_a_look_wait_hides_nobody_elses(login, monkeypatch):
         for thread in [each for each in threading.enumerate() if each.name == "look"]:
             thread.join()
     login.open(ProcessId(600, START_TICKS), "pts/0", fd=1)
-    assert login.stranger() in (600, 601)
+    assert login.foreign_reader() in (600, 601)
 
 
 def test_more_than_can_be_looked_at(login, monkeypatch):
@@ -207,13 +207,13 @@ def test_who_has_a_ring_with_registered_files(login):
 
 
 @pytest.mark.parametrize("error", [ValueError("zz"), OSError(5, "Input/output error"), RecursionError(), MemoryError()])
-@pytest.mark.parametrize("where", ["opened", "io_uring.may_read"])
+@pytest.mark.parametrize("where", ["open_descriptors", "io_uring.may_read"])
 def test_a_process_that_cannot_be_looked_at(login, monkeypatch, capsys, where, error):
     """It is stopped, reported once, and keeps no other from being looked at. One of another user's is passed over."""
     hostile = [login.tree.add(pid, scope=login.scope) for pid in (509, 511)]
     reader = login.open(login.tree.add(510, scope=login.scope), "pts/0", fd=5)
     login.tree.add(512, scope=login.scope)
-    login.open(login.add_stranger(513), "pts/0")
+    login.open(login.add_foreign(513), "pts/0")
     owner, _, name = where.rpartition(".")
     place = getattr(module, owner) if owner else module
     original = getattr(place, name)
@@ -228,7 +228,7 @@ def test_a_process_that_cannot_be_looked_at(login, monkeypatch, capsys, where, e
     for _ in range(2):
         assert login.found() == {login.shell, reader, *hostile}
     if not owner:
-        assert login.stranger() is None
+        assert login.foreign_reader() is None
     told = capsys.readouterr().err
     assert [told.count(f"process {each.pid} is taken for a reader") for each in hostile] == [1, 1]
     assert told.count("process 513 is passed over") == (0 if owner else 1)

@@ -103,7 +103,7 @@ def begin() -> Iterator[Callable[..., Program]]:
 def tracer() -> Iterator[Tracer]:
     tracer = Tracer()
     yield tracer
-    tracer.let_all_go()
+    tracer.detach_all()
 
 
 def threads_of(program: Program) -> None:
@@ -117,10 +117,10 @@ def test_every_thread_is_stopped_and_goes_on(begin, tracer):
     threads = procfs.list_threads(program.pid)
     assert len(threads) == 21
     for _ in range(2):
-        assert tracer.take(program.id) == 0
+        assert tracer.seize(program.id) == 0
         for tid in threads:
             wait_state(tid, "t")
-    tracer.let_go(program.id)
+    tracer.detach(program.id)
     for tid in threads:
         wait_state(tid, "S")
 
@@ -131,15 +131,15 @@ def test_no_signal_but_sigkill_wakes_what_is_held(begin, tracer):
         pause(program)
 
     program = begin(work)
-    tracer.take(program.id)
+    tracer.seize(program.id)
     wait_state(program.pid, "t")
     for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGSTOP, signal.SIGCONT):
         os.kill(program.pid, number)
         assert state(program.pid) == "t"
     assert not program.has_told()
-    tracer.let_go(program.id)
+    tracer.detach(program.id)
     assert program.hear() == b".", "it waited"
-    tracer.take(program.id)
+    tracer.seize(program.id)
     os.kill(program.pid, signal.SIGKILL)
     wait_state(program.pid, "gone")
 
@@ -148,9 +148,9 @@ def test_job_that_was_stopped_is_stopped_afterwards(begin, tracer):
     program = begin()
     os.kill(program.pid, signal.SIGSTOP)
     wait_state(program.pid, "T")
-    tracer.take(program.id)
+    tracer.seize(program.id)
     wait_state(program.pid, "t")
-    tracer.let_go(program.id)
+    tracer.detach(program.id)
     wait_state(program.pid, "T")
 
 
@@ -166,11 +166,11 @@ def test_parent_hears_of_an_end_as_soon_as_it_is_tended_to(begin, tracer):
     child = int.from_bytes(os.read(child_pipe[0], 4), "little")
     for fd in child_pipe:
         os.close(fd)
-    tracer.take(identify(child))
+    tracer.seize(identify(child))
     os.kill(child, signal.SIGKILL)
     wait_state(child, "Z")  # with threads that nobody has waited for yet
     assert not parent.has_told()
-    wait(lambda: tracer.tend() or parent.has_told())
+    wait(lambda: tracer.reap() or parent.has_told())
 
 
 def test_process_without_its_first_thread_is_held(begin, tracer):
@@ -187,24 +187,24 @@ def test_process_without_its_first_thread_is_held(begin, tracer):
         ctypes.CDLL(None).pthread_exit(None)
 
     program = begin(work)
-    assert tracer.take(program.id) == 0
+    assert tracer.seize(program.id) == 0
     (other,) = set(procfs.list_threads(program.pid)) - {program.pid}
     wait_state(other, "t")
 
 
 def test_number_that_has_come_to_another_process(begin, tracer):
     program = begin()
-    assert tracer.take(ProcessId(program.pid, program.id.start_ticks - 1)) == 0
+    assert tracer.seize(ProcessId(program.pid, program.id.start_ticks - 1)) == 0
     wait_state(program.pid, "S")
     program.end()
-    assert tracer.take(program.id) == 0
+    assert tracer.seize(program.id) == 0
 
 
 def test_end_of_the_tracer_lets_go(begin):
     victim = begin()
 
     def work(program: Program) -> None:
-        Tracer().take(victim.id)
+        Tracer().seize(victim.id)
         wait_state(victim.pid, "t")
         pause(program)
 
@@ -233,31 +233,31 @@ def test_contract(begin, tracer, kind):
     fake = FakeTracer()
     each = tracer if kind == "real" else fake
     program, other = begin(), begin()
-    assert each.take(program.id) == 0
-    assert each.take(program.id) == 0
-    each.tend()
-    each.let_go(program.id)
-    each.let_go(program.id)
+    assert each.seize(program.id) == 0
+    assert each.seize(program.id) == 0
+    each.reap()
+    each.detach(program.id)
+    each.detach(program.id)
     with seized(begin, other):
         fake.refused.add(other.id)
-        assert each.take(other.id) == errno.EPERM
+        assert each.seize(other.id) == errno.EPERM
     fake.refused.clear()
-    assert each.take(other.id) == 0
-    each.let_all_go()
-    assert each.take(program.id) == 0
+    assert each.seize(other.id) == 0
+    each.detach_all()
+    assert each.seize(program.id) == 0
 
 
 def test_all_that_cannot_be_detached_yet_is_waited_for_once(begin, tracer, monkeypatch):
     """And not each by itself: a hundred processes that wait for a disk would take ten seconds."""
     programs = [begin() for _ in range(8)]
     for program in programs:
-        assert tracer.take(program.id) == 0
+        assert tracer.seize(program.id) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Tracer, "_is_detached", staticmethod(lambda tid: False))
         began = time.monotonic()
-        tracer.let_all_go()
+        tracer.detach_all()
         assert time.monotonic() - began < 0.5
-    tracer.tend()
+    tracer.reap()
     for program in programs:
         wait_state(program.pid, "S", "R")
 
@@ -266,7 +266,7 @@ def test_all_that_cannot_be_detached_yet_is_waited_for_once(begin, tracer, monke
 def late(begin, tracer) -> Program:
     """It stands still, and its time is over."""
     program = begin(rings_at_once)
-    tracer.take(program.id)
+    tracer.seize(program.id)
     wait(lambda: bool(procfs.read_signals(program.pid).pending & ALARM))
     return program
 
@@ -281,7 +281,7 @@ def rings_at_once(program: Program) -> None:
 
 
 def test_alarm_is_delivered(late, tracer):
-    tracer.let_go(late.id)
+    tracer.detach(late.id)
     assert late.hear() == b"A"
 
 
@@ -290,7 +290,7 @@ def test_alarm_of_a_timer_is_taken_away_once(late, tracer, others):
     """And nothing else is."""
     for number in others:
         os.kill(late.pid, number)
-    tracer.let_go(late.id, without_alarm=True)
+    tracer.detach(late.id, without_alarm=True)
     wait_state(late.pid, "S")
     assert not procfs.read_signals(late.pid).pending & ALARM
     for _ in others:
@@ -302,18 +302,18 @@ def test_alarm_of_a_timer_is_taken_away_once(late, tracer, others):
 
 def test_alarm_that_a_process_has_sent_is_delivered(begin, tracer):
     program = begin(rings_at_once)
-    tracer.take(program.id)
+    tracer.seize(program.id)
     os.kill(program.pid, signal.SIGALRM)
-    tracer.let_go(program.id, without_alarm=True)
+    tracer.detach(program.id, without_alarm=True)
     assert program.hear() == b"A"
 
 
 def test_nothing_is_pending_that_could_be_taken_away(begin, tracer, monkeypatch):
     monkeypatch.setattr("reaper.lock.freeze.tracer._DELIVERY_SEC", 0.05)
     program = begin()
-    tracer.take(program.id)
+    tracer.seize(program.id)
     wait_state(program.pid, "t")
-    tracer.let_go(program.id, without_alarm=True)
+    tracer.detach(program.id, without_alarm=True)
     wait_state(program.pid, "S")
 
 

@@ -16,14 +16,14 @@ from reaper.lock.terminal.lock_screen import (
     LockView,
     Modes,
     TerminalKind,
-    bring_back,
-    drawn,
-    lines_of,
-    prompt_of,
+    prompt_line,
     read_replies,
     read_screen,
-    set_aside,
-    tells_modes,
+    render,
+    reports_modes,
+    restore_sequence,
+    save_sequence,
+    screen_lines,
 )
 
 VIEW = LockView("ws1", "alice", "/dev/pts/3", "192.0.2.7", "Nobody has typed for 15min.", 5, (), "Password: ")
@@ -61,7 +61,7 @@ def test_a_terminal_that_does_not_tell(data):
     [(None, False), ((), False), ((1, 2), False), ((1,), False), ((6,), True), ((61, 4), True), ((65, 1, 9), True)],
 )
 def test_who_is_asked_for_modes(device, tells):
-    assert tells_modes(device) is tells
+    assert reports_modes(device) is tells
 
 
 def test_questions_end_with_the_fence():
@@ -128,33 +128,33 @@ def test_a_terminal_that_does_not_tell_where_its_cursor_is(data):
 
 def test_main_screen_is_left_and_entered_again():
     modes = Modes(on=(1, 2004))
-    assert set_aside(modes, TerminalKind.PTY) == b"\x1b\\\x1b[?1049h\x1b[?1l\x1b[?2004l"
-    assert bring_back(modes, TerminalKind.PTY) == b"\x1b[m\x1b[?1049l\x1b[?1h\x1b[?2004h"
+    assert save_sequence(modes, TerminalKind.PTY) == b"\x1b\\\x1b[?1049h\x1b[?1l\x1b[?2004l"
+    assert restore_sequence(modes, TerminalKind.PTY) == b"\x1b[m\x1b[?1049l\x1b[?1h\x1b[?2004h"
 
 
 def test_alternate_screen_is_cleared_for_its_program_to_draw():
     modes = Modes(True, True, (1000,), 5)
-    assert set_aside(modes, TerminalKind.PTY) == b"\x1b\\\x1b[?25h\x1b[>0u\x1b[?1000l"
-    assert bring_back(modes, TerminalKind.PTY) == b"\x1b[m\x1b[<u\x1b[H\x1b[2J\x1b[?25l\x1b[?1000h"
+    assert save_sequence(modes, TerminalKind.PTY) == b"\x1b\\\x1b[?25h\x1b[>0u\x1b[?1000l"
+    assert restore_sequence(modes, TerminalKind.PTY) == b"\x1b[m\x1b[<u\x1b[H\x1b[2J\x1b[?25l\x1b[?1000h"
 
 
 def test_where_nothing_is_known_no_mode_is_touched():
-    assert set_aside(Modes(), TerminalKind.PTY) == b"\x1b\\\x1b[?1049h"
-    assert bring_back(Modes(), TerminalKind.PTY) == b"\x1b[m\x1b[?1049l"
+    assert save_sequence(Modes(), TerminalKind.PTY) == b"\x1b\\\x1b[?1049h"
+    assert restore_sequence(Modes(), TerminalKind.PTY) == b"\x1b[m\x1b[?1049l"
 
 
 def test_console_keeps_its_one_screen():
     """Its contents are read before and written back after; see line."""
     for modes in (Modes(), Modes(True, True, (1000,), 5)):
-        assert set_aside(modes, TerminalKind.CONSOLE) == b"\x1b\\\x1b7"
-        assert bring_back(modes, TerminalKind.CONSOLE) == b"\x1b[m\x1b[H\x1b[2J\x1b8"
+        assert save_sequence(modes, TerminalKind.CONSOLE) == b"\x1b\\\x1b7"
+        assert restore_sequence(modes, TerminalKind.CONSOLE) == b"\x1b[m\x1b[H\x1b[2J\x1b8"
 
 
 def test_serial_line_is_sent_no_escape():
     hostile = LockView("h\x1b[2J", "u\x9b1m", "ttyS0", "\a", "\x1b]0;x\a", 1, ("\x1bc",), "\x1b[5m: ")
     for modes in (Modes(), Modes(True, True, (1000,), 5)):
-        sent = set_aside(modes, TerminalKind.SERIAL) + bring_back(modes, TerminalKind.SERIAL)
-        sent += drawn(lines_of(hostile), TerminalKind.SERIAL, 24, 80)
+        sent = save_sequence(modes, TerminalKind.SERIAL) + restore_sequence(modes, TerminalKind.SERIAL)
+        sent += render(screen_lines(hostile), TerminalKind.SERIAL, 24, 80)
         assert b"\x1b" not in sent
         assert {byte for byte in sent if byte < 0x20} == {0x0D, 0x0A}
 
@@ -165,7 +165,7 @@ def test_modes_survive_as_json(modes):
 
 
 def test_what_the_person_reads():
-    assert lines_of(VIEW) == [
+    assert screen_lines(VIEW) == [
         "This session on ws1 is locked.",
         "Nobody has typed for 15min.",
         "",
@@ -175,7 +175,7 @@ def test_what_the_person_reads():
         "Password: ",
     ]
     last = LockView("ws1", "alice", "tty1", "", "a\r\nb\n", 1, ("Sorry.\nTry again.", "Caps\tLock"), "One\nTwo:\n")
-    assert lines_of(last) == [
+    assert screen_lines(last) == [
         "This session on ws1 is locked.",
         "a",
         "b",
@@ -189,9 +189,9 @@ def test_what_the_person_reads():
         "",
         "Two: ",
     ]
-    assert prompt_of("") == ""
+    assert prompt_line("") == ""
     typed = LockView("ws1", "alice", "tty1", "", "", 1, (), "Code:", "12\x1b3")
-    assert lines_of(typed)[-1] == "Code: 12\\x1b3"
+    assert screen_lines(typed)[-1] == "Code: 12\\x1b3"
 
 
 def shown(data: bytes, rows: int, columns: int) -> list[str]:
@@ -208,7 +208,7 @@ def shown(data: bytes, rows: int, columns: int) -> list[str]:
 
 
 def test_drawn_in_80_columns():
-    assert shown(drawn(lines_of(VIEW), TerminalKind.PTY, 24, 80), 24, 80)[:10] == [
+    assert shown(render(screen_lines(VIEW), TerminalKind.PTY, 24, 80), 24, 80)[:10] == [
         "",
         "This session on ws1 is locked.",
         "Nobody has typed for 15min.",
@@ -224,9 +224,9 @@ def test_drawn_in_80_columns():
 
 @pytest.mark.parametrize("rows", range(1, 12))
 def test_the_prompt_is_always_there(rows):
-    screen = shown(drawn(lines_of(VIEW), TerminalKind.CONSOLE, rows, 40), rows, 40)
+    screen = shown(render(screen_lines(VIEW), TerminalKind.CONSOLE, rows, 40), rows, 40)
     assert [line for line in screen if line][-1] == "Password: "
 
 
 def test_a_size_of_nothing_is_taken_for_the_usual_one():
-    assert drawn(lines_of(VIEW), TerminalKind.PTY, 0, 0) == drawn(lines_of(VIEW), TerminalKind.PTY, 24, 80)
+    assert render(screen_lines(VIEW), TerminalKind.PTY, 0, 0) == render(screen_lines(VIEW), TerminalKind.PTY, 24, 80)

@@ -225,14 +225,14 @@ def test_a_nudge_leaves_the_size(ptys, size):
     pty, _ = ptys
     fcntl.ioctl(pty.slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size))
     held = Tty(pty.name)
-    old = held.nudge()
+    old = held.shrink()
     assert old == size
     assert size_of(pty) != size
-    held.settle(old)
+    held.restore_size(old)
     assert size_of(pty) == size
-    held.nudge()
+    held.shrink()
     fcntl.ioctl(pty.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
-    held.settle(old)
+    held.restore_size(old)
     assert size_of(pty) == (50, 100, 0, 0), "the person's own size"
     held.close()
 
@@ -261,7 +261,7 @@ def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
     held = Tty(first.name)
     before = held.look()
     held.close()
-    with pytest.raises(ReaperError, match="another terminal"):
+    with pytest.raises(ReaperError, match="different terminal"):
         Tty(second.name, before)
     monkeypatch.setattr(tty, "DEV", str(tmp_path))
     (tmp_path / "file").write_text("kept")
