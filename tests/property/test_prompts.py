@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
 from reaper.lock.terminal.lock_screen import LockView, TerminalKind, render, screen_lines
 from tests.unit.lock.prompt.test_line_editor import EDITS, SWALLOWED, TYPED, typed
-from tests.unit.lock.terminal.test_lock_screen import shown
+from tests.unit.lock.terminal.screens import drawn_rows
 
 PIECES = st.lists(
     st.one_of(st.binary(max_size=6), st.sampled_from(SWALLOWED), st.sampled_from([keys for keys, _ in TYPED + EDITS])),
@@ -57,4 +57,4 @@ def test_nothing_from_outside_is_obeyed(view, rows, columns):
     ours = rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H"
     rest = re.sub(ours, b"", data).decode()
     assert rest.isprintable() or not rest
-    shown(data, rows, columns)
+    drawn_rows(data, rows, columns)
