@@ -113,7 +113,7 @@ class Keeper:
                         terminal.open()
                         self._terminals[terminal.name] = terminal
         if state.stage is not Stage.UNLOCKING:
-            self._journal.note(Priority.WARNING, f"the lock of session {self._session.name} is established anew")
+            self._journal.note(Priority.WARNING, f"the lock of session {self._session.name} is established again")
         self._save()
 
     def _establish(self) -> None:
@@ -245,11 +245,11 @@ class Keeper:
         if failures >= MAX_FAILURES:
             self._refuse_session(f"{failures} attempts to unlock it failed", "Too many attempts have failed. ")
 
-    def _refuse_session(self, why: str, told: str = "") -> None:
+    def _refuse_session(self, why: str, notice: str = "") -> None:
         """Stops asking on every terminal; reaperd then ends the session."""
         for each in self._terminals.values():
             each.stop_asking()
-            each.show_line(f"{told}This session ends.")
+            each.show_line(f"{notice}This session ends.")
         self._set_stage(Stage.REFUSED, why)
 
     # The end.

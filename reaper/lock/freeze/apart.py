@@ -96,7 +96,7 @@ class FrozenInThread:
             if same >= LOOKS:
                 break
         if not call.is_done.is_set():
-            self._why = f"what is attached to its terminals can be neither looked at nor held ({last or 'too long'})"
+            self._why = f"the processes on its terminals can be neither looked at nor held ({last or 'too long'})"
             self._frozen.give_up()
             self._calls.put(None)  # ends the thread if it does come back
         self._check_stuck()

@@ -101,7 +101,7 @@ class FrozenProcesses:
             if self._freezer.wait(seconds) or not self._freezer.is_late():
                 break
         else:
-            raise ReaperError("cannot-freeze", "what is attached to its terminals does not stop")
+            raise ReaperError("cannot-freeze", "the processes attached to its terminals do not stop")
         busy = io_uring.find_busy(process.pid for process in self._freezer.members())
         if busy is not None:
             why = f"process {busy} has used io_uring(7), by which it can read even while it is frozen"

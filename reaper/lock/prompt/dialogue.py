@@ -174,9 +174,9 @@ class Dialogue:
         if ask.kind is TerminalKind.SERIAL and seen is not None:
             lines = [line for text in self._messages[seen:] for line in plain_lines(text)] + [prompt_line(self._prompt)]
         else:
-            left, told = max(1, ask.most - ask.failures), tuple(self._messages)
+            left, messages = max(1, ask.most - ask.failures), tuple(self._messages)
             shown = LockView(
-                ask.host, ask.user, ask.tty, ask.rhost, ask.heading, left, told, self._prompt, self._echoed
+                ask.host, ask.user, ask.tty, ask.rhost, ask.heading, left, messages, self._prompt, self._echoed
             )
             lines = screen_lines(shown)
         self._write(render(lines, ask.kind, *self._size))

@@ -2,8 +2,7 @@
 
 While it is held, the terminal is raw and root's alone, so that nobody else can open it. Processes that have it open
 already must be frozen (see readers) before drain() is called. Its earlier state is in a SavedTty, which the caller
-saves: every step here may be repeated with that after a crash, with the same result. What the screen shows is not this
-module's business.
+saves: every step here may be repeated with that after a crash, with the same result. It must not touch the screen.
 """
 
 from __future__ import annotations
@@ -158,10 +157,7 @@ class Tty:
         return replace(before, typed=typeahead.shorten(pieces), is_drained=True)
 
     def take(self, before: SavedTty) -> None:
-        """Makes the terminal root's alone, and raw: no echo, no signals, no flow control.
-
-        A terminal that ^S has stopped runs again: the kernel starts it when IXON is cleared.
-        """
+        """Makes the terminal root's alone, and raw: no echo, signals or flow control; clearing IXON also undoes ^S."""
         with self._translated_errors():
             self._make_private()
             self._make_raw(before)
