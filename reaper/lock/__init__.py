@@ -16,6 +16,6 @@ prompt/            the process that asks for the password: line editing, PAM con
 terminal/          one tty: saved, made private and raw, restored; and what the lock screen shows on it
 
 What must hold: while the state says `locked`, until it says `unlocking`, no process of the user can read what is typed
-on these terminals. Whatever happens to this program, the session is finally given back, ended or locked again; it is
-never left open by mistake, and never frozen for good.
+on these terminals. Whatever happens to this program, in the end the session is given back, ended or locked again; it
+is never open without authentication, and never stays frozen.
 """

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
 from reaper.lock.terminal.lock_screen import LockView, TerminalKind, render, screen_lines
-from tests.unit.lock.prompt.test_line_editor import EDITS, SWALLOWED, TYPED, typed
+from tests.unit.lock.prompt.keys import EDITS, SWALLOWED, TYPED, typed
 from tests.unit.lock.terminal.screens import drawn_rows
 
 PIECES = st.lists(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
-import json
 import os
 import struct
 import termios
@@ -18,10 +16,11 @@ from reaper.lock.terminal import tty, typeahead
 from reaper.lock.terminal.tty import SavedTty, Tty
 from tests.unit.act.ptys import Pty
 
+from .real_ptys import END, ERASE, KILL, LINE_END, LITERAL, WERASE, lock_and_unlock, reads, set_up, through_json
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
 
 CANONICAL = termios.ICANON
-LITERAL, END, ERASE, KILL, WERASE, LINE_END = b"\x16", b"\x04", b"\x7f", b"\x15", b"\x17", b"\x1d"
 
 
 @pytest.fixture
@@ -33,43 +32,6 @@ def ptys() -> Iterator[tuple[Pty, Pty]]:
     yield made
     for pty in made:
         pty.close()
-
-
-def set_up(pty: Pty, *, lflag_off: int = 0, iflag: int | None = None, keys: dict[int, bytes] | None = None) -> None:
-    attributes = termios.tcgetattr(pty.slave)
-    attributes[3] &= ~lflag_off
-    if iflag is not None:
-        attributes[0] = iflag
-    for name, key in (keys or {}).items():
-        attributes[6][name] = key
-    termios.tcsetattr(pty.slave, termios.TCSANOW, attributes)
-
-
-def reads(pty: Pty) -> list[bytes]:
-    """Returns what a program reads there, read by read, until it would block."""
-    found = []
-    with contextlib.suppress(BlockingIOError):
-        while len(found) < 5000:
-            found.append(os.read(pty.slave, 8192))
-    return found
-
-
-def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> SavedTty:
-    """Locks and unlocks, with the state saved and read back at each step, as if the keeper was killed at each."""
-    held = Tty(name)
-    try:
-        before = again(held.drain(again(held.look())))
-        held.take(before)
-        if meanwhile:
-            os.write(master, meanwhile)
-        held.restore(before)
-    finally:
-        held.close()
-    return before
-
-
-def again(before: SavedTty) -> SavedTty:
-    return SavedTty.from_plain(json.loads(json.dumps(before.to_plain())))
 
 
 TYPED = {
@@ -140,8 +102,8 @@ def test_restore_can_be_repeated_after_a_crash(ptys, done):
     held.take(before)
     held.close()
     for _ in range(done):
-        lines = Tty(locked.name, again(before))
-        lines.restore(again(before))
+        lines = Tty(locked.name, through_json(before))
+        lines.restore(through_json(before))
         lines.close()
     held = Tty(locked.name, before)
     held.take(before)
