@@ -181,7 +181,7 @@ def _stop(tid: int, deadline: float) -> int | None:
 
 
 def _is_over(tid: int) -> bool:
-    """Whether a thread has ended, which reports that to its parent, or is not traced by us."""
+    """Whether a thread has ended, of which its parent is then notified, or is not traced by us."""
     try:
         pid, status = os.waitpid(tid, os.WNOHANG | _WALL)
     except ChildProcessError:
