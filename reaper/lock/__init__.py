@@ -1,22 +1,21 @@
-"""reaper-lock: holds the terminals of one locked session, and gives them back to who proves to be its person.
+"""reaper-lock: holds the terminals of one locked session, and returns them once its user has authenticated.
 
-A program of its own, one process a locked session (reaper-lock@NAME.service), so that no restart of reaperd opens or
-loses a lock. reaperd decides that a session is locked, and when it ends; here is how:
+A separate program, one process for each locked session (reaper-lock@NAME.service), so that a restart of reaperd neither
+opens nor loses a lock. It must not decide that a session is locked or ends: reaperd does. Modules and folders:
 
-freezer       what is attached to the terminals stops, in a cgroup of root's that no signal wakes (cgroups)
-tracer        holds each of them by ptrace, too; guard: sees whoever is let out all the same
-holders       who that is, by what each has open (descriptors, mounts, rings), in a look that ends in time (bounded)
-still         a look that nobody escapes; others: who stands still for two locks. stopped joins them
-apart         all of that, by a thread that is left behind where the kernel makes it wait for good
-line          one terminal: taken over so that nobody else reads it, and put back as it was
-survey        how its terminal was left, as that tells itself, and what a console shows
-screen, keys  what is shown there meanwhile, and what a person types at the prompt
-prompt        the process that asks; dialogue: what it says to the person, and conversation: to PAM
-leave         how it ends: given back, or hung up
-keeper        joins them; wakeup: its signals
-aftermath     what follows when a keeper has failed
+__main__.py        the command line: reaper-lock NAME, and reaper-lock --died NAME
+keeper.py          the main loop: takes the terminals, handles authentication attempts, gives everything back
+held_terminal.py   one terminal that the keeper holds: its saved state, its screen, its authentication attempt
+release.py         the two ways a lock ends: everything is given back, or the session is hung up
+store.py           the files of one lock: order, state, failure count
+wakeup.py          the keeper's signals and its watchdog notifications
+aftermath.py       what systemd runs after a keeper has ended: gives up step by step if keepers keep failing
+bounded.py         runs a search of a user's open files in a thread, with a time limit
+freeze/            finds the processes that can read the terminals, and freezes and thaws them
+prompt/            the process that asks for the password: line editing, PAM conversation, dialogue
+terminal/          one tty: saved, made private and raw, restored; and what the lock screen shows on it
 
-What must hold: from the moment that the state says `locked` until it says `unlocking`, nothing that the person's
-processes do can read what is typed on these terminals; and whatever becomes of this program, the session is in the end
-either given back, or ended, or locked anew, and never open and never frozen for good.
+What must hold: while the state says `locked`, until it says `unlocking`, no process of the user can read what is typed
+on these terminals. Whatever happens to this program, in the end the session is given back, ended or locked again; it
+is never open without authentication, and never stays frozen.
 """

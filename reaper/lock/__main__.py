@@ -1,6 +1,6 @@
-"""reaper-lock NAME: holds the lock of one session. Started by systemd, as reaper-lock@NAME.service; see reaper(7).
+"""reaper-lock NAME: holds the lock of one session. systemd starts it as reaper-lock@NAME.service; see reaper(7).
 
-reaper-lock --died NAME: what systemd runs when it has ended, however that came (see aftermath).
+reaper-lock --died NAME: what systemd runs after the keeper has ended for any reason (see aftermath).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from reaper.errors import ReaperError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs until the lock is over. Returns the exit status: 0, 1 for failure (and systemd starts it anew), 2 usage."""
+    """Runs until the lock is over; returns 0, 1 for a failure (systemd then starts another keeper), or 2 for usage."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     has_died = words[:1] == ["--died"]
     names = words[1:] if has_died else words
     if len(names) != 1 or not lock_protocol.is_name(names[0]):
-        print("usage: reaper-lock [--died] NAME (systemd starts it, where reaperd orders a lock)", file=sys.stderr)
+        print("usage: reaper-lock [--died] NAME (systemd starts it when reaperd orders a lock)", file=sys.stderr)
         return 2
     try:
         return _follow(names[0]) if has_died else _keep(names[0])

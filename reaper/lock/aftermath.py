@@ -1,17 +1,17 @@
-"""What follows when a keeper has ended, however that came: systemd runs it (ExecStopPost=) before it starts another.
+"""What follows when a keeper has ended for any reason. systemd runs it (ExecStopPost=) before it starts another keeper.
 
-A keeper that failed is followed by one that goes on where it was. But what made it fail, a process of the user's that
-it looked at, for one, may make all of them fail, and the session must not stay frozen for that. So where MOST keepers
-have failed in a row, none of them QUICK_USEC after the one before, the lock goes a step towards its end:
+The next keeper continues where a failed one was. But whatever made the keeper fail, such as a process of the user that
+it examined, may make every keeper fail, and the session must not stay frozen because of that. So after MOST failures
+in a row, each within QUICK_USEC of the one before, the lock moves one step towards its end:
 
-locking    unlocking: it is not locked, and the next keeper gives back what is taken
-unlocking  over: all that is frozen goes on, and the terminals may not be as they were
+locking    unlocking: the session is not locked, and the next keeper gives back what has been taken
+unlocking  over: everything frozen is thawed, and the terminals may not be as they were
 locked     refused: the next keeper asks for no password, and reaperd ends the session
-refused    the session is hung up, and all that is frozen goes on
+refused    the session is hung up, and everything frozen is thawed
 
-A keeper that was killed by SIGKILL (root's, or for want of memory) has not failed, unless it was by systemd's watchdog,
-as it hung. One that was stopped before it had
-come so far as to catch SIGTERM has not done what it is to do then, so that is done here.
+A keeper killed by SIGKILL (from root or the OOM killer) has not failed, unless systemd's watchdog killed it because it
+hung. A keeper that was stopped before it could catch SIGTERM has not done what it does on SIGTERM, so that is done
+here.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from reaper.lock.release import FRONT_SEC, hang_up, step
 from reaper.lock.store import Store
 from reaper.sense.host import Host
 
-# A keeper that fails does so within a second, as it looks first of all, and after 20 s where it hangs (WatchdogSec=).
-# The next one is started half a second later. So a lock goes a step on after some 5 s, and mostly within 105 s. One
-# that hangs after the longest of its calls (apart.MOST_LOOKS) is counted, too.
+# A keeper that fails usually does so within a second, in its first look, or after 20 s if it hangs (WatchdogSec=). The
+# next one is started half a second later. So a lock moves a step after some 5 s, and nearly always within 105 s. A
+# keeper that hangs after the longest of its calls (apart.MOST_LOOKS) is counted, too.
 MOST = 5
 QUICK_USEC = 180_000_000
 _NEXT = {Stage.LOCKING: Stage.UNLOCKING, Stage.LOCKED: Stage.REFUSED}
 
 
 def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str, str]) -> None:
-    """Does what is to be done between two keepers. Does nothing where the lock is over, or the session."""
+    """Does what is needed between two keepers. Does nothing if the lock or the session is over."""
     try:
         order = store.read_order()
     except ReaperError as error:
@@ -53,13 +53,13 @@ def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str,
             journal.note(Priority.ERR, f"a lock cannot be kept, and its session may stay frozen: {error}")
         return
     with step():
-        UserFreeze(order.session.scope).release()  # had it been killed while it looked, its user could not log in
-    # Or it was stopped in a call that did not let it hear of that, and killed for it (TimeoutStopSec=).
+        UserFreeze(order.session.scope).release()  # after a keeper killed in mid-freeze the user could not log in
+    # TERM: stopped too early, see above. timeout: killed in a call that no signal interrupts (TimeoutStopSec=).
     if environment.get("EXIT_STATUS") == "TERM" or environment.get("SERVICE_RESULT") == "timeout":
         Keeper(store, host, journal, is_stopped=True).run()
     elif has_failed(environment):
         now_usec = host.clock().boot_usec
-        count = MOST  # where there is no room for a number, the next keepers fail for the same reason
+        count = MOST  # if the disk is full and nothing can be written, the next keepers fail for the same reason
         with step():
             count = store.count_failure(now_usec, QUICK_USEC)
         if count >= MOST and count % MOST == 0:
@@ -67,7 +67,7 @@ def follow(store: Store, host: Host, journal: Journal, environment: Mapping[str,
 
 
 def has_failed(environment: Mapping[str, str]) -> bool:
-    """Whether a keeper failed, by what systemd says of its end (systemd.exec(5), SERVICE_RESULT and EXIT_STATUS)."""
+    """Whether a keeper failed, by its SERVICE_RESULT and EXIT_STATUS from systemd (systemd.exec(5))."""
     result = environment.get("SERVICE_RESULT", "success")
     return result == "watchdog" or (result != "success" and environment.get("EXIT_STATUS") != "KILL")
 
@@ -83,35 +83,35 @@ def _advance(store: Store, order: LockOrder, host: Host, journal: Journal, now_u
     if state.stage in OVER:
         return
     why = state.why if state.stage is Stage.UNLOCKING else f"reaper-lock failed {MOST} times in a row"
-    told = f"reaper-lock failed {MOST} times in a row, and session {session.name} is {state.stage.value}"
-    journal.note(Priority.ERR, told)
+    text = f"reaper-lock failed {MOST} times in a row, and session {session.name} is {state.stage.value}"
+    journal.note(Priority.ERR, text)
     if state.stage in _NEXT:
         with step():
             store.write_state(LockState(_NEXT[state.stage], now_usec, state.failures, why, state.keeper), **document)
             return
-    # The last step; the first where that could not be written down.
-    stopped = FrozenInThread(
+    # The last step. Also the first one, if the next stage could not be written.
+    frozen = FrozenInThread(
         FrozenProcesses(session, host, lambda: None, functools.partial(journal.note, Priority.WARNING))
     )
     with step():
-        stopped.resume(document["origins"])
+        frozen.resume(document["origins"])
     if state.stage in (Stage.LOCKED, Stage.REFUSED):
-        hang_up(session, _open_lines(order, host), stopped, host)
+        hang_up(session, _open_terminals(order, host), frozen, host)
         store.remove()
         return
     with step():
-        stopped.put_back()
+        frozen.put_back()
     over = Stage.FAILED if why else Stage.UNLOCKED
     with step():
         store.write_state(LockState(over, now_usec, state.failures, why, state.keeper), **document)
         return
-    store.remove()  # or a keeper would follow, and take it all again
+    store.remove()  # otherwise another keeper would start and take everything again
 
 
-def _open_lines(order: LockOrder, host: Host) -> list[HeldTerminal]:
+def _open_terminals(order: LockOrder, host: Host) -> list[HeldTerminal]:
     found = []
     with step():
         for name in within(lambda _: host.terminal_names(order.session), FRONT_SEC):
-            with contextlib.suppress(ReaperError):  # it has hung up
-                found.append(HeldTerminal.found(name))
+            with contextlib.suppress(ReaperError):  # the terminal has hung up
+                found.append(HeldTerminal.open_new(name))
     return found

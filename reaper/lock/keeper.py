@@ -1,8 +1,8 @@
-"""The keeper of one lock: takes the terminals of a session, lets its person in, and gives everything back.
+"""The keeper of one lock: takes the terminals of a session, authenticates its user, and gives everything back.
 
-A loop that wakes for a process that asks (prompt), for a signal, and about once a second to look for
-terminals and holders that are new. Every step is written to the state before it is taken, so that a keeper that was
-killed is followed by one that goes on where it was: locked stays locked, and what was being given back is given back.
+A loop that wakes when an authentication attempt ends, for a signal, and about once a second to look for new terminals
+and readers. Every step is written to the state before it is taken, so that after a keeper was killed the next one
+continues where it was: locked stays locked, and what was being given back is given back.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ from reaper.lock.prompt.pam import Outcome, load
 from reaper.lock.prompt.process import Child
 from reaper.lock.release import give_back, hang_up, step
 from reaper.lock.store import Store
-from reaper.lock.wakeup import Wakeup, pet
+from reaper.lock.wakeup import Wakeup, ping_watchdog
 from reaper.sense import processes
 from reaper.sense.host import Host
 
 LOOK_MS = 1000
 LATE = "it was not locked in time"
-# An attempt that ended by itself, with nobody typing, is not begun anew in a loop.
+# An attempt that ended by itself, without anything typed, is not restarted in a tight loop.
 ASK_PAUSE_USEC = 1_000_000
 
 
 class Keeper:
-    """Holds one lock, from run() to its end. Times are microseconds since boot."""
+    """Holds one lock, from run() until its end. Times are microseconds since boot."""
 
     def __init__(self, store: Store, host: Host, journal: Journal, *, is_stopped: bool = False) -> None:
         self._store, self._host, self._journal = store, host, journal
         self._order = store.read_order()
         self._session = self._order.session
-        stopped = FrozenProcesses(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
-        self._stopped = FrozenInThread(stopped, pet)
-        self._taken: dict[str, HeldTerminal] = {}
+        frozen = FrozenProcesses(self._session, host, self._save, functools.partial(journal.note, Priority.WARNING))
+        self._frozen = FrozenInThread(frozen, ping_watchdog)
+        self._terminals: dict[str, HeldTerminal] = {}
         self._orphans: dict[int, tuple[str, Child]] = {}
-        self._me = ProcessId(os.getpid(), processes.start_ticks(os.getpid()) or 0)
-        self._state = LockState(Stage.LOCKING, self._now(), 0, "", self._me)
-        self._last = ""  # why the last attempt failed
+        self._own_process = ProcessId(os.getpid(), processes.start_ticks(os.getpid()) or 0)
+        self._state = LockState(Stage.LOCKING, self._now(), 0, "", self._own_process)
+        self._last_failure = ""  # why the last attempt failed
         self._wakeup = Wakeup(is_stopped)
 
     def run(self) -> None:
-        """Until the session is unlocked, or has ended. Raises what stands in the way; then another is to take over.
+        """Runs until the session is unlocked or has ended. Raises what prevents that; another keeper then takes over.
 
-        From UNLOCKING on nothing does (see leave). Before that, where one keeper after another fails, see aftermath.
+        From UNLOCKING on nothing raises (see release). Keepers that fail one after another before that: see aftermath.
         """
         self._wakeup.catch()
         self._resume()
@@ -70,231 +70,231 @@ class Keeper:
                 self._end()
                 return
             else:
-                self._keep()
-                self._wait(self._stopped.pause_ms(LOOK_MS))
+                self._watch()
+                self._wait(self._frozen.pause_ms(LOOK_MS))
         if self._state.stage is Stage.UNLOCKING:
             self._give_back()
 
     # The beginning.
 
     def _resume(self) -> None:
-        """Goes on from where another keeper was killed, if there was one; without its state nothing can be put back."""
+        """Continues where an earlier keeper was killed, if there was one; without its state nothing can be restored."""
         try:
             known = self._store.read_state()
             if known is not None:
                 self._take_over(*known)
         except (ReaperError, KeyError, TypeError, ValueError) as error:
             self._journal.note(Priority.ERR, f"the lock of session {self._session.name} cannot be kept: {error}")
-            if self._state.stage is not Stage.UNLOCKING:  # who has proved who they are does not lose the session
-                self._move_on(Stage.REFUSED, f"its lock cannot be kept: {error}")
+            if self._state.stage is not Stage.UNLOCKING:  # a user who has authenticated does not lose the session
+                self._set_stage(Stage.REFUSED, f"its lock cannot be kept: {error}")
         else:
             if known is None:
                 self._save()
 
     def _take_over(self, state: LockState, document: dict[str, Any]) -> None:
-        """Takes over the state of another keeper. Raises what a state that is none leads to, unless that one was giving
-        everything back: then what can be is."""
-        self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._me)
+        """Takes over the state of an earlier keeper. Raises what a broken state leads to, unless that keeper was giving
+        everything back: then whatever can be restored is."""
+        self._state = LockState(state.stage, state.since_usec, state.failures, state.why, self._own_process)
         if state.stage in OVER:
             return
         tried = step if state.stage is Stage.UNLOCKING else contextlib.nullcontext
         with tried():
-            self._stopped.resume(document["origins"])
+            self._frozen.resume(document["origins"])
         with tried():
-            self._stopped.make()
+            self._frozen.make()
         names: Collection[str] = ()
         with tried():
             names = self._host.terminal_names(self._session)
         for value in document["lines"]:
             with tried():
-                taken = HeldTerminal.from_plain(value)
+                terminal = HeldTerminal.from_plain(value)
                 with contextlib.suppress(ReaperError):  # it has hung up meanwhile
-                    if taken.name in names:  # or its number has come to another login by now, perhaps
-                        taken.open()
-                        self._taken[taken.name] = taken
+                    if terminal.name in names:  # its number may belong to another login by now
+                        terminal.open()
+                        self._terminals[terminal.name] = terminal
         if state.stage is not Stage.UNLOCKING:
-            self._journal.note(Priority.WARNING, f"the lock of session {self._session.name} is established anew")
+            self._journal.note(Priority.WARNING, f"the lock of session {self._session.name} is established again")
         self._save()
 
     def _establish(self) -> None:
-        """Locks. What stands in the way, whatever it is, ends in FAILED, with everything as it was."""
+        """Locks the session. Whatever prevents that ends in FAILED, with everything as it was."""
         try:
-            self._go_on()
-            self._stopped.make()
+            self._check_wanted()
+            self._frozen.make()
             load()
             self._look()
-            if not self._taken:
+            if not self._terminals:
                 raise ReaperError("no-terminal", "it has no terminal")
-            self._go_on()
+            self._check_wanted()
         except (ReaperError, OSError) as error:
             self._fail(error.message if isinstance(error, ReaperError) else str(error))
         except Exception as error:
             traceback.print_exc()
             self._fail(f"reaper-lock failed: {type(error).__name__}: {error}")
         else:
-            self._move_on(Stage.LOCKED)
-            self._journal.send(lock_events.locked(self._order, sorted(self._taken)))
+            self._set_stage(Stage.LOCKED)
+            self._journal.send(lock_events.locked(self._order, sorted(self._terminals)))
 
-    def _go_on(self) -> None:
-        """Raises ReaperError where nobody wants the lock any more."""
+    def _check_wanted(self) -> None:
+        """Raises ReaperError if the lock is no longer wanted."""
         if self._wakeup.is_stopped or self._store.is_withdrawn():
             raise ReaperError("not-wanted", "reaper-lock was stopped" if self._wakeup.is_stopped else LATE)
 
-    def _keep(self) -> None:
-        """A look; where that fails, what it was about could be open, so that the session is to end."""
+    def _watch(self) -> None:
+        """Looks; if that fails, something may be readable by others, so the session must end."""
         try:
             self._look()
         except ReaperError as error:
             if self._state.stage is Stage.LOCKED:
-                self._turn_away(f"it cannot be kept locked: {error.message}")
+                self._refuse_session(f"it cannot be kept locked: {error.message}")
 
     def _look(self) -> None:
-        """Takes what has come to the session, lets go of what has gone, and sees to it that each terminal asks."""
-        for taken in [each for each in self._taken.values() if each.is_gone()]:
-            self._drop(taken)
+        """Takes new terminals and readers, drops those that are gone, and keeps an attempt running on each terminal."""
+        for terminal in [each for each in self._terminals.values() if each.is_gone()]:
+            self._drop(terminal)
         names = self._host.terminal_names(self._session)
-        for name in sorted(names - self._taken.keys()):
-            with contextlib.suppress(ReaperError):  # gone at once
-                self._taken[name] = HeldTerminal.found(name)
-        if all(taken.is_held for taken in self._taken.values()):
-            self._stopped.look(self._taken)
+        for name in sorted(names - self._terminals.keys()):
+            with contextlib.suppress(ReaperError):  # it has hung up already
+                self._terminals[name] = HeldTerminal.open_new(name)
+        if all(terminal.is_held for terminal in self._terminals.values()):
+            self._frozen.look(self._terminals)
         else:
-            self._stopped.stop(self._taken)
-        for taken in list(self._taken.values()):
-            self._hold(taken)
+            self._frozen.stop(self._terminals)
+        for terminal in list(self._terminals.values()):
+            self._hold(terminal)
         if self._state.stage is Stage.LOCKED:
-            for taken in self._taken.values():
-                self._ask(taken)
+            for terminal in self._terminals.values():
+                self._ask(terminal)
 
-    def _hold(self, taken: HeldTerminal) -> None:
-        """Takes a terminal whose readers are frozen; one that is held already stays as it is."""
-        if taken.is_held:
+    def _hold(self, terminal: HeldTerminal) -> None:
+        """Takes a terminal whose readers are frozen. Does nothing if it is held already."""
+        if terminal.is_held:
             return
         try:
-            self._save()  # before it is root's and raw: a successor must know what it was like
-            taken.drain()
-            self._save()  # and what was typed ahead
-            taken.hold()
-            self._stopped.stop(self._taken)  # who opened it until just now
-            if taken.survey():
+            self._save()  # before the terminal is root's and raw: the next keeper must know its earlier state
+            terminal.drain()
+            self._save()  # with what was typed ahead
+            terminal.hold()
+            self._frozen.stop(self._terminals)  # processes that opened it until just now
+            if terminal.survey():
                 self._save()
-                taken.cover()
+                terminal.set_aside_screen()
         except ReaperError:
-            if not taken.is_gone():  # or whoever is there would have a way around the lock
+            if not terminal.is_gone():  # a terminal in use that cannot be taken would be a way around the lock
                 raise
-            self._drop(taken)
+            self._drop(terminal)
 
-    def _drop(self, taken: HeldTerminal) -> None:
-        """A terminal has hung up: what was attached to it alone wakes, and finds that out.
+    def _drop(self, terminal: HeldTerminal) -> None:
+        """Drops a terminal that has hung up: processes attached to no other one are thawed, and notice the hangup.
 
-        An attempt that PAM is at goes on and counts, or who hangs up in time could guess as often as they like.
+        An attempt that PAM works on continues and counts; or a user who hangs up in time could guess without limit.
         """
-        child = taken.hand_over()
+        child = terminal.hand_over()
         if child is not None:
-            self._orphans[child.fd] = (taken.name, child)
-        taken.close()
-        del self._taken[taken.name]
-        self._stopped.let_go(self._taken)
+            self._orphans[child.fd] = (terminal.name, child)
+        terminal.close()
+        del self._terminals[terminal.name]
+        self._frozen.release_unattached(self._terminals)
         self._save()
 
-    def _ask(self, taken: HeldTerminal) -> None:
-        if not taken.is_asking and self._now() - taken.asked_usec >= ASK_PAUSE_USEC:
-            taken.asked_usec = self._now()
-            taken.ask(self._order, os.uname().nodename, self._state.failures, self._last)
+    def _ask(self, terminal: HeldTerminal) -> None:
+        if not terminal.is_asking and self._now() - terminal.asked_usec >= ASK_PAUSE_USEC:
+            terminal.asked_usec = self._now()
+            terminal.ask(self._order, os.uname().nodename, self._state.failures, self._last_failure)
 
     def _wait(self, timeout_ms: int) -> None:
-        """Until an attempt is over, a terminal hangs up, a signal comes, or it is time to look again."""
+        """Waits until an attempt ends, a terminal hangs up, a signal comes, or it is time to look again."""
         poll = select.poll()
         poll.register(self._wakeup, select.POLLIN)
-        asking = {taken.child_fd: taken for taken in self._taken.values() if taken.is_asking}
+        asking = {terminal.child_fd: terminal for terminal in self._terminals.values() if terminal.is_asking}
         for fd in (*asking, *self._orphans):
             poll.register(fd, select.POLLIN)
-        for taken in self._taken.values():
-            poll.register(taken.fd, 0)
-        pet()
+        for terminal in self._terminals.values():
+            poll.register(terminal.fd, 0)
+        ping_watchdog()
         for fd, _ in poll.poll(timeout_ms):
             if fd == self._wakeup.fileno():
                 self._wakeup.clear()
             elif fd in asking:
-                self._hear(asking[fd])
+                self._handle_outcome(asking[fd])
             elif fd in self._orphans:
-                self._hear_orphan(*self._orphans.pop(fd))
+                self._handle_orphan(*self._orphans.pop(fd))
 
-    def _hear(self, taken: HeldTerminal) -> None:
-        outcome = taken.outcome()
+    def _handle_outcome(self, terminal: HeldTerminal) -> None:
+        outcome = terminal.outcome()
         if outcome is None or self._state.stage is not Stage.LOCKED:
             return
         if outcome.ok:
-            self._unlock(taken)
+            self._unlock(terminal)
         elif outcome.is_answered:
-            self._refuse(taken.name, outcome)
+            self._record_failure(terminal.name, outcome)
         else:
-            self._last = ""
+            self._last_failure = ""
 
-    def _hear_orphan(self, name: str, child: Child) -> None:
-        """An attempt is over whose terminal is gone: it opens nothing any more."""
+    def _handle_orphan(self, name: str, child: Child) -> None:
+        """Handles an attempt whose terminal has hung up; even a success no longer unlocks."""
         outcome = child.outcome()
         if outcome is not None and outcome.is_answered and not outcome.ok and self._state.stage is Stage.LOCKED:
-            self._refuse(name, outcome)
+            self._record_failure(name, outcome)
 
-    def _refuse(self, name: str, outcome: Outcome) -> None:
-        self._last, failures = outcome.why, self._state.failures + 1
-        self._state = LockState(Stage.LOCKED, self._state.since_usec, failures, "", self._me)
+    def _record_failure(self, name: str, outcome: Outcome) -> None:
+        self._last_failure, failures = outcome.why, self._state.failures + 1
+        self._state = LockState(Stage.LOCKED, self._state.since_usec, failures, "", self._own_process)
         self._save()
         self._journal.send(lock_events.unlock_failed(self._order, name, failures, outcome.why))
         if failures >= MAX_FAILURES:
-            self._turn_away(f"{failures} attempts to unlock it failed", "Too many attempts have failed. ")
+            self._refuse_session(f"{failures} attempts to unlock it failed", "Too many attempts have failed. ")
 
-    def _turn_away(self, why: str, told: str = "") -> None:
-        """Nobody is asked any more; reaperd ends the session."""
-        for each in self._taken.values():
+    def _refuse_session(self, why: str, notice: str = "") -> None:
+        """Stops asking on every terminal; reaperd then ends the session."""
+        for each in self._terminals.values():
             each.stop_asking()
-            each.tell(f"{told}This session ends.")
-        self._move_on(Stage.REFUSED, why)
+            each.show_line(f"{notice}This session ends.")
+        self._set_stage(Stage.REFUSED, why)
 
     # The end.
 
-    def _unlock(self, taken: HeldTerminal) -> None:
-        self._move_on(Stage.UNLOCKING)
-        self._journal.send(lock_events.unlocked(self._order, taken.name, self._now()))
+    def _unlock(self, terminal: HeldTerminal) -> None:
+        self._set_stage(Stage.UNLOCKING)
+        self._journal.send(lock_events.unlocked(self._order, terminal.name, self._now()))
         self._give_back()
 
     def _give_back(self) -> None:
-        """Everything is as it was: unlocked, or FAILED where the state has why."""
-        for name in give_back(self._session, self._taken.values(), self._stopped, self._host, self._save):
-            self._journal.note(Priority.WARNING, f"what was typed ahead on {name} could not be brought back")
+        """Restores everything; the lock ends as UNLOCKED, or as FAILED if the state has a reason."""
+        for name in give_back(self._session, self._terminals.values(), self._frozen, self._host, self._save):
+            self._journal.note(Priority.WARNING, f"what was typed ahead on {name} could not be restored")
         why = self._state.why
-        self._move_on(Stage.FAILED if why else Stage.UNLOCKED, why)
+        self._set_stage(Stage.FAILED if why else Stage.UNLOCKED, why)
 
     def _fail(self, why: str) -> None:
-        """Nothing is locked any more, or was yet."""
-        self._move_on(Stage.UNLOCKING, why)
+        """Ends the lock as failed; the session goes on, unlocked."""
+        self._set_stage(Stage.UNLOCKING, why)
         self._give_back()
 
     def _end(self) -> None:
-        """The session ends, or has."""
+        """Ends the lock of a session that ends or has ended."""
         if self._state.stage is Stage.LOCKED:
-            self._move_on(Stage.REFUSED, "reaper-lock was stopped")  # whoever comes after this one asks nobody
-        hang_up(self._session, self._taken.values(), self._stopped, self._host)
+            self._set_stage(Stage.REFUSED, "reaper-lock was stopped")  # a keeper after this one asks nobody
+        hang_up(self._session, self._terminals.values(), self._frozen, self._host)
         self._store.remove()
 
     # The state.
 
-    def _move_on(self, stage: Stage, why: str = "") -> None:
-        self._state = LockState(stage, self._now(), self._state.failures, why, self._me)
+    def _set_stage(self, stage: Stage, why: str = "") -> None:
+        self._state = LockState(stage, self._now(), self._state.failures, why, self._own_process)
         self._save()
 
     def _save(self) -> None:
-        """Writes the state down. Raises OSError only while nothing is locked yet: later it must do without."""
-        lines = [taken.to_plain() for taken in self._taken.values()]
+        """Writes the state. Raises OSError only while nothing is locked yet; after that a failure is logged only."""
+        lines = [terminal.to_plain() for terminal in self._terminals.values()]
         try:
-            self._store.write_state(self._state, lines=lines, origins=self._stopped.to_plain())
+            self._store.write_state(self._state, lines=lines, origins=self._frozen.to_plain())
         except OSError as error:
             if self._state.stage is Stage.LOCKING:
                 raise
             self._journal.note(Priority.ERR, f"the lock of session {self._session.name} is not saved: {error}")
             if self._state.stage in OVER:
-                self._store.remove()  # or another keeper would take it all again
+                self._store.remove()  # otherwise another keeper would take everything again
 
     def _now(self) -> int:
         return self._host.clock().boot_usec

@@ -1,6 +1,6 @@
-"""How a lock ends: everything is given back as it was, or the session is hung up on terminals that are not.
+"""The two ways a lock ends: everything is given back as it was, or the session is hung up on its terminals.
 
-Neither is left half done: a step that raises is reported, whatever it raises, and all the others are taken (step()).
+Neither is left half done: whatever a step raises is reported, and the remaining steps are taken (step()).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from reaper.lock.held_terminal import HeldTerminal
 from reaper.sense import processes
 from reaper.sense.host import Host
 
-# How long what is in front gets to end by itself, before the leader closes the session and the connection.
+# How long the foreground processes have to end by themselves, before the leader closes the session and the connection.
 END_MS = 3000
 LOOK_MS = 50
-# How long may be looked for it, and it be sent a signal, which both may wait for good for one of its processes (apart).
+# Time limit for finding the foreground processes, and for signalling them: either may block on one of them (see apart).
 FRONT_SEC = 2.0
-# How long a program gets between two sizes of its terminal, to see the first.
+# How long a program has to notice the first of two window sizes before the second is set.
 REDRAW_MS = 150
-# How long it gets to be told of the first, on a busy machine.
-TOLD_SEC = 2.0
+# How long a program on a busy machine has to receive the SIGWINCH for the first size.
+DELIVERY_SEC = 2.0
 _WINCH = 1 << (signal.SIGWINCH - 1)
 
 
 @contextlib.contextmanager
 def step(*expected: type[Exception]) -> Iterator[None]:
-    """A barrier around a step of the end: what it raises is no further than the journal, where it is not `expected`.
+    """A barrier around one step of the end: an exception is printed to the journal, unless it is `expected`.
 
     A session must not stay frozen because one of its terminals cannot be given back.
     """
@@ -49,15 +49,15 @@ def step(*expected: type[Exception]) -> Iterator[None]:
 
 
 def give_back(
-    session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host, save: Callable[[], None]
+    session: Session, terminals: Collection[HeldTerminal], frozen: FrozenInThread, host: Host, save: Callable[[], None]
 ) -> list[str]:
-    """Everything as it was: first the terminals, then who reads them, then what they show.
+    """Restores everything: first the terminals, then the processes that read them, then what they show.
 
-    `save` is called once the terminals are, so that nobody types again what was typed ahead, or over what follows.
-    Returns the terminals where what was typed ahead could not be brought back.
+    `save` is called once the terminals are restored, so that no later keeper types the typed-ahead input a second time
+    or after newer input. Returns the names of terminals whose typed-ahead input could not be restored.
     """
     lost = []
-    for each in taken:
+    for each in terminals:
         with step():
             each.stop_asking()
         with step(ReaperError):  # it has hung up
@@ -66,39 +66,39 @@ def give_back(
     with step():
         save()
     with step():
-        stopped.put_back()
-    nudged = []
-    for each in taken:
+        frozen.put_back()
+    shrunk = []
+    for each in terminals:
         with step(ReaperError):
-            nudged.append((each, each.line.nudge()))
+            shrunk.append((each, each.line.shrink()))
     with step(ReaperError):
-        front = within(lambda _: _in_front(session, taken, host), FRONT_SEC)
-        within(lambda deadline: _wait_told(front, deadline), TOLD_SEC)
+        front = within(lambda _: _in_front(session, terminals, host), FRONT_SEC)
+        within(lambda deadline: _wait_winch_delivered(front, deadline), DELIVERY_SEC)
     select.select([], [], [], REDRAW_MS / 1000)
-    for each, size in nudged:
+    for each, size in shrunk:
         if size is not None:
             with step(ReaperError):
-                each.line.settle(size)
-    for each in taken:
+                each.line.restore_size(size)
+    for each in terminals:
         with step():
             each.close()
     return lost
 
 
-def _in_front(session: Session, taken: Collection[HeldTerminal], host: Host) -> list[ProcessId]:
-    """The processes in the foreground of the terminals."""
-    attached = processes.attached([each.name for each in taken], host.everything(session))
+def _in_front(session: Session, terminals: Collection[HeldTerminal], host: Host) -> list[ProcessId]:
+    """Returns the processes in the foreground of the terminals."""
+    attached = processes.attached([each.name for each in terminals], host.everything(session))
     return [each.process for each in attached if each.in_front]
 
 
-def _wait_told(front: Collection[ProcessId], deadline: TimeLimit) -> None:
-    """Until all have got the signal that their terminal has another size, if they catch it."""
-    while any(map(_is_untold, front)):
+def _wait_winch_delivered(front: Collection[ProcessId], deadline: TimeLimit) -> None:
+    """Waits until every process that catches SIGWINCH has received it."""
+    while any(map(_has_pending_winch, front)):
         deadline.check()
         select.select([], [], [], LOOK_MS / 1000)
 
 
-def _is_untold(process: ProcessId) -> bool:
+def _has_pending_winch(process: ProcessId) -> bool:
     signals = procfs.read_signals(process.pid)
     return signals is not None and bool(signals.pending & signals.caught & ~signals.blocked & _WINCH)
 
@@ -110,24 +110,24 @@ def _wait_end(front: Collection[ProcessId]) -> None:
         select.select([], [], [], LOOK_MS / 1000)
 
 
-def hang_up(session: Session, taken: Collection[HeldTerminal], stopped: FrozenInThread, host: Host) -> None:
-    """The lines are lost, as reaperd's ladder and the kernel have it: what is in front of them wakes to a hangup, and
-    soon the leader is told to close the session. What has no more to do with it than an open descriptor goes on.
+def hang_up(session: Session, terminals: Collection[HeldTerminal], frozen: FrozenInThread, host: Host) -> None:
+    """Hangs up the terminals, as reaperd's termination steps and the kernel do it: the foreground processes wake to a
+    hangup, and soon after the leader is told to close the session. A process that merely has a descriptor open goes on.
     """
     front: list[ProcessId] = []
-    for each in taken:
+    for each in terminals:
         with step():
             each.stop_asking()
-            each.tell("This session ends.")
+            each.show_line("This session ends.")
     with step():
-        front += within(lambda _: _in_front(session, taken, host), FRONT_SEC)
-    for each in taken:
-        with step(ReaperError):  # it is lost already
+        front += within(lambda _: _in_front(session, terminals, host), FRONT_SEC)
+    for each in terminals:
+        with step(ReaperError):  # it has hung up already
             each.line.hang_up()
     with step():
         within(lambda _: send(front, signal.SIGHUP, signal.SIGCONT), FRONT_SEC)
     with step():
-        stopped.put_back()
+        frozen.put_back()
     with step():
         within(lambda _: _wait_end(front), END_MS / 1000)
     send([ProcessId(*session.key)], signal.SIGTERM, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""The files of one lock: the order, and the state, which every change is written to before it is made."""
+"""The files of one lock: the order, and the state, to which every change is written before it is made."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from reaper.sense import lock_files
 
 
 class Store:
-    """The directory of a lock, by the name of its session."""
+    """The directory of one lock, named after its session."""
 
     def __init__(self, name: str, directory: str = lock_files.DIRECTORY) -> None:
         self._name, self._directory = name, directory
 
     def read_order(self) -> LockOrder:
-        """What is to be locked. Raises ReaperError where there is no order, or none that root wrote."""
+        """Returns what is to be locked. Raises ReaperError if there is no order, or none that root wrote."""
         order = lock_files.read_order(self._name, self._directory)
         if order is None:
             text = lock_files.read_text(self._name, self._directory, "withdrawn")
@@ -36,19 +36,19 @@ class Store:
         return any(text is not None for text in texts)
 
     def is_withdrawn(self) -> bool:
-        """Whether reaperd wants the lock no more, and the session to go on."""
+        """Whether reaperd has withdrawn the lock, and the session is to go on."""
         return lock_files.read_text(self._name, self._directory, "withdrawn") is not None
 
     def read_state(self) -> tuple[LockState, dict[str, Any]] | None:
-        """How far an earlier process got, with all that it has set aside; None where this one is the first.
+        """Returns the state of an earlier keeper, with all that it has saved; None if this keeper is the first.
 
-        Raises ReaperError for a state that is broken.
+        Raises ReaperError for a broken state.
         """
         text = lock_files.read_text(self._name, self._directory, "state")
         return None if text is None else lock_protocol.decode_state(text)
 
     def remove(self) -> None:
-        """Clears it all away: the session is gone."""
+        """Removes all files of the lock."""
         directory = f"{self._directory}/{self._name}"
         for file in ("failures", "state.new", "state", "order", "withdrawn"):
             with contextlib.suppress(FileNotFoundError):
@@ -57,21 +57,21 @@ class Store:
             os.rmdir(directory)
 
     def count_failure(self, now_usec: int, within_usec: int) -> int:
-        """Takes note that a keeper has failed; returns how many have in a row, each so soon after the one before.
+        """Counts a failed keeper; returns how many failed in a row, each within `within_usec` of the one before.
 
-        Raises OSError where that cannot be written.
+        Raises OSError if the count cannot be written.
         """
-        told = (lock_files.read_text(self._name, self._directory, "failures") or "").encode()
-        words = kernel_text.numbers(told)
+        text = (lock_files.read_text(self._name, self._directory, "failures") or "").encode()
+        words = kernel_text.numbers(text)
         count, last_usec = words if len(words) == 2 else (0, 0)
         count = count + 1 if now_usec - last_usec < within_usec else 1
         _write(f"{self._directory}/{self._name}/failures", f"{count} {now_usec}\n".encode())
         return count
 
     def write_state(self, state: LockState, **more: Any) -> None:
-        """Replaces the state, whole or not at all; where there is no room for two, in its place.
+        """Replaces the state atomically; overwrites it in place if the disk has no room for both.
 
-        Raises OSError where it cannot.
+        Raises OSError if it cannot be written.
         """
         path = f"{self._directory}/{self._name}/state"
         data = lock_protocol.encode_state(state, **more).encode()

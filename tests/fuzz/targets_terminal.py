@@ -13,13 +13,13 @@ from reaper.lock.terminal.lock_screen import (
     LockView,
     Modes,
     TerminalKind,
-    bring_back,
-    drawn,
-    lines_of,
     read_replies,
     read_screen,
-    set_aside,
-    tells_modes,
+    render,
+    reports_modes,
+    restore_sequence,
+    save_sequence,
+    screen_lines,
 )
 from reaper.lock.terminal.typeahead import MOST, End, Piece, from_plain, retype, shorten, to_plain
 
@@ -49,14 +49,14 @@ def keys(data: bytes) -> None:
 def terminal_reply(data: bytes) -> None:
     """What a terminal answers to the questions of a lock: modes to be kept as JSON, and what was typed meanwhile."""
     replies = read_replies(data)
-    tells_modes(replies.device)
+    reports_modes(replies.device)
     assert len(replies.typed) <= len(data)
     for modes in (replies.modes, read_screen(data)[0]):
         if modes is not None:
             assert Modes.from_plain(json.loads(json.dumps(modes.to_plain()))) == modes
             for kind in TerminalKind:
-                set_aside(modes, kind)
-                bring_back(modes, kind)
+                save_sequence(modes, kind)
+                restore_sequence(modes, kind)
 
 
 @target(longest=2000)
@@ -65,7 +65,7 @@ def lock_screen(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     view = LockView(text[:40], text[40:80], text[:20], text[20:60], text, 1, (text,), text, text[:50])
     for kind in TerminalKind:
-        shown = drawn(lines_of(view), kind, 24, len(data) % 90 + 2)
+        shown = render(screen_lines(view), kind, 24, len(data) % 90 + 2)
         rest = re.sub(rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H|\r\n", b"", shown).decode()
         assert rest.isprintable()
 

@@ -15,7 +15,7 @@ PARTS = "/run/lock-parts.py"
 
 @contextlib.contextmanager
 def parts_installed(host: Host) -> Iterator[None]:
-    """With the daemon out of the way."""
+    """Installs parts.py, with the daemon stopped."""
     here = os.path.join(os.path.dirname(__file__), "parts.py")
     with open(here, encoding="utf-8") as file:
         host.write(PARTS, file.read())
@@ -27,7 +27,7 @@ def parts_installed(host: Host) -> Iterator[None]:
 
 
 def step(host: Host, what: str, person: str, *tty: str) -> dict[str, Any]:
-    """`tty` tells which of the person's logins is meant, where there are several."""
+    """Runs one step; `tty` chooses among several logins of the user's."""
     told = host.output(["python3", PARTS, what, person, *tty])
     return json.loads(told) if told else {}
 
@@ -37,7 +37,7 @@ def tty_of(terminal: SshClient) -> str:
 
 
 def waits_on_terminal(host: Host, person: str, program: str) -> None:
-    """Until a person's program sleeps in a read of its terminal, or waits for something to be there."""
+    """Waits until a user's program sleeps in a read of its terminal, or waits for input there."""
     script = 'for n in $(seq 300); do pid=$(pgrep -nu "$1" -x "$2") && [ "$(ps -o stat= -p $pid | cut -c1)" = S ] && '
     script += '[ "$(ps -o tpgid= -p $pid)" -eq "$(ps -o pgid= -p $pid)" ] && exit 0; sleep 0.1; done; exit 1'
     host.run(["sh", "-c", script, "sh", person, program])

@@ -1,4 +1,4 @@
-"""Locked sessions for a test, and what their person does at the prompt."""
+"""Locked sessions for a test, and what their user does at the prompt."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LOCKS = "/run/reaper/locks"
 
 
 def session_of(host: Host, person: str, terminal: SshClient) -> str:
-    """The name of the session on a terminal, which the daemon knows by now."""
+    """Returns the name of the session on a terminal, once the daemon knows it."""
     name = terminal.command("echo $XDG_SESSION_ID")
     wait_event(host, person, "opened", REAPER_SESSION=name)
     return name
 
 
 def scope_of(host: Host, person: str, session: str) -> str:
-    """The directory of a session's control group."""
+    """Returns the directory of a session's control group."""
     uid = host.output(["id", "-u", person])
     return f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{session}.scope"
 
@@ -42,17 +42,17 @@ class Lock:
         self.group = f"{self.scope}/reaper-lock"
 
     def keeper(self) -> int:
-        """The pid of reaper-lock; 0 where there is none."""
+        """Returns the pid of reaper-lock; 0 if there is none."""
         return int(self.host.output(["systemctl", "show", "--property=MainPID", "--value", self.unit]))
 
     def wait(self, what: str, is_so: str, timeout: float = 60.0) -> None:
-        """Waits until a command of the host's succeeds."""
+        """Waits until a command on the host succeeds."""
         words = ["timeout", str(timeout), "sh", "-c", f"until {is_so}; do sleep 0.1; done"]
         done = self.host.run(words, check=False, timeout=timeout + 20)
         assert done.returncode == 0, f"{what}: not so within {timeout:g} s\n{self.describe()}"
 
     def describe(self) -> str:
-        """What an engineer wants to see of a test that failed."""
+        """Returns what an engineer wants to see of a failed test."""
         return self.host.shell(
             f"systemctl status {self.unit}; cat {self.group}/cgroup.procs {self.group}/cgroup.events; "
             f"ls -l /dev/{self.pts}; head -c 2000 {LOCKS}/{self.name}/state; loginctl list-sessions; journalctl -n 30",
@@ -60,12 +60,12 @@ class Lock:
         ).stdout
 
     def wait_frozen(self) -> None:
-        """Waits until all in it are stopped, and its terminal is root's."""
+        """Waits until all of its processes have stopped, and its terminal is root's."""
         is_root_only = f"test 600 = $(stat -c %a /dev/{self.pts})"
         self.wait("frozen", f"grep -q 'frozen 1' {self.group}/cgroup.events && {is_root_only}")
 
     def wait_gone(self) -> None:
-        """Waits until nothing is left of it, nor of the session."""
+        """Waits until nothing is left of the lock or the session."""
         self.wait("gone", f"! test -e {self.scope} && ! test -e {LOCKS}/{self.name}")
 
 
@@ -76,7 +76,7 @@ def asks(terminal: Line) -> None:
 
 
 def lock(host: Host, person: str, terminal: SshClient, name: str = "") -> Lock:
-    """Has root lock a person's session at once; it is that on a terminal, which is asked unless its name is known."""
+    """Has root lock a user's session at once, by its name if given, or else the session on the terminal."""
     name = name or session_of(host, person, terminal)
     host.run(["reaperctl", "lock", name])
     asks(terminal)
@@ -89,7 +89,7 @@ def lock(host: Host, person: str, terminal: SshClient, name: str = "") -> Lock:
 def locked(
     host: Host, person: str, before: Callable[[SshClient], object] | None = None
 ) -> Iterator[tuple[SshClient, Lock]]:
-    """A locked session of a person's, in which something was done before."""
+    """Yields a locked session of a user's, in which `before` ran before the lock."""
     with log_in(host, person) as terminal:
         name = session_of(host, person, terminal)
         if before is not None:
@@ -98,7 +98,7 @@ def locked(
 
 
 def fail(host: Host, terminal: Line, person: str, secret: str = WRONG) -> JournalEntry:
-    """Types a wrong password at the prompt, and waits for the next one; returns what the journal says of it."""
+    """Types a wrong password at the prompt, and waits for the next prompt; returns the journal entry."""
     cursor = host.cursor()
     terminal.send(f"{secret}\n")
     told = wait_event(host, person, "unlock-failed", after=cursor)
@@ -108,7 +108,7 @@ def fail(host: Host, terminal: Line, person: str, secret: str = WRONG) -> Journa
 
 
 def unlock(host: Host, terminal: SshClient, person: str, secret: str = SECRET) -> None:
-    """Types the right one, and finds the shell: what is typed until that is back is dropped."""
+    """Types the right password, and waits for the shell: what is typed until it is back is dropped."""
     cursor = host.cursor()
     terminal.send(f"{secret}\n")
     wait_event(host, person, "unlocked", after=cursor)
@@ -118,7 +118,7 @@ def unlock(host: Host, terminal: SshClient, person: str, secret: str = SECRET) -
 
 
 def as_person(host: Host, person: str, script: str) -> str:
-    """Has a person's other login do something; returns what that printed."""
+    """Runs a script in another login of the user's; returns its output."""
     with host.ssh(person, command=["sh", "-c", shlex.quote(script)]) as other:
         assert other.wait(60.0) == 0, other.text
         return other.text

@@ -1,4 +1,4 @@
-"""People whose sessions are locked: how such a session was before, and whether all of it is back."""
+"""Users whose sessions are locked: how such a session was before, and whether all of it is restored."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .lab import Host
 from .limits import quick, wait_event
 from .locks import scope_of
 
-# Adds to a file again and again, as a job does.
+# Adds to a file again and again, like a background job.
 TICK = "import sys, time\nwhile True:\n    open(sys.argv[1], 'a').write('x')\n    time.sleep(0.1)\n"
 
-# What there is to say of a session: its terminals, and what runs in it or as its person, wherever.
+# Reports on a session: its terminals, and the processes in it or of its user, wherever they run.
 LOOK = r"""
 import fcntl, json, os, subprocess, sys
 TCGETS2, SIZE = 0x802C542A, 44
@@ -48,7 +48,7 @@ print(json.dumps({"lines": lines, "processes": found}))
 
 @contextlib.contextmanager
 def looking(host: Host) -> Iterator[None]:
-    """Sessions are looked at every second; and there is /opt/tick."""
+    """Has the daemon look at sessions every second; and installs /opt/tick."""
     host.write("/opt/tick", TICK)
     with quick(host):
         yield
@@ -56,35 +56,35 @@ def looking(host: Host) -> Iterator[None]:
 
 
 class Stay:
-    """A person's only session, and how it was before it was locked."""
+    """A user's only session, and how it was before it was locked."""
 
     def __init__(self, host: Host, person: str, terminals: int = 1) -> None:
         self.host, self.person = host, person
         self.name = wait_event(host, person, "opened")["REAPER_SESSION"]
         deadline = time.monotonic() + 20
-        while len(self.terminals()) != terminals:  # no event tells of a terminal
+        while len(self.terminals()) != terminals:  # no event reports a terminal
             assert time.monotonic() < deadline, self.terminals()
             time.sleep(0.1)
         self.scope = scope_of(host, person, self.name)
         self.before = self.look()
 
     def look(self) -> dict[str, Any]:
-        """How its terminals are, and its processes."""
+        """Returns the state of its terminals and processes."""
         words = ["python3", "-c", LOOK, self.name, self.person, *self.terminals()]
         return dict(json.loads(self.host.output(words)))
 
     def terminals(self) -> list[str]:
-        """Which terminals the daemon has seen last."""
+        """Returns the terminals that the daemon saw last."""
         sessions = json.loads(self.host.output(["reaperctl", "list", "--json"]))["sessions"]
         (told,) = [each for each in sessions if each["session"] == self.name]
         return sorted(told["terminals"])
 
     def frozen(self) -> list[str]:
-        """The pids of those who do not run."""
+        """Returns the pids of its frozen processes."""
         return self.host.read(f"{self.scope}/reaper-lock/cgroup.procs").split()
 
     def is_healthy(self) -> None:
-        """systemd and logind find nothing amiss."""
+        """Asserts that systemd and logind see nothing unusual."""
         told = self.host.output(["systemctl", "status", "--no-pager", f"session-{self.name}.scope"])
         assert "Active: active (running)" in told or "Active: active (abandoned)" in told, told
         told = self.host.output(["loginctl", "session-status", "--no-pager", self.name])
@@ -92,7 +92,7 @@ class Stay:
         assert re.search(r"Leader: \d+ \((sshd|login)", told), told
 
     def lock(self) -> str:
-        """Has it locked; returns the journal's cursor before."""
+        """Has it locked; returns the journal's cursor from before."""
         cursor = self.host.cursor()
         self.host.run(["reaperctl", "lock", self.name])
         wait_event(self.host, self.person, "locked", after=cursor)
@@ -106,11 +106,11 @@ class Stay:
         return cursor
 
     def wait_over(self) -> None:
-        """Waits until nothing is left to be put back."""
+        """Waits until everything is given back."""
         self.host.shell(f"while systemctl is-active --quiet reaper-lock@{self.name}.service; do sleep 0.1; done")
 
     def is_back(self, cursor: str) -> None:
-        """Waits until all has been put back, and looks whether it has."""
+        """Waits until everything is given back, and asserts that it is as before."""
         wait_event(self.host, self.person, "unlocked", after=cursor)
         self.wait_over()
         assert not self.host.exists(f"{self.scope}/reaper-lock")
@@ -125,5 +125,5 @@ def grows(host: Host, path: str) -> None:
 
 
 def resized(look: dict[str, Any], rows: int, columns: int) -> dict[str, Any]:
-    """What a look would tell of a terminal of another size."""
+    """Returns the look of the same terminal in another size."""
     return {**look, "lines": {name: {**each, "size": [columns, rows]} for name, each in look["lines"].items()}}

@@ -1,4 +1,4 @@
-"""Locking in place: a person who comes back proves who they are, and finds everything as they left it."""
+"""Locking in place: a user who comes back authenticates, and finds everything as they left it."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from .locks import LOCKED, PROMPT, SECRET, WRONG, fail, lock, unlock
 
 @pytest.fixture(autouse=True, scope="module")
 def limits(host: Host) -> Iterator[None]:
-    """Looks at sessions every second."""
+    """Has the daemon look at sessions every second."""
     with quick(host):
         yield
 
 
 @contextlib.contextmanager
 def locking(host: Host, person: str, **limits: Any) -> Iterator[None]:
-    """A rule that locks a person's sessions."""
+    """A rule that locks a user's sessions."""
     with rule(host, person, action="lock", **limits):
         yield
 
 
 def wait_active(host: Host, name: str) -> None:
-    """Waits until the daemon knows that a session is locked no more, which it looks for once a second."""
+    """Waits until the daemon knows that a session is no longer locked, which it checks once a second."""
     host.shell(f"timeout 30 sh -c 'until reaperctl explain {name} | grep -q \" is active\"; do sleep 0.2; done'")
 
 
 def in_journal(host: Host, text: str) -> int:
-    """How many lines of all that is in the host's journal have a text in them."""
+    """Returns how many lines of the whole journal of the host have a text in them."""
     script = 'journalctl --sync; journalctl --output=export | grep --text --fixed-strings --count -- "$1"'
     return int(host.run(["sh", "-c", script, "sh", text], check=False).stdout)
 
 
-def test_story(host: Host, someone: str) -> None:
-    """Warned, locked, kept out with a wrong password, let in with the right one, and on as if nothing had been.
+def test_idle_session_is_locked_and_unlocked(host: Host, someone: str) -> None:
+    """The user is warned and locked, fails with a wrong password, succeeds with the right one, and goes on as before.
 
     What was typed at the prompt is nowhere in the journal.
     """
@@ -62,8 +62,8 @@ def test_story(host: Host, someone: str) -> None:
     assert not in_journal(host, WRONG)
 
 
-def test_by_the_persons_own_word(host: Host, someone: str) -> None:
-    """Whatever the rule says: `reaperctl lock self` on leaving, and nothing is lost on coming back."""
+def test_user_locks_own_session(host: Host, someone: str) -> None:
+    """Whatever the rule: a user can run `reaperctl lock self` on leaving, and nothing is lost on coming back."""
     with log_in(host, someone) as terminal:
         terminal.command("left=off")
         terminal.send("reaperctl lock self\n")
@@ -80,8 +80,8 @@ def test_by_the_persons_own_word(host: Host, someone: str) -> None:
     assert (told["REAPER_REASON"], told["REAPER_BY"]) == ("order", someone)
 
 
-def test_nobody_comes_back(host: Host, someone: str) -> None:
-    """The session ends after lock_for; what its person logs in to next follows it."""
+def test_session_that_nobody_unlocks_ends(host: Host, someone: str) -> None:
+    """The session ends after lock_for; the user's next login follows it in the journal."""
     with locking(host, someone, lock_for="10s"):
         with log_in(host, someone) as terminal:
             terminal.expect(LOCKED, IDLE + 40)
@@ -94,7 +94,7 @@ def test_nobody_comes_back(host: Host, someone: str) -> None:
             assert wait_event(host, someone, "reauthenticated")["REAPER_PREVIOUS"] == ended["REAPER_SESSION"]
 
 
-def test_who_types_is_not_locked(host: Host, someone: str) -> None:
+def test_session_with_input_is_not_locked(host: Host, someone: str) -> None:
     with locking(host, someone), log_in(host, someone) as terminal:
         for _ in range(2):
             terminal.expect("is locked in", IDLE + 40)
@@ -103,8 +103,8 @@ def test_who_types_is_not_locked(host: Host, someone: str) -> None:
     assert "locked" not in events(host, someone)
 
 
-def test_who_could_not_be_locked_goes_on(host: Host, someone: str) -> None:
-    """Where nothing comes of an order, the session is as it was; and it is locked by the next order."""
+def test_session_that_could_not_be_locked_goes_on(host: Host, someone: str) -> None:
+    """If an order comes to nothing, the session is as it was; and the next order locks it."""
     directory = "/run/systemd/system/reaper-lock@.service.d"
     with log_in(host, someone) as terminal:
         name = wait_event(host, someone, "opened")["REAPER_SESSION"]

@@ -1,8 +1,8 @@
-"""A lock under attack: what its person's other processes, and whoever sits at the terminal, can try.
+"""A lock under attack: what the user's other processes, and a person at the terminal, can try.
 
-Not tried: a root shell that was open in the session before the lock is frozen with it, but whoever is root elsewhere on
-the host can do anything. Nor a process of the same person that takes the terminal's descriptor from a frozen one
-(pidfd_getfd(2)): what keeps it from that is kernel.yama.ptrace_scope.
+Not tried: attacks by root (a root shell that was open in the session is frozen with it, but root elsewhere on the host
+can do anything), and a process of the same user that takes the terminal's descriptor from a frozen one
+(pidfd_getfd(2)), which kernel.yama.ptrace_scope prevents.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .thieves import RING, THIEF, bait, gets_nothing, let_in
 
 @pytest.fixture(autouse=True, scope="module")
 def limits(host: Host) -> Iterator[None]:
-    """Looks at sessions every second."""
+    """Has the daemon look at sessions every second."""
     host.write("/usr/local/lib/thief.py", THIEF)
     host.write("/usr/local/lib/ring.py", RING)
     with quick(host):
@@ -30,8 +30,8 @@ def limits(host: Host) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("way", ["devtty", "comet", "group", "path"])
-def test_thief_from_before(host: Host, someone: str, way: str) -> None:
-    """Who has a descriptor of the terminal from before reads what is typed before and after, and nothing meanwhile."""
+def test_earlier_descriptor_reads_nothing_while_locked(host: Host, someone: str, way: str) -> None:
+    """A process with an earlier descriptor reads what is typed before and after the lock, but nothing meanwhile."""
     loot = f"/home/{someone}/loot"
 
     def steal(terminal: SshClient) -> None:
@@ -42,8 +42,8 @@ def test_thief_from_before(host: Host, someone: str, way: str) -> None:
         gets_nothing(host, terminal, found, loot)
 
 
-def test_thief_of_another_login(host: Host, someone: str) -> None:
-    """A second login of the same person reads nothing: not what it had open, nor what it opens now."""
+def test_another_login_reads_nothing_while_locked(host: Host, someone: str) -> None:
+    """A second login of the same user reads nothing: neither by a descriptor from before, nor by a new one."""
     loot = f"/home/{someone}/loot"
     with log_in(host, someone) as terminal, log_in(host, someone) as other:
         pts, name = terminal.command("tty"), session_of(host, someone, terminal)
@@ -57,8 +57,8 @@ def test_thief_of_another_login(host: Host, someone: str) -> None:
         gets_nothing(host, terminal, found, loot)
 
 
-def test_sigcont(host: Host, someone: str) -> None:
-    """A loop of SIGCONT from the person's other login wakes nothing; SIGKILL ends what is frozen."""
+def test_sigcont_wakes_no_frozen_process(host: Host, someone: str) -> None:
+    """A loop of SIGCONT from the user's other login wakes nothing; SIGKILL ends a frozen process."""
     with locked(host, someone, lambda terminal: terminal.command("sleep 300 & echo")) as (terminal, found):
         found.wait_frozen()
         as_person(host, someone, "for i in $(seq 300); do kill -CONT -1; done 2>/dev/null; true")
@@ -71,8 +71,8 @@ def test_sigcont(host: Host, someone: str) -> None:
         assert "Running" not in terminal.command("jobs")
 
 
-def test_keeper_killed_by_its_person(host: Host, someone: str) -> None:
-    """They may not; and neither it nor who asks leaves a core behind."""
+def test_user_cannot_kill_the_keeper(host: Host, someone: str) -> None:
+    """The kill is refused; and neither the keeper nor the process that asks leaves a core dump."""
     with locked(host, someone) as (_, found):
         keeper = found.keeper()
         pids = [str(keeper), *host.output(["pgrep", "-P", str(keeper)]).split()]
@@ -84,8 +84,8 @@ def test_keeper_killed_by_its_person(host: Host, someone: str) -> None:
             assert re.search(r"^Max core file size +0 +0 ", host.read(f"/proc/{pid}/limits"), re.MULTILINE)
 
 
-def test_keys_of_the_line(host: Host, someone: str) -> None:
-    """No key that means something to a terminal means anything here but to the line that is typed."""
+def test_special_keys_only_edit_the_line(host: Host, someone: str) -> None:
+    """At the prompt no key does what it usually does on a terminal; it only edits the line."""
     with locked(host, someone) as (terminal, found):
         terminal.send(b"\x03\x1a\x1c\x13\x11\x04\x13")
         terminal.send(b"abc\x03")
@@ -94,8 +94,8 @@ def test_keys_of_the_line(host: Host, someone: str) -> None:
     assert "unlock-failed" not in events(host, someone)
 
 
-def test_paste(host: Host, someone: str) -> None:
-    """1 MiB is no attempt without a line, and one with lines."""
+def test_paste_is_at_most_one_attempt(host: Host, someone: str) -> None:
+    """1 MiB without a line end is no attempt, and with line ends it is one."""
     with locked(host, someone) as (terminal, _):
         paste(terminal, b"x" * (1 << 20) + b"\n")
         terminal.expect("longer than any password, and was not sent")
@@ -108,14 +108,14 @@ def test_paste(host: Host, someone: str) -> None:
 
 
 def paste(terminal: SshClient, data: bytes) -> None:
-    """As a terminal does: what is shown meanwhile is read."""
+    """Pastes as a terminal emulator does: it reads the output meanwhile."""
     while data:
         terminal.send(data[:512])
         data = data[512:]
         terminal.read_available()
 
 
-def test_five_wrong(host: Host, someone: str) -> None:
+def test_five_failed_attempts_end_the_session(host: Host, someone: str) -> None:
     """The session ends."""
     with locked(host, someone) as (terminal, found):
         for _ in range(4):
@@ -129,8 +129,8 @@ def test_five_wrong(host: Host, someone: str) -> None:
     assert "5 attempts to unlock it failed" in wait_event(host, someone, "ending")["REAPER_WHY"]
 
 
-def test_new_login(host: Host, someone: str) -> None:
-    """A person can always log in anew, and what they do there goes on."""
+def test_new_login_beside_a_locked_session(host: Host, someone: str) -> None:
+    """A user can always log in again, and that session goes on."""
     with log_in(host, someone) as active, locked(host, someone) as (terminal, found):
         assert active.command("echo I am $((40 + 2))") == "I am 42"
         with log_in(host, someone) as other:
@@ -139,8 +139,8 @@ def test_new_login(host: Host, someone: str) -> None:
         found.wait("over", f"! systemctl is-active --quiet {found.unit}")
 
 
-def test_guesses_of_who_hangs_up(host: Host, someone: str, tmp_path: Path) -> None:
-    """A terminal that is hung up before its guess is judged does not spare the guess."""
+def test_guess_before_a_hangup_counts(host: Host, someone: str, tmp_path: Path) -> None:
+    """A guess counts even if the terminal hangs up before PAM has answered."""
     control = str(tmp_path / "control")
     with log_in(host, someone, control=control) as terminal:
         found = lock(host, someone, terminal)
@@ -155,8 +155,8 @@ def test_guesses_of_who_hangs_up(host: Host, someone: str, tmp_path: Path) -> No
         found.wait_frozen()
 
 
-def test_new_terminal_of_a_locked_session(host: Host, someone: str, tmp_path: Path) -> None:
-    """A terminal that comes to the connection while it is locked is locked, too."""
+def test_new_terminal_of_a_locked_session_is_locked(host: Host, someone: str, tmp_path: Path) -> None:
+    """A terminal that is opened on the connection while it is locked is locked, too."""
     control = str(tmp_path / "control")
     with log_in(host, someone, control=control) as terminal:
         lock(host, someone, terminal)
@@ -172,13 +172,13 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J"
 
 
 def name_the_host(host: Host, name: str) -> None:
-    """hostname(1) refuses what the kernel takes."""
+    """Sets the host's name to one that the kernel takes, but hostname(1) refuses."""
     host.run(["python3", "-c", f"import socket; socket.sethostname({name!r})"])
 
 
 @contextlib.contextmanager
 def renamed(host: Host, person: str, name: str) -> Iterator[None]:
-    """A person has another name for a while: one that usermod(8) would refuse."""
+    """Gives a user another name for a while, one that usermod(8) would refuse."""
     files = [f"/etc/{each}" for each in ("passwd", "shadow", "group", "gshadow")]
     host.run(["sed", "-i", f"s/^{person}:/{name}:/", *files])
     try:
@@ -187,10 +187,10 @@ def renamed(host: Host, person: str, name: str) -> Iterator[None]:
         host.run(["sed", "-i", f"s/^{name}:/{person}:/", *files])
 
 
-def test_hostile_names(host: Host, someone: str) -> None:
-    """What comes from outside reaches the terminal as text: the host's name, what PAM's modules say, the user's name.
+def test_hostile_names_are_escaped(host: Host, someone: str) -> None:
+    """Outside text is shown on the terminal escaped: the host's name, messages of PAM's modules, the user's name.
 
-    That has a CSI of one character in it: ssh(1) sends none of ASCII's own, and logind takes no user with one.
+    The user's name has a CSI of one byte: ssh(1) sends no ASCII control characters, and logind refuses such users.
     """
     name = f"{someone}\x9b31m"
     stack = host.read("/etc/pam.d/reaper")
@@ -217,8 +217,8 @@ def test_hostile_names(host: Host, someone: str) -> None:
         host.write("/etc/pam.d/reaper", stack)
 
 
-def test_processes_of_the_user_manager(host: Host, someone: str) -> None:
-    """What runs elsewhere with the terminal open is frozen, too, cannot be moved out, and goes on afterwards."""
+def test_process_of_the_user_manager_is_frozen(host: Host, someone: str) -> None:
+    """A process elsewhere with the terminal open is frozen, too, cannot be moved out, and runs again afterwards."""
 
     def begin(terminal: SshClient) -> None:
         terminal.command("export XDG_RUNTIME_DIR=/run/user/$(id -u)")
@@ -239,8 +239,8 @@ def test_processes_of_the_user_manager(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
-def test_user_pty(host: Host, someone: str) -> None:
-    """A terminal within the terminal, whose shell belongs to the user's manager."""
+def test_pty_within_the_terminal(host: Host, someone: str) -> None:
+    """A terminal within the terminal, with a shell of the user's service manager."""
 
     def begin(terminal: SshClient) -> None:
         terminal.command("export XDG_RUNTIME_DIR=/run/user/$(id -u)")
@@ -253,8 +253,8 @@ def test_user_pty(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
-def test_ring(host: Host, someone: str) -> None:
-    """A read that waits in an io_uring is not stopped by freezing: the session is not locked, and goes on."""
+def test_pending_read_in_a_ring_prevents_the_lock(host: Host, someone: str) -> None:
+    """Freezing does not stop a pending read in an io_uring: the session is not locked, and goes on."""
     with log_in(host, someone) as terminal:
         pts, name = terminal.command("tty"), session_of(host, someone, terminal)
         terminal.send(f"setsid python3 /usr/local/lib/ring.py {pts} ~/loot\n")

@@ -1,4 +1,4 @@
-"""What a lock sets aside comes back as it was: what was typed, jobs, terminals, and who runs where."""
+"""A lock restores everything that it sets aside: typed input, jobs, terminals, and the groups of processes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def limits(host: Host) -> Iterator[None]:
 
 
 def prove(host: Host, terminal: Line, person: str) -> None:
-    """The wrong password, then the right one."""
+    """Types the wrong password, then the right one."""
     fail(host, terminal, person)
     terminal.send(f"{SECRET}\r")
 
 
 @contextlib.contextmanager
 def locked(host: Host, person: str, terminal: Line) -> Iterator[Stay]:
-    """Locks a person's only session and unlocks it: all that there is to be told of it is as it was."""
+    """Locks a user's only session and unlocks it; asserts that everything about it is as before."""
     stay = Stay(host, person)
     cursor = stay.lock()
     asks(terminal)
@@ -42,15 +42,14 @@ def locked(host: Host, person: str, terminal: Line) -> Iterator[Stay]:
 
 
 def run(terminal: Line, host: Host, person: str, line: str, name: str = "") -> None:
-    """Enters a command, and waits until what it runs is in the foreground, and the terminal no longer bash's."""
+    """Enters a command, and waits until its program is in the foreground, and the terminal no longer bash's."""
     terminal.send(f"{line}\n")
     name = name or line.split()[0]
     host.shell(f"until ps -u {person} -o stat=,comm= | grep -q '^S.*+ *{name}$'; do sleep 0.1; done")
 
 
-def test_what_was_typed_ahead(host: Host, someone: str) -> None:
-    """Lines, and half of one, behind what runs in the foreground: nothing is lost, and nothing is taken as a
-    password."""
+def test_input_typed_ahead_is_restored(host: Host, someone: str) -> None:
+    """Lines, and half of one, behind a foreground program: nothing is lost, and nothing is taken for a password."""
     with log_in(host, someone) as terminal:
         terminal.command("mkfifo go")
         run(terminal, host, someone, "cat go")
@@ -79,7 +78,7 @@ while True: print(os.read(0, 4096))
 """
 
 
-def test_what_was_typed_ahead_for_a_job(host: Host, someone: str) -> None:
+def test_input_typed_ahead_for_a_job_is_restored(host: Host, someone: str) -> None:
     """Complete lines, an end of file, literal characters, and half a line."""
     with log_in(host, someone) as terminal:
         terminal.send(READ_AHEAD.format(someone))
@@ -98,8 +97,8 @@ def test_what_was_typed_ahead_for_a_job(host: Host, someone: str) -> None:
     host.run(["rm", f"/tmp/{someone}"])
 
 
-def test_a_terminal_that_was_stopped(host: Host, someone: str) -> None:
-    """By Ctrl-S: it takes the prompt, and after the lock it shows what it held back."""
+def test_stopped_terminal_shows_the_prompt(host: Host, someone: str) -> None:
+    """A terminal stopped by Ctrl-S shows the prompt, and after the lock the output that it held back."""
     with log_in(host, someone) as terminal:
         run(terminal, host, someone, f"sh -c 'read line; touch /tmp/{someone}; echo got-$line; read line'")
         terminal.send("\x13it\n")
@@ -112,7 +111,7 @@ def test_a_terminal_that_was_stopped(host: Host, someone: str) -> None:
     host.run(["rm", f"/tmp/{someone}"])
 
 
-def test_half_a_line_for_cat(host: Host, someone: str) -> None:
+def test_half_a_line_for_cat_is_restored(host: Host, someone: str) -> None:
     """In canonical mode, where it can still be edited."""
     with log_in(host, someone) as terminal:
         run(terminal, host, someone, "cat")
@@ -128,8 +127,8 @@ def test_half_a_line_for_cat(host: Host, someone: str) -> None:
         terminal.prompt()
 
 
-def test_jobs(host: Host, someone: str) -> None:
-    """A stopped one, one in the background, and one that has left the terminal, which alone runs on meanwhile."""
+def test_jobs_are_restored(host: Host, someone: str) -> None:
+    """A stopped job, one in the background, and one that has left the terminal, which alone runs on meanwhile."""
     attached, apart = f"/tmp/{someone}.attached", f"/tmp/{someone}.apart"
     with log_in(host, someone) as terminal:
         terminal.command(f"touch {attached} {apart}")
@@ -160,8 +159,8 @@ def test_jobs(host: Host, someone: str) -> None:
         terminal.command("kill %1 %2")
 
 
-def test_two_terminals_of_one_connection(host: Host, someone: str, tmp_path: Path) -> None:
-    """Unlocked on one, unlocked on both; one that is opened while they are locked is locked, too."""
+def test_two_terminals_of_one_connection_are_locked_together(host: Host, someone: str, tmp_path: Path) -> None:
+    """Unlocking one unlocks both; a terminal that is opened while they are locked is locked, too."""
     control = str(tmp_path / "control")
     with log_in(host, someone, control=control) as first, log_in(host, someone, control=control) as second:
         first.command("here=first")
@@ -183,8 +182,8 @@ def test_two_terminals_of_one_connection(host: Host, someone: str, tmp_path: Pat
         first.expect("firstfirst")
 
 
-def test_third_terminal_stays_usable(host: Host, someone: str, tmp_path: Path) -> None:
-    """A terminal that was opened while the session was locked is its person's as any other."""
+def test_terminal_opened_during_the_lock_is_usable_afterwards(host: Host, someone: str, tmp_path: Path) -> None:
+    """A terminal that was opened while the session was locked is as usable as any other."""
     control = str(tmp_path / "control")
     with log_in(host, someone, control=control) as first:
         stay = Stay(host, someone)
@@ -199,8 +198,8 @@ def test_third_terminal_stays_usable(host: Host, someone: str, tmp_path: Path) -
         assert first.command("id -un") == someone
 
 
-def test_a_scope_of_the_persons_own(host: Host, someone: str) -> None:
-    """Below user@UID.service, which is delegated to them: what is attached goes back there."""
+def test_processes_return_to_a_scope_of_the_user(host: Host, someone: str) -> None:
+    """It is below user@UID.service, which is delegated to the user: processes attached to the terminal return there."""
     apart = "setsid -f sleep 1000 < /dev/null > /dev/null 2>&1"
     with log_in(host, someone) as terminal:
         run(terminal, host, someone, f"systemd-run --user --scope --quiet sh -c '{apart}; exec cat'", "cat")
@@ -216,8 +215,8 @@ def test_a_scope_of_the_persons_own(host: Host, someone: str) -> None:
         terminal.expect(r"\nhalfway\r\n")
 
 
-def test_a_scope_that_has_ended_meanwhile(host: Host, someone: str) -> None:
-    """What was alone in its scope goes on in that of the session."""
+def test_process_whose_scope_has_ended_stays_in_the_session(host: Host, someone: str) -> None:
+    """A process that was alone in its scope continues in that of the session."""
     with log_in(host, someone) as terminal:
         run(terminal, host, someone, "systemd-run --user --scope --quiet cat", "cat")
         terminal.send("half")
@@ -236,8 +235,8 @@ def test_a_scope_that_has_ended_meanwhile(host: Host, someone: str) -> None:
         terminal.expect(r"\nhalfway\r\n")
 
 
-def test_the_prompt_in_another_size(host: Host, someone: str) -> None:
-    """What is resized while it is locked has the new size after."""
+def test_size_changed_during_the_lock_is_kept(host: Host, someone: str) -> None:
+    """A terminal that is resized while it is locked keeps the new size."""
     with log_in(host, someone) as terminal:
         terminal.send("stty si")
         terminal.expect("stty si")
@@ -252,10 +251,12 @@ def test_the_prompt_in_another_size(host: Host, someone: str) -> None:
         terminal.expect(r"\r40 100\r\n")
 
 
-def test_a_serial_line(host: Host, someone: str) -> None:
-    """login(1), which waits for its shell, is none of those that stop. Every other process that has the line open is,
-    also one that its user made a child of login's and that runs a program of root's by the name sshd. (On a console of
-    a container, logind makes no session: "Seat has no VTs".)"""
+def test_serial_line_is_locked(host: Host, someone: str) -> None:
+    """login(1), which waits for its shell, is not frozen. Every other process that has the line open is.
+
+    Also one that its user made a child of login(1) and that runs a program of root's named sshd. (On a console of a
+    container, logind makes no session: "Seat has no VTs".)
+    """
     host.write("/usr/local/lib/cloned.py", CLONED)
     with open(os.path.join(os.path.dirname(__file__), "lab", "line.py"), encoding="utf-8") as stream:
         host.write("/run/lab-line.py", stream.read())

@@ -1,4 +1,4 @@
-"""The end of a locked session is that of a lost line; and who has terminals of two locked sessions waits for both."""
+"""A locked session ends like a lost line; and a process with terminals of two locked sessions waits for both."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .locks import SECRET, Lock, lock, session_of
 
 @pytest.fixture(autouse=True, scope="module")
 def limits(host: Host) -> Iterator[None]:
-    """Looks at sessions every second."""
+    """Has the daemon look at sessions every second."""
     with quick(host):
         yield
 
 
 @pytest.mark.parametrize("order", ["reaperctl terminate {name} --reason test", "systemctl stop {unit}"])
-def test_what_goes_on(host: Host, someone: str, order: str) -> None:
-    """Of what has the terminal open: not what is in front of it, nor a job of the shell; but what has left that."""
+def test_detached_process_survives_a_locked_session(host: Host, someone: str, order: str) -> None:
+    """The foreground process and the shell's jobs end with the session; a process that has left the session goes on."""
     with log_in(host, someone) as terminal:
         name = session_of(host, someone, terminal)
         terminal.command("setsid --fork sleep 1001; sleep 1002 & disown; sleep 1003 & echo")
@@ -41,8 +41,8 @@ def pids(host: Host, person: str, seconds: str) -> list[str]:
     return host.run(["pgrep", "-u", person, "-f", f"^sleep {seconds}"], check=False).stdout.split()
 
 
-def test_a_server_for_two_sessions(host: Host, someone: str) -> None:
-    """tmux, attached in both: it stands still until both are unlocked, and was never theirs to end."""
+def test_server_for_two_sessions_is_frozen_until_both_are_unlocked(host: Host, someone: str) -> None:
+    """A tmux server attached in both is frozen until both are unlocked; neither session's end would end it."""
     with log_in(host, someone) as first, log_in(host, someone) as second:
         names = [session_of(host, someone, each) for each in (first, second)]
         first.command("systemd-run --user --quiet tmux -D")
@@ -50,7 +50,7 @@ def test_a_server_for_two_sessions(host: Host, someone: str) -> None:
         for each in (first, second):
             each.send("tmux new -A -s both\n")
             each.expect("both")
-        # The oldest: a child that the server has forked is called as it is, until it runs the shell of its pane.
+        # The oldest: until it runs the shell of its pane, a child that the server has forked has the server's name.
         server = host.output(["pgrep", "--oldest", "-u", someone, "-f", "tmux -D"])
         was = host.read(f"/proc/{server}/cgroup")
         locks: list[Lock] = [lock(host, someone, each, name) for each, name in zip((first, second), names)]

@@ -14,14 +14,14 @@ from .locks import LOCKS, SECRET, lock, locked
 
 @pytest.fixture(autouse=True, scope="module")
 def limits(host: Host) -> Iterator[None]:
-    """Looks at sessions every second."""
+    """Has the daemon look at sessions every second."""
     with quick(host):
         yield
 
 
 @contextlib.contextmanager
 def broken(host: Host, fault: str) -> Iterator[None]:
-    """Has every keeper that starts meanwhile meet an error of its own, in the function MODULE:NAME of reaper.lock."""
+    """Has every keeper that starts meanwhile fail in the function MODULE:NAME of reaper.lock."""
     path = "/usr/share/idle-reaper/reaper-lock"
     was = host.read(path)
     lines = ["#!/usr/bin/python3", "import sys", "sys.path.insert(0, '/usr/share/idle-reaper')"]
@@ -35,8 +35,8 @@ def broken(host: Host, fault: str) -> Iterator[None]:
         host.write(path, was, 0o755)
 
 
-def test_keepers_that_all_fail(host: Host, someone: str) -> None:
-    """At their first look, one after the other: what is locked is not opened, and does not stay frozen."""
+def test_session_ends_if_all_keepers_fail(host: Host, someone: str) -> None:
+    """Each fails in its first look: the locked session is not opened, and does not stay frozen."""
     with (
         rule(host, someone, idle="1h"),
         locked(host, someone) as (terminal, found),
@@ -49,8 +49,8 @@ def test_keepers_that_all_fail(host: Host, someone: str) -> None:
     assert "unlocked" not in events(host, someone)
 
 
-def test_keeper_stopped_as_it_starts(host: Host, someone: str) -> None:
-    """By SIGTERM, before it can catch it: what it would have done is done all the same."""
+def test_session_ends_if_its_keeper_is_stopped_at_the_start(host: Host, someone: str) -> None:
+    """SIGTERM ends it before it can catch it: what it would have done is done all the same."""
     with locked(host, someone) as (terminal, found):
         host.shell(f"systemctl mask --runtime {found.unit}; systemctl kill --signal=KILL {found.unit}")
         try:
@@ -61,8 +61,8 @@ def test_keeper_stopped_as_it_starts(host: Host, someone: str) -> None:
             host.run(["systemctl", "unmask", "--runtime", found.unit])
 
 
-def test_keepers_that_all_fail_without_the_daemon(host: Host, someone: str) -> None:
-    """The session is hung up, and what has no more to do with it goes on."""
+def test_session_is_hung_up_if_all_keepers_fail_without_the_daemon(host: Host, someone: str) -> None:
+    """The session is hung up, and its detached processes go on."""
     with locked(host, someone, lambda terminal: terminal.command("setsid -f sleep 1003")) as (terminal, found):
         host.run(["systemctl", "stop", "reaper.service"])
         try:
@@ -77,8 +77,8 @@ def test_keepers_that_all_fail_without_the_daemon(host: Host, someone: str) -> N
 
 
 @pytest.mark.parametrize("fault", ["held_terminal:HeldTerminal.restore", "freeze.freezer:Freezer.put_back"])
-def test_keeper_that_fails_as_it_gives_back(host: Host, someone: str, fault: str) -> None:
-    """Who has proved who they are has their session back, as far as that can be."""
+def test_session_is_given_back_despite_errors(host: Host, someone: str, fault: str) -> None:
+    """A user who has authenticated gets the session back, as far as that is possible."""
     with broken(host, fault), log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
         terminal.send(f"{SECRET}\n")

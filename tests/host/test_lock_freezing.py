@@ -1,6 +1,6 @@
-"""Who is frozen on a booted host, what undoes it and what does not, and what systemd and logind make of it.
+"""Which processes are frozen on a booted host, what undoes that and what does not, and how systemd and logind react.
 
-The parts of reaper.lock are joined by parts.py; no daemon has a hand in it.
+parts.py runs the parts of reaper.lock; the daemon is not involved.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def as_user(host: Host, person: str, script: str) -> Any:
     return host.run(["runuser", "-u", person, "--", "sh", "-c", script], check=False)
 
 
-def test_what_the_user_cannot_undo(host: Host, person: str) -> None:
-    """No signal of theirs but SIGKILL is acted upon, none of them can be moved out, and nobody opens the terminal."""
+def test_user_cannot_undo_the_freeze(host: Host, person: str) -> None:
+    """Only SIGKILL has an effect, no process can be moved out, and nobody else can open the terminal."""
     with log_in(host, person) as terminal:
         tty = tty_of(terminal)
         terminal.send("while :; do :; done\n")
@@ -73,13 +73,13 @@ def test_what_the_user_cannot_undo(host: Host, person: str) -> None:
 
 
 def wait_inactive(host: Host, unit: str) -> None:
-    """And not failed."""
+    """Waits until a unit is inactive, and not failed."""
     script = f"for n in $(seq 300); do [ $(systemctl is-active {unit}) = inactive ] && exit 0; sleep 0.1; done; exit 1"
     host.shell(script)
 
 
-def test_what_ends_while_it_is_frozen(host: Host, person: str) -> None:
-    """What has no handler for a signal that ends it; what has one waits until it goes on."""
+def test_fatal_signals_to_frozen_processes(host: Host, person: str) -> None:
+    """A process without a handler for a fatal signal ends at once; one with a handler ends when it runs again."""
     with log_in(host, person) as terminal:
         tty_of(terminal)
         terminal.send("sh -c 'trap \"echo trapped-$((1+1))\" TERM; cat; echo after'\n")
@@ -98,8 +98,8 @@ def test_what_ends_while_it_is_frozen(host: Host, person: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["a broken connection", "loginctl terminate-session"])
-def test_the_end_of_a_locked_session(host: Host, person: str, way: str) -> None:
-    """As soon as those who are frozen go on, they end of the hangup, and the scope is left in good order."""
+def test_frozen_processes_end_with_the_session(host: Host, person: str, way: str) -> None:
+    """Once thawed, the frozen processes end from the hangup, and the scope is left in good order."""
     with log_in(host, person) as terminal:
         tty_of(terminal)
         terminal.send("vim.tiny -u NONE -i NONE\n")
@@ -118,7 +118,7 @@ def test_the_end_of_a_locked_session(host: Host, person: str, way: str) -> None:
 
 
 def test_systemd_and_logind_see_nothing_unusual(host: Host, person: str) -> None:
-    """The scope runs while it is locked, with the group below it, which is gone after; logging out works."""
+    """The scope runs while it is locked, with the group below it, which is gone afterwards; logging out works."""
     with log_in(host, person) as terminal:
         tty_of(terminal)
         state = step(host, "lock", person)
@@ -139,8 +139,8 @@ def test_systemd_and_logind_see_nothing_unusual(host: Host, person: str) -> None
     wait_inactive(host, unit)
 
 
-def test_children_that_come_and_go(host: Host, person: str) -> None:
-    """A loop of short-lived ones, several deep: at the end nothing on the terminal runs, and later it goes on."""
+def test_short_lived_children_are_frozen(host: Host, person: str) -> None:
+    """A loop of short-lived processes, several deep: in the end none on the terminal runs, and later they run again."""
     with log_in(host, person) as terminal:
         tty = tty_of(terminal)
         loop = "while :; do (true; (true & true)) & true; done"
@@ -159,8 +159,8 @@ def test_children_that_come_and_go(host: Host, person: str) -> None:
 CHAIN = "import os\nwhile True:\n    if os.fork(): os._exit(0)\n"
 
 
-def test_a_chain_of_children(host: Host, person: str) -> None:
-    """Each has one and ends: whichever is found is gone at once. For the last look nothing of the user's runs."""
+def test_chain_of_short_lived_children_is_frozen(host: Host, person: str) -> None:
+    """Each process forks and exits, so that every one found is gone at once. The user is frozen for the last search."""
     with log_in(host, person) as terminal, log_in(host, person) as other:
         tty = tty_of(terminal)
         host.write("/tmp/chain.py", CHAIN)
@@ -208,8 +208,8 @@ os.read(fd, 100)
 
 
 @pytest.mark.parametrize("kind", ["name", "tty", "first", "own"])
-def test_who_has_detached_itself_and_reads_on(host: Host, person: str, kind: str) -> None:
-    """By its name, by /dev/tty, with the first thread gone, and from a thread with descriptors of its own."""
+def test_detached_reader_is_frozen(host: Host, person: str, kind: str) -> None:
+    """By the terminal's name, by /dev/tty, without the first thread, and in a thread with its own descriptors."""
     with log_in(host, person) as terminal:
         tty_of(terminal)
         host.write("/tmp/detached.py", DETACHED)
@@ -222,8 +222,8 @@ def test_who_has_detached_itself_and_reads_on(host: Host, person: str, kind: str
         host.run(["kill", "-KILL", str(pid)])
 
 
-def test_what_has_let_go_of_the_terminal_goes_on(host: Host, person: str) -> None:
-    """And the other login of the same user, with /dev/tty open in its shell."""
+def test_process_without_the_terminal_runs_on(host: Host, person: str) -> None:
+    """Also another login of the same user, with /dev/tty open in its shell."""
     with log_in(host, person) as terminal:
         tty_of(terminal)
         terminal.command("setsid sleep 1000 </dev/null >/dev/null 2>&1 &")

@@ -1,4 +1,4 @@
-"""Frozen processes stay so when their user moves them out of the lock's group, and a shell outlives its TMOUT.
+"""Frozen processes stay frozen when their user moves them out of the lock's group, and a shell outlives its TMOUT.
 
 systemd moves a process for the user that it runs as, with no other authorization (AttachProcessesToUnit), and outside
 the group nothing is frozen.
@@ -68,7 +68,7 @@ def steal(host: Host, person: str, terminal: SshClient) -> str:
 
 
 def test_process_moved_out_by_its_user_does_not_run(host: Host, someone: str) -> None:
-    """It is moved back within a second and runs on in its own group once unlocked; also after a keeper was killed."""
+    """It is moved back within a second and runs again in its own group once unlocked; also after a killed keeper."""
     with locked(host, someone, lambda terminal: steal(host, someone, terminal)) as (terminal, found):
         found.wait_frozen()
         cursor = host.cursor()
@@ -90,7 +90,7 @@ def test_process_moved_out_by_its_user_does_not_run(host: Host, someone: str) ->
 
 @contextlib.contextmanager
 def traced(host: Host, person: str) -> Iterator[None]:
-    """A program of the user's traces the thief, so that no other program can."""
+    """Has a program of the user's trace the thief, so that no other program can."""
     pid = host.output(["pgrep", "-n", "-u", person, "-x", "python3"])
     with host.ssh(person, command=["python3", "/usr/local/lib/tracer.py", pid]) as tracer:
         tracer.expect("traced")
@@ -99,7 +99,7 @@ def traced(host: Host, person: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def no_ptrace(host: Host) -> Iterator[None]:
-    """The kernel refuses ptrace to the keeper, as in some containers."""
+    """Has the kernel refuse ptrace to the keeper, as in some containers."""
     directory = "/run/systemd/system/reaper-lock@.service.d"
     host.write(f"{directory}/never.conf", "[Service]\nSystemCallFilter=~ptrace\n")
     host.run(["systemctl", "daemon-reload"])
@@ -112,7 +112,7 @@ def no_ptrace(host: Host) -> Iterator[None]:
 
 @pytest.mark.parametrize("way", ["its user traces it", "nobody may trace"])
 def test_escape_of_a_process_that_cannot_be_held_ends_the_session(host: Host, someone: str, way: str) -> None:
-    """Until it is let out the session is locked as any other; then the prompt goes, and the password is not read."""
+    """Until the escape the session is locked as any other; then the prompt goes away, and the password is not read."""
     with log_in(host, someone) as terminal, contextlib.ExitStack() as undo:
         name = session_of(host, someone, terminal)
         loot = steal(host, someone, terminal)
@@ -133,7 +133,7 @@ def test_escape_of_a_process_that_cannot_be_held_ends_the_session(host: Host, so
 
 
 def test_killed_shell_ends_the_connection(host: Host, someone: str) -> None:
-    """sshd, its parent, learns of its end although the keeper traces it."""
+    """sshd, its parent, is notified of its end although the keeper traces it."""
     with locked(host, someone) as (terminal, found):
         found.wait_frozen()
         as_person(host, someone, "pkill -KILL -o -x bash")

@@ -1,6 +1,6 @@
-"""Who reads what is typed at a lock without a descriptor that shows, as another user, or where a look takes long.
+"""Readers of a locked terminal without a visible descriptor, as another user, or where a search takes long.
 
-What cannot be stopped is not locked: the session is as it was, and the journal says why.
+If a reader cannot be stopped, the session is not locked: it stays as it was, and the journal has the reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .thieves import CROWD, LONG, PASSED, RINGS
 
 @pytest.fixture(autouse=True, scope="module")
 def limits(host: Host) -> Iterator[None]:
-    """Looks at sessions every second."""
+    """Has the daemon look at sessions every second."""
     for name, text in (("rings", RINGS), ("passed", PASSED), ("crowd", CROWD), ("long", LONG)):
         host.write(f"/usr/local/lib/{name}.py", text)
     with quick(host):
@@ -27,7 +27,7 @@ def limits(host: Host) -> Iterator[None]:
 
 
 def refused(host: Host, someone: str, name: str, why: str) -> None:
-    """Root orders a lock, and nothing is locked: everything is put back, and the journal has why."""
+    """Orders a lock as root; asserts that nothing is locked, all is restored, and the journal has the reason."""
     cursor = host.cursor()
     host.run(["reaperctl", "lock", name])
     host.wait_journal(lambda entry: why in str(entry.get("MESSAGE")), after=cursor)
@@ -37,17 +37,17 @@ def refused(host: Host, someone: str, name: str, why: str) -> None:
 
 
 def locked_again(host: Host, someone: str, terminal: SshClient, name: str) -> None:
-    """What stood in the way is gone: root locks the session, and its user unlocks it."""
+    """The obstacle is gone: root locks the session, and its user unlocks it."""
     host.run(["reaperctl", "lock", name])
     asks(terminal)
     unlock(host, terminal, someone)
 
 
 @pytest.mark.parametrize("way", ["closed", "renamed", "timer", "worker"])
-def test_terminal_that_is_registered_with_a_ring(host: Host, someone: str, way: str) -> None:
-    """A ring without a descriptor, a terminal by another name, a read that a timer begins, a thread of the kernel's.
+def test_terminal_registered_with_a_ring_prevents_the_lock(host: Host, someone: str, way: str) -> None:
+    """A ring without a descriptor, a terminal by another name, a read that a timer starts, a kernel thread.
 
-    The reader has detached itself, and has no descriptor of the terminal any more.
+    The reader has detached itself, and no longer has a descriptor of the terminal.
     """
     loot = f"/home/{someone}/loot"
     with log_in(host, someone) as terminal:
@@ -64,8 +64,8 @@ def test_terminal_that_is_registered_with_a_ring(host: Host, someone: str, way: 
         locked_again(host, someone, terminal, name)
 
 
-def test_terminal_by_a_name_that_tells_nothing(host: Host, someone: str) -> None:
-    """At the end of a path that is too long to be told; and a node of /dev/tty on a disk, as a chroot has one."""
+def test_terminal_with_an_unknown_name_is_found(host: Host, someone: str) -> None:
+    """By a path that is too long to read; and by a node of /dev/tty on a disk, such as in a chroot."""
     node = f"/srv/{someone}.chroot"
     host.shell(f"mknod -m 666 {node} c 5 0")
     try:
@@ -85,7 +85,7 @@ def test_terminal_by_a_name_that_tells_nothing(host: Host, someone: str) -> None
 
 @contextlib.contextmanager
 def stranger(host: Host, command: str) -> Iterator[int]:
-    """A process as a subordinate uid, outside everybody's slice; its pid."""
+    """Runs a process as a subordinate uid, outside all user slices; yields its pid."""
     words = f"setsid setpriv --reuid=100000 --regid=100000 --clear-groups {command} >/dev/null 2>&1 & echo $!"
     pid = int(host.shell(words).stdout)
     try:
@@ -94,10 +94,10 @@ def stranger(host: Host, command: str) -> Iterator[int]:
         host.run(["kill", "-KILL", str(pid)])
 
 
-def test_another_user_who_reads(host: Host, someone: str) -> None:
+def test_reader_of_another_user_prevents_the_lock(host: Host, someone: str) -> None:
     """A process under another uid that has the terminal open is not frozen: the session is not locked.
 
-    Who has it open to write, as a system log, is in nobody's way.
+    A process that has it open only for writing, such as a system logger, prevents no lock.
     """
     with log_in(host, someone) as terminal:
         pts, name = terminal.command("tty"), session_of(host, someone, terminal)
@@ -108,8 +108,8 @@ def test_another_user_who_reads(host: Host, someone: str) -> None:
             locked_again(host, someone, terminal, name)
 
 
-def test_another_user_who_is_handed_the_terminal(host: Host, someone: str) -> None:
-    """A descriptor of /dev/tty that another user takes out of a socket while the session is locked: it ends."""
+def test_handing_the_terminal_to_another_user_ends_the_session(host: Host, someone: str) -> None:
+    """Another user takes a descriptor of /dev/tty out of a socket while the session is locked: the session ends."""
     path = f"/tmp/{someone}.passed"
 
     def begin(terminal: SshClient) -> None:
@@ -130,8 +130,8 @@ def test_another_user_who_is_handed_the_terminal(host: Host, someone: str) -> No
     assert "has its terminal open" in wait_event(host, someone, "ending")["REAPER_WHY"]
 
 
-def test_another_login_that_is_handed_dev_tty(host: Host, someone: str) -> None:
-    """It leads to the terminal of the process that opened it: who has it stands still, in whatever login."""
+def test_another_login_with_the_terminal_by_dev_tty_is_frozen(host: Host, someone: str) -> None:
+    """It leads to the terminal of the process that opened it: its holder is frozen, in whatever login."""
     path = f"/tmp/{someone}.passed"
     with log_in(host, someone) as terminal, log_in(host, someone) as other:
         name = session_of(host, someone, terminal)
@@ -147,8 +147,8 @@ def test_another_login_that_is_handed_dev_tty(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
-def test_command_of_another_user_in_the_session(host: Host, someone: str) -> None:
-    """What sudo(8) runs there as another user is the session's, and stands still with it."""
+def test_command_of_another_user_in_the_session_is_frozen(host: Host, someone: str) -> None:
+    """A command that sudo(8) runs there as another user belongs to the session, and is frozen with it."""
     host.write(f"/etc/sudoers.d/{someone}", f"{someone} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     try:
         with log_in(host, someone) as terminal:
@@ -168,8 +168,8 @@ def test_command_of_another_user_in_the_session(host: Host, someone: str) -> Non
         host.run(["rm", f"/etc/sudoers.d/{someone}"])
 
 
-def test_file_system_that_does_not_answer(host: Host, someone: str) -> None:
-    """A server of files that is stopped, on a mount that nobody finds, delays no lock: it is not asked."""
+def test_file_system_that_does_not_answer_delays_no_lock(host: Host, someone: str) -> None:
+    """A stopped file system server, on a mount that cannot be found, delays no lock: it is not asked."""
     host.shell("test -e /dev/fuse || mknod -m 666 /dev/fuse c 10 229")
     host.shell("mkdir -p /srv/tty.d /mnt/tty.d; touch /srv/tty.d/tty")
     hidden = "bindfs /srv/tty.d /mnt/tty.d && exec 3</mnt/tty.d/tty && umount -l /mnt/tty.d && echo ready && "
@@ -189,8 +189,8 @@ def test_file_system_that_does_not_answer(host: Host, someone: str) -> None:
             host.run(["kill", "-KILL", server])
 
 
-def test_more_than_can_be_looked_at(host: Host, someone: str) -> None:
-    """A user with 1,600,000 descriptors is not locked, and goes on; is told why in the journal."""
+def test_too_many_descriptors_prevent_the_lock(host: Host, someone: str) -> None:
+    """A user with 1,600,000 descriptors is not locked, and goes on; the journal has the reason."""
     with log_in(host, someone) as terminal:
         name = session_of(host, someone, terminal)
         terminal.send("(setsid python3 /usr/local/lib/crowd.py </dev/null &)\n")
@@ -199,8 +199,8 @@ def test_more_than_can_be_looked_at(host: Host, someone: str) -> None:
         assert terminal.command("echo I am $((40 + 2))") == "I am 42"
 
 
-def test_moment_of_another_users_lock(host: Host, person: str, someone: str) -> None:
-    """One user's last look, however long, delays no other user's lock."""
+def test_freeze_of_one_user_delays_no_other_users_lock(host: Host, person: str, someone: str) -> None:
+    """However long one user is frozen for a search, no other user's lock is delayed."""
     holder = host.add_user(f"{someone}b")
     try:
         uid = host.output(["id", "-u", holder])

@@ -1,4 +1,4 @@
-"""What a lock sets aside comes back as it was: what a person sees at their desk, to the cursor."""
+"""A lock restores everything that it sets aside: what a user sees at their desk, down to the cursor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .locks import FAILED, PROMPT, SECRET, WRONG
 from .stays import Stay, grows, looking, resized
 from .window import last
 
-# Counts as fast as it can, until there is a file; then waits for Enter.
+# Counts as fast as it can until there is a file; then waits for Enter.
 FLOW = """\
 import os, sys
 n = 0
@@ -36,14 +36,14 @@ def limits(host: Host) -> Iterator[None]:
 
 @pytest.fixture(params=[True, False], ids=["modes told", "modes unknown"])
 def sitting(request: pytest.FixtureRequest, host: Host, someone: str, tmp_path: Path) -> Iterator[Desk]:
-    """The person at their desk, whose terminal tells its modes, or does not."""
+    """The user at their desk, whose terminal reports its modes, or does not."""
     with desk(host, someone, tmp_path, tells_modes=request.param) as found:
         yield found
 
 
 @contextlib.contextmanager
 def left(seen: Desk, person: str) -> Iterator[Stay]:
-    """The same for a person at their desk; the body runs while it is locked."""
+    """Locks the session of a user at their desk; the body runs while it is locked."""
     stay = Stay(seen.host, person)
     cursor = stay.lock()
     seen.wait(lambda shown: "is locked" in shown and last(shown).endswith(PROMPT.rstrip()))
@@ -56,7 +56,7 @@ def left(seen: Desk, person: str) -> Iterator[Stay]:
 
 @contextlib.contextmanager
 def unchanged(seen: Desk, person: str) -> Iterator[Stay]:
-    """The whole picture is as it was when the session is unlocked."""
+    """Asserts that the whole picture is as it was, once the session is unlocked."""
     before = seen.picture()
     with left(seen, person) as stay:
         assert seen.picture().lines != before.lines
@@ -69,7 +69,7 @@ def unchanged(seen: Desk, person: str) -> Iterator[Stay]:
 
 def test_half_a_line_at_the_prompt(sitting: Desk, someone: str) -> None:
     sitting.run("seq 30")
-    sitting.wait(lambda shown: last(shown).rstrip().endswith("$"))  # what is typed before would be echoed twice
+    sitting.wait(lambda shown: last(shown).rstrip().endswith("$"))  # earlier typing would be echoed twice
     sitting.keys("-l", "echo one tw")
     sitting.keys("C-b", "C-b")
     sitting.wait(lambda shown: last(shown).endswith("$ echo one tw"))
@@ -80,7 +80,7 @@ def test_half_a_line_at_the_prompt(sitting: Desk, someone: str) -> None:
 
 
 def test_vim(sitting: Desk, someone: str) -> None:
-    """Text that is nowhere but in vim, in the middle of inserting; and the screen that was there before vim."""
+    """Text that is only in vim, in the middle of an insert; and the screen from before vim."""
     sitting.run("seq 30; vim.tiny -u NONE -N new")
     sitting.wait(lambda shown: "[New]" in shown)
     sitting.keys("-l", "iunsaved text, äöü")
@@ -141,7 +141,7 @@ def test_top(sitting: Desk, someone: str) -> None:
 
 
 def test_tmux(sitting: Desk, someone: str) -> None:
-    """Its server holds the terminal, and stands still with it; what runs in another window goes on."""
+    """Its server holds the terminal, and is frozen with it; a program in another window runs on."""
     ticks = f"/tmp/{someone}.ticks"
     sitting.run(f"tmux new-session -s one \\; new-window -n ticks 'python3 /opt/tick {ticks}'")
     sitting.wait(lambda shown: "1:ticks*" in shown)
@@ -158,7 +158,7 @@ def test_tmux(sitting: Desk, someone: str) -> None:
 
 
 def stable(seen: Desk) -> Picture:
-    """The picture when it has not changed for a moment."""
+    """Returns the picture once it has not changed for a moment."""
     picture = seen.picture()
     while True:
         time.sleep(0.5)
@@ -168,7 +168,7 @@ def stable(seen: Desk) -> Picture:
 
 
 def test_root_shell(sitting: Desk, someone: str) -> None:
-    """sudo is what stops; on Debian 13 the shell has a terminal of its own, which sudo reads for it."""
+    """sudo is what freezes; on Debian 13 the shell has a terminal of its own, which sudo reads for it."""
     host = sitting.host
     host.write(f"/etc/sudoers.d/{someone}", f"{someone} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     try:
@@ -185,7 +185,7 @@ def test_root_shell(sitting: Desk, someone: str) -> None:
 
 
 def test_output_in_full_flow(sitting: Desk, someone: str) -> None:
-    """What a program is writing without a pause is stopped anywhere, and goes on there: no line is lost or broken."""
+    """A program that writes without a pause is stopped anywhere, and continues there: no line is lost or broken."""
     sitting.host.write("/opt/flow", FLOW)
     stop = f"/tmp/{someone}.stop"
     sitting.run(f"python3 /opt/flow {stop}")
@@ -201,7 +201,7 @@ def test_output_in_full_flow(sitting: Desk, someone: str) -> None:
 
 @pytest.mark.parametrize("columns", [60, 100])
 def test_another_size(sitting: Desk, someone: str, columns: int) -> None:
-    """The window gets another size while it is locked: what is locked fits it, and so does what comes back."""
+    """The window is resized while it is locked: the lock screen fits it, and so does what is restored."""
     sitting.run("vim.tiny -u NONE -N new")
     sitting.wait(lambda shown: "[New]" in shown)
     sitting.keys("-l", "i" + "0123456789" * 12)

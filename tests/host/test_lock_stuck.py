@@ -1,6 +1,6 @@
-"""A process that makes who stops or reads it wait for good: within execve(2) it waits for a stopped FUSE server.
+"""A process that blocks whatever stops or reads it: within execve(2) it waits for a stopped FUSE server.
 
-No ps(1), pgrep(1) or the like here while it waits: they would wait, too. It is let go of in any case.
+No ps(1), pgrep(1) or similar may run here meanwhile: they would block, too. The server is killed in the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .test_filesystems import SET_UP
 from .thieves import PASSED
 
 # Takes the terminal's descriptor out of a socket when it is told to, stops the server, and runs a script whose
-# interpreter is there.
+# interpreter is on its file system.
 EXECUTES = """\
 import array, os, signal, socket, sys
 path, server, script = sys.argv[1:]
@@ -35,7 +35,7 @@ os.set_inheritable(fd, True)
 os.kill(int(server), signal.SIGSTOP)
 os.execv(script, [script])
 """
-# Reads what is typed, from the moment at which the first is told to.
+# Reads what is typed, from the moment at which the first program is told to go on.
 READS = """\
 import array, os, signal, socket, sys, time
 path, loot = sys.argv[1:]
@@ -93,7 +93,7 @@ def served_by(host: Host, person: str) -> Iterator[str]:
         host.run(["umount", "--lazy", f"{home}/mnt"])
 
 
-def test_keeper_that_waits_for_a_process_ends_the_session(host: Host, someone: str, neighbour: str) -> None:
+def test_process_that_blocks_the_keeper_ends_the_session(host: Host, someone: str, neighbour: str) -> None:
     """And a neighbour's session stays locked, and is unlocked."""
     home = f"/home/{someone}"
     loot, paths = f"{home}/loot", [f"{home}/first", f"{home}/second"]

@@ -16,13 +16,13 @@ from .locks import FAILED, LOCKED, LOCKS, PROMPT, SECRET, WRONG, Lock, asks, fai
 
 @pytest.fixture(autouse=True, scope="module")
 def limits(host: Host) -> Iterator[None]:
-    """Looks at sessions every second."""
+    """Has the daemon look at sessions every second."""
     with quick(host):
         yield
 
 
-def test_keeper_killed_by_root(host: Host, someone: str) -> None:
-    """Again and again: it is locked anew, failures count on, and at last everything is as it was."""
+def test_lock_survives_its_killed_keeper(host: Host, someone: str) -> None:
+    """Again and again: the session is locked again, failures keep counting, and in the end everything is restored."""
     with log_in(host, someone) as terminal:
         terminal.command("stty intr ^X; stty -ixon")
         was = terminal.command("stty -g; stat -c '%U %G %a' $(tty)")
@@ -44,8 +44,8 @@ def test_keeper_killed_by_root(host: Host, someone: str) -> None:
     assert [why[:14] for why in whys] == ["attempt 1 of 5", "attempt 2 of 5"]
 
 
-def test_disconnect(host: Host, someone: str) -> None:
-    """Who hangs up at the prompt ends the session, and nothing of it is left."""
+def test_hangup_at_the_prompt_ends_the_session(host: Host, someone: str) -> None:
+    """A user who hangs up at the prompt ends the session, and nothing of it is left."""
     with locked(host, someone, lambda terminal: terminal.command("sleep 300 & echo")) as (terminal, found):
         terminal.send("half a pass")
         terminal.hang_up()
@@ -55,15 +55,15 @@ def test_disconnect(host: Host, someone: str) -> None:
     assert "session closed for user" in host.output(["journalctl", "-t", "sshd", "-t", "sshd-session", "-g", someone])
 
 
-def test_terminate_session(host: Host, someone: str) -> None:
-    """logind's own end of a session works as ever."""
+def test_loginctl_ends_a_locked_session(host: Host, someone: str) -> None:
+    """Ending a session through logind works as usual."""
     with locked(host, someone) as (terminal, found):
         host.run(["loginctl", "terminate-session", found.name])
         assert terminal.closed(30)
         found.wait_gone()
 
 
-def test_unit_stopped(host: Host, someone: str) -> None:
+def test_stopping_the_unit_ends_the_session(host: Host, someone: str) -> None:
     """Stopping the unit ends the session; its terminal is not given back before."""
     with locked(host, someone) as (terminal, found):
         host.run(["systemctl", "stop", found.unit])
@@ -71,8 +71,8 @@ def test_unit_stopped(host: Host, someone: str) -> None:
         found.wait_gone()
 
 
-def test_daemon_away(host: Host, someone: str) -> None:
-    """reaperd's end, its absence and its return open nothing, and what it missed it learns."""
+def test_lock_survives_a_restart_of_the_daemon(host: Host, someone: str) -> None:
+    """Neither the stop, the absence nor the return of reaperd opens anything, and it learns what it missed."""
     with locked(host, someone) as (terminal, found):
         for away in (["restart"], ["kill", "--signal=KILL"]):
             host.run(["systemctl", *away, "reaper.service"])
@@ -91,31 +91,31 @@ def test_daemon_away(host: Host, someone: str) -> None:
         assert terminal.command("echo still here") == "still here"
 
 
-def test_directory_deleted(host: Host, someone: str) -> None:
-    """What root deletes is written anew."""
+def test_deleted_directory_is_written_again(host: Host, someone: str) -> None:
+    """The keeper writes again what root deletes."""
     with locked(host, someone) as (terminal, _):
         host.run(["rm", "-rf", LOCKS])
         fail(host, terminal, someone)
         unlock(host, terminal, someone)
 
 
-def test_directory_deleted_and_keeper_killed(host: Host, someone: str) -> None:
-    """Nobody knows any more what there was: the session ends, and does not stay frozen."""
+def test_session_ends_if_its_directory_is_deleted_and_its_keeper_killed(host: Host, someone: str) -> None:
+    """The earlier state is unknown: the session ends, and does not stay frozen."""
     with locked(host, someone) as (terminal, found):
         host.shell(f"rm -rf {LOCKS}; kill -KILL {found.keeper()}")
         assert terminal.closed(90)
         found.wait_gone()
 
 
-def test_state_garbled(host: Host, someone: str) -> None:
-    """Nobody knows any more what there was: the session ends, and does not stay frozen."""
+def test_session_ends_if_its_state_is_broken(host: Host, someone: str) -> None:
+    """The earlier state is unknown: the session ends, and does not stay frozen."""
     with locked(host, someone) as (terminal, found):
         host.shell(f"kill -STOP {found.keeper()}; echo '{{' > {LOCKS}/{found.name}/state; kill -KILL {found.keeper()}")
         assert terminal.closed(60)
         found.wait_gone()
 
 
-def test_package_reinstalled(host: Host, someone: str) -> None:
+def test_lock_survives_a_package_upgrade(host: Host, someone: str) -> None:
     """An upgrade opens nothing, and loses nothing."""
     with locked(host, someone) as (terminal, found):
         keeper = found.keeper()
@@ -129,11 +129,11 @@ def test_package_reinstalled(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
-def test_full_disk(host: Host, someone: str) -> None:
-    """With no room for the state a lock holds, and can be opened."""
+def test_lock_survives_a_full_disk(host: Host, someone: str) -> None:
+    """Without space for the state a lock still holds, and can be unlocked."""
     with locked(host, someone) as (terminal, found):
         host.shell("dd if=/dev/zero of=/run/filler bs=64k; dd if=/dev/zero of=/run/filler2 bs=1", check=False)
-        try:  # the journal is there, too, and tells nothing
+        try:  # the journal is on it, too, and logs nothing
             terminal.send(f"{WRONG}\n")
             terminal.expect(FAILED)
             terminal.expect(PROMPT)
@@ -148,14 +148,14 @@ def test_full_disk(host: Host, someone: str) -> None:
 
 @pytest.fixture(scope="module")
 def another(suite: str, deb: str) -> Iterator[Host]:
-    """A host that is not to be used again."""
+    """A host that is not used again."""
     with Host(suite) as booted:
         booted.install(deb)
         yield booted
 
 
-def test_removed_and_powered_off(another: Host, deb: str) -> None:
-    """Removal of the package ends what is locked; a host that powers off does not wait for it."""
+def test_package_removal_and_poweroff_with_locked_sessions(another: Host, deb: str) -> None:
+    """Removal of the package ends locked sessions; a host that powers off does not wait for them."""
     person = another.add_user("leaving", password=SECRET)
     with locked(another, person) as (terminal, found):
         another.apt("remove", "idle-reaper")
@@ -182,13 +182,13 @@ def test_removed_and_powered_off(another: Host, deb: str) -> None:
 
 
 def last_look(found: Lock) -> tuple[str, str]:
-    """The group of all that is the user's, and a script by which it stands still, as a keeper has it."""
+    """Returns the cgroup of all of the user's processes, and a script that freezes it as a keeper does."""
     group = found.scope.rpartition("/")[0]
     return group, f"touch {LOCKS}/{os.path.basename(group)}.still; echo 1 > {group}/cgroup.freeze"
 
 
-def test_keeper_killed_at_its_last_look(host: Host, someone: str) -> None:
-    """All that is the user's stands still then: who was killed in that moment must not keep them from logging in."""
+def test_user_is_thawed_if_the_keeper_is_killed_during_the_freeze(host: Host, someone: str) -> None:
+    """All of the user's processes are frozen then: a keeper killed in that moment must not prevent logins."""
     with log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
         group, still = last_look(found)
@@ -200,8 +200,8 @@ def test_keeper_killed_at_its_last_look(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
-def test_what_systemd_runs_after_a_keeper(host: Host, someone: str) -> None:
-    """Also where no other keeper follows."""
+def test_aftermath_thaws_the_user(host: Host, someone: str) -> None:
+    """Also if no other keeper follows."""
     with log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
         group, still = last_look(found)
@@ -210,8 +210,8 @@ def test_what_systemd_runs_after_a_keeper(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
-def test_a_daemon_that_remembers_nothing(host: Host, someone: str) -> None:
-    """Of a state that it cannot read: the lock stands on files of its own, and is taken up."""
+def test_daemon_without_its_state_takes_over_the_lock(host: Host, someone: str) -> None:
+    """Its state is unreadable: the lock depends on its own files, and is taken over."""
     with log_in(host, someone) as terminal:
         found = lock(host, someone, terminal)
         cursor = host.cursor()
@@ -222,8 +222,8 @@ def test_a_daemon_that_remembers_nothing(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
-def test_no_keeper_at_the_end(host: Host, someone: str) -> None:
-    """What outlives the session does not stay frozen, though nothing of reaper-lock is left."""
+def test_processes_are_thawed_without_a_keeper(host: Host, someone: str) -> None:
+    """A process that outlives the session does not stay frozen, although no reaper-lock is left."""
     with locked(host, someone, lambda terminal: terminal.command("sleep 1001 & disown")) as (terminal, found):
         host.shell(f"systemctl mask --runtime {found.unit}; systemctl kill --signal=KILL {found.unit}")
         try:

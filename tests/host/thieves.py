@@ -1,4 +1,4 @@
-"""Programs that a person's own processes could be, which read what is typed on a terminal."""
+"""Programs that read what is typed on a terminal, as processes of its own user could."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from .lab import Host, SshClient
 from .limits import wait_event
 from .locks import SECRET, Lock, fail
 
-# Reads what it can of its person's terminal, in one of several ways, and keeps it in a file. `ready` is written first.
-# Its parent, which reads nothing, stays where it was begun, so that the shell reads nothing either.
+# Reads what it can of its user's terminal, in one of several ways, and keeps it in a file. `ready` is written first.
+# Its parent, which reads nothing, stays in the foreground, so that the shell reads nothing either.
 THIEF = """\
 import os, signal, sys, time
 way, path, target = sys.argv[1], sys.argv[2], sys.argv[3]
@@ -49,7 +49,7 @@ while time.monotonic() < end:
         time.sleep(0.001)
 """
 
-# Asks for a read of a terminal before it is locked, by io_uring(7), into a file that others see.
+# Requests a read of a terminal by io_uring(7) before it is locked, into a file that others can see.
 RING = """\
 import ctypes, errno, mmap, os, signal, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -79,9 +79,9 @@ while True:
 """
 
 
-# Asks for a read of a terminal as a file that is registered with a ring, keeps no descriptor of it, and hides the ring:
-# `closed` has none of the ring either, which is mapped; `timer` has the read begin later, and as many answers as
-# requests; so has `renamed`, with another name for it; `worker` has no ring mapped, and a thread of the kernel's.
+# Requests a read of a terminal as a file registered with a ring, keeps no descriptor of it, and hides the ring:
+# `closed` has no descriptor of the ring either, which stays mapped; `timer` delays the read, and gets as many answers
+# as it sends requests; so does `renamed`, with another name for it; `worker` has no ring mapped, but a kernel thread.
 RINGS = """\
 import ctypes, errno, mmap, os, signal, struct, sys, time
 way, pts, path = sys.argv[1:]
@@ -150,7 +150,7 @@ while True:
     signal.pause()
 """
 
-# Hands a descriptor of /dev/tty to who listens at a path; that one takes it out of the socket when it is told to.
+# Hands a descriptor of /dev/tty to a process that listens at a path, which takes it out of the socket when told to.
 PASSED = """\
 import array, os, signal, socket, sys
 path = sys.argv[1]
@@ -170,7 +170,7 @@ end.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [te
 print("passed", flush=True)
 """
 
-# 1,600,000 descriptors of a file, in as many processes as that takes.
+# 1,600,000 descriptors of a file, in as many processes as needed.
 CROWD = """\
 import os, resource, signal
 most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1 << 19)
@@ -188,7 +188,7 @@ for each in (1, 2):
 signal.pause()
 """
 
-# Makes a process that keeps the terminal open a child of its own parent's, and a program of root's named sshd, by a
+# Makes a process that keeps the terminal open a child of its own parent, and runs a program of root's named sshd, by a
 # mount in a user namespace. Then becomes the shell again.
 CLONED = """\
 import ctypes, os, platform, signal, time
@@ -216,19 +216,19 @@ os.execv("/bin/bash", ["-bash"])
 
 
 def let_in(host: Host, terminal: SshClient, way: str, loot: str, pts: str) -> None:
-    """Begins a thief on a terminal, which reads from `pts`."""
+    """Starts a thief on a terminal, which reads from `pts`."""
     terminal.send(f"python3 /usr/local/lib/thief.py {way} {loot} {pts}\n")
     host.shell(f"timeout 30 sh -c 'until test -e {loot}.ready; do sleep 0.1; done'")
 
 
 def bait(host: Host, terminal: SshClient, loot: str, text: str) -> None:
-    """Types what a thief is to have, and waits until it has."""
+    """Types what a thief is meant to read, and waits until it has."""
     terminal.send(f"{text}\n")
     host.shell(f"timeout 30 sh -c 'until grep -q {text} {loot}; do sleep 0.1; done'")
 
 
 def gets_nothing(host: Host, terminal: SshClient, found: Lock, loot: str) -> None:
-    """Types wrong passwords and the right one on a locked terminal, and what a thief has of all that comes after it."""
+    """Types wrong passwords and the right one on a locked terminal; asserts that a thief reads only what follows."""
     found.wait_frozen()
     host.shell(f": > {loot}")
     fail(host, terminal, found.person)
@@ -241,7 +241,7 @@ def gets_nothing(host: Host, terminal: SshClient, found: Lock, loot: str) -> Non
     assert host.read(loot) == "after\n"
 
 
-# Has its person's terminal open by a path of 5,000 bytes, which no readlink(2) tells.
+# Has its user's terminal open by a path of 5,000 bytes, longer than readlink(2) returns.
 LONG = """\
 import ctypes, os, signal, sys
 libc = ctypes.CDLL(None, use_errno=True)

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
-from reaper.lock.terminal.lock_screen import LockView, TerminalKind, drawn, lines_of
-from tests.unit.lock.prompt.test_line_editor import EDITS, SWALLOWED, TYPED, typed
-from tests.unit.lock.terminal.test_lock_screen import shown
+from reaper.lock.terminal.lock_screen import LockView, TerminalKind, render, screen_lines
+from tests.unit.lock.prompt.keys import EDITS, SWALLOWED, TYPED, typed
+from tests.unit.lock.terminal.screens import drawn_rows
 
 PIECES = st.lists(
     st.one_of(st.binary(max_size=6), st.sampled_from(SWALLOWED), st.sampled_from([keys for keys, _ in TYPED + EDITS])),
@@ -53,8 +53,8 @@ TEXT = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
     st.integers(2, 200),
 )
 def test_nothing_from_outside_is_obeyed(view, rows, columns):
-    data = drawn(lines_of(view), TerminalKind.PTY, rows, columns)
+    data = render(screen_lines(view), TerminalKind.PTY, rows, columns)
     ours = rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H"
     rest = re.sub(ours, b"", data).decode()
     assert rest.isprintable() or not rest
-    shown(data, rows, columns)
+    drawn_rows(data, rows, columns)

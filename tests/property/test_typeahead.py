@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reaper.lock.terminal.tty import Tty
 from tests.unit.act.ptys import Pty
-from tests.unit.lock.terminal.test_tty import LINE_END, again, reads, set_up
+from tests.unit.lock.terminal.real_ptys import LINE_END, reads, set_up, through_json
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
 
@@ -31,7 +31,7 @@ def test_whatever_is_typed_ahead(typed, mode, later):
             set_up(pty, lflag_off=termios.ICANON ^ mode, keys={termios.VEOL: LINE_END, termios.VEOL2: b"\x1e"})
             os.write(pty.master, typed + b"x")
         held = Tty(locked.name)
-        before = again(held.drain(held.look()))
+        before = through_json(held.drain(held.look()))
         held.take(before)
         os.write(locked.master, b"a password\r")
         held.restore(before)

@@ -1,4 +1,4 @@
-"""Control groups as the kernel's files have them (cgroup v2): written to, waited for, and whose a process is."""
+"""The kernel's files of control groups (cgroup v2): writing them, waiting on them, and checking a group's path."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reaper import kernel_text
 
 
 def is_path(group: str) -> bool:
-    """Whether a text can be the path of a control group below the mount: what the kernel says of a process is one.
+    """Whether a text can be the path of a control group below the mount, such as the kernel reports for a process.
 
-    A user chooses the names of their own groups, any bytes but a line feed and a slash; what is no UTF-8 in them is
-    here as surrogates (os.fsdecode).
+    A user chooses the names of their own groups: any bytes but a line feed and a slash. Bytes that are not UTF-8 are
+    surrogates here (os.fsdecode).
     """
     try:
         path = os.fsencode(group)
@@ -25,7 +25,7 @@ def is_path(group: str) -> bool:
 
 
 def write(path: str, text: str) -> None:
-    """Writes to a file that is there, in one go, as the kernel's want it. Raises OSError."""
+    """Writes to an existing file in one write(2), as the kernel's files need it. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.write(fd, text.encode("ascii"))
@@ -34,9 +34,9 @@ def write(path: str, text: str) -> None:
 
 
 def wait_frozen(path: str, seconds: float) -> bool:
-    """Waits until all in a group have stopped, so none too; False where some have not by then, or it is gone.
+    """Waits until all members of a group have stopped (also true of none); False if some have not, or it is gone.
 
-    The kernel tells of a change of cgroup.events by POLLPRI.
+    The kernel reports a change of cgroup.events by POLLPRI.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -56,7 +56,7 @@ def wait_frozen(path: str, seconds: float) -> bool:
 
 
 def is_set(path: str) -> bool:
-    """Whether a file of the kernel's says 1; not where there is none."""
+    """Whether a file of the kernel's contains 1; False if there is no such file."""
     try:
         return kernel_text.number((kernel_text.read(path) or b"").rstrip(b"\n")) == 1
     except OSError:

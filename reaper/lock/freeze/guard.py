@@ -6,9 +6,9 @@ Theory of operation.
    systemd move out of the group does not run, and check() moves it back.
 2. A member that cannot be traced runs as soon as it is out. While there is one, check() is called every WATCH_MS and
    raises ReaperError when that member is missing, since it may have read what was typed. The same holds for a watched
-   member that ended and left no trace of where: it may have read until then.
-3. New members are held as soon as they are in the group, and those that a lock begins with while nothing of the
-   user's runs (FrozenProcesses.stop()), so that none of these is let out before.
+   member that ended in an unknown group: it may have read until then.
+3. New members are held as soon as they are in the group, and those at the start of a lock while all processes of the
+   user are frozen (FrozenProcesses.stop()), so that none of these is let out before.
 4. A shell with a TMOUT that falls due during the lock would log out as soon as it runs again. It is released without
    that SIGALRM, and counts again from its next prompt; see waits_with_alarm().
 """
@@ -54,7 +54,7 @@ class Guard:
         self._freezer, self._note = freezer, note
         self._tracer = Tracer()
         self._known: dict[ProcessId, _Hold] = {}
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
 
     def add(self, process: ProcessId) -> None:
         """Moves a process into the group.
@@ -69,16 +69,16 @@ class Guard:
 
         Raises ReaperError ("cannot-freeze") if a member may have run since an earlier check.
         """
-        self._tracer.tend()
+        self._tracer.reap()
         members = self._freezer.members()
         missing = self._known.keys() - set(members)
         escaped = [each for each in missing if self._has_run(each)]
         for process in self._freezer.members() if missing else members:
-            error = self._tracer.take(process)
+            error = self._tracer.seize(process)
             self._known[process] = _Hold.WATCHED if error else _Hold.HELD
             if error:
                 why = f"another program traces it, or the kernel refuses: {os.strerror(error)}"
-                self._tell(
+                self._note_once(
                     "watched", f"process {process.pid} is frozen, but not held by ptrace, and is watched ({why})"
                 )
         if escaped:
@@ -94,24 +94,25 @@ class Guard:
         if self._freezer.add(process) is None:
             return False
         if hold is _Hold.HELD:
-            self._tell("moved", f"process {process.pid} was moved out of the frozen group, did not run, and is back")
+            text = f"process {process.pid} was moved out of the frozen group, did not run, and is back"
+            self._note_once("moved", text)
         return hold is _Hold.WATCHED
 
-    def _tell(self, what: str, text: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
+    def _note_once(self, what: str, text: str) -> None:
+        if what not in self._noted:
+            self._noted.add(what)
             self._note(text)
 
     def pause_ms(self, usual_ms: int) -> int:
         """Returns how long to wait before the next check."""
         return min(WATCH_MS, usual_ms) if _Hold.WATCHED in self._known.values() else usual_ms
 
-    def let_go(self, process: ProcessId) -> None:
+    def release(self, process: ProcessId) -> None:
         """Releases a process that has left the group."""
         self._known.pop(process, None)
-        self._tracer.let_go(process)
+        self._tracer.detach(process)
 
-    def let_all_go(self) -> None:
+    def release_all(self) -> None:
         """Releases every process; those that another lock has in its group stay frozen there."""
         try:
             for process in self._known:
@@ -119,10 +120,10 @@ class Guard:
                     procfs.read_group(process.pid) or ""
                 )
                 if is_late:
-                    self._tracer.let_go(process, without_alarm=True)
+                    self._tracer.detach(process, without_alarm=True)
         finally:
             self._known.clear()
-            self._tracer.let_all_go()
+            self._tracer.detach_all()
 
 
 def _let_out(process: ProcessId) -> ReaperError:

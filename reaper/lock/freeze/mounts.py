@@ -1,9 +1,9 @@
-"""On what kind of mount a descriptor's file is, as the kernel tells without asking that file system.
+"""The mount that a descriptor's file is on, as the kernel reports it without asking that file system.
 
-A mount table can be a megabyte for each 10,000 mounts, of which a user may have 100,000 in each namespace of theirs
-(fs.mount-max). So none is read before a mount is asked for, and none but one is kept beside our own. What is beyond
-kernel_text.MOST_BYTES is not found, as is a mount that was detached (umount(2), MNT_DETACH) or that only a third
-process has: find() does not know those, and the caller must do without.
+A mount table can have a megabyte for each 10,000 mounts, and a user may have 100,000 in each of their namespaces
+(fs.mount-max). So no table is read before a mount in it is needed, and only one is kept beside our own. find() does not
+find a mount beyond kernel_text.MOST_BYTES, one that was detached (umount(2), MNT_DETACH), or one that only a third
+process has: the caller must do without.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reaper.sense.executables import MountKind, find_mount
 
 
 class Mounts:
-    """The mounts of this process and of those that were asked about; a mount's number is the same for all."""
+    """The mounts of this process and of those that were asked about. A mount has the same number in every process."""
 
     def __init__(self) -> None:
         self._known: dict[int, MountKind] = {}
@@ -21,7 +21,7 @@ class Mounts:
         self._other: tuple[int, bytes] = (0, b"")
 
     def find(self, number: int | None, pid: int) -> MountKind | None:
-        """The mount of a file that a process has open; None where neither it nor we have it mounted (any more)."""
+        """Returns the mount of a file that a process has open; None if neither that process nor we have it mounted."""
         if number is None:
             return None
         if number not in self._known:
@@ -38,7 +38,7 @@ class Mounts:
 
 
 def _read(who: str) -> bytes:
-    """The mount table of a process; b"" where it is gone, or does not let itself be looked at."""
+    """Returns the mount table of a process; b"" if it is gone, or access is denied."""
     try:
         return kernel_text.read(f"{procfs.PROC}/{who}/mountinfo") or b""
     except OSError:

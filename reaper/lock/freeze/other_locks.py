@@ -1,6 +1,6 @@
-"""What other locks hold: one process may have terminals of two sessions open, a tmux server above all.
+"""What other locks hold: one process, typically a tmux server, may have terminals of two sessions open.
 
-It stands in the group of the lock that found it first, and in the states of both: it goes on when both are over.
+It is in the group of the lock that found it first, and in the states of both: it runs again when both are over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STANDING = (Stage.LOCKING, Stage.LOCKED, Stage.REFUSED)
 
 
 def is_frozen(group: str) -> bool:
-    """Whether a control group is that of what some lock has stopped, and stands still."""
+    """Whether a control group is one in which some lock has its processes, and is frozen."""
     scope, _, name = group.rpartition("/")
     return (
         name == lock_files.GROUP
@@ -29,7 +29,7 @@ def is_frozen(group: str) -> bool:
 
 
 def origins(directory: str = lock_files.DIRECTORY) -> dict[ProcessId, str]:
-    """Where each process came from that a lock has stopped."""
+    """Returns the original group of each process that any lock has stopped."""
     found: dict[ProcessId, str] = {}
     for _, stopped in _standing(directory):
         found = {**stopped, **found}
@@ -37,7 +37,7 @@ def origins(directory: str = lock_files.DIRECTORY) -> dict[ProcessId, str]:
 
 
 def groups(own: str, directory: str = lock_files.DIRECTORY) -> dict[ProcessId, str]:
-    """The group of another lock than `own`, a session's name, for each process that it has stopped, too."""
+    """Returns, for each process that a lock other than that of session `own` has stopped, the group of that lock."""
     found: dict[ProcessId, str] = {}
     for scope, stopped in _standing(directory, own):
         group = f"{scope}/{lock_files.GROUP}"
@@ -47,7 +47,7 @@ def groups(own: str, directory: str = lock_files.DIRECTORY) -> dict[ProcessId, s
 
 
 def _standing(directory: str, own: str = "") -> Iterator[tuple[str, dict[ProcessId, str]]]:
-    """Each lock that stands: its session's scope, and who it has stopped."""
+    """Yields the scope of each lock that stands, and the processes it has stopped with their original groups."""
     try:
         names = sorted(os.listdir(directory))
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""A moment in which nothing of a user's runs: for one look at who is to be frozen.
+"""Briefly freezes all of a user's processes, so that terminal readers can be listed without a race.
 
-A process that has a child and ends, again and again, is gone whenever one comes to move it. Nobody escapes this look.
-The connections of the user's other logins stand still with it, so it must be short, and must end whatever becomes of
-who is at it: the user could not even log in.
+A process that forks and exits, again and again, is gone whenever a keeper comes to move it. None escapes this freeze.
+It also stops the connections of the user's other logins, so it must be short, and must end whatever happens to the
+keeper: the user could not even log in.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from reaper.lock.freeze import cgroups
 from reaper.sense.lock_files import DIRECTORY
 from reaper.sense.processes import CGROUP
 
-# Where something waits for a disk, the look is had without it: that has no children meanwhile either.
+# If something waits for a disk, the search goes ahead without it: it forks no children meanwhile either.
 STOP_SEC = 2.0
-# How long the moment of another lock of the same user's is waited for, and after how long one that does not end kills
-# who is at it: looks end before (bounded.LOOK_SEC), unless this process itself does not get to run.
+# How long to wait for a freeze by another lock of the same user, and after how long a freeze that does not end kills
+# its keeper: searches end earlier (bounded.LOOK_SEC), unless this process itself gets no processor time.
 ALONE_SEC = 30.0
-# The same for what ends a moment that was interrupted. systemd gives what follows a keeper 15 s in all.
+# The same when ending a freeze that was interrupted. systemd allows 15 s for everything that follows a keeper.
 RELEASE_SEC = 5.0
 LONGEST_SEC = 25.0
 _PAUSE_SEC = 0.05
 
 
 class UserFreeze:
-    """All that is the user's of the session with this scope; `directory` is one of root's alone, and of all keepers.
+    """All processes of the user whose session has this scope. `directory` is root's alone, and common to all keepers.
 
-    No two keepers of one user are at it at a time. Those of other users do not wait: a user with many descriptors makes
-    a look long (see bounded), and with one file lock for all of them would hold up everybody's.
+    Only one keeper of a user freezes at a time. Keepers of other users do not wait: a user with many descriptors makes
+    a search long (see bounded), and with one file lock for all users would delay everybody's.
     """
 
     def __init__(self, scope: str, mount: str = CGROUP, directory: str = DIRECTORY) -> None:
         group = scope.rpartition("/")[0]
         self._path, self._directory = mount + group, directory
         user = group.rpartition("/")[2]
-        self._mark = f"{directory}/{user}.still"  # it is we who have frozen it
+        self._mark = f"{directory}/{user}.still"  # exists while the freeze is a keeper's
         self._lock = f"{directory}/{user}.lock"
         self._is_held = False
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """The moment. One that does not end is ended by SIGALRM, and undone by release().
+        """Freezes the user for a `with` block. SIGALRM kills a keeper that takes too long; release() then thaws.
 
-        Raises ReaperError ("cannot-freeze") where that of another lock does not end.
+        Raises ReaperError ("cannot-freeze") if the freeze of another lock does not end.
         """
-        with self._alone(ALONE_SEC):
-            # By an administrator, who will thaw it; or by a keeper whose lock was not waited for, and which has a mark.
+        with self._exclusively(ALONE_SEC):
+            # Frozen without a mark: by an administrator, who will thaw it. With a mark it was a keeper.
             if cgroups.is_set(f"{self._path}/cgroup.freeze") and not os.path.exists(self._mark):
                 yield
                 return
@@ -69,37 +69,37 @@ class UserFreeze:
                 self._thaw()
                 self._is_held = False
 
-    def break_off(self) -> None:
-        """Ends the moment if it is one of this object's, whose thread does not come back from its look."""
+    def abort(self) -> None:
+        """Ends the freeze if this object holds it; its thread does not come back from its search."""
         if self._is_held:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._thaw()
 
     def release(self) -> None:
-        """Ends a moment that was interrupted. Waits for one that is under way, unless whoever is at it hangs.
+        """Ends a freeze that was interrupted. Waits for one that is in progress, unless its keeper hangs.
 
-        Raises OSError only where the kernel does not let it go on: a lock for which there is no room is done without.
+        Raises OSError only if the kernel refuses the thaw: if the file lock cannot be had, it is thawed without.
         """
-        with contextlib.suppress(ReaperError, OSError), self._alone(RELEASE_SEC):
+        with contextlib.suppress(ReaperError, OSError), self._exclusively(RELEASE_SEC):
             self._thaw()
             return
         self._thaw()
 
     def _thaw(self) -> None:
         if os.path.exists(self._mark):
-            with contextlib.suppress(FileNotFoundError):  # the user is gone
+            with contextlib.suppress(FileNotFoundError):  # the user has logged out
                 cgroups.write(f"{self._path}/cgroup.freeze", "0")
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._mark)
 
     @contextlib.contextmanager
-    def _alone(self, seconds: float) -> Iterator[None]:
-        """While no other keeper has this user stand still, or go on. The lock is on a file that root alone can open."""
+    def _exclusively(self, seconds: float) -> Iterator[None]:
+        """Excludes other keepers from freezing or thawing this user. Only root can open the lock file."""
         deadline = time.monotonic() + seconds
         fd = self._take_lock()
         while fd is None:
             if time.monotonic() > deadline:
-                raise ReaperError("cannot-freeze", "another lock of its user's does not get done")
+                raise ReaperError("cannot-freeze", "another lock of the same user does not finish")
             time.sleep(_PAUSE_SEC)
             fd = self._take_lock()
         try:
@@ -110,9 +110,9 @@ class UserFreeze:
             os.close(fd)
 
     def _take_lock(self) -> int | None:
-        """The file, locked; None where another keeper has it, which removes it: none stays of a user who is gone.
+        """Returns the lock file, locked; None if another keeper holds it. Its holder removes it, so none stays behind.
 
-        One that was removed before it was locked here is no lock: a third keeper may have made it again.
+        A file that was removed before it was locked here is no lock: a third keeper may have created a new one.
         """
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         fd = os.open(self._lock, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

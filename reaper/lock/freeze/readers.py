@@ -1,27 +1,26 @@
-"""Who is to be frozen: what is attached to a terminal, and what else could read there.
+"""Finds the processes to freeze: those attached to a terminal, and any others that could read it.
 
 A process that has left the terminal (setsid(2)) but keeps a descriptor of it reads what is typed as before, whatever
-the owner and the mode of the terminal say since. A descriptor of /dev/tty does, too: it stays with the terminal that
-was the controlling one when it was opened. So do those of a thread with a table of its own, and of a process whose
-first thread has ended. All of them are looked for among the processes of the user and of the session (see descriptors).
-
-So are those that read by an io_uring (see rings).
+the owner and the mode of the terminal are by now. So does one with a descriptor of /dev/tty: it stays with the terminal
+that was the controlling one when it was opened. The same holds for a thread with its own table of descriptors, and for
+a process whose first thread has ended. All of them are searched for among the processes of the user and of the session
+(see descriptors), and so are those that read by an io_uring (see io_uring).
 
 A process of another user is never frozen for a descriptor, or the user of the session could freeze any service that
 takes descriptors by handing it one (unix(7), SCM_RIGHTS). But one that can read the terminal would read the password:
 it was started there by su(1) and has left the session, or has the descriptor from a process of this user, or runs as a
-subordinate uid of this user outside the user's slice. find_stranger() finds it, and the session is not locked then, or
-no longer: it is warned and ended. That harms the session's own user alone, and only a process of that session can have
-given the descriptor away. Root is trusted; sudo(8), sshd(8) and agetty(8) have terminals of others open. Two things
-keep another user from preventing locks at will:
+subordinate uid of this user outside the user's slice. find_foreign_reader() finds it; the session is then not locked,
+or no longer locked: it is warned and ended. That harms only the session's own user, and only a process of that session
+can have given the descriptor away. Root is trusted; sudo(8), sshd(8) and agetty(8) have terminals of others open. Two
+rules keep another user from preventing locks at will:
 
-1. Only what was opened to be read counts, and only what is known to be the terminal. Members of the group tty, and
-   system logs, open terminals to write; and any user can make a file with the inode number of a terminal on a mount
-   that is hidden.
-2. A user with a million descriptors does not prevent the look at the others: each user has a share of its time, and
-   what was not seen then is passed over. Each look begins with another user, and another process.
+1. Only a descriptor that was opened for reading counts, and only one that is known to be the terminal. Members of the
+   group tty, and system loggers, open terminals for writing; and any user can make a file with the inode number of a
+   terminal on a mount that is hidden.
+2. A user with a million descriptors does not prevent the search of the others: each user gets a share of its time, and
+   what was not seen then is passed over. Each search begins with another user, and another process.
 
-Not seen: a descriptor that is under way in a socket, and what another user reads by an io_uring. The manual says it.
+Not seen: a descriptor in transit in a socket, and what another user reads by an io_uring. The manual says so.
 """
 
 from __future__ import annotations
@@ -40,37 +39,38 @@ from reaper import procfs
 from reaper.decide.session.model import ProcessId, Session
 from reaper.lock.bounded import TimeLimit, TooLongError, within
 from reaper.lock.freeze import io_uring
-from reaper.lock.freeze.descriptors import RING, Descriptor, Node, Search, is_closed, opened
+from reaper.lock.freeze.descriptors import RING, Descriptor, Node, Search, is_closed, open_descriptors
 from reaper.sense import connections, processes
 from reaper.sense.terminals import DEV, device_number
 
-# For the processes of all other users together, and of each: 2,000 descriptors of files take 60 ms.
-_STRANGERS_SEC, _STRANGER_SEC = 2.0, 0.5
-# A look at one process may wait for as long as its user likes (see apart): it is left behind, once for each user.
+# Time limits for the processes of all other users together, and of each user: 2,000 file descriptors take 60 ms.
+_FOREIGN_SEC, _FOREIGN_USER_SEC = 2.0, 0.5
+# A search may block on one process for as long as its user likes (see apart): it is abandoned, once for each user.
 _waiting: dict[int, list[threading.Thread]] = {}
 _MOST_WAITING = 8
 _MOST_REPORTS = 20  # by one keeper
-_reported: set[int] = set()  # the processes where a look raised, each of them reported once
-_EVERYBODY_SEC = 5.0  # and to find out whose each process is: 0.3 s for 30,000, but this machine may be busy
+_reported: set[int] = set()  # the processes whose examination raised, each of them reported once
+_CANDIDATES_SEC = 5.0  # to find the user of each process: 0.3 s for 30,000, but the machine may be busy
 
 
-class _Everybody(NamedTuple):
-    """The processes that may hold a terminal: those of the session and its user, and of each other user but root."""
+class _Candidates(NamedTuple):
+    """The processes that may have a terminal open: those of the session and its user, and those of each other user but
+    root."""
 
     own: set[ProcessId]
-    strangers: dict[int, list[int]]
+    foreign: dict[int, list[int]]
 
 
 def holders(
     session: Session, terminals: Collection[str], held: Iterable[ProcessId], *, may_wait: bool = False
 ) -> list[ProcessId]:
-    """Every process that reads what is typed on these terminals, or could; `held` is what the session holds.
+    """Returns every process that reads, or could read, what is typed on these terminals; `held` are the session's.
 
-    With `may_wait` also the user's that wait for something to read by a ring: a terminal, for all that can be seen.
+    With `may_wait` also the user's processes that wait for something to read by a ring: it could be a terminal.
 
-    Never what carries the connection, another login's sshd, pid 1, or this process and what descends from it. Looks at
-    every process of the host, and at the descriptors of those that are the user's or the session's: 1,600 of the
-    former and 46 of the latter cost 53 ms of CPU time. Raises TooLongError where there are too many of them.
+    Never returns the processes that carry the connection, another login's sshd, pid 1, or this process and its
+    descendants. Examines every process of the host, and the descriptors of those of the user or the session: 1,600 of
+    the former and 46 of the latter cost 53 ms of CPU time. Raises TooLongError if there are too many.
     """
     members = set(held)
 
@@ -80,40 +80,41 @@ def holders(
             return []
         attached = {each.process for each in processes.attached(terminals, members)}
         found = set(attached)
-        for process in _everybody(session, members, deadline).own - found:
+        for process in _candidates(session, members, deadline).own - found:
             is_held = process in members
             look_at = functools.partial(_is_holder, process, search, deadline, is_held=is_held, may_wait=may_wait)
-            # One where the look raises may read, for all that is known.
-            if _guarded(process.pid, look_at, otherwise=True):
+            # A process whose examination raises may read, for all that is known.
+            if _examine(process.pid, look_at, otherwise=True):
                 found.add(process)
-        spared = set(connections.connection_holders(session))
+        excluded = set(connections.connection_holders(session))
         leader = ProcessId(*session.key)
-        # Of run0(1), machinectl(1) and the like the leader is the shell itself, and reads. Those of sshd and login(1)
-        # have no terminal, and are root's.
+        # With run0(1), machinectl(1) and the like, the leader is the shell itself, and reads. The leaders of sshd and
+        # login(1) have no terminal, and are root's.
         if leader in attached and session.uid in procfs.read_uids(leader.pid)[:1]:
-            spared.discard(leader)
-        return sorted(each for each in found - spared if not (_is_ours(each.pid) or _is_another_login(each.pid)))
+            excluded.discard(leader)
+        return sorted(each for each in found - excluded if not (_is_ours(each.pid) or _is_another_login(each.pid)))
 
     return within(look)
 
 
-def find_stranger(session: Session, terminals: Collection[str], held: Iterable[ProcessId]) -> int | None:
-    """A process of another user's, but root's, that reads what is typed on these terminals; None where none is seen.
+def find_foreign_reader(session: Session, terminals: Collection[str], held: Iterable[ProcessId]) -> int | None:
+    """Returns a process of another user, but not root, that reads these terminals; None if none is seen.
 
-    Whom the session holds is none, whoever it runs as: it is frozen. 1,600 processes of another user with 8 files each
-    cost 430 ms of CPU time, and a host without users 3 ms.
+    Processes that the session holds do not count, whoever they run as: they are frozen. 1,600 processes of another user
+    with 8 files each cost 430 ms of CPU time, and a host without users 3 ms.
     """
     members, search = set(held), _search(terminals)
     if search is None:
         return None
-    spared = {each.pid for each in connections.connection_holders(session)}
-    strangers = within(lambda deadline: _everybody(session, members, deadline), _EVERYBODY_SEC).strangers
-    end = TimeLimit(_STRANGERS_SEC)
-    for uid in _turned(list(strangers)):
-        # Neither a user whose processes are too many nor one who makes a look at them wait keeps all others from locks.
+    excluded = {each.pid for each in connections.connection_holders(session)}
+    foreign = within(lambda deadline: _candidates(session, members, deadline), _CANDIDATES_SEC).foreign
+    end = TimeLimit(_FOREIGN_SEC)
+    for uid in _rotated(list(foreign)):
+        # Neither a user with too many processes nor one on whose processes the search blocks prevents the locks of
+        # others.
         with contextlib.suppress(TooLongError):
             end.check()
-            pids = _turned([pid for pid in strangers[uid] if pid not in spared])
+            pids = _rotated([pid for pid in foreign[uid] if pid not in excluded])
             found = _within_user(uid, functools.partial(_find_reader, pids, search))
             if found is not None:
                 return found
@@ -121,28 +122,29 @@ def find_stranger(session: Session, terminals: Collection[str], held: Iterable[P
 
 
 def _within_user(uid: int, look: Callable[[TimeLimit], int | None]) -> int | None:
-    """A look at one other user's processes. Raises TooLongError for one whose last look has not come back."""
+    """Searches one other user's processes. Raises TooLongError for a user whose last search has not come back."""
     if uid not in _waiting:
         for other in [other for other, threads in _waiting.items() if not any(each.is_alive() for each in threads)]:
             del _waiting[other]
         if len(_waiting) >= _MOST_WAITING:
             raise TooLongError
-    return within(look, _STRANGER_SEC, _STRANGER_SEC, _waiting.setdefault(uid, []))
+    return within(look, _FOREIGN_USER_SEC, _FOREIGN_USER_SEC, _waiting.setdefault(uid, []))
 
 
 def _find_reader(pids: list[int], search: Search, deadline: TimeLimit) -> int | None:
     for pid in pids:
-        # One where the look raises does not: it could be anybody's, and would keep all others from locks.
+        # A process whose examination raises does not count: it could be anybody's, and would prevent the locks of
+        # others.
         reads = functools.partial(_reads, pid, search, deadline)
-        if _guarded(pid, reads, otherwise=False) and not _is_another_login(pid):
+        if _examine(pid, reads, otherwise=False) and not _is_another_login(pid):
             return pid
     return None
 
 
-def _guarded(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:
-    """The barrier around one process: what a look at it says, or `otherwise` where that raises whatever it may be.
+def _examine(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:
+    """The barrier around one process: returns the result of `look`, or `otherwise` if that raises anything.
 
-    So no process keeps the others from being looked at. It is reported once; what takes too long is the caller's.
+    So no process prevents the examination of the others. It is reported once. TooLongError is left to the caller.
     """
     try:
         return look()
@@ -157,14 +159,14 @@ def _guarded(pid: int, look: Callable[[], bool], *, otherwise: bool) -> bool:
         return otherwise
 
 
-def _turned(values: list[int]) -> list[int]:
-    """The same in their order, from a place on that is another each time."""
+def _rotated(values: list[int]) -> list[int]:
+    """Returns the values rotated, so that each call begins at another place."""
     place = time.monotonic_ns() // 1000 % len(values) if values else 0
     return values[place:] + values[:place]
 
 
 def _search(terminals: Iterable[str]) -> Search | None:
-    """What to look for: every instance of devpts has a pts/0 by the same number. None where there is no terminal."""
+    """Returns the nodes to search for: every devpts has a pts/0 with the same number. None if there is no terminal."""
     nodes: dict[Node, int] = {}
     for name in terminals:
         number = device_number(name)
@@ -174,15 +176,15 @@ def _search(terminals: Iterable[str]) -> Search | None:
     return Search(nodes) if nodes else None
 
 
-def _everybody(session: Session, held: set[ProcessId], deadline: TimeLimit) -> _Everybody:
-    """What the session holds and all that is the user's, wherever it runs; and what is other users'.
+def _candidates(session: Session, held: set[ProcessId], deadline: TimeLimit) -> _Candidates:
+    """Returns the processes of the session and all of its user, wherever they run, and those of other users.
 
-    Of the user's groups all are, whoever they run as: those in a user namespace of theirs do as somebody else. Where
-    root is the user, its services are not: they are the system. As whom a process runs, really, effectively or when it
-    likes, tells its status alone: /proc/PID is its effective user's, whoever began it.
+    All in the user's slice are the user's, whoever they run as: those in the user's own user namespace run as another
+    user. If the user is root, root's other processes do not count: they are the system. Only its status shows all users
+    a process runs as (real, effective, saved): /proc/PID belongs to its effective user, whoever started it.
     """
-    everybody = _Everybody(held | set(processes.members(f"/user.slice/user-{session.uid}.slice")), {})
-    known = {process.pid for process in everybody.own}
+    candidates = _Candidates(held | set(processes.members(f"/user.slice/user-{session.uid}.slice")), {})
+    known = {process.pid for process in candidates.own}
     for pid in procfs.list_pids():
         if pid in known:
             continue
@@ -191,10 +193,10 @@ def _everybody(session: Session, held: set[ProcessId], deadline: TimeLimit) -> _
         if session.uid and session.uid in uids:
             ticks = processes.start_ticks(pid)
             if ticks is not None:
-                everybody.own.add(ProcessId(pid, ticks))
+                candidates.own.add(ProcessId(pid, ticks))
         elif any(uids):
-            everybody.strangers.setdefault(next(filter(None, uids)), []).append(pid)
-    return everybody
+            candidates.foreign.setdefault(next(filter(None, uids)), []).append(pid)
+    return candidates
 
 
 def _is_holder(process: ProcessId, search: Search, deadline: TimeLimit, *, is_held: bool, may_wait: bool) -> bool:
@@ -206,28 +208,29 @@ def _is_holder(process: ProcessId, search: Search, deadline: TimeLimit, *, is_he
             found.append(io_uring.read(each))
             return False
         is_one = search.is_terminal(each)
-        # Before Linux 6.9 that of a thread is never known: the terminal that its process has tells nothing of it.
+        # Before Linux 6.9 a thread's /dev/tty is never resolved: the terminal of its process does not show where it
+        # leads.
         return is_one or (is_one is None and (is_held or each.tid != each.pid or not _has_terminal(process.pid)))
 
     return _any(process.pid, look, deadline) or io_uring.may_read(process.pid, found, may_wait=may_wait)
 
 
 def _reads(pid: int, search: Search, deadline: TimeLimit) -> bool:
-    """Whether a process is known to have one of the terminals open, and not to write there alone."""
+    """Whether a process is known to have one of the terminals open for reading."""
     return _any(pid, lambda each: each.link != RING and bool(search.is_terminal(each)) and each.can_read, deadline)
 
 
 def _any(pid: int, look: Callable[[Descriptor], bool], deadline: TimeLimit) -> bool:
-    """Whether a look at a descriptor of a process says so of any.
+    """Whether `look` is true of any descriptor of a process.
 
-    One that cannot be looked at hides no other; where none is one, it raises OSError. One that is closed is none.
+    A descriptor that cannot be examined hides no other; if none is a match, it raises OSError. A closed one is ignored.
     """
     failed: OSError | None = None
-    for each in opened(pid, deadline):
+    for each in open_descriptors(pid, deadline):
         try:
             if look(each):
                 return True
-        except OSError as error:  # noqa: PERF203 - each for itself
+        except OSError as error:  # noqa: PERF203 - each descriptor for itself
             failed = failed if is_closed(error) else error
     if failed is not None:
         raise failed
@@ -240,7 +243,7 @@ def _has_terminal(pid: int) -> bool:
 
 
 def _is_ours(pid: int) -> bool:
-    """Pid 1, this process, and what descends from it."""
+    """Whether a process is pid 1, this process, or one of its descendants."""
     while pid > 1 and pid != os.getpid():
         status = procfs.read_stat(pid)
         if status is None or not status.ppid:
@@ -252,6 +255,9 @@ def _is_ours(pid: int) -> bool:
 
 
 def _is_another_login(pid: int) -> bool:
-    """An sshd that an administrator started by hand has their terminal, and so have those whom it lets in."""
+    """Whether a process is another login's sshd.
+
+    One that an administrator started by hand has their terminal open, and so have those of the users it lets in.
+    """
     status = procfs.read_stat(pid)
     return status is not None and connections.is_sshd(pid) and connections.is_another_login(status.session)

@@ -1,7 +1,7 @@
-"""One attempt to prove to PAM who is there: authentication, and whether the account may still be used.
+"""One authentication attempt through PAM, with the check whether the account may still be used.
 
-By python-pam's bindings of libpam, with a conversation of our own. Theirs answers every prompt with the one password,
-forgets the second message of several, and has no account phase in 1.8.4 (Debian 11).
+Uses python-pam's bindings of libpam, with a conversation of our own. python-pam's answers every prompt with the same
+password, loses the second of several messages, and has no account phase in 1.8.4 (Debian 11).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from reaper.errors import ReaperError
 from reaper.lock.prompt.line_editor import MAX_LINE
 
 Ask = Callable[[str, bool], "bytearray | None"]
-"""Shows a prompt, and whether what is typed is shown too; the answer, which is wiped here, or None: nobody answers."""
+"""Shows a prompt; the flag says whether to echo what is typed. Returns the answer, to be wiped here; None for none."""
 Say = Callable[[str, bool], None]
-"""Shows a message of a module's; whether it is about an error."""
+"""Shows a message of a module; the flag says whether it is an error."""
 _MOST_MESSAGES = 32  # PAM_MAX_NUM_MSG
 _ECHO_OFF, _ECHO_ON, _ERROR, _INFO = 1, 2, 3, 4
 _TTY, _RHOST = 3, 4
@@ -31,12 +31,12 @@ _REINITIALIZE = 8
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an attempt. `code` is libpam's; `why` is in words, fit for a terminal and the journal: no secret.
+    """The result of an attempt. `code` is libpam's; `why` is its text, fit for terminals and the journal, no secret.
 
-    `phase` is the one that decided: start, authentication, account; or gone (the person, with the terminal) and died
-    (the process that asks), which prompt adds. Where it is not answered, nobody has typed anything for PAM, so that a
-    failure was no guess. A password that has to be changed is `is_expired`, and no failure: who is there is proved, and
-    passwd(1) with its old and its new prompts is for the shell behind the lock.
+    `phase` is the one that decided: start, authentication, account; dialogue adds gone (the terminal hung up), and
+    process adds died (the process that asks). If it is not answered, nothing was typed for PAM, so that a failure was
+    not a guess. `is_expired` means that the password has to be changed, which is no failure: the user is authenticated,
+    and passwd(1) with its old and new prompts is for the shell behind the lock.
     """
 
     ok: bool
@@ -49,7 +49,7 @@ class Outcome:
 
 @functools.cache
 def load() -> Any:
-    """libpam as python-pam binds it. Raises ReaperError where there is none. To be called before a fork."""
+    """Returns libpam as python-pam binds it. Raises ReaperError if it is missing. Must be called before a fork."""
     try:
         pam = importlib.import_module("pam")
         if hasattr(pam, "PamAuthenticator"):
@@ -61,7 +61,7 @@ def load() -> Any:
 
 
 class _Bindings:
-    """The functions of libpam that are needed, from an instance of python-pam 2's or from the module of 1.8.4."""
+    """The functions of libpam that are needed, from an instance of python-pam 2's class or from the module of 1.8.4."""
 
     def __init__(self, source: Any, types: Any) -> None:
         self.Handle, self.Conversation, self.Response = types.PamHandle, types.PamConv, types.PamResponse
@@ -81,17 +81,17 @@ class _Bindings:
 
 
 class _Conversation:
-    """What libpam calls when a module wants something of the person."""
+    """The callback by which libpam's modules ask and inform the user."""
 
     def __init__(self, library: Any, ask: Ask, say: Say) -> None:
         self._library = library
         self._ask, self._say = ask, say
         self.is_answered = False
-        self.is_spoken = False
+        self.has_shown_message = False
         self.error: Exception | None = None
 
     def __call__(self, count: int, messages: Any, responses: Any, _data: Any) -> int:
-        """conv() of pam_conv(3). Answers are given for all of the messages, or for none."""
+        """The conv() of pam_conv(3). Gives answers to all of the messages, or to none."""
         if not 0 < count <= _MOST_MESSAGES:
             return _CONVERSATION_ERROR
         size = ctypes.sizeof(self._library.Response)
@@ -100,23 +100,25 @@ class _Conversation:
             return _BUFFER_ERROR
         answers = ctypes.cast(memory, ctypes.POINTER(self._library.Response))
         try:
-            # The outer array is one of pointers in Linux-PAM.
-            code = next(filter(None, (self._one(messages[i].contents, answers[i]) for i in range(count))), _SUCCESS)
+            # In Linux-PAM the outer array is an array of pointers.
+            code = next(
+                filter(None, (self._handle_one(messages[i].contents, answers[i]) for i in range(count))), _SUCCESS
+            )
         except Exception as error:  # ctypes would print it and answer PAM_SUCCESS; it is raised after libpam's call
             self.error, code = error, _CONVERSATION_ERROR
         if code == _SUCCESS:
             responses[0] = answers
         else:
             for i in range(count):
-                self._forget(answers[i])
+                self._wipe_answer(answers[i])
             self._library.free(memory)
         return code
 
-    def _one(self, message: Any, response: Any) -> int:
+    def _handle_one(self, message: Any, response: Any) -> int:
         """Shows one message; its answer goes into `response`."""
         text = (message.msg or b"").decode(errors="replace")
         if message.msg_style in (_ERROR, _INFO):
-            self.is_spoken = True
+            self.has_shown_message = True
             self._say(text, message.msg_style == _ERROR)
             return _SUCCESS
         if message.msg_style not in (_ECHO_OFF, _ECHO_ON):
@@ -125,23 +127,23 @@ class _Conversation:
         if answer is None:
             return _CONVERSATION_ERROR
         try:
-            return self._give(answer, response)
+            return self._store_answer(answer, response)
         finally:
             answer[:] = bytes(len(answer))
 
-    def _give(self, answer: bytearray, response: Any) -> int:
-        if len(answer) > MAX_LINE or 0 in answer:  # the module would see another one than was typed
+    def _store_answer(self, answer: bytearray, response: Any) -> int:
+        if len(answer) > MAX_LINE or 0 in answer:  # the module would see a different answer than was typed
             return _CONVERSATION_ERROR
         copy = self._library.calloc(len(answer) + 1, 1)
         if not copy:
             return _BUFFER_ERROR
         ctypes.memmove(copy, (ctypes.c_char * len(answer)).from_buffer(answer), len(answer))
-        # The field is a char *, from which Python would make a copy when it is read: it is written as the address.
+        # The field is a char *, of which Python would make a copy on access: so it is written as an address.
         ctypes.c_void_p.from_address(ctypes.addressof(response)).value = copy
         self.is_answered = True
         return _SUCCESS
 
-    def _forget(self, response: Any) -> None:
+    def _wipe_answer(self, response: Any) -> None:
         copy = ctypes.c_void_p.from_address(ctypes.addressof(response)).value
         if copy:
             ctypes.memset(copy, 0, self._library.strlen(copy))
@@ -149,14 +151,14 @@ class _Conversation:
 
 
 def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: Say) -> Outcome:
-    """One attempt of the user's, as libpam's modules want it. Blocks as long as they do, and as a failure is delayed.
+    """Makes one attempt for the user. Blocks as long as PAM's modules do, including the delay after a failure.
 
-    Where PAM asks for nothing and says nothing, its success proves nothing: so an account whose password was taken away
-    while it was locked stays locked. A fingerprint or a token is asked for by a message.
+    If PAM asks nothing and shows nothing, its success proves nothing: so an account whose password was removed while it
+    was locked stays locked. A fingerprint or a token is asked for by a message.
     """
     library = load()
     conversation = _Conversation(library, ask, say)
-    callback = library.callback(conversation)  # kept until pam_end() is over: modules may still speak there
+    callback = library.callback(conversation)  # must live until after pam_end(), in which modules may still call it
     handle = library.Handle()
     names = [name.encode(errors="surrogateescape") for name in (service, user, tty, rhost)]
     if any(b"\0" in name for name in names):
@@ -168,7 +170,7 @@ def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: S
         for item, name in ((_TTY, names[2]), (_RHOST, names[3])):
             if name:
                 library.set_item(handle, item, name)
-        result = _judged(library, handle, conversation)
+        result = _run_phases(library, handle, conversation)
         code = result.code
     finally:
         library.end(handle, code)
@@ -177,16 +179,16 @@ def authenticate(user: str, service: str, tty: str, rhost: str, ask: Ask, say: S
     return result
 
 
-def _judged(library: Any, handle: Any, conversation: _Conversation) -> Outcome:
-    """The three calls, of which the first that fails decides. That of credentials does not."""
+def _run_phases(library: Any, handle: Any, conversation: _Conversation) -> Outcome:
+    """Makes the three calls; the first that fails decides, except for that of credentials."""
     phase, code = "authentication", library.authenticate(handle, _NO_EMPTY_PASSWORD)
-    if code == _SUCCESS and not (conversation.is_answered or conversation.is_spoken):
+    if code == _SUCCESS and not (conversation.is_answered or conversation.has_shown_message):
         return Outcome(False, _DENIED, "PAM asked for nothing, which proves nothing", phase)
     if code == _SUCCESS:
         phase, code = "account", library.acct_mgmt(handle, 0)
     is_expired = phase == "account" and code == _NEW_PASSWORD
     if code == _SUCCESS or is_expired:
-        # Tickets and tokens are renewed where there are such; the person has been let in whether or not they can be.
+        # Renews tickets and tokens if there are any; a failure of that does not change the outcome.
         library.setcred(handle, _REINITIALIZE)
     why = plain((library.strerror(handle, code) or b"").decode(errors="replace"))
     return Outcome(code == _SUCCESS or is_expired, code, why, phase, conversation.is_answered, is_expired)

@@ -1,8 +1,8 @@
-"""The process that asks for the password on one locked terminal: one attempt, and it is over.
+"""The process that asks for the password on one locked terminal; it makes one attempt and exits.
 
-A password is in the memory of this short-lived process alone, which leaves no core, is not swapped where that can be
-had, and dies with its parent. The parent has imported everything and loaded libpam before it forks, so that an upgrade
-of the package under a lock changes nothing here. What goes back is an Outcome, by a pipe, and never a secret.
+The password is only in the memory of this short-lived process, which leaves no core dump, is not swapped if that is
+possible, and dies with its parent. The parent has imported everything and loaded libpam before it forks, so that a
+package upgrade during a lock changes nothing here. It returns an Outcome through a pipe, and never a secret.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from typing import NoReturn
 from reaper.lock.prompt.dialogue import Ask, Dialogue
 from reaper.lock.prompt.pam import Outcome, load
 
-_MOST_BYTES = 4096  # PIPE_BUF: an outcome is written, and read, at once
+_MOST_BYTES = 4096  # PIPE_BUF: an outcome is written, and read, in one piece
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
-# <asm-generic/mman.h>, and mman.h of powerpc, sparc and alpha. On fault: the stacks of the parent's threads are mapped
-# here, too, and only what is used of them is to be in memory (11 MB of 58 with four threads).
+# MCL_CURRENT, MCL_FUTURE and MCL_ONFAULT of <asm-generic/mman.h>, and of mman.h on powerpc, sparc and alpha. On fault:
+# the stacks of the parent's threads are mapped here, too, and only their used parts should be in memory (11 MB of 58
+# with four threads).
 _MCL = 0x2000 | 0x4000 | 0x8000 if os.uname().machine.startswith(("ppc", "sparc", "alpha")) else 1 | 2 | 4
-# How long a process that was killed is waited for. One that a file system of the user's keeps waiting is not.
+# How long to wait for a killed process. One that blocks on a file system of the user's is left behind.
 _END_MS, _LOOK_MS = 500, 10
 
 
 class Child:
-    """The process that asks, as its parent has it. `fd` is readable when there is an outcome, or it died."""
+    """The process that asks, as its parent sees it. `fd` is readable once there is an outcome, or the process died."""
 
     def __init__(self, pid: int, fd: int) -> None:
         self.pid = pid
@@ -39,7 +40,7 @@ class Child:
         self._outcome: Outcome | None = None
 
     def outcome(self) -> Outcome | None:
-        """What became of the attempt; None while it lasts. Once it is known, the process is gone and `fd` closed."""
+        """Returns the outcome of the attempt; None while it lasts. After that, the process is gone, `fd` closed."""
         if self._outcome is None and self.fd >= 0:
             try:
                 data = os.read(self.fd, _MOST_BYTES)
@@ -53,7 +54,7 @@ class Child:
         return self._outcome
 
     def stop(self) -> None:
-        """Ends it, whatever it is at. Does nothing where it has ended."""
+        """Kills the process, whatever it is doing. Does nothing if it has ended."""
         if self.fd >= 0:
             os.kill(self.pid, signal.SIGKILL)
             self._end()
@@ -69,9 +70,9 @@ class Child:
 
 
 def start(line_fd: int, ask: Ask) -> Child:
-    """Starts an attempt on a terminal that is taken over already, raw and without echo, and set aside (see screen).
+    """Starts an attempt on a terminal that is taken over already: raw, without echo, and its screen set aside.
 
-    Raises ReaperError where there is no python-pam.
+    Raises ReaperError if python-pam is missing.
     """
     load()
     parent = os.getpid()
@@ -89,14 +90,14 @@ def _attempt(line_fd: int, pipe: int, ask: Ask, parent: int) -> NoReturn:
         _seclude(parent, (0, 1, 2, line_fd, pipe))
         os.write(pipe, json.dumps(vars(Dialogue(line_fd, ask).attempt())).encode())
         status = 0
-    except Exception:  # the journal is to have it, and nothing of the parent's is to run here
+    except Exception:  # reported to the journal; no code of the parent's may run here
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
 def _seclude(parent: int, kept: Collection[int]) -> None:
-    """Nothing of the parent's goes on here, and nothing of what is typed here is found later."""
+    """Removes what the parent left in this process, and makes sure that nothing typed here can be found later."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -108,11 +109,11 @@ def _seclude(parent: int, kept: Collection[int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         if descriptor not in kept:
-            with contextlib.suppress(OSError):  # that of the listing
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
                 os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc.prctl(_PR_SET_DUMPABLE, 0)
-    # It takes CAP_IPC_LOCK or a limit that Python's own memory is within: where there is neither, nothing is locked.
+    # This needs CAP_IPC_LOCK, or a limit above Python's own memory: with neither, nothing is locked in memory.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     libc.mlockall(_MCL)

@@ -1,7 +1,7 @@
-"""What the terminal of a locked session shows, and how what it showed before is set aside and brought back.
+"""What the terminal of a locked session shows, and the sequences that save and restore what it showed before.
 
-Pure: bytes to be written, and what the bytes that come back mean. Sequences are xterm's (ctlseqs) and those of
-console_codes(4). A serial line is sent no escape at all: anything may listen there.
+Pure: the bytes to write, and the meaning of the bytes that come back. Sequences are xterm's (ctlseqs) and those of
+console_codes(4). A serial line gets no escape sequence at all: any device may be connected to it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 from reaper.decide.text.escape import plain
 
 ASK_DEVICE = b"\x1b[c"
-"""DA1, which whatever draws a pty answers: it is also the fence after other questions, which may be left unanswered."""
+"""DA1, which every terminal emulator answers. It also marks the end of other questions, which may stay unanswered."""
 _ALTERNATE = (47, 1047, 1049)
 _CURSOR = 25
-# What would make something else than typed characters of keys: application cursor keys and keypad, the mouse in all its
-# ways, reports of the focus, brackets around what is pasted.
+# Modes in which keys send something else than typed characters: application cursor keys and keypad, all mouse modes,
+# focus reports, bracketed paste.
 _INPUT = (1, 9, 66, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 ASK_MODES = b"".join(b"\x1b[?%d$p" % mode for mode in (*_ALTERNATE, _CURSOR, *_INPUT)) + b"\x1b[?u" + ASK_DEVICE
 _PLACE = b"\x1b[1;7H"
-# What tells the screens of a terminal apart that does not tell its modes, but does tell where its cursor is (CPR, of
-# the VT100): 1049 goes to the other screen and back. On the main one, this brings the cursor back to where it was
-# before; on the alternate one, to where the program was started, which is seldom that place; and where there is no such
+# Tells which screen is shown, for a terminal that does not report its modes but does report its cursor (CPR, of the
+# VT100): 1049 switches to the other screen and back. On the main screen, this returns the cursor to where it was
+# before; on the alternate one, to where the program was started, which is seldom that place; and if there is no such
 # screen, it leaves the cursor in the corner.
 ASK_SCREEN = b"\x1b[6n" + _PLACE + b"\x1b[?1049h\x1b[H\x1b[?1049l\x1b[6n" + ASK_DEVICE
 _POSITION = re.compile(rb"\x1b\[([0-9]{1,5};[0-9]{1,5})R")
@@ -39,40 +39,40 @@ _LEVEL_2, _VT102 = 61, 6
 
 
 class TerminalKind(enum.Enum):
-    """What a terminal is."""
+    """The kind of a terminal."""
 
     PTY = "pty"
-    CONSOLE = "console"  # a virtual console of the kernel's: it has one screen, and answers no question about a mode
+    CONSOLE = "console"  # a virtual console of the kernel's: it has one screen, and answers no question about modes
     SERIAL = "serial"
 
 
 @dataclass(frozen=True)
 class Modes:
-    """How a terminal was found: what there is to set aside, and to bring back.
+    """The modes in which a terminal was found: what to set aside, and to restore.
 
-    Where it is not known, because the terminal does not tell, modes are left alone: what they make of keys is swallowed
-    (see keys), and what is not brought back might be missed. A cursor that is hidden stays hidden then.
+    If the terminal does not report them, modes are left alone: the sequences that keys then send are swallowed (see
+    line_editor), and changing what cannot be restored could do harm. A hidden cursor then stays hidden.
     """
 
     is_alternate: bool = False
     is_cursor_hidden: bool = False
     on: tuple[int, ...] = ()
     keyboard: int = 0
-    """The flags of kitty's keyboard protocol; 0 where there is no such thing."""
+    """The flags of kitty's keyboard protocol; 0 if the terminal does not have it."""
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Returns the modes in JSON's types."""
         return {"alternate": self.is_alternate, "hidden": self.is_cursor_hidden, "on": [*self.on], "kbd": self.keyboard}
 
     @classmethod
     def from_plain(cls, value: Any) -> Modes:
-        """Back from JSON. Raises TypeError, ValueError or KeyError for what is no such thing."""
+        """Converts back from JSON's types. Raises TypeError, ValueError or KeyError for any other value."""
         return cls(bool(value["alternate"]), bool(value["hidden"]), tuple(map(int, value["on"])), int(value["kbd"]))
 
 
 @dataclass(frozen=True)
 class Replies:
-    """What a terminal has answered, and what else has come: that was typed. `modes` is None where it tells none."""
+    """What a terminal has answered, and what else came, which was typed. `modes` is None if it reports none."""
 
     device: tuple[int, ...] | None
     modes: Modes | None
@@ -80,32 +80,32 @@ class Replies:
 
 
 def read_replies(data: bytes) -> Replies:
-    """Takes what has come after a question apart."""
+    """Separates the input after a question into answers and typed characters."""
     devices = _DEVICE.findall(data)
     device = tuple(int(part) for part in devices[-1].split(b";") if part) if devices else None
-    told = {int(mode): int(value) for mode, value in _MODE.findall(data)}
+    reported = {int(mode): int(value) for mode, value in _MODE.findall(data)}
     flags = [int(value) for value in _KEYBOARD.findall(data)]
     modes = Modes(
-        any(told.get(mode) in _SET for mode in _ALTERNATE),
-        told.get(_CURSOR) in _RESET,
-        tuple(mode for mode in _INPUT if told.get(mode) == _SET[0]),
+        any(reported.get(mode) in _SET for mode in _ALTERNATE),
+        reported.get(_CURSOR) in _RESET,
+        tuple(mode for mode in _INPUT if reported.get(mode) == _SET[0]),
         flags[-1] if flags else 0,
     )
     typed = _UNFINISHED.sub(b"", _KEYBOARD.sub(b"", _MODE.sub(b"", _DEVICE.sub(b"", data))))
-    return Replies(device, modes if any(told.get(mode) for mode in _ALTERNATE) else None, typed)
+    return Replies(device, modes if any(reported.get(mode) for mode in _ALTERNATE) else None, typed)
 
 
-def tells_modes(device: tuple[int, ...] | None) -> bool:
-    """Whether a terminal that says this of itself can be asked for its modes (DECRQM, of the VT300).
+def reports_modes(device: tuple[int, ...] | None) -> bool:
+    """Whether a terminal with this device report can be asked for its modes (DECRQM, of the VT300).
 
     One of the first level would not know the question, and Terminal.app of macOS prints a "p" for each. Alacritty and
-    PuTTY, which say that they are a VT102, answer or ignore it.
+    PuTTY, which report a VT102, answer or ignore it.
     """
     return bool(device) and device is not None and (device[0] >= _LEVEL_2 or device == (_VT102,))
 
 
 def read_screen(data: bytes) -> tuple[Modes, bytes]:
-    """What has come after ASK_SCREEN, and what is to be written so that the terminal is as before that question."""
+    """Returns the modes shown by the input after ASK_SCREEN, and the bytes that undo what that question did."""
     positions = _POSITION.findall(data)
     if len(positions) < 2:
         return Modes(), b""
@@ -113,8 +113,8 @@ def read_screen(data: bytes) -> tuple[Modes, bytes]:
     return Modes(is_alternate), b"\x1b[?1049h" if is_alternate else b"\x1b[%sH" % positions[0]
 
 
-def set_aside(modes: Modes, kind: TerminalKind) -> bytes:
-    """What is written once, before the first picture. ESC first: it ends what a stopped program may have begun."""
+def save_sequence(modes: Modes, kind: TerminalKind) -> bytes:
+    """Returns what to write once, before the first drawing. Its ESC ends a sequence that a frozen program left open."""
     if kind is TerminalKind.SERIAL:
         return b""
     if kind is TerminalKind.CONSOLE:
@@ -125,8 +125,8 @@ def set_aside(modes: Modes, kind: TerminalKind) -> bytes:
     return start + cursor + keyboard + b"".join(b"\x1b[?%dl" % mode for mode in modes.on)
 
 
-def bring_back(modes: Modes, kind: TerminalKind) -> bytes:
-    """What is written once, when the lock is over. A program on the alternate screen is to draw it anew."""
+def restore_sequence(modes: Modes, kind: TerminalKind) -> bytes:
+    """Returns what to write once, when the lock is over. A program on the alternate screen must redraw it."""
     if kind is TerminalKind.SERIAL:
         return b"\r\n"
     if kind is TerminalKind.CONSOLE:
@@ -139,21 +139,21 @@ def bring_back(modes: Modes, kind: TerminalKind) -> bytes:
 
 @dataclass(frozen=True)
 class LockView:
-    """What there is to be said on a locked terminal. All of it is as it came from outside."""
+    """What to show on a locked terminal. All of it is unescaped outside text."""
 
     host: str
     user: str
     tty: str
     rhost: str
     heading: str
-    left: int  # attempts, until the session ends
-    told: tuple[str, ...] = ()  # what became of the last attempt, and what PAM has said since
+    left: int  # the number of attempts left until the session ends
+    messages: tuple[str, ...] = ()  # the result of the last attempt, and PAM's messages since
     prompt: str = ""
-    typed: str = ""  # at a prompt that shows it
+    typed: str = ""  # at a prompt with echo
 
 
-def lines_of(view: LockView) -> list[str]:
-    """The lock screen as lines that are fit for a terminal, of any width; the last one is the prompt."""
+def screen_lines(view: LockView) -> list[str]:
+    """Returns the lock screen as escaped lines, of any width; the last one is the prompt."""
     where = f"on {plain(view.tty)}" + (f", from {plain(view.rhost)}" if view.rhost else "")
     chances = "If the next attempt fails" if view.left == 1 else f"After {view.left} more attempts that fail"
     return [
@@ -163,37 +163,37 @@ def lines_of(view: LockView) -> list[str]:
         f"It is the session of {plain(view.user)}, {where}.",
         f"To go on where it was left, authenticate as {plain(view.user)}. {chances}, the session ends.",
         "",
-        *(line for text in view.told for line in plain_lines(text)),
-        *([""] if view.told else []),
-        prompt_of(view.prompt) + plain(view.typed),
+        *(line for text in view.messages for line in plain_lines(text)),
+        *([""] if view.messages else []),
+        prompt_line(view.prompt) + plain(view.typed),
     ]
 
 
 def plain_lines(text: str) -> list[str]:
-    """Outside text of any length as lines that are fit for a terminal."""
+    """Returns outside text of any length as escaped lines."""
     lines = text.replace("\t", " ").replace("\r\n", "\n").strip("\n").split("\n")
     return [plain(line) for line in lines] if text else []
 
 
-def prompt_of(text: str) -> str:
-    """A module's own prompt: the last of its lines, with a space to its end."""
+def prompt_line(text: str) -> str:
+    """Returns the last line of a module's prompt, ending in one space."""
     shown = "".join(plain_lines(text)[-1:]).rstrip()
     return f"{shown} " if shown else ""
 
 
-def drawn(lines: list[str], kind: TerminalKind, rows: int, columns: int) -> bytes:
-    """What is written to show these lines. The cursor stays after the last one; where rows are few, the first go."""
+def render(lines: list[str], kind: TerminalKind, rows: int, columns: int) -> bytes:
+    """Returns what to write to show these lines, cursor after the last one; drops the first ones if rows are few."""
     rows, columns = rows or 24, columns or 80
     if kind is TerminalKind.SERIAL:
         return ("\r\n" + "\r\n".join(lines)).encode(errors="replace")
-    folded = [part for line in lines for part in _folded(line, columns)]
-    start = 2 if len(folded) < rows else 1
-    placed = "".join(f"\x1b[{start + row};1H{line}" for row, line in enumerate(folded[-rows:]))
+    wrapped = [part for line in lines for part in _wrap(line, columns)]
+    start = 2 if len(wrapped) < rows else 1
+    placed = "".join(f"\x1b[{start + row};1H{line}" for row, line in enumerate(wrapped[-rows:]))
     return f"\x1b\\\x1b(B\x0f\x1b[m\x1b[H\x1b[2J{placed}".encode(errors="replace")
 
 
-def _folded(line: str, columns: int) -> Iterator[str]:
-    """The line in parts of so many columns at most, cut at spaces where that can be."""
+def _wrap(line: str, columns: int) -> Iterator[str]:
+    """Yields a line in parts of at most so many columns, cut at spaces if possible."""
     part, width, space = "", 0, -1
     for char in line:
         wide = _columns(char)

@@ -1,4 +1,4 @@
-"""What a terminal is found like before anything is drawn on it: its modes, and what a console shows."""
+"""Reads the state of a terminal before anything is drawn on it: its modes, and the contents of a console."""
 
 from __future__ import annotations
 
@@ -15,35 +15,34 @@ from reaper.lock.terminal.lock_screen import (
     TerminalKind,
     read_replies,
     read_screen,
-    tells_modes,
+    reports_modes,
 )
 from reaper.sense.terminals import DEV, is_console
 
-# A terminal answers by itself, after one way there and back of the connection; a slow one has a second for it.
+# A terminal emulator answers within one round trip of the connection; this allows for a slow one.
 ANSWER_MS = 1000
 _MOST_BYTES = 64 * 1024
 
 
 def kind_of(name: str) -> TerminalKind:
-    """What sort of terminal a name below /dev is."""
+    """Returns the kind of a terminal, by its name below /dev."""
     if name.startswith("pts/"):
         return TerminalKind.PTY
     return TerminalKind.CONSOLE if is_console(name) else TerminalKind.SERIAL
 
 
 def survey(fd: int, kind: TerminalKind) -> Modes:
-    """Asks a pty's terminal for its modes; it must be raw, and nobody else read it.
+    """Asks a pty's terminal emulator for its modes. The terminal must be raw, and every other reader frozen.
 
-    What was typed meanwhile is dropped. What does not answer in time, or is no pty, has none that are known. One that
-    answers, and does not tell its modes, is asked for what is worst to be mistaken about: whether a program has its
-    alternate screen.
+    What is typed meanwhile is dropped. If it does not answer in time, or is no pty, the modes are unknown. If it
+    answers without its modes, it is asked for the most important one only: whether a program uses its alternate screen.
     """
     if kind is not TerminalKind.PTY:
         return Modes()
     device = read_replies(_ask(fd, ASK_DEVICE)).device
     if device is None:
         return Modes()
-    modes = read_replies(_ask(fd, ASK_MODES)).modes if tells_modes(device) else None
+    modes = read_replies(_ask(fd, ASK_MODES)).modes if reports_modes(device) else None
     if modes is None:
         modes, undo = read_screen(_ask(fd, ASK_SCREEN))
         with contextlib.suppress(OSError):
@@ -52,9 +51,9 @@ def survey(fd: int, kind: TerminalKind) -> Modes:
 
 
 def _ask(fd: int, question: bytes) -> bytes:
-    """What comes until the fence at the question's end is answered, or the time is up."""
+    """Returns the input until the device report at the question's end is answered, or the time is over."""
     data = b""
-    with contextlib.suppress(OSError):  # it is gone, or takes nothing: it has not answered
+    with contextlib.suppress(OSError):  # a hangup, or a terminal that takes nothing, counts as no answer
         os.write(fd, question)
         end, poll = time.monotonic() + ANSWER_MS / 1000, select.poll()
         poll.register(fd, select.POLLIN)
@@ -67,7 +66,7 @@ def _ask(fd: int, question: bytes) -> bytes:
 
 
 def read_contents(name: str) -> bytes:
-    """What a virtual console shows, with its attributes and its cursor (vcs(4)); b"" for any other terminal."""
+    """Returns the contents, attributes and cursor of a virtual console (vcs(4)); b"" for any other terminal."""
     if kind_of(name) is not TerminalKind.CONSOLE:
         return b""
     try:
@@ -78,7 +77,7 @@ def read_contents(name: str) -> bytes:
 
 
 def write_contents(name: str, contents: bytes) -> None:
-    """Shows that again; where the console has got another size meanwhile, its program has to draw it anew."""
+    """Shows saved contents again; does nothing if the console's size has changed: its program must then redraw it."""
     if not contents or read_contents(name)[:2] != contents[:2]:
         return
     with contextlib.suppress(OSError), open(f"{DEV}/vcsa{name[len('tty') :]}", "wb", buffering=0) as file:

@@ -1,8 +1,8 @@
-"""One terminal of a locked session: taken over so that nobody else reads what is typed, and put back as it was.
+"""One terminal of a locked session: taken over so that nobody else reads what is typed, and restored afterwards.
 
-The terminal is root's alone while it is held (nobody opens it anew), and raw. Who has it open already is frozen (see
-holders), before drain() is called. What it was like is in a Before, which the caller writes down: every step here may
-be done again with it after a crash, and comes to the same. What the screen shows is not this module's business.
+While it is held, the terminal is raw and root's alone, so that nobody else can open it. Processes that have it open
+already must be frozen (see readers) before drain() is called. Its earlier state is in a SavedTty, which the caller
+saves: every step here may be repeated with that after a crash, with the same result. It must not touch the screen.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from reaper.lock.terminal.typeahead import End, Piece
 from reaper.sense.terminals import DEV, is_console
 
 _GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENOTTY)
-_TIOCVHANGUP = 0x5437  # <asm-generic/ioctls.h>; Python has no name for it, nor for this:
+_TIOCVHANGUP = 0x5437  # <asm-generic/ioctls.h>; Python has no name for it, nor for EXTPROC
 _EXTPROC = 0o200000  # <asm-generic/termbits.h>
 _DISABLED = 0  # _POSIX_VDISABLE
-_MOST_READ = 1 << 20  # of what somebody types on and on: the rest comes to the prompt, which does not mind
+_MOST_READ = 1 << 20  # a limit for endless input: the rest comes to the prompt, where it does no harm
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _FLAGS = 0, 1, 2, 3, 6  # tcgetattr(3), as Python lists it
 _TRANSLATED = termios.ICRNL | termios.INLCR | termios.IGNCR | termios.ISTRIP | getattr(termios, "IUCLC", 0o1000)
 Size = tuple[int, int, int, int]
@@ -37,7 +37,7 @@ Size = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class SavedTty:
-    """What a terminal was like. `flags` are c_iflag, c_oflag, c_cflag, c_lflag and both speeds; `keys` is c_cc.
+    """The saved state of a terminal. `flags` are c_iflag, c_oflag, c_cflag, c_lflag and both speeds; `keys` is c_cc.
 
     `typed` is what was typed ahead, once it `is_drained`.
     """
@@ -55,11 +55,11 @@ class SavedTty:
 
     @property
     def is_canonical(self) -> bool:
-        """Whether the program there reads lines."""
+        """Whether the program there reads whole lines."""
         return bool(self.flags[_LFLAG] & termios.ICANON)
 
     def to_plain(self) -> dict[str, Any]:
-        """In JSON's types."""
+        """Returns the state in JSON's types."""
         return {
             "name": self.name,
             "device": self.device,
@@ -73,7 +73,7 @@ class SavedTty:
 
     @classmethod
     def from_plain(cls, value: Any) -> SavedTty:
-        """Back. Raises ReaperError ("lock-state") for what to_plain() does not write."""
+        """Converts back from JSON's types. Raises ReaperError ("lock-state") for what to_plain() does not write."""
         try:
             flags = tuple(map(int, value["flags"]))
             if len(flags) != _FLAGS:
@@ -83,43 +83,43 @@ class SavedTty:
             keys, typed = bytes.fromhex(value["keys"]), typeahead.from_plain(value["typed"])
             name, number, is_drained = str(value["name"]), int(value["device"]), bool(value["drained"])
         except (KeyError, TypeError, ValueError) as error:
-            message = f"what a terminal was like is broken: {type(error).__name__}: {error}"
+            message = f"the saved state of a terminal is broken: {type(error).__name__}: {error}"
             raise ReaperError("lock-state", message) from error
         return cls(name, number, (device, inode), uid, gid, mode, flags, keys, typed, is_drained)
 
 
 class Tty:
-    """A terminal that is held, named below /dev. What is done where it has hung up raises ReaperError ("line-gone")."""
+    """An open terminal, by its name below /dev. Methods raise ReaperError ("line-gone") after a hangup."""
 
     def __init__(self, name: str, before: SavedTty | None = None) -> None:
-        """Opens it, and makes sure that it is the one that it was `before`."""
+        """Opens the terminal, and verifies that it is the one with the state `before`."""
         self.name = name
-        with self._told():
+        with self._translated_errors():
             flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
             self.fd = os.open(f"{DEV}/{name}", flags)
         try:
             status = os.fstat(self.fd)
             if not stat.S_ISCHR(status.st_mode) or not os.isatty(self.fd):
-                raise ReaperError("line-gone", f"{name} is no terminal")
+                raise ReaperError("line-gone", f"{name} is not a terminal")
             if before and (status.st_rdev, status.st_dev, status.st_ino) != (before.device, *before.node):
-                raise ReaperError("line-gone", f"{name} is another terminal than it was")
+                raise ReaperError("line-gone", f"{name} is a different terminal than before")
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Lets go of it, as it is."""
+        """Closes the descriptor; changes nothing else."""
         os.close(self.fd)
 
     def is_gone(self) -> bool:
-        """Whether it has hung up: whoever held the other end is gone."""
+        """Whether the terminal has hung up: the process at its other end is gone."""
         poll = select.poll()
         poll.register(self.fd, 0)
         return bool(poll.poll(0))
 
     def look(self) -> SavedTty:
-        """What it is like now."""
-        with self._told():
+        """Returns the current state of the terminal."""
+        with self._translated_errors():
             status, (*flags, keys) = os.fstat(self.fd), termios.tcgetattr(self.fd)
         return SavedTty(
             self.name,
@@ -133,17 +133,18 @@ class Tty:
         )
 
     def drain(self, before: SavedTty) -> SavedTty:
-        """Reads what was typed ahead, and returns it with the rest; nothing the second time.
+        """Reads what was typed ahead, and returns the state with it; does nothing the second time.
 
-        Line by line as long as the terminal is in canonical mode, for else the ends would be lost; then what is left.
-        What exceeds the kernel's own buffer is dropped: nobody could put it back.
+        Reads line by line while the terminal is in canonical mode, as the line ends would be lost otherwise; then the
+        rest. What exceeds the kernel's own buffer is dropped: it could not be put back.
         """
         if before.is_drained:
             return before
         pieces: list[Piece] = []
-        with self._told():
-            self._own()
-            # In its own mode first, so that what the kernel has not looked at yet means what it would have.
+        with self._translated_errors():
+            self._make_private()
+            # First in the terminal's own mode, so that input that the kernel has not processed yet is processed as
+            # usual.
             if before.is_canonical:
                 pieces += self._read_lines(_line_ends(before))
                 rest = b""
@@ -156,53 +157,52 @@ class Tty:
         return replace(before, typed=typeahead.shorten(pieces), is_drained=True)
 
     def take(self, before: SavedTty) -> None:
-        """Makes it root's alone, and raw: no echo, no signals, no flow control. A terminal that ^S has stopped goes on:
-        the kernel starts it as IXON is cleared."""
-        with self._told():
-            self._own()
+        """Makes the terminal root's alone, and raw: no echo, signals or flow control; clearing IXON also undoes ^S."""
+        with self._translated_errors():
+            self._make_private()
             self._make_raw(before)
-            termios.tcflow(self.fd, termios.TCOON)  # had a program stopped it (tcflow(3)), it would take no prompt
+            termios.tcflow(self.fd, termios.TCOON)  # a terminal stopped by a program (tcflow(3)) would show no prompt
 
     def restore(self, before: SavedTty) -> bool:
-        """Makes it what it was, with what was typed ahead and none of what has been typed since.
+        """Restores the terminal, with what was typed ahead before the lock and nothing typed since.
 
-        False where what was typed ahead could not be brought back. Who reads the terminal must still be frozen.
+        Returns False if what was typed ahead could not be restored. Its readers must still be frozen.
         """
-        with self._told():
-            self._make_raw(before)  # so that what is left of an attempt before this one can be read, too
+        with self._translated_errors():
+            self._make_raw(before)  # so that input left by an interrupted attempt to restore can be read, too
             self._read_all()
             termios.tcflush(self.fd, termios.TCIFLUSH)
-            is_back = self._type(before)
+            is_back = self._retype(before)
             self._set(before, before.flags[_IFLAG], before.flags[_LFLAG], before.keys, before.flags[_OFLAG])
             os.fchmod(self.fd, before.mode)
             os.fchown(self.fd, before.uid, before.gid)
         return is_back
 
     def hang_up(self) -> None:
-        """Ends the line, as if it were lost: whoever has it open, we too, reads an end of file from now on."""
-        with self._told():
+        """Hangs up the terminal, as if the line were lost: every process, this one too, reads end of file."""
+        with self._translated_errors():
             fcntl.ioctl(self.fd, _TIOCVHANGUP)
 
-    def nudge(self) -> Size | None:
-        """Makes it a row smaller, so that a program in the foreground draws anew; returns the size to settle() on.
+    def shrink(self) -> Size | None:
+        """Makes the window a row smaller, so that the foreground program redraws; returns the size for restore_size().
 
-        A SIGWINCH alone is not enough: less(1) looks whether the size has changed. None for a console, whose size is
-        that of the screen, and where there is nothing to nudge.
+        A SIGWINCH alone is not enough: less(1) checks whether the size has changed. Returns None for a console, whose
+        size is that of the screen.
         """
         if is_console(self.name):
             return None
-        with self._told():
+        with self._translated_errors():
             size = self._size()
-            self._set_size(_nudged(size))
+            self._set_size(_shrunk(size))
         return size
 
-    def settle(self, size: Size) -> None:
-        """Gives it its size back, a moment after nudge(), unless the person has given it another one meanwhile."""
-        with self._told():
-            if self._size() == _nudged(size):
+    def restore_size(self, size: Size) -> None:
+        """Restores the size a moment after shrink(), unless the user has changed it meanwhile."""
+        with self._translated_errors():
+            if self._size() == _shrunk(size):
                 self._set_size(size)
 
-    def _own(self) -> None:
+    def _make_private(self) -> None:
         os.fchown(self.fd, 0, -1)
         os.fchmod(self.fd, 0o600)
 
@@ -211,7 +211,7 @@ class Tty:
         self._set(before, termios.IGNBRK, 0, _raw_keys(before), oflag)
 
     def _set(self, before: SavedTty, iflag: int, lflag: int, keys: bytes, oflag: int | None = None) -> None:
-        """At once: waiting until all is shown (TCSADRAIN) could take for ever."""
+        """Sets attributes at once: waiting for the output to drain (TCSADRAIN) could take forever."""
         was = before.flags
         output = was[_OFLAG] if oflag is None else oflag
         speeds = was[_LFLAG + 1 :]
@@ -229,7 +229,7 @@ class Tty:
             yield Piece(data, End.LINE if data and data[-1] in line_ends else End.FILE)
 
     def _read_all(self) -> bytes:
-        """Without canonical mode. A read finds what is still on its way in the kernel, too (n_tty_read, since 4.6)."""
+        """Reads without canonical mode, including input still in transit in the kernel (n_tty_read, since 4.6)."""
         found = bytearray()
         while len(found) < _MOST_READ:
             try:
@@ -241,7 +241,7 @@ class Tty:
             found += data
         return bytes(found)
 
-    def _type(self, before: SavedTty) -> bool:
+    def _retype(self, before: SavedTty) -> bool:
         if not before.typed:
             return True
         if before.is_canonical:
@@ -250,7 +250,7 @@ class Tty:
             keys[termios.VLNEXT], keys[termios.VEOF] = literal, end
             for name in (termios.VEOL, termios.VEOL2):
                 keys[name] = before.keys[name]
-            # The mode stays what it was from here on: changing it would make one of all that is there.
+            # Canonical mode stays on from here: switching it would merge all typed pieces into one.
             lflag = termios.ICANON | termios.IEXTEN | before.flags[_LFLAG] & _EXTPROC
             self._set(before, iflag=0, lflag=lflag, keys=bytes(keys))
         else:
@@ -258,7 +258,7 @@ class Tty:
         try:
             for byte in data:
                 fcntl.ioctl(self.fd, termios.TIOCSTI, bytes((byte,)))
-        except OSError:  # dev.tty.legacy_tiocsti=0, and not the host's own root: we are in a container
+        except OSError:  # dev.tty.legacy_tiocsti=0, and no CAP_SYS_ADMIN on the host itself: we are in a container
             return False
         return True
 
@@ -270,7 +270,7 @@ class Tty:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", *size))
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except (OSError, termios.error) as error:
@@ -280,7 +280,7 @@ class Tty:
 
 
 def _line_ends(before: SavedTty) -> bytes:
-    """What ends a line besides the line feed, where it is set (termios(3), VEOL and VEOL2)."""
+    """Returns the characters that end a line: the line feed, and VEOL and VEOL2 if set (termios(3))."""
     keys = [before.keys[termios.VEOL]]
     if before.flags[_LFLAG] & termios.IEXTEN:
         keys.append(before.keys[termios.VEOL2])
@@ -293,7 +293,7 @@ def _raw_keys(before: SavedTty) -> bytes:
     return bytes(keys)
 
 
-def _nudged(size: Size) -> Size:
-    """Where there is no size, as on serial lines, what programs suppose then."""
+def _shrunk(size: Size) -> Size:
+    """Returns a size that differs by one row; 24 rows if there is no size, as on serial lines: programs assume that."""
     rows, columns, width, height = size
     return (rows - 1 if rows > 1 else rows + 1 if rows else 24, columns, width, height)

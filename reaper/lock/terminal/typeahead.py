@@ -1,8 +1,8 @@
-"""What was typed before the lock and nobody has read yet: what it consists of, and the keys that bring it back.
+"""Input typed before the lock that no program has read yet: its pieces, and the keys that restore it.
 
-Pure. The kernel's line discipline (n_tty) holds it in another form than it was typed in: in canonical mode as lines,
-ends of file, and last a line that is not complete, in which characters that are special otherwise may stand for
-themselves (VLNEXT). So it is given back by keys that yield the same, and not by those that were once pressed.
+Pure. The kernel's line discipline (n_tty) does not keep input as it was typed: in canonical mode it holds lines, ends
+of file, and possibly one incomplete line, in which special characters may stand for themselves (VLNEXT). So the input
+is restored by keys that produce the same result, not by those that were pressed.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 MOST = 4095
-"""Bytes that n_tty holds for a program that does not read (N_TTY_BUF_SIZE, less one); it takes no more back."""
+"""Bytes that n_tty holds for a program that does not read (N_TTY_BUF_SIZE, less one); it accepts no more."""
 
 
 class End(enum.Enum):
-    """What follows a piece of input."""
+    """How a piece of input ends."""
 
-    NOTHING = "nothing"  # more is still to be typed; without canonical mode always
+    NOTHING = "nothing"  # more was still to be typed; always so without canonical mode
     LINE = "line"  # its last byte ends a line
     FILE = "file"  # VEOF: a read(2) ends there
 
 
 class Piece(NamedTuple):
-    """What one read(2) in canonical mode yields; or the rest; or without canonical mode all."""
+    """What one read(2) in canonical mode returns, or an incomplete line; without canonical mode all input."""
 
     data: bytes
     end: End
 
     @property
     def size(self) -> int:
-        """How many bytes it takes in the kernel, which keeps an end of file as one."""
+        """Its size in the kernel's buffer, where an end of file takes one byte."""
         return len(self.data) + (self.end is End.FILE)
 
 
 class RetypedKeys(NamedTuple):
-    """What to type where only `literal` (VLNEXT), `end` (VEOF), VEOL, VEOL2 and a line feed have a meaning."""
+    """The keys to type while only `literal` (VLNEXT), `end` (VEOF), VEOL, VEOL2 and the line feed are special."""
 
     data: bytes
     literal: int
@@ -44,7 +44,7 @@ class RetypedKeys(NamedTuple):
 
 
 def shorten(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """As much of the input as fits into the kernel's buffer again: whole pieces, and of the next one the beginning."""
+    """Returns as much of the input as fits into the kernel's buffer: whole pieces, and the start of the next one."""
     taken, room = [], MOST
     for piece in pieces:
         if piece.size > room:
@@ -57,10 +57,10 @@ def shorten(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
 
 
 def retype(pieces: Sequence[Piece], line_ends: Collection[int]) -> RetypedKeys:
-    """The keys that bring canonical input back; `line_ends` are VEOL and VEOL2, where they are set."""
+    """Returns the keys that restore canonical input; `line_ends` are VEOL and VEOL2, if they are set."""
     special = {ord("\n"), *line_ends}
     used = {byte for piece in pieces for byte in piece.data}
-    # 0 would mean that there is no such key. One that occurs in the input can be had, too: it is then typed literally.
+    # 0 would disable the key. Bytes in the input are used only if none is free: they are then typed literally.
     literal, end = sorted((byte for byte in range(1, 256) if byte not in special), key=lambda byte: byte in used)[:2]
     special |= {literal, end}
     typed = bytearray()
@@ -73,10 +73,10 @@ def retype(pieces: Sequence[Piece], line_ends: Collection[int]) -> RetypedKeys:
 
 
 def to_plain(pieces: Iterable[Piece]) -> list[list[str]]:
-    """In JSON's types."""
+    """Converts the pieces to JSON's types."""
     return [[piece.data.hex(), piece.end.value] for piece in pieces]
 
 
 def from_plain(value: Any) -> tuple[Piece, ...]:
-    """Back. Raises ValueError or TypeError for what to_plain() does not write."""
+    """Converts back. Raises ValueError or TypeError for what to_plain() does not write."""
     return tuple(Piece(bytes.fromhex(data), End(end)) for data, end in value)

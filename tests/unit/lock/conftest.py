@@ -1,4 +1,4 @@
-"""A /proc and a cgroup hierarchy of the test's own making, in which processes can be moved."""
+"""A fake /proc and cgroup hierarchy, in which processes can be moved."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.unit.sense.trees import Tree
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch) -> Tree:
-    monkeypatch.setattr(descriptors, "shares_table", lambda first, second: False)  # the kernel knows real threads alone
-    monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: None)  # nor has it these descriptors
+    monkeypatch.setattr(descriptors, "shares_table", lambda first, second: False)  # kcmp(2) takes only real threads
+    monkeypatch.setattr(descriptors, "_terminal_behind", lambda descriptor: None)  # nor can these be copied
     return Tree(tmp_path, monkeypatch)
 
 
@@ -28,33 +28,33 @@ def login(tree, monkeypatch) -> Login:
 
 
 class FakeTracer:
-    """Stops processes of the test's invention."""
+    """Stops fake processes."""
 
     def __init__(self) -> None:
         self.refused: set[ProcessId] = set()
         self.held: set[ProcessId] = set()
         self.without_alarm: set[ProcessId] = set()
 
-    def take(self, process: ProcessId) -> int:
+    def seize(self, process: ProcessId) -> int:
         if process in self.refused:
             return errno.EPERM
         self.held.add(process)
         return 0
 
-    def tend(self) -> None:
-        """Nothing ends by itself here."""
+    def reap(self) -> None:
+        """Does nothing: no fake process ends by itself."""
 
-    def let_go(self, process: ProcessId, *, without_alarm: bool = False) -> None:
+    def detach(self, process: ProcessId, *, without_alarm: bool = False) -> None:
         if without_alarm and process in self.held:
             self.without_alarm.add(process)
         self.held.discard(process)
 
-    def let_all_go(self) -> None:
+    def detach_all(self) -> None:
         self.held.clear()
 
 
 class Cgroups:
-    """Does what the kernel does when one of its files is written to, and refuses what it is told to."""
+    """Does what the kernel does when one of its files is written, and refuses what it is told to refuse."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -72,7 +72,7 @@ class Cgroups:
         self.freezer.make()
 
     def make_group(self, group: str) -> None:
-        """The kernel makes the files of a group with it."""
+        """Makes the files of a group, as the kernel does."""
         os.makedirs(self.mount + group, exist_ok=True)
         for name, text in (("freeze", "0\n"), ("procs", ""), ("threads", ""), ("events", "frozen 1\n")):
             self.tree.write_scope(group, f"cgroup.{name}", text)
@@ -93,7 +93,7 @@ class Cgroups:
             return []
 
     def write(self, path: str, text: str) -> None:
-        """In place of cgroups.write()."""
+        """Replaces cgroups.write()."""
         group, _, name = path[len(self.mount) :].rpartition("/")
         if not os.path.isdir(self.mount + group):
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
@@ -113,7 +113,7 @@ class Cgroups:
         (entry / "cgroup").write_bytes(os.fsencode(f"0::{group}\n"))
 
     def rmdir(self, path: str) -> None:
-        """In place of os.rmdir()."""
+        """Replaces os.rmdir()."""
         group = path[len(self.mount) :]
         if not os.path.isdir(path):
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
@@ -138,7 +138,7 @@ def cgroups(tree, monkeypatch) -> Cgroups:
 
 @pytest.fixture
 def tracers(monkeypatch) -> list[FakeTracer]:
-    """Every tracer that a guard makes: no number of a process that is not real is one of ptrace's."""
+    """Every tracer that a guard makes; ptrace must not be called with the pids of fake processes."""
     made: list[FakeTracer] = []
 
     def make() -> FakeTracer:

@@ -1,4 +1,4 @@
-"""A lock from its order to its end, with what systemd and reaperd do meanwhile; any part of it can be made to raise."""
+"""A lock from its order to its end, with what systemd and reaperd do meanwhile; any part can be made to raise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_KEEPERS = 20
 
 
 class FakeLine:
-    """A terminal's line."""
+    """An open terminal."""
 
     def __init__(self, lock: LockWorld) -> None:
         self._lock = lock
@@ -39,15 +39,15 @@ class FakeLine:
     def hang_up(self) -> None:
         self._lock.done.append("hung up")
 
-    def nudge(self) -> tuple[int, int, int, int]:
+    def shrink(self) -> tuple[int, int, int, int]:
         return (24, 80, 0, 0)
 
-    def settle(self, size: tuple[int, int, int, int]) -> None:
+    def restore_size(self, size: tuple[int, int, int, int]) -> None:
         pass
 
 
-class FakeTaken:
-    """A terminal in the keeper's hands. Whoever is asked there types the right password, unless the lock says no."""
+class FakeHeldTerminal:
+    """A terminal that the keeper holds. Its user types the right password, unless the lock says no."""
 
     lock: LockWorld
 
@@ -58,11 +58,11 @@ class FakeTaken:
         self.is_asking = False
 
     @classmethod
-    def found(cls, name: str) -> FakeTaken:
+    def open_new(cls, name: str) -> FakeHeldTerminal:
         return cls(name)
 
     @classmethod
-    def from_plain(cls, value: Any) -> FakeTaken:
+    def from_plain(cls, value: Any) -> FakeHeldTerminal:
         return cls(str(value["name"]))
 
     def to_plain(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class FakeTaken:
     def survey(self) -> bool:
         return True
 
-    def cover(self) -> None:
+    def set_aside_screen(self) -> None:
         pass
 
     def ask(self, order: LockOrder, host: str, failures: int, last: str) -> None:
@@ -96,7 +96,7 @@ class FakeTaken:
     def stop_asking(self) -> None:
         self.is_asking = False
 
-    def tell(self, text: str) -> None:
+    def show_line(self, text: str) -> None:
         pass
 
     def restore(self) -> bool:
@@ -108,7 +108,7 @@ class FakeTaken:
 
 
 class LockHost(FakeHost):
-    """The host. A session whose lock is refused is ended by reaperd at once, or some looks later by its person."""
+    """The host. A session with a refused lock is ended at once by reaperd, or after some looks by its user."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,12 +122,12 @@ class LockHost(FakeHost):
 
 
 class LockWorld:
-    """One session with a shell on its terminal, whose lock is ordered."""
+    """A session with a shell on its terminal, and an order to lock it."""
 
     def __init__(self, cgroups: Cgroups, monkeypatch: pytest.MonkeyPatch) -> None:
         self._cgroups, self._monkeypatch = cgroups, monkeypatch
-        self.done: list[str] = []  # of the terminals and the leader, in order
-        self.is_right = True  # what is typed
+        self.done: list[str] = []  # what was done to the terminals and the leader, in order
+        self.is_right = True  # whether the right password is typed
         self.keepers = 0
         null = functools.partial(os.open, os.devnull)
         self.fds = null(os.O_RDONLY), null(os.O_RDONLY)
@@ -149,19 +149,19 @@ class LockWorld:
 
     def _replace(self) -> None:
         mount, directory = self._cgroups.mount, self._cgroups.directory
-        FakeTaken.lock = self
+        FakeHeldTerminal.lock = self
         set_ = self._monkeypatch.setattr
         set_(frozen, "Freezer", functools.partial(Freezer, mount=mount))
         for module in (frozen, aftermath):
             set_(module, "UserFreeze", functools.partial(UserFreeze, mount=mount, directory=directory))
         set_(frozen, "holders", lambda *_, **__: [self.shell])
-        set_(frozen, "find_stranger", lambda *_: None)
+        set_(frozen, "find_foreign_reader", lambda *_: None)
         set_(frozen.io_uring, "find_busy", lambda _: None)
         for name in ("origins", "groups"):
             set_(other_locks, name, functools.partial(getattr(other_locks, name), directory=directory))
         set_(lock_files, "DIRECTORY", directory)
         for module in (keeper, aftermath):
-            set_(module, "HeldTerminal", FakeTaken)
+            set_(module, "HeldTerminal", FakeHeldTerminal)
         set_(keeper, "load", lambda: None)
         set_(Wakeup, "catch", lambda _: None)
         set_(keeper, "Wakeup", self._wake)
@@ -180,24 +180,24 @@ class LockWorld:
 
     @property
     def stage(self) -> Stage | None:
-        """How far it is; None before anything is told, and after all is cleared away."""
+        """The stage of the lock; None before the first state is written, and after all files are removed."""
         text = lock_files.read_text("3", self._cgroups.directory, "state")
         return decode_state(text)[0].stage if text else None
 
     @property
-    def is_proved(self) -> bool:
-        """Whether its person has proved who they are."""
+    def has_authenticated(self) -> bool:
+        """Whether its user has authenticated."""
         return any(event.kind is EventKind.UNLOCKED for event in self.journal.events)
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the shell stands still."""
+        """Whether the shell is frozen."""
         path = f"{self._cgroups.mount}{self._cgroups.path}/cgroup.freeze"
         is_in = self._cgroups.where(self.shell.pid) == self._cgroups.path
         return is_in and os.path.exists(path) and open(path).read().strip() == "1"
 
     def leave_in(self, stage: Stage, why: str = "", **more: Any) -> None:
-        """An earlier keeper was killed in a stage, with the shell frozen and the terminal taken."""
+        """Leaves the lock as a keeper that was killed in a stage, with the shell frozen and the terminal taken."""
         self._cgroups.freezer.make()
         origins = [[*self.shell, self._cgroups.freezer.add(self.shell)]]
         state = LockState(stage, 1, 0, why, ProcessId(1, 1))
@@ -211,13 +211,13 @@ class LockWorld:
 
         def broken(*words: Any, **more: Any) -> Any:
             if self.stage in stages:
-                raise type(error)(*error.args)  # afresh: it holds on to the frames that it goes through
+                raise type(error)(*error.args)  # a new one each time: an exception keeps the frames that it passes
             return function(*words, **more)
 
         self._monkeypatch.setattr(owner, name, classmethod(broken) if is_class_method else broken)
 
     def run(self) -> None:
-        """Runs keepers, one after the other as systemd would, until one of them has ended well, or the lock is over."""
+        """Runs keepers, one after another as systemd would, until one of them has succeeded, or the lock is over."""
         while os.path.exists(f"{self._cgroups.directory}/3/order"):
             self.keepers += 1
             assert self.keepers <= MOST_KEEPERS, f"keepers fail for ever, and the lock is {self.stage}"
@@ -229,7 +229,7 @@ class LockWorld:
                 return
 
     def close(self) -> None:
-        """Closes what is open."""
+        """Closes the descriptors."""
         self._wakeup.close()
         for fd in self.fds:
             os.close(fd)

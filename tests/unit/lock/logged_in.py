@@ -1,4 +1,4 @@
-"""A login of the test's invention, and what its processes and others' have open."""
+"""A fake login, and what its processes and others have open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from reaper.decide.session.model import ProcessId, SessionKey
 from reaper.lock.freeze import readers as module
-from reaper.lock.freeze.readers import find_stranger, holders
+from reaper.lock.freeze.readers import find_foreign_reader, holders
 from reaper.sense import processes
 from tests.unit.fakes import make_session
 from tests.unit.sense.trees import START_TICKS, Tree
@@ -19,7 +19,7 @@ SLICE = "/user.slice/user-1000.slice"
 
 
 class Login:
-    """A connection with a shell on its terminal, pts/0, which is a file here; its inode is what counts."""
+    """A connection with a shell on its terminal, pts/0, which is a plain file here; only its inode counts."""
 
     def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
         self.tree = tree
@@ -41,14 +41,14 @@ class Login:
         self.session = make_session(500, key=SessionKey(500, START_TICKS), scope=self.scope, uid=1000)
 
     def mount(self, line: str, pid: int | str) -> None:
-        """One more line of mountinfo."""
+        """Adds a line of mountinfo."""
         with open(self.tree.directory / f"proc/{pid}/mountinfo", "a", encoding="ascii") as file:
             file.write(f"{line}\n")
 
     def open(
         self, process: ProcessId, name: str, fd: int = 0, tid: int = 0, link: str = "", mount: int = 22
     ) -> ProcessId:
-        """A descriptor of a process, or of one of its threads."""
+        """Adds a descriptor to a process, or to one of its threads."""
         task = self.tree.directory / f"proc/{process.pid}/task/{tid or process.pid}"
         for kind in ("fd", "fdinfo"):
             (task / kind).mkdir(parents=True, exist_ok=True)
@@ -60,16 +60,16 @@ class Login:
     def found(self, terminals: Iterable[str] = ("pts/0",)) -> set[ProcessId]:
         return set(holders(self.session, list(terminals), processes.members(self.scope)))
 
-    def add_stranger(self, pid: int, uid: int = 1001, exe: str = "cat", session: int = 0) -> ProcessId:
-        """A process of another user's."""
+    def add_foreign(self, pid: int, uid: int = 1001, exe: str = "cat", session: int = 0) -> ProcessId:
+        """Adds a process of another user."""
         process = self.tree.add(pid, exe=exe, uid=uid, session=session)
         os.chown(self.tree.directory / f"proc/{pid}", uid, -1)
         return process
 
-    def stranger(self) -> int | None:
-        return find_stranger(self.session, ["pts/0"], processes.members(self.scope))
+    def foreign_reader(self) -> int | None:
+        return find_foreign_reader(self.session, ["pts/0"], processes.members(self.scope))
 
     def make_group(self, group: str) -> str:
-        """A control group."""
+        """Makes a control group."""
         (self.tree.directory / "cgroup" / group[1:]).mkdir(parents=True, exist_ok=True)
         return group

@@ -1,4 +1,4 @@
-"""What follows when a keeper has ended: counted are those that failed, and that in a row."""
+"""What follows when a keeper has ended: failures in a row are counted, and move the lock towards its end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def die(lock: LockWorld, environment: dict[str, str] = FAILED) -> None:
 @pytest.mark.parametrize(
     ("environment", "failed"),
     [
-        ({}, False),  # by hand
+        ({}, False),  # run by hand
         ({"SERVICE_RESULT": "success", "EXIT_CODE": "exited", "EXIT_STATUS": "0"}, False),
         ({"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}, False),
         (FAILED, True),
@@ -40,12 +40,12 @@ def die(lock: LockWorld, environment: dict[str, str] = FAILED) -> None:
         ({"SERVICE_RESULT": "core-dump", "EXIT_CODE": "dumped", "EXIT_STATUS": "SEGV"}, True),
     ],
 )
-def test_which_keepers_have_failed(environment, failed):
+def test_exit_status_shows_whether_a_keeper_failed(environment, failed):
     assert has_failed(environment) is failed
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-def test_fewer_failures_change_nothing(lock, stage):
+def test_too_few_failures_change_nothing(lock, stage):
     lock.leave_in(stage)
     for _ in range(MOST - 1):
         die(lock)
@@ -54,7 +54,7 @@ def test_fewer_failures_change_nothing(lock, stage):
     assert not lock.journal.notes
 
 
-def test_killed_as_often_as_you_like(lock):
+def test_killed_keepers_do_not_count_as_failed(lock):
     lock.leave_in(Stage.LOCKED)
     for _ in range(3 * MOST):
         die(lock, {"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "EXIT_STATUS": "KILL"})
@@ -81,7 +81,7 @@ def test_failures_far_apart_do_not_add_up(lock):
         (Stage.FAILED, "", Stage.FAILED, True, []),
     ],
 )
-def test_a_step_towards_the_end(lock, stage, why, after, is_frozen, done):
+def test_failures_in_a_row_move_the_lock_a_step_towards_its_end(lock, stage, why, after, is_frozen, done):
     lock.leave_in(stage, why)
     for _ in range(MOST):
         die(lock)
@@ -99,8 +99,8 @@ def test_a_step_towards_the_end(lock, stage, why, after, is_frozen, done):
         (Stage.REFUSED, None, ["hung up", "ended"]),
     ],
 )
-def test_a_keeper_that_was_stopped_as_it_started(lock, stage, after, done):
-    """SIGTERM ended it before it could catch it: systemd takes that for a clean end, and starts no other."""
+def test_stop_during_the_start_of_a_keeper_ends_the_lock(lock, stage, after, done):
+    """SIGTERM ended it before it could catch it: systemd takes that for a clean exit, and starts no other keeper."""
     lock.leave_in(stage)
     die(lock, {"SERVICE_RESULT": "success", "EXIT_CODE": "killed", "EXIT_STATUS": "TERM"})
     assert lock.stage is after
@@ -108,7 +108,7 @@ def test_a_keeper_that_was_stopped_as_it_started(lock, stage, after, done):
     assert not lock.is_frozen
 
 
-def test_a_locked_session_that_reaperd_does_not_end(lock):
+def test_failures_hang_up_a_session_that_reaperd_does_not_end(lock):
     lock.leave_in(Stage.LOCKED)
     for _ in range(2 * MOST):
         die(lock)
@@ -119,8 +119,8 @@ def test_a_locked_session_that_reaperd_does_not_end(lock):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\udc80", '{"version": 99}'])
-def test_broken_files(lock, cgroups, text):
-    """Without a state there is no way back."""
+def test_broken_state_leaves_nothing_frozen(lock, cgroups, text):
+    """Without a state nothing can be restored, but everything is thawed."""
     lock.leave_in(Stage.LOCKED)
     data = text.encode("utf-8", "surrogateescape")
     (cgroups.tree.directory / "locks/3/failures").write_bytes(data)
@@ -130,8 +130,8 @@ def test_broken_files(lock, cgroups, text):
     assert not lock.is_frozen
 
 
-def test_a_broken_order(lock, cgroups):
-    """Nothing tells what the lock was of."""
+def test_broken_order_changes_nothing(lock, cgroups):
+    """Without an order it is unknown what was locked."""
     lock.leave_in(Stage.LOCKED)
     (cgroups.tree.directory / "locks/3/order").write_text("{")
     for _ in range(2 * MOST):
@@ -139,7 +139,7 @@ def test_a_broken_order(lock, cgroups):
     assert lock.stage is Stage.LOCKED
 
 
-def test_a_broken_order_is_told(lock, cgroups):
+def test_broken_order_is_logged(lock, cgroups):
     lock.leave_in(Stage.LOCKED)
     (cgroups.tree.directory / "locks/3/order").write_text("{")
     die(lock)
@@ -148,8 +148,8 @@ def test_a_broken_order_is_told(lock, cgroups):
 
 
 @pytest.mark.parametrize(("owner", "name"), [(UserFreeze, "release"), (Store, "count_failure")])
-def test_no_room_in_run(lock, monkeypatch, owner, name):
-    """As keepers fail in a row for that very reason."""
+def test_full_disk_does_not_stop_the_steps_towards_the_end(lock, monkeypatch, owner, name):
+    """Keepers also fail in a row because the disk is full."""
 
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -162,7 +162,7 @@ def test_no_room_in_run(lock, monkeypatch, owner, name):
     assert not lock.is_frozen
 
 
-def test_nothing_of_it_is_left(lock, cgroups):
+def test_remove_leaves_no_files(lock, cgroups):
     lock.leave_in(Stage.LOCKED)
     die(lock)
     lock.store.remove()

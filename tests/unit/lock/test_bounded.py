@@ -1,4 +1,4 @@
-"""A look ends in time, whatever is in its way, and one that does not is left behind, alone."""
+"""A search ends in time, whatever blocks it; one that does not is abandoned, and no second one is started."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from reaper.lock import bounded
 from reaper.lock.bounded import TimeLimit, TooLongError, within
 
 
-def test_what_a_look_returns_and_raises():
+def test_result_and_error_of_a_search_are_passed_on():
     assert within(lambda deadline: 7) == 7
     with pytest.raises(ZeroDivisionError):
         within(lambda deadline: 1 // 0)
 
 
-def test_look_that_is_too_much():
+def test_search_stops_at_its_deadline():
     def look(deadline: TimeLimit) -> None:
         while True:
             deadline.check()
@@ -26,8 +26,8 @@ def test_look_that_is_too_much():
         within(look, 0.01)
 
 
-def test_look_that_waits(monkeypatch):
-    """It is left behind; there is no second, until it has come back."""
+def test_blocked_search_is_abandoned(monkeypatch):
+    """It is abandoned; no second search is started until it has come back."""
     monkeypatch.setattr(bounded, "_LATE_SEC", 0.01)
     event, begun = threading.Event(), []
     with pytest.raises(TooLongError):
@@ -43,7 +43,7 @@ def test_look_that_waits(monkeypatch):
     assert within(lambda deadline: 7) == 7
 
 
-def test_deadline_within_another():
+def test_deadline_is_no_later_than_the_outer_one():
     outer = TimeLimit(-1)
     with pytest.raises(TooLongError):
         TimeLimit(60, outer).check()
@@ -52,8 +52,8 @@ def test_deadline_within_another():
         TimeLimit(-1, TimeLimit(60)).check()
 
 
-def test_wait_of_a_look_that_is_left_behind_is_forgotten(monkeypatch):
-    """It is no wait of the thread that goes on (see apart)."""
+def test_read_of_an_abandoned_search_is_forgotten(monkeypatch):
+    """It does not count as a read of the thread that goes on (see apart)."""
     monkeypatch.setattr(bounded, "_LATE_SEC", 0.01)
     is_over, left = threading.Event(), []
     try:

@@ -1,4 +1,4 @@
-"""Whatever a keeper meets, and whenever: the session is given back or ended, and never stays frozen."""
+"""Whatever error a keeper meets, and whenever: the session is given back or ended, and never stays frozen."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from reaper.lock.freeze.frozen import FrozenProcesses
 from reaper.lock.store import Store
 from reaper.sense import processes
 from tests.unit.fakes import FakeHost, FakeJournal
-from tests.unit.lock.keeping import ELSEWHERE, FakeLine, FakeTaken, LockHost, LockWorld
+from tests.unit.lock.keeping import ELSEWHERE, FakeHeldTerminal, FakeLine, LockHost, LockWorld
 
 FAULTS = [
     (FakeHost, "terminal_names"), (FakeHost, "everything"), (LockHost, "is_alive"), (FakeJournal, "send"),
-    (FakeLine, "hang_up"), (FakeLine, "nudge"), (FakeLine, "settle"),
-    (FakeTaken, "found"), (FakeTaken, "from_plain"), (FakeTaken, "open"), (FakeTaken, "is_gone"), (FakeTaken, "drain"),
-    (FakeTaken, "hold"), (FakeTaken, "survey"), (FakeTaken, "cover"), (FakeTaken, "ask"), (FakeTaken, "outcome"),
-    (FakeTaken, "stop_asking"), (FakeTaken, "tell"), (FakeTaken, "restore"), (FakeTaken, "close"),
+    (FakeLine, "hang_up"), (FakeLine, "shrink"), (FakeLine, "restore_size"),
+    *((FakeHeldTerminal, name) for name in (
+        "open_new", "from_plain", "open", "is_gone", "drain", "hold", "survey", "set_aside_screen", "ask", "outcome",
+        "stop_asking", "show_line", "restore", "close")),
     (Freezer, "make"), (Freezer, "add"), (Freezer, "members"), (Freezer, "wait"), (Freezer, "put_back"),
     (FrozenProcesses, "look"), (FrozenProcesses, "stop"), (FrozenProcesses, "resume"), (FrozenProcesses, "to_plain"),
     (Store, "is_withdrawn"), (Store, "write_state"),
@@ -42,7 +42,7 @@ def lock(cgroups, monkeypatch) -> Iterator[LockWorld]:
     world.close()
 
 
-def test_a_lock_from_its_order_to_its_end(lock, cgroups):
+def test_lock_from_its_order_to_its_end(lock, cgroups):
     lock.run()
     assert lock.stage is Stage.UNLOCKED
     assert lock.keepers == 1
@@ -53,8 +53,8 @@ def test_a_lock_from_its_order_to_its_end(lock, cgroups):
 @pytest.mark.parametrize(("error", "patience"), ERRORS, ids=["ValueError", "OSError"])
 @pytest.mark.parametrize(("owner", "name"), FAULTS, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize("stage", [Stage.LOCKING, Stage.LOCKED, Stage.UNLOCKING, Stage.REFUSED])
-def test_an_error_at_any_step_of_any_stage(lock, owner, name, stage, error, patience):
-    """Also one that every keeper meets. What nobody proved to be theirs is not given back."""
+def test_error_at_any_step_of_any_stage_leaves_nothing_frozen(lock, owner, name, stage, error, patience):
+    """Also an error that every keeper meets. Without authentication a locked session is never given back."""
     lock.host.patience = patience
     if stage is Stage.LOCKING:
         lock.breaks(owner, name, error, [None, stage])
@@ -68,12 +68,12 @@ def test_an_error_at_any_step_of_any_stage(lock, owner, name, stage, error, pati
     if stage is Stage.REFUSED:
         assert lock.done[-1:] == ["ended"]
     if stage is Stage.LOCKED:
-        assert lock.done[-1] == ("given back" if lock.is_proved else "ended")
+        assert lock.done[-1] == ("given back" if lock.has_authenticated else "ended")
 
 
 @pytest.mark.parametrize("stage", [Stage.LOCKING, Stage.LOCKED, Stage.REFUSED])
-def test_an_error_that_goes_by(lock, monkeypatch, stage):
-    """The keeper after the one that met it goes on where that was."""
+def test_next_keeper_continues_after_a_passing_error(lock, monkeypatch, stage):
+    """The next keeper continues where the failed one was."""
     left = [RuntimeError()]
     original = FrozenProcesses.make
 
@@ -99,8 +99,8 @@ def test_an_error_that_goes_by(lock, monkeypatch, stage):
         (Stage.REFUSED, None, None),
     ],
 )
-def test_a_broken_state(lock, cgroups, broken, stage, done, after):
-    """Of a lock that is over, or about to be, its person does not lose the session."""
+def test_broken_state_ends_the_lock(lock, cgroups, broken, stage, done, after):
+    """A lock that is over, or nearly over, does not cost its user the session."""
     lock.leave_in(stage, **broken)
     if stage is Stage.UNLOCKED:
         cgroups.freezer.put_back({})

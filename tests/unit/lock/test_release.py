@@ -1,4 +1,4 @@
-"""How a terminal is given back: its program has seen the other size before it gets the old one back."""
+"""How a terminal is given back: its program has seen the changed size before the old one is restored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ while True:
 
 @pytest.fixture
 def program() -> Iterator[ProcessId]:
-    """One that draws anew when its terminal has another size, and that gets no processor."""
+    """A program that redraws when its terminal's size changes, and that gets no processor time."""
     child = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE)
     try:
         assert child.stdout is not None
@@ -41,21 +41,21 @@ def program() -> Iterator[ProcessId]:
         child.communicate()
 
 
-class Stopped:
-    """What was stopped, which goes on now."""
+class FakeFrozen:
+    """The frozen processes."""
 
     def put_back(self) -> None:
         pass
 
 
-class Terminal:
-    """A terminal in the keeper's hands with a program in the foreground."""
+class FakeTerminal:
+    """A terminal that the keeper holds, with a program in the foreground."""
 
     name = "pts/7"
 
     def __init__(self, program: ProcessId) -> None:
         self.line, self.program = self, program
-        self.has_settled_untold: bool | None = None
+        self.is_size_restored_before_delivery: bool | None = None
 
     def stop_asking(self) -> None:
         pass
@@ -66,25 +66,25 @@ class Terminal:
     def close(self) -> None:
         pass
 
-    def nudge(self) -> tuple[int, int, int, int]:
+    def shrink(self) -> tuple[int, int, int, int]:
         os.kill(self.program.pid, signal.SIGWINCH)
         return (24, 80, 0, 0)
 
-    def settle(self, _size: tuple[int, int, int, int]) -> None:
+    def restore_size(self, _size: tuple[int, int, int, int]) -> None:
         signals = procfs.read_signals(self.program.pid)
         assert signals is not None
-        self.has_settled_untold = bool(signals.pending)
+        self.is_size_restored_before_delivery = bool(signals.pending)
 
 
 @pytest.mark.parametrize("delay_sec", [0.5, None])
-def test_a_program_sees_both_sizes(program, monkeypatch, delay_sec):
-    """However late it runs; one that does not is not waited for."""
+def test_program_sees_both_sizes(program, monkeypatch, delay_sec):
+    """However late it runs; a program that never runs is not waited for."""
     monkeypatch.setattr(processes, "attached", lambda *_: [AttachedProcess(program, True)])
     monkeypatch.setattr(release, "REDRAW_MS", 0)
-    monkeypatch.setattr(release, "TOLD_SEC", 60.0 if delay_sec else 0.1)
+    monkeypatch.setattr(release, "DELIVERY_SEC", 60.0 if delay_sec else 0.1)
     if delay_sec:
         threading.Timer(delay_sec, os.kill, (program.pid, signal.SIGCONT)).start()
-    terminal, host = Terminal(program), FakeHost()
+    terminal, host = FakeTerminal(program), FakeHost()
     login = host.login(100, "pts/7")
-    release.give_back(login.session, [terminal], Stopped(), host, lambda: None)  # type: ignore[list-item, arg-type]
-    assert terminal.has_settled_untold is (delay_sec is None)
+    release.give_back(login.session, [terminal], FakeFrozen(), host, lambda: None)  # type: ignore[list-item, arg-type]
+    assert terminal.is_size_restored_before_delivery is (delay_sec is None)

@@ -21,8 +21,8 @@ def files(tmp_path) -> Store:
     return Store("3", str(tmp_path))
 
 
-def test_where_there_is_no_room_for_two_it_is_written_in_its_place(files, tmp_path, monkeypatch):
-    """Shorter than before, too; and nothing half written is left beside it."""
+def test_state_is_overwritten_in_place_on_a_full_disk(files, tmp_path, monkeypatch):
+    """Also if it is shorter than before; no half-written file is left beside it."""
     files.write_state(LockState(Stage.LOCKED, 1, 0, "", KEEPER), lines=["pts/0"] * 100)
     write = store._write
 
@@ -40,7 +40,7 @@ def test_where_there_is_no_room_for_two_it_is_written_in_its_place(files, tmp_pa
     assert [path.name for path in (tmp_path / "3").iterdir()] == ["state"]
 
 
-def test_what_cannot_be_written_is_told(files, tmp_path):
+def test_state_that_cannot_be_written_raises(files, tmp_path):
     (tmp_path / "3").rmdir()
     with pytest.raises(FileNotFoundError):
         files.write_state(LockState(Stage.LOCKED, 1, 0, "", KEEPER))

@@ -1,4 +1,4 @@
-"""What a keeper does with processes, one of which it could wait for for good: it waits for some seconds."""
+"""What a keeper does with a process that blocks it forever: it waits only for some seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOKS = 3
 
 
 class Wait:
-    """A call of the kernel's that does not return before it is let go on."""
+    """A kernel call that does not return before the test releases it."""
 
     def __init__(self) -> None:
         self.is_on = False
@@ -68,7 +68,7 @@ def hang(monkeypatch, owner, name: str, wait: Wait, world: LockWorld, stage: Sta
     monkeypatch.setattr(owner, name, hanging)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(FakeTracer, "take"), (Freezer, "members")])
+@pytest.mark.parametrize(("owner", "name"), [(FakeTracer, "seize"), (Freezer, "members")])
 @pytest.mark.parametrize(
     ("stage", "after", "done"),
     [
@@ -77,8 +77,8 @@ def hang(monkeypatch, owner, name: str, wait: Wait, world: LockWorld, stage: Sta
         (Stage.UNLOCKING, Stage.UNLOCKED, ["given back"]),
     ],
 )
-def test_keeper_that_would_wait_for_good(lock, cgroups, tracers, monkeypatch, wait, owner, name, stage, after, done):
-    """It is not locked, or ends, or is given back as its person has proved who they are; and nothing stays frozen."""
+def test_blocked_call_leaves_nothing_frozen(lock, cgroups, tracers, monkeypatch, wait, owner, name, stage, after, done):
+    """The session is not locked, is ended, or is given back if its user has authenticated; and nothing stays frozen."""
     lock.is_right = stage is Stage.UNLOCKING
     hang(monkeypatch, owner, name, wait, lock, stage)
     began = time.monotonic()
@@ -91,8 +91,8 @@ def test_keeper_that_would_wait_for_good(lock, cgroups, tracers, monkeypatch, wa
     assert not lock.is_frozen
 
 
-class FakeStopped:
-    """Looks for as long as it is told to."""
+class FakeFrozenProcesses:
+    """Searches for as long as it is told to."""
 
     def __init__(self, work) -> None:
         self._work = work
@@ -111,38 +111,38 @@ class FakeStopped:
         self.is_thawed = True
 
 
-def test_nothing_more_is_asked_of_one_that_was_given_up(wait):
-    stopped, ticks = FakeStopped(wait), []
-    handler = FrozenInThread(stopped, lambda: ticks.append(1))  # type: ignore[arg-type]
+def test_calls_after_a_blocked_one_are_refused(wait):
+    frozen, ticks = FakeFrozenProcesses(wait), []
+    handler = FrozenInThread(frozen, lambda: ticks.append(1))  # type: ignore[arg-type]
     wait.is_on = True
     for count in range(2):
         with pytest.raises(ReaperError, match=r"neither looked at nor held \(ptrace of 10\)"):
             handler.look([])
         assert len(ticks) == LOOKS + 2 + count
-    assert stopped.is_given_up
+    assert frozen.is_given_up
     with pytest.raises(ReaperError, match="neither looked at nor held"):
         handler.put_back()
-    assert stopped.is_thawed
+    assert frozen.is_thawed
 
 
-def test_long_look_that_makes_progress_is_waited_for(wait):
+def test_long_search_that_makes_progress_is_waited_for(wait):
     def work() -> None:
         for number in range(30):
             kernel_text.noting(f"/proc/{number}/stat", lambda _: time.sleep(0.01))
 
-    stopped = FakeStopped(work)
-    handler = FrozenInThread(stopped)  # type: ignore[arg-type]
+    frozen = FakeFrozenProcesses(work)
+    handler = FrozenInThread(frozen)  # type: ignore[arg-type]
     handler.look([])
     handler.put_back()
-    assert not stopped.is_given_up
-    assert not stopped.is_thawed
+    assert not frozen.is_given_up
+    assert not frozen.is_thawed
 
 
-def test_what_it_raises_is_raised_by_the_call(wait):
+def test_error_in_the_thread_is_raised_by_the_call(wait):
     def work() -> None:
         raise ZeroDivisionError
 
-    handler = FrozenInThread(FakeStopped(work))  # type: ignore[arg-type]
+    handler = FrozenInThread(FakeFrozenProcesses(work))  # type: ignore[arg-type]
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             handler.look([])

@@ -1,4 +1,4 @@
-"""Who goes into the group of the frozen, and back to where. What freezing does is shown on a booted host."""
+"""Which processes move into the frozen group, and back to which group. The effect of freezing: see tests/host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def freeze_file(cgroups) -> str:
         return file.read()
 
 
-def test_there_and_back(cgroups):
+def test_process_is_frozen_and_returns_to_its_group(cgroups):
     cgroups.make()
     shell, service = cgroups.add(10, cgroups.scope), cgroups.add(11, ELSEWHERE)
     assert freeze_file(cgroups) == "1"
@@ -38,7 +38,7 @@ def test_there_and_back(cgroups):
     cgroups.freezer.thaw()
 
 
-def test_what_was_interrupted_is_finished(cgroups):
+def test_interrupted_put_back_can_be_repeated(cgroups):
     cgroups.make()
     origins = dict.fromkeys((cgroups.add(10, ELSEWHERE), cgroups.add(11, ELSEWHERE)), ELSEWHERE)
     for each in origins:
@@ -49,8 +49,8 @@ def test_what_was_interrupted_is_finished(cgroups):
     assert [cgroups.where(pid) for pid in (10, 11)] == [ELSEWHERE, ELSEWHERE]
 
 
-def test_a_process_without_its_first_thread(cgroups):
-    """Only its threads are in."""
+def test_process_without_its_first_thread_is_moved(cgroups):
+    """Only its other threads are in the group."""
     cgroups.make()
     process = cgroups.add(10, ELSEWHERE)
     cgroups.tree.add(12, scope=cgroups.path)
@@ -60,8 +60,8 @@ def test_a_process_without_its_first_thread(cgroups):
     assert cgroups.freezer.members() == [process]
 
 
-def test_who_cannot_go_back_goes_to_the_scope(cgroups):
-    """Nobody remembers it, or its group is gone, or takes nobody; and nobody goes back to the group of the frozen."""
+def test_process_that_cannot_return_goes_to_the_scope(cgroups):
+    """Its group is unknown, gone or refuses it; and none goes back to the frozen group."""
     cgroups.make()
     processes = [cgroups.add(pid, ELSEWHERE) for pid in range(10, 15)]
     origins = {each: cgroups.freezer.add(each) or "" for each in processes}
@@ -73,7 +73,7 @@ def test_who_cannot_go_back_goes_to_the_scope(cgroups):
     assert [cgroups.where(pid) for pid in range(10, 15)] == [cgroups.scope] * 4 + [ELSEWHERE]
 
 
-def test_another_process_by_that_pid(cgroups):
+def test_another_process_with_the_same_pid_is_not_moved(cgroups):
     cgroups.make()
     assert cgroups.freezer.add(ProcessId(10, START_TICKS)) is None
     cgroups.add(10, ELSEWHERE)
@@ -94,8 +94,8 @@ def test_another_process_by_that_pid(cgroups):
     ],
 )
 @pytest.mark.parametrize("way", ["in", "out"])
-def test_a_pid_that_changes_hands_as_it_is_moved(cgroups, monkeypatch, way, parent, uid, home):
-    """The stranger goes back to its parent's group; never to the scope of the session, unless it is the user's own."""
+def test_process_that_gets_the_pid_during_a_move_is_sent_back(cgroups, monkeypatch, way, parent, uid, home):
+    """The other process goes back to its parent's group; never to the session's scope, unless it is the user's own."""
     cgroups.make()
     for group in ("/init.scope", "/system.slice/cron.service"):
         os.makedirs(cgroups.mount + group)
@@ -115,13 +115,13 @@ def test_a_pid_that_changes_hands_as_it_is_moved(cgroups, monkeypatch, way, pare
     if way == "in":
         assert cgroups.freezer.add(process) is None
     else:
-        cgroups.freezer.let_go(process, ELSEWHERE)
+        cgroups.freezer.move_back(process, ELSEWHERE)
     assert cgroups.where(10) == (home or cgroups.scope)
 
 
 @pytest.mark.parametrize("how", ["by its name", "it has left", "another has its pid", "another has its thread's id"])
-def test_what_is_not_in_the_group_is_not_moved(cgroups, how):
-    """Though the kernel, or whoever made it say so, has just told that it is."""
+def test_process_outside_the_group_is_not_moved(cgroups, how):
+    """Although the kernel, or whoever faked that, has just reported that it is in."""
     cgroups.make()
     victim = cgroups.add(30, "/system.slice/cron.service")
     if how == "by its name":
@@ -136,7 +136,7 @@ def test_what_is_not_in_the_group_is_not_moved(cgroups, how):
     else:
         cgroups.tree.write_scope(cgroups.path, "cgroup.procs", "30\n")
     origin = {"another has its pid": ProcessId(30, START_TICKS + 1)}.get(how, victim)
-    cgroups.freezer.let_go(origin, cgroups.scope)
+    cgroups.freezer.move_back(origin, cgroups.scope)
     for _ in range(2):
         cgroups.freezer.put_back(dict.fromkeys((origin, ProcessId(12, START_TICKS)), cgroups.scope))
     assert cgroups.where(30) == "/system.slice/cron.service"
@@ -145,7 +145,7 @@ def test_what_is_not_in_the_group_is_not_moved(cgroups, how):
 @pytest.mark.parametrize(
     "origin", ["", "relative", "/user.slice/../system.slice", "/./x", "//x", "/x/", "/a\0b", "/\ud800"]
 )
-def test_what_is_no_path_of_a_group_means_the_scope(cgroups, origin):
+def test_invalid_origin_means_the_scope(cgroups, origin):
     assert not groups.is_path(origin)
     cgroups.make()
     process = cgroups.add(10, ELSEWHERE)
@@ -155,7 +155,7 @@ def test_what_is_no_path_of_a_group_means_the_scope(cgroups, origin):
 
 
 @pytest.mark.parametrize("name", ["a\rb", "a\u2028", "\udcff\x1c", "...", "a b (deleted)", "0::", "-"])
-def test_a_group_by_whatever_name_its_user_likes(cgroups, name):
+def test_group_may_have_any_name(cgroups, name):
     cgroups.make()
     group = f"{ELSEWHERE.rpartition('/')[0]}/{name}"
     process = cgroups.add(10, group)
@@ -164,8 +164,8 @@ def test_a_group_by_whatever_name_its_user_likes(cgroups, name):
     assert cgroups.where(10) == group
 
 
-def test_a_first_thread_that_ended_as_the_rest_was_frozen(cgroups):
-    """It is shown in the group as long as the others live elsewhere: the group can be removed all the same."""
+def test_first_thread_that_ended_while_frozen_does_not_block_removal(cgroups):
+    """It is shown in the group for as long as the others live elsewhere; the group can be removed all the same."""
     cgroups.make()
     cgroups.make_group(ELSEWHERE)
     process = cgroups.add(10, cgroups.path)
@@ -175,7 +175,7 @@ def test_a_first_thread_that_ended_as_the_rest_was_frozen(cgroups):
     assert not os.path.exists(cgroups.mount + cgroups.path)
 
 
-def test_what_the_kernel_does_not_take_is_told(cgroups):
+def test_move_that_the_kernel_refuses_raises(cgroups):
     cgroups.make()
     process = cgroups.add(10, ELSEWHERE)
     cgroups.refusals[cgroups.path, 10] = errno.EINVAL
@@ -184,7 +184,7 @@ def test_what_the_kernel_does_not_take_is_told(cgroups):
     assert caught.value.problem == "cannot-freeze"
 
 
-def test_a_group_that_does_not_become_empty_is_thawed(cgroups):
+def test_group_that_does_not_become_empty_is_thawed(cgroups):
     cgroups.make()
     process = cgroups.add(10, ELSEWHERE)
     cgroups.freezer.add(process)
@@ -200,13 +200,13 @@ def test_a_group_that_does_not_become_empty_is_thawed(cgroups):
     ["", "/", "/user.slice", "/system.slice/ssh.service", "/user.slice/../system.slice/session-3.scope",
      "/user.slice/user-1000.slice/session-3.scope/below", "/user.slice/user-1000.slice/user@1000.service"],
 )  # fmt: skip
-def test_only_in_a_sessions_own_scope(cgroups, scope):
+def test_make_refuses_any_group_but_a_session_scope(cgroups, scope):
     os.makedirs(f"{cgroups.mount}/{scope}", exist_ok=True)
     with pytest.raises(ReaperError, match="no scope of its own"):
         Freezer(scope, cgroups.mount).make()
 
 
-def test_where_nothing_can_be_frozen(cgroups):
+def test_make_fails_without_cgroup_v2(cgroups):
     with pytest.raises(ReaperError, match=r"no cgroup in /user\.slice"):
         Freezer("/user.slice/user-1000.slice/session-4.scope", cgroups.mount).make()
     os.unlink(f"{cgroups.mount}/cgroup.controllers")
@@ -214,7 +214,7 @@ def test_where_nothing_can_be_frozen(cgroups):
         cgroups.freezer.make()
 
 
-def test_an_old_kernel_has_no_freezer(cgroups, monkeypatch):
+def test_make_fails_on_a_kernel_without_freezer(cgroups, monkeypatch):
     def write(path: str, text: str) -> None:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
@@ -228,7 +228,7 @@ def test_an_old_kernel_has_no_freezer(cgroups, monkeypatch):
 @pytest.mark.parametrize(
     ("events", "is_frozen"), [("populated 1\nfrozen 1\n", True), ("populated 1\nfrozen 0\n", False)]
 )
-def test_when_all_have_stopped(cgroups, events, is_frozen):
+def test_wait_returns_whether_all_have_stopped(cgroups, events, is_frozen):
     assert not cgroups.freezer.wait(0), "there is no group"
     cgroups.make()
     cgroups.tree.write_scope(cgroups.path, "cgroup.events", events)
@@ -236,7 +236,7 @@ def test_when_all_have_stopped(cgroups, events, is_frozen):
 
 
 @pytest.mark.parametrize(("state", "is_late"), [("R", True), ("D", False), ("S", False), ("Z", False)])
-def test_who_has_not_stopped_yet(cgroups, state, is_late):
+def test_only_a_running_member_is_late(cgroups, state, is_late):
     assert not cgroups.freezer.is_late(), "there is no group"
     cgroups.make()
     cgroups.add(10, ELSEWHERE)

@@ -1,4 +1,4 @@
-"""Who stands still for a lock, and where they go on; with another lock beside it that has some of them, too."""
+"""Which processes a lock freezes, and where they run afterwards; also beside another lock that has some of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ELSEWHERE = "/user.slice/user-1000.slice/user@1000.service/app.slice/tmux.scope"
 
 
 class FakeKeeper:
-    """A lock that stops whom it is told to, and writes that down."""
+    """A lock that freezes what it is told to, and saves that."""
 
     def __init__(self, world: World, number: str) -> None:
         self.session: Session = make_session(
@@ -31,7 +31,7 @@ class FakeKeeper:
         )
         self.store = Store(number, world.cgroups.directory)
         self.holders: Collection[ProcessId] = ()
-        self.stranger: int | None = None
+        self.foreign_reader: int | None = None
         self.stage = Stage.LOCKED
         self.notes: list[str] = []
         self.stopped = FrozenProcesses(self.session, world, self.save, self.notes.append)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def world(cgroups, tracers, monkeypatch) -> World:
         monkeypatch.setattr(
             other_locks, name, functools.partial(getattr(other_locks, name), directory=cgroups.directory)
         )
-    monkeypatch.setattr(frozen, "find_stranger", lambda session, *_: world.keepers[session.key].stranger)
+    monkeypatch.setattr(frozen, "find_foreign_reader", lambda session, *_: world.keepers[session.key].foreign_reader)
     monkeypatch.setattr(frozen.io_uring, "find_busy", lambda pids: world.busy if world.busy in pids else None)
     monkeypatch.setattr(lock_files, "DIRECTORY", cgroups.directory)
     return world
@@ -97,12 +97,12 @@ def world(cgroups, tracers, monkeypatch) -> World:
 
 @pytest.fixture
 def server(cgroups) -> ProcessId:
-    """tmux's, which has terminals of two sessions."""
+    """A tmux server, which has terminals of two sessions open."""
     return cgroups.add(10, ELSEWHERE)
 
 
 @pytest.mark.parametrize("is_first_over_first", [True, False])
-def test_who_has_terminals_of_two_locked_sessions(world, server, is_first_over_first):
+def test_process_with_terminals_of_two_sessions_waits_for_both(world, server, is_first_over_first):
     first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
     first.stop(server)
     for _ in range(2):
@@ -120,7 +120,7 @@ def test_who_has_terminals_of_two_locked_sessions(world, server, is_first_over_f
     assert world.cgroups.where(10) == ELSEWHERE
 
 
-def test_members_that_an_earlier_keeper_could_only_thaw_are_not_frozen_with_the_next_lock(world, server):
+def test_thawed_leftovers_of_an_earlier_keeper_are_not_frozen_again(world, server):
     keeper = FakeKeeper(world, "3")
     group = f"{keeper.session.scope}/reaper-lock"
     world.cgroups.write(f"{world.cgroups.mount}{group}/cgroup.procs", "10")
@@ -128,21 +128,21 @@ def test_members_that_an_earlier_keeper_could_only_thaw_are_not_frozen_with_the_
     assert world.cgroups.where(10) == keeper.session.scope
 
 
-def test_a_terminal_less(world, server):
-    """Of one session; and of the other it still has one."""
+def test_process_is_frozen_until_its_last_locked_terminal_is_gone(world, server):
+    """Of one session; it still has a terminal of the other."""
     first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
     first.stop(server)
     second.stop(server)
     first.holders = ()
-    first.stopped.let_go(["pts/1"])
+    first.stopped.release_unattached(["pts/1"])
     first.save()
     assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
     second.unlock()
     assert world.cgroups.where(10) == ELSEWHERE
 
 
-def test_what_a_lock_has_left_behind_is_stopped_anew(world, server):
-    """Its keeper is gone, and the daemon has had what was there go on."""
+def test_leftovers_of_another_lock_are_frozen_again(world, server):
+    """Its keeper is gone, and the daemon has thawed its processes."""
     first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
     first.stop(server)
     world.cgroups.tree.write_scope(f"{first.session.scope}/reaper-lock", "cgroup.freeze", "0\n")
@@ -150,22 +150,22 @@ def test_what_a_lock_has_left_behind_is_stopped_anew(world, server):
     assert world.cgroups.where(10) == f"{second.session.scope}/reaper-lock"
 
 
-def test_stranger_who_reads_is_no_lock(world, server):
-    """Neither frozen nor left to read: whoever is there when it is to be locked, and who comes to it later."""
+def test_reader_of_another_user_prevents_the_lock(world, server):
+    """It is neither frozen nor left to read: one that is there at the start of the lock, and one that comes later."""
     keeper = FakeKeeper(world, "3")
-    keeper.stranger = 77
+    keeper.foreign_reader = 77
     with pytest.raises(ReaperError, match="process 77, which is another user's"):
         keeper.stop(server)
-    keeper.stranger = None
+    keeper.foreign_reader = None
     keeper.stop(server)
-    keeper.stranger = 78
+    keeper.foreign_reader = 78
     world.now_usec += 1
     with pytest.raises(ReaperError, match="process 78"):
         keeper.stopped.look(["pts/0"])
 
 
-def test_new_holder_is_held_before_it_has_stopped(world, server, tracers, monkeypatch):
-    """That takes up to 12 seconds, in which its user could have it moved out of the group."""
+def test_new_reader_is_held_before_it_has_stopped(world, server, tracers, monkeypatch):
+    """Stopping takes up to 12 seconds, in which its user could have it moved out of the group."""
     keeper = FakeKeeper(world, "3")
     keeper.stop(server)
     reader = world.cgroups.add(11, ELSEWHERE)
@@ -177,14 +177,14 @@ def test_new_holder_is_held_before_it_has_stopped(world, server, tracers, monkey
     assert held == [True]
 
 
-def test_used_ring_is_no_lock(world, server):
+def test_used_ring_prevents_the_lock(world, server):
     keeper = FakeKeeper(world, "3")
     world.busy = 10
     with pytest.raises(ReaperError, match="process 10 has used io_uring"):
         keeper.stop(server)
 
 
-def test_process_that_was_moved_out_returns_to_its_group_from_before_the_lock(world, server):
+def test_process_that_was_moved_out_returns_to_its_original_group(world, server):
     keeper = FakeKeeper(world, "3")
     keeper.stop(server)
     for look in (lambda: keeper.stop(server), lambda: keeper.stopped.look(["pts/0"])):
@@ -195,7 +195,7 @@ def test_process_that_was_moved_out_returns_to_its_group_from_before_the_lock(wo
     assert world.cgroups.where(10) == ELSEWHERE
 
 
-def test_process_that_is_out_as_the_lock_ends_returns_too(world, server):
+def test_process_that_is_outside_when_the_lock_ends_also_returns(world, server):
     keeper = FakeKeeper(world, "3")
     keeper.stop(server)
     world.cgroups.write(f"{world.cgroups.mount}/user.slice/user-1000.slice/cgroup.procs", "10")
@@ -203,8 +203,8 @@ def test_process_that_is_out_as_the_lock_ends_returns_too(world, server):
     assert world.cgroups.where(10) == ELSEWHERE
 
 
-def test_keeper_that_only_gives_back_releases_shells_without_their_alarms(world, server, tracers, monkeypatch):
-    """Another was killed as it did that."""
+def test_keeper_that_only_gives_back_discards_alarms_of_shells(world, server, tracers, monkeypatch):
+    """An earlier keeper was killed while it gave everything back."""
     FakeKeeper(world, "3").stop(server)
     monkeypatch.setattr("reaper.lock.freeze.guard.waits_with_alarm", lambda pid: True)
     successor = FrozenProcesses(next(iter(world.keepers.values())).session, world, lambda: None, print)  # type: ignore[arg-type]
@@ -214,7 +214,7 @@ def test_keeper_that_only_gives_back_releases_shells_without_their_alarms(world,
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"version": 1}', "[]"])
-def test_a_broken_state_of_another_lock(world, server, text):
+def test_broken_state_of_another_lock_is_ignored(world, server, text):
     first, second = FakeKeeper(world, "3"), FakeKeeper(world, "4")
     first.stop(server)
     (world.cgroups.tree.directory / "locks/3/state").write_text(text)
@@ -225,7 +225,7 @@ def test_a_broken_state_of_another_lock(world, server, text):
 
 @pytest.mark.parametrize("error", [ValueError("zz"), OSError(5, "Input/output error"), KeyboardInterrupt()])
 @pytest.mark.parametrize("where", ["_release", "_threads", "groups"])
-def test_whatever_keeps_it_from_being_put_back_it_goes_on(world, server, monkeypatch, where, error):
+def test_error_while_putting_back_still_thaws(world, server, monkeypatch, where, error):
     def fail(*_: object, **__: object) -> None:
         raise error
 

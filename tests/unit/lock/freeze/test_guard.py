@@ -33,7 +33,7 @@ class World:
         return self.cgroups.where(pid) == self.cgroups.path
 
     def end(self, pid: int, group: str = "") -> None:
-        """A process ends; with a group it is a zombie there, until its parent has waited for it."""
+        """Has a process end; with a group it is a zombie there, until its parent has waited for it."""
         entry = self.cgroups.tree.directory / "proc" / str(pid)
         self.cgroups.tree.write_scope(self.cgroups.where(pid), "cgroup.procs", "")
         for each in ("stat", *([] if group else ["cgroup"])):
@@ -75,7 +75,7 @@ def test_escape_of_a_watched_process_is_an_error(world):
 
 
 def test_adding_a_watched_process_that_has_escaped_is_an_error(world):
-    """It was found as a holder of a terminal before the next check."""
+    """A search found that it has the terminal open before the next check."""
     world.guard.add(world.watched)
     world.guard.check()
     world.guard.add(world.watched)
@@ -86,7 +86,7 @@ def test_adding_a_watched_process_that_has_escaped_is_an_error(world):
 
 
 def test_escape_before_the_first_check_is_no_error(world):
-    """Nothing is locked before that."""
+    """Nothing is locked before the first check."""
     for each in (world.held, world.watched):
         world.guard.add(each)
         world.move_out(each.pid)
@@ -97,7 +97,7 @@ def test_escape_before_the_first_check_is_no_error(world):
 
 @pytest.mark.parametrize("where", ["in the group", "elsewhere", "unknown"])
 def test_watched_process_that_ended_outside_the_group_is_an_error(world, where):
-    """It may have read there until then."""
+    """It may have read the terminal until then."""
     world.guard.add(world.watched)
     world.guard.check()
     world.end(11, {"in the group": world.cgroups.path, "elsewhere": ELSEWHERE, "unknown": ""}[where])
@@ -111,7 +111,7 @@ def test_watched_process_that_ended_outside_the_group_is_an_error(world, where):
 
 
 def test_held_process_may_end(world):
-    """By SIGKILL: it has not run."""
+    """SIGKILL ended it, so it has not run."""
     world.guard.add(world.held)
     world.guard.check()
     world.end(10)
@@ -134,26 +134,26 @@ def test_members_from_before_this_keeper_are_held(world):
     assert world.tracer.held == {world.held}
 
 
-def test_shell_whose_time_is_over_is_released_without_its_alarm(world, monkeypatch):
+def test_shell_with_an_expired_tmout_is_released_without_its_alarm(world, monkeypatch):
     world.tracer.refused.clear()
     for each in (world.held, world.watched):
         world.guard.add(each)
     world.guard.check()
     monkeypatch.setattr("reaper.lock.freeze.guard.waits_with_alarm", lambda pid: True)
     monkeypatch.setattr("reaper.lock.freeze.other_locks.is_frozen", lambda group: group == ELSEWHERE)
-    world.move_out(10)  # to stand still with another lock
-    world.guard.let_all_go()
+    world.move_out(10)  # another lock has it frozen
+    world.guard.release_all()
     assert world.tracer.without_alarm == {world.watched}
     assert world.tracer.held == set()
 
 
-def test_one_process_is_released_alone(world):
+def test_release_of_one_process_leaves_the_others_held(world):
     world.tracer.refused.clear()
     for each in (world.held, world.watched):
         world.guard.add(each)
     world.guard.check()
-    world.cgroups.freezer.let_go(world.held, world.cgroups.scope)
-    world.guard.let_go(world.held)
+    world.cgroups.freezer.move_back(world.held, world.cgroups.scope)
+    world.guard.release(world.held)
     assert world.tracer.held == {world.watched}
     world.guard.check()
     assert not world.is_in(10)

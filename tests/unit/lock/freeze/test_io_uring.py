@@ -1,4 +1,4 @@
-"""Rings of io_uring(7), by what the kernel tells of them."""
+"""Rings of io_uring(7), by what the kernel reports of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ring(asked: int = 0, files: str = "", waiting: str = "", thread: int = -1, i
 
 
 class Process:
-    """One that has two threads, with a ring each, and nothing else."""
+    """A process with two threads, each with a ring, and nothing else."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -83,18 +83,18 @@ def process(tree) -> Process:
     return Process(tree)
 
 
-def test_ring_is_idle_that_was_never_asked(process):
-    """And no other: a ring may give more answers than there were requests, so that counts of both tell nothing."""
+def test_ring_that_never_got_a_request_is_idle(process):
+    """No other ring is: it may give more answers than it got requests, so comparing the counts proves nothing."""
     assert find_busy([process.open(ring(), ring())]) is None
 
 
 @pytest.mark.parametrize("text", [ring(asked=4), ring(thread=23), ring(waiting=POLLING), OLD, SILENT, ""])
-def test_ring_that_may_be_served(process, text):
-    """It was asked, it asks by itself, something waits, or the kernel does not tell. In any thread."""
+def test_ring_that_the_kernel_may_serve_is_busy(process, text):
+    """It got a request, polls by itself, has a pending request, or is not reported. In any thread."""
     assert find_busy([4711, process.open(ring(), text)]) == 510
 
 
-def test_no_process(tree):
+def test_process_that_is_gone_is_not_busy(tree):
     assert find_busy([510]) is None
     assert not may_read(510, [], may_wait=True)
 
@@ -115,14 +115,14 @@ def test_no_process(tree):
         (OLD, True, True),
     ],
 )
-def test_who_may_read(process, text, at_once, waiting):
-    """Whoever has registered a file, by whatever name. What it is that a read waits for is not known."""
+def test_process_may_read_by_its_rings(process, text, at_once, waiting):
+    """A process that has registered a file, under any name. What a pending read waits for is unknown."""
     process.open(text)
     assert process.may_read() is at_once
     assert process.may_read(may_wait=True) is waiting
 
 
-def test_names_of_files_are_no_fields():
+def test_file_names_are_not_parsed_as_fields():
     """The kernel escapes line feeds in them."""
     names = "    0: /a\rPollList:\r  op=22, b\n    1: /UserFiles:\t0\rCachedSqHead:\t0\n"
     assert parse(ring(asked=3, files=names).encode()) == Ring(7, 2, 3, -1, waits_to_read=False, waits=False)
@@ -132,14 +132,14 @@ def line(name: str, inode: int = 7) -> str:
     return f"7fd1f4e2a000-7fd1f4e2b000 rw-s 10000000 00:10 {inode}                     {name}"
 
 
-def test_ring_that_is_mapped_and_not_open(process):
+def test_ring_that_is_mapped_but_not_open_is_busy(process):
     process.map(line("/lib/libc.so"), line("[heap]", 0), line("anon_inode:[io_uring]"))
     assert process.may_read()
     assert find_busy([510]) == 510
 
 
-def test_ring_that_is_mapped_and_open(process):
-    """Is known by its inode; another that is mapped is not open."""
+def test_ring_that_is_mapped_and_open_is_recognized(process):
+    """It is recognized by its inode; another one that is mapped is not open."""
     process.open(ring())
     process.map(line("anon_inode:[io_uring]"))
     assert not process.may_read()
@@ -149,7 +149,7 @@ def test_ring_that_is_mapped_and_open(process):
     assert find_busy([510]) == 510
 
 
-def test_files_that_are_called_like_a_ring(process):
+def test_files_named_like_a_ring_do_not_count(process):
     process.map(
         line("/home/a/anon_inode:[io_uring]"),
         line("/anon_inode:[io_uring]\\012"),
@@ -160,16 +160,16 @@ def test_files_that_are_called_like_a_ring(process):
     assert not process.may_read()
 
 
-def test_more_mappings_than_can_be_read(process, monkeypatch):
-    """What is cut off may be a ring's."""
+def test_truncated_mappings_count_as_busy(process, monkeypatch):
+    """The part that is cut off may have a ring."""
     monkeypatch.setattr(kernel_text, "MOST_BYTES", 1 << 17)
     process.map(*[line("[stack]")] * 1000)
     assert process.may_read()
     assert find_busy([510]) == 510
 
 
-def test_thread_of_the_kernels(process):
-    """Whatever it calls itself: its name is the user's. Of a ring that is open more is known."""
+def test_worker_thread_of_the_kernel_is_recognized(process):
+    """It is recognized under any name, as the user can choose it. A ring that is open shows more."""
     process.add_worker(flags=0x400040)
     assert not process.may_read()
     process.add_worker()
@@ -180,8 +180,8 @@ def test_thread_of_the_kernels(process):
     assert find_busy([510]) == 510
 
 
-def test_ring_that_is_in_use_is_asked_again(process, monkeypatch):
-    """Its fdinfo says nothing meanwhile."""
+def test_ring_that_is_in_use_is_read_again(process, monkeypatch):
+    """Its fdinfo is empty meanwhile."""
     path = process.tree.directory / "proc/510/task/510/fdinfo/4"
     process.open(SILENT)
     monkeypatch.setattr(io_uring.time, "sleep", lambda seconds: path.write_text(ring()))

@@ -1,4 +1,4 @@
-"""Mounts are found by their numbers, in tables of any size, and none is read that is not asked for."""
+"""Mounts are found by number in tables of any size, and no table is read that is not needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def table(*mounts: tuple[int, int, bytes]) -> bytes:
     return b"".join(LINE % each for each in mounts)
 
 
-def test_first_last_and_none():
+def test_mount_is_found_anywhere_in_a_table():
     found = table((22, 5, b"ext4"), (221, 6, b"devpts"), (23, 7, b"tmpfs"))
     assert find_mount(found, 22) == MountKind(b"ext4", (b"rw",))
     assert find_mount(found, 221) == MountKind(b"devpts", (b"rw",))
@@ -26,13 +26,13 @@ def test_first_last_and_none():
 
 
 @pytest.mark.parametrize("name", [b"/a\r23 1 0:9 / / rw - devpts none rw", b"/\\01223 1 0:9", b"/23 1 0:9 /"])
-def test_names_are_no_mounts(name):
+def test_text_in_names_is_not_taken_for_a_mount(name):
     found = b"22 1 0:5 / %s rw - fuse none rw\n" % name
     assert find_mount(found, 23) is None
 
 
 class Reader:
-    """Has the tables that a test gives, and counts who asks for them."""
+    """Returns the tables of the test, and records whose are read."""
 
     def __init__(self, **tables: bytes) -> None:
         self.tables = tables
@@ -53,8 +53,8 @@ def reader(monkeypatch) -> Reader:
     return reader
 
 
-def test_whose_mounts_are_read(reader):
-    """Ours once, and those of a process where we have none by that number, once for all of its descriptors."""
+def test_tables_are_read_once_and_only_if_needed(reader):
+    """Our own table once, and that of a process with a mount we do not have, once for all of its descriptors."""
     mounts = Mounts()
     assert mounts.find(None, 7) is None
     assert reader.asked == []

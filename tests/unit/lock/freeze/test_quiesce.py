@@ -1,4 +1,4 @@
-"""A moment in which nothing of a user's runs: it ends whatever becomes of who is at it, and nobody else ends it."""
+"""The freeze of all of a user's processes: it ends whatever happens to its keeper, and no other keeper ends it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ SLICE = "/user.slice/user-1000.slice"
 
 
 class User:
-    """The group of all that is the user's, of whom two sessions are locked."""
+    """The cgroup of all of the user's processes, with two locked sessions."""
 
     def __init__(self, cgroups: Cgroups) -> None:
         self._cgroups = cgroups
         self.set("0")
         cgroups.tree.write_scope(SLICE, "cgroup.events", "populated 1\nfrozen 1\n")
-        self.still, self.other = (
+        self.own, self.other = (
             UserFreeze(f"{SLICE}/session-{number}.scope", cgroups.mount, cgroups.directory) for number in (3, 4)
         )
 
     def set(self, frozen: str) -> None:
-        """Somebody freezes it, or has it go on."""
+        """Freezes or thaws the group, as an administrator would."""
         self._cgroups.tree.write_scope(SLICE, "cgroup.freeze", f"{frozen}\n")
 
     def mark(self) -> None:
-        """That was us, and we have been killed since."""
+        """Freezes the group like a keeper that has been killed since."""
         os.makedirs(self._cgroups.directory, exist_ok=True)
         with open(f"{self._cgroups.directory}/user-1000.slice.still", "w", encoding="ascii"):
             pass
@@ -50,36 +50,36 @@ def user(cgroups) -> User:
     return User(cgroups)
 
 
-def test_nothing_of_the_users_runs_for_a_moment(user, cgroups):
-    with user.still.held():
+def test_all_of_the_users_processes_are_frozen(user, cgroups):
+    with user.own.held():
         assert user.is_frozen
     assert not user.is_frozen
-    with pytest.raises(ZeroDivisionError), user.still.held():
+    with pytest.raises(ZeroDivisionError), user.own.held():
         raise ZeroDivisionError
     assert not user.is_frozen
     assert os.listdir(cgroups.directory) == []
 
 
-def test_end_of_a_moment_is_not_waited_for_longer_than_systemd_waits(user, clock):
-    """It is done from ExecStopPost=, within TimeoutStopSec=15."""
-    with user.still.held():
+def test_release_waits_no_longer_than_systemd_does(user, clock):
+    """It is done in ExecStopPost=, within TimeoutStopSec=15."""
+    with user.own.held():
         before = clock()
         user.other.release()
         assert clock() - before < 15
         assert not user.is_frozen
 
 
-def test_moment_that_was_interrupted_is_no_administrators(user, cgroups):
-    """Its keeper was killed after the lock of this one was free, and left its mark: it ends with this one."""
+def test_freeze_of_a_killed_keeper_is_not_taken_for_an_administrators(user, cgroups):
+    """Another keeper was killed while it froze the user and left its mark: the freeze ends with this keeper's."""
     user.mark()
     user.set("1")
-    with user.still.held():
+    with user.own.held():
         assert user.is_frozen
     assert not user.is_frozen
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EMFILE])
-def test_moment_ends_where_there_is_no_room_for_a_lock(user, monkeypatch, error):
+def test_release_thaws_without_a_file_lock(user, monkeypatch, error):
     user.mark()
     user.set("1")
 
@@ -87,33 +87,33 @@ def test_moment_ends_where_there_is_no_room_for_a_lock(user, monkeypatch, error)
         raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(UserFreeze, "_take_lock", fail)
-    user.still.release()
+    user.own.release()
     assert not user.is_frozen
 
 
-def test_a_moment_that_was_cut_short(user):
+def test_interrupted_freeze_is_released(user):
     user.mark()
     user.set("1")
     user.other.release()
     assert not user.is_frozen
 
 
-def test_what_an_administrator_has_frozen_stays_so(user):
+def test_freeze_by_an_administrator_stays(user):
     user.set("1")
-    user.still.release()
-    with user.still.held():
+    user.own.release()
+    with user.own.held():
         assert user.is_frozen
     assert user.is_frozen
 
 
 def test_other_users_do_not_wait(user, cgroups, clock):
-    """However long a moment of one user's is."""
+    """However long another user is frozen."""
     path = "/user.slice/user-1001.slice"
     os.makedirs(cgroups.mount + path)
     cgroups.tree.write_scope(path, "cgroup.freeze", "0\n")
     cgroups.tree.write_scope(path, "cgroup.events", "populated 1\nfrozen 1\n")
     neighbour = UserFreeze(f"{path}/session-9.scope", cgroups.mount, cgroups.directory)
-    with user.still.held():
+    with user.own.held():
         with neighbour.held():
             assert user.is_frozen
         neighbour.release()
@@ -122,8 +122,8 @@ def test_other_users_do_not_wait(user, cgroups, clock):
     assert os.listdir(cgroups.directory) == []
 
 
-def test_lock_that_is_removed_while_it_is_waited_for(user, cgroups, monkeypatch):
-    """Who had it removes it: what is locked after that is no lock, or a third would have another."""
+def test_lock_on_a_removed_file_is_taken_again(user, cgroups, monkeypatch):
+    """Its holder removes the file: a lock on a removed file is none, as a third keeper could lock a new one."""
     flock, opened = module.fcntl.flock, []
 
     def removed_before(fd: int, operation: int) -> None:
@@ -134,7 +134,7 @@ def test_lock_that_is_removed_while_it_is_waited_for(user, cgroups, monkeypatch)
 
     monkeypatch.setattr(module.fcntl, "flock", removed_before)
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
-    with user.still.held():
+    with user.own.held():
         assert len(opened) == 2
         assert "user-1000.slice.lock" in os.listdir(cgroups.directory)
     assert os.listdir(cgroups.directory) == []
@@ -142,16 +142,16 @@ def test_lock_that_is_removed_while_it_is_waited_for(user, cgroups, monkeypatch)
 
 @pytest.fixture
 def clock(monkeypatch) -> Callable[[], int]:
-    """A second passes at every look at it."""
+    """A clock on which a second passes at every reading."""
     seconds = itertools.count()
     monkeypatch.setattr(module.time, "monotonic", lambda: next(seconds))
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
     return lambda: next(seconds)
 
 
-def test_no_other_lock_of_the_users_cuts_it_short(user, clock):
-    """It waits; but not for ever for one that hangs, or the user could not log in."""
-    with user.still.held():
+def test_another_lock_of_the_same_user_does_not_end_the_freeze(user, clock):
+    """The other lock waits; but not forever for a keeper that hangs, or the user could not log in."""
+    with user.own.held():
         with pytest.raises(ReaperError, match="another lock"), user.other.held():
             pass
         assert user.is_frozen
@@ -161,15 +161,15 @@ def test_no_other_lock_of_the_users_cuts_it_short(user, clock):
         assert not user.is_frozen
 
 
-def test_a_moment_that_does_not_end_ends_who_is_at_it(user):
-    with user.still.held():
+def test_freeze_that_does_not_end_kills_its_keeper(user):
+    with user.own.held():
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= module.LONGEST_SEC
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
-def test_a_user_who_is_gone(user, cgroups):
+def test_release_of_a_user_who_has_logged_out_removes_the_mark(user, cgroups):
     user.mark()
     os.unlink(f"{cgroups.mount}{SLICE}/cgroup.freeze")
-    user.still.release()
+    user.own.release()
     assert os.listdir(cgroups.directory) == []

@@ -1,4 +1,4 @@
-"""Threads stopped by ptrace: real ones, of processes of the test's own."""
+"""Threads stopped by ptrace(2), in real processes of the test."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ def wait_state(tid: int, *states: str) -> None:
 
 
 class Program:
-    """A process that does what the test says and tells when it has begun, and whatever it wants to tell after that."""
+    """A process that runs a function of the test, and reports that it has begun, and whatever else it has to report."""
 
     def __init__(self, work: Callable[[Program], object]) -> None:
-        self._told, self._tell = os.pipe()
+        self._reader, self._writer = os.pipe()
         self.pid = fork(lambda: work(self))
         assert self.hear() == b"."
         self.id = identify(self.pid)
         self._is_over = False
 
     def tell(self, text: bytes = b".") -> None:
-        os.write(self._tell, text)
+        os.write(self._writer, text)
 
     def hear(self) -> bytes:
-        return os.read(self._told, 1)
+        return os.read(self._reader, 1)
 
-    def has_told(self) -> bool:
-        os.set_blocking(self._told, False)
+    def has_reported(self) -> bool:
+        os.set_blocking(self._reader, False)
         try:
-            return bool(os.read(self._told, 1))
+            return bool(os.read(self._reader, 1))
         except BlockingIOError:
             return False
         finally:
-            os.set_blocking(self._told, True)
+            os.set_blocking(self._reader, True)
 
     def end(self) -> None:
         if not self._is_over:
@@ -76,8 +76,8 @@ class Program:
 
     def stop(self) -> None:
         self.end()
-        os.close(self._told)
-        os.close(self._tell)
+        os.close(self._reader)
+        os.close(self._writer)
 
 
 def pause(program: Program) -> None:
@@ -103,7 +103,7 @@ def begin() -> Iterator[Callable[..., Program]]:
 def tracer() -> Iterator[Tracer]:
     tracer = Tracer()
     yield tracer
-    tracer.let_all_go()
+    tracer.detach_all()
 
 
 def threads_of(program: Program) -> None:
@@ -112,49 +112,49 @@ def threads_of(program: Program) -> None:
     pause(program)
 
 
-def test_every_thread_is_stopped_and_goes_on(begin, tracer):
+def test_every_thread_is_stopped_and_runs_again(begin, tracer):
     program = begin(threads_of)
     threads = procfs.list_threads(program.pid)
     assert len(threads) == 21
     for _ in range(2):
-        assert tracer.take(program.id) == 0
+        assert tracer.seize(program.id) == 0
         for tid in threads:
             wait_state(tid, "t")
-    tracer.let_go(program.id)
+    tracer.detach(program.id)
     for tid in threads:
         wait_state(tid, "S")
 
 
-def test_no_signal_but_sigkill_wakes_what_is_held(begin, tracer):
+def test_only_sigkill_affects_a_held_process(begin, tracer):
     def work(program: Program) -> None:
         signal.signal(signal.SIGTERM, lambda *_: program.tell())
         pause(program)
 
     program = begin(work)
-    tracer.take(program.id)
+    tracer.seize(program.id)
     wait_state(program.pid, "t")
     for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGSTOP, signal.SIGCONT):
         os.kill(program.pid, number)
         assert state(program.pid) == "t"
-    assert not program.has_told()
-    tracer.let_go(program.id)
+    assert not program.has_reported()
+    tracer.detach(program.id)
     assert program.hear() == b".", "it waited"
-    tracer.take(program.id)
+    tracer.seize(program.id)
     os.kill(program.pid, signal.SIGKILL)
     wait_state(program.pid, "gone")
 
 
-def test_job_that_was_stopped_is_stopped_afterwards(begin, tracer):
+def test_stopped_job_is_still_stopped_afterwards(begin, tracer):
     program = begin()
     os.kill(program.pid, signal.SIGSTOP)
     wait_state(program.pid, "T")
-    tracer.take(program.id)
+    tracer.seize(program.id)
     wait_state(program.pid, "t")
-    tracer.let_go(program.id)
+    tracer.detach(program.id)
     wait_state(program.pid, "T")
 
 
-def test_parent_hears_of_an_end_as_soon_as_it_is_tended_to(begin, tracer):
+def test_parent_is_notified_of_an_end_after_reap(begin, tracer):
     def work(program: Program) -> None:
         child = fork(lambda: threads_of(program))
         os.write(child_pipe[1], child.to_bytes(4, "little"))
@@ -166,11 +166,11 @@ def test_parent_hears_of_an_end_as_soon_as_it_is_tended_to(begin, tracer):
     child = int.from_bytes(os.read(child_pipe[0], 4), "little")
     for fd in child_pipe:
         os.close(fd)
-    tracer.take(identify(child))
+    tracer.seize(identify(child))
     os.kill(child, signal.SIGKILL)
-    wait_state(child, "Z")  # with threads that nobody has waited for yet
-    assert not parent.has_told()
-    wait(lambda: tracer.tend() or parent.has_told())
+    wait_state(child, "Z")  # a zombie whose threads have not been waited for
+    assert not parent.has_reported()
+    wait(lambda: tracer.reap() or parent.has_reported())
 
 
 def test_process_without_its_first_thread_is_held(begin, tracer):
@@ -187,24 +187,24 @@ def test_process_without_its_first_thread_is_held(begin, tracer):
         ctypes.CDLL(None).pthread_exit(None)
 
     program = begin(work)
-    assert tracer.take(program.id) == 0
+    assert tracer.seize(program.id) == 0
     (other,) = set(procfs.list_threads(program.pid)) - {program.pid}
     wait_state(other, "t")
 
 
-def test_number_that_has_come_to_another_process(begin, tracer):
+def test_another_process_with_the_same_pid_is_not_held(begin, tracer):
     program = begin()
-    assert tracer.take(ProcessId(program.pid, program.id.start_ticks - 1)) == 0
+    assert tracer.seize(ProcessId(program.pid, program.id.start_ticks - 1)) == 0
     wait_state(program.pid, "S")
     program.end()
-    assert tracer.take(program.id) == 0
+    assert tracer.seize(program.id) == 0
 
 
-def test_end_of_the_tracer_lets_go(begin):
+def test_end_of_the_tracer_releases_its_processes(begin):
     victim = begin()
 
     def work(program: Program) -> None:
-        Tracer().take(victim.id)
+        Tracer().seize(victim.id)
         wait_state(victim.pid, "t")
         pause(program)
 
@@ -216,7 +216,7 @@ def test_end_of_the_tracer_lets_go(begin):
 
 @contextlib.contextmanager
 def seized(begin, victim: Program) -> Iterator[None]:
-    """Another program traces a process, which runs."""
+    """Has another program trace a process, which runs."""
 
     def work(program: Program) -> None:
         assert not ctypes.CDLL(None).ptrace(0x4206, victim.pid, None, None)
@@ -228,51 +228,51 @@ def seized(begin, victim: Program) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", ["real", "fake"])
-def test_contract(begin, tracer, kind):
-    """What Guard relies on; FakeTracer does the same."""
+def test_tracer_and_its_fake_meet_the_contract(begin, tracer, kind):
+    """What Guard relies on; FakeTracer must do the same."""
     fake = FakeTracer()
     each = tracer if kind == "real" else fake
     program, other = begin(), begin()
-    assert each.take(program.id) == 0
-    assert each.take(program.id) == 0
-    each.tend()
-    each.let_go(program.id)
-    each.let_go(program.id)
+    assert each.seize(program.id) == 0
+    assert each.seize(program.id) == 0
+    each.reap()
+    each.detach(program.id)
+    each.detach(program.id)
     with seized(begin, other):
         fake.refused.add(other.id)
-        assert each.take(other.id) == errno.EPERM
+        assert each.seize(other.id) == errno.EPERM
     fake.refused.clear()
-    assert each.take(other.id) == 0
-    each.let_all_go()
-    assert each.take(program.id) == 0
+    assert each.seize(other.id) == 0
+    each.detach_all()
+    assert each.seize(program.id) == 0
 
 
-def test_all_that_cannot_be_detached_yet_is_waited_for_once(begin, tracer, monkeypatch):
-    """And not each by itself: a hundred processes that wait for a disk would take ten seconds."""
+def test_processes_that_cannot_be_detached_share_one_wait(begin, tracer, monkeypatch):
+    """Not one by one: a hundred processes that wait for a disk would take ten seconds."""
     programs = [begin() for _ in range(8)]
     for program in programs:
-        assert tracer.take(program.id) == 0
+        assert tracer.seize(program.id) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Tracer, "_is_detached", staticmethod(lambda tid: False))
         began = time.monotonic()
-        tracer.let_all_go()
+        tracer.detach_all()
         assert time.monotonic() - began < 0.5
-    tracer.tend()
+    tracer.reap()
     for program in programs:
         wait_state(program.pid, "S", "R")
 
 
 @pytest.fixture
 def late(begin, tracer) -> Program:
-    """It stands still, and its time is over."""
-    program = begin(rings_at_once)
-    tracer.take(program.id)
+    """A frozen program whose alarm is pending."""
+    program = begin(alarm_soon)
+    tracer.seize(program.id)
     wait(lambda: bool(procfs.read_signals(program.pid).pending & ALARM))
     return program
 
 
-def rings_at_once(program: Program) -> None:
-    """Like a shell at its prompt, whose time is over soon."""
+def alarm_soon(program: Program) -> None:
+    """Like a shell at its prompt, whose TMOUT expires soon."""
     signal.signal(signal.SIGALRM, lambda *_: program.tell(b"A"))
     signal.signal(signal.SIGUSR1, lambda *_: program.tell(b"1"))
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
@@ -281,44 +281,44 @@ def rings_at_once(program: Program) -> None:
 
 
 def test_alarm_is_delivered(late, tracer):
-    tracer.let_go(late.id)
+    tracer.detach(late.id)
     assert late.hear() == b"A"
 
 
 @pytest.mark.parametrize("others", [[], [signal.SIGUSR1]])
-def test_alarm_of_a_timer_is_taken_away_once(late, tracer, others):
-    """And nothing else is."""
+def test_alarm_of_a_timer_is_discarded_once(late, tracer, others):
+    """No other signal is discarded."""
     for number in others:
         os.kill(late.pid, number)
-    tracer.let_go(late.id, without_alarm=True)
+    tracer.detach(late.id, without_alarm=True)
     wait_state(late.pid, "S")
     assert not procfs.read_signals(late.pid).pending & ALARM
     for _ in others:
         assert late.hear() == b"1"
-    assert not late.has_told()
+    assert not late.has_reported()
     os.kill(late.pid, signal.SIGALRM)
     assert late.hear() == b"A"
 
 
-def test_alarm_that_a_process_has_sent_is_delivered(begin, tracer):
-    program = begin(rings_at_once)
-    tracer.take(program.id)
+def test_alarm_sent_by_a_process_is_delivered(begin, tracer):
+    program = begin(alarm_soon)
+    tracer.seize(program.id)
     os.kill(program.pid, signal.SIGALRM)
-    tracer.let_go(program.id, without_alarm=True)
+    tracer.detach(program.id, without_alarm=True)
     assert program.hear() == b"A"
 
 
-def test_nothing_is_pending_that_could_be_taken_away(begin, tracer, monkeypatch):
+def test_process_without_a_pending_alarm_is_detached(begin, tracer, monkeypatch):
     monkeypatch.setattr("reaper.lock.freeze.tracer._DELIVERY_SEC", 0.05)
     program = begin()
-    tracer.take(program.id)
+    tracer.seize(program.id)
     wait_state(program.pid, "t")
-    tracer.let_go(program.id, without_alarm=True)
+    tracer.detach(program.id, without_alarm=True)
     wait_state(program.pid, "S")
 
 
-def test_shell_at_its_prompt_is_told_by_its_signals(late, monkeypatch):
-    """The test's own program is Python."""
+def test_shell_at_its_prompt_is_recognized_by_its_signals(late, monkeypatch):
+    """The test's own program is Python, so its name is faked."""
     assert not waits_with_alarm(late.pid)
     monkeypatch.setattr(procfs, "read_program", lambda pid: "/usr/bin/bash")
     assert waits_with_alarm(late.pid)
@@ -327,7 +327,7 @@ def test_shell_at_its_prompt_is_told_by_its_signals(late, monkeypatch):
 
 
 @pytest.mark.parametrize("field", ["pending", "blocked", "ignored", "caught"])
-def test_shell_of_a_script_and_one_that_has_time_left(field, monkeypatch):
+def test_script_and_shell_with_time_left_get_their_alarms(field, monkeypatch):
     bits = {"pending": ALARM, "blocked": 0, "ignored": 1 << (signal.SIGTTIN - 1), "caught": ALARM}
     monkeypatch.setattr(procfs, "read_program", lambda pid: "/usr/bin/bash")
     monkeypatch.setattr(procfs, "read_signals", lambda pid: Signals(**bits))

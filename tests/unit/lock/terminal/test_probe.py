@@ -1,4 +1,4 @@
-"""Terminals that answer and that do not: real ptys, with a fake of what draws them. And a file as a console."""
+"""Terminals that answer and that do not: real ptys with a fake terminal emulator. And a file as a console."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VIM = b"\x1b[?1049;1$y\x1b[?25;1$y\x1b[?2004;1$y"
 
 @contextlib.contextmanager
 def terminal(*answers: tuple[bytes, bytes]) -> Iterator[int]:
-    """The descriptor of a terminal that is asked these questions, one after the other, and answers so."""
+    """Yields the descriptor of a terminal that must get these questions, one after another, and gives these answers."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     os.set_blocking(slave, False)
@@ -45,35 +45,35 @@ def terminal(*answers: tuple[bytes, bytes]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("device", [b"\x1b[?65;1;9c", b"\x1b[?6c"])
-def test_one_that_tells(device):
+def test_terminal_that_reports_its_modes(device):
     with terminal((ASK_DEVICE, device), (ASK_MODES, VIM + device)) as fd:
         assert probe.survey(fd, TerminalKind.PTY) == Modes(True, False, (2004,))
 
 
-def test_what_is_typed_meanwhile_is_no_answer():
+def test_text_typed_meanwhile_is_not_an_answer():
     with terminal((ASK_DEVICE, b"ls\x1b[?62c\r"), (ASK_MODES, b"mo" + VIM + b"re\x1b[?62c\r")) as fd:
         assert probe.survey(fd, TerminalKind.PTY) == Modes(True, False, (2004,))
 
 
-def test_one_of_the_first_level_is_asked_for_its_screen_alone():
+def test_first_level_terminal_is_asked_only_for_its_screen():
     device = b"\x1b[?1;2c"
     with terminal((ASK_DEVICE, b"x" + device), (ASK_SCREEN, b"\x1b[5;12R\x1b[3;1R" + device)) as fd:
         assert probe.survey(fd, TerminalKind.PTY) == Modes(is_alternate=True)
 
 
-def test_so_is_one_that_says_more_of_itself_than_it_knows():
+def test_terminal_that_does_not_answer_for_its_modes_is_asked_for_its_screen():
     device = b"\x1b[?62c"
     with terminal((ASK_DEVICE, device), (ASK_MODES, device), (ASK_SCREEN, device)) as fd:
         assert probe.survey(fd, TerminalKind.PTY) == Modes()
 
 
-def test_one_that_is_silent(monkeypatch):
+def test_silent_terminal_has_unknown_modes(monkeypatch):
     monkeypatch.setattr(probe, "ANSWER_MS", 0)
     with terminal() as fd:
         assert probe.survey(fd, TerminalKind.PTY) == Modes()
 
 
-def test_one_that_is_gone():
+def test_terminal_that_has_hung_up_has_unknown_modes():
     master, slave = pty.openpty()
     os.close(master)
     assert probe.survey(slave, TerminalKind.PTY) == Modes()
@@ -91,13 +91,13 @@ SHOWN = bytes([2, 3, 1, 0]) + b"a\x07b\x07c\x07d\x07e\x07f\x07"
 
 @pytest.fixture
 def device(tmp_path, monkeypatch):
-    """In the form that vcs(4) gives it: rows, columns and the cursor first."""
+    """A console in the form of vcs(4): rows, columns and the cursor first."""
     monkeypatch.setattr(probe, "DEV", str(tmp_path))
     (tmp_path / "vcsa1").write_bytes(SHOWN)
     return tmp_path / "vcsa1"
 
 
-def test_a_console_shows_again_what_it_has_shown(device):
+def test_console_shows_its_contents_again(device):
     kept = probe.read_contents("tty1")
     assert kept == SHOWN
     device.write_bytes(SHOWN[:2] + b"\0\0" + b" \x07" * 6)
@@ -106,14 +106,14 @@ def test_a_console_shows_again_what_it_has_shown(device):
 
 
 @pytest.mark.parametrize("other", [bytes([3, 2, 0, 0]) + b" \x07" * 6, b""])
-def test_a_console_of_another_size_by_now_is_left_alone(device, other):
+def test_resized_console_is_left_alone(device, other):
     device.write_bytes(other)
     probe.write_contents("tty1", SHOWN)
     assert device.read_bytes() == other
 
 
 @pytest.mark.parametrize("name", ["pts/1", "ttyS0", "console", "tty0", "tty2"])
-def test_what_keeps_nothing(device, name):
+def test_other_terminals_have_no_contents(device, name):
     assert probe.read_contents(name) == b""
     probe.write_contents(name, SHOWN)
     probe.write_contents("tty1", b"")

@@ -1,11 +1,9 @@
-"""Terminals taken over and given back, on real ptys: against one that was never touched, byte for byte."""
+"""Terminals taken and restored, on real ptys, compared byte by byte with one that was never touched."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
-import json
 import os
 import struct
 import termios
@@ -18,58 +16,22 @@ from reaper.lock.terminal import tty, typeahead
 from reaper.lock.terminal.tty import SavedTty, Tty
 from tests.unit.act.ptys import Pty
 
+from .real_ptys import END, ERASE, KILL, LINE_END, LITERAL, WERASE, lock_and_unlock, reads, set_up, through_json
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
 
 CANONICAL = termios.ICANON
-LITERAL, END, ERASE, KILL, WERASE, LINE_END = b"\x16", b"\x04", b"\x7f", b"\x15", b"\x17", b"\x1d"
 
 
 @pytest.fixture
 def ptys() -> Iterator[tuple[Pty, Pty]]:
-    """Two alike."""
+    """Two identical ptys."""
     made = Pty(), Pty()
     for pty in made:
         os.set_blocking(pty.slave, False)
     yield made
     for pty in made:
         pty.close()
-
-
-def set_up(pty: Pty, *, lflag_off: int = 0, iflag: int | None = None, keys: dict[int, bytes] | None = None) -> None:
-    attributes = termios.tcgetattr(pty.slave)
-    attributes[3] &= ~lflag_off
-    if iflag is not None:
-        attributes[0] = iflag
-    for name, key in (keys or {}).items():
-        attributes[6][name] = key
-    termios.tcsetattr(pty.slave, termios.TCSANOW, attributes)
-
-
-def reads(pty: Pty) -> list[bytes]:
-    """What a program gets there, read by read, until it would have to wait."""
-    found = []
-    with contextlib.suppress(BlockingIOError):
-        while len(found) < 5000:
-            found.append(os.read(pty.slave, 8192))
-    return found
-
-
-def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> SavedTty:
-    """With the state written down and read back at each step, as by a program that is killed at each."""
-    held = Tty(name)
-    try:
-        before = again(held.drain(again(held.look())))
-        held.take(before)
-        if meanwhile:
-            os.write(master, meanwhile)
-        held.restore(before)
-    finally:
-        held.close()
-    return before
-
-
-def again(before: SavedTty) -> SavedTty:
-    return SavedTty.from_plain(json.loads(json.dumps(before.to_plain())))
 
 
 TYPED = {
@@ -103,7 +65,7 @@ TYPED = {
 @pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED.keys())
 @pytest.mark.parametrize("iflag", [None, 0, termios.INLCR | termios.IXON, termios.IGNCR], ids=str)
 def test_lines_typed_ahead_are_neither_lost_nor_changed(ptys, typed, iflag):
-    """Nor taken together, nor ended; and what is typed on edits them as before."""
+    """They are not merged or ended, and further typing edits them as before."""
     apart, locked = ptys
     for pty in ptys:
         set_up(pty, iflag=iflag, keys={termios.VEOL: LINE_END})
@@ -118,8 +80,8 @@ def test_lines_typed_ahead_are_neither_lost_nor_changed(ptys, typed, iflag):
 
 @pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED.keys())
 @pytest.mark.parametrize("off", [CANONICAL, CANONICAL | termios.ISIG | termios.IEXTEN | termios.ECHO], ids=str)
-def test_bytes_typed_ahead(ptys, typed, off):
-    """At the prompt of readline, in an editor: no mode of lines, so nothing but bytes."""
+def test_bytes_typed_ahead_are_neither_lost_nor_changed(ptys, typed, off):
+    """As at a prompt of readline, or in an editor: without canonical mode there are only bytes."""
     apart, locked = ptys
     for pty in ptys:
         set_up(pty, lflag_off=off)
@@ -130,8 +92,8 @@ def test_bytes_typed_ahead(ptys, typed, off):
 
 
 @pytest.mark.parametrize("done", range(4))
-def test_put_back_again_after_a_crash(ptys, done):
-    """It was killed while it put things back: nothing comes twice, and nothing is lost."""
+def test_restore_can_be_repeated_after_a_crash(ptys, done):
+    """The keeper was killed while it restored the input: nothing comes twice, and nothing is lost."""
     apart, locked = ptys
     for pty in ptys:
         os.write(pty.master, b"one\ntwo" + END + b"three")
@@ -140,8 +102,8 @@ def test_put_back_again_after_a_crash(ptys, done):
     held.take(before)
     held.close()
     for _ in range(done):
-        lines = Tty(locked.name, again(before))
-        lines.restore(again(before))
+        lines = Tty(locked.name, through_json(before))
+        lines.restore(through_json(before))
         lines.close()
     held = Tty(locked.name, before)
     held.take(before)
@@ -152,7 +114,7 @@ def test_put_back_again_after_a_crash(ptys, done):
 
 
 def test_what_exceeds_the_kernels_buffer_is_dropped(ptys):
-    """It could not be put back; what can be is."""
+    """It could not be restored; the rest is."""
     _, locked = ptys
     set_up(locked, lflag_off=CANONICAL)
     for _ in range(10):
@@ -161,7 +123,7 @@ def test_what_exceeds_the_kernels_buffer_is_dropped(ptys):
     assert b"".join(reads(locked)) == (b"0123456789" * 410)[: typeahead.MOST]
 
 
-def test_while_it_is_locked(ptys):
+def test_locked_terminal_is_private_and_raw(ptys):
     _, locked = ptys
     os.fchown(locked.slave, 1, 5)
     os.fchmod(locked.slave, 0o620)
@@ -182,7 +144,7 @@ def test_while_it_is_locked(ptys):
 
 
 @pytest.mark.parametrize("stop", ["^S", "tcflow"])
-def test_a_stopped_terminal_takes_the_prompt(ptys, stop):
+def test_stopped_terminal_shows_the_prompt(ptys, stop):
     _, locked = ptys
     if stop == "^S":
         os.write(locked.master, b"\x13")
@@ -198,8 +160,8 @@ def test_a_stopped_terminal_takes_the_prompt(ptys, stop):
     assert locked.read() == "prompt"
 
 
-def test_without_the_right_to_type(ptys, monkeypatch):
-    """Everything else is put back all the same."""
+def test_restore_without_tiocsti_reports_lost_input(ptys, monkeypatch):
+    """Everything else is restored all the same."""
     apart, locked = ptys
     os.write(locked.master, b"typed ahead")
 
@@ -221,23 +183,23 @@ def size_of(pty: Pty) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("size", [(24, 80, 0, 0), (1, 80, 0, 0), (0, 0, 0, 0), (65535, 1, 7, 9)])
-def test_a_nudge_leaves_the_size(ptys, size):
+def test_size_is_restored_after_shrink(ptys, size):
     pty, _ = ptys
     fcntl.ioctl(pty.slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size))
     held = Tty(pty.name)
-    old = held.nudge()
+    old = held.shrink()
     assert old == size
     assert size_of(pty) != size
-    held.settle(old)
+    held.restore_size(old)
     assert size_of(pty) == size
-    held.nudge()
+    held.shrink()
     fcntl.ioctl(pty.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
-    held.settle(old)
+    held.restore_size(old)
     assert size_of(pty) == (50, 100, 0, 0), "the person's own size"
     held.close()
 
 
-def test_a_terminal_that_hangs_up():
+def test_calls_after_a_hangup_raise():
     pty = Pty()
     held = Tty(pty.name)
     before = held.look()
@@ -251,17 +213,17 @@ def test_a_terminal_that_hangs_up():
     held.close()
 
 
-def test_a_terminal_that_is_not_there():
+def test_missing_terminal_raises():
     with pytest.raises(ReaperError, match="is gone"):
         Tty("pts/1000000")
 
 
-def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
+def test_only_the_same_terminal_is_opened_again(ptys, tmp_path, monkeypatch):
     first, second = ptys
     held = Tty(first.name)
     before = held.look()
     held.close()
-    with pytest.raises(ReaperError, match="another terminal"):
+    with pytest.raises(ReaperError, match="different terminal"):
         Tty(second.name, before)
     monkeypatch.setattr(tty, "DEV", str(tmp_path))
     (tmp_path / "file").write_text("kept")
@@ -278,7 +240,7 @@ def test_nothing_but_the_terminal_that_it_was(ptys, tmp_path, monkeypatch):
     "change",
     [{"flags": [1]}, {"keys": "x"}, {"owner": None}, {"typed": [["61", "never"]]}, {"typed": [["6", "line"]]}],
 )
-def test_a_state_that_is_broken(ptys, change):
+def test_broken_state_raises(ptys, change):
     held = Tty(ptys[0].name)
     plain = held.look().to_plain()
     held.close()
