@@ -17,7 +17,7 @@ SERVICE = "/etc/pam.d/reaper"
 ATTEMPT = """
 import json, sys
 sys.path.insert(0, "/usr/share/idle-reaper")
-from reaper.lock.conversation import authenticate
+from reaper.lock.prompt.pam import authenticate
 said = []
 def ask(prompt, shows):
     said.append(prompt)
