@@ -34,6 +34,7 @@ from reaper.sense import (
     activity,
     connections,
     lock_files,
+    lockability,
     possession,
     processes,
     programs,
@@ -212,7 +213,7 @@ class Host:
         """Why a session that has these terminals cannot be locked; "" where it can."""
         if self._distrust.covers(session.uid):
             return "a process of its user's cannot be read"
-        return lock_files.obstacle(session, names, self.terminal_servers)
+        return lockability.obstacle(session, names, self.terminal_servers)
 
     def read_lock(self, session: Session) -> LockState | None:
         """What has become of the lock of a session; None where nothing is told yet, or nothing that can be read."""
