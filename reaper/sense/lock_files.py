@@ -1,6 +1,6 @@
-"""The files between reaperd and reaper-lock: the order to lock a session, and what has become of the lock.
+"""The files between reaperd and reaper-lock: the order to lock a session, and the state of the lock.
 
-reaper-lock runs as root and so does reaperd: a file is read only if root wrote it and nobody else could have.
+A file is used only if root owns it and nobody else can have written it.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from reaper.sense import processes
 
 DIRECTORY = "/run/reaper/locks"
 GROUP = lock_protocol.GROUP
-# A state has the contents of consoles in it, of some 100 KiB each, and what was typed ahead.
+# A state contains the contents of consoles, some 100 KiB each, and what was typed ahead.
 MOST_BYTES = 16 * 1024 * 1024
 
 
 def read_order(name: str, directory: str = DIRECTORY) -> LockOrder | None:
-    """The order of a session's lock; None where there is none. Raises ReaperError where it is broken."""
+    """Returns the order of a session's lock; None where there is none. Raises ReaperError where it is broken."""
     text = read_text(name, directory, "order")
     return None if text is None else lock_protocol.decode_order(text)
 
 
 def read_state(name: str, directory: str = DIRECTORY) -> LockState | None:
-    """What has become of a session's lock; None where nothing is told yet. Raises ReaperError where it is broken."""
+    """Returns the state of a session's lock; None where there is none yet. Raises ReaperError where it is broken."""
     text = read_text(name, directory, "state")
     return None if text is None else lock_protocol.decode_state(text)[0]
 
 
 def find_state(name: str, directory: str) -> LockState | None:
-    """The same, and None for one that is broken, too."""
+    """Returns the state of a session's lock; None also where it is broken."""
     with contextlib.suppress(ReaperError):
         return read_state(name, directory)
     return None
 
 
 def find_standing(session: Session, directory: str) -> LockOrder | None:
-    """The order of the lock that holds a session or is about to; None where there is none, or none that can be read."""
+    """Returns the order of the lock that holds a session or is about to; None where there is none that can be read."""
     with contextlib.suppress(ReaperError):
         order = read_order(session.name, directory)
         if order is not None and lock_protocol.is_standing(order, find_state(session.name, directory), session.key):
@@ -50,7 +50,7 @@ def find_standing(session: Session, directory: str) -> LockOrder | None:
 
 
 def read_text(name: str, directory: str, file: str) -> str | None:
-    """A file of a lock's directory, if root and nobody else can have written it."""
+    """Returns the text of a file of a lock, if root owns it and nobody else can have written it."""
     if not lock_protocol.is_name(name):
         return None
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -66,5 +66,5 @@ def read_text(name: str, directory: str, file: str) -> str | None:
 
 
 def is_frozen(scope: str) -> bool:
-    """Whether there is a group in a session's scope for what a lock has stopped."""
+    """Returns whether a session's scope has the group for the processes that a lock has frozen."""
     return bool(scope) and os.path.isdir(f"{processes.CGROUP}{scope}/{GROUP}")

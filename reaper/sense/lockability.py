@@ -1,7 +1,7 @@
-"""Why a session cannot be locked: what its host, its own control group or its user's account lacks for it.
+"""Why a session cannot be locked: what its host, its control group or its user's account lacks.
 
 Nothing is cached: each call reads a handful of small files. An administrator who fixes a problem need not restart
-anything, and a user whose password was locked a minute ago is not locked in.
+anything, and a user whose password was locked a minute ago is not locked out of their own session.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from reaper.sense.clock import read_clock
 
 SERVICE = "reaper"
 _MOST_PAM_BYTES = 16 * 1024 * 1024  # of one file of /etc/pam.d
-MODULES = ("pam", "six")  # Debian's python3-pampy imports six and does not depend on it
+MODULES = ("pam", "six")  # Debian's python3-pampy imports six without depending on it
 _SSSD = ("etc/sssd/sssd.conf", "etc/sssd/conf.d")
-# crypt(5): a setting between dollar signs, or the traditional ones: 13 characters and more, and BSDi's 20.
+# crypt(5): a setting between dollar signs, or a traditional hash: 13 characters and more, or BSDi's 20.
 _HASH = re.compile(r"\$[^\s:*!$]+\$[^\s:*!]*[^\s:*!$]|_[./0-9A-Za-z]{19}|[./0-9A-Za-z]{13,}", re.ASCII)
 
 
 class Shadow(NamedTuple):
-    """What shadow(5) has of a user; `expires` is a day since 1970, None for never."""
+    """A user's entry in shadow(5); `expires` is a day since 1970, None for never."""
 
     password: str
     expires: int | None
 
 
 def obstacle(session: Session, names: Collection[str], servers: Collection[str] = (), root: str = "/") -> str:
-    """Why a session that has these terminals cannot be locked, in words that follow "cannot be locked: "; "" if it can.
+    """Returns why a session that has these terminals cannot be locked; empty if it can.
 
-    `servers` are the programs of a user's own that serve terminals, by name. A graphical session is locked by its own
-    desktop, and that asks in its own way: all it takes is logind.
+    The text completes "cannot be locked: ". `servers` are the names of users' programs that serve terminals. A
+    graphical session is locked by its own desktop, which asks for the password in its own way: that needs nothing but
+    logind.
     """
     if session.origin is Origin.GRAPHICAL and not names:
         return "" if session.session_id else "logind knows nothing of it"
@@ -65,7 +66,7 @@ def _session_obstacle(session: Session, names: Collection[str], servers: Collect
 
 
 def host_obstacle(root: str = "/") -> str:
-    """Why nobody can prove to be anybody on this host, as far as reaper is concerned; "" if they can."""
+    """Returns why password authentication is unavailable on this host; empty if it works."""
     missing = [module for module in MODULES if importlib.util.find_spec(module) is None]
     if missing:
         return f"Python has no module {' and '.join(missing)}, so nobody can be asked for a password"
@@ -75,9 +76,9 @@ def host_obstacle(root: str = "/") -> str:
 
 
 def user_obstacle(user: str, root: str = "/") -> str:
-    """Why a user could not unlock what was locked; "" where they could, or where another than this host knows.
+    """Returns why a user could not unlock a session; empty if they could, or if their account is not of this host.
 
-    A user of a directory service is in no /etc/shadow, and whether they have a password is not asked.
+    A user of a directory service is not in /etc/shadow, and whether they have a password is not checked.
     """
     try:
         entry = read_shadow(user, root)
@@ -101,11 +102,11 @@ def user_obstacle(user: str, root: str = "/") -> str:
 
 
 def read_shadow(user: str, root: str = "/") -> Shadow | None:
-    """A user's entry; None where there is none. Raises OSError where the file may not be read."""
+    """Returns a user's entry; None where there is none. Raises OSError where the file may not be read."""
     path = os.path.join(root, "etc/shadow")
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:  # as glibc has it, not "\r"
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:  # lines as in glibc, not "\r"
         for line in file:
             fields = line.rstrip("\n").split(":")
             if len(fields) > 1 and fields[0] == user:
@@ -118,7 +119,7 @@ def _auth_service(root: str) -> str | None:
 
 
 def _reader(root: str) -> pam_stack.Read:
-    """Reads the files below a root as PAM would see them."""
+    """Returns a function that reads the files below a root as PAM would."""
 
     def read(path: str) -> str | None:
         try:

@@ -172,7 +172,7 @@ def test_an_sshd_that_an_administrator_started_is_nobodys_remainder(tree):
     tree.add(711, 710, "sshd", scope, session=710)
     assert connections.connection_holders(session) == []
     assert connections.carriers(session) == []
-    assert connections.fed(session, processes.member_pids(scope), procfs.read_stat) == []
+    assert connections.on_channels(session, processes.member_pids(scope), procfs.read_stat) == []
     root = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, uid=0)
     assert connections.connection_holders(root) == []
     assert [connections.is_another_login(pid) for pid in (700, 710, 711)] == [True, True, False]
@@ -349,7 +349,7 @@ def test_what_runs_on_channels_without_a_terminal(tree):
     tree.add(506, 501, "bash", scope, tty_nr=34816)
     tree.add(507, 1, "bash", scope)
     tree.write(504, "status", "Name:\tnohup\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n")
-    found = connections.fed(session, processes.member_pids(scope), procfs.read_stat)
+    found = connections.on_channels(session, processes.member_pids(scope), procfs.read_stat)
     assert {each.process.pid: each.in_front for each in found} == {502: True, 503: True, 504: False}
 
 

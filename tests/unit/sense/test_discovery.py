@@ -292,12 +292,12 @@ def test_su_within_a_login_is_no_session(real, tree, service):
     su(real, tree, service, login=71)
     found = real.host.discover([], [])
     assert (found.sessions, found.problems) == ([], [])
-    assert real.host._finder.asides == {"c9": NestedSession(ProcessId(800, START_TICKS), tree.scope("c9", 0))}
+    assert real.host._finder.nested == {"c9": NestedSession(ProcessId(800, START_TICKS), tree.scope("c9", 0))}
     assert real.host.discover([], []).sessions == []
     assert real.logind.asked == ["c9"]
     del real.logind.known["c9"]
     real.host.discover([], [])
-    assert real.host._finder.asides == {}
+    assert real.host._finder.nested == {}
 
 
 @pytest.mark.parametrize(("service", "login"), [("su", None), ("login", 71), ("su-like", 71)])
@@ -305,7 +305,7 @@ def test_su_outside_of_any_login_and_a_login_are_sessions(real, tree, service, l
     """su of a service of the host's is seen as it always was."""
     su(real, tree, service, login=login)
     assert [session.session_id for session in real.host.discover([], []).sessions] == ["c9"]
-    assert real.host._finder.asides == {}
+    assert real.host._finder.nested == {}
 
 
 def test_list_of_what_changes_who_acts_is_the_modules():

@@ -75,15 +75,15 @@ def own_session(**fields: object):
     return make_session(key.pid, **{"key": key, "scope": "", **fields})
 
 
-def seen(marks: Elevations, *sessions: object, now_usec: int = NOW, anew: bool = True) -> set[SessionKey]:
-    return set(marks.look(sessions, now_usec, anew=anew).sessions)  # type: ignore[arg-type]
+def seen(marks: Elevations, *sessions: object, now_usec: int = NOW, has_new_sessions: bool = True) -> set[SessionKey]:
+    return set(marks.look(sessions, now_usec, has_new_sessions=has_new_sessions).sessions)  # type: ignore[arg-type]
 
 
 def test_what_descends_from_a_leader_is_in_its_session(marks, sudo):
     session = own_session()
     assert seen(marks, make_session(1), session) == {session.key}
     os.unlink(sudo.path)
-    assert seen(marks, session, anew=False) == set()
+    assert seen(marks, session, has_new_sessions=False) == set()
 
 
 def test_what_was_started_anew_is_in_the_session_of_its_scope(marks, sudo, tree):
@@ -110,7 +110,7 @@ def test_without_a_scope_and_a_leader_it_is_in_no_session(marks, sudo, tree):
     assert seen(marks, make_session(8)) == set()
     tree.show((os.getpid(), 0))
     session = own_session()
-    assert seen(marks, session, anew=False) == set()
+    assert seen(marks, session, has_new_sessions=False) == set()
     assert seen(marks, session) == {session.key}
 
 
@@ -134,18 +134,18 @@ def test_one_that_cannot_be_looked_at_does_not_hide_the_others(marks, sudo, seco
     tree.hide(sudo.id.pid, "stat")
     tree.show(second.id, scope)
     session = make_session(8, scope=scope)
-    found = marks.look([session], NOW, anew=True)
+    found = marks.look([session], NOW, has_new_sessions=True)
     assert found.sessions == {session.key}
     assert [problem.problem for problem in found.problems] == ["mark-broken"]
-    assert marks.look([session], NOW, anew=True).problems == []
+    assert marks.look([session], NOW, has_new_sessions=True).problems == []
 
 
 def test_a_short_command_does_not_count(marks, directory, sudos):
     sudos.append(Sudo(directory, NOW - 1))
     session = own_session()
     assert seen(marks, session) == set()
-    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 2, anew=False) == set()
-    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 1, anew=False) == {session.key}
+    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 2, has_new_sessions=False) == set()
+    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 1, has_new_sessions=False) == {session.key}
 
 
 def test_one_in_another_is_one(marks, sudo, second):
@@ -163,15 +163,17 @@ def test_a_killed_sudo_is_told_and_counts_no_more(marks, sudo):
     assert seen(marks, session) == {session.key}
     sudo.end()
     wait_until(lambda: not processes.is_alive(sudo.id))
-    found = marks.look([session], NOW, anew=False)
+    found = marks.look([session], NOW, has_new_sessions=False)
     assert (found.sessions, found.dead_marks) == (frozenset(), [sudo.id])
     os.unlink(sudo.path)
-    assert marks.look([session], NOW, anew=False).dead_marks == []
+    assert marks.look([session], NOW, has_new_sessions=False).dead_marks == []
 
 
 def test_one_that_was_dead_before_is_told(marks, directory, sudo):
     write_mark(directory, sudo.id._replace(start_ticks=sudo.id.start_ticks + 1))
-    assert marks.look([], NOW, anew=True).dead_marks == [sudo.id._replace(start_ticks=sudo.id.start_ticks + 1)]
+    assert marks.look([], NOW, has_new_sessions=True).dead_marks == [
+        sudo.id._replace(start_ticks=sudo.id.start_ticks + 1)
+    ]
 
 
 def test_without_descriptors_the_end_is_found_all_the_same(marks, sudo, monkeypatch):
@@ -180,7 +182,7 @@ def test_without_descriptors_the_end_is_found_all_the_same(marks, sudo, monkeypa
     assert seen(marks, session) == {session.key}
     sudo.end()
     wait_until(lambda: not processes.is_alive(sudo.id))
-    assert marks.look([session], NOW, anew=False).dead_marks == [sudo.id]
+    assert marks.look([session], NOW, has_new_sessions=False).dead_marks == [sudo.id]
 
 
 def test_nothing_is_read_while_nothing_changes(marks, sudo, monkeypatch):
@@ -191,7 +193,7 @@ def test_nothing_is_read_while_nothing_changes(marks, sudo, monkeypatch):
     monkeypatch.setattr(kernel_text, "read", None)
     monkeypatch.setattr(elevations, "processes", None)
     for _ in range(3):
-        assert seen(marks, session, anew=False) == {session.key}
+        assert seen(marks, session, has_new_sessions=False) == {session.key}
 
 
 def test_the_same_after_a_restart(directory, marks, sudo):
@@ -204,7 +206,7 @@ def test_the_same_after_a_restart(directory, marks, sudo):
 
 def test_no_directory_is_no_elevation(tmp_path):
     marks = Elevations(str(tmp_path / "none"))
-    assert marks.look([], NOW, anew=True) == (frozenset(), [], [])
+    assert marks.look([], NOW, has_new_sessions=True) == (frozenset(), [], [])
     marks.close()
 
 
@@ -212,17 +214,17 @@ def test_a_broken_mark_is_told_once(marks, directory, sudo):
     with open(sudo.path, "a", encoding="ascii") as file:
         file.write("garbage")
     session = own_session()
-    found = marks.look([session], NOW, anew=True)
+    found = marks.look([session], NOW, has_new_sessions=True)
     assert found.sessions == frozenset()
     assert [problem.problem for problem in found.problems] == ["mark-broken"]
     write_mark(directory, MARK)
-    assert marks.look([session], NOW, anew=True) == (frozenset(), [MARK], [])
+    assert marks.look([session], NOW, has_new_sessions=True) == (frozenset(), [MARK], [])
 
 
 def test_a_link_and_what_others_could_write_are_not_believed(marks, directory, sudo, tmp_path):
     os.chmod(sudo.path, 0o620)
     os.symlink(sudo.path, os.path.join(directory, f"1.{START_TICKS}"))
-    found = marks.look([own_session()], NOW, anew=True)
+    found = marks.look([own_session()], NOW, has_new_sessions=True)
     assert found.sessions == frozenset()
     assert len(found.problems) == 2
 

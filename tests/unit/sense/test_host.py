@@ -288,13 +288,15 @@ def test_the_fake_has_the_same_methods(fake, original):
         assert list(ours.parameters) == list(theirs.parameters), name
 
 
-def elevated(world, anew: bool = False) -> set:
-    return set(world.host.elevated([world.session], world.host.clock().boot_usec, anew=anew).sessions)
+def elevated(world, has_new_sessions: bool = False) -> set:
+    return set(
+        world.host.elevated([world.session], world.host.clock().boot_usec, has_new_sessions=has_new_sessions).sessions
+    )
 
 
 def test_root_acts_in_a_session_until_they_leave(world):
     line = world.open()
-    assert elevated(world, anew=True) == set()
+    assert elevated(world, has_new_sessions=True) == set()
     mark = world.become_root(line.name)
     assert elevated(world) == {world.session.key}
     assert elevated(world) == {world.session.key}
@@ -305,15 +307,15 @@ def test_root_acts_in_a_session_until_they_leave(world):
 def test_a_killed_sudo_leaves_its_mark(world):
     line = world.open()
     world.become_root(line.name)
-    assert elevated(world, anew=True) == {world.session.key}
+    assert elevated(world, has_new_sessions=True) == {world.session.key}
     world.end()
-    found = world.host.elevated([world.session], world.host.clock().boot_usec, anew=False)
+    found = world.host.elevated([world.session], world.host.clock().boot_usec, has_new_sessions=False)
     assert (found.sessions, found.dead_marks, found.problems) == (frozenset(), [line.shell], [])
 
 
 def test_a_mark_of_another_session_is_not_of_this_one(world):
     world.become_root(world.open().name)
-    assert world.host.elevated([], world.host.clock().boot_usec, anew=True).sessions == frozenset()
+    assert world.host.elevated([], world.host.clock().boot_usec, has_new_sessions=True).sessions == frozenset()
 
 
 def test_the_time_of_day(world):

@@ -142,13 +142,15 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(root):
 @pytest.mark.parametrize("mode", [0o664, 0o646])
 def test_a_file_that_others_can_change_is_refused(root, mode):
     root.put(MAIN).chmod(mode)
-    said = f"{MAIN}: can be changed by others than its owner (mode {mode:04o}) (chmod go-w it)"
+    said = f"{MAIN}: can be changed by others than its owner (mode {mode:04o}) (remove that permission: chmod go-w)"
     assert root.refused() == [said]
 
 
 def test_a_directory_that_others_can_change_is_refused(root):
     root.put(f"{ETC}/a.yaml").parent.chmod(0o777)
-    assert root.refused() == [f"{ETC}: can be changed by others than its owner (mode 0777) (chmod go-w it)"]
+    assert root.refused() == [
+        f"{ETC}: can be changed by others than its owner (mode 0777) (remove that permission: chmod go-w)"
+    ]
 
 
 def status(mode=0o100644, uid=0):
@@ -159,7 +161,7 @@ def test_only_root_is_trusted_with_the_policy_of_a_running_host():
     assert untrusted(status(), {0}) is None
     assert untrusted(status(mode=0o100600), {0}) is None
     assert untrusted(status(uid=1000), {0, 1000}) is None
-    refusal = ("belongs to uid 1000", "chown root it: who owns a policy decides over every session")
+    refusal = ("belongs to uid 1000", "chown it to root: the owner of a policy file controls every session")
     assert untrusted(status(uid=1000), {0}) == refusal
 
 
@@ -168,7 +170,7 @@ def test_a_file_of_somebody_else_is_refused(root):
         pytest.skip("only root can give a file away")
     os.chown(root.put(MAIN), 65534, 0)
     assert root.refused() == [
-        f"{MAIN}: belongs to uid 65534 (chown root it: who owns a policy decides over every session)"
+        f"{MAIN}: belongs to uid 65534 (chown it to root: the owner of a policy file controls every session)"
     ]
 
 
