@@ -19,7 +19,7 @@ from reaper.decide.output.events import Event, EventKind, Priority
 from tests.unit.fakes import FakeJournal
 from tests.unit.native import parse_datagram
 
-LOST = "{} events and {} other lines are lost: journald was away for too long, or did not take them"
+LOST = "{} events and {} other lines are lost: journald was away for too long, or did not accept them"
 
 
 def event(text: str, **fields: str) -> Event:
