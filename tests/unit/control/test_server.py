@@ -89,7 +89,7 @@ def test_a_call_without_reply(stand):
     connection = stand.connect()
     stand.send(connection, b'{"method":"io.reaper.List","oneway":true}\0' + LIST)
     assert stand.read(connection) == [ALL]
-    assert stand.subject.calls == 2
+    assert stand.backend.calls == 2
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_a_client_that_leaves_in_the_middle(stand):
 
 def test_a_client_that_does_not_read(stand):
     """A reply larger than the socket holds: the others are served meanwhile, and it is let go in time."""
-    stand.subject.padding = "x" * 3_000_000
+    stand.backend.padding = "x" * 3_000_000
     slow = stand.connect()
     stand.send(slow, LIST * 3)
-    assert stand.subject.calls == 1
-    stand.subject.padding = ""
+    assert stand.backend.calls == 1
+    stand.backend.padding = ""
     other = stand.connect()
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
@@ -140,11 +140,11 @@ def test_a_client_that_does_not_read(stand):
             break
         data += more
     assert 0 < len(data) < 3_000_000
-    assert stand.subject.calls == 2
+    assert stand.backend.calls == 2
 
 
 def test_a_client_that_reads_slowly_gets_all(stand):
-    stand.subject.padding = "x" * 3_000_000
+    stand.backend.padding = "x" * 3_000_000
     slow = stand.connect()
     stand.send(slow, LIST * 2)
     replies = stand.read(slow)
@@ -166,11 +166,11 @@ def test_a_silent_client_is_let_go(stand):
 def test_a_mistake_in_an_answer_ends_that_connection_alone(stand, mistake):
     """Any user may call: what they find must not stop the daemon, and is told to the administrator."""
     connection, other = stand.connect(), stand.connect()
-    stand.subject.mistake = mistake
+    stand.backend.mistake = mistake
     stand.send(connection, LIST + LIST)
     assert stand.read(connection) == [None]
-    assert stand.subject.calls == 1
-    stand.subject.mistake = None
+    assert stand.backend.calls == 1
+    stand.backend.mistake = None
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
     (told,) = stand.errors

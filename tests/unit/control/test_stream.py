@@ -16,7 +16,7 @@ def test_replies_as_they_come(stand):
     assert stream.take() == []
     stand.pump()
     assert stream.take() == [ALL["parameters"]]
-    stand.subject.padding = "new"
+    stand.backend.padding = "new"
     stand.turn(10_000_000)
     assert stream.take() == [{**ALL["parameters"], "policy": "new"}]
     stand.server.close()

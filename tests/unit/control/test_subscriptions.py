@@ -9,8 +9,7 @@ from typing import Any
 from reaper.control import subscriptions
 from reaper.control.server import MAX_CALL_BYTES, PATIENCE_USEC
 from reaper.control.subscriptions import MAX_WATCHES, MAX_WATCHES_PER_USER, SPACE_USEC
-from tests.unit.control.stand import ALL, LIST, WATCH, Stand
-from tests.unit.control.test_users import as_root, ask_as, reachable
+from tests.unit.control.stand import ALL, LIST, WATCH, Stand, as_root, ask_as, reachable
 
 FIRST = {**ALL, "continues": True}
 
@@ -29,7 +28,7 @@ def test_without_more_it_is_one_reply(stand):
     connection = stand.connect()
     stand.send(connection, WATCH.replace(b"true", b"false") + LIST)
     assert stand.read(connection) == [ALL, ALL]
-    stand.subject.padding = "new"
+    stand.backend.padding = "new"
     stand.turn(10 * SPACE_USEC)
     assert stand.read(connection) == []
 
@@ -52,7 +51,7 @@ def test_a_change_is_told_once(stand):
     stand.read(connection)
     stand.turn(SPACE_USEC)
     assert stand.read(connection) == []
-    stand.subject.padding = "new"
+    stand.backend.padding = "new"
     stand.turn(2 * SPACE_USEC)
     stand.turn(4 * SPACE_USEC)
     assert stand.read(connection) == [changed("new")]
@@ -64,7 +63,7 @@ def test_changes_are_told_at_most_once_a_second(stand):
     stand.send(connection, WATCH)
     stand.read(connection)
     for number in range(5):
-        stand.subject.padding = str(number)
+        stand.backend.padding = str(number)
         stand.turn(SPACE_USEC // 10 * (number + 1))
     assert stand.read(connection) == []
     assert stand.server.next_wake() == SPACE_USEC
@@ -76,26 +75,26 @@ def test_changes_are_told_at_most_once_a_second(stand):
 def test_nothing_wakes_and_nothing_is_asked_while_nobody_watches(stand):
     connection = stand.connect()
     stand.turn(SPACE_USEC)
-    assert (stand.server.next_wake(), stand.subject.calls) == (None, 0)
+    assert (stand.server.next_wake(), stand.backend.calls) == (None, 0)
     stand.send(connection, WATCH)
     assert stand.server.next_wake() is None
     connection.close()
     stand.pump()
-    calls = stand.subject.calls
+    calls = stand.backend.calls
     stand.turn(3 * SPACE_USEC)
-    assert (stand.server.next_wake(), stand.subject.calls) == (None, calls)
+    assert (stand.server.next_wake(), stand.backend.calls) == (None, calls)
 
 
 def test_who_is_slow_is_told_the_newest_alone(stand):
     """One reply is held, and no other made, until the client has taken it."""
     slow = stand.connect()
-    stand.subject.padding = "x" * 3_000_000
+    stand.backend.padding = "x" * 3_000_000
     stand.send(slow, WATCH)
-    calls = stand.subject.calls
+    calls = stand.backend.calls
     for number in range(1, 6):
-        stand.subject.padding = str(number)
+        stand.backend.padding = str(number)
         stand.turn(number * SPACE_USEC)
-    assert stand.subject.calls == calls
+    assert stand.backend.calls == calls
     assert [len(each["parameters"]["policy"]) for each in stand.read(slow)] == [3_000_000]
     stand.turn(7 * SPACE_USEC)
     assert stand.read(slow) == [changed("5")]
@@ -106,7 +105,7 @@ def test_who_does_not_take_a_reply_is_let_go(stand):
     stand.send(slow, WATCH)
     stand.read(slow)
     began = 10 * PATIENCE_USEC
-    stand.subject.padding = "x" * 3_000_000
+    stand.backend.padding = "x" * 3_000_000
     stand.turn(began)
     stand.turn(began + PATIENCE_USEC)
     assert len(stand.selector.get_map()) == 2
@@ -120,7 +119,7 @@ def test_who_watches_may_be_silent(stand):
     assert stand.read(connection) == [FIRST]
     stand.turn(100 * PATIENCE_USEC)
     assert stand.read(connection) == []
-    stand.subject.padding = "new"
+    stand.backend.padding = "new"
     stand.turn(101 * PATIENCE_USEC)
     assert stand.read(connection) == [changed("new")]
 
@@ -138,10 +137,10 @@ def test_a_mistake_in_a_later_reply_ends_that_watch_alone(stand):
     connection, other = stand.connect(), stand.connect()
     stand.send(connection, WATCH)
     stand.read(connection)
-    stand.subject.mistake = RuntimeError("a mistake of ours")
+    stand.backend.mistake = RuntimeError("a mistake of ours")
     stand.turn(SPACE_USEC)
     assert stand.read(connection) == [None]
-    stand.subject.mistake = None
+    stand.backend.mistake = None
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
     (told,) = stand.errors

@@ -28,3 +28,10 @@ def real(tmp_path) -> Iterator[RealWorld]:
 def tree(tmp_path, monkeypatch) -> Tree:
     (tmp_path / "tree").mkdir()
     return Tree(tmp_path / "tree", monkeypatch)
+
+
+@pytest.fixture
+def scoped(real, tree) -> RealWorld:
+    """The world's login, in the scope of logind's session c7."""
+    tree.show(real.session.key, tree.scope("c7"))
+    return real

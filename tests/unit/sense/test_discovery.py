@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
 
 import pytest
 
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.model import ProcessId, SessionKey
-from reaper.sense import login_sessions, terminals
-from reaper.sense.belonging import NestedSession
+from reaper.decide.session.model import SessionKey
+from reaper.sense import login_sessions
 from reaper.sense.discovery import RECORD_DUE_USEC
-from reaper.sense.logind import LogindSession
-from tests.unit.sense.trees import START_TICKS, Tree
-from tests.unit.sense.worlds import RealWorld
+from tests.unit.sense.trees import START_TICKS
+from tests.unit.sense.worlds import RealWorld, in_logind
 
 
 def record(world: RealWorld, session_id: str = "", key: SessionKey | None = None) -> None:
@@ -36,22 +32,6 @@ def record(world: RealWorld, session_id: str = "", key: SessionKey | None = None
     with open(path, "w", encoding="ascii") as file:
         file.writelines(f"{name}={value}\n" for name, value in values.items())
     os.chmod(path, 0o600)
-
-
-def in_logind(
-    world: RealWorld, session_id: str = "c7", leader: int = 0, age_usec: int = RECORD_DUE_USEC
-) -> LogindSession:
-    leader = leader or world.session.key.pid
-    entry = LogindSession(session_id, leader, "alice", 1000, "sshd", "", "192.0.2.7", "tty", age_usec)
-    world.logind.known[session_id] = entry
-    return entry
-
-
-@pytest.fixture
-def scoped(real, tree) -> RealWorld:
-    """The world's login, in the scope of logind's session c7."""
-    tree.show(real.session.key, tree.scope("c7"))
-    return real
 
 
 def test_a_record_makes_a_session(real):
@@ -252,63 +232,3 @@ def test_logind_is_asked_once_for_what_is_no_session(real):
     for _ in range(3):
         assert real.host.discover([], []).sessions == []
     assert real.logind.asked == ["c7"]
-
-
-@pytest.mark.parametrize(
-    ("service", "tty", "kind", "origin"),
-    [
-        ("sshd", "", "tty", Origin.SSH),
-        ("login", "tty1", "tty", Origin.CONSOLE),
-        ("login", "/dev/tty63", "tty", Origin.CONSOLE),
-        ("login", "ttyS0", "tty", Origin.SERIAL),
-        ("login", "hvc0", "tty", Origin.SERIAL),
-        ("gdm-password", "tty2", "wayland", Origin.GRAPHICAL),
-        ("lightdm", "", "unspecified", Origin.GRAPHICAL),
-        ("telnetd", "pts/3", "tty", Origin.OTHER),
-    ],
-)
-def test_origins(scoped, monkeypatch, service, tty, kind, origin):
-    """By the name alone on no host: which devices are serial lines is the kernel's word (test_ttydrivers.py)."""
-    monkeypatch.setattr(terminals, "is_serial", lambda name: name in ("ttyS0", "hvc0"))
-    scoped.logind.known["c7"] = in_logind(scoped)._replace(service=service, tty=tty, kind=kind)
-    (session,) = scoped.host.discover([], []).sessions
-    assert session.origin is origin
-
-
-# su, sudo and run0 within a login.
-
-
-def su(world: RealWorld, tree: Tree, service: str, *, login: int | None) -> None:
-    """logind has made a session of a change of who acts."""
-    tree.add(800, 1, "su", tree.scope("c9", 0), uid=0)
-    if login is not None:
-        tree.log_in(800, login)
-    world.logind.known["c9"] = LogindSession("c9", 800, "root", 0, service, "pts/3", "", "tty", RECORD_DUE_USEC)
-
-
-@pytest.mark.parametrize("service", login_sessions.CHANGING)
-def test_su_within_a_login_is_no_session(real, tree, service):
-    """In a pane of tmux logind makes one of it. Asked for once, and forgotten when logind has."""
-    su(real, tree, service, login=71)
-    found = real.host.discover([], [])
-    assert (found.sessions, found.problems) == ([], [])
-    assert real.host._finder.nested == {"c9": NestedSession(ProcessId(800, START_TICKS), tree.scope("c9", 0))}
-    assert real.host.discover([], []).sessions == []
-    assert real.logind.asked == ["c9"]
-    del real.logind.known["c9"]
-    real.host.discover([], [])
-    assert real.host._finder.nested == {}
-
-
-@pytest.mark.parametrize(("service", "login"), [("su", None), ("login", 71), ("su-like", 71)])
-def test_su_outside_of_any_login_and_a_login_are_sessions(real, tree, service, login):
-    """su of a service of the host's is seen as it always was."""
-    su(real, tree, service, login=login)
-    assert [session.session_id for session in real.host.discover([], []).sessions] == ["c9"]
-    assert real.host._finder.nested == {}
-
-
-def test_list_of_what_changes_who_acts_is_the_modules():
-    source = (Path(login_sessions.__file__).parents[2] / "pam_hook" / "services.c").read_text()
-    elevates = set(re.findall(r'^ +\{"([^"]+)", SERVICE_ELEVATES\},$', source, re.MULTILINE))
-    assert elevates == set(login_sessions.CHANGING) - {"runuser", "runuser-l"}

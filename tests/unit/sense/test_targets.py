@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from reaper.decide.session.model import ProcessId
 from reaper.sense import targets
-from tests.unit.sense.test_belonging import PANE, session, start
-from tests.unit.sense.trees import START_TICKS
+from tests.unit.sense.trees import PANE, START_TICKS, add_login, add_process
 
 
 def test_strays_are_of_all_that_a_session_holds(tree):
-    ours = session(tree, 10, "c1", 71)
-    start(tree, 11, 10, ours.scope)
-    stray = ProcessId(start(tree, 30, 1, PANE), START_TICKS)
+    ours = add_login(tree, 10, "c1", 71)
+    add_process(tree, 11, 10, ours.scope)
+    stray = ProcessId(add_process(tree, 30, 1, PANE), START_TICKS)
     whole = targets.find(ours, [], [stray], (), whole=True)
     assert whole.everything == (ProcessId(10, START_TICKS), ProcessId(11, START_TICKS), stray)
     assert stray in {process for process, _ in whole.holding.each}
@@ -22,6 +21,6 @@ def test_strays_are_of_all_that_a_session_holds(tree):
 
 def test_stray_that_descends_from_the_leader_is_signalled_once(tree):
     """A session without a scope holds what descends from its leader, wherever that is."""
-    ours = session(tree, 10, "c1", 71)
-    stray = ProcessId(start(tree, 30, 10, PANE), START_TICKS)
+    ours = add_login(tree, 10, "c1", 71)
+    stray = ProcessId(add_process(tree, 30, 10, PANE), START_TICKS)
     assert targets.find(ours, [], [stray], (), whole=True).everything.count(stray) == 1

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.session.model import ProcessId
+from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.sense import processes
+from tests.unit.fakes import make_session
 
 START_TICKS = 50
+PANE = "/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1.scope"
 
 
 class Tree:
@@ -126,3 +128,26 @@ class Tree:
             with open(f"{self.directory}/cgroup{scope}/cgroup.procs", "a", encoding="ascii") as file:
                 file.write(f"{pid}\n")
         return entry
+
+
+def add_login(tree: Tree, pid: int, name: str, login: int | None = None) -> Session:
+    """A login whose leader runs, in a scope of its own."""
+    scope = tree.scope(name)
+    tree.add(pid, 1, "sshd", scope, uid=0)
+    if login is not None:
+        tree.log_in(pid, login)
+    return make_session(pid, key=SessionKey(pid, START_TICKS), scope=scope)
+
+
+def add_process(tree: Tree, pid: int, ppid: int, group: str, login: int | None = None, **more: object) -> int:
+    tree.add(pid, ppid, scope=tree.group(group), **more)  # type: ignore[arg-type]
+    if login is not None:
+        tree.log_in(pid, login)
+    return pid
+
+
+def make_connection(tree: Tree, scope: str = "") -> Session:
+    """A monitor 500 with its child 501, which passes on."""
+    tree.add(500, 400, "sshd", scope, uid=0)
+    tree.add(501, 500, "sshd", scope, session=500)
+    return make_session(500, key=SessionKey(500, START_TICKS), scope=scope)

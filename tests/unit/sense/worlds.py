@@ -14,6 +14,7 @@ import time
 from reaper.decide.session.lock_protocol import LockOrder, Stage, encode_order
 from reaper.decide.session.model import NS_PER_SEC, ProcessId, Session
 from reaper.sense import elevations, processes
+from reaper.sense.discovery import RECORD_DUE_USEC
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
 from reaper.sense.login_records import LoginRecords
@@ -236,3 +237,12 @@ def wait_until(condition, seconds: float = 5) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         os.sched_yield()
+
+
+def in_logind(
+    world: RealWorld, session_id: str = "c7", leader: int = 0, age_usec: int = RECORD_DUE_USEC
+) -> LogindSession:
+    leader = leader or world.session.key.pid
+    entry = LogindSession(session_id, leader, "alice", 1000, "sshd", "", "192.0.2.7", "tty", age_usec)
+    world.logind.known[session_id] = entry
+    return entry

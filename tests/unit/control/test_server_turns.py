@@ -24,10 +24,10 @@ def pour(connection: socket.socket, data: bytes) -> int:
 def calls_by_turn(stand: Stand) -> list[int]:
     """How many calls were answered in each turn, until there is nothing to do."""
     counts = []
-    before = stand.subject.calls
+    before = stand.backend.calls
     while stand.step():
-        counts.append(stand.subject.calls - before)
-        before = stand.subject.calls
+        counts.append(stand.backend.calls - before)
+        before = stand.backend.calls
     return counts
 
 
@@ -57,9 +57,9 @@ def test_who_is_not_done_has_the_loop_come_round_at_once(stand):
     connection = stand.connect()
     pour(connection, LIST * 2)
     stand.step()
-    assert (stand.subject.calls, stand.server.next_wake()) == (1, 0)
+    assert (stand.backend.calls, stand.server.next_wake()) == (1, 0)
     stand.step()
-    assert (stand.subject.calls, stand.server.next_wake()) == (2, None)
+    assert (stand.backend.calls, stand.server.next_wake()) == (2, None)
 
 
 def test_what_is_kept_of_a_client_is_one_call_at_most(stand):
@@ -93,11 +93,11 @@ def test_who_calls_and_leaves_is_heard_out_once(stand):
     """A call or a few that want no reply are done, and what fills the kernel's buffer is not."""
     for calls, most in ((3, 3), (5000, 2 * MAX_CALL_BYTES // len(ONEWAY))):
         connection = stand.connect()
-        before = stand.subject.calls
+        before = stand.backend.calls
         pour(connection, ONEWAY * calls)
         connection.close()
         stand.pump()
-        assert min(calls, MAX_CALL_BYTES // len(ONEWAY)) <= stand.subject.calls - before <= most
+        assert min(calls, MAX_CALL_BYTES // len(ONEWAY)) <= stand.backend.calls - before <= most
     assert len(stand.selector.get_map()) == 1
 
 
@@ -130,10 +130,10 @@ def test_those_of_one_user_are_told_of_one_look(stand):
     for each in connections:
         stand.send(each, WATCH)
         stand.read(each)
-    before = stand.subject.calls
-    stand.subject.padding = "new"
+    before = stand.backend.calls
+    stand.backend.padding = "new"
     stand.turn(SPACE_USEC)
-    assert stand.subject.calls == before + 1
+    assert stand.backend.calls == before + 1
     assert [[reply["parameters"]["policy"] for reply in stand.read(each)] for each in connections] == [
         ["new"]
     ] * MAX_WATCHES_PER_USER
@@ -145,13 +145,13 @@ def test_however_often_the_loop_turns_there_is_one_look_a_second(stand):
     stand.send(connection, WATCH)
     stand.read(connection)
     stand.turn(10 * SPACE_USEC)
-    before = stand.subject.calls
+    before = stand.backend.calls
     for number in range(1, 100):
         stand.turn(10 * SPACE_USEC + number * SPACE_USEC // 100)
-    assert stand.subject.calls == before
+    assert stand.backend.calls == before
     assert stand.server.next_wake() == 11 * SPACE_USEC
     stand.turn(11 * SPACE_USEC)
-    assert (stand.subject.calls, stand.server.next_wake()) == (before + 1, None)
+    assert (stand.backend.calls, stand.server.next_wake()) == (before + 1, None)
 
 
 def test_those_who_begin_at_different_times_do_not_wake_the_loop_for_each_other(stand):

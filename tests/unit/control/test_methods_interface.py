@@ -210,7 +210,7 @@ def test_what_may_be_null_sometimes_is(field):
     assert any(each is not None for each in shown)
 
 
-class FakeSubject:
+class FakeBackend:
     is_policy_broken = False
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
@@ -276,7 +276,7 @@ def test_every_method_is_described_and_every_description_is_a_method():
 def test_a_method_answers_as_described(name):
     wanted, answered = INTERFACE.methods[name]
     conforms(PARAMETERS[name], wanted, name)
-    reply = reply_to({"method": f"io.reaper.{name}", "parameters": PARAMETERS[name]}, Peer(1, 0), FakeSubject())
+    reply = reply_to({"method": f"io.reaper.{name}", "parameters": PARAMETERS[name]}, Peer(1, 0), FakeBackend())
     conforms(reply["parameters"], answered, name)
 
 
@@ -286,7 +286,7 @@ def test_what_may_be_null_may_be_left_out(name):
     for spare in (None, ...):
         given = {key: PARAMETERS[name][key] if not isinstance(kind, tuple) else spare for key, kind in wanted.items()}
         sent = {key: value for key, value in given.items() if value is not ...}
-        reply = reply_to({"method": f"io.reaper.{name}", "parameters": sent}, Peer(1, 0), FakeSubject())
+        reply = reply_to({"method": f"io.reaper.{name}", "parameters": sent}, Peer(1, 0), FakeBackend())
         assert "error" not in reply
 
 
@@ -300,10 +300,10 @@ ERRORS = [
 
 @pytest.mark.parametrize(("method", "parameters", "error"), ERRORS)
 def test_an_error_is_as_described(method, parameters, error):
-    subject = FakeSubject()
-    subject.is_policy_broken = True
+    backend = FakeBackend()
+    backend.is_policy_broken = True
     call = {"method": f"io.reaper.{method}", "parameters": {**PARAMETERS[method], **parameters}}
-    reply = reply_to(call, Peer(1, 0), subject)
+    reply = reply_to(call, Peer(1, 0), backend)
     assert reply["error"] == f"io.reaper.{error}"
     conforms(reply["parameters"], INTERFACE.errors[error], error)
 
@@ -316,10 +316,10 @@ def test_the_service_describes_itself():
     """org.varlink.service, and both interfaces on request."""
     call = {"method": "org.varlink.service.GetInterfaceDescription"}
     for name in ("io.reaper", "org.varlink.service"):
-        reply = reply_to({**call, "parameters": {"interface": name}}, Peer(1, 0), FakeSubject())
+        reply = reply_to({**call, "parameters": {"interface": name}}, Peer(1, 0), FakeBackend())
         assert Reader(reply["parameters"]["description"]).read().name == name
-    reply = reply_to({**call, "parameters": {"interface": "io.other"}}, Peer(1, 0), FakeSubject())
+    reply = reply_to({**call, "parameters": {"interface": "io.other"}}, Peer(1, 0), FakeBackend())
     assert reply["error"] == "org.varlink.service.InterfaceNotFound"
     service = Reader(methods._SERVICE_DESCRIPTION).read()
-    info = reply_to({"method": "org.varlink.service.GetInfo"}, Peer(1, 0), FakeSubject())
+    info = reply_to({"method": "org.varlink.service.GetInfo"}, Peer(1, 0), FakeBackend())
     conforms(info["parameters"], service.methods["GetInfo"][1], "GetInfo")
