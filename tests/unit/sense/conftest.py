@@ -1,4 +1,4 @@
-"""The hosts under test: both for the contract that they share, the real one alone for what only it can show."""
+"""The hosts under test: the fake and the real one for the contract that both keep, the real one alone for the rest."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def tree(tmp_path, monkeypatch) -> Tree:
 
 @pytest.fixture
 def scoped(real, tree) -> RealWorld:
-    """The world's login, in the scope of logind's session c7."""
+    """The real world's login, in the scope of logind's session c7."""
     tree.show(real.session.key, tree.scope("c7"))
     return real

@@ -12,7 +12,7 @@ from tests.unit.fakes import make_session
 from tests.unit.sense.trees import START_TICKS, make_connection
 
 
-def test_what_a_connection_has_done(tree):
+def test_connection_bytes_and_cpu_time_are_counted(tree):
     scope = tree.scope("3")
     session = make_connection(tree, scope)
     tree.add(502, 501, "sftp-server", scope)
@@ -21,8 +21,8 @@ def test_what_a_connection_has_done(tree):
     assert read_work(session, False, 42) == ActivitySample(42, 501, 0, 100, 20, 4711)
 
 
-def test_what_roots_connection_has_done(tree):
-    """There is no child that passes on: the monitor does. Without a scope, CPU time is counted down from there."""
+def test_roots_connection_is_counted_at_its_monitor(tree):
+    """There is no child: the monitor carries the connection. Without a scope, CPU time is summed from there down."""
     tree.add(500, 400, "sshd", uid=0)
     tree.add(502, 500, "bash", cpu_ticks=(1, 2, 3, 4))
     tree.add(503, 502, "make", cpu_ticks=(10, 0, 0, 0))
@@ -31,7 +31,7 @@ def test_what_roots_connection_has_done(tree):
     assert read_work(session, False, 42) == ActivitySample(42, 500, 0, 100, 20, 200_000)
 
 
-def test_the_work_of_a_terminal_that_was_not_found_is_not_told(tree):
+def test_activity_is_unknown_while_a_terminal_was_not_found(tree):
     """Its shell is on a terminal, so this is no session without one, whatever else says so."""
     scope = tree.scope("3")
     session = make_connection(tree, scope)
@@ -43,12 +43,12 @@ def test_the_work_of_a_terminal_that_was_not_found_is_not_told(tree):
 
 
 @pytest.mark.parametrize("file", ["io", "task"])
-def test_work_that_cannot_be_read_is_not_told(tree, file):
+def test_activity_that_cannot_be_read_is_unknown(tree, file):
     session = make_connection(tree)
     tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
     shutil.move(tree.directory / "proc" / "501" / file, tree.directory / "away")
     assert read_work(session, False, 42) is None
 
 
-def test_the_work_of_a_connection_that_is_gone_is_not_told(tree):
+def test_activity_of_an_ended_connection_is_unknown(tree):
     assert read_work(make_session(500, key=SessionKey(500, START_TICKS), scope=tree.scope("3")), False, 42) is None

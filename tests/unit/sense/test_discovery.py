@@ -34,7 +34,7 @@ def record(world: RealWorld, session_id: str = "", key: SessionKey | None = None
     os.chmod(path, 0o600)
 
 
-def test_a_record_makes_a_session(real):
+def test_record_makes_a_session(real):
     record(real, "c7")
     found = real.host.discover([], [])
     (session,) = found.sessions
@@ -44,7 +44,7 @@ def test_a_record_makes_a_session(real):
     assert real.host.discover([session.key], ["c7"]).sessions == []
 
 
-def test_logind_alone_suffices(scoped):
+def test_session_that_only_logind_knows_is_found(scoped):
     in_logind(scoped)
     (session,) = scoped.host.discover([], []).sessions
     assert (session.key, session.session_id, session.source) == (scoped.session.key, "c7", "logind")
@@ -53,8 +53,8 @@ def test_logind_alone_suffices(scoped):
     assert scoped.host.discover([session.key], ["c7"]).sessions == []
 
 
-def test_the_record_of_a_new_login_is_waited_for(scoped):
-    """logind tells of a session before pam_reaper has written what only the hook knows."""
+def test_new_login_is_left_for_its_record(scoped):
+    """logind reports a session before pam_reaper has written what only the hook knows."""
     in_logind(scoped, age_usec=RECORD_DUE_USEC - 1)
     assert scoped.host.discover([], []).sessions == []
     record(scoped, "c7")
@@ -62,8 +62,8 @@ def test_the_record_of_a_new_login_is_waited_for(scoped):
     assert session.source == "pam"
 
 
-def test_a_login_without_a_record_is_found_a_little_later(scoped):
-    """Though logind has no news of it meanwhile."""
+def test_login_without_a_record_is_found_a_little_later(scoped):
+    """Although logind reports no change meanwhile."""
     in_logind(scoped, age_usec=RECORD_DUE_USEC - 1)
     assert scoped.host.discover([], []).sessions == []
     in_logind(scoped)
@@ -71,22 +71,22 @@ def test_a_login_without_a_record_is_found_a_little_later(scoped):
     assert session.source == "logind"
 
 
-def test_both_are_one_session(scoped):
+def test_record_and_logind_make_one_session(scoped):
     record(scoped, "c7")
     in_logind(scoped)
     assert len(scoped.host.discover([], []).sessions) == 1
 
 
-def test_a_session_is_not_found_again_through_logind(scoped):
-    """Its record names no XDG_SESSION_ID, so logind's seems another; but the leader is the same."""
+def test_recorded_session_is_not_found_again_through_logind(scoped):
+    """Its record names no XDG_SESSION_ID, so logind's seems to be another one; but the leader is the same."""
     record(scoped)
     (session,) = scoped.host.discover([], []).sessions
     in_logind(scoped)
     assert scoped.host.discover([session.key], [""]).sessions == []
 
 
-def test_a_leader_outside_its_sessions_scope_is_another_process(real, tree):
-    """logind tells a bare pid: its leader is dead, and the pid is by now another's, here one in somebody's session."""
+def test_leader_outside_its_sessions_scope_is_another_process(real, tree):
+    """logind reports a bare pid: the leader has ended, and the pid was reused, here by a process of another session."""
     tree.scope("c7")
     for pid, scope in ((700, tree.scope("c8", 1001)), (701, "")):
         tree.add(pid, 1, "sshd", scope)
@@ -98,8 +98,8 @@ def test_a_leader_outside_its_sessions_scope_is_another_process(real, tree):
 
 
 @pytest.mark.parametrize("leader", [700, 9999])
-def test_what_is_left_of_a_connection_stands_for_its_leader(real, tree, leader):
-    """The leader is dead, or its pid another's: sshd's child in the scope is the session now, and its key."""
+def test_remaining_connection_stands_for_its_leader(real, tree, leader):
+    """The leader has ended, or its pid was reused: sshd's child in the scope becomes the session's key."""
     scope = tree.scope("c7")
     tree.add(700, 1, "cron")
     tree.add(702, 1, "bash", scope)
@@ -111,8 +111,8 @@ def test_what_is_left_of_a_connection_stands_for_its_leader(real, tree, leader):
     assert [*real.host.targets(session, [], whole=False).connection] == [survivor]
 
 
-def test_a_record_in_another_sessions_scope_has_none_of_its_own(real, tree):
-    """An sshd that an administrator runs in their own session: what it carries is not what the administrator holds."""
+def test_recorded_session_in_another_scope_has_no_scope(real, tree):
+    """An administrator runs an sshd in their own session: its logins do not own the administrator's scope."""
     tree.show(real.session.key, tree.scope("c1", 0))
     record(real, "c7")
     (session,) = real.host.discover([], []).sessions
@@ -120,8 +120,8 @@ def test_a_record_in_another_sessions_scope_has_none_of_its_own(real, tree):
     assert real.leader in real.host.everything(session)
 
 
-def test_a_session_whose_scope_is_not_made_yet_is_asked_for_again(real, tree):
-    """logind tells of it first and has its scope made then; by the next look its leader may have come and gone."""
+def test_session_without_its_scope_yet_is_asked_for_again(real, tree):
+    """logind reports the session first and has its scope made then; by the next look its leader may have ended."""
     leader = tree.add(700, 1, "sshd")
     in_logind(real, leader=leader.pid)
     assert real.host.discover([], []).sessions == []
@@ -131,8 +131,8 @@ def test_a_session_whose_scope_is_not_made_yet_is_asked_for_again(real, tree):
     assert real.logind.asked == ["c7", "c7"]
 
 
-def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
-    """Whatever the error: it is told, and the other logins are found, through records and through logind."""
+def test_unreadable_session_hides_no_other(real, tree):
+    """Whatever the error is: it is reported, and the other logins are found, through records and through logind."""
     for pid, session_id, name in ((700, "c7", "stat"), (710, "c8", "cgroup")):
         tree.add(pid, 1, "sshd", tree.scope(session_id))
         tree.hide(pid, name)
@@ -153,8 +153,8 @@ def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
     }
 
 
-def test_session_that_could_not_be_looked_at_and_is_gone_is_forgotten(real, tree):
-    """Else every such login that a host ever had would be kept."""
+def test_unreadable_session_is_forgotten_after_its_end(real, tree):
+    """Otherwise every such login that a host ever had would be kept."""
     tree.add(700, 1, "sshd", tree.scope("c7"))
     tree.hide(700, "stat")
     in_logind(real, "c7", 700)
@@ -170,8 +170,8 @@ def test_session_that_could_not_be_looked_at_and_is_gone_is_forgotten(real, tree
     assert real.host._finder._reported == set()
 
 
-def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatch):
-    """A barrier around each: the mistake is reported once, with where it was made, and the session is tried again."""
+def test_internal_error_about_one_session_hides_no_other(real, tree, monkeypatch):
+    """A barrier around each session: the bug is reported once, with its traceback, and the session is tried again."""
     read = login_sessions.from_record
 
     def fail(record):
@@ -195,7 +195,7 @@ def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatc
     assert [each.key for each in real.host.discover([real.session.key], []).sessions] == [(690, START_TICKS)]
 
 
-def test_a_broken_record_is_told_once_and_logind_stands_in(scoped):
+def test_broken_record_is_reported_once_and_logind_is_used(scoped):
     real = scoped
     record(real, "c7")
     with open(os.path.join(real.directory, str(real.session.key)), "a", encoding="ascii") as file:
@@ -207,14 +207,14 @@ def test_a_broken_record_is_told_once_and_logind_stands_in(scoped):
     assert real.host.discover([real.session.key], ["c7"]).problems == []
 
 
-def test_the_record_of_a_dead_leader_is_told(real):
+def test_record_of_a_dead_leader_is_returned(real):
     dead = real.session.key._replace(start_ticks=real.session.key.start_ticks + 1)
     record(real, "", dead)
     found = real.host.discover([], [])
     assert (found.sessions, found.dead_records) == ([], [dead])
 
 
-def test_a_silent_logind_is_told_and_asked_again(scoped):
+def test_silent_logind_is_reported_and_asked_again(scoped):
     real = scoped
     in_logind(real)
     real.logind.is_silent = True
@@ -225,8 +225,8 @@ def test_a_silent_logind_is_told_and_asked_again(scoped):
     assert len(real.host.discover([], []).sessions) == 1
 
 
-def test_logind_is_asked_once_for_what_is_no_session(real):
-    """A leader that is gone with all it had: logind still lists it, and is not asked at each poll."""
+def test_logind_is_asked_once_about_an_ended_session(real):
+    """The leader and all it had are gone: logind still lists the session, and is not asked at each poll."""
     entry = in_logind(real)
     real.logind.known["c7"] = entry._replace(leader=2**22 - 1)
     for _ in range(3):

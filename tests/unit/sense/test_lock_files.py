@@ -23,7 +23,7 @@ def lock(tmp_path) -> Path:
     return tmp_path / "100"
 
 
-def test_an_order_and_a_state(lock):
+def test_order_and_state_are_read_back(lock):
     directory = str(lock.parent)
     assert lock_files.read_order("100", directory) is None
     assert lock_files.read_state("100", directory) is None
@@ -34,13 +34,13 @@ def test_an_order_and_a_state(lock):
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "100/../100", "101"])
-def test_no_such_lock(lock, name):
+def test_lock_with_an_odd_or_unknown_name_is_none(lock, name):
     (lock / "state").write_text(encode_state(STATE))
     (lock.parent / "state").write_text(encode_state(STATE))
     assert lock_files.read_state(name, str(lock.parent)) is None
 
 
-def test_what_root_has_not_written_is_not_believed(lock):
+def test_file_that_others_could_have_written_is_refused(lock):
     directory = str(lock.parent)
     (lock / "state").write_text(encode_state(STATE))
     (lock / "state").chmod(0o666)
@@ -54,7 +54,7 @@ def test_what_root_has_not_written_is_not_believed(lock):
     assert lock_files.read_state("100", directory) is None
 
 
-def test_what_is_broken_is_said(lock):
+def test_broken_file_raises(lock):
     (lock / "order").write_text("{")
     (lock / "state").write_text('{"version": 0}')
     with pytest.raises(ReaperError, match="order of a lock is broken"):

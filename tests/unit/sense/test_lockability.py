@@ -49,20 +49,20 @@ class LockableHost:
         self.shadow(HASH)
 
     def write(self, path: str, text: str = "") -> None:
-        """A file of it."""
+        """Writes a file of the host."""
         (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
         (self.directory / path).write_text(text)
 
     def remove(self, path: str) -> None:
-        """No such file."""
+        """Removes a file."""
         (self.directory / path).unlink()
 
     def shadow(self, password: str, expires: str = "") -> None:
-        """Alice's entry, among others'."""
+        """Writes Alice's entry, among others."""
         self.write("etc/shadow", f"root:*:1::::::\nalic:!:1::::::\nalice:{password}:1:0:9:7::{expires}:\nbob:!:1\n")
 
     def obstacle(self, *terminals: str) -> str:
-        """Why her session cannot be locked."""
+        """Returns why her session cannot be locked."""
         return lockability.obstacle(self.session, terminals or ("pts/1",), root=str(self.directory))
 
 
@@ -71,7 +71,7 @@ def host(tmp_path, monkeypatch) -> LockableHost:
     return LockableHost(tmp_path, monkeypatch)
 
 
-def test_nothing_stands_in_the_way(host):
+def test_ordinary_session_can_be_locked(host):
     assert host.obstacle() == ""
 
 
@@ -86,30 +86,30 @@ def test_nothing_stands_in_the_way(host):
         (lambda host: host.remove("etc/pam.d/reaper"), "no service reaper"),
     ],
 )
-def test_what_the_host_lacks(host, spoil: Callable[[LockableHost], None], why):
+def test_host_without_a_requirement_cannot_lock(host, spoil: Callable[[LockableHost], None], why):
     spoil(host)
     assert why in host.obstacle()
 
 
-def test_a_service_of_the_distribution(host):
+def test_pam_service_in_usr_lib_suffices(host):
     (host.directory / "usr/lib").mkdir(parents=True)
     os.rename(host.directory / "etc/pam.d", host.directory / "usr/lib/pam.d")
     assert host.obstacle() == ""
 
 
-def test_a_session_without_a_terminal(host):
+def test_session_without_a_terminal_cannot_be_locked(host):
     assert lockability.obstacle(host.session, (), root=str(host.directory)) == "it has no terminal"
 
 
 @pytest.mark.parametrize("changed", [{"scope": ""}, {"session_id": "../3"}])
-def test_a_session_without_a_place_of_its_own(host, changed):
+def test_session_without_a_scope_cannot_be_locked(host, changed):
     host.session = make_session(100, **changed)
     assert "no control group of its own" in host.obstacle()
 
 
 @pytest.mark.parametrize(("session_id", "why"), [("c2", ""), ("", "logind knows nothing of it")])
-def test_a_desktop_locks_itself(host, session_id, why):
-    """Whatever there is of passwords here."""
+def test_graphical_session_needs_only_logind(host, session_id, why):
+    """Whether there is a password here or not."""
     host.shadow("!")
     host.session = make_session(100, session_id=session_id, origin=Origin.GRAPHICAL, scope="")
     assert lockability.obstacle(host.session, (), root=str(host.directory)) == why
@@ -127,7 +127,7 @@ def test_a_desktop_locks_itself(host, session_id, why):
         "$6$rounds=5000$salt$hash",
     ],
 )
-def test_a_password(host, password):
+def test_usable_password_can_unlock(host, password):
     host.shadow(password)
     assert host.obstacle() == ""
 
@@ -136,12 +136,12 @@ def test_a_password(host, password):
     "password",
     ["!", "*", "!!", "!*", "*LK*", "x", "NP", f"!{HASH}", f"!!{HASH}", "$6$", "$y$$", "short", "!for-now"],
 )
-def test_no_password_that_could_be_asked_for(host, password):
+def test_unusable_password_cannot_unlock(host, password):
     host.shadow(password)
     assert host.obstacle().startswith("its user has no password here")
 
 
-def test_an_empty_password(host):
+def test_empty_password_cannot_unlock(host):
     host.shadow("")
     assert "empty" in host.obstacle()
 
@@ -149,20 +149,20 @@ def test_an_empty_password(host):
 @pytest.mark.parametrize(
     ("expires", "is_over"), [("", False), ("1", True), ("99999", False), ("-1", False), ("x", False)]
 )
-def test_an_account_that_has_expired(host, expires, is_over):
+def test_expired_account_cannot_unlock(host, expires, is_over):
     host.shadow(HASH, expires)
     assert ("has expired" in host.obstacle()) is is_over
 
 
-def test_a_user_of_a_directory(host):
-    """Known to a name service, and to no /etc/shadow."""
+def test_directory_user_can_be_locked(host):
+    """Known to a name service, but not in /etc/shadow."""
     host.write("etc/shadow", "root:*:1::::::\nalice2:!:1:::::: \ralice::1::::::\n\n:\nalice\n")
     assert host.obstacle() == ""
     host.remove("etc/shadow")
     assert host.obstacle() == ""
 
 
-def test_passwords_that_cannot_be_read(host):
+def test_unreadable_shadow_is_an_obstacle(host):
     host.remove("etc/shadow")
     (host.directory / "etc/shadow").mkdir()
     assert host.obstacle().startswith("whether its user has a password cannot be told: ")
@@ -181,8 +181,8 @@ def test_passwords_that_cannot_be_read(host):
         (f"{DEBIAN}auth substack other", True),
     ],
 )
-def test_who_may_be_known_elsewhere(host, stack, can):
-    """A module that does not go by /etc/shadow may know the user."""
+def test_other_pam_modules_may_know_the_user(host, stack, can):
+    """A module that does not use /etc/shadow may know the user."""
     host.shadow("*")
     host.write("etc/pam.d/other", "auth include deeper\n")
     host.write("etc/pam.d/deeper", "auth required pam_oath.so\nauth include deeper\n")
@@ -191,7 +191,7 @@ def test_who_may_be_known_elsewhere(host, stack, can):
 
 
 @pytest.mark.parametrize("path", ["etc/sssd/sssd.conf", "etc/sssd/conf.d/50-ours.conf"])
-def test_sssd_counts_where_it_is_configured(host, path):
+def test_sssd_counts_only_if_configured(host, path):
     """EL's stacks have its module on every host."""
     host.shadow("!!")
     host.write("etc/pam.d/common-auth", EL)
@@ -200,6 +200,6 @@ def test_sssd_counts_where_it_is_configured(host, path):
     assert host.obstacle() == ""
 
 
-def test_a_stack_that_includes_itself_is_no_end():
+def test_stack_that_includes_itself_ends():
     text = "auth include loop\nauth include loop\n"
     assert pam_stack.collect(text, "auth", {"/etc/pam.d/loop": f"auth a b.so\n{text}"}.get) != ()

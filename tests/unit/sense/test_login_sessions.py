@@ -30,8 +30,8 @@ from tests.unit.sense.worlds import RealWorld, in_logind
         ("telnetd", "pts/3", "tty", Origin.OTHER),
     ],
 )
-def test_origins(scoped, monkeypatch, service, tty, kind, origin):
-    """By the name alone on no host: which devices are serial lines is the kernel's word (test_tty_drivers.py)."""
+def test_origin_follows_from_service_terminal_and_type(scoped, monkeypatch, service, tty, kind, origin):
+    """A name alone does not make a serial line: the kernel's drivers decide that (test_tty_drivers.py)."""
     monkeypatch.setattr(terminals, "is_serial", lambda name: name in ("ttyS0", "hvc0"))
     scoped.logind.known["c7"] = in_logind(scoped)._replace(service=service, tty=tty, kind=kind)
     (session,) = scoped.host.discover([], []).sessions
@@ -42,7 +42,7 @@ def test_origins(scoped, monkeypatch, service, tty, kind, origin):
 
 
 def su(world: RealWorld, tree: Tree, service: str, *, login: int | None) -> None:
-    """logind has made a session of a change of who acts."""
+    """logind has made a session of a su."""
     tree.add(800, 1, "su", tree.scope("c9", 0), uid=0)
     if login is not None:
         tree.log_in(800, login)
@@ -50,8 +50,8 @@ def su(world: RealWorld, tree: Tree, service: str, *, login: int | None) -> None
 
 
 @pytest.mark.parametrize("service", login_sessions.CHANGING)
-def test_su_within_a_login_is_no_session(real, tree, service):
-    """In a pane of tmux logind makes one of it. Asked for once, and forgotten when logind has."""
+def test_su_within_a_login_is_a_nested_session(real, tree, service):
+    """In a pane of tmux logind makes one of it. It is asked for once, and forgotten when logind forgets it."""
     su(real, tree, service, login=71)
     found = real.host.discover([], [])
     assert (found.sessions, found.problems) == ([], [])
@@ -64,14 +64,14 @@ def test_su_within_a_login_is_no_session(real, tree, service):
 
 
 @pytest.mark.parametrize(("service", "login"), [("su", None), ("login", 71), ("su-like", 71)])
-def test_su_outside_of_any_login_and_a_login_are_sessions(real, tree, service, login):
-    """su of a service of the host's is seen as it always was."""
+def test_su_outside_of_any_login_is_a_session(real, tree, service, login):
+    """su in a service of the host's is a session."""
     su(real, tree, service, login=login)
     assert [session.session_id for session in real.host.discover([], []).sessions] == ["c9"]
     assert real.host._finder.nested == {}
 
 
-def test_list_of_what_changes_who_acts_is_the_modules():
+def test_services_that_change_the_user_are_those_of_the_module():
     source = (Path(login_sessions.__file__).parents[2] / "pam_hook" / "services.c").read_text()
     elevates = set(re.findall(r'^ +\{"([^"]+)", SERVICE_ELEVATES\},$', source, re.MULTILINE))
     assert elevates == set(login_sessions.CHANGING) - {"runuser", "runuser-l"}
