@@ -1,4 +1,4 @@
-"""The server on a real socket below the test's directory: one call of pump() at a time, no clock but the test's own."""
+"""The server on a real socket below the test's directory: one call of pump() at a time, and only the test's clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = {"parameters": {"sessions": ["1", "2", "3"], "policy": ""}}
 
 
 class FakeBackend:
-    """Sessions of root and of two others, and one answer as large as a test wants."""
+    """Sessions of root and of two other users, and one reply as large as a test wants."""
 
     def __init__(self) -> None:
         self.padding = ""
@@ -62,7 +62,7 @@ class Stand:
         self.errors.append((where, sys.exc_info()[1]))
 
     def step(self) -> bool:
-        """One turn of the loop; whether there was anything to do."""
+        """Runs one turn of the loop. Returns whether there was anything to do."""
         ready = self.selector.select(0)
         is_busy = bool(ready) or self.server.next_wake() == 0
         for key, _ in ready:
@@ -72,14 +72,14 @@ class Stand:
         return is_busy
 
     def pump(self) -> None:
-        """Turns of the loop until nothing is ready."""
+        """Runs turns of the loop until nothing is ready."""
         for _ in range(10_000):
             if not self.step():
                 return
         raise AssertionError("the server spins")
 
     def turn(self, now_usec: int) -> None:
-        """What the daemon's loop does at such a time, and what comes of it."""
+        """Does what the daemon's loop does at such a time, and what follows from it."""
         self.now_usec = now_usec
         self.server.expire(now_usec)
         self.server.refresh(now_usec)
@@ -98,7 +98,7 @@ class Stand:
         self.pump()
 
     def read(self, connection: socket.socket) -> list[Any]:
-        """The replies that are there, whole; None at the end for a connection that was closed."""
+        """Returns the complete replies that have arrived; None at the end for a connection that was closed."""
         data = b""
         closed = False
         with contextlib.suppress(BlockingIOError):
@@ -127,14 +127,14 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users, whi
 
 
 def reachable(path) -> None:
-    """pytest's directories are root's alone."""
+    """Opens pytest's directories, which only root may enter, to other users."""
     for directory in (path, *path.parents):
         if str(directory).startswith("/tmp/"):
             os.chmod(directory, os.stat(directory).st_mode | 0o711)
 
 
 def ask_as(stand: Stand, uid: int, calls: int, call: bytes = LIST) -> list[bytes]:
-    """What a user gets to read on each of so many connections, a call on each."""
+    """Returns what a user reads on each of so many connections, after one call on each."""
     results, results_writer = os.pipe()
     done, done_writer = os.pipe()
 

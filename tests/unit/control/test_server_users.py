@@ -1,4 +1,4 @@
-"""Other users on the control socket: each sees only what is theirs, and none takes every place."""
+"""Several users on the control socket: each sees only their own sessions, and none takes every place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.unit.control.stand import ALL, LIST, as_root, ask_as, reachable
 
 
 @as_root
-def test_a_user_sees_their_own(stand, tmp_path):
+def test_user_sees_only_their_own_sessions(stand, tmp_path):
     reachable(tmp_path)
     (mine,) = ask_as(stand, 1000, 1)
     assert json.loads(mine)["parameters"]["sessions"] == ["2"]
@@ -29,8 +29,8 @@ def test_one_user_cannot_take_every_place(stand, tmp_path):
 
 
 @as_root
-def test_some_places_are_roots_alone(stand, tmp_path):
-    """Users together fill what is theirs, and the administrator is answered all the same."""
+def test_some_places_are_reserved_for_root(stand, tmp_path):
+    """Users together fill their places, and the administrator is still answered."""
     reachable(tmp_path)
     for _ in range(MAX_CLIENTS - MAX_CLIENTS_PER_USER - 1):
         stand.connect()
@@ -43,5 +43,5 @@ def test_some_places_are_roots_alone(stand, tmp_path):
         assert stand.read(connection) == [ALL]
 
 
-def test_the_limits_are_told_with_reason():
+def test_limits_leave_room_for_other_users():
     assert server.MAX_CLIENTS_PER_USER * 2 < server.MAX_CLIENTS

@@ -1,4 +1,4 @@
-"""Clients that watch: told of every change, never of the same twice, and waited for by nobody."""
+"""Clients that watch: each is sent every change, no change twice, and the daemon waits for none of them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def changed(policy: str) -> dict[str, Any]:
     return {"parameters": {**ALL["parameters"], "policy": policy}, "continues": True}
 
 
-def test_the_first_reply_comes_at_once(stand):
+def test_first_reply_comes_at_once(stand):
     connection = stand.connect()
     stand.send(connection, WATCH)
     assert stand.read(connection) == [FIRST]
 
 
-def test_without_more_it_is_one_reply(stand):
+def test_watch_without_more_gets_one_reply(stand):
     connection = stand.connect()
     stand.send(connection, WATCH.replace(b"true", b"false") + LIST)
     assert stand.read(connection) == [ALL, ALL]
@@ -33,19 +33,19 @@ def test_without_more_it_is_one_reply(stand):
     assert stand.read(connection) == []
 
 
-def test_more_where_there_is_but_one_reply(stand):
+def test_more_on_another_method_gets_one_reply(stand):
     connection = stand.connect()
     stand.send(connection, LIST.replace(b"}", b',"more":true}'))
     assert stand.read(connection) == [ALL]
 
 
-def test_more_and_no_reply_wanted(stand):
+def test_oneway_watch_gets_no_reply(stand):
     connection = stand.connect()
     stand.send(connection, WATCH.replace(b"}", b',"oneway":true}') + LIST)
     assert stand.read(connection) == [ALL]
 
 
-def test_a_change_is_told_once(stand):
+def test_change_is_sent_once(stand):
     connection = stand.connect()
     stand.send(connection, WATCH)
     stand.read(connection)
@@ -57,8 +57,8 @@ def test_a_change_is_told_once(stand):
     assert stand.read(connection) == [changed("new")]
 
 
-def test_changes_are_told_at_most_once_a_second(stand):
-    """What comes too early wakes the loop when it is due, and is told as it is then."""
+def test_changes_are_sent_at_most_once_a_second(stand):
+    """A change that comes too early wakes the loop when it is due, and is sent in its newest state."""
     connection = stand.connect()
     stand.send(connection, WATCH)
     stand.read(connection)
@@ -72,7 +72,7 @@ def test_changes_are_told_at_most_once_a_second(stand):
     assert stand.server.next_wake() is None
 
 
-def test_nothing_wakes_and_nothing_is_asked_while_nobody_watches(stand):
+def test_nothing_is_computed_while_nobody_watches(stand):
     connection = stand.connect()
     stand.turn(SPACE_USEC)
     assert (stand.server.next_wake(), stand.backend.calls) == (None, 0)
@@ -85,8 +85,8 @@ def test_nothing_wakes_and_nothing_is_asked_while_nobody_watches(stand):
     assert (stand.server.next_wake(), stand.backend.calls) == (None, calls)
 
 
-def test_who_is_slow_is_told_the_newest_alone(stand):
-    """One reply is held, and no other made, until the client has taken it."""
+def test_slow_client_gets_only_the_newest_state(stand):
+    """One reply is stored, and no other made, until the client has read it."""
     slow = stand.connect()
     stand.backend.padding = "x" * 3_000_000
     stand.send(slow, WATCH)
@@ -100,7 +100,7 @@ def test_who_is_slow_is_told_the_newest_alone(stand):
     assert stand.read(slow) == [changed("5")]
 
 
-def test_who_does_not_take_a_reply_is_let_go(stand):
+def test_client_that_does_not_read_is_disconnected(stand):
     slow = stand.connect()
     stand.send(slow, WATCH)
     stand.read(slow)
@@ -113,7 +113,7 @@ def test_who_does_not_take_a_reply_is_let_go(stand):
     assert len(stand.selector.get_map()) == 1
 
 
-def test_who_watches_may_be_silent(stand):
+def test_watching_client_may_be_silent(stand):
     connection = stand.connect()
     stand.send(connection, WATCH)
     assert stand.read(connection) == [FIRST]
@@ -124,7 +124,7 @@ def test_who_watches_may_be_silent(stand):
     assert stand.read(connection) == [changed("new")]
 
 
-def test_who_watches_is_answered_no_other_call_and_may_not_pile_them_up(stand):
+def test_watching_client_gets_no_other_call_answered(stand):
     connection = stand.connect()
     stand.send(connection, WATCH + LIST)
     assert stand.read(connection) == [FIRST]
@@ -133,7 +133,7 @@ def test_who_watches_is_answered_no_other_call_and_may_not_pile_them_up(stand):
     assert stand.read(connection)[-1:] == [None]
 
 
-def test_a_mistake_in_a_later_reply_ends_that_watch_alone(stand):
+def test_internal_error_in_a_later_reply_ends_that_watch_only(stand):
     connection, other = stand.connect(), stand.connect()
     stand.send(connection, WATCH)
     stand.read(connection)
@@ -153,7 +153,7 @@ def watch(stand: Stand) -> list[Any]:
     return stand.read(connection)
 
 
-def test_too_many_watch(stand):
+def test_watches_beyond_the_limit_are_refused(stand):
     most = MAX_WATCHES if os.geteuid() == 0 else MAX_WATCHES_PER_USER
     assert [watch(stand) for _ in range(most)] == [[FIRST]] * most
     (refused,) = watch(stand)
@@ -163,7 +163,7 @@ def test_too_many_watch(stand):
     assert watch(stand) == [FIRST]
 
 
-def test_who_is_refused_may_still_ask(stand):
+def test_refused_watcher_may_still_call(stand):
     for _ in range(MAX_WATCHES):
         watch(stand)
     connection = stand.connect()
@@ -172,7 +172,7 @@ def test_who_is_refused_may_still_ask(stand):
 
 
 @as_root
-def test_one_user_has_few_watches_and_root_some_alone(stand, tmp_path):
+def test_users_have_few_watches_and_root_reserved_ones(stand, tmp_path):
     reachable(tmp_path)
     answers = ask_as(stand, 1000, MAX_WATCHES_PER_USER + 2, WATCH)
     assert ["error" in json.loads(each) for each in answers] == [False] * MAX_WATCHES_PER_USER + [True] * 2
@@ -184,11 +184,11 @@ def test_one_user_has_few_watches_and_root_some_alone(stand, tmp_path):
 
 
 @as_root
-def test_a_user_watches_their_own(stand, tmp_path):
+def test_user_watches_only_their_own_sessions(stand, tmp_path):
     reachable(tmp_path)
     (mine,) = ask_as(stand, 1000, 1, WATCH)
     assert json.loads(mine)["parameters"]["sessions"] == ["2"]
 
 
-def test_the_shares_leave_room():
+def test_shares_of_users_leave_room():
     assert subscriptions.MAX_WATCHES_PER_USER * 2 < subscriptions.MAX_WATCHES

@@ -177,7 +177,7 @@ def test_leader_that_is_no_sshd_has_no_carrier(tree):
     assert connections.carriers(make_session(500, key=SessionKey(500, START_TICKS), scope="")) == []
 
 
-def test_roots_internal_sftp_is_no_carrier_of_the_connection(tree):
+def test_roots_internal_sftp_is_no_carrier(tree):
     tree.add(500, 400, "sshd", uid=0)
     tree.add(501, 500, "sshd", uid=0)
     root = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)

@@ -78,7 +78,7 @@ def test_serial_line_of_any_name_is_recognised(tmp_path, monkeypatch, name):
 @pytest.mark.parametrize(
     "name", ["", "ssh", "cron", ":0", "../tty1", "shm/tty1", "tty1/x", "ttyS0\n", "pts/", "pts/x", "ptmx"]
 )
-def test_other_names_are_no_serial_line(name):
+def test_other_names_are_no_terminal(name):
     assert terminals.line_name(name) == ""
 
 
@@ -89,7 +89,7 @@ def test_drivers_of_this_host_are_read():
     assert all(each.first <= each.last for each in tty_drivers.read_drivers())
 
 
-def test_pty_index_is_none_for_other_terminals():
+def test_pty_index_of_a_tty_nr():
     assert pty_index(136 << 8 | 5) == 5
     assert pty_index((136 << 8) | 0x2C | (1 << 20)) == 300
     assert pty_index(4 << 8 | 1) is None
