@@ -25,7 +25,7 @@ SOCKET = "/run/systemd/journal/socket"
 # As many events as an hour of terminations brings under the brake, and some more; at about 1 KiB each, half of what a
 # thousand sessions may cost.
 BACKLOG = 1000
-NOTES = 100  # more than a day of problems, each logged once a minute at most; the newest show what is going on
+NOTES = 100  # a day of problems, each logged once a minute at most, would fill it; the newest show what is going on
 # The kernel accepts no datagram above net.core.wmem_default (208 KiB). Only the list of a policy's mistakes gets so
 # long.
 MAX_VALUE_BYTES = 32 * 1024

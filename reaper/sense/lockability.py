@@ -83,7 +83,7 @@ def user_obstacle(user: str, root: str = "/") -> str:
     try:
         entry = read_shadow(user, root)
     except OSError as error:
-        return f"whether its user has a password cannot be told: {error.strerror}"
+        return f"it is unknown whether its user has a password: {error.strerror}"
     if entry is None:
         return ""
     today = read_clock().wall_ns // NS_PER_SEC // 86400

@@ -47,9 +47,9 @@ def unlock(stack: Any, service: str, user: str, *answers: str | None) -> Any:
     surroundings = {**base, "N": str(stack.nsswitch), "S": str(stack.services.parent)}
     done = subprocess.run(words, env=surroundings, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["wiped"], "an answer is left in memory"
-    return told
+    report = json.loads(done.stdout)
+    assert report["wiped"], "an answer is left in memory"
+    return report
 
 
 def result(ok: bool, code: int, phase: str, answered: bool = True, expired: bool = False, why: str = "") -> Any:
@@ -61,8 +61,8 @@ def result(ok: bool, code: int, phase: str, answered: bool = True, expired: bool
         ACCT_EXPIRED: "User account has expired",
         PERM_DENIED: "Permission denied",
     }
-    told = {"ok": ok, "code": code, "why": why or reasons[code], "phase": phase}
-    return {**told, "is_answered": answered, "is_expired": expired}
+    report = {"ok": ok, "code": code, "why": why or reasons[code], "phase": phase}
+    return {**report, "is_answered": answered, "is_expired": expired}
 
 
 def test_wrong_answer_fails_and_right_one_unlocks(stack):
@@ -85,22 +85,22 @@ def test_longest_answer_unlocks(stack):
 
 
 def test_answer_with_a_nul_is_not_cut(stack):
-    told = unlock(stack, UNIX, "alice", "right\0")
-    assert not told["result"]["ok"]
-    assert not told["result"]["is_answered"]
+    report = unlock(stack, UNIX, "alice", "right\0")
+    assert not report["result"]["ok"]
+    assert not report["result"]["is_answered"]
 
 
 @pytest.mark.parametrize("user", ["alice\0", "\0"])
 def test_name_with_a_nul_is_not_cut(user):
     from reaper.lock.prompt.pam import authenticate
 
-    told = authenticate(user, "reaper", "", "", lambda _prompt, _shows: None, lambda _text, _bad: None)
-    assert vars(told) == result(False, SYSTEM_ERR, "start", False, why="a name has a NUL in it")
+    report = authenticate(user, "reaper", "", "", lambda _prompt, _shows: None, lambda _text, _bad: None)
+    assert vars(report) == result(False, SYSTEM_ERR, "start", False, why="a name has a NUL in it")
 
 
 def test_expired_account_cannot_unlock(stack):
-    told = unlock(stack, UNIX, "expired", "right")
-    assert told["result"] == result(False, ACCT_EXPIRED, "account")
+    report = unlock(stack, UNIX, "expired", "right")
+    assert report["result"] == result(False, ACCT_EXPIRED, "account")
 
 
 def test_locked_account_cannot_unlock(stack):
@@ -108,41 +108,41 @@ def test_locked_account_cannot_unlock(stack):
 
 
 def test_expired_password_unlocks_with_a_message(stack):
-    told = unlock(stack, UNIX, "aged", "right")
-    assert told["result"] == result(True, NEW_AUTHTOK_REQD, "account", expired=True)
+    report = unlock(stack, UNIX, "aged", "right")
+    assert report["result"] == result(True, NEW_AUTHTOK_REQD, "account", expired=True)
     assert not unlock(stack, UNIX, "aged", "wrong")["result"]["ok"]
 
 
 def test_account_without_a_password_cannot_unlock(stack):
-    told = unlock(stack, UNIX, "open", "", "")
-    assert not told["result"]["ok"]
-    told = unlock(stack, "auth sufficient pam_permit.so\naccount required pam_permit.so\n", "open")
+    report = unlock(stack, UNIX, "open", "", "")
+    assert not report["result"]["ok"]
+    report = unlock(stack, "auth sufficient pam_permit.so\naccount required pam_permit.so\n", "open")
     nothing = "PAM asked for nothing, which proves nothing"
-    assert told["result"] == result(False, PERM_DENIED, "authentication", False, why=nothing)
+    assert report["result"] == result(False, PERM_DENIED, "authentication", False, why=nothing)
 
 
 def test_module_that_only_shows_text_may_unlock(stack, prompts):
     """A fingerprint reader or a token shows what to do, and asks for no text."""
-    told = unlock(stack, f"auth required {prompts} tells\naccount required pam_permit.so\n", "alice")
-    assert told["result"] == result(True, 0, "account", False)
+    report = unlock(stack, f"auth required {prompts} tells\naccount required pam_permit.so\n", "alice")
+    assert report["result"] == result(True, 0, "account", False)
 
 
 def test_attempt_fails_after_the_person_left(stack):
-    told = unlock(stack, UNIX, "alice", None)
-    assert told["result"]["ok"] is False
-    assert told["result"]["is_answered"] is False
+    report = unlock(stack, UNIX, "alice", None)
+    assert report["result"]["ok"] is False
+    assert report["result"]["is_answered"] is False
 
 
 def test_internal_error_is_no_success(stack):
-    told = unlock(stack, UNIX, "alice", "raise")
-    assert "RuntimeError: on purpose" in told["result"]["raised"]
+    report = unlock(stack, UNIX, "alice", "raise")
+    assert "RuntimeError: on purpose" in report["result"]["raised"]
 
 
 def test_several_prompts_and_messages_in_one_call(stack, prompts):
     service = f"auth required {prompts} two\naccount required pam_permit.so\n"
-    told = unlock(stack, service, "alice", "one", "two")
-    assert told["result"] == result(True, 0, "account")
-    assert told["spoken"] == [
+    report = unlock(stack, service, "alice", "one", "two")
+    assert report["result"] == result(True, 0, "account")
+    assert report["spoken"] == [
         ["said", "\x1b[2J\x1b]0;title\a\r\nsecond \x9b31m line", False],  # escaped when it is drawn: see screen
         ["prompt", "First: ", False],
         ["said", "in between", True],
@@ -155,16 +155,16 @@ def test_several_prompts_and_messages_in_one_call(stack, prompts):
 
 @pytest.mark.parametrize("what", ["binary", "many"])
 def test_unknown_message_style_is_an_error(stack, prompts, what):
-    told = unlock(stack, f"auth required {prompts} {what}\naccount required pam_permit.so\n", "alice", "x", "y")
-    assert told["result"] == result(False, CONV_ERR, "authentication", False)
-    assert told["spoken"] == []
+    report = unlock(stack, f"auth required {prompts} {what}\naccount required pam_permit.so\n", "alice", "x", "y")
+    assert report["result"] == result(False, CONV_ERR, "authentication", False)
+    assert report["spoken"] == []
 
 
 def test_largest_number_of_messages(stack, prompts):
     service = f"auth required {prompts} most\naccount required pam_permit.so\n"
-    told = unlock(stack, service, "alice", *map(str, range(32)))
-    assert told["result"]["ok"]
-    assert told["left"] == []
+    report = unlock(stack, service, "alice", *map(str, range(32)))
+    assert report["result"]["ok"]
+    assert report["left"] == []
 
 
 def test_second_factor_after_the_password(stack, prompts):
@@ -192,24 +192,24 @@ account required pam_unix.so
     assert unlock(stack, service, "alice", "right")["result"]["ok"]
     for _ in range(2):
         assert not unlock(stack, service, "alice", "wrong")["result"]["ok"]
-    told = unlock(
+    report = unlock(
         stack, service.replace("required pam_faillock.so preauth", "requisite pam_faillock.so preauth"), "alice"
     )
-    assert told["result"]["ok"] is False
-    assert told["result"]["is_answered"] is False, "no guess: nothing was asked"
-    assert "account is locked" in told["spoken"][0][1]
+    assert report["result"]["ok"] is False
+    assert report["result"]["is_answered"] is False, "no guess: nothing was asked"
+    assert "account is locked" in report["spoken"][0][1]
 
 
 def test_delay_by_pam_faildelay(stack):
     """libpam waits for half of it at least, in pam_authenticate()."""
-    told = unlock(stack, "auth optional pam_faildelay.so delay=400000\n" + UNIX, "alice", "wrong")
-    assert told["seconds"] >= 0.2
+    report = unlock(stack, "auth optional pam_faildelay.so delay=400000\n" + UNIX, "alice", "wrong")
+    assert report["seconds"] >= 0.2
 
 
 def test_missing_service_is_denied(stack):
     stack.configure("other", "auth required pam_deny.so\n")
-    told = unlock(stack, "", "alice", "right")
-    assert told["result"]["ok"] is False
+    report = unlock(stack, "", "alice", "right")
+    assert report["result"]["ok"] is False
 
 
 @pytest.mark.parametrize("name", ["debian", "redhat"])

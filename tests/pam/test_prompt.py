@@ -144,9 +144,9 @@ def test_wrong_answer_fails_and_right_one_unlocks(locked):
     at.line.expect(r"The last attempt failed: Authentication failure\.")
     at.asks()
     at.line.send("wrogn\x15right\r")
-    told = at.outcome()
-    assert told["ok"]
-    assert told["phase"] == "account"
+    result = at.outcome()
+    assert result["ok"]
+    assert result["phase"] == "account"
     assert "right" not in at.line.text
     assert "wrong" not in at.line.text
 
@@ -187,8 +187,8 @@ def test_pasted_mebibyte_is_at_most_one_attempt(locked):
     at.line.expect("longer than any password, and was not sent")
     at.asks()
     at.line.send(b"wrong\r" * 600)  # as many as the kernel keeps: the rest is there at the next prompt
-    told = at.outcome()
-    assert (told["ok"], told["is_answered"]) == (False, True)
+    result = at.outcome()
+    assert (result["ok"], result["is_answered"]) == (False, True)
     at.start(1)
     at.asks()
     at.line.send("right\r")
@@ -258,8 +258,8 @@ def test_refusal_without_a_question_waits_for_the_person(locked):
     at.start()
     at.line.expect(r"not possible now: Authentication failure\. Press Enter to try again\.")
     at.line.send("\r")
-    told = at.outcome()
-    assert (told["ok"], told["is_answered"]) == (False, False)
+    result = at.outcome()
+    assert (result["ok"], result["is_answered"]) == (False, False)
 
 
 def test_expired_password_is_shown(locked):
@@ -269,8 +269,8 @@ def test_expired_password_is_shown(locked):
     at.line.send("right\r")
     at.line.expect(r"has to be changed: passwd\(1\) does that\. Press Enter to go on\.")
     at.line.send("\r")
-    told = at.outcome()
-    assert (told["ok"], told["is_expired"]) == (True, True)
+    result = at.outcome()
+    assert (result["ok"], result["is_expired"]) == (True, True)
 
 
 def test_expired_account_is_shown(locked):
@@ -281,8 +281,8 @@ def test_expired_account_is_shown(locked):
     at.line.expect("Your account has expired")
     at.line.expect(r"may not be used now: User account has expired\. Press Enter to try again\.")
     at.line.send("\r")
-    told = at.outcome()
-    assert (told["ok"], told["phase"]) == (False, "account")
+    result = at.outcome()
+    assert (result["ok"], result["phase"]) == (False, "account")
 
 
 def test_hostile_names_are_escaped(locked):
@@ -349,8 +349,8 @@ def test_killed_process_is_a_failure(locked):
     at.start()
     at.asks()
     at.tell("kill")
-    told = at.outcome()
-    assert (told["ok"], told["phase"]) == (False, "died")
+    result = at.outcome()
+    assert (result["ok"], result["phase"]) == (False, "died")
 
 
 def test_process_dies_with_its_parent(locked):

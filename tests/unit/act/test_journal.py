@@ -76,16 +76,16 @@ def log(path) -> Iterator[Journal]:
 
 @pytest.mark.parametrize("kind", ["fake", "real"])
 def test_events_and_notes_arrive_in_order(kind, log, journald):
-    told = FakeJournal() if kind == "fake" else log
-    told.send(event("one", user="alice"))
-    told.note(Priority.ERR, "two")
-    told.send(event("three"))
-    told.flush()
-    assert told.waiting == 0
-    assert told.lost == 0
+    target = FakeJournal() if kind == "fake" else log
+    target.send(event("one", user="alice"))
+    target.note(Priority.ERR, "two")
+    target.send(event("three"))
+    target.flush()
+    assert target.waiting == 0
+    assert target.lost == 0
     if kind == "fake":
-        assert [each.message for each in told.events] == ["one", "three"]
-        assert told.notes == [(Priority.ERR, "two")]
+        assert [each.message for each in target.events] == ["one", "three"]
+        assert target.notes == [(Priority.ERR, "two")]
     else:
         assert journald.messages() == ["one", "two", "three"]
 

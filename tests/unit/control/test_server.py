@@ -173,8 +173,8 @@ def test_internal_error_ends_that_connection_only(stand, mistake):
     stand.backend.mistake = None
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
-    (told,) = stand.errors
-    assert told == (f"at a call of uid {os.geteuid()}", mistake)
+    (noted,) = stand.errors
+    assert noted == (f"at a call of uid {os.geteuid()}", mistake)
 
 
 def test_clients_beyond_the_limit_are_refused(stand):

@@ -143,8 +143,8 @@ def test_internal_error_in_a_later_reply_ends_that_watch_only(stand):
     stand.backend.mistake = None
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
-    (told,) = stand.errors
-    assert (told[0], repr(told[1])) == (f"at a call of uid {os.geteuid()}", "RuntimeError('a mistake of ours')")
+    (noted,) = stand.errors
+    assert (noted[0], repr(noted[1])) == (f"at a call of uid {os.geteuid()}", "RuntimeError('a mistake of ours')")
 
 
 def watch(stand: Stand) -> list[Any]:

@@ -269,9 +269,9 @@ def test_groups_are_unknown_without_record_and_process(world):
 
 def test_name_services_answer_later(world):
     world.host.ask_groups(["root", "no-such-group"], [0, 4_000_000_123])
-    told = world.host.take_groups(20)
-    assert told.gids == {"root": 0, "no-such-group": None}
-    assert told.names == {0: "root", 4_000_000_123: None}
+    answers = world.host.take_groups(20)
+    assert answers.gids == {"root": 0, "no-such-group": None}
+    assert answers.names == {0: "root", 4_000_000_123: None}
     assert world.host.take_groups() == GroupsAnswer({}, {})
 
 

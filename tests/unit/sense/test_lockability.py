@@ -165,7 +165,7 @@ def test_directory_user_can_be_locked(host):
 def test_unreadable_shadow_is_an_obstacle(host):
     host.remove("etc/shadow")
     (host.directory / "etc/shadow").mkdir()
-    assert host.obstacle().startswith("whether its user has a password cannot be told: ")
+    assert host.obstacle().startswith("it is unknown whether its user has a password: ")
 
 
 @pytest.mark.parametrize(

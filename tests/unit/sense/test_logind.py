@@ -107,7 +107,7 @@ def test_sessions_are_read(library, loginctl):
 
 def test_idle_hint_is_read_for_graphical_sessions_only(library, loginctl, monkeypatch):
     monkeypatch.setattr(logind.time, "clock_gettime_ns", lambda _clock: 100_000_000)
-    for told, idle_usec in (
+    for properties, idle_usec in (
         ("IdleHint=yes\nIdleSinceHintMonotonic=70000\n", 30_000),
         ("IdleHint=no\nIdleSinceHintMonotonic=70000\n", 0),
         ("IdleHint=yes\nIdleSinceHintMonotonic=\n", None),
@@ -115,22 +115,22 @@ def test_idle_hint_is_read_for_graphical_sessions_only(library, loginctl, monkey
         ("IdleHint=\n", None),
         ("", None),
     ):
-        loginctl(f"{told}Type=wayland\n", "", 0)
+        loginctl(f"{properties}Type=wayland\n", "", 0)
         assert Logind().read_idle_usec("c7") == idle_usec
-        loginctl(f"{told}Type=tty\n", "", 0)
+        loginctl(f"{properties}Type=tty\n", "", 0)
         assert Logind().read_idle_usec("c7") is None, "made of the times of a console that nobody types on"
     loginctl("", "Failed to connect to bus: No such file or directory", 1)
     assert Logind().read_idle_usec("c7") is None
 
 
 def test_locked_hint_is_read(library, loginctl):
-    for told, is_locked in (
+    for properties, is_locked in (
         ("LockedHint=yes\n", True),
         ("LockedHint=no\n", False),
         ("", None),
         ("LockedHint=\n", None),
     ):
-        loginctl(told, "", 0)
+        loginctl(properties, "", 0)
         assert Logind().read_locked_hint("c7") is is_locked
     loginctl("", "Failed to connect to bus: No such file or directory", 1)
     assert Logind().read_locked_hint("c7") is None

@@ -63,8 +63,8 @@ def test_answers_before_a_hang_count():
     hang = "import sys, json, time\nprint('[\"a\", 5]', flush=True)\ntime.sleep(60)"
     service = asking(hang, 0.5)
     service.ask(["a", "b"], [9])
-    told = service.take(20)
-    assert told == GroupsAnswer({"a": 5, "b": None}, {9: None})
+    reply = service.take(20)
+    assert reply == GroupsAnswer({"a": 5, "b": None}, {9: None})
 
 
 def test_child_over_its_time_is_killed():
@@ -110,8 +110,8 @@ def test_many_questions_are_asked_in_batches():
     deadline = time.monotonic() + 30
     while len(found.names) < len(numbers):
         assert time.monotonic() < deadline
-        told = service.take(1)
-        found = GroupsAnswer({**found.gids, **told.gids}, {**found.names, **told.names})
+        reply = service.take(1)
+        found = GroupsAnswer({**found.gids, **reply.gids}, {**found.names, **reply.names})
     assert found == GroupsAnswer({"a": 7, "b": 7}, dict.fromkeys(numbers, "x"))
 
 
@@ -151,10 +151,10 @@ def test_child_that_cannot_be_killed_stays_the_only_one(monkeypatch):
     assert service._process is None
     assert service.take() == NOTHING
     deadline = time.monotonic() + 20
-    while (told := service.take()) == NOTHING:
+    while (reply := service.take()) == NOTHING:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert told == GroupsAnswer({"ops": None}, {})
+    assert reply == GroupsAnswer({"ops": None}, {})
     service.ask(["dev"], [7])
     assert service.take() == GroupsAnswer({"dev": None}, {7: None})
     monkeypatch.undo()

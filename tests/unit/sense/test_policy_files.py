@@ -252,8 +252,8 @@ def test_check_reports_every_mistake_and_exits_78(root, capsysbinary):
 def test_check_as_json(root, capsysbinary):
     path = root.put("draft.yaml", "poll: 5s")
     assert check.run(["--json", str(path)]) == 0
-    told = json.loads(capsysbinary.readouterr().out)
-    assert (told["sources"], told["policy"]["poll"], len(told["id"])) == ([str(path)], "5s", 12)
+    report = json.loads(capsysbinary.readouterr().out)
+    assert (report["sources"], report["policy"]["poll"], len(report["id"])) == ([str(path)], "5s", 12)
     path.write_text("poll: 5x")
     assert check.run(["--json", str(path)]) == 78
     (problem,) = json.loads(capsysbinary.readouterr().out)["problems"]

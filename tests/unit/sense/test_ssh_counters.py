@@ -19,7 +19,7 @@ from tests.unit.sense.worlds import wait_until
 
 
 class Carrier(NamedTuple):
-    """Passes bytes on as told: from the client to a pipe, and from there to the client, with others in between."""
+    """Passes bytes on as commanded: from the client to a pipe, and from there to the client, with others in between."""
 
     pid: int
     client: socket.socket
@@ -119,8 +119,8 @@ def test_syn_is_not_counted_whoever_connected():
                 near.sendall(b"12345")
                 accepted.sendall(b"123")
                 assert (accepted.recv(5), near.recv(3)) == (b"12345", b"123")
-                told = {each.inode: each.sent for each in read_traffic([os.getpid()], None, lambda: 0).forwards}
-                sent = [told[os.fstat(each.fileno()).st_ino] for each in (near, accepted)]
+                by_inode = {each.inode: each.sent for each in read_traffic([os.getpid()], None, lambda: 0).forwards}
+                sent = [by_inode[os.fstat(each.fileno()).st_ino] for each in (near, accepted)]
     assert sent == [5, 3]
 
 

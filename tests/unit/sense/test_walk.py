@@ -86,7 +86,7 @@ def test_number_read_is_bounded_and_the_connection_comes_first(crowd, monkeypatc
     monkeypatch.setattr("reaper.sense.walk.Walk.__init__.__defaults__", (10,))
     targets = crowd.host.targets(crowd.session, ["pts/0"], whole=True)
     assert {process.pid for process in targets.connection} == {500, 501}
-    assert SHELL in {each.process.pid for each in targets.attached}, "its kernel session tells that it is there"
+    assert SHELL in {each.process.pid for each in targets.attached}, "its kernel session shows it"
     assert len(targets.holding.each) == 10
     assert len({*crowd.reads}) <= 12
 
