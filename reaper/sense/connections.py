@@ -104,7 +104,7 @@ def remains(
 
     The child runs as the user and is in the kernel session that the monitor made (sshd.c: setsid). Any other sshd in
     the scope, such as a listener that an administrator started by hand and everyone who logged in through it, has
-    nothing to do with the session. A session of root's has no such remainder. A process that may not be read (see
+    nothing to do with the session. For a session of root's no child is looked for. A process that may not be read (see
     procfs) and serves a terminal is treated as a terminal server if `servers` names any, as its user may be typing
     there. Its start time is then unknown, and no signal is sent to it.
     """

@@ -23,7 +23,7 @@ from reaper.procparse import Stat
 from reaper.sense import connections, processes, terminals
 from reaper.sense.tty_drivers import pty_index
 
-# More than one login has children: login(1) has one.
+# The leader of a login has fewer children: login(1) has one.
 MOST_CHILDREN = 64
 # There are two or three from a leader up to pid 1.
 MOST_ANCESTORS = 32

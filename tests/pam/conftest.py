@@ -133,7 +133,7 @@ class Stack:
         """Starts a login that takes its first step after `setup`, a piece of shell that runs in its namespace."""
         if not (self.services / service).exists():
             self.configure(service, self.session_line(options, directory))
-        command = [*self.apart(setup), *self.build.prefix, self.build.driver, self.services, service, user, *steps]
+        command = [*self.isolated(setup), *self.build.prefix, self.build.driver, self.services, service, user, *steps]
         base = {"PATH": os.environ["PATH"], "LC_ALL": "C", "D": str(self.directory), "N": str(self.nsswitch)}
         base["NSS_LAB"] = str(self.lab)
         process = subprocess.Popen(
@@ -146,7 +146,7 @@ class Stack:
         self.started.append(Login(process))
         return self.started[-1]
 
-    def apart(self, setup: str = "") -> list[Arg]:
+    def isolated(self, setup: str = "") -> list[Arg]:
         """Returns what to put before a command so that it runs in a namespace of its own after that piece of shell."""
         unshare: list[Arg] = ["unshare", "--mount", "--propagation", "private"]
         return [*unshare, "sh", "-c", f'{PRIVATE}\n{setup}\nexec "$@"', self.socket_path]

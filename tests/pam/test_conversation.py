@@ -42,7 +42,7 @@ def unlock(stack: Any, service: str, user: str, *answers: str | None) -> Any:
     shadow = stack.services.parent / "shadow"
     shadow.write_text("root:*:20000::::::\n" + "".join(f"{name}:{rest}\n" for name, rest in PEOPLE.items()))
     shadow.chmod(0o600)
-    words = [*stack.apart(BIND), sys.executable, str(HERE / "answering.py"), user, json.dumps(answers)]
+    words = [*stack.isolated(BIND), sys.executable, str(HERE / "answering.py"), user, json.dumps(answers)]
     base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     surroundings = {**base, "N": str(stack.nsswitch), "S": str(stack.services.parent)}
     done = subprocess.run(words, env=surroundings, capture_output=True, text=True, check=False)

@@ -97,7 +97,7 @@ def lock(stack: Any, service: str, more: dict[str, Any]) -> Iterator[Locked]:
     os.set_blocking(slave, False)
     resize(slave, 24, 120)
     before, asked = more.get("before", []), {**ASK, **{name: each for name, each in more.items() if name != "before"}}
-    words = [*stack.apart(BIND), *before, sys.executable, str(HERE / "keeping.py"), str(slave), json.dumps(asked)]
+    words = [*stack.isolated(BIND), *before, sys.executable, str(HERE / "keeping.py"), str(slave), json.dumps(asked)]
     base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     keeper = subprocess.Popen(
         words,
