@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the person proved who they are, as sshd tells its PAM modules in SSH_AUTH_INFO_0. That is what
- * OpenSSH's auth2_update_session_info() collects, a line for each method that succeeded:
+/* How the person proved who they are, as sshd tells its PAM modules in SSH_AUTH_INFO_0. OpenSSH's
+ * auth2_update_session_info() writes one line there for each method that succeeded:
  *
  *         METHOD[/SUBMETHOD][ KEYTYPE BASE64][ INFO]
  *
- * Of it we keep the method, the key's type and the fingerprint that sshd logs ("SHA256:..."). The key itself
- * and INFO stay out: no secrets are among them, but neither has an auditor any use for them here. */
+ * The record keeps the method, the key's type and the fingerprint that sshd logs ("SHA256:..."). The key itself and
+ * INFO are left out: they contain no secrets, but an auditor has no use for them here. */
 
 #include "pam_reaper.h"
 
@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The alphabet ends with the string: a NUL is not of it. */
+/* The string's final NUL is not part of the alphabet. */
 static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-enum { FINGERPRINT_SIZE = 44 }; /* 43 characters hold 32 bytes, padding left out as sshd does */
+enum { FINGERPRINT_SIZE = 44 }; /* 43 characters for 32 bytes, without padding, as sshd writes them */
 
 static int fingerprint(char out[FINGERPRINT_SIZE], const char *blob, size_t length)
 {
@@ -57,7 +57,7 @@ struct word {
         int length;
 };
 
-/* Cuts the next word off a line; an empty one at its end. */
+/* Cuts the next word off a line; an empty word at its end. */
 static struct word next_word(const char **line, const char *end)
 {
         const char *space = memchr(*line, ' ', (size_t)(end - *line)), *stop = space == NULL ? end : space;
@@ -67,7 +67,7 @@ static struct word next_word(const char **line, const char *end)
         return word;
 }
 
-/* "publickey ssh-ed25519 SHA256:..., password"; empty where sshd says nothing. */
+/* Writes "publickey ssh-ed25519 SHA256:..., password"; an empty string where sshd gives no information. */
 void auth_describe(char out[AUTH_SIZE], const char *info)
 {
         size_t used = 0;
@@ -79,8 +79,8 @@ void auth_describe(char out[AUTH_SIZE], const char *info)
                 char print[FINGERPRINT_SIZE] = "";
 
                 if (strncmp(method.text, "publickey", 9) != 0 && strncmp(method.text, "hostbased", 9) != 0)
-                        type.length = 0; /* it is INFO */
-                /* Of a certificate sshd logs the key inside; a hash of the whole would match nothing. */
+                        type.length = 0; /* this word is INFO */
+                /* For a certificate sshd logs the key inside it; a hash of the whole would match nothing. */
                 else if (memmem(type.text, (size_t)type.length, "-cert-", 6) == NULL)
                         fingerprint(print, key.text, (size_t)key.length);
 

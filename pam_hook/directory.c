@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directory of the records, opened only where nobody but root can have had a hand in it. */
+/* Opens the directory of the records, and only where nobody but root can have changed it. */
 
 #include "pam_reaper.h"
 
@@ -21,18 +21,18 @@ static int open_trusted(int at, const char *name, mode_t mode, bool create, cons
         if (fd < 0 && errno == ENOENT && create) {
                 *step = "create the directory";
                 created = mkdirat(at, name, mode) == 0;
-                if (!created && errno != EEXIST) /* EEXIST: another login was faster */
+                if (!created && errno != EEXIST) /* EEXIST: another login made it first */
                         return -errno;
                 fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         }
         if (fd < 0)
                 return -errno;
 
-        /* The login program's umask has cut the mode; the socket beside the records is for everybody. */
+        /* The login program's umask has reduced the mode, but everybody may use the socket beside the records. */
         if ((created && fchmod(fd, mode) < 0) || fstat(fd, &st) < 0) {
                 r = -errno;
         } else if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-                *step = "trust the directory"; /* not root's, or others may write */
+                *step = "trust the directory"; /* not root's, or others may write to it */
                 r = -EPERM;
         }
         if (r < 0)
@@ -40,9 +40,9 @@ static int open_trusted(int at, const char *name, mode_t mode, bool create, cons
         return r < 0 ? r : fd;
 }
 
-/* A descriptor of the directory, for the caller to close, or -errno and in *step what could not be done. It and the
- * one it is in must be root's and nobody else's to write, neither a symbolic link; with create, what is missing is
- * made. */
+/* Returns a descriptor of the directory, for the caller to close, or -errno with the failed step in *step. The
+ * directory and its parent must belong to root, be writable by nobody else, and not be symbolic links; with create,
+ * what is missing is made. */
 int directory_open(const char *path, bool create, const char **step)
 {
         char parent[PATH_MAX];

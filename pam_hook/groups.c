@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The groups of the user who logs in, so that reaperd never has to ask a name service for them: that may be slow, or
- * not be reached from the daemon's unit, which has no network.
+/* The groups of the user who logs in, so that reaperd need not ask a name service for them: that may be slow, or out
+ * of reach for the daemon's unit, which has no network.
  *
- * The list of the numbers is what initgroups(3) asks for, and a login asks for that in any case. Names cost a question
- * each, which on a host with hundreds of groups in a directory can take minutes (`id` is known for it). So they are
- * asked for only until NAMES_USEC have passed since the first question: a name service that takes seconds delays a login
- * by the one question, and reaperd finds the names by itself. */
+ * The list of group numbers is what initgroups(3) asks for, and a login asks for that in any case. Each name costs
+ * another lookup, which on a host with hundreds of groups in a directory can take minutes (`id` is known for it). So
+ * names are looked up only until NAMES_USEC have passed since the first lookup: a name service that takes seconds
+ * delays a login by one lookup only, and reaperd finds the names by itself. */
 
 #include "pam_reaper.h"
 
@@ -17,7 +17,7 @@
 enum {
         NAMES_USEC = 1000000,
         BUFFER_FIRST = 1024,
-        BUFFER_MOST = 1024 * 1024, /* a group with tens of thousands of members; one with more has no name here */
+        BUFFER_MOST = 1024 * 1024, /* a group with tens of thousands of members; a larger one has no name here */
 };
 
 static int64_t now_usec(void)
@@ -27,7 +27,7 @@ static int64_t now_usec(void)
         return clock_gettime(CLOCK_MONOTONIC, &now) < 0 ? 0 : (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* The numbers of the groups, at most GROUPS_MOST of them; total is how many there are. groups_free() comes after. */
+/* Reads the group numbers, at most GROUPS_MOST of them; total is how many there are. The caller calls groups_free(). */
 void groups_read(struct groups *groups, const char *user, gid_t primary)
 {
         groups->buffer = NULL;
@@ -39,7 +39,8 @@ void groups_read(struct groups *groups, const char *user, gid_t primary)
         groups->count = groups->total < GROUPS_MOST ? groups->total : GROUPS_MOST;
 }
 
-/* The name of a group, "" where no name service tells or the time for names is over; until the next call. */
+/* Returns the name of a group, "" if no name service knows it or the time for names is over; valid until the next
+ * call. */
 const char *groups_name(struct groups *groups, gid_t id)
 {
         struct group group, *found = NULL;

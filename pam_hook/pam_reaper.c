@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pam_reaper: one record per login, and one mark each time that the person of a session becomes root, for reaperd to
- * find. See pam_reaper(8).
+/* pam_reaper: writes a record of each login, and a mark each time that somebody becomes root within a session, for
+ * reaperd to find. See pam_reaper(8).
  *
- * It forks nothing, waits for nobody, keeps no state of its own and never keeps a person out: whatever goes
- * wrong is one line to syslog and PAM_SUCCESS, not PAM_IGNORE, since Linux-PAM denies a stack in which every
- * module says that. Only "require" makes a login without a record fail, and never su or sudo: a person who is in already
- * would lose nothing but the way to repair the host. The person is never spoken to, so PAM_SILENT changes nothing. */
+ * It never forks, never waits and keeps no state of its own, and it keeps nobody from logging in: whatever goes
+ * wrong is one line to syslog and PAM_SUCCESS. Not PAM_IGNORE, as Linux-PAM denies a stack in which every module
+ * returns that. Only "require" makes a login without a record fail, and never su or sudo: refusing those would only
+ * take away the means to repair the host from somebody who is logged in already. The module never talks to the
+ * person, so PAM_SILENT changes nothing. */
 
 #include "pam_reaper.h"
 
@@ -24,7 +25,7 @@
 static const char DATA_NAME[] = "pam_reaper_record";
 
 struct options {
-        enum service_kind kind; /* of this service */
+        enum service_kind kind; /* what this service opens */
         const char *directory;
         bool debug;
         bool elevations;
@@ -39,7 +40,8 @@ static const char *after(const char *argument, const char *prefix)
         return strncmp(argument, prefix, length) == 0 ? argument + length : NULL;
 }
 
-/* The marks are beside the records. A path that is too long stays so, for directory_open() to refuse. */
+/* The marks are in a directory beside the records. A path that is too long stays too long, and directory_open()
+ * refuses it. */
 static void beside(struct options *options)
 {
         const char *slash = strrchr(options->directory, '/');
@@ -83,7 +85,8 @@ static const char *what(const struct options *options)
         return options->kind == SERVICE_SESSION ? "login" : "elevation";
 }
 
-/* Runs at pam_end, in whichever process that is: a fork's (PAM_DATA_SILENT) must not undo what the leader has done. */
+/* Runs at pam_end, in whichever process calls it: in a fork (PAM_DATA_SILENT) it must not undo what the leader has
+ * done. */
 static void forget(pam_handle_t *pamh, void *data, int status)
 {
         (void)pamh;
@@ -91,8 +94,8 @@ static void forget(pam_handle_t *pamh, void *data, int status)
         free(data);
 }
 
-/* The session may be closed from another process than the leader (systemd's PAMName= does that): leave it the name, or
- * none where there is no record, of which nobody then needs to hear a second time. */
+/* Another process than the leader may close the session (systemd's PAMName= does that), so keep the record's name in
+ * the handle; an empty name where there is no record, as that failure has been logged already. */
 static void remember(pam_handle_t *pamh, const char *name)
 {
         char *copy = strdup(name);
@@ -125,7 +128,7 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
                 pam_syslog(pamh, LOG_ERR, "cannot record the %s of %s in %s, failed to %s: %m, %s", what(&options),
                            user, options.directory, step, status == PAM_SUCCESS ? "ignoring" : "refusing it");
         }
-        if (r != 0) { /* also where nobody becomes root */
+        if (r != 0) { /* or 1, where nobody becomes root */
                 remember(pamh, "");
                 goto out;
         }
@@ -155,7 +158,7 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
                 name = data;
                 if (name[0] == '\0')
                         goto out;
-        } else { /* opened through another handle: then it is this process's */
+        } else { /* opened through another handle: this process is the leader */
                 r = leader_read(&leader);
                 if (r == 0)
                         record_name(own, &leader);
@@ -170,11 +173,11 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
                 pam_syslog(pamh, LOG_DEBUG, "removed the record %s/%s", options.directory, name);
         }
 out:
-        return PAM_SUCCESS; /* nobody is kept in either; reaperd clears the records of dead leaders */
+        return PAM_SUCCESS; /* closing never fails; reaperd removes the records of dead leaders */
 }
 
-/* The other four are here so that a line of the wrong type in a PAM file locks nobody out: with a function missing,
- * Linux-PAM fails the line with PAM_MODULE_UNKNOWN. PAM_IGNORE has no say in any stack. */
+/* The other four entry points exist so that a line of the wrong type in a PAM file locks nobody out: if a function
+ * is missing, Linux-PAM fails the line with PAM_MODULE_UNKNOWN. PAM_IGNORE has no effect on any stack. */
 static int misplaced(pam_handle_t *pamh)
 {
         pam_syslog(pamh, LOG_ERR, "of use in session lines only, ignoring");
@@ -190,7 +193,7 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
 EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         (void)pamh, (void)flags, (void)argc, (void)argv;
-        return PAM_IGNORE; /* comes after pam_sm_authenticate, which has said it */
+        return PAM_IGNORE; /* pam_sm_authenticate was called before and has logged it */
 }
 
 EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)

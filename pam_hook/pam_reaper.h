@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of pam_reaper know of each other. Functions return 0 (or a descriptor) or -errno; PAM's codes are
- * for pam_reaper.c alone. */
+/* The functions that the files of pam_reaper share. They return 0 (or a descriptor) or -errno; only pam_reaper.c
+ * uses PAM's return codes. */
 #ifndef PAM_REAPER_H
 #define PAM_REAPER_H
 
@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The process that opens the PAM session, as /proc names it. */
+/* The process that opens the PAM session, as /proc identifies it. */
 struct leader {
         int pid;
-        dev_t tty; /* its controlling terminal, 0 where it has none */
+        dev_t tty; /* its controlling terminal, 0 for none */
         uint64_t start_ticks;
 };
 
@@ -27,14 +27,14 @@ enum {
 };
 
 enum service_kind {
-        SERVICE_SESSION,  /* a login, recorded in the directory of the sessions */
-        SERVICE_ELEVATES, /* makes the person of a session root, marked in the directory beside it */
+        SERVICE_SESSION,  /* a login: gets a record in the directory of the sessions */
+        SERVICE_ELEVATES, /* somebody becomes root within a session: gets a mark in the directory beside it */
         SERVICE_NOTHING,
 };
 
 struct groups {
         gid_t ids[GROUPS_MOST];
-        int count, total; /* of those in ids, and of all */
+        int count, total; /* in ids, and in all */
         int64_t names_until_usec;
         char *buffer;
         size_t size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One login's record: DIRECTORY/PID.START_TICKS, KEY=value lines that reaperd reads. A reader sees all of it or
- * nothing: it is written under a name with a leading dot and renamed. Nothing is synced: it is to be gone after a
- * boot. The mark of an elevation is the same with fewer lines, and is written only where somebody becomes root. */
+/* Writes one login's record: DIRECTORY/PID.START_TICKS, KEY=value lines that reaperd reads. It is written under a
+ * name with a leading dot and renamed, so a reader sees all of it or nothing. It is never synced, as a boot is to
+ * remove it. The mark of an elevation is the same with fewer lines, and is written only if somebody becomes root. */
 
 #include "pam_reaper.h"
 
@@ -28,19 +28,20 @@ enum {
 };
 _Static_assert(STRINGS *LINE_LENGTH + NUMBERS * NUMBER_LINE + FLAG_LINE <= TARGET_MAX, "every record fits");
 
-enum { GROUP_LINE = sizeof("GROUP_4294967295=\n") - 1 }; /* of a group without its name */
+enum { GROUP_LINE = sizeof("GROUP_4294967295=\n") - 1 }; /* for a group without its name */
 
 struct record {
         char text[RECORD_MAX];
-        size_t size, length; /* how much of it may be used, and is */
+        size_t size, length; /* how many bytes may be used, and are used */
         bool is_link;
 };
 
-/* su and sudo run under the limits of the user who calls them, and a session under those of pam_limits(8). Below the
- * file size limit a write(2) is answered with SIGXFSZ, the end of the login; after `ulimit -f 0; su` there would be a
- * root shell without a mark. The target of a symbolic link is no file's size, so the text goes there then. It is not
- * enough to raise the limit: in containers root has no CAP_SYS_RESOURCE. The other limits (tried with su and sudo of
- * Debian 12: every value of -n, and of -v, -d and -s around what they need) leave either no root shell or a mark. */
+/* su and sudo run under the limits of the user who calls them, and a session under those of pam_limits(8). Beyond
+ * the file size limit write(2) raises SIGXFSZ, which would end the login; and after `ulimit -f 0; su` there would be
+ * a root shell without a mark. The target of a symbolic link does not count as file size, so the text is written
+ * there then. Raising the limit is not enough: in containers root has no CAP_SYS_RESOURCE. The other limits (tried
+ * with su and sudo of Debian 12: every value of -n, and of -v, -d and -s around what they need) leave either no root
+ * shell or a mark. */
 static void begin(struct record *record)
 {
         struct rlimit limit;
@@ -54,7 +55,7 @@ static void put(struct record *record, const char *key, const char *value)
 {
         char escaped[VALUE_SIZE];
 
-        if (record->length >= record->size) /* of no record: see the assertion above */
+        if (record->length >= record->size) /* never for a record: see the assertion above */
                 return;
         text_escape(escaped, value);
         record->length +=
@@ -83,8 +84,8 @@ static const char *variable(pam_handle_t *pamh, const char *name)
         return value != NULL ? value : "";
 }
 
-/* proc(5): the pid is field 1 of stat, the controlling terminal field 7, the start time field 22. Field 2, the program's
- * name, may hold blanks and parentheses, so fields are counted from its last one. */
+/* proc(5): the pid is field 1 of stat, the controlling terminal field 7, the start time field 22. Field 2, the
+ * program's name, may contain blanks and parentheses, so fields are counted from the last parenthesis. */
 int leader_read(struct leader *leader)
 {
         char stat[1024];
@@ -109,7 +110,8 @@ int leader_read(struct leader *leader)
                    "%*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &tty,
                    &leader->start_ticks) != 2)
                 return -EBADMSG;
-        /* The kernel's new_encode_dev(): the low eight bits of the minor number, the major one, the rest of the minor. */
+        /* The kernel's new_encode_dev(): low eight bits of the minor number, the major number, the rest of the minor
+         * number. */
         leader->tty = makedev((tty >> 8) & 0xfff, (tty & 0xff) | ((tty >> 12) & 0xfff00));
         return 0;
 }
@@ -119,8 +121,8 @@ void record_name(char name[RECORD_NAME_SIZE], const struct leader *leader)
         snprintf(name, RECORD_NAME_SIZE, "%d.%" PRIu64, leader->pid, leader->start_ticks);
 }
 
-/* A line for each group, as many as fit. Where room is short the names give way to the numbers of the groups that come
- * after; a reader finds by GROUPS that there are more. */
+/* Writes one line per group, as many as fit. If space runs short, names are left out so that the numbers of the
+ * remaining groups fit; a reader sees by GROUPS that there are more. */
 static void put_groups(struct record *record, const struct passwd *passwd)
 {
         struct groups groups;
@@ -140,7 +142,7 @@ static void put_groups(struct record *record, const struct passwd *passwd)
         groups_free(&groups);
 }
 
-/* 0, 1 where there is nothing to write, or -errno. */
+/* Returns 0, 1 where there is nothing to write, or -errno. */
 static int compose(struct record *record, pam_handle_t *pamh, enum service_kind kind, const struct leader *leader)
 {
         bool is_login = kind == SERVICE_SESSION;
@@ -153,15 +155,15 @@ static int compose(struct record *record, pam_handle_t *pamh, enum service_kind 
                 return -ENODATA;
         if (!is_login && passwd->pw_uid != 0)
                 return 1;
-        /* Not the wall clock: a step of it would make every open session older or younger than it is. */
+        /* Not the wall clock: if that is stepped, every open session would seem older or younger than it is. */
         if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
                 return -errno;
         auth_describe(auth, variable(pamh, "SSH_AUTH_INFO_0"));
 
         begin(record);
         put_number(record, "VERSION", 1);
-        /* Not PAM_USER: a directory that knows no upper and lower case also lets in EXT-ANN, who is ext-ann. Not the name
-         * that the number has either: two accounts can share one. */
+        /* Not PAM_USER: a directory that ignores case also lets EXT-ANN in, who is ext-ann. Not the name of the uid
+         * either: two accounts can share one. */
         put(record, "USER", passwd->pw_name);
         put_number(record, "UID", passwd->pw_uid);
         put(record, "SERVICE", item_or_empty(pamh, PAM_SERVICE));
@@ -218,7 +220,8 @@ static int save(const struct record *record, int directory, const char *name)
         return r;
 }
 
-/* 0 and the leader, who names the record; 1 where nobody becomes root; or -errno and in *step what could not be done. */
+/* Returns 0 and the leader, which names the record; 1 where nobody becomes root; or -errno, with the failed step in
+ * *step. */
 int record_write(pam_handle_t *pamh, enum service_kind kind, const char *path, struct leader *leader, const char **step)
 {
         struct record record;
@@ -244,7 +247,7 @@ int record_write(pam_handle_t *pamh, enum service_kind kind, const char *path, s
         return r;
 }
 
-/* A record that is not there (any more) is as good as removed. */
+/* A record that does not exist (any more) counts as removed. */
 int record_remove(const char *path, const char *name)
 {
         const char *step;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the opening of a PAM session means, by its service. Most are a login; these are not. Some change who acts
- * within a session: where that is root from now on, the session is elevated. No person sits at the others (cron, a
- * user's service manager), or nobody has logged in yet (greeters).
+/* What it means that a service opens a PAM session. For most services it is a login; the exceptions are listed here.
+ * Some change the user within a session: if that user is root from then on, the session is elevated. Others serve no
+ * person (cron, a user's service manager), or nobody has logged in yet (greeters).
  *
- * runuser(1) is root's alone, so nobody becomes root by it. What run0(1) starts is no child of the session and not in its
- * scope; reaperd finds out whose it is (reaper/sense/run0.py). */
+ * Only root may call runuser(1), so nobody becomes root by it. What run0(1) starts is no child of the session and
+ * not in its scope; reaperd finds the session it belongs to (reaper/sense/run0.py). */
 
 #include "pam_reaper.h"
 

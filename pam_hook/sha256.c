@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256, FIPS 180-4 section 6.2, a byte at a time: a key's fingerprint as sshd logs it, with no library that a
- * login program would have to load for it. */
+/* SHA-256, FIPS 180-4 section 6.2, one byte at a time: for the fingerprint of a key as sshd logs it, without a
+ * library that every login program would have to load. */
 
 #include "pam_reaper.h"
 

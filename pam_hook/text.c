@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strings from outside (a remote host name is whatever its owner wrote into the DNS) made safe for one line. */
+/* Makes strings from outside safe for one line (a remote host name is whatever its owner wrote into the DNS). */
 
 #include "pam_reaper.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Printable ASCII stays, the backslash and all else becomes \xNN. What does not fit ends in "...", never in the
- * middle of an escape. Reads no more of raw than it can use. */
+/* Keeps printable ASCII; the backslash and everything else becomes \xNN. A string that does not fit ends in "...",
+ * never in the middle of an escape. Reads no more of raw than it can use. */
 void text_escape(char out[VALUE_SIZE], const char *raw)
 {
         static const char more[] = "...";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the process that opens a PAM session has the terminal that it says. PAM_TTY is only a name, and whoever
- * writes a service with PAMName= and TTYPath= says any: the terminal is another's, or a getty waits there. Looked at
- * now, as login(1) of util-linux gives the terminal up before it starts the shell, and before the user can do anything
- * about it. */
+/* Checks whether the process that opens a PAM session has the terminal that it names. PAM_TTY is only a name, and a
+ * service with PAMName= and TTYPath= can give any: the terminal may be another user's, or a getty may wait there. It
+ * is checked now, because login(1) of util-linux gives the terminal up before it starts the shell, and because the
+ * user cannot have changed anything yet. */
 
 #include "pam_reaper.h"
 
@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* It is the controlling terminal or the standard input: programs that take a terminal do the one or the other first. */
+/* The terminal must be the controlling one or the standard input: programs that take a terminal over set one of
+ * these first. */
 bool tty_is_held(const char *name, const struct leader *leader)
 {
         static const char DEV[] = "/dev/", PTS[] = "pts/";
@@ -21,7 +22,7 @@ bool tty_is_held(const char *name, const struct leader *leader)
         const char *below = strncmp(name, DEV, strlen(DEV)) == 0 ? name + strlen(DEV) : name;
         const char *last = strncmp(below, PTS, strlen(PTS)) == 0 ? below + strlen(PTS) : below;
 
-        /* No other directory: users write and mount in some of those below /dev. */
+        /* No other directory: below some directories in /dev users can write and mount. */
         if (last[0] == '\0' || last[0] == '.' || strchr(last, '/') != NULL || strlen(below) > NAME_MAX)
                 return false;
         snprintf(path, sizeof(path), "%s%s", DEV, below);

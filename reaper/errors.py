@@ -1,4 +1,4 @@
-"""The one exception family of reaper: what is wrong, where, and what to do about it."""
+"""The exceptions of reaper: what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 class ReaperError(Exception):
     """A failure that a person can act on.
 
-    `problem` is a short stable word for programs (``policy-invalid``), `message` a sentence for people that names
-    the place, `hint` the remedy or an empty string.
+    `problem` is a short stable word for programs (``policy-invalid``), `message` a sentence for people that names the
+    place, `hint` the remedy or an empty string.
     """
 
     def __init__(self, problem: str, message: str, hint: str = "") -> None:

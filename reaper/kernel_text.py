@@ -1,18 +1,18 @@
-"""The text of the kernel's own files in /proc and cgroupfs, read as the bytes that it is.
+"""Reads the text of the kernel's own files in /proc and cgroupfs, as bytes.
 
-Much of it is of a user's choosing: the name of a thread, a mount point, a control group, the path of a file. The kernel
-escapes a line feed there, or refuses it, and nothing else: a carriage return, a form feed or U+2028 stands there as it
-is. Python's text mode, str.splitlines() and str.split() take them for the end of a line or of a word, so a thread named
-"\\rUid:0" would be a field of its own. Hence:
+Users choose much of this text: the name of a thread, a mount point, a control group, the path of a file. The kernel
+escapes or refuses a line feed there, and nothing else: a carriage return, a form feed or U+2028 is not escaped.
+Python's text mode, str.splitlines() and str.split() take these for the end of a line or of a word, so a thread named
+"\\rUid:0" would look like a field of its own. Hence:
 
 1. Every file of /proc/PID, of its threads and of cgroupfs is read by read(), and by nothing else in the package
-   (tests/repo/test_laws.py) but for cgroup.events, which lock/cgroups.py keeps open to poll it.
+   (tests/repo/test_laws.py), except cgroup.events, which lock/freeze/cgroups.py keeps open to poll it.
 2. Lines end at b"\\n" and at nothing else; fields end at the byte that the kernel puts there.
-3. A number is what number() takes: ASCII digits alone. What is no number is None and never an exception, so that no
-   user can raise one here.
-4. Who reads can be made to wait: the kernel keeps stat, exe, io and other files of a process from being read while it
-   is within execve(2), and it may be there for as long as the server of a file system of its user's likes (see
-   sense/distrust.py). So what is being read at the moment is noted, in `reading`.
+3. A number is what number() accepts: ASCII digits only. Anything else is None and never an exception, so that no user
+   can raise one here.
+4. A user can make the reader wait: the kernel keeps stat, exe, io and other files of a process from being read while it
+   is within execve(2), and the server of a user's file system can keep it there (see sense/distrust.py). So the file
+   that is being read is noted in `reading`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from typing import Callable, TypeVar
 
 T = TypeVar("T")
 
-# What this process reads at the moment, None between two reads. Each read has a string of its own, so that who finds
-# the same object again has seen one read (daemon/supervisor.py). Costs 0.1 us of a read's 25 (Linux 6.18).
+# The file that this process is reading, None between two reads. Each read has a string object of its own, so that
+# whoever finds the same object again has seen one read (daemon/supervisor.py). Costs 0.1 us of a read's 25 (Linux
+# 6.18).
 reading: str | None = None
 
-# More than any of these files has on a host that is not under attack; a mountinfo of 100,000 mounts
-# (fs.mount-max) can have more. What is cut off is lost whole lines, never a part of one.
+# More than any of these files has on a host that is not under attack; the mountinfo of 100,000 mounts (fs.mount-max)
+# can be larger. Only whole lines are cut off, never a part of one.
 MOST_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.ENOTDIR)
@@ -38,7 +39,7 @@ _HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{1,32}")
 
 
 def read(path: str, most: int = MOST_BYTES) -> bytes | None:
-    """Returns what a file of the kernel's says, at most `most` bytes of it; None where its subject is gone.
+    """Returns the contents of one of the kernel's files, at most `most` bytes; None where its subject is gone.
 
     Gone is a process or thread that has ended, a control group that was removed (ENODEV on an open file), or a file
     that this kernel does not have. Raises OSError for anything else: no descriptor left, or no permission.
@@ -52,7 +53,7 @@ def read(path: str, most: int = MOST_BYTES) -> bytes | None:
 
 
 def noting(path: str, look: Callable[[str], T]) -> T:
-    """Returns what another kind of look at one of these files returns; it is noted as a read is."""
+    """Returns what `look` returns for one of these files; the file is noted in `reading` meanwhile."""
     global reading  # noqa: PLW0603
     reading = path
     try:
@@ -108,15 +109,16 @@ def hexadecimal(text: bytes | None) -> int | None:
 
 
 def numbers(text: bytes) -> list[int]:
-    """Returns the numbers of a file that has one a line (cgroup.procs) or one a word (children), and nothing else's."""
+    """Returns the numbers in a file that has one per line (cgroup.procs) or one per word (children); skips the rest."""
     found = (number(word) for word in text.replace(b"\n", b" ").split(b" "))
     return [each for each in found if each is not None]
 
 
 def field(text: bytes, name: bytes, separator: bytes = b":") -> bytes | None:
-    """Returns the value of the first line that begins with a name and a separator, without the blanks around it.
+    """Returns the value of the first line that begins with a name and a separator, without surrounding blanks.
 
-    None where no line does. The first, as what the kernel itself has to say stands before what a driver or a user adds.
+    None if there is no such line. The first counts, as the kernel's own lines come before those that a driver or user
+    adds.
     """
     start = name + separator
     for line in lines(text):

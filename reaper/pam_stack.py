@@ -1,6 +1,6 @@
-"""PAM's files as libpam puts them together: the lines of a service, those of included files in their place.
+"""Puts PAM's files together as libpam does: the lines of a service, with those of included files in their place.
 
-Pure: who reads the files is given, as a function. What the lines are worth is judged where it is asked.
+Pure: the caller passes a function that reads the files. What the lines mean is judged by the callers.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ KINDS = ("auth", "account", "password", "session")
 DEEPEST = 16
 """libpam's own limit for a file that includes a file (PAM_SUBSTACK_MAX_LEVEL)."""
 MOST_LINES, MOST_FILES = 1000, 200
-"""Of one stack: sixteen levels of files that each include two others would be no end, with lines in them or without."""
-# pam.conf(5): words with spaces stand in brackets. One that is not closed takes the rest of the line, as in libpam; to
-# look for the end of each would take quadratic time.
+"""For one stack: sixteen levels of files that each include two others would never end, with lines or without."""
+# pam.conf(5): words with spaces stand in brackets. A bracket that is not closed takes the rest of the line, as in
+# libpam; looking for the end of each one would take quadratic time.
 _WORD = re.compile(r"\[((?:[^\]\\]|\\.?)*)(?:\]|\Z)|(\S+)")
-# What asks /etc/shadow, and what stands in auth stacks and asks for no proof of its own.
+# The modules that ask /etc/shadow, and those in auth stacks that ask for no proof of identity.
 _BY_SHADOW = frozenset(
     f"pam_{name}.so"
     for name in (
@@ -34,7 +34,7 @@ _BY_SHADOW = frozenset(
 )  # fmt: skip
 
 Read = Callable[[str], "str | None"]
-"""The text of a file of the host by its path; None where there is none."""
+"""Returns the text of a file of the host by its path; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class PamLine:
 
     @property
     def base(self) -> str:
-        """The name of the module's file."""
+        """The file name of the module."""
         return self.module.rpartition("/")[2]
 
 
 def parse_lines(text: str) -> tuple[PamLine, ...]:
-    """The lines of a file in /etc/pam.d. What is no such line is passed over."""
+    """Parses a file in /etc/pam.d; skips lines of any other form."""
     lines = []
     for written in text.replace("\\\n", " ").split("\n"):
         words = [bracketed if bracketed else word for bracketed, word in _WORD.findall(written.partition("#")[0])]
@@ -65,13 +65,13 @@ def parse_lines(text: str) -> tuple[PamLine, ...]:
 
 
 def find(name: str, read: Read) -> str | None:
-    """The text of a service, or of an included file; None where there is none."""
+    """Returns the text of a service or of an included file; None where there is none."""
     places = [name] if name.startswith("/") else [f"{directory}/{name}" for directory in DIRECTORIES]
     return next((text for text in map(read, places) if text is not None), None)
 
 
 def collect(text: str, kind: str, read: Read) -> tuple[PamLine, ...]:
-    """The lines of one kind (`auth`, `session`) of a service whose file has this text."""
+    """Returns the lines of one kind (`auth`, `session`) of a service whose file has this text."""
     lines: list[PamLine] = []
     _collect(text, kind, read, lines, [], 0)
     return tuple(lines)
@@ -89,10 +89,10 @@ def _collect(text: str, kind: str, read: Read, lines: list[PamLine], included: l
 
 
 def asks_elsewhere(lines: Iterable[PamLine], *, has_sssd: bool) -> bool:
-    """Whether an auth stack may let in somebody who has no password in /etc/shadow.
+    """Returns whether an auth stack may accept somebody who has no password in /etc/shadow.
 
-    What is not known here is taken for a module that may. EL's stacks name pam_sss.so on every host, and without
-    a configuration of sssd (`has_sssd`) there is nobody behind it.
+    A module that is not known here counts as one that may. EL's stacks name pam_sss.so on every host, and without a
+    configuration of sssd (`has_sssd`) it accepts nobody.
     """
     known = _BY_SHADOW if has_sssd else _BY_SHADOW | {"pam_sss.so"}
     return any(line.base not in known for line in lines)

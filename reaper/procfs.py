@@ -1,13 +1,11 @@
-"""One process, read from /proc and held by a pidfd: the leaf that both sense and act stand on.
+"""Reads one process from /proc, and holds it by a pidfd: the leaf that both sense and act build on.
 
-A pid alone is never trusted: it may have been given to another process since. A process is named by its pid and start
-time together, and a descriptor that open_process() returns is known to be of that very process.
+A pid alone is never trusted: it may have been reused since. A process is identified by its pid and start time together,
+and a descriptor that open_process() returns is certainly that process's. Its name is not read: see kernel_text.
 
-What a process calls itself is not read here at all, or passed over: see kernel_text.
-
-stat, io and the links of a process can make who reads them wait for as long as a user likes; status, cgroup, fdinfo,
+stat, io and the links of a process can make the reader wait for as long as a user likes; status, cgroup, fdinfo,
 children and the listings cannot (measured on Linux 6.18 with a process that waits within execve(2) for a stopped FUSE
-server). What `is_hidden` says of is not read by the former at all.
+server). The former are not read at all for a process for which `is_hidden` returns True.
 """
 
 from __future__ import annotations
@@ -25,24 +23,24 @@ from reaper.procparse import FileInfo, IoCounters, Signals, Stat, parse_stat, pa
 PROC = "/proc"
 CLOCK_TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
 _DELETED = " (deleted)"
-# What the kernel says of every open file comes first in fdinfo; what a driver or a user adds, after it.
+# The kernel's own lines come first in fdinfo; those that a driver or a user adds follow.
 MOST_DESCRIPTOR_BYTES = 4096
-# The same on every architecture, as all that came after Linux 5.1.
+# The same number on every architecture, as for all calls added after Linux 5.1.
 _PIDFD_GETFD = 438
 PIDFD_THREAD = os.O_EXCL
 _UNIFIED = b"0::"  # cgroups(7): the line of the v2 hierarchy
 NO_LOGIN = 2**32 - 1  # AUDIT_SID_UNSET of <linux/audit.h>
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
-# Whether to keep off what could make us wait. The daemon sets it while there is such a process (sense/distrust.py).
+# Whether a process must not be read, as that could wait. The daemon sets it while there is one (sense/distrust.py).
 is_hidden: Callable[[int], bool] | None = None
 
 
 def read_stat(pid: int, tid: int | None = None) -> Stat | None:
-    """What the kernel says of a process, or of one of its threads; None where it is gone, or only a zombie is left.
+    """Returns the stat of a process or of one of its threads; None where it has ended, is a zombie or is hidden.
 
-    One whose first thread has ended while others run on (pthread_exit(3) in main) is shown as a zombie, and is none:
-    its other threads hold what it had open, and do as they like. None also for what is hidden: see is_withheld().
+    A process whose first thread has ended while others run on (pthread_exit(3) in main) is shown as a zombie, and is
+    none: its other threads keep open what it had open. is_withheld() tells a hidden process from one that has ended.
     """
     if is_hidden is not None and is_hidden(pid):
         return None
@@ -52,7 +50,7 @@ def read_stat(pid: int, tid: int | None = None) -> Stat | None:
 
 
 def is_withheld(pid: int) -> bool:
-    """Whether there is such a process, and nothing but that can be told of it, as it is hidden."""
+    """Returns whether a process exists but is hidden, so that nothing else is known of it."""
     if is_hidden is None or not is_hidden(pid):
         return False
     state = _status_words(pid, "State")[:1]
@@ -60,7 +58,7 @@ def is_withheld(pid: int) -> bool:
 
 
 def read_session(pid: int) -> int | None:
-    """The kernel session of a process (getsid(2)), far cheaper than read_stat(); None where it is gone."""
+    """Returns the kernel session of a process (getsid(2)), far cheaper than read_stat(); None where it has ended."""
     try:
         return os.getsid(pid)
     except ProcessLookupError:
@@ -71,7 +69,7 @@ def read_session(pid: int) -> int | None:
 
 
 def read_process_group(pid: int) -> int | None:
-    """The process group of a process (getpgid(2)), as cheap; None where it is gone."""
+    """Returns the process group of a process (getpgid(2)), as cheap; None where it has ended."""
     try:
         return os.getpgid(pid)
     except ProcessLookupError:
@@ -82,10 +80,10 @@ def read_process_group(pid: int) -> int | None:
 
 
 def read_program(pid: int) -> str | None:
-    """The path of the file that a process runs (proc_pid_exe(5)), also of one that an upgrade has replaced since.
+    """Returns the path of the file that a process runs (proc_pid_exe(5)), even if an upgrade has replaced that file.
 
-    None where there is none to tell: it is gone, hidden, a zombie or a task of the kernel, or its path is longer than
-    any that a system call takes.
+    None where the process has ended, is hidden, a zombie or a kernel thread, or the path is longer than any that a
+    system call accepts.
     """
     path = read_link(pid, "exe")
     if path is None:
@@ -94,7 +92,7 @@ def read_program(pid: int) -> str | None:
 
 
 def read_link(pid: int, name: str) -> str | None:
-    """Where a link of a process leads: exe, ns/NAME, fd/NUMBER. None where it is gone, hidden or kept from us."""
+    """Returns the target of a link of a process: exe, ns/NAME, fd/NUMBER. None if it is gone, hidden or refused."""
     if is_hidden is not None and is_hidden(pid):
         return None
     try:
@@ -104,73 +102,74 @@ def read_link(pid: int, name: str) -> str | None:
 
 
 def _status_words(pid: int, field: str) -> list[bytes]:
-    """The words of a field of /proc/PID/status; none where the process, or the field, is not there."""
+    """Returns the words of a field of /proc/PID/status; none where the process or the field does not exist."""
     text = kernel_text.read(f"{PROC}/{pid}/status")
     value = None if text is None else parse_status(text, field)
     return value.replace(b"\t", b" ").split(b" ") if value else []
 
 
 def read_uids(pid: int) -> tuple[int, ...]:
-    """As whom a process runs: real, effective, saved and file-system uid. Empty where it is gone.
+    """Returns the real, effective, saved and file-system uid of a process; empty where it has ended.
 
-    The owner of /proc/PID does not tell it: that is the effective uid alone.
+    The owner of /proc/PID does not show them: that is the effective uid alone.
     """
-    told = [kernel_text.number(word) for word in _status_words(pid, "Uid")]
-    found = tuple(each for each in told if each is not None)
-    return found if len(found) == len(told) == 4 else ()
+    values = [kernel_text.number(word) for word in _status_words(pid, "Uid")]
+    found = tuple(each for each in values if each is not None)
+    return found if len(found) == len(values) == 4 else ()
 
 
 def read_gids(pid: int) -> frozenset[int]:
-    """The groups that a process is in: its effective gid and the supplementary ones. Empty where it is gone."""
+    """Returns the groups of a process: its effective gid and the supplementary ones. Empty where it has ended."""
     words = [*_status_words(pid, "Groups"), *_status_words(pid, "Gid")[1:2]]
     return frozenset(gid for gid in map(kernel_text.number, words) if gid is not None)
 
 
 def read_parent(pid: int) -> int | None:
-    """The parent of a process; None where it is gone."""
+    """Returns the parent of a process; None where it has ended."""
     words = _status_words(pid, "PPid")
     return kernel_text.number(words[0]) if len(words) == 1 else None
 
 
 def read_login(pid: int) -> int | None:
-    """The audit session of a process (pam_loginuid(8)): a number that each login gets of its own.
+    """Returns the audit session of a process (pam_loginuid(8)): a number that each login gets of its own.
 
-    A process has that of its parent, whatever becomes of its parent, its control group or its terminal; only what has
-    CAP_AUDIT_CONTROL in the host's user namespace can have another, and nothing can choose one. None where no login
-    has set it (4294967295), where this kernel keeps none (CONFIG_AUDIT), and where the process is gone.
+    A process inherits it from its parent and keeps it, whatever becomes of the parent, its control group or its
+    terminal; only a process with CAP_AUDIT_CONTROL in the host's user namespace can get another, and none can choose
+    one. None where no login has set it (4294967295), where this kernel has none (CONFIG_AUDIT), and where the process
+    has ended.
     """
     login = kernel_text.number(kernel_text.read(f"{PROC}/{pid}/sessionid"))
     return None if login == NO_LOGIN else login
 
 
 def read_tgid(tid: int) -> int | None:
-    """The process that a thread is of; None where it is gone."""
+    """Returns the process of a thread; None where it has ended."""
     words = _status_words(tid, "Tgid")
     return kernel_text.number(words[0]) if len(words) == 1 else None
 
 
 def read_ignored_signals(pid: int) -> int | None:
-    """The signals that a process ignores, signal N as bit N-1; None where it is gone."""
+    """Returns the signals that a process ignores, signal N as bit N-1; None where it has ended."""
     words = _status_words(pid, "SigIgn")
     return kernel_text.hexadecimal(words[0]) if len(words) == 1 else None
 
 
 def read_signals(pid: int) -> Signals | None:
-    """What is pending, blocked, ignored and caught; None where the process is gone."""
+    """Returns the pending, blocked, ignored and caught signals; None where the process has ended."""
     text = kernel_text.read(f"{PROC}/{pid}/status")
     if text is None:
         return None
     names = ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt")
-    told = [kernel_text.hexadecimal(parse_status(text, name)) for name in names]
-    found = [each for each in told if each is not None]
-    return Signals(found[0] | found[1], *found[2:]) if len(found) == len(told) else None
+    values = [kernel_text.hexadecimal(parse_status(text, name)) for name in names]
+    found = [each for each in values if each is not None]
+    return Signals(found[0] | found[1], *found[2:]) if len(found) == len(values) else None
 
 
 def read_group(pid: int) -> str | None:
-    """The control group (v2) of a process, as a path below the mount of the hierarchy; None where it is gone.
+    """Returns the control group (v2) of a process, as a path below the mount of the hierarchy; None where it has ended.
 
-    A user names the groups below user@UID.service: bytes that are no UTF-8 come as surrogates, as os functions take
-    them. A line feed is not among them: the kernel refuses to make such a group.
+    Users name the groups below user@UID.service: bytes that are not UTF-8 become surrogates, which os functions accept.
+    A line feed is not among them: the kernel refuses to make such a group.
     """
     text = kernel_text.read(f"{PROC}/{pid}/cgroup")
     for line in kernel_text.lines(text or b""):
@@ -180,30 +179,30 @@ def read_group(pid: int) -> str | None:
 
 
 def read_io(pid: int) -> IoCounters | None:
-    """What a process has passed on; None where it is gone, or hidden. Raises OSError where it is not for us to read."""
+    """Returns what a process has read and written; None where it has ended or is hidden. Raises OSError if refused."""
     if is_hidden is not None and is_hidden(pid):
         return None
     text = kernel_text.read(f"{PROC}/{pid}/io")
     if text is None:
         return None
-    told = [kernel_text.number(kernel_text.field(text, name)) for name in (b"rchar", b"wchar", b"syscr", b"syscw")]
-    found = [each for each in told if each is not None]
-    return IoCounters(*found) if len(found) == len(told) else None
+    values = [kernel_text.number(kernel_text.field(text, name)) for name in (b"rchar", b"wchar", b"syscr", b"syscw")]
+    found = [each for each in values if each is not None]
+    return IoCounters(*found) if len(found) == len(values) else None
 
 
 def read_children(pid: int) -> list[int]:
-    """The pids of a process's children (proc_pid_task(5), `children`); none where it is gone.
+    """Returns the pids of a process's children (proc_pid_task(5), `children`); none where it has ended.
 
-    Raises OSError on a kernel that does not tell (CONFIG_PROC_CHILDREN).
+    Raises OSError on a kernel without CONFIG_PROC_CHILDREN.
     """
     text = kernel_text.read(f"{PROC}/{pid}/task/{pid}/children")
     if text is None and os.path.exists(f"{PROC}/{pid}/stat"):
-        raise FileNotFoundError(errno.ENOENT, "this kernel does not tell who is whose child", f"{PROC}/{pid}")
+        raise FileNotFoundError(errno.ENOENT, "this kernel does not list the children of a process", f"{PROC}/{pid}")
     return kernel_text.numbers(text or b"")
 
 
 def read_descriptor(pid: int, descriptor: int, tid: int | None = None) -> FileInfo | None:
-    """What fdinfo says of a descriptor of a process, or of one of its threads; None where it is closed by now."""
+    """Returns what fdinfo says of a descriptor of a process or of one of its threads; None where it is closed."""
     task = "" if tid is None else f"/task/{tid}"
     text = kernel_text.read(f"{PROC}/{pid}{task}/fdinfo/{descriptor}", MOST_DESCRIPTOR_BYTES)
     if text is None:
@@ -213,9 +212,9 @@ def read_descriptor(pid: int, descriptor: int, tid: int | None = None) -> FileIn
 
 
 def read_tty_index(pid: int, descriptor: int) -> int | None:
-    """The number of the pty whose master a descriptor is (fdinfo, `tty-index`, since Linux 4.11); None for any other.
+    """Returns the number of the pty whose master a descriptor is (fdinfo, `tty-index`, since Linux 4.11); else None.
 
-    Neither is told of what is closed by now, or may not be looked at.
+    None also where the descriptor is closed by now or may not be looked at.
     """
     try:
         text = kernel_text.read(f"{PROC}/{pid}/fdinfo/{descriptor}", MOST_DESCRIPTOR_BYTES)
@@ -225,20 +224,20 @@ def read_tty_index(pid: int, descriptor: int) -> int | None:
 
 
 def list_pids() -> list[int]:
-    """The pid of every process on the host."""
+    """Returns the pid of every process on the host."""
     return _numbered(PROC)
 
 
 def list_threads(pid: int) -> list[int]:
-    """The ids of a process's threads; none where it is gone."""
+    """Returns the ids of a process's threads; none where it has ended."""
     return _numbered(f"{PROC}/{pid}/task")
 
 
 def list_descriptors(pid: int, tid: int | None = None, most: int | None = None) -> list[int]:
-    """What a process has open, or one of its threads, which can have a table of its own; none where it is gone.
+    """Returns the descriptors of a process, or of one of its threads, which can have its own; none where it has ended.
 
-    No more than `most`, if that is given: a user's process can have a million. Raises PermissionError where a security
-    module keeps it from us.
+    At most `most`, if that is given: a user's process can have a million. Raises PermissionError where a security
+    module refuses it.
     """
     return _numbered(f"{PROC}/{pid}/fd" if tid is None else f"{PROC}/{pid}/task/{tid}/fd", most)
 
@@ -253,10 +252,10 @@ def _numbered(directory: str, most: int | None = None) -> list[int]:
 
 
 def open_process(pid: int, start_ticks: int) -> int | None:
-    """A pidfd of exactly that process, which the caller closes; None where it is gone or the pid is another's by now.
+    """Returns a pidfd of exactly that process, for the caller to close; None where it has ended or the pid was reused.
 
-    The descriptor is opened first and the start time read after: had the process ended in between, the pidfd would
-    be of the dead one and the read would fail or tell another start time.
+    The pidfd is opened first and the start time read after: if the process ends in between, the pidfd is the dead
+    one's, and the read fails or returns another start time.
     """
     try:
         fd = os.pidfd_open(pid)
@@ -278,14 +277,14 @@ def open_process(pid: int, start_ticks: int) -> int | None:
 
 
 def take_descriptor(pid: int, descriptor: int, tid: int | None = None) -> int:
-    """A descriptor of our own of what a process, or one of its threads, has open (pidfd_getfd(2)), close-on-exec.
+    """Returns a duplicate of a descriptor of a process or of one of its threads (pidfd_getfd(2)), close-on-exec.
 
-    The caller closes it soon: while it is open, so is what it leads to. Of a thread that is not the first, there is one
-    from Linux 6.9 on. Raises OSError, PermissionError where a security module or a filter of system calls refuses it.
+    The caller closes it soon: it keeps the file open. For a thread other than the first it needs Linux 6.9. Raises
+    OSError; PermissionError where a security module or a filter of system calls refuses it.
     """
     pidfd = os.pidfd_open(tid or pid, 0 if tid in (None, pid) else PIDFD_THREAD)
     try:
-        taken = f"{PROC}/{pid}: pidfd_getfd"  # which waits as a read of /proc does
+        taken = f"{PROC}/{pid}: pidfd_getfd"  # it can wait as a read of /proc can
         own = kernel_text.noting(taken, lambda _: _libc().syscall(_PIDFD_GETFD, pidfd, descriptor, 0))
     finally:
         os.close(pidfd)

@@ -1,6 +1,7 @@
-"""What files of /proc/PID say of a process, parsed. Pure: procfs reads them.
+"""Parses the files of /proc/PID. Pure: procfs reads them.
 
-What a process calls itself is passed over, and what is no number where the kernel prints one makes the whole None.
+The name that a process gives itself is skipped, and if a field that the kernel prints as a number is none, the result
+is None.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from reaper import kernel_text
 
 
 class Stat(NamedTuple):
-    """The fields of proc_pid_stat(5) that reaper uses, under their names there. The name (comm) is not among them."""
+    """The fields of proc_pid_stat(5) that reaper uses, under their names there, except the name (comm)."""
 
     pid: int
     state: str
@@ -29,7 +30,7 @@ class Stat(NamedTuple):
 
 
 class IoCounters(NamedTuple):
-    """What a process has passed on, by all of its descriptors together (proc_pid_io(5)): bytes, then calls."""
+    """What a process has read and written by all of its descriptors (proc_pid_io(5)): bytes, then calls."""
 
     read: int
     written: int
@@ -38,7 +39,7 @@ class IoCounters(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """The signals of a process (proc_pid_status(5)), signal N as bit N-1; pending for it, or for its first thread."""
+    """The signals of a process (proc_pid_status(5)), signal N as bit N-1; pending for it or for its first thread."""
 
     pending: int
     blocked: int
@@ -56,17 +57,17 @@ class FileInfo(NamedTuple):
 def parse_stat(text: bytes) -> Stat | None:
     """Parses /proc/PID/stat; None for anything else.
 
-    The name in parentheses is whatever the process chose: it may hold blanks, parentheses and line feeds. Nothing
-    after the last parenthesis is.
+    The process chooses the name in parentheses, which may contain blanks, parentheses and line feeds. It chooses
+    nothing after the last parenthesis.
     """
     head, _, rest = text.rpartition(b")")
     fields = rest.rstrip(b"\n").split(b" ")[1:]
     if len(fields) < 22 or len(fields[0]) != 1:
         return None
     pid = kernel_text.number(head.partition(b" (")[0])
-    told = [kernel_text.number(field) for field in fields[1:22]]
-    number = [each for each in told if each is not None]
-    if pid is None or len(number) != len(told):
+    values = [kernel_text.number(field) for field in fields[1:22]]
+    number = [each for each in values if each is not None]
+    if pid is None or len(number) != len(values):
         return None
     return Stat(
         pid=pid,
@@ -86,8 +87,8 @@ def parse_stat(text: bytes) -> Stat | None:
 
 
 def parse_status(text: bytes, field: str) -> bytes | None:
-    """Returns one field of proc_pid_status(5), but for the name, which is the first line and the process's own.
+    """Returns one field of proc_pid_status(5); never the name, which is the first line and which the process chooses.
 
-    None where there is none by that name.
+    None where there is no such field.
     """
     return kernel_text.field(text.partition(b"\n")[2], field.encode())

@@ -1,8 +1,8 @@
-"""statx(2), which Python's os module has not: what the kernel knows of a file, without asking the file system.
+"""statx(2), which Python's os module lacks: returns what the kernel knows of a file, without asking the file system.
 
-stat(2) asks the file system, and the server of one that is remote or a user's own (fuse(4)) may never answer. With
-AT_STATX_DONT_SYNC FUSE (fuse_update_get_attr) and NFS (nfs_getattr) send nothing (seen on Linux 6.18 with a bindfs that
-was stopped). Those that ask all the same are `ASKING`.
+stat(2) asks the file system, and the server of a remote one, or of a user's own (fuse(4)), may never answer. With
+AT_STATX_DONT_SYNC, FUSE (fuse_update_get_attr) and NFS (nfs_getattr) send no request (seen on Linux 6.18 with a stopped
+bindfs). The types that send one nevertheless are in `ASKING`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import struct
 from typing import Callable, NamedTuple
 
 ASKING = (b"cifs", b"smb3", b"coda", b"pvfs2", b"gfs2", b"ocfs2")
-"""The types of file systems that ask their server where what the kernel knows is out of date (cifs_getattr, ...)."""
+"""File system types that ask their server if what the kernel knows is out of date (cifs_getattr, ...)."""
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
 TYPE, MODE, UID = 0x1, 0x2, 0x8
-"""Fields that can be asked for."""
+"""Fields that can be requested."""
 _AT_NO_AUTOMOUNT, _AT_STATX_DONT_SYNC = 0x800, 0x4000
 _BYTES = 256
 # stx_mask, stx_uid, stx_mode, stx_ino, stx_rdev_major, stx_rdev_minor, stx_dev_major, stx_dev_minor
@@ -26,7 +26,7 @@ _FIELDS = struct.Struct("=I16xI4xH2xQ88xIIII")
 
 
 class Statx(NamedTuple):
-    """What is told of a file; `mask` says which of the fields that can be asked for."""
+    """What statx(2) returns of a file; `mask` says which of the requestable fields are valid."""
 
     mask: int
     uid: int
@@ -37,7 +37,7 @@ class Statx(NamedTuple):
 
 
 def statx(path: bytes, fields: int = 0, *, directory: int = AT_FDCWD, flags: int = 0) -> Statx:
-    """What the kernel knows of a file. Type, inode and devices are always told (generic_fillattr). Raises OSError."""
+    """Returns what the kernel knows of a file; always type, inode and devices (generic_fillattr). Raises OSError."""
     buffer = ctypes.create_string_buffer(_BYTES)
     if _function()(directory, path, flags | _AT_NO_AUTOMOUNT | _AT_STATX_DONT_SYNC, fields, buffer):
         number = ctypes.get_errno()

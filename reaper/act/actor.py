@@ -1,4 +1,4 @@
-"""Everything that the daemon does to the host, in one place: so that a test can stand in for it."""
+"""Everything that the daemon does to the host, as the methods of one class that tests can replace."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reaper.decide.session.state import TerminationStep
 
 
 class Actor:
-    """Acts on this host; its own files are in `directory`."""
+    """Acts on this host; reaper's own files are in `directory`."""
 
     def __init__(self, directory: str = runtime_files.DIRECTORY) -> None:
         self._directory = directory
 
     def write_message(self, terminal: str, text: str, uid: int) -> Delivery:
-        """See notify.write_message."""
+        """See terminal_output.write_message."""
         return terminal_output.write_message(terminal, text, uid)
 
     def escalate(self, targets: Targets, rung: TerminationStep, kill: Kill, scope: str) -> bool:
@@ -27,45 +27,45 @@ class Actor:
         return terminate.escalate(targets, rung, kill, scope)
 
     def lock(self, session_id: str) -> None:
-        """See lock.lock_session."""
+        """See lock_service.lock_session."""
         lock_service.lock_session(session_id)
 
     def lock_terminals(self, name: str, order: LockOrder) -> None:
-        """See lock.lock_terminals."""
+        """See lock_service.lock_terminals."""
         lock_service.lock_terminals(name, order, f"{self._directory}/locks")
 
     def start_keeper(self, name: str) -> None:
-        """See lock.start_keeper."""
+        """See lock_service.start_keeper."""
         lock_service.start_keeper(name)
 
     def end_lock(self, name: str) -> None:
-        """See lock.end_lock."""
+        """See lock_service.end_lock."""
         lock_service.end_lock(name)
 
     def withdraw_lock(self, name: str) -> None:
-        """See lock.withdraw_lock."""
+        """See lock_service.withdraw_lock."""
         lock_service.withdraw_lock(name, f"{self._directory}/locks")
 
     def thaw(self, scope: str) -> None:
-        """See lock.thaw."""
+        """See lock_service.thaw."""
         lock_service.thaw(scope)
 
     def forget_lock(self, name: str) -> None:
-        """See lock.forget_lock."""
+        """See lock_service.forget_lock."""
         lock_service.forget_lock(name, f"{self._directory}/locks")
 
     def drop_tickets(self, user: str, uid: int) -> list[str]:
-        """See tickets.drop."""
+        """See sudo_tickets.drop."""
         return sudo_tickets.drop(user, uid)
 
     def remove_record(self, key: SessionKey) -> None:
-        """See runtime.remove_record."""
+        """See runtime_files.remove_record."""
         runtime_files.remove_record(key, self._directory)
 
     def remove_mark(self, process: ProcessId) -> None:
-        """See runtime.remove_mark."""
+        """See runtime_files.remove_mark."""
         runtime_files.remove_mark(process, self._directory)
 
     def write_state(self, lines: Iterable[str]) -> None:
-        """See runtime.write_state."""
+        """See runtime_files.write_state."""
         runtime_files.write_state(lines, self._directory)

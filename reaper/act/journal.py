@@ -1,10 +1,11 @@
-"""Events for journald, by its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
+"""Sends events to journald by its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
 
-Not by sd_journal_send(3): that call says nothing when journald is away, and it waits when journald does not read; an
-audit trail may not be lost silently, and a reaper may not be stopped by stopping its log. Here an event that journald
-does not take now is kept, in order, and sent when it is back; what is lost when too many wait is counted and told.
+sd_journal_send(3) is not used: it reports no error while journald is away, and it waits while journald does not read.
+An audit trail may not be lost silently, and nobody may stop the daemon by stopping its log. Here an event that journald
+does not accept now is kept, in order, and sent later; events that are dropped because too many wait are counted, and
+the count is logged.
 
-Events and notes wait in one queue, and each have a share of it: events are the audit trail, and no trouble of the
+Events and notes wait in one queue, each with a limit of its own: events are the audit trail, and no problem of the
 daemon's own, however often it is noted, pushes one of them out.
 """
 
@@ -21,11 +22,12 @@ from typing import NamedTuple
 from reaper.decide.output.events import Event, Priority
 
 SOCKET = "/run/systemd/journal/socket"
-# An hour of a brake-limited end of sessions, with room; at about 1 KiB each, half of what one more session may cost
-# a thousand times over.
+# As many events as an hour of terminations brings under the brake, and some more; at about 1 KiB each, half of what a
+# thousand sessions may cost.
 BACKLOG = 1000
-NOTES = 100  # a day of troubles that are told once a minute at most would fill it; the newest say what goes on
-# The kernel takes no datagram above net.core.wmem_default (208 KiB). Only the mistakes of a policy can be that long.
+NOTES = 100  # a day of problems, each logged once a minute at most, would fill it; the newest show what is going on
+# The kernel accepts no datagram above net.core.wmem_default (208 KiB). Only the list of a policy's mistakes gets so
+# long.
 MAX_VALUE_BYTES = 32 * 1024
 
 
@@ -35,7 +37,7 @@ class _Entry(NamedTuple):
 
 
 class Journal:
-    """The way to journald. send() never waits and never raises."""
+    """The connection to journald. send() never waits and never raises."""
 
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
@@ -46,15 +48,15 @@ class Journal:
 
     @property
     def waiting(self) -> int:
-        """How many events and notes journald has not taken yet."""
+        """How many events and notes journald has not accepted yet."""
         return len(self._backlog)
 
     def send(self, event: Event) -> None:
-        """Logs an event, after all that came before it."""
+        """Logs an event, after all earlier ones."""
         self._enqueue(_Entry(encode(event), is_event=True))
 
     def note(self, priority: Priority, message: str) -> None:
-        """Logs a line that is no event: trouble of the daemon's own."""
+        """Logs a line that is no event: a problem of the daemon's own."""
         fields = {"MESSAGE": message, "PRIORITY": str(int(priority)), "SYSLOG_IDENTIFIER": "reaperd"}
         self._enqueue(_Entry(_encode(fields), is_event=False))
 
@@ -73,7 +75,7 @@ class Journal:
             self.lost_notes += 1
 
     def flush(self) -> None:
-        """Sends what waits, as far as journald takes it."""
+        """Sends the waiting entries, as far as journald accepts them."""
         while self._backlog:
             if not self._deliver(self._backlog[0]):
                 return
@@ -81,24 +83,24 @@ class Journal:
         if self.lost or self.lost_notes:
             what = f"{self.lost} events and {self.lost_notes} other lines"
             self.lost = self.lost_notes = 0
-            self.note(Priority.ERR, f"{what} are lost: journald was away for too long, or did not take them")
+            self.note(Priority.ERR, f"{what} are lost: journald was away for too long, or did not accept them")
 
     def _deliver(self, entry: _Entry) -> bool:
         try:
             self._socket.sendto(entry.datagram, self._path)
-        except OSError as error:  # away (ENOENT, ECONNREFUSED) or not reading (EAGAIN): kept, and tried again
+        except OSError as error:  # away (ENOENT, ECONNREFUSED) or not reading (EAGAIN): kept and tried again
             if error.errno != errno.EMSGSIZE:
                 return False
-            self._count_lost(entry)  # it would never be taken, nor anything after it
+            self._count_lost(entry)  # it would never be accepted, and would block all later ones
         return True
 
     def close(self) -> None:
-        """Gives the socket back."""
+        """Closes the socket."""
         self._socket.close()
 
 
 def encode(event: Event) -> bytes:
-    """The datagram of an event."""
+    """Returns the datagram of an event."""
     fields = {
         "MESSAGE": event.message,
         "MESSAGE_ID": event.kind.message_id,

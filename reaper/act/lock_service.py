@@ -1,7 +1,7 @@
-"""Locks begin and end here: reaper-lock is told which terminals to take, and a desktop is asked to lock its screen.
+"""Begins and ends locks: tells reaper-lock which terminals to take over, and asks a desktop to lock its screen.
 
-Nothing here waits for a terminal or a person: systemd starts reaper-lock@NAME.service, and what becomes of the lock
-stands in its files (decide/locking.py).
+Nothing here waits for a terminal or a person: systemd starts reaper-lock@NAME.service, and its files say what becomes
+of the lock (decide/session/lock_protocol.py).
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ DIRECTORY = "/run/reaper/locks"
 
 
 def lock_session(session_id: str) -> None:
-    """Has the desktop of a session asked to lock its screen. Raises ReaperError where logind does not take it."""
+    """Asks the desktop of a session to lock its screen. Raises ReaperError where logind refuses."""
     _ask(["loginctl", "--no-pager", "lock-session", session_id], "logind")
 
 
 def lock_terminals(name: str, order: LockOrder, directory: str = DIRECTORY) -> None:
-    """Has the terminals of a session taken. Raises ReaperError where that cannot even begin; nothing is locked then.
+    """Orders the lock of a session's terminals. Raises ReaperError where that cannot begin; nothing is locked then.
 
-    Who asks systemd and hears nothing does not know whether it starts reaper-lock all the same, so the order is taken
-    back: that one puts everything back.
+    If systemd does not answer, it may start reaper-lock nevertheless. So the order is withdrawn: reaper-lock then puts
+    everything back.
     """
     assert lock_protocol.is_name(name)
     try:
-        forget_lock(name, directory)  # of a session by the same name that ended long ago
+        forget_lock(name, directory)  # files of a session of the same name that ended long ago
         os.makedirs(f"{directory}/{name}", mode=0o700)
         path = f"{directory}/{name}/order"
         fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -45,38 +45,38 @@ def lock_terminals(name: str, order: LockOrder, directory: str = DIRECTORY) -> N
     try:
         start_keeper(name)
     except ReaperError:
-        _take_back(name, directory)
+        _withdraw_order(name, directory)
         raise
 
 
 def start_keeper(name: str) -> None:
-    """Has systemd start the reaper-lock of a lock; one that runs goes on. Raises ReaperError where it does not."""
+    """Makes systemd start the reaper-lock of a lock; a running one goes on. Raises ReaperError if systemd does not."""
     _ask(["systemctl", "--no-ask-password", "--no-block", "start", unit(name)], "systemd")
 
 
 def end_lock(name: str) -> None:
-    """Has what is locked ended: reaper-lock hangs up as it stops. Raises ReaperError where systemd does not stop it."""
+    """Ends a locked session: reaper-lock hangs up when stopped. Raises ReaperError if systemd does not stop it."""
     _ask(["systemctl", "--no-ask-password", "--no-block", "stop", unit(name)], "systemd")
 
 
 def withdraw_lock(name: str, directory: str = DIRECTORY) -> None:
-    """Has a lock given up that is not in force: reaper-lock puts everything back, as it stops or anew.
+    """Withdraws a lock that is not in force yet: reaper-lock puts everything back when it stops or starts again.
 
     Raises ReaperError where systemd does not start it.
     """
-    _take_back(name, directory)
+    _withdraw_order(name, directory)
     _ask(["systemctl", "--no-ask-password", "--no-block", "restart", unit(name)], "systemd")
 
 
-def _take_back(name: str, directory: str) -> None:
+def _withdraw_order(name: str, directory: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.rename(f"{directory}/{name}/order", f"{directory}/{name}/withdrawn")
 
 
 def thaw(scope: str, mount: str = CGROUP) -> None:
-    """Has go on, where it is, what a lock has stopped in the scope of a session; does nothing where that is nothing.
+    """Unfreezes the processes that a lock has frozen in the scope of a session, where they are; none is no error.
 
-    Raises ReaperError where the kernel does not let us, and for anything that is no session's scope.
+    Raises ReaperError where the kernel refuses, and for anything that is no session's scope.
     """
     if not lock_protocol.is_scope(scope):
         raise ReaperError("cannot-thaw", f"{scope} is no session's scope")
@@ -92,7 +92,7 @@ def thaw(scope: str, mount: str = CGROUP) -> None:
 
 
 def forget_lock(name: str, directory: str = DIRECTORY) -> None:
-    """Clears away the files of a lock that is over."""
+    """Removes the files of a lock that is over."""
     for file in ("order", "order.new", "withdrawn", "state", "state.new", "failures"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{directory}/{name}/{file}")
@@ -101,7 +101,7 @@ def forget_lock(name: str, directory: str = DIRECTORY) -> None:
 
 
 def unit(name: str) -> str:
-    """The service that holds the lock of a session."""
+    """Returns the name of the service that holds the lock of a session."""
     return f"reaper-lock@{name}.service"
 
 

@@ -1,4 +1,4 @@
-"""The daemon's own files in /run/reaper: its state, and records that nobody else will clear away."""
+"""The daemon's own files in /run/reaper: its state, and records and marks that nothing else would remove."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIRECTORY = "/run/reaper"
 
 
 def write_state(lines: Iterable[str], directory: str = DIRECTORY) -> None:
-    """Replaces the state file: whole or not at all, readable by root alone. Makes the directory anew if it is gone.
+    """Replaces the state file, whole or not at all, readable by root only. Makes the directory if it is missing.
 
     Raises OSError when it cannot.
     """
@@ -20,7 +20,7 @@ def write_state(lines: Iterable[str], directory: str = DIRECTORY) -> None:
 
 
 def write_stuck(text: str, directory: str = DIRECTORY) -> None:
-    """Replaces the file that says whose processes are not read, in the same way."""
+    """Replaces, in the same way, the file that names the users whose processes are not read."""
     _replace(f"{directory}/stuck", [text])
 
 
@@ -33,12 +33,12 @@ def _replace(path: str, lines: Iterable[str]) -> None:
 
 
 def remove_record(key: SessionKey, directory: str = DIRECTORY) -> None:
-    """Clears away the record of a leader that died without closing its PAM session."""
+    """Removes the record of a leader that died without closing its PAM session."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{directory}/sessions/{key}")
 
 
 def remove_mark(process: ProcessId, directory: str = DIRECTORY) -> None:
-    """Clears away the mark of an elevation whose su, sudo or run0 died without closing its PAM session."""
+    """Removes the mark of an elevation whose su, sudo or run0 died without closing its PAM session."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{directory}/elevated/{process.pid}.{process.start_ticks}")

@@ -1,16 +1,17 @@
-"""What remembers for a while that a user has given a password: sudo's tickets, sudo-rs's, and doas's `persist`.
+"""Removes what remembers that a user has given a password: tickets of sudo, sudo-rs, and doas with `persist`.
 
-A session that is locked or ended takes them with it, those of the user's other sessions, too: who sits down at an open
-line must not become root on the word of who has left. What the programs themselves do to forget is done here: the file
-goes (`sudo -K`), and the next password makes it anew. Where it is, measured on Debian 11, 12 and 13:
+When a session is locked or ended, all tickets of its user are removed, those of their other sessions too: whoever sits
+down at an open session must not become root by a password that its user gave before leaving. This does what the
+programs themselves do to forget (`sudo -K`): it removes the file, and the next password makes a new one. Where the
+files are, measured on Debian 11, 12 and 13:
 
-sudo      /run/sudo/ts, by the user's name (1.9.5, 1.9.13) or since 1.9.15 by uid; one that waits for a password writes
-          into the file that is gone
+sudo      /run/sudo/ts, by the user's name (1.9.5, 1.9.13) or since 1.9.15 by uid; a sudo that waits for a password
+          writes into the removed file
 sudo-rs   /run/sudo-rs/ts, by name before 0.2.1 and by uid since
 doas      /run/doas, PPID-SID-TTY-START-UID, a file for each shell
 
-Not here: a `timestampdir` elsewhere, and polkit (pkexec, run0), which keeps an authorization in its own memory, for the
-session that it was given to and for five minutes at most.
+Not covered: a `timestampdir` elsewhere, and polkit (pkexec, run0), which keeps an authorization in its own memory, for
+the session that it was given to and for five minutes at most.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ _DOAS_NAME = re.compile(r"[0-9]+-[0-9]+--?[0-9]+-[0-9]+-([0-9]+)", re.ASCII)
 
 
 def drop(user: str, uid: int, root: str = "/") -> list[str]:
-    """Removes every ticket of a user, and of nobody else; returns what stood in the way, in words.
+    """Removes every ticket of a user, and of nobody else; returns the problems, as texts.
 
-    A name of nothing but digits may be another user's uid, and is passed over.
+    A name that is only digits may be another user's uid, and is skipped.
     """
     problems: list[str] = []
     names = {str(uid)}
@@ -51,7 +52,7 @@ def drop(user: str, uid: int, root: str = "/") -> list[str]:
 
 
 def _open_directory(path: str, root: str) -> int:
-    """A directory that root alone could have put there, with all above it: no step is a link, or others' to change."""
+    """Opens a directory that only root can have put there: no part of its path is a link, or writable by others."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     fd = os.open(root, flags)
     for part in path.split("/"):

@@ -1,8 +1,8 @@
-"""Words for a person, on the terminals of their session and on no other.
+"""Writes messages for a person, to the terminals of their session and to no other.
 
-A terminal that does not drain (Ctrl-S, a dead line) must not hold the daemon up, so nothing here waits: what the
-terminal does not take at once is not delivered, and the caller tries again at the next poll. The terminal belongs to
-the user, so it is opened with O_NOFOLLOW and checked to be the character device it was when it was last looked at.
+A terminal that does not drain (Ctrl-S, a dead connection) must not delay the daemon, so nothing here waits: what the
+terminal does not accept at once is not delivered, and the caller tries again at the next poll. The terminal belongs to
+the user, so it is opened with O_NOFOLLOW and must be a character device of that user's.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ DEV = "/dev"
 
 
 class Delivery(enum.Enum):
-    """What became of a message on one terminal."""
+    """The outcome of a message on one terminal."""
 
     DELIVERED = "delivered"
-    BLOCKED = "blocked"  # not now; whatever the error, the session's other terminals and the next try must not suffer
+    BLOCKED = "blocked"  # not now; other terminals and the next try go on, whatever the error is
     GONE = "gone"
-    REFUSED = "refused"  # it is there and we may not write to it
+    REFUSED = "refused"  # it exists, but we may not write to it
 
 
-# What a terminal that is away, or being taken away, answers.
+# The errors of a terminal that has gone or is being removed.
 _GONE = (errno.ENOENT, errno.ENXIO, errno.EIO, errno.ENODEV, errno.ELOOP, errno.ENOTDIR)
 
 
 def write_message(terminal: str, text: str, uid: int) -> Delivery:
     """Writes to a terminal (named below /dev) that belongs to `uid`, all at once or not at all.
 
-    A message of less than a page goes into a pty's buffer whole or, when it is full, not at all; a part that is taken
-    counts as delivered, as the beginning says what matters.
+    A message of less than a page goes into a pty's buffer whole or, when it is full, not at all; if a part is accepted,
+    the message counts as delivered, as its beginning says what matters.
     """
     try:
         fd = os.open(f"{DEV}/{terminal}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -53,9 +53,9 @@ def escalate(targets: Targets, rung: TerminationStep, kill: Kill, scope: str) ->
 
 
 def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
-    """Sends the signals in order to each process that is still the one it was; returns how many were reached.
+    """Sends the signals in order to each process that is still the same; returns how many were reached.
 
-    Never to pid 1 or to the daemon itself, whatever the caller says.
+    Never to pid 1 or to the daemon itself, whatever the caller asks.
     """
     reached = 0
     for process in processes:
@@ -63,7 +63,7 @@ def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
             continue
         try:
             fd = procfs.open_process(process.pid, process.start_ticks)
-        except OSError:  # out of descriptors, or kept from us: the others are signalled all the same
+        except OSError:  # no descriptor left, or refused: the others are still signalled
             continue
         if fd is None:
             continue
@@ -71,7 +71,7 @@ def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
             for each in signals:
                 signal.pidfd_send_signal(fd, each)
             reached += 1
-        except OSError:  # gone, or kept from us by a security module
+        except OSError:  # ended, or refused by a security module
             continue
         finally:
             os.close(fd)
@@ -81,9 +81,9 @@ def send(processes: Iterable[ProcessId], *signals: signal.Signals) -> int:
 def kill_scope(scope: str) -> bool:
     """Kills every process of a session's scope at once (cgroup.kill, Linux 5.14).
 
-    False where that fails (an older kernel, a scope that is gone, a mount that is read-only, a security module): the
-    caller then sends SIGKILL to each. Touches nothing but a `session-ID.scope`: any other cgroup may hold other
-    people's sessions.
+    Returns False where that fails (an older kernel, a removed scope, a read-only mount, a security module): the caller
+    then sends SIGKILL to each process. Writes only to a `session-ID.scope`: any other cgroup may hold other people's
+    sessions.
     """
     if not lock_protocol.is_scope(scope):
         return False

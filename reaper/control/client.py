@@ -1,4 +1,4 @@
-"""One call to the daemon over its socket."""
+"""Makes one call to the daemon over its socket."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 
 class DaemonAbsentError(ReaperError):
-    """Nobody listens on the socket."""
+    """No daemon answers on the socket."""
 
     def __init__(self, path: str) -> None:
         super().__init__("daemon-absent", f"reaperd does not answer on {path}", "systemctl status reaper.service")
 
 
 class DaemonRefusedError(ReaperError):
-    """The daemon answered with an error: `name` is its qualified name on the wire."""
+    """The daemon answered with an error; `name` is the error's qualified varlink name."""
 
     def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
-        super().__init__("refused", _say(name, parameters))
+        super().__init__("refused", _message(name, parameters))
         self.name = name
 
 
-def _say(name: str, parameters: Mapping[str, Any]) -> str:
+def _message(name: str, parameters: Mapping[str, Any]) -> str:
     if name == "io.reaper.NoSuchSession":
         return f"no session {parameters.get('session', '')!r} that you may see; reaperctl list shows those there are"
     if name == "io.reaper.NotAllowed":
@@ -47,15 +47,15 @@ def _say(name: str, parameters: Mapping[str, Any]) -> str:
         return f"the policy files are not used, {which}:\n{parameters.get('problems', '')}"
     if name == "org.varlink.service.InvalidParameter":
         what = parameters.get("parameter", "")
-        return f"the daemon does not take this {what}: it is empty, too long, or has characters that do not print"
+        return f"the daemon does not accept this {what}: it is empty, too long, or has characters that do not print"
     return f"the daemon refused the call: {name} {dict(parameters)}"
 
 
 def connect(path: str) -> socket.socket:
-    """A connection that waits TIMEOUT_SEC at most for the daemon, at whatever. Raises OSError where nobody listens.
+    """Connects with TIMEOUT_SEC as the limit of each wait for the daemon. Raises OSError where nobody listens.
 
-    Anybody can fill the daemon's queue, and connect(2) waits for a place in it only where the socket blocks (unix(7),
-    EAGAIN): Python's own timeout would give up at once.
+    Anybody can fill the daemon's queue, and connect(2) waits for a place in it only if the socket blocks (unix(7),
+    EAGAIN): with Python's own timeout it would fail at once.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -69,7 +69,7 @@ def connect(path: str) -> socket.socket:
 
 
 def call(method: str, parameters: Mapping[str, Any], path: str = PATH) -> dict[str, Any]:
-    """Calls a method and returns its reply.
+    """Calls a method and returns the parameters of its reply.
 
     Raises DaemonAbsentError where no daemon answers in time, DaemonRefusedError where it answers with an error.
     """
@@ -83,9 +83,9 @@ def call(method: str, parameters: Mapping[str, Any], path: str = PATH) -> dict[s
 
 
 def parse_reply(text: bytes, path: str) -> dict[str, Any]:
-    """The parameters of a reply.
+    """Returns the parameters of a reply.
 
-    Raises DaemonRefusedError for an error, and DaemonAbsentError for what is no reply of varlink's.
+    Raises DaemonRefusedError for an error, and DaemonAbsentError for what is no varlink reply.
     """
     try:
         reply = json.loads(text)

@@ -1,6 +1,6 @@
-"""What a client of the socket can ask for, and who may: io.reaper and org.varlink.service.
+"""The methods of io.reaper and org.varlink.service: checks a call and its caller's permission, and answers it.
 
-Pure but for what it is given to ask: a call goes in as a message, a reply comes out as one.
+Pure except for the Backend that it is given: a call comes in as a message, a reply goes out as one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from reaper.decide.policy.limits import LONGEST_HOLD_USEC
 from reaper.decide.session.hold import LONGEST_REASON
 
 INTERFACE = "io.reaper"
-# A session goes by logind's id, by its leader, or by a terminal; the longest of these have some 30 characters.
+# A session is named by logind's id, by its leader, or by a terminal; the longest of these have some 30 characters.
 LONGEST_NAME = 200
-# Of an interface or method that is not there, so much is told back; the longest that is there has 43 characters.
+# So much of the name of an unknown interface or method is sent back; the longest known one has 43 characters.
 _LONGEST_ECHO = 200
 _SERVICE = "org.varlink.service"
 _SERVICE_DESCRIPTION = """# The Varlink Service Interface is provided by every varlink service.
@@ -35,7 +35,7 @@ error ExpectedMore ()
 
 
 class Peer(NamedTuple):
-    """Who is at the other end (SO_PEERCRED)."""
+    """The process at the other end of a connection (SO_PEERCRED)."""
 
     pid: int
     uid: int
@@ -50,47 +50,47 @@ class CallError(Exception):
 
 
 class Backend(Protocol):
-    """What the methods need of the daemon. Each raises CallError; who may ask for what is settled before."""
+    """What the methods need of the daemon. Each raises CallError; permissions have been checked before."""
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
-        """The answer to List, with what that user may see."""
+        """Returns the reply to List, with what that user may see."""
 
     def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
-        """The answer to Watch, and what of it only something new changes: equal as long as nothing but time passed."""
+        """Returns the reply to Watch, and the part of it that does not change merely because time passes."""
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
-        """The answer to Explain."""
+        """Returns the reply to Explain."""
 
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
-        """The answer to Hold."""
+        """Returns the reply to Hold."""
 
     def release_session(self, peer: Peer, name: str, why: str) -> None:
-        """Does what Release says."""
+        """Does what Release asks."""
 
     def warn_session(self, peer: Peer, name: str, text: str) -> dict[str, Any]:
-        """The answer to Warn."""
+        """Returns the reply to Warn."""
 
     def lock_session(self, peer: Peer, name: str) -> None:
-        """Does what Lock says."""
+        """Does what Lock asks."""
 
     def terminate_session(self, peer: Peer, name: str, why: str, *, force: bool) -> None:
-        """Does what Terminate says."""
+        """Does what Terminate asks."""
 
     def reload_policy(self) -> dict[str, Any]:
-        """The answer to Reload."""
+        """Returns the reply to Reload."""
 
 
 def describe_interface() -> str:
-    """The text of io.reaper.varlink."""
+    """Returns the text of io.reaper.varlink."""
     path = os.path.join(os.path.dirname(__file__), f"{INTERFACE}.varlink")
     with open(path, encoding="utf-8") as file:
         return file.read()
 
 
 def is_watch(message: Any) -> bool:
-    """Whether a call asks for one reply after the other: Watch with `more`.
+    """Returns whether a call asks for a series of replies: Watch with `more`.
 
-    A method that has but one reply to give gives it whether `more` is set or not (https://varlink.org/Method-Call).
+    A method that has only one reply gives it whether `more` is set or not (https://varlink.org/Method-Call).
     """
     return (
         isinstance(message, dict)
@@ -100,8 +100,8 @@ def is_watch(message: Any) -> bool:
     )
 
 
-def reply_to(message: Any, peer: Peer, subject: Backend) -> dict[str, Any]:
-    """Answers one call; a message that is no call is answered with an error, too."""
+def reply_to(message: Any, peer: Peer, backend: Backend) -> dict[str, Any]:
+    """Answers one call; a message that is no call is answered with an error."""
     method = message.get("method") if isinstance(message, dict) else None
     parameters = message.get("parameters") or {} if isinstance(message, dict) else {}
     if not isinstance(method, str) or not isinstance(parameters, dict):
@@ -110,7 +110,7 @@ def reply_to(message: Any, peer: Peer, subject: Backend) -> dict[str, Any]:
     try:
         if handler is None:
             raise _unknown(method)
-        return {"parameters": handler(parameters, peer, subject)}
+        return {"parameters": handler(parameters, peer, backend)}
     except CallError as error:
         return _error(error)
 
@@ -134,7 +134,7 @@ def _text(parameters: Mapping[str, Any], name: str) -> str:
 
 
 def _session(parameters: Mapping[str, Any]) -> str:
-    """The name that a session is asked for by. What cannot be the name of one is none that there is."""
+    """Returns the name by which a call asks for a session; a text that cannot be one names no session."""
     name = _text(parameters, "session")
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise CallError(f"{INTERFACE}.NoSuchSession", session=name[:LONGEST_NAME])
@@ -142,7 +142,7 @@ def _session(parameters: Mapping[str, Any]) -> str:
 
 
 def _words(parameters: Mapping[str, Any], name: str) -> str:
-    """What a person says: a line of some length that prints, "" where it is left out."""
+    """Returns a text from a person: one printable line of limited length, empty if it is left out."""
     value = parameters.get(name)
     if value is None:
         return ""
@@ -152,7 +152,7 @@ def _words(parameters: Mapping[str, Any], name: str) -> str:
 
 
 def _reason(parameters: Mapping[str, Any]) -> str:
-    """A reason that must be given."""
+    """Returns a reason, which may not be left out."""
     why = _words(parameters, "why")
     if not why:
         raise CallError(f"{_SERVICE}.InvalidParameter", parameter="why")
@@ -164,7 +164,7 @@ def _require_root(peer: Peer, what: str) -> None:
         raise CallError(f"{INTERFACE}.NotAllowed", why=f"only root may {what}")
 
 
-def _get_info(_parameters: Mapping[str, Any], _peer: Peer, _subject: Backend) -> dict[str, Any]:
+def _get_info(_parameters: Mapping[str, Any], _peer: Peer, _backend: Backend) -> dict[str, Any]:
     return {
         "vendor": "reaper",
         "product": "reaperd",
@@ -174,7 +174,7 @@ def _get_info(_parameters: Mapping[str, Any], _peer: Peer, _subject: Backend) ->
     }
 
 
-def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _subject: Backend) -> dict[str, Any]:
+def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _backend: Backend) -> dict[str, Any]:
     interface = _text(parameters, "interface")
     if interface == INTERFACE:
         return {"description": describe_interface()}
@@ -183,52 +183,52 @@ def _get_interface_description(parameters: Mapping[str, Any], _peer: Peer, _subj
     raise CallError(f"{_SERVICE}.InterfaceNotFound", interface=interface[:_LONGEST_ECHO])
 
 
-def _list(_parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
-    return subject.list_sessions(peer.uid)
+def _list(_parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
+    return backend.list_sessions(peer.uid)
 
 
-def _watch(_parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
-    return subject.watch_sessions(peer.uid)[0]
+def _watch(_parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
+    return backend.watch_sessions(peer.uid)[0]
 
 
-def _explain(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
-    return subject.explain_session(peer, _session(parameters))
+def _explain(parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
+    return backend.explain_session(peer, _session(parameters))
 
 
-def _hold(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
+def _hold(parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
     duration_usec = parameters.get("duration_usec")
     if type(duration_usec) is not int or not 0 < duration_usec <= LONGEST_HOLD_USEC:
         raise CallError(f"{_SERVICE}.InvalidParameter", parameter="duration_usec")
-    return subject.hold_session(peer, _session(parameters), duration_usec, _reason(parameters))
+    return backend.hold_session(peer, _session(parameters), duration_usec, _reason(parameters))
 
 
-def _release(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
-    subject.release_session(peer, _session(parameters), _words(parameters, "why"))
+def _release(parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
+    backend.release_session(peer, _session(parameters), _words(parameters, "why"))
     return {}
 
 
-def _warn(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
+def _warn(parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
     _require_root(peer, "warn")
-    return subject.warn_session(peer, _session(parameters), _words(parameters, "text"))
+    return backend.warn_session(peer, _session(parameters), _words(parameters, "text"))
 
 
-def _lock(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
-    subject.lock_session(peer, _session(parameters))
+def _lock(parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
+    backend.lock_session(peer, _session(parameters))
     return {}
 
 
-def _terminate(parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
+def _terminate(parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
     _require_root(peer, "end sessions")
     force = parameters.get("force")
     if force is not None and not isinstance(force, bool):
         raise CallError(f"{_SERVICE}.InvalidParameter", parameter="force")
-    subject.terminate_session(peer, _session(parameters), _reason(parameters), force=force is True)
+    backend.terminate_session(peer, _session(parameters), _reason(parameters), force=force is True)
     return {}
 
 
-def _reload(_parameters: Mapping[str, Any], peer: Peer, subject: Backend) -> dict[str, Any]:
-    _require_root(peer, "have the policy read anew")
-    return subject.reload_policy()
+def _reload(_parameters: Mapping[str, Any], peer: Peer, backend: Backend) -> dict[str, Any]:
+    _require_root(peer, "reload the policy")
+    return backend.reload_policy()
 
 
 _METHODS: dict[str, Callable[[Mapping[str, Any], Peer, Backend], dict[str, Any]]] = {

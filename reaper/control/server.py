@@ -1,8 +1,8 @@
 """The socket /run/reaper/io.reaper: varlink (https://varlink.org), JSON messages that each end in a NUL.
 
-Never waits for a client. What a client can make us hold is bounded: the length of a call, the number of clients, their
-share for one user, and the time that one may take for a call. So is what all of them together can make us do before the
-loop comes round to what is due: one call, of the client that has waited the longest.
+Never waits for a client. Everything that clients can make the daemon store is bounded: the length of a call, the number
+of clients in all and per user, and the time for a call. So is the work before the loop turns to what is due: one call,
+of the client that has waited longest.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from reaper.control.methods import Backend, Peer, is_watch, reply_to
 from reaper.control.subscriptions import Subscriptions, encode
 
 PATH = "/run/reaper/io.reaper"
-# A call names a method and a session; nothing longer means well.
+# A call names a method and a session; no honest call is longer.
 MAX_CALL_BYTES = 16 * 1024
-# Enough for tools and a person's typing mistakes; 1,000 at once find the rest waiting in the kernel's queue.
+# Enough for tools and a person's typing mistakes; if 1,000 connect at once, the rest wait in the kernel's queue.
 MAX_CLIENTS = 64
 MAX_CLIENTS_PER_USER = 16
-# A client that is silent for this long, or does not take its reply, is let go. One that watches may be silent.
+# A client that is silent for this long, or does not read its reply, is disconnected. One that watches may be silent.
 PATIENCE_USEC = 30_000_000
 
 T = TypeVar("T")
@@ -50,20 +50,20 @@ class Server:
     def __init__(
         self,
         selector: selectors.BaseSelector,
-        subject: Backend,
+        backend: Backend,
         path: str = PATH,
         on_error: Callable[[str], None] = lambda _where: None,
     ) -> None:
-        """`on_error` is called while an exception of ours is handled, and is told at what it was raised."""
-        self._selector, self._subject, self._path, self._on_error = selector, subject, path, on_error
+        """`on_error` is called while an exception of ours is handled, with the place where it was raised."""
+        self._selector, self._backend, self._path, self._on_error = selector, backend, path, on_error
         self._listener: socket.socket | None = None
         self._identity: tuple[int, int] = (0, 0)
         self._clients: dict[int, _Client] = {}
-        self._ready: dict[int, None] = {}  # connections with something to do, who has waited the longest first
-        self._watches = Subscriptions(subject)
+        self._ready: dict[int, None] = {}  # connections with something to do, the longest waiting first
+        self._watches = Subscriptions(backend)
 
     def ensure_bound(self) -> None:
-        """Binds the socket; binds it again if somebody took it away. Raises OSError where that fails."""
+        """Binds the socket; binds it again if somebody removed it. Raises OSError where that fails."""
         if self._listener is not None:
             try:
                 status = os.lstat(self._path)
@@ -83,7 +83,7 @@ class Server:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
             listener.bind(temporary)
-            os.chmod(temporary, 0o666)  # noqa: S103 - who may do what is decided call by call
+            os.chmod(temporary, 0o666)  # noqa: S103 - permissions are checked for each call
             listener.listen(MAX_CLIENTS)
             os.rename(temporary, self._path)
         except OSError:
@@ -101,7 +101,7 @@ class Server:
             self._listener = None
 
     def close(self) -> None:
-        """Lets every client go and takes the socket away."""
+        """Disconnects every client and removes the socket."""
         for client in list(self._clients.values()):
             self._drop(client)
         if self._listener is not None:
@@ -110,16 +110,16 @@ class Server:
                 os.unlink(self._path)
 
     def handle(self, fd: int, now_usec: int) -> None:
-        """Takes note of a descriptor of ours that is readable or writable; and lets those in who have come."""
+        """Notes that one of the server's descriptors is readable or writable; accepts clients that wait."""
         if self._listener is not None and fd == self._listener.fileno():
             self._accept(now_usec)
         elif fd in self._clients:
             self._ready[fd] = None
 
     def serve(self, now_usec: int) -> None:
-        """Does one thing for one client: goes on with its reply, answers its next call, or reads what may be one.
+        """Does one thing for one client: continues its reply, answers its next call, or reads what may be one.
 
-        A thousand calls in one write are as many turns of the loop, and the others' turns come in between.
+        A thousand calls in one write take as many turns of the loop, with other clients' turns in between.
         """
         fd = next(iter(self._ready), None)
         if fd is None:
@@ -139,17 +139,17 @@ class Server:
             self._ready[fd] = None
 
     def _has_call(self, client: _Client) -> bool:
-        """Whether a call is to be answered: a whole one, once the last reply is taken, and of nobody who watches."""
+        """Returns whether a complete call waits, its client has read the last reply, and it does not watch."""
         return not client.reply and b"\0" in client.received and client.connection.fileno() not in self._watches
 
     def expire(self, now_usec: int) -> None:
-        """Lets go of clients that take too long."""
+        """Disconnects clients that take too long."""
         for client in [each for each in self._clients.values() if now_usec - each.since_usec > PATIENCE_USEC]:
             if client.reply or client.connection.fileno() not in self._watches:
                 self._drop(client)
 
     def refresh(self, now_usec: int) -> None:
-        """Tells those who watch what has changed. One that has not taken the last reply is told when it has."""
+        """Sends changes to the clients that watch. One that has not read the last reply gets them after it has."""
         free = [fd for fd in self._watches.fds if not self._clients[fd].reply]
         for fd in self._watches.due(free, now_usec):
             client = self._clients[fd]
@@ -159,16 +159,16 @@ class Server:
                 self._begin_reply(client, reply)
 
     def next_wake(self) -> int | None:
-        """When serve() or refresh() has something to do though nothing happens until then; None for never."""
+        """Returns when serve() or refresh() has work even if nothing happens until then; None for never."""
         return 0 if self._ready else self._watches.next_usec()
 
     def _accept(self, now_usec: int) -> None:
-        """Lets in all who are in the kernel's queue: no more than that at a time, however fast others come."""
+        """Accepts the clients in the kernel's queue, no more than it holds, however fast others come."""
         assert self._listener is not None
         for _ in range(MAX_CLIENTS):
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # nobody is left, or has left, or descriptors are short: the next turn may do better
+            except OSError:  # none is left, or a client or all descriptors are gone: the next turn may do better
                 return
             self._admit(connection, now_usec)
 
@@ -176,7 +176,7 @@ class Server:
         pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         client = _Client(connection, Peer(pid, uid), now_usec)
         same_user = sum(1 for each in self._clients.values() if each.peer.uid == uid)
-        # Some places are root's alone: users who take all of theirs keep the administrator from nothing.
+        # Some places are reserved for root: users who take all of theirs do not keep the administrator out.
         places = MAX_CLIENTS if uid == 0 else MAX_CLIENTS - MAX_CLIENTS_PER_USER
         if len(self._clients) >= places or (uid != 0 and same_user >= MAX_CLIENTS_PER_USER):
             connection.close()
@@ -193,9 +193,10 @@ class Server:
         client.connection.close()
 
     def _receive(self, client: _Client) -> bool:
-        """Reads what there is of a call, and no more than one can have; whether it is whole now.
+        """Reads what there is of a call, up to the limit for one. Returns whether it is complete.
 
-        Who calls and leaves is heard out once. What is more in the kernel's buffer can be minutes of work for nobody.
+        A client that has closed its end is read once. The rest in the kernel's buffer can be minutes of work for
+        nobody.
         """
         if client.has_left:
             self._drop(client)
@@ -209,7 +210,7 @@ class Server:
         return self._has_call(client)
 
     def _answer(self, client: _Client, now_usec: int) -> None:
-        """Answers the first of the calls that have come in whole."""
+        """Answers the first of the calls that have been received completely."""
         fd = client.connection.fileno()
         call, _, rest = bytes(client.received).partition(b"\0")
         client.received = bytearray(rest)
@@ -222,12 +223,12 @@ class Server:
         if is_watch(message):
             reply = self._guarded(client, functools.partial(self._watches.begin, fd, client.peer, now_usec))
         else:
-            reply = self._guarded(client, functools.partial(reply_to, message, client.peer, self._subject))
+            reply = self._guarded(client, functools.partial(reply_to, message, client.peer, self._backend))
         if reply is not None and not (isinstance(message, dict) and message.get("oneway") is True):
             self._begin_reply(client, encode(reply))
 
     def _guarded(self, client: _Client, work: Callable[[], T]) -> T | None:
-        """A barrier: any user may call, and a mistake of ours in answering must not stop the daemon's work."""
+        """A barrier: any user may call, and a bug in an answer must not stop the daemon's work."""
         try:
             return work()
         except Exception:
@@ -253,7 +254,7 @@ class Server:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Whether the other end is closed, and not for sending alone (POLLHUP of poll(2)); there may be data of it left."""
+    """Returns whether the other end is closed, also for reading (POLLHUP of poll(2)); unread data may be left."""
     poller = select.poll()
     poller.register(connection, 0)
     return bool(poller.poll(0))

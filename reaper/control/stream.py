@@ -1,4 +1,4 @@
-"""The client's side of a method that goes on answering: io.reaper.Watch. Never waits for the daemon."""
+"""The client's side of a method that goes on answering: io.reaper.Watch. Never waits for a reply."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Stream:
             raise DaemonAbsentError(path) from error
 
     def fileno(self) -> int:
-        """Readable when there is something to take()."""
+        """Returns the descriptor that is readable when take() has something to return."""
         return self._connection.fileno()
 
     def take(self) -> list[dict[str, Any]]:
-        """The replies that have come whole.
+        """Returns the replies that have been received completely.
 
-        Raises DaemonAbsentError when the daemon is gone or talks nonsense, DaemonRefusedError when it refuses the call.
+        Raises DaemonAbsentError when the daemon is gone or sends nonsense, DaemonRefusedError when it refuses the call.
         """
         try:
             data = self._connection.recv(1 << 20)

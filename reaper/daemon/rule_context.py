@@ -35,7 +35,7 @@ class RuleContext:
         """Looks at both; of most sessions at most polls there is nothing to say."""
         newest = next(reversed(sessions), None)
         every = (tracked.session for tracked in sessions.values())
-        found = self._host.elevated(every, now_usec, anew=newest != self._newest)
+        found = self._host.elevated(every, now_usec, has_new_sessions=newest != self._newest)
         touched = self.marked | found.sessions
         self.marked, self._newest = found.sessions, newest
         if self.is_turned(policy):

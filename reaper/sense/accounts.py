@@ -1,7 +1,7 @@
-"""What the host's name services know of users and groups: an answer may take minutes, or never come.
+"""Looks up users and groups in the host's name services, which may take minutes to answer or never do.
 
-So nothing in the daemon's own process calls this: `reaperctl` does, and the child process that nameservice.py starts.
-That runs this very file as a program: it imports nothing of reaper.
+The daemon's own process therefore never calls these functions: `reaperctl` does, and the child process that
+name_service.py starts. The child runs this very file as a program, so it imports nothing of reaper.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 def read_account(user: str) -> tuple[str, int] | None:
-    """The account that a name is one of: its own name and its id. None where no name service tells."""
+    """Returns the name and the id of the account that a login name stands for; None where no name service knows it."""
     try:
         account = pwd.getpwnam(user)
     except KeyError:
@@ -25,7 +25,7 @@ def read_account(user: str) -> tuple[str, int] | None:
 
 
 def read_groups(user: str, uid: int) -> frozenset[str] | None:
-    """The names of a user's groups, primary and supplementary; numbers where a group has no name.
+    """Returns the names of a user's groups, primary and supplementary; the number of a group that has no name.
 
     None where the host does not know the user.
     """
@@ -47,18 +47,18 @@ def _group_name(gid: int) -> str | None:
 def _group_id(name: str) -> int | None:
     try:
         return grp.getgrnam(name).gr_gid
-    except (KeyError, ValueError):  # a NUL in it, or a lone surrogate
+    except (KeyError, ValueError):  # the name has a NUL or a lone surrogate in it
         return None
 
 
 def answers(questions: list[Any]) -> Iterator[list[Any]]:
-    """Answers each question, a group's name or number, with the pair of it and the other; None where none is known."""
+    """Yields each question, a group's name or number, with the number or name that answers it, or None."""
     for question in questions:
         yield [question, _group_name(question) if isinstance(question, int) else _group_id(question)]
 
 
 def main() -> None:
-    """Reads the questions from standard input, and writes a line for each answer as soon as it has come."""
+    """Reads the questions from standard input and writes one line for each answer as soon as it is known."""
     for answer in answers(json.load(sys.stdin)):
         print(json.dumps(answer), flush=True)
 

@@ -1,6 +1,6 @@
-"""What a session's connection and processes have done: the signs of life of one that has no terminal.
+"""What a session's connection and processes have done: the evidence of a session that has no terminal.
 
-Read for sessions whose work counts, at each poll: a few files a session, found from its leader downwards.
+Read at each poll for sessions whose activity counts: a few files per session, found from its leader downwards.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from reaper.sense.terminals import DEV
 
 
 def read_work(session: Session, has_terminal: bool, boot_usec: int) -> ActivitySample | None:
-    """What the session has done until now; None where that cannot be told.
+    """Returns what the session has done until now; None where that cannot be determined.
 
-    Nor can it where sshd runs something on a terminal and we know of none (`has_terminal`): a person may type there,
-    and a session is taken for one without a terminal only if it is one.
+    It cannot be determined either where sshd runs something on a terminal and none is known (`has_terminal` is False):
+    a person may be typing there, and only a session that really has no terminal is treated as one without.
     """
     try:
         carriers = connections.carriers(session)
@@ -31,14 +31,14 @@ def read_work(session: Session, has_terminal: bool, boot_usec: int) -> ActivityS
         traffic = read_traffic(carriers, _monitor_of(session, carriers))
         passed = (traffic.carrier, traffic.socket, traffic.typed, traffic.printed)
         return ActivitySample(boot_usec, *passed, _cpu_usec(session, carriers))
-    except OSError:  # gone meanwhile, or not for us to read
+    except OSError:  # it has ended meanwhile, or we may not read it
         return None
 
 
 def counts_keys(session: Session) -> bool:
-    """Whether a single key shows on what carries the session's terminals, read or not: on a connection of sshd's.
+    """Returns whether a single keystroke shows on sshd's connection, whether a program has read it or not.
 
-    Not where that is over, and mosh-server has the terminal, nor where the kernel does not let it be counted.
+    False where the connection has ended and mosh-server has the terminal, and where the kernel does not let us count.
     """
     if session.origin is not Origin.SSH or not processes.is_alive(session.key):
         return False
@@ -50,15 +50,15 @@ def counts_keys(session: Session) -> bool:
 
 
 def read_line(session: Session, names: Collection[str], now: Instant) -> ConnectionSample | None:
-    """One look at what carries these terminals of a session by ssh; None where that cannot be told."""
+    """Returns one sample of the ssh connection that carries these terminals; None where there is none to read."""
     try:
         carriers = connections.carriers(session)
         channels = connections.channels(*carriers)
-        apart = connections.apart(carriers, channels)
+        without = connections.without_terminal(carriers, channels)
         terminals = [os.stat(f"{DEV}/{name}", follow_symlinks=False) for name in names]
         if not carriers or not terminals:
             return None
-        passed = [io for io in (procfs.read_io(each.pid) for each in apart) if io is not None]
+        passed = [io for io in (procfs.read_io(each.pid) for each in without) if io is not None]
         return ConnectionSample(
             now.boot_usec,
             now.wall_ns,
@@ -73,16 +73,16 @@ def read_line(session: Session, names: Collection[str], now: Instant) -> Connect
 
 
 def _monitor_of(session: Session, carriers: Collection[int]) -> int | None:
-    """The monitor of what carries a connection: the session's leader, unless that carries it or has ended."""
+    """Returns the connection's monitor: the session's leader, unless that carries the connection or has ended."""
     leader = session.key.pid
     return leader if leader not in carriers and processes.is_alive(session.key) else None
 
 
 def _cpu_usec(session: Session, carriers: list[int]) -> int:
-    """CPU time of all that the session runs or has run, or where it has no scope, of what runs below its connection."""
+    """Returns the CPU time of all that has run in the session's scope; without a scope, below its connection."""
     if not session.scope:
         return sum(map(processes.family_cpu_usec, carriers))
     text = kernel_text.read(f"{processes.CGROUP}{session.scope}/cpu.stat")
     if text is None:
-        raise FileNotFoundError(errno.ENOENT, "it is gone", session.scope)
+        raise FileNotFoundError(errno.ENOENT, "it does not exist any more", session.scope)
     return kernel_text.number(kernel_text.field(text, b"usage_usec", b" ")) or 0

@@ -1,17 +1,18 @@
-"""Which session a process belongs to, also where the scope that it is in is not that session's.
+"""Finds the session that a process belongs to, also where the process is not in that session's scope.
 
-tmux (3.4 and later) has the user's service manager put each pane into a scope below user@UID.service, and so do other
-programs for what they start; su(1) gets a session of logind's own there, with another scope. All of it still is what
-one login has started. In this order, and None where nothing of it tells:
+tmux (3.4 and later) has the user's service manager put each pane into a scope below user@UID.service, and other
+programs do the same for what they start; logind makes a session of its own, with its own scope, for a su(1) that is
+called there. All of that still belongs to the login that started it. It is found in this order; None where no step
+finds a session:
 
-1. The nearest leader of a session among its ancestors. First, as a session may be within another's scope: that of an
-   sshd that somebody started by hand.
-2. The scope of a session that it is in: the server of tmux is nobody's child, and has stayed there.
-3. The audit session (see procfs.read_login), where exactly one session's leader is of the same: no user can change it.
-4. The scope that an ancestor is in, for where no audit session is kept.
-5. Where run0(1) or `systemd-run --pty` had it started: what the client that waits for it belongs to.
+1. The nearest session leader among the ancestors. This comes first, as a session may be within another's scope: that of
+   an sshd which somebody started by hand.
+2. The session scope that the process is in: the tmux server has no parent in the session any more, but stays there.
+3. The audit session (see procfs.read_login), if exactly one session's leader has the same: no user can change it.
+4. The scope that an ancestor is in, for hosts on which no audit session is kept.
+5. If run0(1) or `systemd-run --pty` started it: the session of the client that waits for it.
 
-XDG_SESSION_ID in the environment tells nothing: a user writes there what they like.
+XDG_SESSION_ID in the environment proves nothing: a user can set it to anything.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.procparse import Stat
 from reaper.sense import processes, run0
 
-# How far up to look: deeper than shells in shells go, and soon done.
+# How many ancestors are looked at: more than nested shells ever have, and still fast.
 MOST_ANCESTORS = 64
-MOST_RUN0 = 8  # run0 within run0
+MOST_RUN0 = 8  # nested calls of run0
 
 
 class NestedSession(NamedTuple):
-    """What logind calls a session, and is none: su, sudo or run0 within a login."""
+    """A session of logind's that is part of another login: su, sudo or run0 was called there."""
 
     leader: ProcessId
     scope: str
 
 
 class Homes:
-    """Tells the session of a process. Keeps each leader's audit session, to read it once: 3 us, with 1,000 sessions."""
+    """Finds the session of a process. Keeps each leader's audit session to read it once: 3 us, with 1,000 sessions."""
 
     def __init__(self) -> None:
         self._logins: dict[SessionKey, int] = {}
@@ -50,9 +51,9 @@ class Homes:
         list_clients: Callable[[], Sequence[run0.Client]] | None = None,
         most: int = MOST_RUN0,
     ) -> SessionKey | None:
-        """Which of the sessions a process belongs to. Raises OSError where it cannot be looked at.
+        """Returns which of the sessions a process belongs to. Raises OSError where the process cannot be looked at.
 
-        `list_clients`: what tells the clients of run0, where more than one process is asked about.
+        `list_clients` lists the clients of run0; pass a cached one where several processes are asked about.
         """
         list_clients = list_clients or functools.cache(run0.list_clients)
         leaders = {session.key for session in sessions}
@@ -72,17 +73,17 @@ class Homes:
         if login is None:
             return None
         found = [key for key, each in self._all(sessions).items() if each == login]
-        # More than one where logins get no audit session of their own, as in some containers.
+        # There are several where logins get no audit session of their own, as in some containers.
         return found[0] if len(found) == 1 else None
 
     def _all(self, sessions: Collection[Session]) -> dict[SessionKey, int]:
-        """The audit sessions of these sessions, of those that have one."""
-        told = {session.key: self._logins.get(session.key) or _read_login(session) for session in sessions}
-        self._logins = {key: login for key, login in told.items() if login is not None}
+        """Returns the audit sessions of those sessions that have one."""
+        known = {session.key: self._logins.get(session.key) or _read_login(session) for session in sessions}
+        self._logins = {key: login for key, login in known.items() if login is not None}
         return self._logins
 
     def login_of(self, session: Session, sessions: Iterable[Session]) -> int | None:
-        """The audit session that is this session's alone, also after its leader has ended; None where none is."""
+        """Returns the audit session that only this session has, even after its leader has ended; None without one."""
         login = self._logins.get(session.key) or _read_login(session)
         if login is None:
             return None
@@ -91,7 +92,7 @@ class Homes:
 
 
 def _read_login(session: Session) -> int | None:
-    """The audit session of a session's leader, or of all in its scope where that has ended."""
+    """Returns the audit session of a session's leader; once that has ended, the only one that its scope still has."""
     if processes.is_alive(session.key):
         return procfs.read_login(session.key.pid)
     found = {procfs.read_login(pid) for pid in processes.member_pids(session.scope)}
@@ -99,7 +100,7 @@ def _read_login(session: Session) -> int | None:
 
 
 def ancestors(pid: int) -> Iterator[Stat]:
-    """A process and its ancestors, from it upwards, without pid 1."""
+    """Yields a process and its ancestors, from the process upwards, without pid 1."""
     for _ in range(MOST_ANCESTORS):
         stat = procfs.read_stat(pid) if pid > 1 else None
         if stat is None:
@@ -109,7 +110,7 @@ def ancestors(pid: int) -> Iterator[Stat]:
 
 
 def is_within_login(pid: int, most: int = MOST_RUN0) -> bool:
-    """Whether a process was started within a login, also one that is over by now."""
+    """Returns whether a process was started within a login, even if that login is over by now."""
     if procfs.read_login(pid) is not None:
         return True
     own, line = processes.scope_of(pid), list(ancestors(pid))

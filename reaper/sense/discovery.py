@@ -1,7 +1,7 @@
-"""Which sessions there are: those that have a record, and those that only logind knows.
+"""Finds the sessions of the host: those that have a record, and those that only logind knows.
 
-Every session is looked at behind a barrier of its own. A record or a process that makes this fail, whatever the mistake
-is, keeps no other session from being found: the failure is reported once, and the session is tried again at each look.
+Each session is read behind a barrier of its own. If a record or a process makes that fail, for whatever reason, all
+other sessions are still found: the failure is reported once, and the session is tried again each time.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from reaper.sense.logind import Logind, LogindSession
 T = TypeVar("T")
 
 RECORD_DUE_USEC = 5 * USEC_PER_SEC
-"""pam_systemd makes a session before pam_reaper writes its record, which says more of a login than logind does: who has
-only just logged in is waited for. Slow modules may run between the two."""
+"""pam_systemd makes a session before pam_reaper writes its record, which says more about a login than logind does. So a
+session that logind has known for less than this is left for its record; slow modules may run between the two."""
 
 
 class Discovery(NamedTuple):
-    """What a look for new sessions brought."""
+    """The result of one search for new sessions."""
 
     sessions: list[Session]
-    dead_records: list[SessionKey]  # records whose leader is gone
+    dead_records: list[SessionKey]  # records whose leader has ended
     problems: list[ReaperError]
 
 
 class SessionFinder:
-    """Finds sessions. Keeps what it has asked logind, and what failed, so as not to ask or report it again."""
+    """Finds sessions. Remembers what it has asked logind and what failed, so as not to ask or report it again."""
 
     def __init__(self, records: LoginRecords, logind: Logind) -> None:
         self._records, self._logind = records, logind
         self._asked: set[str] = set()
         self._broken: set[SessionKey] = set()
-        self._is_silent = False  # whether logind has not answered, and that was reported
-        self.asides: dict[str, NestedSession] = {}  # what logind calls a session and is part of one, by logind's id
-        self._reported: set[str] = set()  # the sessions that cannot be looked at, by key or by logind's id
+        self._is_silent = False  # whether logind does not answer and that was reported
+        self.nested: dict[str, NestedSession] = {}  # sessions of logind's that are part of a login, by logind's id
+        self._reported: set[str] = set()  # the sessions that cannot be read, by key or by logind's id
 
     def find(self, known: Container[SessionKey], known_ids: Iterable[str], servers: Collection[str]) -> Discovery:
-        """The sessions that are not among the known, each problem told once.
+        """Returns the sessions that are not among `known`; each problem is reported once.
 
-        `servers` are the programs of users' own that are taken for terminals, by name.
+        `servers` are the names of users' programs that are treated as terminals.
         """
         found: dict[SessionKey, Session] = {}
         dead: list[SessionKey] = []
@@ -70,9 +70,9 @@ class SessionFinder:
             elif is_read:
                 dead.append(key)
         ids = self._logind.list_ids()
-        if ids is not None:  # what is gone is not kept
+        if ids is not None:  # forget what does not exist any more
             self._reported &= {*map(str, unknown), *ids}
-            self.asides = {name: aside for name, aside in self.asides.items() if name in ids}
+            self.nested = {name: each for name, each in self.nested.items() if name in ids}
         from_logind = self._add_logind(found, ids, known_ids, servers, problems)
         return Discovery([session for session in from_logind if session.key not in known], dead, problems)
 
@@ -90,8 +90,8 @@ class SessionFinder:
         self._asked.intersection_update(ids)
         unknown = set(ids).difference(known_ids, self._asked, (session.session_id for session in found.values()))
         if unknown:
-            told = self._logind.read_sessions(unknown)
-            if told is None:
+            entries = self._logind.read_sessions(unknown)
+            if entries is None:
                 self._logind.recall()
                 if not self._is_silent:
                     self._is_silent = True
@@ -99,11 +99,11 @@ class SessionFinder:
                     problems.append(ReaperError("logind-silent", "logind does not answer", hint))
                 return list(found.values())
             self._is_silent = False
-            for entry in told:
+            for entry in entries:
                 read: Callable[[], Session | NestedSession | None] = functools.partial(_read_entry, entry, servers)
                 is_read, session = self._guarded(entry.session_id, read, problems)
                 if isinstance(session, NestedSession):
-                    self.asides[entry.session_id] = session
+                    self.nested[entry.session_id] = session
                     continue
                 if session is not None:
                     unknown.discard(entry.session_id)
@@ -112,23 +112,23 @@ class SessionFinder:
                         continue
                     found.setdefault(session.key, session)
                 elif not is_read or (entry.leader > 0 and processes.start_ticks(entry.leader) is not None):
-                    unknown.discard(entry.session_id)  # its scope may yet be made: asked for again when logind has news
-            self._asked |= unknown  # no persons' sessions, or gone: not to be asked for again
+                    unknown.discard(entry.session_id)  # its scope may still be made: asked again with logind's news
+            self._asked |= unknown  # not sessions of persons, or ended: never ask again
         return list(found.values())
 
     def _guarded(self, name: str, read: Callable[[], T], problems: list[ReaperError]) -> tuple[bool, T | None]:
-        """The barrier around one session: whether it could be looked at, and what it is, None where it is over."""
+        """The barrier around one session. Returns whether it could be read, and the session, None where it is over."""
         try:
             session = read()
         except Exception as error:
             if name not in self._reported:
                 self._reported.add(name)
-                told = str(error) if isinstance(error, OSError) else traceback.format_exc()
-                problems.append(ReaperError("session-unreadable", f"session {name} cannot be looked at: {told}"))
+                why = str(error) if isinstance(error, OSError) else traceback.format_exc()
+                problems.append(ReaperError("session-unreadable", f"session {name} cannot be read: {why}"))
             return False, None
         self._reported.discard(name)
         return True, session
 
 
 def _read_entry(entry: LogindSession, servers: Collection[str]) -> Session | NestedSession | None:
-    return login_sessions.find_aside(entry) or login_sessions.from_logind(entry, servers)
+    return login_sessions.find_nested(entry) or login_sessions.from_logind(entry, servers)

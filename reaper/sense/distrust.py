@@ -1,17 +1,17 @@
-"""Processes that are not read, as one of their user's has made who read it wait.
+"""Users whose processes are not read, because one of their processes made a read wait.
 
 The kernel keeps stat, exe, io, maps and mountinfo of a process from being read while it is within execve(2)
-(exec_update_lock), and there it closes the descriptors that were opened with O_CLOEXEC: the server of a FUSE file
-system is asked at that (FLUSH), and any user can run one and stop it. The read waits until the server answers, and
-nothing but the death of who reads ends it. Seen on Linux 6.18 with a stopped bindfs. So:
+(exec_update_lock). There it also closes the descriptors that were opened with O_CLOEXEC, which asks the server of a
+FUSE file system (FLUSH); any user can run such a server and stop it. The reader waits until the server answers, and
+only the reader's own death ends the wait. Seen on Linux 6.18 with a stopped bindfs. So:
 
-1. Where the daemon has waited for 10 seconds in one read, it notes whose process that is and ends itself
-   (daemon/supervisor.py), and the next does not read the processes of that user: procfs tells nothing of them.
-2. Root's processes are read all the same: the leaders of sessions are among them. So are processes of the user that
-   only root's can have started, sshd's unprivileged child for one, unless one of these was it.
-3. A process of its own (read_probe.py) tries from time to time to read what is not read; when that works, it is over.
+1. If the daemon has waited for 10 seconds in one read, it notes the owner of the process and ends itself
+   (daemon/supervisor.py); its successor does not read the processes of that user: procfs returns nothing for them.
+2. Root's processes are still read: the leaders of sessions are among them. So are processes of the user that only a
+   process of root's can have started, such as sshd's unprivileged child, unless one of these made the read wait.
+3. A separate process (read_probe.py) tries from time to time to read what is not read; when that works, it is over.
 
-Whose a process is, is told by what does not wait: /proc/PID/status and /proc/PID/cgroup.
+The owner of a process is found by files that never wait: /proc/PID/status and /proc/PID/cgroup.
 """
 
 from __future__ import annotations
@@ -27,50 +27,50 @@ from reaper.decide.session import stuck
 from reaper.decide.session.stuck import Stuck
 from reaper.decide.text.duration import USEC_PER_SEC
 
-# See nameservice.py. It starts in 30 ms.
+# The flags are explained in name_service.py. It starts in 30 ms.
 PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "read_probe.py"))
 PROBE_USEC = 15 * USEC_PER_SEC
-# login.defs(5), SUB_UID_MIN: from here on a user can have thousands of uids (subuid(5)), with which the daemon would
-# have to start again for each. All of these are one user here, outside the slices of users.
+# login.defs(5), SUB_UID_MIN: above this number a user can have thousands of uids (subuid(5)), and the daemon would have
+# to restart once for each. Outside the slices of users, all of these count as one user.
 SUBORDINATE_UID = 100_000
 _SLICE = re.compile(r"/user\.slice/user-([0-9]{1,10})\.slice(?=/|$)")
 _PROCESS = re.compile(re.escape(procfs.PROC) + r"/([0-9]{1,10})/")
 
 
 class Distrust:
-    """Whose processes are not read. Where there is none, asking costs nothing."""
+    """The users whose processes are not read. If there are none, asking costs nothing."""
 
     def __init__(self, known: Iterable[Stuck] = ()) -> None:
         self.known: tuple[Stuck, ...] = ()
-        self._users: dict[int, bool] = {}  # whether not even those are read that only root's can have started
+        self._users: dict[int, bool] = {}  # True where not even processes that only root's can have started are read
         self._pids: frozenset[int] = frozenset()
         self.take(known)
 
     def take(self, known: Iterable[Stuck]) -> None:
-        """Puts what is known in the place of what was."""
+        """Replaces what is known."""
         self.known = tuple(known)
         self._users = {each.uid: each.is_strict for each in self.active if each.uid}
         self._pids = frozenset(each.pid for each in self.active if not each.uid)
 
     def install(self) -> None:
-        """Has procfs tell nothing of these processes."""
+        """Makes procfs return nothing for these processes."""
         procfs.is_hidden = self.hides if self.active else None
 
     @property
     def active(self) -> tuple[Stuck, ...]:
-        """What is not over."""
+        """The entries that are not over."""
         return tuple(each for each in self.known if not each.is_over)
 
     def covers(self, uid: int) -> bool:
-        """Whether the processes of a user are not read."""
+        """Returns whether the processes of a user are not read."""
         return uid in self._users or _counted_as(uid) in self._users
 
     def hides(self, pid: int) -> bool:
-        """Whether a process is not read."""
+        """Returns whether a process is not read."""
         if pid in self._pids:
             return True
         uids = procfs.read_uids(pid)
-        if not uids or uids[0] == 0:  # an answer that is over by the next moment, at which there is nothing to read
+        if not uids or uids[0] == 0:  # it has ended: there is nothing to read
             return False
         owners = (_slice_owner(pid) or _counted_as(uids[0]), uids[0])
         strict = [self._users[uid] for uid in owners if uid in self._users]
@@ -78,32 +78,32 @@ class Distrust:
 
 
 def blame(path: str, now_usec: int) -> Stuck | None:
-    """Whose fault it is that a file cannot be read; None where it is no process's, or that is gone."""
+    """Returns which process keeps a file from being read; None where the file is not a process's, or that has ended."""
     found = _PROCESS.match(path)
     pid = int(found[1]) if found else 0
     uids = procfs.read_uids(pid) if pid else ()
     if not uids:
         return None
-    # Not only of that uid: a user can have others, from /etc/subuid, in the slice of theirs.
+    # Not only that uid: in their slice a user can have others, from /etc/subuid.
     uid = (_slice_owner(pid) or _counted_as(uids[0])) if uids[0] else 0
     return Stuck(pid, uid, bool(uid) and _is_started_by_root(pid), now_usec)
 
 
 def _counted_as(uid: int) -> int:
-    """As which user a uid outside of the slices counts."""
+    """Returns the user as which a uid outside of the slices counts."""
     return min(uid, SUBORDINATE_UID)
 
 
 def _slice_owner(pid: int) -> int:
-    """Whose slice a process is in; 0 where it is in no user's."""
+    """Returns the user in whose slice a process is; 0 where it is in none."""
     found = _SLICE.match(procfs.read_group(pid) or "")
     return int(found[1]) if found else 0
 
 
 def _is_started_by_root(pid: int) -> bool:
-    """Whether it is the child of a process of root's, and of that one's kernel session, which none can join later.
+    """Returns whether a root process that leads the process's kernel session, which none can join later, is its parent.
 
-    So is sshd's unprivileged child. Also what sudo and su run as another user in a session of theirs.
+    sshd's unprivileged child is one, and so is what sudo and su run as another user in a kernel session of their own.
     """
     try:
         leader = os.getsid(pid)  # not procfs.read_session(), which may read stat
@@ -115,7 +115,7 @@ def _is_started_by_root(pid: int) -> bool:
 
 
 class Probe:
-    """Tries in a process of its own, one at a time, to read what is not read; the next is never waited for."""
+    """Tries in a separate process, one at a time, to read what is not read; never waits for that process."""
 
     def __init__(self, program: tuple[str, ...] = PROGRAM) -> None:
         self._program = program
@@ -125,7 +125,7 @@ class Probe:
         self._tried: list[Stuck] = []
 
     def look(self, active: Iterable[Stuck], now_usec: int) -> Stuck | None:
-        """One of those that can be read again; None where none is known to be. Starts the next try, users in turn."""
+        """Returns an entry that can be read again, or None. Starts the next try when it is time, users in turn."""
         if self._process is not None:
             if self._process.poll() is None:
                 return None

@@ -1,6 +1,6 @@
-"""The end of a leader, or of another process, told by the kernel at once: a pidfd each, in an epoll of their own.
+"""Reports at once that a session's leader or another process has ended: one pidfd each, in an epoll of its own.
 
-Not in the loop's selector: what that keeps for each descriptor would be a tenth of all that a session costs.
+The pidfds are not in the loop's selector: what that stores for each descriptor would be a tenth of a session's cost.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import Generic, TypeVar
 from reaper import procfs
 
 Process = TypeVar("Process", bound="tuple[int, int]")
-"""Who is watched: named by pid and start time, whatever else the name says of them."""
+"""What names a watched process: its pid and start time first, whatever follows."""
 
 
 class ExitWatcher(Generic[Process]):
-    """The leaders that are watched. fileno() becomes readable when one ends."""
+    """The processes that are watched. fileno() becomes readable when one ends."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._keys: dict[int, Process] = {}
 
     def fileno(self) -> int:
-        """For the loop's selector."""
+        """The descriptor for the loop's selector."""
         return self._epoll.fileno()
 
     def watch(self, key: Process) -> bool:
-        """Watches a session's leader; False where it is gone or descriptors are short: then the poll must."""
+        """Watches a process. Returns False if it has ended, or if no descriptor is left: then the poll must notice."""
         try:
             fd = procfs.open_process(*key)
         except OSError:
@@ -43,12 +43,12 @@ class ExitWatcher(Generic[Process]):
         return True
 
     def unwatch(self, key: Process) -> None:
-        """Lets go of a leader. Looks through all of them, which happens once in the life of each."""
+        """Stops watching a process. Looks through all of them, but that happens once in the life of each."""
         for fd in [fd for fd, watched in self._keys.items() if watched == key]:
             self._drop(fd)
 
     def ended(self) -> list[Process]:
-        """The leaders that have ended since; they are not watched any more."""
+        """Returns the processes that have ended since the last call; they are not watched any more."""
         return [self._drop(fd) for fd, _ in self._epoll.poll(0)]
 
     def _drop(self, fd: int) -> Process:
@@ -57,7 +57,7 @@ class ExitWatcher(Generic[Process]):
         return self._keys.pop(fd)
 
     def close(self) -> None:
-        """Gives every descriptor back."""
+        """Closes every descriptor."""
         for fd in list(self._keys):
             self._drop(fd)
         self._epoll.close()

@@ -1,68 +1,47 @@
-"""Locks: the files between reaperd and reaper-lock, and why a session cannot be locked.
+"""The files between reaperd and reaper-lock: the order to lock a session, and the state of the lock.
 
-What stands in the way of a lock is read afresh at each call, a handful of small files: an administrator who mends it
-need not restart anything, and a person whose password was locked a minute ago is not locked in.
+A file is used only if root owns it and nobody else can have written it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import re
 import stat
-from collections.abc import Collection
-from typing import NamedTuple
 
-from reaper import pam_stack, procfs
-from reaper.decide.policy.match import Origin
 from reaper.decide.session import lock_protocol
 from reaper.decide.session.lock_protocol import LockOrder, LockState
-from reaper.decide.session.model import NS_PER_SEC, Session
-from reaper.decide.text.number import parse_whole
+from reaper.decide.session.model import Session
 from reaper.errors import ReaperError
-from reaper.sense import connections, processes, terminals
-from reaper.sense.clock import read_clock
+from reaper.sense import processes
 
 DIRECTORY = "/run/reaper/locks"
-SERVICE = "reaper"
 GROUP = lock_protocol.GROUP
-# A state has the contents of consoles in it, of some 100 KiB each, and what was typed ahead.
+# A state contains the contents of consoles, some 100 KiB each, and what was typed ahead.
 MOST_BYTES = 16 * 1024 * 1024
-MODULES = ("pam", "six")  # Debian's python3-pampy imports six and does not depend on it
-_SSSD = ("etc/sssd/sssd.conf", "etc/sssd/conf.d")
-# crypt(5): a setting between dollar signs, or the traditional ones: 13 characters and more, and BSDi's 20.
-_HASH = re.compile(r"\$[^\s:*!$]+\$[^\s:*!]*[^\s:*!$]|_[./0-9A-Za-z]{19}|[./0-9A-Za-z]{13,}", re.ASCII)
-
-
-class Shadow(NamedTuple):
-    """What shadow(5) has of a user; `expires` is a day since 1970, None for never."""
-
-    password: str
-    expires: int | None
 
 
 def read_order(name: str, directory: str = DIRECTORY) -> LockOrder | None:
-    """The order of a session's lock; None where there is none. Raises ReaperError where it is broken."""
+    """Returns the order of a session's lock; None where there is none. Raises ReaperError where it is broken."""
     text = read_text(name, directory, "order")
     return None if text is None else lock_protocol.decode_order(text)
 
 
 def read_state(name: str, directory: str = DIRECTORY) -> LockState | None:
-    """What has become of a session's lock; None where nothing is told yet. Raises ReaperError where it is broken."""
+    """Returns the state of a session's lock; None where there is none yet. Raises ReaperError where it is broken."""
     text = read_text(name, directory, "state")
     return None if text is None else lock_protocol.decode_state(text)[0]
 
 
 def find_state(name: str, directory: str) -> LockState | None:
-    """The same, and None for one that is broken, too."""
+    """Returns the state of a session's lock; None also where it is broken."""
     with contextlib.suppress(ReaperError):
         return read_state(name, directory)
     return None
 
 
 def find_standing(session: Session, directory: str) -> LockOrder | None:
-    """The order of the lock that holds a session or is about to; None where there is none, or none that can be read."""
+    """Returns the order of the lock that holds a session or is about to; None where there is none that can be read."""
     with contextlib.suppress(ReaperError):
         order = read_order(session.name, directory)
         if order is not None and lock_protocol.is_standing(order, find_state(session.name, directory), session.key):
@@ -71,7 +50,7 @@ def find_standing(session: Session, directory: str) -> LockOrder | None:
 
 
 def read_text(name: str, directory: str, file: str) -> str | None:
-    """A file of a lock's directory, if root and nobody else can have written it."""
+    """Returns the text of a file of a lock, if root owns it and nobody else can have written it."""
     if not lock_protocol.is_name(name):
         return None
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -87,100 +66,5 @@ def read_text(name: str, directory: str, file: str) -> str | None:
 
 
 def is_frozen(scope: str) -> bool:
-    """Whether there is a group in a session's scope for what a lock has stopped."""
+    """Returns whether a session's scope has the group for the processes that a lock has frozen."""
     return bool(scope) and os.path.isdir(f"{processes.CGROUP}{scope}/{GROUP}")
-
-
-def obstacle(session: Session, names: Collection[str], servers: Collection[str] = (), root: str = "/") -> str:
-    """Why a session that has these terminals cannot be locked, in words that follow "cannot be locked: "; "" if it can.
-
-    `servers` are the programs of a user's own that serve terminals, by name. A graphical session is locked by its own
-    desktop, and that asks in its own way: all it takes is logind.
-    """
-    if session.origin is Origin.GRAPHICAL and not names:
-        return "" if session.session_id else "logind knows nothing of it"
-    return _session_obstacle(session, names, servers) or host_obstacle(root) or user_obstacle(session.user, root)
-
-
-def _session_obstacle(session: Session, names: Collection[str], servers: Collection[str]) -> str:
-    if not os.path.exists(f"{processes.CGROUP}/cgroup.controllers"):
-        return "the control groups of this host are not v2, so nothing can be frozen"
-    if not session.scope or not lock_protocol.is_name(session.name):
-        return "it has no control group of its own, as logind does not know it"
-    if not os.path.exists(f"{processes.CGROUP}{session.scope}/cgroup.freeze"):
-        return "its control group cannot be frozen"
-    if not names:
-        return "it has no terminal"
-    for process in connections.remains(session.scope, session.key.pid, session.uid, (), servers):
-        if not terminals.held_ptys(process.pid, connections.MOST_DESCRIPTORS).isdisjoint(names):
-            program = connections.bridge_name(session.key.pid) or os.path.basename(
-                procfs.read_program(process.pid) or "a program"
-            )
-            return f"what is typed in it goes through {program}, which its user could look into"
-    return ""
-
-
-def host_obstacle(root: str = "/") -> str:
-    """Why nobody can prove to be anybody on this host, as far as reaper is concerned; "" if they can."""
-    missing = [module for module in MODULES if importlib.util.find_spec(module) is None]
-    if missing:
-        return f"Python has no module {' and '.join(missing)}, so nobody can be asked for a password"
-    if _auth_service(root) is None:
-        return f"PAM has no service {SERVICE} (/etc/pam.d/{SERVICE}), so nobody can be asked for a password"
-    return ""
-
-
-def user_obstacle(user: str, root: str = "/") -> str:
-    """Why a user could not unlock what was locked; "" where they could, or where another than this host knows.
-
-    A user of a directory service is in no /etc/shadow, and whether they have a password is not asked.
-    """
-    try:
-        entry = read_shadow(user, root)
-    except OSError as error:
-        return f"whether its user has a password cannot be told: {error.strerror}"
-    if entry is None:
-        return ""
-    today = read_clock().wall_ns // NS_PER_SEC // 86400
-    if entry.expires is not None and today >= entry.expires:
-        return "the account of its user has expired"
-    if not entry.password:
-        return "the password of its user is empty, and would keep nobody out"
-    if _HASH.fullmatch(entry.password):
-        return ""
-    read = _reader(root)
-    lines = pam_stack.collect(_auth_service(root) or "", "auth", read)
-    has_sssd = any(os.path.exists(os.path.join(root, path)) for path in _SSSD)
-    if pam_stack.asks_elsewhere(lines, has_sssd=has_sssd):
-        return ""
-    return "its user has no password here (logs in by key alone, or the password is locked)"
-
-
-def read_shadow(user: str, root: str = "/") -> Shadow | None:
-    """A user's entry; None where there is none. Raises OSError where the file may not be read."""
-    path = os.path.join(root, "etc/shadow")
-    if not os.path.exists(path):
-        return None
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:  # as glibc has it, not "\r"
-        for line in file:
-            fields = line.rstrip("\n").split(":")
-            if len(fields) > 1 and fields[0] == user:
-                return Shadow(fields[1], parse_whole(fields[7]) if len(fields) > 7 else None)
-    return None
-
-
-def _auth_service(root: str) -> str | None:
-    return pam_stack.find(SERVICE, _reader(root))
-
-
-def _reader(root: str) -> pam_stack.Read:
-    """Reads the files below a root as PAM would see them."""
-
-    def read(path: str) -> str | None:
-        try:
-            with open(os.path.join(root, path.lstrip("/")), encoding="utf-8", errors="replace") as file:
-                return file.read(MOST_BYTES)
-        except OSError:
-            return None
-
-    return read

@@ -1,4 +1,4 @@
-"""The records that pam_reaper.so writes of logins; pamfiles.py reads the files."""
+"""The records that pam_reaper.so writes of logins; pam_files.py reads the files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GROUP = re.compile(r"GROUP_([0-9]{1,10})", re.ASCII)
 
 
 class LoginRecord(NamedTuple):
-    """One login as PAM saw it. Strings are as the module got them, hostile characters and all."""
+    """One login as PAM saw it. Strings are as the module got them and may contain hostile characters."""
 
     key: SessionKey
     user: str
@@ -29,21 +29,21 @@ class LoginRecord(NamedTuple):
     rhost: str
     session_id: str
     opened_usec: int
-    login: str = ""  # the name that was typed, where the account has another
-    membership: Membership = ()  # the groups of the user
-    has_all_groups: bool = False  # else there are more of them, or the module could not tell
-    holds_tty: bool = False  # the terminal was the leader's own as the session was opened; 0.1.0 has not looked
-    kind: str = ""  # "tty", "x11", "wayland", as PAM had it then
+    login: str = ""  # the name that was typed, if the account has another
+    membership: Membership = ()  # the user's groups
+    has_all_groups: bool = False  # False: there are more, or the module could not read them
+    holds_tty: bool = False  # the leader had the terminal when the session was opened; 0.1.0 did not check
+    kind: str = ""  # "tty", "x11", "wayland": PAM's session type at that time
 
 
 def parse_name(name: str) -> SessionKey | None:
-    """The session that a file name stands for, or None: a temporary or foreign file."""
+    """Returns the session that a file name stands for; None for a temporary or foreign file."""
     pair = pam_files.parse_name(name)
     return SessionKey(*pair) if pair else None
 
 
 def parse_record(key: SessionKey, data: bytes) -> LoginRecord:
-    """Reads a record. Unknown keys are passed over, so that an older daemon can stay beside a newer module.
+    """Parses a record. Ignores unknown keys, so that an older daemon can read the records of a newer module.
 
     Raises ReaperError for anything garbled, truncated, foreign or contradictory.
     """
@@ -72,7 +72,7 @@ def parse_record(key: SessionKey, data: bytes) -> LoginRecord:
 
 
 def _parse_groups(values: Mapping[str, str]) -> Membership:
-    """The groups that a record names, each in a line GROUP_NUMBER=NAME, with no name where the module found none."""
+    """Returns the groups of a record: lines GROUP_NUMBER=NAME, without a name where the module found none."""
     found = ((_GROUP.fullmatch(key), name) for key, name in values.items())
     return membership.make((int(match[1]), name) for match, name in found if match)
 
@@ -81,23 +81,23 @@ def _broken(key: SessionKey, why: str) -> ReaperError:
     return ReaperError(
         "record-broken",
         f"login record {key} cannot be read: {why}",
-        "the session is found through logind instead; if this comes back, check that pam_reaper.so and reaperd are of"
-        " one version",
+        "the session is found through logind instead; if this happens again, check that pam_reaper.so and reaperd are"
+        " of one version",
     )
 
 
 class LoginRecords:
-    """The records directory."""
+    """The directory of the records."""
 
     def __init__(self, directory: str = DIRECTORY) -> None:
         self._directory = pam_files.Directory(directory)
         self._unknown: frozenset[SessionKey] = frozenset()
 
     def list_unknown(self, known: Container[SessionKey]) -> frozenset[SessionKey]:
-        """The sessions that have a record and are not among the known.
+        """Returns the sessions that have a record and are not among `known`.
 
-        The names are looked through only when they have changed, and not kept: a thousand known sessions would be
-        remembered twice.
+        The names are processed only when they have changed, and are not kept: a thousand known sessions would be stored
+        twice.
         """
         names = self._directory.list_if_changed()
         keys: Iterable[SessionKey | None] = self._unknown if names is None else map(parse_name, names)
@@ -105,11 +105,11 @@ class LoginRecords:
         return self._unknown
 
     def exists(self, key: SessionKey) -> bool:
-        """Whether a session has a record, which it has until PAM closes it."""
+        """Returns whether a session has a record, which it has until PAM closes it."""
         return os.path.lexists(f"{self._directory.path}/{key}")
 
     def read(self, key: SessionKey) -> LoginRecord | None:
-        """One record; None where it is gone. Raises ReaperError where it is not what the module writes."""
+        """Returns one record; None where it is gone. Raises ReaperError where the module cannot have written it."""
         try:
             data = self._directory.read(str(key))
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""A session out of what a record, or logind, says of a login."""
+"""Makes a session of a login record, or of what logind says of a login."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from reaper.sense.clock import read_clock
 from reaper.sense.login_records import LoginRecord
 from reaper.sense.logind import LogindSession
 
-# The services that change who acts within a login (pam_hook/services.c) and make none. Where they are called outside of
-# a session's scope, as in a pane of tmux, logind makes a session of each.
+# The services that change the user within a login (pam_hook/services.c) and are no login themselves. If they are called
+# outside of a session's scope, as in a pane of tmux, logind makes a session for each.
 CHANGING = ("doas", "polkit-1", "runuser", "runuser-l", "su", "su-l", "sudo", "sudo-i", "systemd-run0")
 PAM_TTY_OF_SSHD = "ssh"
-"""OpenSSH sets PAM_TTY to it before there is a terminal, with a PAM service of any name (auth-pam.c)."""
+"""OpenSSH sets PAM_TTY to this before there is a terminal, whatever its PAM service is called (auth-pam.c)."""
 _GRAPHICAL = ("gdm", "lightdm", "sddm", "xdm", "lxdm", "greetd", "ly")
 _GRAPHICAL_KINDS = ("x11", "wayland", "mir")
 
 
 def from_record(record: LoginRecord) -> Session | None:
-    """A session out of its record, or None where its leader is dead and nothing of it is left."""
+    """Makes a session of its record; None where its leader has ended and nothing of the session is left."""
     is_alive = processes.is_alive(record.key)
     scope = processes.own_scope(record.key.pid if is_alive else 0, record.uid, record.session_id)
     claimed = terminals.line_name(record.tty)
@@ -31,7 +31,7 @@ def from_record(record: LoginRecord) -> Session | None:
     session = Session(
         key=record.key,
         session_id=sys.intern(record.session_id),
-        user=sys.intern(record.user),  # a thousand sessions are of few people, from few places
+        user=sys.intern(record.user),  # a thousand sessions share few users and few remote hosts
         login=sys.intern(record.login),
         uid=record.uid,
         service=sys.intern(record.service),
@@ -47,8 +47,8 @@ def from_record(record: LoginRecord) -> Session | None:
     return None
 
 
-def find_aside(entry: LogindSession) -> NestedSession | None:
-    """What logind calls a session and is none, as it is part of a login; None for all others."""
+def find_nested(entry: LogindSession) -> NestedSession | None:
+    """Returns a logind session that is part of a login, made by su, sudo or run0; None for all others."""
     if entry.service not in CHANGING or entry.leader <= 0:
         return None
     scope = processes.own_scope(entry.leader, entry.uid, entry.session_id)
@@ -59,11 +59,11 @@ def find_aside(entry: LogindSession) -> NestedSession | None:
 
 
 def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | None:
-    """A session out of logind's words, or None where nothing of it is left that a person could use.
+    """Makes a session of what logind says; None where nothing of it is left that a person could use.
 
-    Such are sshd's processes, and terminal servers by these names.
+    What a person could still use are sshd's processes, and terminal servers named in `servers`.
 
-    logind's leader is a bare pid, which may be another process's by now: one outside the session's scope is not it.
+    logind gives the leader as a bare pid, which may have been reused: a process outside the session's scope is not it.
     """
     scope = processes.own_scope(entry.leader, entry.uid, entry.session_id)
     ticks = processes.start_ticks(entry.leader) if entry.leader > 0 else None
@@ -74,13 +74,13 @@ def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | Non
         survivors = connections.remains(scope, entry.leader, entry.uid, servers=servers)
         if not survivors:
             return None
-        key = SessionKey(*survivors[0])  # what carries the connection, now that its leader does not
+        key = SessionKey(*survivors[0])  # the process that carries the connection after its leader has ended
     claimed = terminals.line_name(entry.tty)
     is_ssh = connections.is_monitor(key.pid)
     return Session(
         key=key,
         session_id=sys.intern(entry.session_id),
-        user=entry.user,  # logind has it by the uid
+        user=entry.user,  # logind looks the name up by the uid
         login="",
         uid=entry.uid,
         service=entry.service,
@@ -94,9 +94,9 @@ def from_logind(entry: LogindSession, servers: Collection[str]) -> Session | Non
 
 
 def _own_line(leader: int, claimed: str, kind: str, *, is_held: bool) -> str:
-    """The line of a login: what it calls its terminal, if its leader had that when it was opened, or has it now.
+    """Returns the terminal that a login names, if its leader had it when the session was opened, or has it now.
 
-    None of a graphical one, though its display server leaves the console in text mode for a moment.
+    A graphical session has none, although its display server leaves the console in text mode for a moment.
     """
     if not claimed or (kind in _GRAPHICAL_KINDS and terminals.is_console(claimed)):
         return ""
@@ -104,7 +104,7 @@ def _own_line(leader: int, claimed: str, kind: str, *, is_held: bool) -> str:
 
 
 def _line_origin(name: str) -> Origin | None:
-    """Where a person sits who has a terminal of that name; None for no terminal."""
+    """Returns the origin of a person whose terminal has that name; None for no terminal."""
     if not name:
         return None
     if terminals.is_console(name):
@@ -113,11 +113,11 @@ def _line_origin(name: str) -> Origin | None:
 
 
 def origin_of(service: str, line: Origin | None, kind: str, *, is_ssh: bool) -> Origin:
-    """Where the person sits, by the line, the PAM service, and the kind of session that PAM or logind says it is.
+    """Returns where the person sits, by terminal, PAM service, and the session type that PAM or logind reports.
 
-    `is_ssh`: sshd has let them in, whatever it calls its PAM service. A login by a display manager is a graphical one
-    as long as it has no terminal: see TrackedSession.origin. A user can have PAM and logind say that their session is
-    graphical; on a console that is no more than to start a display server there.
+    `is_ssh`: sshd has let the person in, whatever its PAM service is called. A login by a display manager is graphical
+    as long as it has no terminal: see TrackedSession.origin. A user can make PAM and logind report a session as
+    graphical; on a console that gains no more than starting a display server there would.
     """
     if is_ssh or service == "sshd":
         return Origin.SSH

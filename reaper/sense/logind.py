@@ -1,8 +1,8 @@
-"""logind's view: sessions that began before the hook, or with no hook.
+"""What systemd-logind says of sessions: those that began before pam_reaper.so was installed, or without it.
 
-systemd's own libraries tell when the set of sessions changes and which there are; their properties come from
-`loginctl show-session`, whose KEY=value output is part of systemd's portability promise (the files in
-/run/systemd/sessions are not). It is run only for a session that has no record, and only once.
+systemd's own library reports that the set of sessions has changed, and lists them; their properties come from `loginctl
+show-session`, whose KEY=value output is part of systemd's portability promise (the files in /run/systemd/sessions are
+not). loginctl is run only for a session that has no record, and only once.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from reaper.decide.text.number import parse_whole
 from systemd import login  # type: ignore[attr-defined,unused-ignore]
 
 _PROPERTIES = "Id User Name TTY RemoteHost Service Leader Class Type TimestampMonotonic"
-# logind answers in milliseconds. While a user logs in it asks the name services itself, and answers nothing meanwhile
-# (loginctl waited for 7.8 s with one that took 4 s a question): the daemon must not wait that long, nor at each poll.
+# logind answers in milliseconds, except while a user logs in: then it asks name services itself and answers nothing
+# meanwhile (loginctl waited 7.8 s for one that took 4 s a question). The daemon must not wait that long, nor at each
+# poll.
 _TIMEOUT_SEC = 2
 _PAUSE_SEC = 30
 _BATCH = 100
 
 
 class LogindSession(NamedTuple):
-    """One session of a person, as logind tells it."""
+    """One session of a person, as logind reports it."""
 
     session_id: str
     leader: int
@@ -40,13 +41,14 @@ class LogindSession(NamedTuple):
 
 
 def parse_sessions(text: str, monotonic_usec: int) -> list[LogindSession]:
-    """Reads what `loginctl show-session` prints: blocks of KEY=value, an empty line between.
+    """Parses what `loginctl show-session` prints: blocks of KEY=value lines, separated by an empty line.
 
-    Passes over what is no person's session (classes greeter, manager, background) and blocks that lack a leader.
+    Skips sessions that are not a person's (classes greeter, manager, background) and blocks without a leader.
     """
     found = []
     for block in text.split("\n\n"):
-        # Not splitlines(): loginctl takes line feeds out of values, but not what else Python takes for ends of lines.
+        # Not splitlines(): loginctl replaces line feeds in values, but not the other characters that Python takes for
+        # line ends.
         values = dict(line.partition("=")[::2] for line in block.split("\n"))
         session = _session(values, monotonic_usec)
         if session is not None:
@@ -74,7 +76,7 @@ def _session(values: Mapping[str, str], monotonic_usec: int) -> LogindSession | 
 
 
 class Logind:
-    """A connection to logind, or the lack of one: without logind, the records alone carry the daemon."""
+    """A connection to logind. Without logind, the records alone show the sessions."""
 
     def __init__(self) -> None:
         self._monitor = None
@@ -86,32 +88,32 @@ class Logind:
             return
 
     def fileno(self) -> int | None:
-        """The descriptor that becomes readable when sessions come or go, or None without logind."""
+        """Returns the descriptor that becomes readable when sessions come or go; None without logind."""
         return None if self._monitor is None else int(self._monitor.fileno())
 
     def flush(self) -> None:
-        """Takes note of a change, so that fileno() waits for the next."""
+        """Notes a change, so that fileno() waits for the next one."""
         self._has_news = True
         if self._monitor is not None:
             self._monitor.flush()
 
     def list_ids(self) -> set[str] | None:
-        """The ids of all sessions there are, none without logind; None where nothing is new since the last answer."""
+        """Returns the ids of all sessions, none without logind; None if nothing has changed since the last answer."""
         if not self._has_news:
             return None
         try:
-            found = set(map(sys.intern, login.sessions()))  # the sessions' own ids are the same strings
+            found = set(map(sys.intern, login.sessions()))  # sessions share these strings
         except OSError:
             return set()
-        self._has_news = self._monitor is None  # without it, nobody tells of any
+        self._has_news = self._monitor is None  # without a monitor nothing reports a change
         return found
 
     def recall(self) -> None:
-        """The last answer could not be used: list_ids() gives it again."""
+        """Makes list_ids() give its last answer again, which could not be used."""
         self._has_news = True
 
     def read_sessions(self, ids: Iterable[str]) -> list[LogindSession] | None:
-        """What logind says of these sessions; some may be gone by now. None where it does not answer."""
+        """Returns what logind says of these sessions; some may have ended. None where it does not answer."""
         wanted = sorted(ids)
         found = []
         for start in range(0, len(wanted), _BATCH):
@@ -122,10 +124,10 @@ class Logind:
         return found
 
     def read_idle_usec(self, session_id: str) -> int | None:
-        """For how long the desktop of a session has called it idle (IdleHint), 0 where it does not.
+        """Returns how long the desktop of a session has called it idle (IdleHint), 0 where it does not.
 
-        None where logind does not tell. Of other sessions than graphical ones the hint is worth nothing: logind makes
-        it of the terminal's atime, which the user can set.
+        None where logind does not report it. For sessions that are not graphical the hint is worthless: logind derives
+        it from the terminal's atime, which the user can set.
         """
         text = self._show([session_id], "IdleHint IdleSinceHintMonotonic Type")
         values = dict(line.partition("=")[::2] for line in (text or "").split("\n"))
@@ -139,12 +141,12 @@ class Logind:
         return max(0, time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - since_usec)
 
     def read_locked_hint(self, session_id: str) -> bool | None:
-        """Whether the desktop of a session has said that it is locked (LockedHint). None where logind does not tell."""
+        """Returns whether a session's desktop has said that it is locked (LockedHint); None where that is unknown."""
         text = self._show([session_id], "LockedHint")
         return {"LockedHint=yes": True, "LockedHint=no": False}.get((text or "").strip())
 
     def _show(self, ids: list[str], properties: str = _PROPERTIES) -> str | None:
-        """What loginctl prints of these sessions; None where logind does not answer, or has not a moment ago."""
+        """Returns what loginctl prints of these sessions; None if logind does not answer or recently has not."""
         if time.monotonic() < self._silent_until_sec:
             return None
         wanted = [f"--property={name}" for name in properties.split()]
@@ -158,9 +160,9 @@ class Logind:
             return None
         text = done.stdout.decode("utf-8", "replace")
         if done.returncode and not text.strip() and b"known" not in done.stderr:
-            return None  # not that these sessions are gone ("No session 'c7' known"): no bus, no logind
+            return None  # the sessions have not just ended ("No session 'c7' known"): there is no bus or no logind
         if done.returncode and len(ids) > 1 and len(parse_sessions(text, 0)) < len(ids):
             parts = [self._show([session_id]) for session_id in ids]
-            told = [part for part in parts if part is not None]
-            return "\n\n".join(filter(None, told)) if len(told) == len(parts) else None
+            found = [part for part in parts if part is not None]
+            return "\n\n".join(filter(None, found)) if len(found) == len(parts) else None
         return text

@@ -1,8 +1,8 @@
-"""Asks the host's name services about groups, in a process of its own.
+"""Asks the host's name services about groups, in a child process.
 
-A name service may take a minute for an answer, hang for good, or crash. The daemon's loop must not wait for it: a child
-process asks, and its answers are taken at some later poll. The child gets a time limit, which is generous as nothing
-waits for it, and there is one at a time.
+A name service may take a minute to answer, hang for good, or crash. The daemon's loop must not wait for it: a child
+process asks, and its answers are taken at a later poll. The child has a time limit, which is generous as nothing waits
+for it, and only one child runs at a time.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from typing import NamedTuple
 
 from reaper import system_commands
 
-# The file beside this one: neither the environment nor a directory of the caller's leads Python elsewhere (-I), and it
-# needs nothing that site finds (-S). Starts in 15 ms.
+# The file beside this one: neither the environment nor the caller's directory changes what Python imports (-I), and it
+# needs nothing that site adds (-S). Starts in 15 ms.
 PROGRAM = (sys.executable, "-I", "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "accounts.py"))
-# One lookup of a name service whose server is away takes 30 to 70 s, as many as there are servers and tries.
+# One lookup in a name service whose server is down takes 30 to 70 s, once for each server and each retry.
 MOST_SEC = 120.0
-# What is asked at a time fits into the pipe (64 KiB), whether the child reads or not. JSON has up to 12 bytes for a
+# One batch of questions fits into the pipe (64 KiB), whether the child reads it or not. JSON needs up to 12 bytes for a
 # character of a name.
 MOST_QUESTIONS, MOST_BYTES = 128, 65536
-# A group's name has 32 characters for useradd(8); in directories it can have more. What is longer is not asked for.
+# useradd(8) allows 32 characters for a group's name; directories allow more. A longer name than this is not asked for.
 MOST_NAME = 256
 _CHUNK = 65536
-# A process that was killed is gone at once, unless it waits for a file system that does not answer.
+# A killed process ends at once, unless it waits for a file system that does not answer.
 _DYING_SEC = 0.1
 
 
 class GroupsAnswer(NamedTuple):
-    """What name services have said: the numbers of groups by name, and names by number; None for what none knows."""
+    """What name services have answered: numbers of groups by name, and names by number; None for an unknown group."""
 
     gids: dict[str, int | None]
     names: dict[int, str | None]
 
 
 class NameService:
-    """The questions that wait, and the process that asks the ones before them."""
+    """The waiting questions, and the process that asks those before them."""
 
     def __init__(self, program: Sequence[str] = PROGRAM, most_sec: float = MOST_SEC) -> None:
         self._program, self._most_sec = program, most_sec
         self._waiting: list[str | int] = []
-        self._asked: set[str | int] = set()  # of the process that runs
+        self._asked: set[str | int] = set()  # the questions of the running process
         self._process: subprocess.Popen[bytes] | None = None
-        self._killed: subprocess.Popen[bytes] | None = None  # until it is gone, which may take time
-        self._until_sec = 0.0  # when the process is over its time, or the one that was killed is waited for no longer
+        self._killed: subprocess.Popen[bytes] | None = None  # until it has ended, which may take time
+        self._until_sec = 0.0  # when the process's time is over, or the killed one is no longer waited for
         self._rest = b""
-        self._told = GroupsAnswer({}, {})
+        self._answers = GroupsAnswer({}, {})
 
     def ask(self, names: Iterable[str], gids: Iterable[int], *, discard: bool = False) -> None:
-        """Asks for the numbers of these groups and for the names of those; once for each until it is answered.
+        """Asks for the numbers of groups by name and the names by number; each once until it is answered.
 
         `discard`: drops the questions asked before.
         """
@@ -67,26 +67,27 @@ class NameService:
         self._start()
 
     def take(self, patience_sec: float = 0.0) -> GroupsAnswer:
-        """Returns what has been told since the last call; waits so long for the rest of it.
+        """Returns the answers since the last call; waits up to `patience_sec` for the missing ones.
 
         A question that is not answered in time, or whose process has crashed, is answered with None; so is one that
-        waits for the end of a process that was killed and stays, in a call to a file system that does not answer.
+        waits for the end of a killed process that does not end, as it is in a call to a file system that does not
+        answer.
         """
         until = time.monotonic() + patience_sec
-        self._start()  # if the process before could not be ended at once
+        self._start()  # if the previous process could not be ended at once
         while self._process is not None:
             self._read(self._process, max(0.0, until - time.monotonic()))
             if self._process is not None and time.monotonic() >= until:
                 break
-        told, self._told = self._told, GroupsAnswer({}, {})
-        return told
+        answers, self._answers = self._answers, GroupsAnswer({}, {})
+        return answers
 
     def close(self) -> None:
         """Ends the process, if one runs, and drops all questions and answers."""
         self._waiting.clear()
         if self._process is not None:
             self._finish(self._process)
-        self._told = GroupsAnswer({}, {})
+        self._answers = GroupsAnswer({}, {})
 
     def _start(self) -> None:
         if self._killed is not None and self._killed.poll() is not None:
@@ -117,12 +118,12 @@ class NameService:
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         self._process = process
-        with contextlib.suppress(OSError):  # it has ended already: found at the next look
+        with contextlib.suppress(OSError):  # it has ended already: noticed at the next read
             process.stdin.write(json.dumps([each for each in batch if _is_short(each)]).encode())
             process.stdin.close()
 
     def _next_batch(self) -> list[str | int]:
-        """Takes as many of the waiting questions as are asked at a time."""
+        """Takes as many of the waiting questions as one process is asked."""
         batch: list[str | int] = []
         size = len("[]")
         for each in self._waiting[:MOST_QUESTIONS]:
@@ -134,7 +135,7 @@ class NameService:
         return batch
 
     def _read(self, process: subprocess.Popen[bytes], patience_sec: float) -> None:
-        """Takes in what the process has written; ends it where it says no more, or its time is over."""
+        """Takes in what the process has written; ends it when it closes its output or its time is over."""
         assert process.stdout is not None
         left_sec = max(0.0, self._until_sec - time.monotonic())
         poll = select.poll()  # select() takes no descriptor beyond 1023
@@ -150,16 +151,16 @@ class NameService:
             self._start()
 
     def _note(self, line: bytes) -> bool:
-        """Takes in one answer; whether it is one to a question that was asked."""
+        """Takes in one answer. Returns whether it answers a question that was asked."""
         try:
             question, answer = json.loads(line)
             self._asked.remove(question)
         except (ValueError, TypeError, KeyError, RecursionError):
             return False
         if isinstance(question, int) and isinstance(answer, (str, type(None))):
-            self._told.names[question] = answer
+            self._answers.names[question] = answer
         elif isinstance(question, str) and isinstance(answer, (int, type(None))):
-            self._told.gids[question] = answer
+            self._answers.gids[question] = answer
         return True
 
     def _finish(self, process: subprocess.Popen[bytes]) -> None:
@@ -174,9 +175,9 @@ class NameService:
         self._give_up()
 
     def _give_up(self) -> None:
-        """What was asked and not answered is known to none."""
-        self._told.gids.update((each, None) for each in self._asked if isinstance(each, str))
-        self._told.names.update((each, None) for each in self._asked if isinstance(each, int))
+        """Answers the open questions with None."""
+        self._answers.gids.update((each, None) for each in self._asked if isinstance(each, str))
+        self._answers.names.update((each, None) for each in self._asked if isinstance(each, int))
         self._asked.clear()
 
 

@@ -1,9 +1,9 @@
-"""The files that pam_reaper.so writes, login records and marks of elevation alike: PID.START_TICKS, of KEY=value lines.
+"""The files that pam_reaper.so writes, login records and marks of elevation: PID.START_TICKS, with KEY=value lines.
 
-Their directories are root's alone, so a file is trusted as far as its writer is; it is still read as if it were not
-(O_NOFOLLOW, regular, root's, bounded), for it decides whom a signal reaches. A symbolic link is never followed: its
-target is the text, where the module's process might write no file (setrlimit(2), RLIMIT_FSIZE). What is wrong with one
-is a ValueError here; who asked for it says of what it is the end.
+Only root can write to their directories, so a file is as trustworthy as its writer. It is still read as if it were not
+(O_NOFOLLOW, regular, owned by root, bounded), because it decides which processes get a signal. A symbolic link is never
+followed: its target is the text, written where the module's process might write no file (setrlimit(2), RLIMIT_FSIZE).
+What is wrong with a file is a ValueError here; the caller says what follows from it.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
 def parse_name(name: str) -> tuple[int, int] | None:
-    """The pid and start time that a file name stands for, or None: a temporary or foreign file."""
+    """Returns the pid and start time that a file name stands for; None for a temporary or foreign file."""
     match = _NAME.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def parse_number(text: str) -> int:
-    """As the module writes numbers; int() would take "1_000", " 5" and "-1", too."""
+    """Parses a number as the module writes it; int() would also accept "1_000", " 5" and "-1"."""
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a number")
     return int(text)
 
 
 def parse_values(leader: tuple[int, int], data: bytes) -> Mapping[str, str]:
-    """The keys and values of the file by a leader's name. Strings are as the module got them, hostile or not.
+    """Returns the keys and values of the file named after a leader. Strings are as the module got them, hostile or not.
 
-    Raises ValueError for what is garbled, truncated, of another version or about another process.
+    Raises ValueError for a file that is garbled, truncated, of another version or about another process.
     """
     values = _parse_lines(data)
     if values.get("VERSION") != VERSION:
@@ -76,22 +76,22 @@ def _unescape(value: str) -> str:
 
 
 class Directory:
-    """A directory of such files, found again whenever it is made anew."""
+    """A directory of such files; it is found again when it is removed and made again."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._fingerprint = 0
 
     def list_if_changed(self) -> list[str] | None:
-        """The names in it, or None where they are those of the last time.
+        """Returns the names in the directory; None where they are the same as the last time.
 
-        No directory is no names: the module makes it when it first has something to write. The names are not kept.
+        A missing directory has no names: the module makes it when it first writes something. The names are not kept.
         """
         try:
             names = os.listdir(self.path)
         except (FileNotFoundError, NotADirectoryError):
             names = []
-        except OSError:  # short of descriptors: nothing is known to be new, and the next look will tell
+        except OSError:  # no descriptor left: nothing new is known, and the next call lists again
             return None
         fingerprint = hash(tuple(names))
         if fingerprint == self._fingerprint:
@@ -100,7 +100,7 @@ class Directory:
         return names
 
     def read(self, name: str) -> bytes | None:
-        """One file; None where it is gone. Raises ValueError where the module cannot have written it."""
+        """Returns a file's contents; None if it is gone. Raises ValueError if the module cannot have written it."""
         try:
             fd = os.open(f"{self.path}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -122,7 +122,7 @@ class Directory:
             os.close(fd)
 
     def _read_link(self, name: str) -> bytes | None:
-        """The text of a file that is a symbolic link."""
+        """Returns the text of a file that is a symbolic link."""
         path = os.fsencode(f"{self.path}/{name}")
         try:
             owner, target = os.lstat(path).st_uid, os.readlink(path)

@@ -1,12 +1,12 @@
-"""Reads the policy files: which there are, in which order, and whether to trust them.  Changes and parses nothing.
+"""Reads the policy files: which exist, in which order, and whether they can be trusted. Changes and parses nothing.
 
 /etc/reaper/reaper.yaml comes first, then the drop-ins of three directories, merged as systemd merges its own
-(systemd.unit(5), "Unit File Load Path"): ordered by file name whatever the directory, and of one name only the file in
-the directory that counts most.  A link to /dev/null, or an empty file, masks that name in the others.
+(systemd.unit(5), "Unit File Load Path"): ordered by file name whatever the directory, and of files with one name only
+that in the directory with the highest priority. A link to /dev/null, or an empty file, masks that name in the others.
 
-Who can write a policy file can end every session, or keep a forgotten one open for ever.  So a file must be a regular
-one that only root can change, and so must the directory it is in.  What is not so is an error and never skipped: the
-policy without it might be a laxer one.
+Whoever can write a policy file can end every session, or keep a forgotten one open for ever. So a file must be a
+regular file that only root can change, and so must its directory. Anything else is an error and is never skipped: the
+policy without that file might be a laxer one.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from reaper.decide.text.escape import plain
 HOME = "etc/reaper"
 MAIN = "reaper.yaml"
 DROP_INS = ("etc/reaper/reaper.d", "run/reaper/reaper.d", "usr/lib/reaper/reaper.d")
-"""The one that counts most first."""
+"""In order of priority, highest first."""
 
 MOST_BYTES = 64 * 1024
-"""Of one file: room for a thousand rules; the worst of that size took half a second and 4 MiB to parse."""
+"""For one file: room for a thousand rules; the worst file of that size took half a second and 4 MiB to parse."""
 
 MOST_FILES = 100
-"""Drop-ins of all directories: more are no policy that a person can follow."""
+"""For the drop-ins of all directories: nobody can follow a policy of more files."""
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY  # a FIFO must not make us wait
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY  # opening a FIFO must not wait
 
 _Found = dict[str, "Source | None"]
 """By file name; None masks the name."""
 
 
 def read_sources(root: str = "/") -> tuple[Source, ...]:
-    """The policy files in force below `root`, in the order in which they are to be merged; none is no error.
+    """Returns the policy files in force below `root`, in the order of merging; none at all is no error.
 
-    Below another root than / (an image that is being built), files of the caller are trusted like root's.  Raises
-    PolicyError with all that keeps a file from being read.
+    Below another root than / (an image that is being built), the caller's files are trusted like root's. Raises
+    PolicyError with every problem that keeps a file from being read.
     """
     owners = {0} if root == "/" else {0, os.geteuid()}
     problems: list[Problem] = []
@@ -60,7 +60,7 @@ def read_sources(root: str = "/") -> tuple[Source, ...]:
 
 
 def read_files(paths: Sequence[str]) -> tuple[Source, ...]:
-    """The named files in their order, to be checked before they are installed: anybody's, and links are followed."""
+    """Returns the named files in their order, to check them before installation. Follows links, trusts any owner."""
     problems: list[Problem] = []
     sources = []
     for path in paths:
@@ -87,7 +87,7 @@ def _read_directory(
     problems: list[Problem],
     decided: Collection[str] = (),
 ) -> _Found:
-    """The wanted files of a directory, or every drop-in whose name is not decided yet; none where there is none."""
+    """Returns the wanted files of a directory, or every drop-in whose name is not in `decided`; none without one."""
     try:
         directory = os.open(path, _DIRECTORY)
     except FileNotFoundError:
@@ -115,7 +115,7 @@ def _read_directory(
 
 
 def _is_wanted(name: str, directory: str, problems: list[Problem]) -> bool:
-    """Whether a file is a drop-in.  What editors and package managers leave behind is none and no mistake."""
+    """Returns whether a file is a drop-in. What editors and package managers leave behind is none, and no error."""
     if name.startswith(".") or name.endswith(".yaml"):
         return not name.startswith(".")
     if name.endswith((".yml", ".YAML", ".YML")):
@@ -124,7 +124,7 @@ def _is_wanted(name: str, directory: str, problems: list[Problem]) -> bool:
 
 
 def _read_file(directory: int, name: str, path: str, owners: Collection[int]) -> Source | None:
-    """One file that can be trusted; None when it masks its name."""
+    """Returns one trusted file; None if it masks its name."""
     try:
         descriptor = os.open(name, _FILE, dir_fd=directory)
     except FileNotFoundError:
@@ -155,12 +155,12 @@ def _refuse_link(directory: int, name: str, path: str) -> None:
 
 
 def untrusted(status: os.stat_result, owners: Collection[int]) -> tuple[str, str] | None:
-    """Why others than root could change this file or directory, with the remedy; None when they cannot."""
+    """Returns why others than root could change this file or directory, with the remedy; None if they cannot."""
     if status.st_uid not in owners:
-        return f"belongs to uid {status.st_uid}", "chown root it: who owns a policy decides over every session"
+        return f"belongs to uid {status.st_uid}", "chown it to root: the owner of a policy file controls every session"
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         mode = f"{stat.S_IMODE(status.st_mode):04o}"
-        return f"can be changed by others than its owner (mode {mode})", "chmod go-w it"
+        return f"can be changed by others than its owner (mode {mode})", "remove that permission: chmod go-w"
     return None
 
 
@@ -193,6 +193,6 @@ def _problem(path: str, message: str, hint: str) -> Problem:
 
 
 def printable(path: str) -> str:
-    """A path as messages can carry it: what is not UTF-8, or does not print, is escaped."""
+    """Returns a path fit for messages: bytes that are not UTF-8 and characters that do not print are escaped."""
     text = os.fsencode(path).decode(errors="backslashreplace")
     return plain(text)

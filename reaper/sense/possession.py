@@ -1,14 +1,14 @@
-"""Which terminals a login has that no sshd carries: a console, a serial line, or a pty that a root's program serves.
+"""The terminals of a login that sshd does not carry: a console, a serial line, or a pty that a root program serves.
 
-A login says by PAM_TTY which terminal is its own, and that is a name and no more: a service with `PAMName=login` and
-`TTYPath=/dev/tty9` may have nothing to do with tty9, and a getty wait there for another person. What counts is what the
-leader has: the terminal is its controlling one, or that of a child of its (login(1) of util-linux gives its own up and
-lets the shell take it), or its standard input.
+A login names its terminal in PAM_TTY, but that is only a name: a service with `PAMName=login` and `TTYPath=/dev/tty9`
+may have nothing to do with tty9, where a getty may be waiting for another person. What counts is what the leader has:
+the terminal is its controlling one, or that of one of its children (login(1) of util-linux gives its own up and lets
+the shell take it), or its standard input.
 
-And a user can make ptys. One is evidence of a person only if its master is held by a program that no user has to do
-with: an ancestor of the leader, as telnetd, a web terminal or an access gateway is, that is root's with all that it
-descends from, and is in no login session. So neither sudo or su (use_pty), which are root's and started by a user, nor
-machinectl(1), which holds the master as its user, is believed.
+A user can also make ptys. One is evidence of a person only if its master is held by a program that no user controls: an
+ancestor of the leader, as telnetd, a web terminal or an access gateway is, which runs as root, as all of its own
+ancestors do, and is in no login session. So neither sudo or su (use_pty), which run as root but were started by a user,
+nor machinectl(1), which holds the master as its user, is believed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from reaper.procparse import Stat
 from reaper.sense import connections, processes, terminals
 from reaper.sense.tty_drivers import pty_index
 
-# More than one login has children of its leader's own: login(1) has one.
+# The leader of a login has fewer children: login(1) has one.
 MOST_CHILDREN = 64
-# From a leader up to pid 1 it is two or three.
+# There are two or three from a leader up to pid 1.
 MOST_ANCESTORS = 32
 # A user can run more than one terminal server in a session.
 MOST_SERVERS = 64
 
 
 def terminal_names(session: Session, servers: Collection[str]) -> frozenset[str]:
-    """The outer terminals of a session at this moment. `servers` are users' programs that serve terminals, by name.
+    """Returns the outer terminals of a session now. `servers` are the names of users' programs that serve terminals.
 
-    A graphical session has none: its person's keys go to the display server, and the times of the console that it was
-    started on do not move. It has that console while it shows text.
+    A graphical session has none: its keys go to the display server, and the times of the console that it was started on
+    do not change. It has that console while the console shows text.
     """
     is_alive = processes.is_alive(session.key)
     if session.tty and not terminals.is_pty(session.tty):
@@ -54,13 +54,13 @@ def terminal_names(session: Session, servers: Collection[str]) -> frozenset[str]
 
 
 def _own_ptys(session: Session) -> set[str]:
-    """The ptys whose masters the leader holds; none where one is another user's, as it serves several then."""
+    """Returns the ptys whose masters the leader holds; none if one is another user's: it serves several then."""
     held = terminals.held_ptys(session.key.pid)
     return held if {terminals.read_owner(name) for name in held} <= {0, session.uid, None} else set()
 
 
 def has_now(leader: int, name: str) -> bool:
-    """Whether a leader has a terminal at this moment, or a child of its has."""
+    """Returns whether a leader, or a child of it, has a terminal at this moment."""
     number, path = terminals.device_number(name), f"{terminals.DEV}/{name}"
     return bool(number) and any(  # (0 is no terminal, and no device)
         each.tty_nr == number or procfs.read_link(each.pid, "fd/0") == path for each in _family(leader)
@@ -68,21 +68,21 @@ def has_now(leader: int, name: str) -> bool:
 
 
 def _family(leader: int) -> Iterator[Stat]:
-    """The leader and its children."""
+    """Yields the leader and its children."""
     try:
         children = procfs.read_children(leader)
-    except OSError:  # a kernel that does not tell
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         children = []
     stats = map(procfs.read_stat, [leader, *islice(children, MOST_CHILDREN)])
     yield from (stat for stat in stats if stat is not None)
 
 
 def line_obstacle(session: Session) -> str:
-    """Why the console or serial line that a session's login had is not believed to be its own now; "" where it is.
+    """Returns why the console or serial line of a session's login does not count as its own now; empty if it does.
 
-    Its user could give it up as a controlling terminal and go on reading there, so that is not asked again. But a line
-    that was hung up goes to the next: login(1) makes it the user's, and getty(8) root's. A lock makes it root's, too;
-    then, and where the session is root's own, its login must have it now.
+    Its user could give it up as a controlling terminal and still read there, so that is not checked again. But a line
+    that was hung up goes to the next login: login(1) gives it to the user, and getty(8) to root. A lock gives it to
+    root too; then, and for a session of root's own, the login must have the line now.
     """
     name = session.tty
     owner = terminals.read_owner(name)
@@ -96,10 +96,10 @@ def line_obstacle(session: Session) -> str:
 
 
 def served_ptys(session: Session) -> set[str]:
-    """The ptys of a session that a root's program outside of it serves; none where that is not sure.
+    """Returns the ptys of a session that a root program outside of it serves; none where that is not certain.
 
-    One program can serve many: the session's are those that its login has. It can open the PAM sessions of many, too,
-    and is then nothing to end one of them by.
+    One program can serve many ptys: the session's are those that its login has. The program can also open the PAM
+    sessions of many users, and is then no process to end one of them by.
     """
     wanted = _wanted_ptys(session)
     served = wanted & _ptys_of_servers(session) if wanted else set()
@@ -107,7 +107,7 @@ def served_ptys(session: Session) -> set[str]:
 
 
 def _wanted_ptys(session: Session) -> set[str]:
-    """The ptys that a login had when it was opened, or that its leader or a child of that have now."""
+    """Returns the pty that a login had when it was opened, and those that its leader or a child of that have now."""
     leaders = (each for each in _family(session.key.pid) if each.pid in (session.key.pid, each.session))
     indexes = (pty_index(each.tty_nr) for each in leaders)
     wanted = {f"pts/{index}" for index in indexes if index is not None}
@@ -115,7 +115,7 @@ def _wanted_ptys(session: Session) -> set[str]:
 
 
 def _ptys_of_servers(session: Session) -> set[str]:
-    """The ptys whose masters are held by what the leader descends from, as far as that can be believed."""
+    """Returns the ptys whose masters the leader's ancestors hold, if all of these run as root."""
     found: list[int] = []
     pid = session.key.pid
     while pid > 1:
@@ -130,9 +130,10 @@ def _ptys_of_servers(session: Session) -> set[str]:
 
 
 def obstacle(session: Session, claimed: str) -> str:
-    """Why no terminal of a living session is known, in words that follow "its terminal is not known: ".
+    """Returns why no terminal of a living session is known; empty where none is expected.
 
-    `claimed` is what its login has called its terminal, "" for nothing.
+    The text completes "its terminal is not known: ". `claimed` is what its login named as its terminal, empty for
+    nothing.
     """
     if session.tty and not terminals.is_pty(session.tty):
         return line_obstacle(session)

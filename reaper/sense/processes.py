@@ -1,7 +1,7 @@
-"""The processes of a session: who is on its terminals, what its scope holds.
+"""The processes of a session: those on its terminals, and those in its scope.
 
-Nothing here runs on the regular poll but for sessions in trouble; attached() asks about every process of the host and
-is for the moment before an act. What it costs is in walk.py.
+Nothing here runs at a regular poll except for sessions that are about to be acted on; attached() asks about every
+process of the host and is for the moment before an act. walk.py says what that costs.
 """
 
 from __future__ import annotations
@@ -19,43 +19,42 @@ from reaper.procparse import Stat
 from reaper.sense.terminals import device_number
 
 CGROUP = "/sys/fs/cgroup"
-MOST_IN_FRONT = 2048  # whose descriptors are looked at: 0.2 s; more than any pipeline with a pager has
-OWN_FDS = 10  # from here on shells keep what is for themselves: dash and zsh at 10 and on, bash at 255
-MOST_BELOW = 64  # how many processes are looked at for one of the user's: it is the first or the second
+MOST_IN_FRONT = 2048  # whose descriptors are read: 0.2 s; more than any pipeline with a pager has
+OWN_FDS = 10  # from this number on shells keep their own descriptors: dash and zsh from 10, bash 255
+MOST_BELOW = 64  # processes that are looked at to find one of the user's: it is the first or the second
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope(?=/|$)", re.ASCII)
 
 
 def start_ticks(pid: int) -> int | None:
-    """A process's start time in clock ticks since boot, or None where it is gone."""
+    """Returns a process's start time in clock ticks since boot; None where it has ended."""
     stat = procfs.read_stat(pid)
     return stat.starttime if stat else None
 
 
 def is_alive(process: tuple[int, int]) -> bool:
-    """Whether exactly that process (pid, start time) still runs; a zombie does not.
+    """Returns whether exactly that process (pid, start time) still runs; a zombie does not.
 
-    Where it cannot be told whether the process of that pid is the same, it is taken for it: nothing is called gone for
-    that alone.
+    If a process of that pid cannot be read, it is taken for the same one: that alone does not make a process ended.
     """
     ticks = start_ticks(process[0])
     return ticks == process[1] if ticks is not None else procfs.is_withheld(process[0])
 
 
 def scope_of(pid: int) -> str:
-    """The session scope that a process is in, as a path below the cgroup mount, or "".
+    """Returns the session scope that a process is in, as a path below the cgroup mount; empty if it is in none.
 
-    Only a `session-ID.scope` below user.slice is a session's own: the cgroup of a session without one (no pam_systemd)
-    is that of sshd.service, with every other session in it.
+    Only a `session-ID.scope` below user.slice belongs to one session: the cgroup of a session without one (no
+    pam_systemd) is that of sshd.service, with every other such session in it.
     """
     match = _SCOPE.match(procfs.read_group(pid) or "")
     return match[0] if match else ""
 
 
 def own_scope(pid: int, uid: int, session_id: str) -> str:
-    """The scope of a session's own, "" where it has none: that of its leader, or where logind puts it.
+    """Returns the session's own scope, that of its leader or where logind makes it; empty if it has none.
 
-    Only `session-ID.scope` of its own id is: a leader may run in the scope of another session, as the monitors of an
-    sshd do that an administrator started from theirs.
+    Only the `session-ID.scope` of its own id is its own: a leader may run in the scope of another session, as the
+    monitors of an sshd do that an administrator started from theirs.
     """
     if not re.fullmatch(r"[A-Za-z0-9]+", session_id):
         return ""
@@ -67,9 +66,9 @@ def own_scope(pid: int, uid: int, session_id: str) -> str:
 
 
 def member_pids(scope: str) -> list[int]:
-    """The pid of every process in a scope and the groups below it. A scope that is gone, or "", has none.
+    """Returns the pid of every process in a scope and the groups below it; none if the scope is removed or empty.
 
-    What has ended and was not waited for is not among them (since Linux 5.3).
+    Zombies are not among them (since Linux 5.3).
     """
     if not scope:
         return []
@@ -84,13 +83,13 @@ def member_pids(scope: str) -> list[int]:
 
 
 def members(scope: str) -> list[ProcessId]:
-    """Every process in a scope and the groups below it; reads each of them."""
+    """Returns every process in a scope and the groups below it; reads each of them."""
     ticks = ((pid, start_ticks(pid)) for pid in member_pids(scope))
     return [ProcessId(pid, start) for pid, start in ticks if start is not None]
 
 
 def can_be_killed_at_once(scope: str) -> bool:
-    """Whether the kernel kills all of a session's scope by one write to it (cgroup.kill, Linux 5.14)."""
+    """Returns whether the kernel kills all of a session's scope by one write to it (cgroup.kill, Linux 5.14)."""
     return lock_protocol.is_scope(scope) and os.access(f"{CGROUP}{scope}/cgroup.kill", os.W_OK)
 
 
@@ -98,15 +97,16 @@ Reader = Callable[[int], Optional[Stat]]
 
 
 def attached(terminals: Iterable[str], held: Iterable[ProcessId]) -> list[AttachedProcess]:
-    """Every process whose controlling terminal is one of these, wherever it runs; `held` is what the session holds."""
+    """Returns every process that has one of these controlling terminals; `held` are the session's processes."""
     return attached_to(terminals, [process.pid for process in held], procfs.read_stat)
 
 
 def attached_to(terminals: Iterable[str], held: Collection[int], read: Reader) -> list[AttachedProcess]:
-    """The same, of those that `read` reads; `held` are the pids of what the session holds.
+    """Returns the same, of those that `read` returns; `held` are the pids of the session's processes.
 
-    A terminal's number alone does not name it: every instance of devpts, a container's too, has a pts/0 of its own. But
-    a controlling terminal belongs to one kernel session (credentials(7)), and that has members in what the login holds.
+    A terminal's number alone does not identify it: every instance of devpts, a container's too, has a pts/0 of its own.
+    But a controlling terminal belongs to one kernel session (credentials(7)), and that has members among the session's
+    processes.
     """
     numbers = _numbers(terminals)
     kernel_sessions = {leader.pid for leader in _on_terminals(numbers, held, read)}
@@ -125,10 +125,10 @@ def _numbers(terminals: Iterable[str]) -> set[int]:
 
 
 def _on_terminals(numbers: Collection[int], held: Iterable[int], read: Reader) -> list[Stat]:
-    """The leaders of the kernel sessions that have one of these terminals and a member among the held.
+    """Returns the leaders of kernel sessions that have one of these terminals and a member among `held`.
 
-    The leader tells for its session: when it ends or lets go of the terminal, all of them lose it (tty_ioctl(4),
-    TIOCNOTTY).
+    The leader's terminal is that of its kernel session: when the leader ends or gives the terminal up, all members lose
+    it (tty_ioctl(4), TIOCNOTTY).
     """
     if not numbers:
         return []
@@ -137,9 +137,9 @@ def _on_terminals(numbers: Collection[int], held: Iterable[int], read: Reader) -
 
 
 def pages_apart(terminals: Iterable[str], held: Collection[int]) -> bool:
-    """Whether what is in the foreground of one of these terminals reads /dev/tty.
+    """Returns whether a process in the foreground of one of these terminals reads /dev/tty, as pagers do.
 
-    `held` are the pids of what the session holds.
+    `held` are the pids of the session's processes.
     """
     numbers = _numbers(terminals)
     groups = {leader.tpgid for leader in _on_terminals(numbers, held, procfs.read_stat)}
@@ -151,7 +151,7 @@ def pages_apart(terminals: Iterable[str], held: Collection[int]) -> bool:
 
 
 def _has_open(pid: int, path: str) -> bool:
-    """Among its first descriptors, where a program opens what it reads from as it starts.
+    """Returns whether a path is among a process's first descriptors, where a program opens its input as it starts.
 
     An interactive shell has /dev/tty open all the time, for job control, and reads its standard input.
     """
@@ -166,7 +166,7 @@ def _all_stats() -> Iterator[Stat]:
 
 
 def family_cpu_usec(pid: int) -> int:
-    """CPU time of a process and all below it, and of those of their children that have ended."""
+    """Returns the CPU time of a process, its descendants, and their children that have ended."""
     ticks, queue = 0, [pid]
     while queue:
         stat = procfs.read_stat(queue.pop())
@@ -177,7 +177,7 @@ def family_cpu_usec(pid: int) -> int:
 
 
 def descendants(leader: ProcessId) -> list[ProcessId]:
-    """The leader and all that descends from it, for a session that has no scope of its own."""
+    """Returns the leader and its descendants, for a session that has no scope of its own."""
     if not is_alive(leader):
         return []
     children: dict[int, list[Stat]] = {}
@@ -192,10 +192,11 @@ def descendants(leader: ProcessId) -> list[ProcessId]:
 
 
 def groups_of(leader: int, uid: int) -> frozenset[int]:
-    """The groups of a session's user, as the kernel has them of the first process of theirs below the leader.
+    """Returns the groups of a session's user, those that the first process of theirs below the leader has.
 
     That is sshd's unprivileged child, or the login shell: both have what initgroups(3) gave them. What the user starts
-    may have other groups, by newgrp(1) or in a user namespace, and is further below. Empty where there is none yet.
+    may have other groups, by newgrp(1) or in a user namespace, and is further below. Empty if there is no such process
+    yet.
     """
     queue = [leader]
     for pid in queue:
@@ -203,7 +204,7 @@ def groups_of(leader: int, uid: int) -> frozenset[int]:
             break
         try:
             queue += procfs.read_children(pid)
-        except OSError:  # a kernel that does not tell
+        except OSError:  # a kernel without CONFIG_PROC_CHILDREN
             break
     for pid in (*queue[1:MOST_BELOW], leader):
         if set(procfs.read_uids(pid)) == {uid}:
@@ -212,10 +213,10 @@ def groups_of(leader: int, uid: int) -> frozenset[int]:
 
 
 def has_ended(process: ProcessId) -> bool:
-    """The opposite of is_alive(), and much cheaper where nothing has the pid any more."""
+    """Returns the opposite of is_alive(); much cheaper if no process has the pid any more."""
     return procfs.read_session(process.pid) is None or not is_alive(process)
 
 
 def usage_of(stat: Stat) -> Usage:
-    """What a process holds."""
+    """Returns the memory and CPU time that a process uses."""
     return Usage(1, stat.rss_pages * procfs.PAGE_BYTES, stat.cpu_ticks * 1_000_000 // procfs.CLOCK_TICKS_PER_SEC)

@@ -1,12 +1,12 @@
 """The programs that run in a session, by the names of their files.
 
-Not by what a process calls itself (its comm, its arguments): anybody can set that, and a script's is whatever its file
-is called. What the kernel executes is told by /proc/PID/exe, and a program counts only if that file is root's and
-nobody else can write to it, so that a copy or a script under another name does not. Its real name is that of the file:
-for a script that of its interpreter, and where the name was a link that of its target.
+What a process calls itself (its comm, its arguments) is ignored: anybody can set that, and for a script it is the name
+of the script's file. /proc/PID/exe shows what the kernel executes, and a program counts only if root owns that file and
+nobody else can write to it, so a copy or a script under another name does not count. The name that is matched is that
+of the file: for a script that of its interpreter, and for a link that of its target.
 
-A program whose file system does not answer at the moment counts as before: the kernel still knows whose it is. One of
-which the kernel cannot tell that without a user's word, or without asking a server, does not count (see executables).
+A program whose file system does not answer at the moment still counts: the kernel knows the owner. A program does not
+count if the kernel cannot tell its owner without trusting a user or asking a server (see executables).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reaper.sense.executables import ProgramFiles
 
 
 def find(processes: Iterable[ProcessId], patterns: Collection[str]) -> Program | None:
-    """The first of the processes that runs a program of such a name. One that is stopped (Ctrl-Z) does not run."""
+    """Returns the first process that runs a program of such a name. A process that is stopped (Ctrl-Z) does not run."""
     files = ProgramFiles()
     for process in processes:
         path = procfs.read_program(process.pid)
@@ -36,7 +36,7 @@ def find(processes: Iterable[ProcessId], patterns: Collection[str]) -> Program |
 
 
 def candidates(pids: Iterable[int], patterns: Collection[str]) -> Iterator[ProcessId]:
-    """Those of the processes that run a program of such a name, regardless of the file's owner. Reads no other."""
+    """Yields the processes that run a program of such a name, whoever owns the file. Reads no other process's stat."""
     for pid in pids:
         path = procfs.read_program(pid)
         if path is None or not any(fnmatchcase(Program(path, pid).name, pattern) for pattern in patterns):
@@ -52,6 +52,6 @@ def _is_roots(files: ProgramFiles, pid: int) -> bool:
 
 
 def _runs(process: ProcessId) -> bool:
-    """Whether it was that very process that was looked at, and it runs. Asked last, as a pid may change hands."""
+    """Returns whether the process that was looked at still runs. Checked last, as its pid may have been reused."""
     status = procfs.read_stat(process.pid)
     return status is not None and status.starttime == process.start_ticks and status.state not in "Tt"

@@ -1,7 +1,7 @@
-"""Tries to read the processes that are not read otherwise: a program of its own, for it may wait for good.
+"""Tries to read the processes that are not read otherwise, as a program of its own because the read may never return.
 
-The argument says which, as stuck.encode() does. Ends with 0 where all of them can be read. SIGALRM ends it where one
-can not: at its default disposition that ends a wait for exec_update_lock, too.
+The argument names them, in the format of stuck.encode(). Exits with 0 if all of them can be read. SIGALRM ends the
+program if one cannot: with its default action it also interrupts a wait for exec_update_lock.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import os
 import signal
 import sys
 
-# Reading costs 60 us a process (Linux 6.18), and a user can have 20,000 of them.
+# Reading costs 60 us per process (Linux 6.18), and a user can have 20,000 processes.
 MOST_SEC = 10
 
 
 def main() -> int:
-    """Reads each once. Returns the exit status."""
+    """Reads each process once. Returns the exit status."""
     signal.alarm(MOST_SEC)
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from reaper import procfs

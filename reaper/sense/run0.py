@@ -1,14 +1,14 @@
-"""Who ordered what run0(1) or systemd-run(1) runs: the client that waits in the session that it was called from.
+"""Finds the client that ordered what run0(1) or systemd-run(1) runs; it waits in the session that it was called from.
 
-run0 has PID 1 start what it runs (systemd 256 and later), so that is no child of the session, has a session of logind's
-own and no audit session; `systemd-run --user --pty` has the user's manager do it. What joins the two is what the client
-gave away or kept: it holds the master of the pty that the other side got as its terminal, and what run0 starts without
-a terminal has the client's pipes as standard input, output and errors (measured with systemd 257: `run0` on a terminal,
-`ssh host run0 sleep 30` without one).
+run0 has PID 1 start what it runs (systemd 256 and later), so that process is no child of the session, has a logind
+session of its own and no audit session; `systemd-run --user --pty` has the user's manager start it. What still connects
+the two is what the client gave away or kept: it holds the master of the pty that is the other side's terminal, and what
+run0 starts without a terminal has the client's pipes as standard input, output and error (measured with systemd 257:
+`run0` on a terminal, `ssh host run0 sleep 30` without one).
 
-Neither can be claimed by another user. A pipe is had by who was given it. The master has to be open through a mount
-that the client itself sees, in the user namespace of the host: in a namespace of their own a user can make a devpts
-whose ptys have any number.
+No other user can fake either. Only who was given a pipe has it. The master must be open through a mount that the client
+itself sees, in the user namespace of the host: in a namespace of their own a user can make a devpts whose ptys have any
+number.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from reaper.procparse import Stat
 from reaper.sense import executables, processes
 from reaper.sense.tty_drivers import pty_index
 
-# run0 is a link to it. Its client has some fifteen descriptors, and who runs it waits for it.
+# run0 is a link to it. Its client has about fifteen descriptors, and its user waits for it.
 _PROGRAM = "systemd-run"
 _MOST_DESCRIPTORS = 64
 MOST_CLIENTS = 32
-_MASTERS = (b"devpts", b"devtmpfs", b"tmpfs")  # where /dev/ptmx may be; a container's /dev is a tmpfs
+_MASTERS = (b"devpts", b"devtmpfs", b"tmpfs")  # file systems where /dev/ptmx may be; a container's /dev is a tmpfs
 _OF_SESSIONS = ("pipe:[", "socket:[")
 
 
@@ -39,9 +39,9 @@ class Client(NamedTuple):
 
 
 def list_clients() -> list[Client]:
-    """All that could have ordered something, of each user no more than MOST_CLIENTS.
+    """Returns all processes that could have ordered something, at most MOST_CLIENTS of each user.
 
-    Looks at each process's program, 3 us each, and at the descriptors of those that are run0's.
+    Reads the program of each process, 3 us each, and the descriptors of those that run run0.
     """
     counts: Counter[int] = Counter()
     found = []
@@ -54,9 +54,10 @@ def list_clients() -> list[Client]:
 
 
 def find_client(line: Sequence[Stat], list_all: Callable[[], Sequence[Client]] = list_clients) -> int | None:
-    """Who ordered what a process is or descends from; None where nothing did, or more than one user could have.
+    """Returns the pid of the client that ordered a process or an ancestor; None if there is none or it is ambiguous.
 
-    `line` is the process and its ancestors; `list_all` is called where there is something to compare with.
+    It is ambiguous if clients of several users match. `line` is the process and its ancestors; `list_all` is called
+    only if there is something to compare with.
     """
     indexes = dict.fromkeys(index for index in (pty_index(stat.tty_nr) for stat in line) if index is not None)
     clients = list_all() if indexes else ()
@@ -69,13 +70,13 @@ def find_client(line: Sequence[Stat], list_all: Callable[[], Sequence[Client]] =
 
 
 def _only(pids: Sequence[int]) -> int | None:
-    """The first, where all are one user's: a user can have a second process look like the one that ordered it."""
+    """Returns the first pid if all belong to one user: a user can make a second process look like the real client."""
     users = {tuple(procfs.read_uids(pid)[:1]) for pid in pids}
     return pids[0] if len(users) == 1 else None
 
 
 def _is_run0s(stat: Stat) -> bool:
-    """Whether PID 1 has started a process in a logind session of its own, and not within a login."""
+    """Returns whether PID 1 has started a process in a logind session of its own, and not within a login."""
     return stat.ppid == 1 and procfs.read_login(stat.pid) is None and bool(processes.scope_of(stat.pid))
 
 
@@ -87,11 +88,11 @@ def _is_client(pid: int) -> bool:
 
 
 def _masters(pid: int) -> frozenset[int]:
-    """The ptys whose masters a process holds, if they are open through a mount that it sees."""
+    """Returns the ptys whose masters a process holds, if they are open through a mount that it sees."""
     found, mounts = set(), None
     try:
         descriptors = procfs.list_descriptors(pid, most=_MOST_DESCRIPTORS)
-    except PermissionError:  # a security module
+    except PermissionError:  # refused by a security module
         return frozenset()
     for descriptor in descriptors:
         index = procfs.read_tty_index(pid, descriptor)
@@ -106,6 +107,6 @@ def _masters(pid: int) -> frozenset[int]:
 
 
 def _standard_ends(pid: int) -> set[str]:
-    """The pipes and sockets that are a process's standard input, output and errors, by the kernel's names of them."""
+    """Returns the kernel's names of the pipes and sockets that are a process's standard input, output and error."""
     links = (procfs.read_link(pid, f"fd/{descriptor}") for descriptor in range(3))
     return {link for link in links if link is not None and link.startswith(_OF_SESSIONS)}

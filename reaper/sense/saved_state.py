@@ -1,16 +1,16 @@
-"""The daemon's state file, as an earlier daemon wrote it (act/runtime.py)."""
+"""The daemon's state file, as an earlier daemon wrote it (act/runtime_files.py)."""
 
 from __future__ import annotations
 
 import os
 import stat
 
-# A session takes less than 1 KiB in it; a host with more people than this has other troubles.
+# A session takes less than 1 KiB in it; a host with more sessions than this has other problems.
 MAX_STATE_BYTES = 64 * 1024 * 1024
 
 
 def read(path: str) -> str:
-    """Returns the text of the state file; "" where there is none, or one that another than root could have written."""
+    """Returns the text of the state file; empty if there is none that only root can have written."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

@@ -1,18 +1,18 @@
-"""What crosses an ssh connection, counted by subtraction: how much was typed and printed, whatever the client.
+"""Counts by subtraction how many bytes were typed and printed over an ssh connection, whatever the client is.
 
 sshd's child reads and writes its TCP socket, the terminals, pipes and sockets of its channels, and its monitor, and
 nothing else. /proc/PID/io counts all of it together, and the socket counts what the network carried. So
 
-    from the client = bytes written by the child - bytes written to the socket - bytes that the monitor has read
-    to the client   = bytes read by the child - bytes read from the socket - bytes that the monitor has written
+from the client = bytes written by the child - bytes written to the socket - bytes that the monitor has read to the
+client   = bytes read by the child - bytes read from the socket - bytes that the monitor has written
 
 holds with compression, chaff, keepalives and rekeying, none of which is written to anything but the socket (measured on
-OpenSSH 9.2 and 10.0 with clients of both: 5 keys are 5, and 40 s of keepalives are 0). The sums begin anywhere: only
-their differences tell.
+OpenSSH 9.2 and 10.0 with clients of both: 5 keys count as 5, and 40 s of keepalives as 0). The absolute sums mean
+nothing: only their differences do.
 
-The socket is had by pidfd_getfd(2) for a moment, and given back: while we had it, the connection could not close.
-getsockopt(2) works on it from any network namespace. The kernel refuses it where kernel.yama.ptrace_scope is 3, and so
-does the filter of some containers.
+The socket is taken by pidfd_getfd(2) and closed a moment later: while we hold it, the connection cannot close.
+getsockopt(2) works on it from any network namespace. The kernel refuses pidfd_getfd(2) where kernel.yama.ptrace_scope
+is 3, and so does the system call filter of some containers.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from reaper.sense.clock import read_clock
 _STATE, _LAST_RECEIVED, _BYTES = struct.Struct("=B"), struct.Struct("=I"), struct.Struct("=QQ")
 _LAST_RECEIVED_AT, _BYTES_AT, _INFO_BYTES = 52, 120, 136
 _SYN_SENT, _LISTEN = 2, 10  # <net/tcp_states.h>
-# Once this end has closed, its FIN is counted as a byte: FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING.
+# After this end has closed, its FIN is counted as a byte: FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING.
 _FIN_SENT = (4, 5, 9, 11)
-# A look takes 30 us (Linux 6.18), in which a connection that carries 50 MB/s moves every other time.
+# One attempt takes 30 us (Linux 6.18); on a connection that carries 50 MB/s, every other one sees the counters move.
 _TRIES = 16
-# A client that forwards a port can open as many connections as it likes. What is beyond these is taken for typed.
+# A client that forwards a port can open any number of connections. Bytes of those beyond this number count as typed.
 _MOST_SOCKETS = 64
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]", re.ASCII)
 
@@ -54,11 +54,11 @@ def _clock() -> int:
 class _Connection(NamedTuple):
     inode: int
     own: socket.socket
-    is_accepted: bool  # the other end has opened it; else its SYN is counted as a byte (tcp_ack())
+    is_accepted: bool  # the other end opened it; otherwise its SYN is counted as a byte (tcp_ack())
 
 
 class _Counts(NamedTuple):
-    """The bytes written to a TCP socket and read from it up to now, and when something was last received."""
+    """The bytes written to a TCP socket and read from it up to now, and the time since something was received."""
 
     written: int
     read: int
@@ -66,17 +66,17 @@ class _Counts(NamedTuple):
 
 
 def read_traffic(carriers: list[int], monitor: int | None, clock: Callable[[], int] = _clock) -> Traffic:
-    """What has crossed the connection that these processes carry; `monitor` is their monitor, None where there is none.
+    """Returns what has crossed the connection that these processes carry; `monitor` is their monitor, None without one.
 
-    `clock` is the boot-time clock, read after all else: what was heard is dated a little late, and never too early.
-    Raises OSError where they are gone.
+    `clock` is the boot-time clock, read after everything else: received data is dated a little late, and never too
+    early. Raises OSError if the processes have ended.
     """
     try:
         return _count(carriers, monitor, clock)
     except OSError as error:
-        passed = [_passed(pid) for pid in carriers]  # which raises where they are gone
+        passed = [_passed(pid) for pid in carriers]  # raises if they have ended
         read, written = sum(each.read for each in passed), sum(each.written for each in passed)
-        why = "" if error.errno == errno.ESRCH else error.strerror or str(error)  # a monitor that has just ended
+        why = "" if error.errno == errno.ESRCH else error.strerror or str(error)  # its monitor has just ended
         return Traffic(carriers[0] if carriers else 0, 0, read, written, clock(), hindrance=why)
 
 
@@ -121,7 +121,7 @@ def _passed(pid: int | None) -> IoCounters:
 
 
 def _sockets(pid: int) -> dict[int, int]:
-    """The sockets that a process has open: their inodes by descriptor, the lowest first."""
+    """Returns the inodes of the sockets that a process has open, by descriptor, in ascending order."""
     found = {}
     for descriptor in sorted(procfs.list_descriptors(pid)):
         match = _SOCKET.fullmatch(procfs.read_link(pid, f"fd/{descriptor}") or "")
@@ -131,7 +131,7 @@ def _sockets(pid: int) -> dict[int, int]:
 
 
 def _take(pid: int) -> Iterator[tuple[int, socket.socket]]:
-    """The TCP sockets that a process has open, each once; not those of connections that are not open yet."""
+    """Yields the TCP sockets that a process has open, each once; not those that are still connecting."""
     seen = set()
     for descriptor, inode in list(_sockets(pid).items())[:_MOST_SOCKETS]:
         if inode in seen:
@@ -151,7 +151,7 @@ def _own(pid: int, descriptor: int, inode: int) -> socket.socket | None:
         raise
     try:
         own = socket.socket(fileno=taken)
-    except OSError:  # another file by now
+    except OSError:  # by now it is another file
         os.close(taken)
         return None
     is_tcp = own.family in (socket.AF_INET, socket.AF_INET6) and own.type == socket.SOCK_STREAM
@@ -162,18 +162,18 @@ def _own(pid: int, descriptor: int, inode: int) -> socket.socket | None:
 
 
 def _main(found: Iterable[_Connection], shared: set[int] | None) -> _Connection:
-    """Which of the connections is the client's: the monitor has that one, too, and none that is forwarded.
+    """Returns the client's connection: the one that the monitor has open too, which is not so for forwarded ones.
 
-    Where there is no monitor it is the first that the process had: its descriptor is the lowest.
+    Without a monitor it is the first that the process opened: its descriptor is the lowest.
     """
     candidates = [each for each in found if shared is None or each.inode in shared]
     if not candidates or (shared is not None and len(candidates) > 1):
-        raise OSError(errno.ENOTSOCK, "its connection is not one of TCP, or not to be told from others")
+        raise OSError(errno.ENOTSOCK, "its connection does not use TCP, or cannot be told from others")
     return candidates[0]
 
 
 def _look(main: _Connection, forwards: Iterable[_Connection]) -> tuple[list[_Counts], bool]:
-    """What the sockets have carried, and whether nothing was acknowledged or received meanwhile."""
+    """Returns what the sockets have carried, and whether nothing was acknowledged or received meanwhile."""
     counts, is_still = [], True
     for each in (main, *forwards):
         acked, received = _BYTES.unpack_from(before := _info(each.own), _BYTES_AT)
@@ -203,7 +203,7 @@ def _info(own: socket.socket) -> bytes:
 
 
 def _queued(own: socket.socket, request: int) -> int:
-    """What was not acknowledged yet (SIOCOUTQ, which is TIOCOUTQ), or not read yet (SIOCINQ, FIONREAD); tcp(7)."""
+    """Returns how much is unacknowledged (SIOCOUTQ, which is TIOCOUTQ) or unread (SIOCINQ, FIONREAD); tcp(7)."""
     count = array.array("i", [0])
     fcntl.ioctl(own, request, count)
     return count[0]

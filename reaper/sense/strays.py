@@ -1,10 +1,11 @@
-"""What a session has started that is in no session's scope any more, or in one that is not a login's.
+"""Finds the processes of a session that are in no session's scope any more, or in one that is not a login's.
 
-For what asks about all that a session holds: `kill: session`, and programs that are busy. Only what is certainly the
-session's is found, as it may be killed for that: what has the audit session of that login alone (see belonging), and is
-in a control group of its user's own service manager, or in the session that logind made for a su(1), sudo(8) or run0(1)
-within it. Never the manager, nor a service that it started, also one that the user started from this session: these are
-of the manager's own audit session. Nor what somebody has put into a group of the host's, as a container's.
+Needed for what concerns all processes of a session: `kill: session`, and programs that make it busy. Only what
+certainly belongs to the session is found, as it may be killed: a process that has the audit session of this login alone
+(see belonging) and is in a control group of its user's own service manager, or in the session that logind made for a
+su(1), sudo(8) or run0(1) within it. Never found are the manager and the services that it started, even if the user
+asked for them from this session: they have the manager's own audit session. Nor is anything found that was moved into a
+control group of the host's, as a container's processes are.
 """
 
 from __future__ import annotations
@@ -20,28 +21,28 @@ from reaper.decide.session.model import ProcessId, Session
 from reaper.sense import processes, run0
 from reaper.sense.belonging import Homes, NestedSession
 
-# A user makes as many groups below their manager's as they like. Each is one read, and 3 us for each process in it (two
+# A user can make any number of groups below the manager's. Each costs one read, and 3 us for each process in it (two
 # panes of tmux in 12 groups: 0.25 ms in all, Linux 6.18).
 MOST_GROUPS = 1000
 MOST_PROCESSES = 16_384  # as in walk
 
 
 def find(
-    session: Session, sessions: Collection[Session], asides: Iterable[NestedSession], homes: Homes
+    session: Session, sessions: Collection[Session], nested_sessions: Iterable[NestedSession], homes: Homes
 ) -> list[ProcessId]:
-    """The processes of a session outside of its scope; none where nothing tells for certain which these are."""
+    """Returns the processes of a session outside of its scope; none where they cannot be determined with certainty."""
     login = homes.login_of(session, sessions)
     manager = f"{_slice(session)}/user@{session.uid}.service"
-    # Where the manager has the same, logins get no audit session of their own, as in some containers.
+    # If the manager has the same, logins get no audit session of their own, as in some containers.
     if login is not None and login in map(procfs.read_login, _pids_in(f"{processes.CGROUP}{manager}/init.scope")):
         login = None
     found = list(_of_login(_member_pids(manager), login)) if login is not None else []
     clients = functools.cache(run0.list_clients)
-    # That of another login is not this session's; run0's has none. There can be thousands of a user's.
-    near = (each for each in asides if procfs.read_login(each.leader.pid) in (None, login))
-    for aside in islice(near, MOST_GROUPS):
-        pids = processes.member_pids(aside.scope)
-        if _is_home(session, sessions, aside, homes, clients):
+    # One with another login's audit session is not this session's; run0's has none. A user can have thousands of them.
+    near = (each for each in nested_sessions if procfs.read_login(each.leader.pid) in (None, login))
+    for nested in islice(near, MOST_GROUPS):
+        pids = processes.member_pids(nested.scope)
+        if _is_home(session, sessions, nested, homes, clients):
             found += _of_login(pids, login, None)
         elif login is not None:
             found += _of_login(pids, login)
@@ -52,7 +53,7 @@ def _of_login(pids: Iterable[int], *logins: int | None) -> Iterator[ProcessId]:
     for pid in pids:
         if procfs.read_login(pid) in logins:
             stat = procfs.read_stat(pid)
-            # Once more: it is the process of this start time that was asked about.
+            # Read again: it must be the process of this start time that has the audit session.
             if stat is not None and procfs.read_login(pid) in logins:
                 yield ProcessId(pid, stat.starttime)
 
@@ -60,13 +61,13 @@ def _of_login(pids: Iterable[int], *logins: int | None) -> Iterator[ProcessId]:
 def _is_home(
     session: Session,
     sessions: Collection[Session],
-    aside: NestedSession,
+    nested: NestedSession,
     homes: Homes,
     clients: Callable[[], Sequence[run0.Client]],
 ) -> bool:
     try:
-        return processes.is_alive(aside.leader) and homes.of(aside.leader.pid, sessions, clients) == session.key
-    except OSError:  # not for us to look at
+        return processes.is_alive(nested.leader) and homes.of(nested.leader.pid, sessions, clients) == session.key
+    except OSError:  # we may not look at it
         return False
 
 
@@ -75,7 +76,7 @@ def _slice(session: Session) -> str:
 
 
 def _member_pids(group: str) -> Iterator[int]:
-    """The pids in a group and those below it, of as many as are looked at."""
+    """Yields the pids in a group and in those below it, up to the limits above."""
     left, directories = MOST_PROCESSES, [processes.CGROUP + group]
     for number in range(MOST_GROUPS):
         if number >= len(directories) or left <= 0:
@@ -94,10 +95,10 @@ def _pids_in(directory: str) -> list[int]:
 
 
 def _below(directory: str, most: int) -> list[str]:
-    """The groups in a group, of as many as are looked at: their user can have made a million."""
+    """Returns the groups in a group, at most `most`: their user can have made a million."""
     try:
         with os.scandir(directory) as entries:
             groups = (entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
             return list(islice(groups, max(0, most)))
-    except OSError:  # it is gone
+    except OSError:  # the group was removed
         return []

@@ -1,4 +1,4 @@
-"""Whom an end is about: who is on a session's terminals, who carries its line, and all that it holds."""
+"""The processes that ending a session concerns: those on its terminals, of its connection, and all that it holds."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def find(
     *,
     whole: bool,
 ) -> Targets:
-    """Reads a bounded number of processes, and asks about every process of the host who is on the terminals `names`.
+    """Returns them. Reads a bounded number of processes, and asks the kernel session of every process of the host.
 
-    `strays` are what it holds outside of its scope; `servers` are the users' programs that are taken for terminals. All
-    that it holds is listed only if `whole`.
+    `names` are the session's terminals, `strays` its processes outside of its scope, `servers` the names of users'
+    programs that are treated as terminals. Everything that the session holds is listed only if `whole`.
     """
     reader, held = walk.Walk(), pids(session)
     holders = connections.connection_holders(session, servers)
     reader.processes(process.pid for process in holders)  # before a crowd has used the reader up
     attached = processes.attached_to(names, [*held, *(each.pid for each in strays)], reader.stat)
     if session.origin is Origin.SSH:
-        attached += connections.fed(session, held, reader.stat)
+        attached += connections.on_channels(session, held, reader.stat)
     if not whole:
         return Targets(tuple(attached), tuple(holders), strays=tuple(strays))
     everything = tuple(dict.fromkeys([*reader.processes(held), *strays]))
@@ -37,19 +37,19 @@ def find(
 
 
 def pids(session: Session) -> list[int]:
-    """The pids of all that a session's scope holds, or where it has none of what descends from its leader."""
+    """Returns the pids of all processes in a session's scope; without a scope, of its leader's descendants."""
     if session.scope:
         return processes.member_pids(session.scope)
     return [process.pid for process in processes.descendants(ProcessId(*session.key))]
 
 
 def members(session: Session) -> list[ProcessId]:
-    """The same, each told from a later process of its pid."""
+    """Returns the same processes with their start times, which tell them from later processes of the same pid."""
     return processes.members(session.scope) if session.scope else processes.descendants(ProcessId(*session.key))
 
 
 def freed(holding: Holding) -> Usage:
-    """What those processes held that have ended since."""
+    """Returns the memory and CPU time of those processes that have ended since."""
     ended = [usage for process, usage in holding.each if processes.has_ended(process)]
     if not processes.member_pids(holding.scope):
         ended.append(holding.others)

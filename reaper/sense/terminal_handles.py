@@ -1,12 +1,12 @@
-"""Which terminal is meant by a name: a pty's number is given to another as soon as it is closed.
+"""Tells a terminal from a later one of the same name: a pty's number is reused as soon as the pty is closed.
 
 A user can set every time of a terminal but cannot undo that ctime moves, so a terminal whose ctime moved was tampered
-with, or is another by the same number. Neither a time nor a process tells which. devpts gives an inode the number of
-its pty and no time of birth (stat -c %w /dev/pts/0, Linux 6.18). And a process that is a child of sshd's, and has the
-pty for its controlling terminal, can be one of the user's own, started by clone(CLONE_PARENT) when the shell had given
-the terminal up. What tells is the inode itself: the kernel takes its name away when the master is closed
-(devpts_pty_kill), and nothing else does. So each terminal of a session is kept by a descriptor that opens nothing
-(O_PATH), which keeps the inode and not the terminal: a closed one has no link any more.
+with, or is another one of the same number. No time and no process shows which. devpts gives an inode the number of its
+pty and no time of birth (stat -c %w /dev/pts/0, Linux 6.18). And a child of sshd's whose controlling terminal is the
+pty can be one of the user's own processes, started by clone(CLONE_PARENT) after the shell had given the terminal up.
+The inode itself shows it: the kernel unlinks it when the master is closed (devpts_pty_kill), and nothing else does. So
+each terminal of a session is kept by an O_PATH descriptor, which keeps the inode and does not open the terminal: the
+inode of a closed one has no link any more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Handle(NamedTuple):
 
 
 class TerminalHandles:
-    """The terminals that are kept, each under a number of its own."""
+    """The terminals that are kept, each with a number that is never reused."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -32,9 +32,9 @@ class TerminalHandles:
         self._numbers = itertools.count(1)
 
     def status(self, name: str) -> tuple[os.stat_result, int]:
-        """What stat(2) says of the terminal by this name, and its number; 0 where descriptors are short.
+        """Returns what stat(2) says of the terminal, and its number; 0 as the number where no descriptor is left.
 
-        Raises FileNotFoundError or NotADirectoryError where there is none.
+        Raises FileNotFoundError or NotADirectoryError where there is no such terminal.
         """
         line = self._lines.get(name)
         if line is not None:
@@ -53,7 +53,7 @@ class TerminalHandles:
         return os.fstat(descriptor), line.number
 
     def keep(self, names: Container[str]) -> None:
-        """Lets go of every terminal that is not among these."""
+        """Closes the descriptor of every terminal that is not among these."""
         for name in [name for name in self._lines if name not in names]:
             self._drop(name)
 

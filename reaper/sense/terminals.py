@@ -1,8 +1,8 @@
-"""Terminals: which ones a session's person types on, and what the kernel wrote on them.
+"""Terminals: which names and devices they have, and the times that the kernel sets on them.
 
-Only *outer* terminals count: a pty whose master the session's leader (or what is left of its connection) holds, or the
-line that `login` was started on (which that is, is told in possession.py). A pty made inside the session, by tmux,
-screen, script or expect, is held by a process of the user: a robot can type there, so it is no evidence of a person.
+Only *outer* terminals count as a session's: a pty whose master the session's leader (or what is left of its connection)
+holds, or the line that `login` was started on (see possession.py). A pty that was made inside the session, by tmux,
+screen, script or expect, is held by a process of the user: a program may type there, so it is no evidence of a person.
 """
 
 from __future__ import annotations
@@ -24,46 +24,46 @@ from reaper.sense.terminal_handles import TerminalHandles
 DEV = "/dev"
 _KDGETMODE, _KD_GRAPHICS = 0x4B3B, 1
 _CONSOLE = re.compile(r"tty[1-9][0-9]?|console", re.ASCII)
-# Directly below /dev: users write and mount in some of the directories there.
+# Directly below /dev only: in some of the directories there users write and mount.
 _LINE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
 _PTY = re.compile(r"pts/[0-9]{1,10}", re.ASCII)
 
 
 def line_name(pam_tty: str) -> str:
-    """The terminal of a PAM_TTY or logind TTY ("/dev/tty1", "ttyS0", "pts/3"), or "" where it cannot be any.
+    """Returns the terminal of a PAM_TTY or logind TTY ("/dev/tty1", "ttyS0", "pts/3"); empty if it cannot be one.
 
-    It is a name and nothing more: whether the session has that terminal is another question (possession.py).
+    It is only a name: whether the session has that terminal is another question (possession.py).
     """
     name = pam_tty[len("/dev/") :] if pam_tty.startswith("/dev/") else pam_tty
     return name if is_console(name) or is_pty(name) or is_serial(name) else ""
 
 
 def is_pty(name: str) -> bool:
-    """Whether a name is that of a pty."""
+    """Returns whether a name is that of a pty."""
     return _PTY.fullmatch(name) is not None
 
 
 def is_console(name: str) -> bool:
-    """Whether a line is a virtual console of this host (tty1 to tty63, or the console)."""
+    """Returns whether a line is a virtual console of this host (tty1 to tty63, or the console)."""
     return _CONSOLE.fullmatch(name) is not None
 
 
 def is_serial(name: str) -> bool:
-    """Whether a name is that of a serial or hypervisor line of this host: of what a tty driver has, beside consoles.
+    """Returns whether a name is that of a serial or hypervisor line: a device of a tty driver that is no console.
 
-    A pty that is mounted there, as containers have it, is one, too.
+    A pty that is mounted there, as containers have it, counts as one too.
     """
     device = read_device(name) if looks_serial(name) else None
     return device is not None and tty_drivers.is_line(device, tty_drivers.read_drivers())
 
 
 def looks_serial(name: str) -> bool:
-    """Whether a serial line could have that name, on one host or another."""
+    """Returns whether a serial line could have that name, on this or another host."""
     return _LINE.fullmatch(name) is not None and not is_console(name)
 
 
 def read_device(name: str) -> int | None:
-    """The number of the device (st_rdev) of a terminal; None where there is none by that name."""
+    """Returns the device number (st_rdev) of a terminal; None where there is none by that name."""
     try:
         status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
@@ -72,7 +72,7 @@ def read_device(name: str) -> int | None:
 
 
 def read_owner(name: str) -> int | None:
-    """The user to whom a terminal belongs; None where there is none by that name."""
+    """Returns the user who owns a terminal; None where there is none by that name."""
     try:
         return os.stat(f"{DEV}/{name}", follow_symlinks=False).st_uid
     except (FileNotFoundError, NotADirectoryError):
@@ -80,7 +80,7 @@ def read_owner(name: str) -> int | None:
 
 
 def read_terminal(name: str) -> TerminalSample | None:
-    """One look at a terminal; None where there is none by that name. Changes none of its times."""
+    """Returns a sample of a terminal; None where there is none by that name. Changes none of its times."""
     try:
         status = os.stat(f"{DEV}/{name}", follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +89,7 @@ def read_terminal(name: str) -> TerminalSample | None:
 
 
 def read_kept_terminal(name: str, lines: TerminalHandles) -> TerminalSample | None:
-    """The same, with which terminal by this name it is."""
+    """Returns a sample that also says which terminal of this name it is, by its number."""
     try:
         status, line = lines.status(name)
     except (FileNotFoundError, NotADirectoryError):
@@ -105,10 +105,10 @@ def _take_reading(name: str, status: os.stat_result, line: int) -> TerminalSampl
 
 
 def is_graphical(line: str) -> bool:
-    """Whether a console shows graphics (console_ioctl(4), KDGETMODE): a display server takes the keys then.
+    """Returns whether a console shows graphics (console_ioctl(4), KDGETMODE): then a display server gets the keys.
 
-    What is typed leaves no trace on the console, and no message would be seen on it. Opening it changes none of its
-    times.
+    Typing changes no time of the console then, and nobody would see a message on it. Opening the console changes none
+    of its times.
     """
     if not is_console(line):
         return False
@@ -118,7 +118,7 @@ def is_graphical(line: str) -> bool:
         return False
     try:
         mode = fcntl.ioctl(fd, _KDGETMODE, struct.pack("i", 0))
-    except OSError:  # not a virtual console (ENOTTY)
+    except OSError:  # it is no virtual console (ENOTTY)
         return False
     finally:
         os.close(fd)
@@ -126,7 +126,7 @@ def is_graphical(line: str) -> bool:
 
 
 def is_unchanged(reading: TerminalSample) -> bool:
-    """Whether read_terminal() would say the same again; what depends on the moment is left to it."""
+    """Returns whether read_terminal() would return the same again; False where that depends on the time."""
     if reading.is_fresh or reading.is_ahead:
         return False
     try:
@@ -142,9 +142,9 @@ def is_unchanged(reading: TerminalSample) -> bool:
 
 
 def unread(name: str) -> int:
-    """How many bytes were typed that nothing has read yet (FIONREAD, ioctl_tty(2)): the foreground job does not read.
+    """Returns how many typed bytes nothing has read yet (FIONREAD, ioctl_tty(2)), as the foreground job does not read.
 
-    In canonical mode those of complete lines only. Opening the terminal and asking change none of its times.
+    In canonical mode only those of complete lines count. Opening the terminal and the ioctl change none of its times.
     """
     try:
         fd = os.open(f"{DEV}/{name}", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -160,10 +160,10 @@ def unread(name: str) -> int:
 
 
 def takes_lines(name: str) -> bool:
-    """Whether what is typed reaches programs by whole lines (ICANON, termios(3)), so that a key alone shows nowhere.
+    """Returns whether programs get what is typed by whole lines (ICANON, termios(3)), so single keys show nowhere.
 
-    True where that cannot be told: Enter is seen on every terminal. Opening it and asking change none of its times
-    (stat /dev/pts/N before and after, Linux 6.18).
+    True where that is unknown: Enter is noticed on every terminal. Opening the terminal and tcgetattr(3) change none of
+    its times (stat /dev/pts/N before and after, Linux 6.18).
     """
     try:
         fd = os.open(f"{DEV}/{name}", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -178,10 +178,9 @@ def takes_lines(name: str) -> bool:
 
 
 def read_dev_tty() -> TerminalSample | None:
-    """One look at /dev/tty, where the kernel dates what is read through it there and not on the terminal itself.
+    """Returns a sample of /dev/tty if the kernel dates reads through it there and not on the terminal; else None.
 
-    It did so until Linux 6.4 (measured on 5.10 and 6.1; 6.12 and 6.18 date both), and for all terminals together. None
-    on a later kernel.
+    Linux did so until 6.4 (measured on 5.10 and 6.1; 6.12 and 6.18 date both), for all terminals together.
     """
     release = re.match(r"([0-9]+)\.([0-9]+)", os.uname().release)
     if release is None or (int(release[1]), int(release[2])) >= (6, 5):
@@ -190,7 +189,7 @@ def read_dev_tty() -> TerminalSample | None:
 
 
 def device_number(name: str) -> int | None:
-    """A terminal's number in the coding of tty_nr, proc_pid_stat(5) (the kernel's new_encode_dev), or None."""
+    """Returns a terminal's number as tty_nr in proc_pid_stat(5) has it (the kernel's new_encode_dev), or None."""
     try:
         rdev = os.stat(f"{DEV}/{name}", follow_symlinks=False).st_rdev
     except FileNotFoundError:
@@ -200,7 +199,7 @@ def device_number(name: str) -> int | None:
 
 
 def other_ptys(names: Container[str]) -> list[str]:
-    """Every pty there is now that is not among `names`, as "pts/N"; inner ones too."""
+    """Returns every pty that exists and is not among `names`, as "pts/N"; inner ones too."""
     found = []
     try:
         with os.scandir(f"{DEV}/pts") as entries:
@@ -214,10 +213,10 @@ def other_ptys(names: Container[str]) -> list[str]:
 
 
 def held_ptys(pid: int, most: int | None = None) -> set[str]:
-    """The ptys whose masters a process has open (fdinfo of a master: ``tty-index:``, since Linux 4.11).
+    """Returns the ptys whose masters a process has open (fdinfo of a master: ``tty-index:``, since Linux 4.11).
 
-    A process that is gone, or that may not be looked into, holds none. No more than `most` descriptors are looked at,
-    if that is given. The numbers need not be those of the host: a user can make ptys in a namespace of their own.
+    None for a process that has ended or may not be looked at. At most `most` descriptors are read, if that is given.
+    The numbers need not be those of the host: a user can make ptys in a namespace of their own.
     """
     try:
         descriptors = procfs.list_descriptors(pid, most=most)
@@ -228,6 +227,6 @@ def held_ptys(pid: int, most: int | None = None) -> set[str]:
 
 
 def read_all(names: Iterable[str], lines: TerminalHandles | None = None) -> tuple[TerminalSample, ...]:
-    """The terminals among `names` that are there, always in the same order."""
+    """Returns a sample of each terminal among `names` that exists, always in the same order."""
     found = (read_terminal(name) if lines is None else read_kept_terminal(name, lines) for name in sorted(names))
     return tuple(reading for reading in found if reading is not None)

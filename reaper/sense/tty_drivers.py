@@ -1,7 +1,7 @@
-"""Which terminals a host has, by the drivers that the kernel has for them (/proc/tty/drivers, proc_tty_drivers(5)).
+"""Which devices are terminals, by the drivers that the kernel lists (/proc/tty/drivers, proc_tty_drivers(5)).
 
-A device is known by its number and not by its name: serial lines have a name of each driver's own (ttyS, ttymxc, ttyGS,
-ttyLP, hvc, sclp_line).
+A device is recognised by its number and not by its name: each driver names its serial lines differently (ttyS, ttymxc,
+ttyGS, ttyLP, hvc, sclp_line).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from reaper import kernel_text, procfs
 
-# Majors of <linux/major.h>. What is of the first is no line: /dev/tty, /dev/console, /dev/ptmx, a log for printk.
+# Majors of <linux/major.h>. The devices of the first are no lines: /dev/tty, /dev/console, /dev/ptmx, a log for printk.
 _TTYAUX, _TTY, _PTY = 5, 4, 136
 
 
 class Driver(NamedTuple):
-    """The devices of one driver, or a part of them; `kind` is as the kernel has it: "serial", "pty:slave", "system"."""
+    """A driver's devices, or some of them; `kind` as the kernel prints it: "serial", "pty:slave", "system"."""
 
     major: int
     first: int
@@ -25,7 +25,7 @@ class Driver(NamedTuple):
 
 
 def parse_drivers(text: bytes) -> list[Driver]:
-    """Returns what a text of /proc/tty/drivers says; lines that are none of it are passed over.
+    """Parses the text of /proc/tty/drivers; skips lines of any other form.
 
     A line is: the driver's name, the name of its devices, major, minor or the first and the last of them, kind.
     """
@@ -42,8 +42,9 @@ def parse_drivers(text: bytes) -> list[Driver]:
 
 
 def is_line(device: int, drivers: list[Driver]) -> bool:
-    """Whether a device is a line that a person can have for their terminal: not a pty's master, nor what stands for
-    another terminal.
+    """Returns whether a device is a line that a person can use as their terminal.
+
+    A pty's master is not, nor is a device that stands for another terminal.
     """
     major, minor = os.major(device), os.minor(device)
     if major == _TTYAUX or (major, minor) == (_TTY, 0):
@@ -53,11 +54,11 @@ def is_line(device: int, drivers: list[Driver]) -> bool:
 
 
 def read_drivers() -> list[Driver]:
-    """Returns the drivers of this host; none where the kernel does not tell."""
+    """Returns the drivers of this host; none where the kernel does not list them."""
     return parse_drivers(kernel_text.read(f"{procfs.PROC}/tty/drivers") or b"")
 
 
 def pty_index(tty_nr: int) -> int | None:
-    """The number of the pty that a tty_nr of proc_pid_stat(5) stands for; None for any other terminal."""
+    """Returns the number of the pty that a tty_nr of proc_pid_stat(5) stands for; None for any other terminal."""
     major, minor = (tty_nr >> 8) & 0xFFF, (tty_nr & 0xFF) | ((tty_nr >> 12) & 0xFFF00)
     return minor if major == _PTY else None

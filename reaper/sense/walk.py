@@ -1,9 +1,9 @@
-"""One look at many processes, for one step of an end: each is read once, and no more than so many.
+"""Reads many processes for one step of a termination: each process once, and no more than a limit.
 
 A user can have as many processes as the host lets them (systemd's TasksMax, a third of kernel.threads-max: 21,000 with
-8 GiB of memory). What is asked about all of them is one system call each (getsid(2), 0.4 us) or one file (cgroup.procs,
-memory.current, cpu.stat); reading /proc/PID/stat costs 25 us, and sending a signal by pidfd as much again (measured
-on Linux 6.18, 5,000 processes).
+8 GiB of memory). A question about all of them costs one system call each (getsid(2), 0.4 us) or one file (cgroup.procs,
+memory.current, cpu.stat); reading /proc/PID/stat costs 25 us, and sending a signal by pidfd as much again (measured on
+Linux 6.18, 5,000 processes).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from reaper.decide.session.model import Holding, ProcessId, Usage
 from reaper.procparse import Stat
 from reaper.sense import processes
 
-# These take 0.4 s to read, and to signal. Others in the same session wait for the next step, or for cgroup.kill.
+# So many take 0.4 s to read, and as long to signal. Others in the session wait for the next step, or for cgroup.kill.
 MOST = 16_384
 
 
 class Walk:
-    """Reads processes, and remembers them for as long as it is kept."""
+    """Reads processes, and caches what it has read."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._stats: dict[int, Stat | None] = {}
 
     def stat(self, pid: int) -> Stat | None:
-        """What the kernel says of a process; None where it is gone, or one too many."""
+        """Returns the stat of a process; None if it has ended, or if the limit is reached."""
         if pid not in self._stats:
             if len(self._stats) >= self._most:
                 return None
@@ -35,12 +35,15 @@ class Walk:
         return self._stats[pid]
 
     def processes(self, pids: Iterable[int]) -> list[ProcessId]:
-        """Those of the processes that are there, as far as they are not too many."""
+        """Returns those of the processes that exist, up to the limit."""
         stats = map(self.stat, pids)
         return [ProcessId(stat.pid, stat.starttime) for stat in stats if stat is not None]
 
     def holding(self, named: Collection[ProcessId], pids: Collection[int], scope: str) -> Holding:
-        """What the named processes hold; `pids` are all of the scope, whose files tell of those that were not read."""
+        """Returns what the named processes use; the scope's files show what its unread processes use.
+
+        `pids` are all processes of the scope.
+        """
         stats = (self.stat(process.pid) for process in named)
         each = tuple(
             (ProcessId(stat.pid, stat.starttime), processes.usage_of(stat)) for stat in stats if stat is not None
@@ -57,6 +60,6 @@ class Walk:
 
 
 def _number(scope: str, name: str, field: bytes = b"") -> int:
-    """A number in a file of a scope's; 0 where the controller that keeps it is not on."""
+    """Returns a number in a file of a scope's; 0 where the controller that keeps the file is off."""
     text = kernel_text.read(f"{processes.CGROUP}{scope}/{name}") or b""
     return kernel_text.number(kernel_text.field(text, field, b" ") if field else text.strip(b"\n")) or 0

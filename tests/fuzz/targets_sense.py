@@ -9,7 +9,7 @@ import tempfile
 from reaper import pam_stack
 from reaper.decide.session.model import ProcessId, SessionKey
 from reaper.errors import ReaperError
-from reaper.sense import lock_files, pam_files
+from reaper.sense import lockability, pam_files
 from reaper.sense.elevations import parse_mark
 from reaper.sense.login_records import LoginRecord, parse_name, parse_record
 from reaper.sense.logind import LogindSession, parse_sessions
@@ -81,9 +81,9 @@ def shadow(data: bytes) -> None:
         os.mkdir(f"{root}/etc")
         with open(f"{root}/etc/shadow", "wb") as file:
             file.write(data)
-        entry = lock_files.read_shadow("ann", root)
+        entry = lockability.read_shadow("ann", root)
         assert entry is None or "\n" not in entry.password
-        assert isinstance(lock_files.user_obstacle("ann", root), str)
+        assert isinstance(lockability.user_obstacle("ann", root), str)
 
 
 @target(longest=4096)

@@ -1,6 +1,6 @@
-"""Unlocks through the real libpam with answers that are given beforehand: the other side of test_conversation.
+"""Unlocks through the real libpam with prepared answers: the other side of test_conversation.
 
-Arguments: the user, and the answers as JSON: a text (its bytes as Latin-1) or null, for a person who has gone.
+Arguments: the user, and the answers as JSON: a text (its bytes as Latin-1), or null for a person who has left.
 """
 
 from __future__ import annotations

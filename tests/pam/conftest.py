@@ -1,7 +1,7 @@
-"""Drives pam_reaper.so through the real libpam: its own PAM directory, its own /dev/log, nothing of the host's touched.
+"""Runs pam_reaper.so in the real libpam: with its own PAM directory and /dev/log, and without touching the host's.
 
-Each login is a process of its own in a mount namespace of its own, so that a test can fill, freeze or replace any
-directory and leaves nothing behind.
+Each login is a process of its own in a mount namespace of its own, so a test can fill, freeze or replace any directory
+and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-o
 
 Arg = Union[str, bytes, Path]
 
-# /dev/log is looked up by that name in libc: a private /dev has ours. $0 is the socket. libpam's own audit records have
-# PAM_RHOST looked up, which must not ask the network.
+# libc opens /dev/log by that name: a private /dev has the test's own. $0 is the socket. libpam's own audit records look
+# PAM_RHOST up, which must not ask the network.
 PRIVATE = """
 set -e
 mount --bind "$N" /etc/nsswitch.conf
@@ -56,13 +56,13 @@ class Result:
     log: list[tuple[str, str]]
 
     def code(self, step: str) -> int:
-        """What libpam answered to the one step of that name."""
+        """Returns what libpam answered to the only step of that name."""
         (code,) = [int(line.split()[1]) for line in self.output if line.split()[0] == step]
         return code
 
 
 class Login:
-    """A driver under way."""
+    """A running driver."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -83,7 +83,7 @@ class Login:
         self.process.stdin.flush()
 
     def start_ticks(self) -> str:
-        """Read as proc(5) says, apart from how the module does it."""
+        """Read as proc(5) says, independently of how the module does it."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19]
 
     def name(self) -> str:
@@ -107,7 +107,7 @@ class Stack:
         self.lab.mkdir()
         self.socket_path = tmp_path / "log"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        # By way of /proc, since a socket's own path may be no longer than 108 bytes.
+        # Through /proc, since a socket's own path may have 108 bytes at most.
         descriptor = os.open(tmp_path, os.O_PATH)
         self.socket.bind(f"/proc/self/fd/{descriptor}/log")
         os.close(descriptor)
@@ -130,10 +130,10 @@ class Stack:
         directory: Arg | None = "",
         setup: str = "",
     ) -> Login:
-        """Starts a login whose first step is taken after `setup`, a piece of shell run in its namespace."""
+        """Starts a login that takes its first step after `setup`, a piece of shell that runs in its namespace."""
         if not (self.services / service).exists():
             self.configure(service, self.session_line(options, directory))
-        command = [*self.apart(setup), *self.build.prefix, self.build.driver, self.services, service, user, *steps]
+        command = [*self.isolated(setup), *self.build.prefix, self.build.driver, self.services, service, user, *steps]
         base = {"PATH": os.environ["PATH"], "LC_ALL": "C", "D": str(self.directory), "N": str(self.nsswitch)}
         base["NSS_LAB"] = str(self.lab)
         process = subprocess.Popen(
@@ -146,13 +146,13 @@ class Stack:
         self.started.append(Login(process))
         return self.started[-1]
 
-    def apart(self, setup: str = "") -> list[Arg]:
-        """What is put before a command, so that it runs in a namespace of its own after that piece of shell."""
+    def isolated(self, setup: str = "") -> list[Arg]:
+        """Returns what to put before a command so that it runs in a namespace of its own after that piece of shell."""
         unshare: list[Arg] = ["unshare", "--mount", "--propagation", "private"]
         return [*unshare, "sh", "-c", f'{PRIVATE}\n{setup}\nexec "$@"', self.socket_path]
 
     def finish(self, login: Login) -> Result:
-        """Lets a login go on to its end."""
+        """Lets a login run to its end."""
         out, err = login.process.communicate()
         lines = login.output + out.decode().splitlines()
         assert not [line for line in lines if line.startswith("conversation")], "the module spoke to the person"
@@ -164,7 +164,7 @@ class Stack:
         return result
 
     def log(self) -> list[tuple[str, str]]:
-        """The lines sent to syslog since, as (priority, text without the date and the program)."""
+        """Returns the new lines sent to syslog, as (priority, text without the date and the program)."""
         names = {82: "crit", 83: "err", 84: "warning", 85: "notice", 86: "info", 87: "debug"}
         lines = []
         while True:
@@ -183,12 +183,12 @@ class Stack:
         return contents(self.marked)
 
     def record(self) -> dict[str, str]:
-        """The only record there is, as its keys and still escaped values."""
+        """Returns the only record there is, as its keys and still escaped values."""
         (raw,) = self.records().values()
         return parse(raw)
 
     def mark(self) -> dict[str, str]:
-        """The only mark of an elevation, likewise."""
+        """Returns the only mark of an elevation, likewise."""
         (raw,) = self.marks().values()
         return parse(raw)
 
@@ -207,7 +207,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 
 def parse(raw: bytes) -> dict[str, str]:
-    """Checks the form of a record, and takes it apart."""
+    """Checks the form of a record, and parses it."""
     assert len(raw) < 8192
     assert raw.endswith(b"\n")
     pairs = [line.split("=", 1) for line in raw.decode("ascii").split("\n")[:-1]]
@@ -227,7 +227,7 @@ def build(where: Path, sanitize: bool) -> Build:
 
 
 def build_name_service(library: Path) -> None:
-    """Builds the name service of nss_lab.c, which nsswitch.conf(5) has by the name `lab`."""
+    """Builds the name service of nss_lab.c, which nsswitch.conf(5) calls `lab`."""
     flags = ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
     cc = os.environ.get("CC", "cc")
     subprocess.run([cc, *flags, "-fvisibility=hidden", "-o", str(library), str(HERE / "nss_lab.c")], check=True)

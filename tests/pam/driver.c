@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A login program for the tests: takes the real libpam through the steps it is given and prints a line for each.
+/* A login program for the tests: makes the real libpam take the given steps and prints a line for each.
  *
  *     driver CONFDIR SERVICE USER STEP...
  *
- * item:NAME=VALUE  env:NAME=VALUE      what the module will see
+ * item:NAME=VALUE  env:NAME=VALUE      what the module sees
  * auth setcred acct passwd open close  call libpam; prints "STEP CODE"
  * silent-open silent-close             the same with PAM_SILENT
  * fork-close                           close in a child process, as systemd does
@@ -11,9 +11,9 @@
  * repeat:N                             N times open and close
  * pause                                prints its line, then waits for a byte or the end of stdin
  * fds                                  how many descriptors are open
- * list:DIRECTORY                       the names in it
- * seteuid:UID                          lose root
- * exhaust:N                            use all descriptors up but N
+ * list:DIRECTORY                       the names in a directory
+ * seteuid:UID                          give up root
+ * exhaust:N                            use up all descriptors but N
  * fsize:N                              limit the size of files (RLIMIT_FSIZE), soft and hard
  * block                                block every signal
  * restart                              end this PAM handle and start another */
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
         if (pam_start_confdir(argv[2], argv[3], &conversation, argv[1], &pamh) != PAM_SUCCESS)
                 errx(2, "pam_start_confdir");
 
-        alarm(120); /* a test that has gone wrong must end too */
+        alarm(120); /* a test that goes wrong must also end */
         for (int i = 4; i < argc; i++) {
                 const char *step = argv[i], *value = strchr(step, ':');
                 int flags = strncmp(step, "silent-", 7) == 0 ? PAM_SILENT : 0, code = -1;

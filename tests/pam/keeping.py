@@ -19,7 +19,7 @@ from reaper.lock.terminal.lock_screen import TerminalKind
 
 
 def look(pid: int) -> dict[str, object]:
-    """What the system says of the process: its limits, what it has open, and whether its memory is root's alone."""
+    """Returns the limits and open files of the process, and whether only root can read its memory."""
     with open(f"/proc/{pid}/limits", encoding="ascii") as stream:
         core = next(line.split()[4:6] for line in stream if line.startswith("Max core"))
     with open(f"/proc/{pid}/status", encoding="ascii") as stream:

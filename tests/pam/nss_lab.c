@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A name service for the tests: slow, or in need of a network, as files in $NSS_LAB (/var/lib/nss-lab) say.
+/* A name service for the tests: slow, or dependent on a network, according to files in $NSS_LAB (/var/lib/nss-lab).
  *
- * delay     how many milliseconds each answer takes, negative ones too; if it is there
- * network   if it is there, a socket of the network is asked for first, and without one there is no answer
+ * delay     if it exists: how many milliseconds each answer takes, negative answers too
+ * network   if it exists: each answer needs a network socket first, and fails without one
  * passwd    the users that it knows
- * nocase    if it is there, their names are the same in upper and in lower case
+ * nocase    if it exists: the case of user names is ignored
  * group     the groups that it knows
- * asked     a line is written there for each question, if it is there */
+ * asked     if it exists: gets a line for each question */
 
 #include <errno.h>
 #include <grp.h>
@@ -32,7 +32,7 @@ static FILE *file(const char *name, const char *mode)
         return fopen(path, mode);
 }
 
-/* Takes its time, and says whether there is an answer to be had. */
+/* Waits as long as configured. Returns whether an answer is available. */
 static enum nss_status reach(const char *question)
 {
         struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};

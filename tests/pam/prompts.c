@@ -1,11 +1,11 @@
-/* A PAM module that speaks: several messages in one call of the conversation, and what comes back is compared. */
+/* A PAM module that sends several messages in one call of the conversation, and compares the answers. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <security/pam_modules.h>
 
-/* Text that a terminal would obey, and more than one line of it. */
+/* Text with terminal control sequences, in more than one line. */
 #define HOSTILE "\033[2J\033]0;title\007\r\nsecond \302\23331m line"
 
 static int converse(pam_handle_t *pamh, int count, const struct pam_message **messages, struct pam_response **answers)

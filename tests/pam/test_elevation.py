@@ -1,4 +1,4 @@
-"""The mark that su and sudo leave where somebody becomes root: what is in it, and when it goes."""
+"""The mark that su and sudo leave where somebody becomes root: what is in it, and when it is removed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEYS = ["VERSION", "USER", "UID", "SERVICE", "TTY", "RUSER", "LEADER", "START_TI
 
 
 @pytest.mark.parametrize("service", ELEVATES)
-def test_a_mark_while_root_acts(stack, service):
+def test_mark_exists_while_root_acts(stack, service):
     before = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
     login = stack.start("item:TTY=/dev/pts/3", "item:RUSER=ann", "open", "pause", "close", service=service)
     login.until_paused()
@@ -39,7 +39,7 @@ def test_a_mark_while_root_acts(stack, service):
     assert stack.marks() == stack.records() == {}
 
 
-def test_by_user_id_and_not_by_name(stack, tmp_path):
+def test_root_is_recognised_by_uid_and_not_by_name(stack, tmp_path):
     (tmp_path / "passwd").write_text("root:x:4711:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n")
     setup = f"mount --bind {tmp_path}/passwd /etc/passwd"
     assert stack.run("open", service="su", setup=setup).log == []
@@ -50,20 +50,20 @@ def test_by_user_id_and_not_by_name(stack, tmp_path):
 
 
 @pytest.mark.parametrize("service", ELEVATES)
-def test_who_becomes_another_than_root_is_not_marked(stack, service):
+def test_becoming_another_user_is_not_marked(stack, service):
     result = stack.run("open", "close", service=service, user="nobody", options="require")
     assert (result.code("open"), result.code("close"), result.log) == (0, 0, [])
     assert stack.marks() == stack.records() == {}
 
 
-def test_hostile_strings(stack):
+def test_hostile_strings_are_escaped(stack):
     stack.run(b"item:TTY=\x1b[2J", b"item:RUSER=ann\nUID=7", "open", service="su")
     mark = stack.mark()
     assert (mark["TTY"], mark["RUSER"], mark["UID"]) == (r"\x1b[2J", r"ann\x0aUID=7", "0")
 
 
-def test_twice_is_one_mark(stack):
-    """su-l includes su; on Debian a line of each kind is in common-session."""
+def test_two_lines_make_one_mark(stack):
+    """su-l includes su; on Debian common-session has a line for each kind."""
     stack.configure("su-l", stack.session_line() + stack.session_line("elevations"))
     login = stack.start("open", "pause", "close", service="su-l")
     login.until_paused()
@@ -72,7 +72,7 @@ def test_twice_is_one_mark(stack):
     assert (result.code("close"), result.log, stack.marks()) == (0, [], {})
 
 
-def test_one_within_another(stack):
+def test_inner_elevation_leaves_the_outer_mark(stack):
     """sudo su -: the end of the inner one leaves the mark of the outer."""
     outer = stack.start("open", "pause", "close", service="sudo")
     outer.until_paused()
@@ -82,8 +82,8 @@ def test_one_within_another(stack):
     assert stack.marks() == {}
 
 
-def test_only_elevations(stack):
-    """For the services that nobody logs in through: no record of theirs, and nothing kept from the others."""
+def test_option_elevations_records_no_login(stack):
+    """For services that nobody logs in through: they get no record, and the others still work."""
     options = "elevations require"
     for service in ("login", "sshd", "samba", "cron"):
         where = "/nonexistent/reaper/sessions"
@@ -117,7 +117,7 @@ def test_debug(stack):
         ("/d" * 240 + "/sessions", "create the directory: No such file or directory"),
     ],
 )
-def test_no_directory_beside_it(stack, directory, why):
+def test_missing_directory_is_logged_and_ignored(stack, directory, why):
     result = stack.run("open", "close", service="su", directory=directory)
     assert (result.code("open"), result.code("close")) == (0, 0)
     marked = f"{directory[: -len('sessions')]}elevated"
@@ -125,7 +125,7 @@ def test_no_directory_beside_it(stack, directory, why):
     assert result.log == [("err", f"pam_reaper(su:session): {text}")]
 
 
-def test_close_without_the_right_to(stack):
+def test_close_without_permission_is_logged(stack):
     result = stack.run("open", "seteuid:65534", "close", service="su")
     text = f"cannot remove the record of this elevation from {stack.marked}: Permission denied, ignoring"
     assert result.log == [("err", f"pam_reaper(su:session): {text}")]

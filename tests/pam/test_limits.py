@@ -1,6 +1,6 @@
 """What a user may set before calling su or sudo, and pam_limits before a session begins.
 
-The mark is written all the same.
+The mark is written nevertheless.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FILE_SIZES = [0, 100, 8191]
 
 
 def written(stack, service: str) -> dict[str, str]:
-    """The only mark or record there is, which is the target of a link."""
+    """Returns the only mark or record there is, which is the target of a link."""
     directory = stack.directory if service == "login" else stack.marked
     (name,) = os.listdir(directory)
     path = os.path.join(directory, name)
@@ -25,8 +25,8 @@ def written(stack, service: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", ["su", "sudo", "login"])
 @pytest.mark.parametrize("size", FILE_SIZES)
-def test_a_limit_of_the_file_size_leaves_no_gap(stack, service, size):
-    """Without a right to raise it, and with the signal's action as it is by default: the end of the process."""
+def test_file_size_limit_prevents_no_mark(stack, service, size):
+    """Without the right to raise it, and with the signal's default action: the end of the process."""
     login = stack.start(f"fsize:{size}", "open", "pause", "close", service=service)
     login.until_paused()
     assert written(stack, service)["LEADER"] == str(login.pid)
@@ -35,13 +35,13 @@ def test_a_limit_of_the_file_size_leaves_no_gap(stack, service, size):
     assert stack.marks() == stack.records() == {}
 
 
-def test_a_limit_that_the_record_keeps_changes_nothing(stack):
+def test_sufficient_file_size_limit_changes_nothing(stack):
     stack.run("fsize:8192", "open")
     assert stack.record()["USER"] == "root"
 
 
-def test_the_longest_record_fits_into_a_link(stack, tmp_path):
-    """4095 bytes at most: the groups give way."""
+def test_longest_record_fits_into_a_link(stack, tmp_path):
+    """4095 bytes at most: groups are left out."""
     (tmp_path / "passwd").write_text("ann:x:1000:1000::/:/bin/sh\n")
     (tmp_path / "group").write_text("".join(f"{i:030}:x:{4_000_000_000 + i}:ann\n" for i in range(600)))
     setup = f"mount --bind {tmp_path}/passwd /etc/passwd; mount --bind {tmp_path}/group /etc/group"
@@ -58,7 +58,7 @@ def test_the_longest_record_fits_into_a_link(stack, tmp_path):
     ["umask 0777", "umask 0", "mkdir $D.gone; cd $D.gone; rmdir $D.gone", "exec <&- 2>&-", "trap '' XFSZ HUP TERM"],
     ids=["mask-of-all", "mask-of-none", "directory-gone", "closed-descriptors", "signals-ignored"],
 )
-def test_surroundings_of_the_caller_leave_no_gap(stack, service, setup):
+def test_environment_of_the_caller_prevents_no_mark(stack, service, setup):
     result = stack.finish(stack.start("block", "open", service=service, setup=f"mkdir -p ${{D%/*}}; {setup}"))
     assert (result.status, result.code("open")) == (0, 0)
     found = stack.records() if service == "login" else stack.marks()

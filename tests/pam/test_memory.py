@@ -1,4 +1,4 @@
-"""Memory and descriptors: the same logins under ASan and UBSan, under valgrind, and a thousand times over."""
+"""Memory and descriptors: the same logins under ASan and UBSan, under valgrind, and a thousand times in a row."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_sanitizers_are_silent(stack, sanitized, name):
     assert all(line.split()[0] for line in result.output)
 
 
-def test_the_sanitizers_are_there(sanitized):
-    """Silence is worth nothing where nobody listens."""
+def test_sanitizers_are_active(sanitized):
+    """Their silence means nothing if they are not active."""
     text = sanitized.module.read_bytes()
     assert b"__asan_report_load" in text
     assert b"__ubsan_handle_" in text
@@ -79,8 +79,10 @@ def test_valgrind_is_silent(stack, name):
 
 @pytest.mark.parametrize("directory", ["", "/nonexistent/reaper/sessions"], ids=["recorded", "in-trouble"])
 def test_no_descriptor_leaks(stack, directory):
-    """Over a thousand logins of one process; its libpam and syslog keep theirs after the first. A private mount
-    leaves /dev/log away in the second case, or the thousand lines would wait for a reader."""
+    """A thousand logins of one process leave no descriptor open; its libpam and syslog keep theirs after the first.
+
+    A private mount leaves /dev/log out in the second case, or the thousand lines would wait for a reader.
+    """
     setup = "umount /dev/log; rm /dev/log" if directory else ""
     result = stack.run("repeat:1", "fds", "repeat:1000", "fds", directory=directory, setup=setup)
     assert [line for line in result.output if line.startswith("repeat")] == ["repeat:1 0", "repeat:1000 0"]
@@ -90,8 +92,8 @@ def test_no_descriptor_leaks(stack, directory):
     assert result.log == []
 
 
-def test_a_program_run_by_the_login_inherits_nothing(stack, tmp_path):
-    """O_CLOEXEC is on whatever is open, were it only for the moment."""
+def test_program_run_by_the_login_inherits_no_descriptor(stack, tmp_path):
+    """O_CLOEXEC is set on every descriptor, even if it is open only for a moment."""
     strace = shutil.which("strace")
     assert strace, "no strace here: `make test` installs it"
     trace = tmp_path / "trace"

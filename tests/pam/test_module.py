@@ -1,4 +1,4 @@
-"""The built file itself: what it exports, what it can call, what it keeps, and how it is linked."""
+"""The built file itself: what it exports, calls and stores, and how it is linked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_calls_nothing_that_forks_waits_or_is_not_reentrant(release):
 
 
 def test_keeps_no_mutable_state(release):
-    """Of objects in .data and .bss there are only the compiler's own."""
+    """Objects in .data and .bss are only the compiler's own."""
     own = {"__dso_handle", "__TMC_END__", "completed.0", "DW.ref.__gcc_personality_v0"}
     objects = re.findall(
         r"(?m)^\S+ .{7} \.(?:data|bss)\t\S+\s+(?:\.hidden )?(\S+)$", output("objdump", "-t", release.module)
@@ -62,7 +62,7 @@ def test_is_hardened(release):
     assert any(name.endswith("_chk") and name != "__stack_chk_fail" for name in imports), "not fortified"
 
 
-def test_install_puts_it_where_it_is_told(tmp_path):
+def test_install_uses_destdir_and_pamdir(tmp_path):
     subprocess.run(
         [
             "make",
@@ -84,7 +84,7 @@ def test_install_puts_it_where_it_is_told(tmp_path):
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-O3"])
 def test_builds_without_a_warning(tmp_path, compiler, level):
-    """-Werror is in the makefile; which warnings there are depends on the compiler and on how far it looks."""
+    """-Werror is in the makefile; which warnings exist depends on the compiler and its level of analysis."""
     assert shutil.which(compiler), f"no {compiler} here: `make test` installs it"
     subprocess.run(["make", "-s", "-C", HOOK, f"BUILD={tmp_path}", f"CC={compiler}", f"CFLAGS={level} -g"], check=True)
 

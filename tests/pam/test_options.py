@@ -26,19 +26,19 @@ ELEVATES = ["doas", "polkit-1", "su", "su-l", "sudo", "sudo-i", "systemd-run0"]
 
 
 @pytest.mark.parametrize("service", NOTHING)
-def test_services_that_make_no_session(stack, service):
-    """Not even `require` has anything to say there, and the directory is not looked at."""
+def test_listed_services_make_no_record(stack, service):
+    """Even `require` has no effect there, and the directory is not touched."""
     result = stack.run("open", "close", service=service, options="require", directory="/nonexistent/reaper/sessions")
     assert (result.code("open"), result.code("close"), result.log) == (0, 0, [])
 
 
 @pytest.mark.parametrize("service", ["login", "sshd", "gdm-password", "remote", "vsftpd", "su-", "sudo2"])
-def test_all_others_do(stack, service):
+def test_other_services_make_a_record(stack, service):
     stack.run("open", service=service)
     assert stack.record()["SERVICE"] == service
 
 
-def test_the_table_is_sorted_and_the_man_page_has_all_of_it():
+def test_table_is_sorted_and_documented():
     source = (ROOT / "pam_hook" / "services.c").read_text()
     table = re.findall(r'^ +\{"([^"]+)", SERVICE_(\w+)\},$', source, re.MULTILINE)
     assert table == sorted([(name, "NOTHING") for name in NOTHING] + [(name, "ELEVATES") for name in ELEVATES])
@@ -46,7 +46,7 @@ def test_the_table_is_sorted_and_the_man_page_has_all_of_it():
     assert not [name for name, _ in table if not re.search(rf"(^|\s){re.escape(name)}(\s|$)", page)]
 
 
-def test_the_man_page_has_every_option():
+def test_man_page_has_every_option():
     source = (ROOT / "pam_hook" / "pam_reaper.c").read_text()
     options = re.findall(r'argv\[i\], "(\w+)=?"\)', source)
     assert options == sorted(options) == ["debug", "dir", "elevations", "require", "skip"]
@@ -86,13 +86,13 @@ def test_without_debug_a_login_is_silent(stack):
 
 
 @pytest.mark.parametrize("option", ["nonsense", "DEBUG", "debug=1", "required", "dir", "skip", "require=", "elevation"])
-def test_an_unknown_option_is_named_once_and_ignored(stack, option):
+def test_unknown_option_is_logged_once_and_ignored(stack, option):
     result = stack.run("open", "close", options=option)
     assert (result.code("open"), result.code("close")) == (0, 0)
     assert result.log == [("warning", f"pam_reaper(login:session): unknown option {option}, ignoring")]
 
 
-def test_the_last_directory_counts(stack):
+def test_last_directory_counts(stack):
     stack.run("open", options=f"dir={stack.directory}", directory="/nonexistent/reaper/sessions")
     assert len(stack.records()) == 1
 
@@ -100,7 +100,7 @@ def test_the_last_directory_counts(stack):
 @pytest.mark.parametrize(
     ("kind", "step", "lines"), [("auth", "auth", 1), ("account", "acct", 1), ("password", "passwd", 1)]
 )
-def test_a_line_of_the_wrong_type_locks_nobody_out(stack, kind, step, lines):
+def test_line_of_the_wrong_type_locks_nobody_out(stack, kind, step, lines):
     stack.configure("login", f"{kind} required {stack.build.module}\n{kind} required pam_permit.so\n")
     result = stack.run(step)
     assert result.code(step) == 0
@@ -119,8 +119,8 @@ def test_auth_sufficient_lets_nobody_in(stack):
     assert stack.run("auth").code("auth") != 0
 
 
-def test_a_stack_of_this_module_alone_is_granted(stack):
-    """Which PAM_IGNORE would not be."""
+def test_stack_of_this_module_alone_succeeds(stack):
+    """With PAM_IGNORE it would be denied."""
     assert stack.run("open", directory="/nonexistent/reaper/sessions").code("open") == 0
     assert stack.run("open", service="cron").code("open") == 0
     assert stack.run("open", service="su").code("open") == 0

@@ -23,7 +23,7 @@ from tests.host.lab.terminal import Line
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-# What crypt(3) makes of "right".
+# The hash by crypt(3) of "right".
 RIGHT = "$6$rounds=1000$reaper$tZa1lqe/I4YgKnkH.8YMDUxw2BAl1F0RTJn4u.63.xCWyi6RHXgbvAf0aTQdKX.EQu0S99d0OU6XJ7GNY.u9j0"
 SHADOW = f"root:*:20000::::::\nalice:{RIGHT}:20000:0:99999:7:::\naged:{RIGHT}:0:0:99999:7:::\n"
 SHADOW += f"expired:{RIGHT}:20000:0:99999:7::0:\n"
@@ -47,7 +47,7 @@ ASK = {
 
 
 class Locked:
-    """A locked terminal: its person's end, and the one that keeps it locked."""
+    """A locked terminal: its person's end, and the process that keeps it locked."""
 
     def __init__(self, line: Line, slave: int, keeper: subprocess.Popen[str]) -> None:
         self.line, self.slave, self.keeper = line, slave, keeper
@@ -68,7 +68,7 @@ class Locked:
         self.line.expect(prompt)
 
     def outcome(self) -> Any:
-        """It may be drawing still: the terminal is read meanwhile."""
+        """The process may still be drawing: the terminal is read meanwhile."""
         assert self.keeper.stdin is not None
         assert self.keeper.stdout is not None
         self.keeper.stdin.write("wait\n")
@@ -80,7 +80,7 @@ class Locked:
 
 @pytest.fixture
 def locked(stack) -> Iterator[Any]:
-    """Starts one; what is given overrides what is asked, but for `before`: what is put before the keeper's command."""
+    """Starts one; arguments override what is asked, except `before`, which is put before the keeper's command."""
     with contextlib.ExitStack() as everything:
         yield lambda service=UNIX, **more: everything.enter_context(lock(stack, service, more))
 
@@ -97,7 +97,7 @@ def lock(stack: Any, service: str, more: dict[str, Any]) -> Iterator[Locked]:
     os.set_blocking(slave, False)
     resize(slave, 24, 120)
     before, asked = more.get("before", []), {**ASK, **{name: each for name, each in more.items() if name != "before"}}
-    words = [*stack.apart(BIND), *before, sys.executable, str(HERE / "keeping.py"), str(slave), json.dumps(asked)]
+    words = [*stack.isolated(BIND), *before, sys.executable, str(HERE / "keeping.py"), str(slave), json.dumps(asked)]
     base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     keeper = subprocess.Popen(
         words,
@@ -123,7 +123,7 @@ def resize(slave: int, rows: int, columns: int) -> None:
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def test_wrong_then_right(locked):
+def test_wrong_answer_fails_and_right_one_unlocks(locked):
     at = locked()
     at.start()
     at.line.expect(r"This session on ws1 is locked\..*Nobody has typed for 15min\.")
@@ -144,14 +144,14 @@ def test_wrong_then_right(locked):
     at.line.expect(r"The last attempt failed: Authentication failure\.")
     at.asks()
     at.line.send("wrogn\x15right\r")
-    told = at.outcome()
-    assert told["ok"]
-    assert told["phase"] == "account"
+    result = at.outcome()
+    assert result["ok"]
+    assert result["phase"] == "account"
     assert "right" not in at.line.text
     assert "wrong" not in at.line.text
 
 
-def test_control_keys_and_the_noise_of_a_terminal_change_nothing(locked):
+def test_control_keys_and_terminal_replies_change_nothing(locked):
     at = locked()
     at.start()
     at.asks()
@@ -170,7 +170,7 @@ def test_enter_alone_wakes_the_screen_and_is_no_attempt(locked):
     assert at.outcome()["ok"]
 
 
-def test_what_was_typed_before_the_prompt_is_not_taken(locked):
+def test_text_typed_before_the_prompt_is_discarded(locked):
     at = locked()
     at.line.send("wro")
     at.start()
@@ -179,16 +179,16 @@ def test_what_was_typed_before_the_prompt_is_not_taken(locked):
     assert at.outcome()["ok"]
 
 
-def test_a_mebibyte_that_is_pasted_is_no_attempt_without_a_line_and_one_with_lines(locked):
+def test_pasted_mebibyte_is_at_most_one_attempt(locked):
     at = locked()
     at.start()
     at.asks()
     paste(at, b"x" * (1 << 20) + b"\r")
     at.line.expect("longer than any password, and was not sent")
     at.asks()
-    at.line.send(b"wrong\r" * 600)  # as many as the kernel keeps: what is left is there at the next prompt
-    told = at.outcome()
-    assert (told["ok"], told["is_answered"]) == (False, True)
+    at.line.send(b"wrong\r" * 600)  # as many as the kernel keeps: the rest is there at the next prompt
+    result = at.outcome()
+    assert (result["ok"], result["is_answered"]) == (False, True)
     at.start(1)
     at.asks()
     at.line.send("right\r")
@@ -196,7 +196,7 @@ def test_a_mebibyte_that_is_pasted_is_no_attempt_without_a_line_and_one_with_lin
 
 
 def paste(at: Locked, data: bytes) -> None:
-    """As a terminal does: what the line takes is written, and what it shows is read."""
+    """Pastes as a terminal does: writes what the line accepts, and reads what it shows."""
     os.set_blocking(at.line.fileno(), False)
     while data:
         _, ready, _ = select.select([], [at.line.fileno()], [], 20)
@@ -207,7 +207,7 @@ def paste(at: Locked, data: bytes) -> None:
     os.set_blocking(at.line.fileno(), True)
 
 
-def test_several_prompts_messages_and_what_is_shown(locked, prompts):
+def test_prompts_and_messages_are_shown(locked, prompts):
     at = locked(f"auth required {prompts} two\naccount required pam_permit.so\n")
     at.start()
     at.line.expect(r"\\x1b\[2J\\x1b\]0;title\\x07\x1b\[\d+;1Hsecond \\x9b31m line")
@@ -226,7 +226,7 @@ def test_several_prompts_messages_and_what_is_shown(locked, prompts):
     assert "\x9b" not in at.line.text
 
 
-def test_resize_is_drawn(locked):
+def test_resize_redraws_the_screen(locked):
     at = locked()
     at.start()
     at.asks()
@@ -239,7 +239,7 @@ def test_resize_is_drawn(locked):
 
 
 @pytest.mark.parametrize("typed", ["", "righ"])
-def test_the_terminal_hangs_up_in_the_middle(locked, typed):
+def test_hangup_during_the_prompt_ends_the_attempt(locked, typed):
     at = locked()
     at.start()
     at.asks()
@@ -252,28 +252,28 @@ def test_the_terminal_hangs_up_in_the_middle(locked, typed):
     assert at.tell("wait")["phase"] == "gone"
 
 
-def test_what_pam_refuses_without_a_question_waits_for_the_person(locked):
-    """pam_faillock as requisite, an address that pam_access does not like: no guess, and no loop of failures."""
+def test_refusal_without_a_question_waits_for_the_person(locked):
+    """pam_faillock as requisite, an address that pam_access rejects: no guess, and no loop of failures."""
     at = locked("auth requisite pam_deny.so\n")
     at.start()
     at.line.expect(r"not possible now: Authentication failure\. Press Enter to try again\.")
     at.line.send("\r")
-    told = at.outcome()
-    assert (told["ok"], told["is_answered"]) == (False, False)
+    result = at.outcome()
+    assert (result["ok"], result["is_answered"]) == (False, False)
 
 
-def test_a_password_that_is_to_be_changed_is_told(locked):
+def test_expired_password_is_shown(locked):
     at = locked(user="aged")
     at.start()
     at.asks()
     at.line.send("right\r")
     at.line.expect(r"has to be changed: passwd\(1\) does that\. Press Enter to go on\.")
     at.line.send("\r")
-    told = at.outcome()
-    assert (told["ok"], told["is_expired"]) == (True, True)
+    result = at.outcome()
+    assert (result["ok"], result["is_expired"]) == (True, True)
 
 
-def test_an_account_that_has_expired_is_told(locked):
+def test_expired_account_is_shown(locked):
     at = locked(user="expired")
     at.start()
     at.asks()
@@ -281,11 +281,11 @@ def test_an_account_that_has_expired_is_told(locked):
     at.line.expect("Your account has expired")
     at.line.expect(r"may not be used now: User account has expired\. Press Enter to try again\.")
     at.line.send("\r")
-    told = at.outcome()
-    assert (told["ok"], told["phase"]) == (False, "account")
+    result = at.outcome()
+    assert (result["ok"], result["phase"]) == (False, "account")
 
 
-def test_hostile_names(locked):
+def test_hostile_names_are_escaped(locked):
     at = locked(user="alice", host="h\x1b[2J", rhost="\x1b]0;x\x07", heading="\x9b5m")
     at.start()
     at.asks()
@@ -296,7 +296,7 @@ def test_hostile_names(locked):
     assert "\x1b]" not in at.line.text
 
 
-def test_a_serial_line_sees_no_escape(locked):
+def test_serial_line_gets_no_escape_sequence(locked):
     at = locked(kind="serial", tty="ttyS0", rhost="")
     at.start()
     at.line.expect("This session on ws1 is locked")
@@ -310,22 +310,24 @@ def test_a_serial_line_sees_no_escape(locked):
     assert "\x1b" not in at.line.text
 
 
-def test_the_process_is_secluded(locked):
+def test_process_is_confined(locked):
     at = locked()
     at.start()
     at.asks()
     seen = at.tell("look")
     assert seen["core"] == ["0", "0"]
     assert seen["fds"] == 5
-    # SIGPIPE, as in every program in Python; and libc may ignore two signals of its own, 32 and 33, in what it starts.
+    # SIGPIPE, as in every Python program; and libc may ignore its two signals, 32 and 33, in what it starts.
     assert seen["ignored"] & ~(3 << 31) == 1 << 12
     assert seen["blocked"] == 0
     assert seen["locked"] > 0
 
 
-def test_its_memory_is_for_nobody_to_dump(locked):
-    """Not even by a program that takes cores by a pipe, which asks for no limit: a process that is not dumpable is
-    root's in /proc, whosever it is."""
+def test_memory_cannot_be_dumped(locked):
+    """Not even a program that receives core dumps through a pipe, regardless of limits, gets one.
+
+    A process that is not dumpable belongs to root in /proc, whoever runs it.
+    """
     at = locked(before=["setpriv", "--reuid=65534", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
     at.start()
     at.asks()
@@ -333,7 +335,7 @@ def test_its_memory_is_for_nobody_to_dump(locked):
     assert os.stat(f"/proc/{at.tell('pid')}/status").st_uid == 0
 
 
-def test_it_ends_when_it_is_told_to(locked):
+def test_process_ends_on_request(locked):
     at = locked()
     at.start()
     at.asks()
@@ -342,16 +344,16 @@ def test_it_ends_when_it_is_told_to(locked):
     assert not os.path.exists(f"/proc/{pid}")
 
 
-def test_it_is_killed(locked):
+def test_killed_process_is_a_failure(locked):
     at = locked()
     at.start()
     at.asks()
     at.tell("kill")
-    told = at.outcome()
-    assert (told["ok"], told["phase"]) == (False, "died")
+    result = at.outcome()
+    assert (result["ok"], result["phase"]) == (False, "died")
 
 
-def test_it_dies_with_its_parent(locked):
+def test_process_dies_with_its_parent(locked):
     at = locked()
     at.start()
     at.asks()

@@ -1,4 +1,4 @@
-"""What is in a record, whatever the strings that went into it, and when it goes again."""
+"""What is in a record, whatever strings went into it, and when it is removed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KEYS += ["XDG_SESSION_TYPE", "LEADER", "START_TICKS", "OPENED_USEC", "AUTH"]
 
 
 def without_groups(record: dict[str, str]) -> dict[str, str]:
-    """The keys that every record has; test_groups.py is about the others."""
+    """Returns the keys that every record has; test_groups.py tests the others."""
     return {key: value for key, value in record.items() if not key.startswith("GROUP")}
 
 
 def decode(value: str) -> bytes:
-    """The format's inverse, written from the design and not from the module."""
+    """The inverse of the format, written from the design and not from the module."""
     return re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), value.encode("ascii"))
 
 
@@ -61,15 +61,15 @@ def test_every_key(stack):
     assert result.log == []
 
 
-def test_a_login_that_says_nothing_leaves_empty_values(stack):
+def test_login_without_items_has_empty_values(stack):
     stack.run("open")
     record = without_groups(stack.record())
     assert list(record) == KEYS
     assert [record[key] for key in ("TTY", "RHOST", "RUSER", "XDG_SESSION_ID", "AUTH")] == [""] * 5
 
 
-def test_opened_is_on_the_boot_time_clock(stack):
-    """Not the wall clock and not the one that stops in suspend: a time namespace tells them apart."""
+def test_opened_usec_is_on_the_boot_time_clock(stack):
+    """Not the wall clock and not the one that stops during suspend: a time namespace tells them apart."""
     ahead = 1_000_000_000
     stack.build = replace(stack.build, prefix=("unshare", "--time", "--fork", "--boottime", str(ahead)))
     stack.run("open")
@@ -78,7 +78,7 @@ def test_opened_is_on_the_boot_time_clock(stack):
 
 
 @pytest.mark.parametrize("name", ["a) b (c", ")))) 1 2 3", "x\ny"])
-def test_a_program_with_an_odd_name(stack, release, tmp_path, name):
+def test_odd_program_name_is_parsed(stack, release, tmp_path, name):
     odd = tmp_path / name
     os.link(release.driver, odd)
     stack.build = replace(release, driver=odd)
@@ -104,7 +104,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("item", ["RHOST", "RUSER", "TTY"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_items(stack, item, name):
+def test_hostile_items_are_escaped(stack, item, name):
     value = HOSTILE[name]
     result = stack.run(f"item:{item}=".encode() + value, "open")
     record = without_groups(stack.record())
@@ -114,14 +114,14 @@ def test_hostile_items(stack, item, name):
     assert result.log == []
 
 
-def test_hostile_session_id(stack):
+def test_hostile_session_id_is_escaped(stack):
     stack.run(b"env:XDG_SESSION_ID=1\nUID=0\x1b", "open", user="nobody")
     assert stack.record()["XDG_SESSION_ID"] == r"1\x0aUID=0\x1b"
     assert stack.record()["UID"] == "65534"
 
 
 @pytest.mark.parametrize("user", [b"j\xf6rg", b"a\\b", b"x=y", b"two words", b"\x1b[31m", b"u" * 300], ids=range(6))
-def test_hostile_user_names(stack, tmp_path, user):
+def test_hostile_user_names_are_escaped(stack, tmp_path, user):
     (tmp_path / "passwd").write_bytes(user + b":x:4711:4711::/:/bin/sh\n")
     setup = f"mount --bind {tmp_path}/passwd /etc/passwd"
     stack.run("open", user=user, setup=setup)
@@ -131,7 +131,7 @@ def test_hostile_user_names(stack, tmp_path, user):
 
 
 @pytest.mark.parametrize("length", [255, 256])
-def test_the_longest_value_is_whole(stack, length):
+def test_longest_value_is_whole(stack, length):
     stack.run("item:RHOST=" + "h" * length, "open")
     assert stack.record()["RHOST"] == "h" * length
 
@@ -141,7 +141,7 @@ def test_the_longest_value_is_whole(stack, length):
     [("h" * 257, 0), ("h" * 100_000, 0), ("", 65), ("", 100_000), ("h" * 252, 2), ("h" * 253, 1)],
     ids=["one-more", "huge", "escaped", "huge-escaped", "between", "at-the-mark"],
 )
-def test_what_is_too_long_is_cut_visibly_and_between_escapes(stack, head, tail):
+def test_value_too_long_is_cut_between_escapes(stack, head, tail):
     value = head.encode() + b"\xff" * tail
     stack.run(b"item:RHOST=" + value, "open")
     kept = stack.record()["RHOST"]
@@ -150,7 +150,7 @@ def test_what_is_too_long_is_cut_visibly_and_between_escapes(stack, head, tail):
     assert value.startswith(decode(kept[:-3]))
 
 
-def test_everything_too_long_at_once(stack, tmp_path):
+def test_record_fits_with_every_value_too_long(stack, tmp_path):
     huge = b"\xff" * 20_000
     user = b"u" * 1000
     (tmp_path / "passwd").write_bytes(user + b":x:4294967294:0::/:/bin/sh\n")
@@ -164,7 +164,7 @@ def test_everything_too_long_at_once(stack, tmp_path):
 
 
 def key_text(blob: bytes) -> tuple[str, str]:
-    """A key as sshd gives it to PAM, and the fingerprint that ssh-keygen -l prints of it."""
+    """Returns a key as sshd passes it to PAM, and the fingerprint that ssh-keygen -l prints of it."""
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return base64.b64encode(blob).decode(), f"SHA256:{digest}"
 
@@ -200,7 +200,7 @@ BLOB2, PRINT2 = key_text(bytes(535))
         ("\x1b[2J\n", r"\x1b[2J"),
     ],
 )  # fmt: skip
-def test_auth(stack, info, auth):
+def test_authentication_methods_are_recorded(stack, info, auth):
     stack.run(f"env:SSH_AUTH_INFO_0={info}", "open")
     assert stack.record()["AUTH"] == auth
 
@@ -215,8 +215,8 @@ def test_fingerprints_at_every_block_boundary(stack):
         (stack.directory / name).unlink()
 
 
-def test_a_hundred_logins_at_once(stack):
-    """From a host where nothing is there yet, so that they race for the directory too."""
+def test_hundred_logins_at_once_are_recorded(stack):
+    """On a host where no directory exists yet, so that they race for it too."""
     logins = [stack.start("pause", f"item:RHOST=host{i}", "open", "pause", "close") for i in range(100)]
     for login in logins:
         login.until_paused()
@@ -235,8 +235,8 @@ def test_a_hundred_logins_at_once(stack):
     assert stack.records() == {}
 
 
-def test_open_twice_is_one_record(stack):
-    """An included file can bring the line in a second time."""
+def test_opening_twice_makes_one_record(stack):
+    """An included file can repeat the line."""
     stack.configure("login", stack.session_line() * 2)
     stack.run("open")
     assert len(stack.records()) == 1
@@ -246,22 +246,22 @@ def test_open_twice_is_one_record(stack):
     assert stack.records() == {}
 
 
-def test_close_from_another_process(stack):
+def test_close_from_another_process_removes_the_record(stack):
     result = stack.run("open", "fork-close")
     assert (result.code("fork-close"), result.log, stack.records()) == (0, [], {})
 
 
-def test_close_through_another_handle(stack):
+def test_close_through_another_handle_removes_the_record(stack):
     result = stack.run("open", "restart", "close")
     assert (result.code("close"), result.log, stack.records()) == (0, [], {})
 
 
-def test_close_without_a_record_is_no_trouble(stack):
+def test_close_without_a_record_succeeds(stack):
     result = stack.run("close", "open", "close", "restart", "close")
     assert (result.log, stack.records()) == ([], {})
 
 
-def test_close_leaves_the_records_of_others(stack):
+def test_close_leaves_other_records(stack):
     stack.run("open")
     others = stack.records()
     stack.run("open", "close")
@@ -269,8 +269,8 @@ def test_close_leaves_the_records_of_others(stack):
 
 
 @pytest.mark.parametrize("end", ["fork-end", "fork-end-silent"])
-def test_the_end_of_a_handle_is_not_the_end_of_the_session(stack, end):
-    """A child of the login program that drops its copy of the handle must not take the record along."""
+def test_end_of_a_copied_handle_keeps_the_record(stack, end):
+    """A child of the login program that frees its copy of the handle must not remove the record."""
     login = stack.start("open", end, "pause", "close")
     login.until_paused()
     assert len(stack.records()) == 1
@@ -278,14 +278,14 @@ def test_the_end_of_a_handle_is_not_the_end_of_the_session(stack, end):
     assert (result.code(end), result.log, stack.records()) == (0, [], {})
 
 
-def test_silence(stack):
+def test_pam_silent_changes_nothing(stack):
     result = stack.run("silent-open", "silent-close", options="debug")
     assert (result.code("silent-open"), result.code("silent-close")) == (0, 0)
     assert [priority for priority, _ in result.log] == ["debug", "debug"]
 
 
 def test_the_compiled_in_directory(stack):
-    """As a host has it after a boot: /run is empty, and the login program's umask is tight."""
+    """As on a host after a boot: /run is empty, and the login program's umask is strict."""
     setup = "umask 077; mount -t tmpfs -o mode=755 run /run"
     login = stack.start("open", "pause", "close", directory=None, setup=setup)
     login.until_paused()
@@ -307,8 +307,8 @@ CONTROLLING = ("setsid", "--ctty", "sh", "-c", 'exec "$@" </dev/null', "sh")
         ("/dev/null", (), "0"), ("/dev/" + "x" * 300, (), "0"),
     ],
 )  # fmt: skip
-def test_whether_the_terminal_is_the_logins_own(stack, said, prefix, is_held):
-    """Its standard input, or its controlling terminal; a name alone is nothing."""
+def test_tty_is_held_if_it_is_input_or_controlling(stack, said, prefix, is_held):
+    """Its standard input, or its controlling terminal; a name alone does not count."""
     master, slave = os.openpty()
     name = os.ttyname(slave)[len("/dev/") :]
     try:
@@ -323,14 +323,14 @@ def test_whether_the_terminal_is_the_logins_own(stack, said, prefix, is_held):
 
 
 def ignore_case(stack, name_service, *accounts: str) -> None:
-    """Has these users known to a name service that takes upper and lower case for the same."""
+    """Makes these users known to a name service that ignores case."""
     stack.nsswitch.write_text("passwd: lab\ngroup: files\n")
     (stack.lab / "passwd").write_text("".join(f"{each}::/:/bin/sh\n" for each in accounts))
     (stack.lab / "nocase").touch()
     stack.build = replace(stack.build, environment={**stack.build.environment, "LD_LIBRARY_PATH": str(name_service)})
 
 
-def test_user_is_recorded_by_the_name_of_the_account(stack, name_service):
+def test_user_is_recorded_by_the_accounts_name(stack, name_service):
     ignore_case(stack, name_service, "ext-ann:x:4711:4711")
     stack.run("open", user="EXT-ANN")
     record = stack.record()
@@ -338,13 +338,13 @@ def test_user_is_recorded_by_the_name_of_the_account(stack, name_service):
     assert (record["USER"], record["UID"], record["LOGIN"]) == ("ext-ann", "4711", "EXT-ANN")
 
 
-def test_name_as_the_account_has_it_is_recorded_once(stack, name_service):
+def test_unchanged_name_is_recorded_once(stack, name_service):
     ignore_case(stack, name_service, "ext-ann:x:4711:4711")
     stack.run("open", user="ext-ann")
     assert list(without_groups(stack.record())) == KEYS
 
 
-def test_account_that_shares_its_number_keeps_its_name(stack, name_service):
+def test_account_with_a_shared_uid_keeps_its_name(stack, name_service):
     ignore_case(stack, name_service, "ann:x:4711:4711", "toor:x:4711:4711")
     stack.run("open", user="toor")
     assert stack.record()["USER"] == "toor"
@@ -352,7 +352,7 @@ def test_account_that_shares_its_number_keeps_its_name(stack, name_service):
 
 
 @pytest.mark.parametrize("name", [b"\x1b[2J", b"A=B\\", b"U" * 300])
-def test_hostile_name_that_was_typed(stack, name_service, name):
+def test_hostile_typed_name_is_escaped(stack, name_service, name):
     ignore_case(stack, name_service)
     (stack.lab / "passwd").write_bytes(name.lower() + b":x:4711:4711::/:/bin/sh\n")
     stack.run("open", user=name)

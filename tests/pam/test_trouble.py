@@ -1,4 +1,4 @@
-"""What goes wrong, and that it keeps nobody out: one syslog line and PAM_SUCCESS, or with "require" PAM_SESSION_ERR."""
+"""What goes wrong keeps nobody out: one syslog line and PAM_SUCCESS, or with "require" PAM_SESSION_ERR."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ TROUBLES = {
 
 @pytest.mark.parametrize("require", [False, True], ids=["optional", "require"])
 @pytest.mark.parametrize("name", TROUBLES)
-def test_trouble(stack, name, require):
+def test_trouble_is_one_log_line_and_success(stack, name, require):
     trouble = TROUBLES[name]
     directory = trouble.directory or str(stack.directory)
     result = stack.run(
@@ -76,7 +76,7 @@ def test_trouble(stack, name, require):
     text = f"cannot record the login of {trouble.user} in {directory}, failed to {trouble.line}, {end}"
     assert result.log == [("err", f"pam_reaper(login:session): {text}")]
     assert result.code("open") == (PAM_SESSION_ERR if require else PAM_SUCCESS)
-    # After a failed open libpam denies the close, whatever the modules say then.
+    # After a failed open, libpam refuses the close, whatever the modules return then.
     assert require or result.code("close") == PAM_SUCCESS
     if not trouble.directory:
         (listing,) = [line.split()[1:] for line in result.output if line.split()[0] == "list"]
@@ -85,8 +85,8 @@ def test_trouble(stack, name, require):
 
 @pytest.mark.parametrize("require", [False, True], ids=["optional", "require"])
 @pytest.mark.parametrize("name", sorted(TROUBLES.keys() - {"no-name"}))
-def test_trouble_keeps_nobody_from_being_root(stack, name, require):
-    """Not even `require`: a person without a way to become root cannot repair what is wrong."""
+def test_trouble_never_refuses_su_or_sudo(stack, name, require):
+    """Not even with `require`: a person who cannot become root cannot repair what is wrong."""
     trouble = TROUBLES[name]
     directory = trouble.directory or str(stack.directory)
     marked = f"{directory.rpartition('/')[0]}/elevated"
@@ -103,8 +103,8 @@ def test_trouble_keeps_nobody_from_being_root(stack, name, require):
 
 
 @pytest.mark.parametrize("require", [False, True], ids=["optional", "require"])
-def test_one_descriptor_left(stack, require):
-    """Which libpam needs for itself after us, so that it must not go to syslog: there is none."""
+def test_last_descriptor_is_left_for_libpam(stack, require):
+    """libpam needs it after the module, so it must not be used for syslog, of which there is none."""
     stack.build = replace(stack.build, prefix=("prlimit", "--nofile=64:64"))
     setup = "umount /dev/log; rm /dev/log"
     result = stack.run("exhaust:1", "open", options="require" if require else "", setup=setup)
@@ -112,14 +112,14 @@ def test_one_descriptor_left(stack, require):
     assert stack.records() == {}
 
 
-def test_a_hostile_name_is_escaped_in_the_log_too(stack):
+def test_hostile_name_is_escaped_in_the_log(stack):
     result = stack.run("open", user=b"x\n<0>kernel: \xff\x1b[2J")
     assert len(result.log) == 1
     assert r"login of x\x0a<0>kernel: \xff\x1b[2J in " in result.log[0][1]
 
 
-def test_close_without_the_right_to(stack):
-    """systemd closes the session of a unit with PAMName= as the unit's user: the daemon will clear the record."""
+def test_close_without_permission_is_logged(stack):
+    """systemd closes the session of a unit with PAMName= as the unit's user: the daemon removes the record later."""
     result = stack.run("open", "seteuid:65534", "close")
     text = f"cannot remove the record of this login from {stack.directory}: Permission denied, ignoring"
     assert result.log == [("err", f"pam_reaper(login:session): {text}")]
@@ -127,7 +127,7 @@ def test_close_without_the_right_to(stack):
     assert len(stack.records()) == 1
 
 
-def test_the_directory_goes_away_before_close(stack):
+def test_directory_removed_before_close_is_no_error(stack):
     login = stack.start("open", "pause", "close")
     login.until_paused()
     shutil.rmtree(stack.directory.parent)
@@ -135,8 +135,8 @@ def test_the_directory_goes_away_before_close(stack):
     assert (result.code("close"), result.log) == (PAM_SUCCESS, [])
 
 
-def test_the_directory_is_replaced_before_close(stack, tmp_path):
-    """Nothing is removed through a link, whoever set it."""
+def test_close_follows_no_link_to_another_directory(stack, tmp_path):
+    """Nothing is removed through a link, whoever made it."""
     login = stack.start("open", "pause", "close")
     login.until_paused()
     elsewhere = tmp_path / "elsewhere"
@@ -149,8 +149,8 @@ def test_the_directory_is_replaced_before_close(stack, tmp_path):
     assert len(list(elsewhere.iterdir())) == 1
 
 
-def test_a_record_cannot_be_replaced(stack):
-    """A directory in its place: rename fails, and the temporary file goes again."""
+def test_record_that_cannot_be_replaced_is_logged(stack):
+    """A directory is in its place: rename fails, and the temporary file is removed."""
     login = stack.start("pause", "open", "close")
     login.until_paused()
     (stack.directory / login.name() / "inside").mkdir(parents=True)

@@ -70,7 +70,7 @@ class FakeSurroundings:
     def local_moment(self, wall_ns: int) -> LocalMoment:
         return utc(wall_ns)
 
-    def elevated(self, sessions: Iterable[Session], now_usec: int, *, anew: bool) -> Elevated:
+    def elevated(self, sessions: Iterable[Session], now_usec: int, *, has_new_sessions: bool) -> Elevated:
         dead = [mark.process for mark in self.marks if not mark.is_alive]
         self.marks = [mark for mark in self.marks if mark.is_alive]
         settled = {mark.session for mark in self.marks if now_usec >= mark.began_usec + BRIEF_USEC}

@@ -1,4 +1,4 @@
-"""How a file of the kernel's is read: whole, bounded, and gone where its subject is."""
+"""How the kernel's files are read: whole, bounded, and None if their subject is gone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_file_is_read_whole(tmp_path):
     assert kernel_text.read(str(path)) == b"one\rtwo\n" * 100_000
 
 
-def test_file_without_text(tmp_path):
+def test_empty_file_is_empty(tmp_path):
     (tmp_path / "file").touch()
     assert kernel_text.read(str(tmp_path / "file")) == b""
     assert kernel_text.lines(b"") == []
@@ -25,27 +25,27 @@ def test_file_without_text(tmp_path):
 
 @pytest.mark.parametrize("most", [1, 3, 4, 5, 70_000])
 def test_long_file_is_cut_off_at_a_line(tmp_path, most):
-    """A number whose last digits are missing would be another one."""
+    """A number without its last digits would be another number."""
     path = tmp_path / "file"
     path.write_bytes(b"123\n" * 100_000)
     text = kernel_text.read(str(path), most)
     assert text == b"123\n" * (most // 4)
 
 
-def test_file_of_more_than_the_limit(tmp_path):
+def test_file_larger_than_the_limit_is_cut(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * (kernel_text.MOST_BYTES + 5))
     assert kernel_text.read(str(path)) == b""
 
 
-def test_gone_is_none(tmp_path):
+def test_missing_file_is_none(tmp_path):
     assert kernel_text.read(str(tmp_path / "none")) is None
     (tmp_path / "file").touch()
     assert kernel_text.read(str(tmp_path / "file" / "below")) is None
 
 
-def test_process_that_ends_while_it_is_read():
-    """ESRCH at the read of a file that was open before."""
+def test_process_that_ends_during_the_read_is_none():
+    """ESRCH at a read of a file that was opened before."""
     pid = fork(signal.pause)
     path = f"/proc/{pid}/stat"
     directory = os.open(f"/proc/{pid}", os.O_RDONLY)
@@ -58,7 +58,7 @@ def test_process_that_ends_while_it_is_read():
         os.close(directory)
 
 
-def test_trouble_of_our_own_is_raised(tmp_path):
+def test_other_errors_are_raised(tmp_path):
     with pytest.raises(IsADirectoryError):
         kernel_text.read(str(tmp_path))
     before = os.listdir("/proc/self/fd")

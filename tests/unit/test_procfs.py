@@ -1,4 +1,4 @@
-"""One process, as the real kernel shows it: what it calls itself changes nothing, and no descriptor stays behind."""
+"""One process, as the real kernel shows it: its own name has no effect, and no descriptor stays open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reaper.procparse import parse_stat
 from tests.unit.people import fork
 
 
-def test_no_descriptor_stays_where_the_process_cannot_be_read(tmp_path, monkeypatch):
+def test_unreadable_process_leaves_no_descriptor_open(tmp_path, monkeypatch):
     """EMFILE or EIO at its stat: the pidfd is open by then."""
     (tmp_path / str(os.getpid()) / "stat").mkdir(parents=True)
     monkeypatch.setattr(procfs, "PROC", str(tmp_path))
@@ -25,14 +25,14 @@ def test_no_descriptor_stays_where_the_process_cannot_be_read(tmp_path, monkeypa
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_no_descriptor_stays_where_the_pid_is_anothers():
+def test_reused_pid_leaves_no_descriptor_open():
     before = os.listdir("/proc/self/fd")
     assert procfs.open_process(os.getpid(), 5) is None
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_a_process_whose_first_thread_has_ended_is_alive():
-    """It looks like a zombie, and its other threads run on."""
+def test_process_whose_first_thread_has_ended_is_alive():
+    """It looks like a zombie, but its other threads run on."""
 
     def work() -> None:
         def run_on() -> None:
@@ -42,7 +42,7 @@ def test_a_process_whose_first_thread_has_ended_is_alive():
             os._exit(0 if stat and stat.pid == os.getpid() and stat.threads == 2 else 1)
 
         threading.Thread(target=run_on).start()
-        ctypes.CDLL(None).pthread_exit(None)  # lets go of the GIL before
+        ctypes.CDLL(None).pthread_exit(None)  # releases the GIL before
 
     def read(pid: str) -> bytes:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -53,7 +53,7 @@ def test_a_process_whose_first_thread_has_ended_is_alive():
     assert procfs.read_stat(pid) is None
 
 
-def test_groups_of_a_process():
+def test_groups_are_the_effective_and_supplementary_ones():
     """The effective one, and all that setgroups(2) has set."""
 
     def work() -> None:
@@ -76,8 +76,8 @@ LINE_ENDS = ["\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029
 
 @pytest.mark.parametrize("end", LINE_ENDS)
 @pytest.mark.parametrize("field", ["Tgid:30", "Uid:zz", "Uid:\t0\t0", "SigIgn:zz", "S 1 1"])
-def test_name_of_a_process_is_no_field(end, field):
-    """The kernel escapes the line feed of a name alone; in stat, not even that."""
+def test_name_of_a_process_cannot_pose_as_a_field(end, field):
+    """The kernel escapes only the line feed in a name; in stat, not even that."""
     name = (end + field).encode()
     ready, is_ready = os.pipe()
 

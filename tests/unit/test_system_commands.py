@@ -1,4 +1,4 @@
-"""loginctl and systemctl: what is waited for is counted, and no more than the daemon means to wait."""
+"""loginctl and systemctl: waits are counted, up to the time that the daemon means to wait."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def tool(tmp_path, monkeypatch):
     return write
 
 
-def test_what_a_program_prints_and_how_long_it_took(tool):
+def test_run_returns_output_and_counts_the_wait(tool):
     tool('echo "$LC_ALL $1"; exit 3')
     done = system_commands.run(["loginctl", "list"])
     assert (done.stdout, done.returncode) == (b"C list\n", 3)
     assert 0 < system_commands.waited_usec() < 5_000_000
 
 
-def test_a_program_that_hangs(tool):
+def test_hanging_program_times_out(tool):
     tool("exec sleep 10")
     with pytest.raises(subprocess.TimeoutExpired):
         system_commands.run(["loginctl"], 0.05)
     assert system_commands.waited_usec() == 50_000
 
 
-def test_a_stop_of_the_daemon_while_it_waits_is_not_counted(tool, monkeypatch):
-    """An hour passes in which it was to wait for 5 s at most."""
+def test_stop_of_the_daemon_during_a_wait_is_not_counted(tool, monkeypatch):
+    """An hour passes in a wait of 5 s at most."""
     now_ns = [0]
 
     def run(*_args, **_more):
@@ -49,6 +49,6 @@ def test_a_stop_of_the_daemon_while_it_waits_is_not_counted(tool, monkeypatch):
     assert system_commands.waited_usec() == 5_000_000
 
 
-def test_a_program_that_is_not_there(tool):
+def test_missing_program_raises(tool):
     with pytest.raises(FileNotFoundError):
         system_commands.run(["no-such-program"])

@@ -1,4 +1,4 @@
-"""Terminals of the test's own making."""
+"""Terminals made by the test."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import contextlib
 import os
 import select
 
-# A worker of the kernel that has anything to move has moved it by then, also on a busy machine.
+# A kernel worker has moved whatever there was by then, also on a busy machine.
 SETTLED_MS = 200
 
 
 class Pty:
-    """A pty made by the test, which sees what is shown on it."""
+    """A pty made by the test, which reads what is shown on it."""
 
     def __init__(self) -> None:
         self.master, self.slave = os.openpty()
@@ -27,10 +27,10 @@ class Pty:
             return shown.decode()
 
     def fill(self) -> None:
-        """Until it takes no more: nobody reads it.
+        """Fills the terminal until it accepts no more: nobody reads it.
 
-        What was written moves on to the master's own buffer by a worker of the kernel (tty_flip_buffer_push), so there
-        may be room again just after there was none.
+        A kernel worker moves what was written to the master's own buffer (tty_flip_buffer_push), so there may be room
+        again just after there was none.
         """
         fd = os.open(f"/dev/{self.name}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
         room = select.poll()

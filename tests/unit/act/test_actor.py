@@ -1,6 +1,6 @@
 """The contract of an actor, which the real one and the daemon's fake both keep.
 
-Terminals are ptys that the test makes, processes are its own children.
+Terminals are ptys made by the test, processes are its own children.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class RealWorld:
         self.ptys[name].fill()
 
     def shown(self, name: str) -> str:
-        # The line discipline may or may not turn LF into CR LF; the person sees the same.
+        # The line discipline may turn LF into CR LF or not; the person sees the same.
         return self.ptys[name].read().replace("\r\r\n", "\r\n")
 
     def process(self, role: str) -> ProcessId:
@@ -70,7 +70,7 @@ class RealWorld:
         return state.stage if state else None
 
     def refuse(self) -> None:
-        """systemd and logind do nothing for anybody."""
+        """Makes systemd and logind refuse everything."""
         self.tool("exit 1")
 
     def tool(self, script: str) -> None:
@@ -140,26 +140,26 @@ def world(request, tmp_path, monkeypatch) -> Iterator:
     world.stop()
 
 
-# Words.
+# Messages.
 
 
-def test_a_message_is_shown(world):
+def test_message_is_shown(world):
     name = world.terminal()
     assert world.actor.write_message(name, "\a\r\nreaper: héllo\r\n", world.uid) is Delivery.DELIVERED
     assert world.shown(name) == "\a\r\nreaper: héllo\r\n"
 
 
-def test_a_terminal_that_does_not_drain(world):
+def test_full_terminal_blocks_the_message(world):
     name = world.terminal()
     world.block(name)
     assert world.actor.write_message(name, "x" * 200, world.uid) is Delivery.BLOCKED
 
 
-def test_a_terminal_that_is_gone(world):
+def test_message_to_a_gone_terminal_is_not_delivered(world):
     assert world.actor.write_message("pts/99999", "x", world.uid) is Delivery.GONE
 
 
-def test_a_terminal_that_has_changed_hands(world):
+def test_message_is_not_shown_to_another_user(world):
     """The pty's number is another user's by now: nothing is shown there."""
     name = world.terminal()
     assert world.actor.write_message(name, "secret", world.uid + 1) is Delivery.GONE
@@ -171,7 +171,8 @@ def test_a_terminal_that_has_changed_hands(world):
 
 BOTH = (Kill.TERMINAL, Kill.SESSION)
 LADDER = [
-    # rung, kill, and who gets what; who is not named gets nothing: a shell passes SIGHUP on, but for disowned jobs
+    # step, kill, and who gets what; a process that is not named gets nothing: a shell passes SIGHUP on, except to
+    # disowned jobs
     (TerminationStep.HANGUP, BOTH, {"front": {HUP, CONT}}),
     (TerminationStep.TERM, BOTH[:1], {"front": {HUP, CONT}, "leader": {TERM, CONT}}),
     (
@@ -191,7 +192,7 @@ LADDER = [
 
 
 @pytest.mark.parametrize(("rung", "kill", "expected"), [(r, k, e) for r, kills, e in LADDER for k in kills])
-def test_the_ladder(world, rung, kill, expected):
+def test_each_step_signals_the_right_processes(world, rung, kill, expected):
     ids = {role: world.process(role) for role in ROLES}
     targets = Targets(
         (AttachedProcess(ids["front"], True), AttachedProcess(ids["background"], False)),
@@ -202,8 +203,8 @@ def test_the_ladder(world, rung, kill, expected):
     assert {role: world.signals(role) for role in ROLES} == {role: expected.get(role, set()) for role in ROLES}
 
 
-def test_kill_session_reaches_who_left_the_scope(world):
-    """su, or a service of the user's: on the terminal all the same, and in no list of what the session holds."""
+def test_kill_session_reaches_attached_processes_outside_the_scope(world):
+    """su, or a user's service: still on the terminal, but in no list of the session's processes."""
     elsewhere, detached = world.process("background"), world.process("detached")
     world.actor.escalate(
         Targets((AttachedProcess(elsewhere, False),), (), (detached,)), TerminationStep.KILL, Kill.SESSION, ""
@@ -212,8 +213,8 @@ def test_kill_session_reaches_who_left_the_scope(world):
     assert world.signals("detached") == {KILL}
 
 
-def test_a_reused_pid_is_not_signalled(world):
-    """The process that had the pid is gone: whoever has it now has another start time."""
+def test_reused_pid_is_not_signalled(world):
+    """The process that had the pid has ended: the one that has it now has another start time."""
     process = world.process("leader")
     stale = process._replace(start_ticks=process.start_ticks - 1)
     targets = Targets((AttachedProcess(stale, True),), (stale,), (stale,))
@@ -222,7 +223,7 @@ def test_a_reused_pid_is_not_signalled(world):
     assert world.signals("leader") == set()
 
 
-def test_processes_that_are_gone_are_passed_over(world):
+def test_ended_processes_are_skipped(world):
     gone = ProcessId(2**22 - 1, 5)
     world.actor.escalate(
         Targets((AttachedProcess(gone, True),), (gone,), (gone,)), TerminationStep.KILL, Kill.SESSION, ""
@@ -232,8 +233,8 @@ def test_processes_that_are_gone_are_passed_over(world):
 # Locks.
 
 
-def test_a_lock_from_its_order_to_its_end(world):
-    """The order is there to be read; a new one leaves nothing of what was told of the last."""
+def test_lock_is_ordered_ended_and_forgotten(world):
+    """The order is there to be read; a new one removes the state of the last."""
     order = LockOrder(make_session(100), "Locked.", {"session": "100"}, 5, None)
     world.actor.lock_terminals("100", order)
     assert world.order("100") == order
@@ -248,7 +249,7 @@ def test_a_lock_from_its_order_to_its_end(world):
     world.actor.forget_lock("100")
 
 
-def test_locks_that_are_refused(world):
+def test_refused_locks_raise(world):
     world.refuse()
     with pytest.raises(ReaperError) as refused:
         world.actor.lock("c3")
@@ -258,7 +259,7 @@ def test_locks_that_are_refused(world):
     assert refused.value.problem == "lock-failed"
 
 
-def test_the_fake_has_the_same_methods():
+def test_fake_actor_has_the_same_methods():
     for name, method in inspect.getmembers(Actor, inspect.isfunction):
         if not name.startswith("_"):
             assert list(inspect.signature(getattr(FakeActor, name)).parameters) == list(

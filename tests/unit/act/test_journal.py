@@ -1,6 +1,6 @@
 """The contract of a journal, which the real one and the daemon's fake both keep; and the real one without journald.
 
-journald is a datagram socket of the test's own.
+journald is a datagram socket made by the test.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reaper.decide.output.events import Event, EventKind, Priority
 from tests.unit.fakes import FakeJournal
 from tests.unit.native import parse_datagram
 
-LOST = "{} events and {} other lines are lost: journald was away for too long, or did not take them"
+LOST = "{} events and {} other lines are lost: journald was away for too long, or did not accept them"
 
 
 def event(text: str, **fields: str) -> Event:
@@ -35,7 +35,7 @@ class Journald:
         self.socket.bind(path)
 
     def read(self) -> list[dict[str, str]]:
-        """All that came in, datagram by datagram."""
+        """Returns all that was received, one datagram each."""
         found = []
         while True:
             try:
@@ -76,21 +76,21 @@ def log(path) -> Iterator[Journal]:
 
 @pytest.mark.parametrize("kind", ["fake", "real"])
 def test_events_and_notes_arrive_in_order(kind, log, journald):
-    told = FakeJournal() if kind == "fake" else log
-    told.send(event("one", user="alice"))
-    told.note(Priority.ERR, "two")
-    told.send(event("three"))
-    told.flush()
-    assert told.waiting == 0
-    assert told.lost == 0
+    target = FakeJournal() if kind == "fake" else log
+    target.send(event("one", user="alice"))
+    target.note(Priority.ERR, "two")
+    target.send(event("three"))
+    target.flush()
+    assert target.waiting == 0
+    assert target.lost == 0
     if kind == "fake":
-        assert [each.message for each in told.events] == ["one", "three"]
-        assert told.notes == [(Priority.ERR, "two")]
+        assert [each.message for each in target.events] == ["one", "three"]
+        assert target.notes == [(Priority.ERR, "two")]
     else:
         assert journald.messages() == ["one", "two", "three"]
 
 
-def test_the_fake_has_the_same_methods():
+def test_fake_journal_has_the_same_methods():
     for name, method in inspect.getmembers(Journal, inspect.isfunction):
         if not name.startswith("_"):
             assert list(inspect.signature(getattr(FakeJournal, name)).parameters) == list(
@@ -101,7 +101,7 @@ def test_the_fake_has_the_same_methods():
 # The real one.
 
 
-def test_the_fields_of_an_event(log, journald):
+def test_event_has_its_fields(log, journald):
     log.send(event("Session 3 opened.", session="3", user="alice", remote="", why="a\nb"))
     (fields,) = journald.read()
     assert fields == {
@@ -117,13 +117,13 @@ def test_the_fields_of_an_event(log, journald):
     }
 
 
-def test_a_note_is_no_event(log, journald):
+def test_note_has_no_event_fields(log, journald):
     log.note(Priority.WARNING, "trouble\nof two lines")
     (fields,) = journald.read()
     assert fields == {"MESSAGE": "trouble\nof two lines", "PRIORITY": "4", "SYSLOG_IDENTIFIER": "reaperd"}
 
 
-def test_what_is_told_while_journald_is_away_arrives_later_in_order(log, path):
+def test_entries_arrive_in_order_after_journald_is_back(log, path):
     for number in range(5):
         log.send(event(str(number)))
     assert log.waiting == 5
@@ -136,8 +136,8 @@ def test_what_is_told_while_journald_is_away_arrives_later_in_order(log, path):
         journald.stop()
 
 
-def test_journald_is_restarted(log, path):
-    """Its socket is another then: what is told in between is kept."""
+def test_entries_during_a_restart_of_journald_arrive(log, path):
+    """It has a new socket then; what is logged in between is kept."""
     first = Journald(path)
     log.send(event("one"))
     assert first.messages() == ["one"]
@@ -151,7 +151,7 @@ def test_journald_is_restarted(log, path):
         second.stop()
 
 
-def test_a_journald_that_does_not_read_does_not_hold_us_up(log, journald):
+def test_journald_that_does_not_read_does_not_block(log, journald):
     began = time.monotonic()
     for number in range(BACKLOG + 500):
         log.send(event(str(number)))
@@ -160,7 +160,7 @@ def test_a_journald_that_does_not_read_does_not_hold_us_up(log, journald):
     assert log.lost > 0
 
 
-def test_what_is_lost_is_counted_and_told(log, journald):
+def test_lost_entries_are_counted_and_reported(log, journald):
     total = BACKLOG + 500
     for number in range(total):
         log.send(event(str(number)))
@@ -181,7 +181,7 @@ def test_what_is_lost_is_counted_and_told(log, journald):
 
 
 def test_notes_push_no_event_out(log, path):
-    """However much trouble there is while journald is away: events are the audit trail."""
+    """However many problems there are while journald is away: events are the audit trail."""
     log.send(event("first"))
     for number in range(10 * BACKLOG):
         log.note(Priority.ERR, f"trouble {number}")
@@ -208,8 +208,8 @@ def test_events_push_no_note_out(log, path):
     assert (log.waiting, log.lost, log.lost_notes) == (BACKLOG + 1, 5, 0)
 
 
-def test_a_message_of_any_length_holds_up_nothing(log, journald):
-    """All the mistakes of a policy of thousands, say: cut, and the next one arrives."""
+def test_message_too_long_is_cut(log, journald):
+    """For example all the mistakes of a policy of thousands of rules: it is cut, and the next entry arrives."""
     log.send(event("x" * 10_000_000, why="é" * 1_000_000))
     log.send(event("next"))
     first, second = journald.read()
@@ -219,7 +219,7 @@ def test_a_message_of_any_length_holds_up_nothing(log, journald):
     assert second["MESSAGE"] == "next"
 
 
-def test_a_datagram_that_the_kernel_never_takes_is_lost_and_told(log, journald):
+def test_datagram_too_large_is_dropped_and_reported(log, journald):
     names = ["user", "remote", "service", "terminals", "rule", "evidence", "why", "policy", "reason", "origin"]
     log.send(event("x", **dict.fromkeys(names, "x" * 32_000)))
     log.send(event("next"))

@@ -1,4 +1,4 @@
-"""Locks ordered, begun, ended and cleared away: what is written, and what systemd and logind are asked."""
+"""Locks ordered, begun, ended and removed: what is written, and what systemd and logind are asked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDER = LockOrder(make_session(100), "Locked.", {"session": "100"}, 5, None)
 
 
 class FakeTools:
-    """systemctl and loginctl that note how they were called, and do what a test wants."""
+    """systemctl and loginctl that record how they were called, and do what a test wants."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -51,7 +51,7 @@ def directory(tmp_path) -> str:
     return str(tmp_path / "locks")
 
 
-def test_an_order_is_written_for_root_alone_before_anything_is_started(tools, directory):
+def test_order_is_written_for_root_only_before_the_start(tools, directory):
     tools.does(f'stat -c %a "{directory}/100" "{directory}/100/order" >> "{tools.directory}/asked"')
     lock_service.lock_terminals("100", ORDER, directory)
     assert tools.asked == ["systemctl --no-ask-password --no-block start reaper-lock@100.service", "700", "600"]
@@ -60,8 +60,8 @@ def test_an_order_is_written_for_root_alone_before_anything_is_started(tools, di
     assert stat.S_IMODE(os.stat(f"{directory}/100").st_mode) == 0o700
 
 
-def test_what_another_session_of_the_name_has_left_is_cleared_away(tools, directory):
-    """Its state would say that this one is unlocked."""
+def test_files_of_an_earlier_session_of_the_name_are_removed(tools, directory):
+    """Its state would say that this session is unlocked."""
     lock_service.lock_terminals("100", ORDER, directory)
     keep_files(directory, "100", Stage.UNLOCKED)
     assert lock_files.read_state("100", directory).keeper == KEEPER
@@ -70,7 +70,7 @@ def test_what_another_session_of_the_name_has_left_is_cleared_away(tools, direct
     assert lock_files.read_order("100", directory) == ORDER
 
 
-def test_an_order_that_cannot_be_written(tools, tmp_path):
+def test_order_that_cannot_be_written_raises(tools, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ReaperError, match="the order to lock cannot be written"):
         lock_service.lock_terminals("100", ORDER, str(tmp_path / "file"))
@@ -78,8 +78,8 @@ def test_an_order_that_cannot_be_written(tools, tmp_path):
 
 
 @pytest.mark.parametrize("tool", ["#!/bin/sh\nexit 1\n", ""])
-def test_an_order_that_systemd_does_not_take_is_taken_back(tools, directory, tool, monkeypatch):
-    """It may have taken it all the same, and whoever it starts must not lock what nobody knows to be locked."""
+def test_order_that_systemd_refuses_is_withdrawn(tools, directory, tool, monkeypatch):
+    """systemd may have accepted it nevertheless, and a reaper-lock that it starts must not lock unnoticed."""
     monkeypatch.setattr(os, "defpath", str(tools.directory))
     (tools.directory / "systemctl").write_text(tool)  # an empty file cannot be executed
     with pytest.raises(ReaperError, match="systemd"):
@@ -88,7 +88,7 @@ def test_an_order_that_systemd_does_not_take_is_taken_back(tools, directory, too
 
 
 @pytest.mark.parametrize("name", ["", "../3", "a b", "100.service"])
-def test_a_name_that_is_none_of_a_unit(tools, directory, name):
+def test_name_that_no_unit_can_have_is_refused(tools, directory, name):
     with pytest.raises(AssertionError):
         lock_service.lock_terminals(name, ORDER, directory)
     assert tools.asked == []
@@ -106,13 +106,13 @@ ASKING: list[tuple[Callable[[], None], str]] = [
 
 
 @pytest.mark.parametrize(("ask", "command"), ASKING)
-def test_what_is_asked(tools, ask, command):
+def test_systemctl_and_loginctl_get_the_right_commands(tools, ask, command):
     ask()
     assert tools.asked == [command]
 
 
 @pytest.mark.parametrize(("ask", "command"), ASKING)
-def test_what_is_refused(tools, ask, command):
+def test_refusal_raises_with_its_reason(tools, ask, command):
     tools.does("echo 'Access denied' >&2; exit 1")
     whom = "logind" if command.startswith("loginctl") else "systemd"
     with pytest.raises(ReaperError, match=f"{whom} refuses: Access denied"):
@@ -120,14 +120,14 @@ def test_what_is_refused(tools, ask, command):
 
 
 @pytest.mark.parametrize(("ask", "command"), ASKING)
-def test_who_cannot_be_asked(tools, ask, command, monkeypatch):
+def test_missing_program_raises(tools, ask, command, monkeypatch):
     monkeypatch.setattr(os, "defpath", "/nonexistent")
     with pytest.raises(ReaperError, match="cannot be asked"):
         ask()
 
 
-def test_what_is_withdrawn_says_so_before_it_is_stopped(tools, directory):
-    """Else reaper-lock would take the stop for the end of the session."""
+def test_withdrawal_is_written_before_the_stop(tools, directory):
+    """Otherwise reaper-lock would take the stop for the end of the session."""
     lock_service.lock_terminals("100", ORDER, directory)
     tools.does(f"ls {directory}/100 > {directory}/seen")
     lock_service.withdraw_lock("100", directory)
@@ -148,13 +148,13 @@ def make_frozen(mount: Path, scope: str) -> Path:
     return path
 
 
-def test_what_is_frozen_is_thawed(tmp_path):
+def test_frozen_processes_are_thawed(tmp_path):
     path = make_frozen(tmp_path, SCOPE)
     lock_service.thaw(SCOPE, str(tmp_path))
     assert path.read_text() == "0"
 
 
-def test_what_is_gone_is_not_frozen(tmp_path):
+def test_missing_group_is_not_an_error(tmp_path):
     lock_service.thaw(SCOPE, str(tmp_path))
     os.makedirs(f"{tmp_path}{SCOPE}/reaper-lock")
     lock_service.thaw(SCOPE, str(tmp_path))
@@ -174,7 +174,7 @@ def test_what_is_gone_is_not_frozen(tmp_path):
         "/user.slice/../system.slice/session-3.scope",
     ],
 )
-def test_no_other_group_is_ever_thawed(tmp_path, scope):
+def test_other_groups_are_never_thawed(tmp_path, scope):
     """An administrator may have frozen it."""
     path = make_frozen(tmp_path, f"/{scope}")
     with pytest.raises(ReaperError, match="no session's scope"):
@@ -182,7 +182,7 @@ def test_no_other_group_is_ever_thawed(tmp_path, scope):
     assert path.read_text() == "1"
 
 
-def test_what_the_kernel_does_not_thaw(tmp_path):
+def test_thaw_that_the_kernel_refuses_raises(tmp_path):
     path = make_frozen(tmp_path, SCOPE)
     os.rename(path, tmp_path / "other")
     os.symlink(tmp_path / "other", path)
@@ -191,7 +191,7 @@ def test_what_the_kernel_does_not_thaw(tmp_path):
     assert (tmp_path / "other").read_text() == "1"
 
 
-def test_what_is_over_is_cleared_away(tools, directory):
+def test_files_of_an_ended_lock_are_removed(tools, directory):
     lock_service.lock_terminals("100", ORDER, directory)
     lock_service.lock_terminals("101", ORDER, directory)
     keep_files(directory, "100", Stage.LOCKED)

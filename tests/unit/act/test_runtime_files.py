@@ -1,4 +1,4 @@
-"""The daemon's own directory: the state is whole and root's alone, dead records go, and no link is followed."""
+"""The daemon's own directory: only root can read the state, dead records are removed, and no link is followed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reaper.act.actor import Actor
 from reaper.decide.session.model import ProcessId, SessionKey
 
 
-def test_the_state_is_whole_and_roots_alone(tmp_path):
+def test_state_is_whole_and_readable_by_root_only(tmp_path):
     directory = str(tmp_path / "run")
     actor = Actor(directory)
     actor.write_state(["one\n", "and more\n"])
@@ -23,7 +23,7 @@ def test_the_state_is_whole_and_roots_alone(tmp_path):
     assert os.listdir(directory) == ["state"]
 
 
-def test_a_directory_that_was_taken_away_is_made_anew(tmp_path):
+def test_missing_directory_is_made_again(tmp_path):
     directory = str(tmp_path / "run")
     Actor(directory).write_state(["one"])
     os.unlink(f"{directory}/state")
@@ -32,7 +32,7 @@ def test_a_directory_that_was_taken_away_is_made_anew(tmp_path):
     assert (tmp_path / "run" / "state").read_text() == "two"
 
 
-def test_a_link_in_the_place_of_the_new_state_is_not_followed(tmp_path):
+def test_link_in_place_of_the_new_state_is_not_followed(tmp_path):
     (tmp_path / "victim").write_text("kept")
     os.symlink(tmp_path / "victim", tmp_path / "state.new")
     with pytest.raises(OSError):
@@ -40,7 +40,7 @@ def test_a_link_in_the_place_of_the_new_state_is_not_followed(tmp_path):
     assert (tmp_path / "victim").read_text() == "kept"
 
 
-def test_records_are_cleared_away(tmp_path):
+def test_records_are_removed(tmp_path):
     directory = tmp_path / "sessions"
     directory.mkdir()
     (directory / "5.7").write_text("x")
@@ -51,7 +51,7 @@ def test_records_are_cleared_away(tmp_path):
     assert os.listdir(directory) == ["5.8"]
 
 
-def test_marks_are_cleared_away(tmp_path):
+def test_marks_are_removed(tmp_path):
     directory = tmp_path / "elevated"
     directory.mkdir()
     (directory / "5.7").write_text("x")

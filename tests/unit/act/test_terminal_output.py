@@ -1,4 +1,4 @@
-"""Messages on real terminals: no trace but the words, nothing but a terminal is written to, and no wait."""
+"""Messages on real terminals: they leave no trace in the times, go to nothing but a terminal, and never wait."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def pty() -> Iterator[Pty]:
     pty.close()
 
 
-def test_a_message_changes_neither_atime_nor_ctime(pty):
-    """Our own words are no evidence."""
+def test_message_changes_neither_atime_nor_ctime(pty):
+    """Our own messages are no evidence of a person."""
     before = os.stat(f"/dev/{pty.name}")
     terminal_output.write_message(pty.name, "hello", os.geteuid())
     after = os.stat(f"/dev/{pty.name}")
     assert (after.st_atime_ns, after.st_ctime_ns) == (before.st_atime_ns, before.st_ctime_ns)
 
 
-def test_it_does_not_become_our_controlling_terminal(pty):
+def test_terminal_does_not_become_our_controlling_terminal(pty):
     def controlling() -> str:
         with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[4]
@@ -41,7 +41,7 @@ def test_it_does_not_become_our_controlling_terminal(pty):
 
 
 def test_only_terminals_are_written_to(tmp_path, monkeypatch):
-    """No file, no link and no FIFO in the place of a terminal; and a FIFO does not hold us up."""
+    """No file, link or FIFO in the place of a terminal; and a FIFO does not make us wait."""
     monkeypatch.setattr(terminal_output, "DEV", str(tmp_path))
     (tmp_path / "file").write_text("kept")
     os.symlink(tmp_path / "file", tmp_path / "link")
@@ -52,8 +52,8 @@ def test_only_terminals_are_written_to(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which only root can")
-def test_a_terminal_that_may_not_be_written_to(pty):
-    """What a security module says to root, the mode says to another user."""
+def test_terminal_without_write_permission_refuses(pty):
+    """What a security module refuses root, the mode refuses another user."""
     os.chmod(f"/dev/{pty.name}", 0o600)
 
     def work() -> None:
@@ -75,7 +75,7 @@ def test_a_terminal_that_may_not_be_written_to(pty):
         (errno.ENXIO, Delivery.GONE),
     ],
 )
-def test_what_a_write_fails_with(pty, monkeypatch, error, outcome):
+def test_error_of_a_write_decides_the_outcome(pty, monkeypatch, error, outcome):
     def write(_fd: int, _data: bytes) -> int:
         raise OSError(error, os.strerror(error))
 
@@ -83,8 +83,8 @@ def test_what_a_write_fails_with(pty, monkeypatch, error, outcome):
     assert terminal_output.write_message(pty.name, "x", os.geteuid()) is outcome
 
 
-def test_when_descriptors_are_short_it_is_tried_again(pty):
-    """The session's other terminals are still to be written to, so this is no exception."""
+def test_message_is_blocked_without_a_free_descriptor(pty):
+    """The session's other terminals must still be written to, so this raises no exception."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)

@@ -1,4 +1,4 @@
-"""Real signals, to the test's own children, and scopes: nothing is ever reached but the session's own."""
+"""Real signals to the test's own children, and scopes: nothing but the session's own is ever reached."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ def witness() -> Iterator[Witness]:
 # Signals.
 
 
-def test_never_pid_1_nor_ourselves():
-    """Whatever the caller says: the start times are right, and SIGCONT would do no harm."""
+def test_pid_1_and_the_daemon_are_never_signalled():
+    """Whatever the caller asks: the start times are right, and SIGCONT would do no harm."""
     for pid in (1, os.getpid()):
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             start = int(file.read().rpartition(")")[2].split()[19])
         assert terminate.send([ProcessId(pid, start)], signal.SIGCONT) == 0
 
 
-def test_never_a_whole_process_group():
-    """kill(2) would take 0 and negative numbers for many."""
+def test_process_groups_are_never_signalled():
+    """kill(2) would take 0 and negative numbers for groups."""
     assert terminate.send([ProcessId(0, 0)], signal.SIGCONT) == 0
     for pid in (-1, -os.getpgrp()):
         assert terminate.send([ProcessId(pid, 0)], signal.SIGCONT) == 0
 
 
-def test_a_process_is_reached_once_and_counted(witness):
+def test_process_is_signalled_once_and_counted(witness):
     assert terminate.send([witness.id, ProcessId(2**22 - 1, 1)], signal.SIGHUP, signal.SIGCONT) == 1
     assert witness.signals() == {HUP, CONT}
 
 
-def test_one_that_may_not_be_signalled_does_not_shield_the_next(witness, monkeypatch):
-    """A security module keeps one process from us: its neighbours end all the same, and it is not counted."""
+def test_process_that_may_not_be_signalled_does_not_shield_others(witness, monkeypatch):
+    """A security module refuses one process: the others are still ended, and it is not counted."""
     refused = Witness()
     send = signal.pidfd_send_signal
     refused_fds = {}
@@ -96,7 +96,7 @@ def cgroup(tmp_path, monkeypatch):
     "scope",
     ["/user.slice/user-1000.slice/session-3.scope", "/user.slice/user-0.slice/session-c12.scope"],
 )
-def test_a_session_scope_is_killed_at_once(cgroup, scope):
+def test_session_scope_is_killed_at_once(cgroup, scope):
     path = cgroup(scope)
     assert terminate.kill_scope(scope)
     with open(path, encoding="ascii") as file:
@@ -125,7 +125,7 @@ def test_a_session_scope_is_killed_at_once(cgroup, scope):
         "/machine.slice/user.slice/session-3.scope",
     ],
 )
-def test_no_other_group_is_ever_killed(cgroup, scope):
+def test_other_groups_are_never_killed(cgroup, scope):
     """Any other holds other people's sessions, or the system."""
     cgroup("/user.slice")
     path = cgroup(f"/{scope}")
@@ -134,7 +134,7 @@ def test_no_other_group_is_ever_killed(cgroup, scope):
         assert file.read() == ""
 
 
-def test_a_scope_that_is_gone_or_cannot_be_killed(cgroup, tmp_path):
+def test_missing_or_unwritable_scope_returns_false(cgroup, tmp_path):
     """Linux before 5.14 has no cgroup.kill: the caller signals each process instead."""
     scope = "/user.slice/user-1000.slice/session-3.scope"
     assert not terminate.kill_scope(scope)
@@ -144,7 +144,7 @@ def test_a_scope_that_is_gone_or_cannot_be_killed(cgroup, tmp_path):
 
 @pytest.mark.parametrize("call", ["open", "write"])
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.EOPNOTSUPP])
-def test_a_scope_that_cannot_be_killed_at_once_is_signalled_one_by_one(cgroup, monkeypatch, witness, call, number):
+def test_scope_without_cgroup_kill_is_signalled_by_process(cgroup, monkeypatch, witness, call, number):
     scope = "/user.slice/user-1000.slice/session-3.scope"
     cgroup(scope)
 
@@ -169,7 +169,7 @@ def test_a_scope_that_cannot_be_killed_at_once_is_signalled_one_by_one(cgroup, m
         (TerminationStep.HANGUP, Kill.SESSION, set()),
     ],
 )
-def test_strays_are_killed_though_the_scope_is_killed_at_once(cgroup, witness, rung, kill, taken):
+def test_strays_are_killed_with_the_whole_scope(cgroup, witness, rung, kill, taken):
     """And only with all of the session."""
     scope = "/user.slice/user-1000.slice/session-3.scope"
     cgroup(scope)
@@ -177,7 +177,7 @@ def test_strays_are_killed_though_the_scope_is_killed_at_once(cgroup, witness, r
     assert witness.signals() == taken
 
 
-def test_a_link_in_the_place_of_cgroup_kill_is_not_followed(cgroup, tmp_path):
+def test_link_in_place_of_cgroup_kill_is_not_followed(cgroup, tmp_path):
     scope = "/user.slice/user-1000.slice/session-3.scope"
     os.makedirs(f"{tmp_path}{scope}")
     (tmp_path / "other").write_text("")

@@ -1,4 +1,4 @@
-"""Trouble of the daemon's own: the first of a kind in full, the rest of the minute as a number."""
+"""The daemon's own problems: the first of a kind in full, the rest of the minute as a number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.simulated import MINUTE, SECOND
 
 
 class Bench:
-    """Trouble, and a clock that is turned by hand."""
+    """A Trouble, and a clock that the test sets."""
 
     def __init__(self) -> None:
         self.journal = FakeJournal()
@@ -28,7 +28,7 @@ class Bench:
             self.trouble.note_error(where)
 
     def take(self) -> list[str]:
-        """The notes since the last time."""
+        """Returns the notes since the last call."""
         notes, self.journal.notes = self.journal.notes, []
         return [message for _, message in notes]
 
@@ -91,7 +91,7 @@ def test_error_of_another_kind_has_its_own_traceback(bench):
 
 
 def test_first_problems_of_a_kind_are_noted_and_the_others_counted(bench):
-    """Each names another record that is broken."""
+    """Each names another broken record."""
     for number in range(MOST_PROBLEMS + 2):
         bench.trouble.note_problem(ReaperError("record-broken", f"login record {number} cannot be read", "look"))
     bench.trouble.note_problem(ReaperError("logind-silent", "logind does not answer"))

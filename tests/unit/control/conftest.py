@@ -1,4 +1,4 @@
-"""A server with its socket, made anew for each test."""
+"""A server with its socket, new for each test."""
 
 from __future__ import annotations
 

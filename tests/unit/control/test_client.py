@@ -1,4 +1,4 @@
-"""The client of the control socket: an answer, an error, and nobody there."""
+"""The client of the control socket: a reply, an error, and no daemon."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.people import fork
 
 
 def serve(stand: Stand, replies: int) -> int:
-    """A child that serves so many turns, as the client waits for its answer."""
+    """A child that serves so many turns while the client waits for its reply."""
 
     def work() -> None:
         for _ in range(replies):
@@ -26,7 +26,7 @@ def serve(stand: Stand, replies: int) -> int:
     return fork(work)
 
 
-def test_the_client_gets_an_answer(stand):
+def test_call_returns_the_reply(stand):
     pid = serve(stand, 2)
     try:
         assert client.call("io.reaper.List", {}, stand.path) == ALL["parameters"]
@@ -34,7 +34,7 @@ def test_the_client_gets_an_answer(stand):
         os.waitpid(pid, 0)
 
 
-def test_the_client_gets_an_error(stand):
+def test_call_raises_the_error(stand):
     pid = serve(stand, 2)
     try:
         with pytest.raises(client.DaemonRefusedError, match="no session 'x' that you may see") as caught:
@@ -44,13 +44,13 @@ def test_the_client_gets_an_error(stand):
         os.waitpid(pid, 0)
 
 
-def test_nobody_listens(tmp_path):
+def test_missing_daemon_raises(tmp_path):
     with pytest.raises(client.DaemonAbsentError, match="reaperd does not answer"):
         client.call("io.reaper.List", {}, str(tmp_path / "none"))
 
 
-def test_the_client_waits_for_a_place_in_a_full_queue(tmp_path):
-    """Anybody can fill it: that is no sign of an absent daemon."""
+def test_client_waits_for_a_place_in_a_full_queue(tmp_path):
+    """Anybody can fill it: that does not mean that the daemon is absent."""
     path = str(tmp_path / "full")
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -64,7 +64,7 @@ def test_the_client_waits_for_a_place_in_a_full_queue(tmp_path):
             other.connect(path)
 
         def work() -> None:
-            for _ in range(2):  # who came first, and then ours
+            for _ in range(2):  # those that came first, then ours
                 connection, _ = listener.accept()
             assert connection.recv(4096).endswith(b"\0")
             connection.sendall(b'{"parameters":{"a":1}}\0')
@@ -73,7 +73,7 @@ def test_the_client_waits_for_a_place_in_a_full_queue(tmp_path):
         try:
             assert client.call("io.reaper.List", {}, path) == {"a": 1}
         finally:
-            os.kill(pid, signal.SIGKILL)  # it may still wait for us
+            os.kill(pid, signal.SIGKILL)  # it may still be waiting for us
             os.waitpid(pid, 0)
 
 
@@ -81,6 +81,6 @@ NO_REPLIES = ['{"parameters": true}', "[1]", '{"error": "x", "parameters": [1]}'
 
 
 @pytest.mark.parametrize("text", NO_REPLIES)
-def test_what_is_no_reply_is_no_answer(text):
+def test_malformed_reply_counts_as_no_daemon(text):
     with pytest.raises(client.DaemonAbsentError):
         client.parse_reply(text.encode(), "x")

@@ -1,4 +1,4 @@
-"""Calls on the control socket: whatever clients send or leave unread, the daemon waits for none of them."""
+"""Calls on the control socket: whatever clients send or leave unread, the daemon never waits for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reaper.control.server import MAX_CALL_BYTES, MAX_CLIENTS, PATIENCE_USEC
 from tests.unit.control.stand import ALL, LIST
 
 
-def test_a_call(stand):
+def test_call_is_answered(stand):
     connection = stand.connect()
     stand.send(connection, LIST)
     assert stand.read(connection) == [ALL]
@@ -52,7 +52,7 @@ def test_a_call(stand):
         (None, "org.varlink.service.InvalidParameter", {"parameter": "method"}),
     ],
 )
-def test_calls_that_are_none(stand, call, error, parameters):
+def test_malformed_calls_get_errors(stand, call, error, parameters):
     connection = stand.connect()
     stand.send(connection, json.dumps(call).encode() + b"\0")
     (reply,) = stand.read(connection)
@@ -62,7 +62,7 @@ def test_calls_that_are_none(stand, call, error, parameters):
         assert reply == {"error": error, "parameters": parameters}
 
 
-def test_a_call_byte_by_byte(stand):
+def test_call_sent_byte_by_byte_is_answered(stand):
     connection = stand.connect()
     for byte in LIST[:-1]:
         stand.send(connection, bytes([byte]))
@@ -71,7 +71,7 @@ def test_a_call_byte_by_byte(stand):
     assert stand.read(connection) == [ALL]
 
 
-def test_five_hundred_calls_in_one_write(stand):
+def test_many_calls_in_one_write_are_answered(stand):
     connection = stand.connect()
     sender = stand.connect()
     assert sender is not connection
@@ -85,18 +85,18 @@ def test_five_hundred_calls_in_one_write(stand):
     assert replies == [ALL] * 500
 
 
-def test_a_call_without_reply(stand):
+def test_oneway_call_gets_no_reply(stand):
     connection = stand.connect()
     stand.send(connection, b'{"method":"io.reaper.List","oneway":true}\0' + LIST)
     assert stand.read(connection) == [ALL]
-    assert stand.subject.calls == 2
+    assert stand.backend.calls == 2
 
 
 @pytest.mark.parametrize(
     "data",
     [b"{\0", b"\0", b"nonsense\0", b"\xff\xfe\xfd\0", b"[" * 10_000 + b"\0", b'{"method":\0', b"9" * 9_000 + b"x\0"],
 )
-def test_what_is_no_json_ends_the_connection(stand, data):
+def test_invalid_json_ends_the_connection(stand, data):
     connection, other = stand.connect(), stand.connect()
     stand.send(connection, data)
     assert stand.read(connection) == [None]
@@ -104,7 +104,7 @@ def test_what_is_no_json_ends_the_connection(stand, data):
     assert stand.read(other) == [ALL]
 
 
-def test_a_call_without_an_end_is_cut_off(stand):
+def test_endless_call_ends_the_connection(stand):
     connection = stand.connect()
     with contextlib.suppress(BrokenPipeError):
         for _ in range(3):
@@ -112,7 +112,7 @@ def test_a_call_without_an_end_is_cut_off(stand):
     assert stand.read(connection) == [None]
 
 
-def test_a_client_that_leaves_in_the_middle(stand):
+def test_client_that_leaves_halfway_is_forgotten(stand):
     for data in (b"", b'{"meth', LIST):
         connection = stand.connect()
         connection.sendall(data)
@@ -121,13 +121,13 @@ def test_a_client_that_leaves_in_the_middle(stand):
     assert len(stand.selector.get_map()) == 1
 
 
-def test_a_client_that_does_not_read(stand):
-    """A reply larger than the socket holds: the others are served meanwhile, and it is let go in time."""
-    stand.subject.padding = "x" * 3_000_000
+def test_client_that_does_not_read_is_disconnected(stand):
+    """A reply larger than the socket's buffer: others are served meanwhile, and the client is disconnected in time."""
+    stand.backend.padding = "x" * 3_000_000
     slow = stand.connect()
     stand.send(slow, LIST * 3)
-    assert stand.subject.calls == 1
-    stand.subject.padding = ""
+    assert stand.backend.calls == 1
+    stand.backend.padding = ""
     other = stand.connect()
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
@@ -140,18 +140,18 @@ def test_a_client_that_does_not_read(stand):
             break
         data += more
     assert 0 < len(data) < 3_000_000
-    assert stand.subject.calls == 2
+    assert stand.backend.calls == 2
 
 
-def test_a_client_that_reads_slowly_gets_all(stand):
-    stand.subject.padding = "x" * 3_000_000
+def test_client_that_reads_slowly_gets_everything(stand):
+    stand.backend.padding = "x" * 3_000_000
     slow = stand.connect()
     stand.send(slow, LIST * 2)
     replies = stand.read(slow)
     assert [len(each["parameters"]["policy"]) for each in replies] == [3_000_000] * 2
 
 
-def test_a_silent_client_is_let_go(stand):
+def test_silent_client_is_disconnected(stand):
     early = stand.connect()
     stand.now_usec = PATIENCE_USEC
     late = stand.connect()
@@ -163,21 +163,21 @@ def test_a_silent_client_is_let_go(stand):
 
 
 @pytest.mark.parametrize("mistake", [RuntimeError("a mistake of ours"), KeyError(5), OSError(5, "EIO")])
-def test_a_mistake_in_an_answer_ends_that_connection_alone(stand, mistake):
-    """Any user may call: what they find must not stop the daemon, and is told to the administrator."""
+def test_internal_error_ends_that_connection_only(stand, mistake):
+    """Any user may call: a bug that they find must not stop the daemon, and is reported to the administrator."""
     connection, other = stand.connect(), stand.connect()
-    stand.subject.mistake = mistake
+    stand.backend.mistake = mistake
     stand.send(connection, LIST + LIST)
     assert stand.read(connection) == [None]
-    assert stand.subject.calls == 1
-    stand.subject.mistake = None
+    assert stand.backend.calls == 1
+    stand.backend.mistake = None
     stand.send(other, LIST)
     assert stand.read(other) == [ALL]
-    (told,) = stand.errors
-    assert told == (f"at a call of uid {os.geteuid()}", mistake)
+    (noted,) = stand.errors
+    assert noted == (f"at a call of uid {os.geteuid()}", mistake)
 
 
-def test_too_many_clients(stand):
+def test_clients_beyond_the_limit_are_refused(stand):
     for _ in range(MAX_CLIENTS):
         stand.connect()
     last = stand.connect()

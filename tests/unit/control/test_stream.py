@@ -11,12 +11,12 @@ from reaper.control.stream import Stream
 from tests.unit.control.stand import ALL, Stand
 
 
-def test_replies_as_they_come(stand):
+def test_replies_are_returned_as_they_come(stand):
     stream = Stream("io.reaper.Watch", stand.path)
     assert stream.take() == []
     stand.pump()
     assert stream.take() == [ALL["parameters"]]
-    stand.subject.padding = "new"
+    stand.backend.padding = "new"
     stand.turn(10_000_000)
     assert stream.take() == [{**ALL["parameters"], "policy": "new"}]
     stand.server.close()
@@ -25,12 +25,12 @@ def test_replies_as_they_come(stand):
     stream.close()
 
 
-def test_nobody_listens(tmp_path):
+def test_missing_daemon_raises(tmp_path):
     with pytest.raises(DaemonAbsentError, match="reaperd does not answer"):
         Stream("io.reaper.Watch", str(tmp_path / "none"))
 
 
-def test_a_refusal(stand: Stand):
+def test_refused_watch_raises(stand: Stand):
     stream = Stream("io.reaper.Nothing", stand.path)
     stand.pump()
     with pytest.raises(DaemonRefusedError):
@@ -38,7 +38,7 @@ def test_a_refusal(stand: Stand):
     stream.close()
 
 
-def test_a_reply_in_pieces_and_two_in_one(tmp_path):
+def test_replies_in_pieces_and_together_are_parsed(tmp_path):
     path = str(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)

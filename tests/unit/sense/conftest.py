@@ -1,4 +1,4 @@
-"""The hosts under test: both for the contract that they share, the real one alone for what only it can show."""
+"""The hosts under test: the fake and the real one for the contract that both keep, the real one alone for the rest."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ def real(tmp_path) -> Iterator[RealWorld]:
 def tree(tmp_path, monkeypatch) -> Tree:
     (tmp_path / "tree").mkdir()
     return Tree(tmp_path / "tree", monkeypatch)
+
+
+@pytest.fixture
+def scoped(real, tree) -> RealWorld:
+    """The real world's login, in the scope of logind's session c7."""
+    tree.show(real.session.key, tree.scope("c7"))
+    return real

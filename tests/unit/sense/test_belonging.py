@@ -1,4 +1,4 @@
-"""Which session a process belongs to: by its ancestors, its scope, its audit session, and by who ordered it of run0."""
+"""Which session a process belongs to: by its ancestors, its scope, its audit session, and the run0 that ordered it."""
 
 from __future__ import annotations
 
@@ -10,83 +10,66 @@ from reaper.decide.session.model import Session, SessionKey
 from reaper.sense import belonging
 from reaper.sense.belonging import Homes
 from tests.unit.fakes import make_session
-from tests.unit.sense.trees import START_TICKS, Tree
+from tests.unit.sense.trees import PANE, START_TICKS, add_login, add_process
 
-PANE = "/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1.scope"
 PTS_7 = (136 << 8) | 7
 DEVPTS = 31
-
-
-def session(tree: Tree, pid: int, name: str, login: int | None = None) -> Session:
-    """A login whose leader runs, in a scope of its own."""
-    scope = tree.scope(name)
-    tree.add(pid, 1, "sshd", scope, uid=0)
-    if login is not None:
-        tree.log_in(pid, login)
-    return make_session(pid, key=SessionKey(pid, START_TICKS), scope=scope)
-
-
-def start(tree: Tree, pid: int, ppid: int, group: str, login: int | None = None, **more: object) -> int:
-    tree.add(pid, ppid, scope=tree.group(group), **more)  # type: ignore[arg-type]
-    if login is not None:
-        tree.log_in(pid, login)
-    return pid
 
 
 def home(pid: int, sessions: Collection[Session]) -> SessionKey | None:
     return Homes().of(pid, sessions)
 
 
-def test_pane_of_tmux_is_in_the_session_of_its_audit_session(tree):
-    """The server is gone, or somebody's whom nothing joins to the session."""
-    ours, other = session(tree, 10, "c1", 71), session(tree, 20, "c2", 72)
-    assert home(start(tree, 30, 1, PANE, 71), [other, ours]) == ours.key
-    assert home(start(tree, 31, 1, PANE, 72), [other, ours]) == other.key
+def test_tmux_pane_belongs_to_the_session_of_its_audit_session(tree):
+    """The tmux server has ended, or belongs to somebody whom nothing links to the session."""
+    ours, other = add_login(tree, 10, "c1", 71), add_login(tree, 20, "c2", 72)
+    assert home(add_process(tree, 30, 1, PANE, 71), [other, ours]) == ours.key
+    assert home(add_process(tree, 31, 1, PANE, 72), [other, ours]) == other.key
 
 
 @pytest.mark.parametrize("login", [None, 4294967295])
-def test_pane_is_in_the_session_whose_scope_its_server_is_in_where_no_audit_session_is_kept(tree, login):
-    ours, other = session(tree, 10, "c1", login), session(tree, 20, "c2", login)
-    server = start(tree, 30, 1, ours.scope, login)
-    shell = start(tree, 31, server, PANE, login)
-    assert home(start(tree, 32, shell, PANE, login), [other, ours]) == ours.key
-    assert home(start(tree, 33, 1, PANE, login), [other, ours]) is None
+def test_tmux_pane_belongs_to_its_servers_scope_without_audit_sessions(tree, login):
+    ours, other = add_login(tree, 10, "c1", login), add_login(tree, 20, "c2", login)
+    server = add_process(tree, 30, 1, ours.scope, login)
+    shell = add_process(tree, 31, server, PANE, login)
+    assert home(add_process(tree, 32, shell, PANE, login), [other, ours]) == ours.key
+    assert home(add_process(tree, 33, 1, PANE, login), [other, ours]) is None
 
 
-def test_audit_session_of_two_logins_tells_nothing(tree):
-    """In a container all logins can have that of the login that the container was started from."""
-    sessions = [session(tree, 10, "c1", 71), session(tree, 20, "c2", 71)]
-    assert home(start(tree, 30, 1, PANE, 71), sessions) is None
-    server = start(tree, 40, 1, sessions[1].scope, 71)
-    assert home(start(tree, 41, server, PANE, 71), sessions) == sessions[1].key
+def test_audit_session_of_two_logins_is_ignored(tree):
+    """In a container all logins can have that of the login from which the container was started."""
+    sessions = [add_login(tree, 10, "c1", 71), add_login(tree, 20, "c2", 71)]
+    assert home(add_process(tree, 30, 1, PANE, 71), sessions) is None
+    server = add_process(tree, 40, 1, sessions[1].scope, 71)
+    assert home(add_process(tree, 41, server, PANE, 71), sessions) == sessions[1].key
 
 
-def test_leader_above_comes_first_and_then_the_scope(tree):
-    outer, other = session(tree, 10, "c1", 71), session(tree, 20, "c2", 72)
+def test_leader_among_ancestors_comes_before_the_scope(tree):
+    outer, other = add_login(tree, 10, "c1", 71), add_login(tree, 20, "c2", 72)
     inner = make_session(30, key=SessionKey(30, START_TICKS), scope="")
-    start(tree, 30, 10, outer.scope, 73)
-    assert home(start(tree, 31, 30, outer.scope, 72), [outer, other, inner]) == inner.key
-    assert home(start(tree, 32, 1, outer.scope, 72), [outer, other, inner]) == outer.key
+    add_process(tree, 30, 10, outer.scope, 73)
+    assert home(add_process(tree, 31, 30, outer.scope, 72), [outer, other, inner]) == inner.key
+    assert home(add_process(tree, 32, 1, outer.scope, 72), [outer, other, inner]) == outer.key
 
 
-def test_process_of_a_login_that_is_over_belongs_to_no_session(tree):
-    known = [session(tree, 10, "c1", 71)]
-    assert home(start(tree, 30, 1, PANE, 70), known) is None
-    assert home(start(tree, 31, 1, tree.scope("c0"), 70), known) is None
+def test_process_of_an_ended_login_belongs_to_no_session(tree):
+    known = [add_login(tree, 10, "c1", 71)]
+    assert home(add_process(tree, 30, 1, PANE, 70), known) is None
+    assert home(add_process(tree, 31, 1, tree.scope("c0"), 70), known) is None
     assert home(9999, known) is None
 
 
 def test_service_of_the_users_manager_belongs_to_no_session(tree):
-    """Nor one that the user started from the session: it is the manager's child, and of the manager's audit session."""
-    ours = session(tree, 10, "c1", 71)
-    manager = start(tree, 40, 1, "/user.slice/user-1000.slice/user@1000.service/init.scope", 99)
-    service = start(tree, 41, manager, "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service", 99)
+    """Not even one that the user started from the session: the manager is its parent and has its audit session."""
+    ours = add_login(tree, 10, "c1", 71)
+    manager = add_process(tree, 40, 1, "/user.slice/user-1000.slice/user@1000.service/init.scope", 99)
+    service = add_process(tree, 41, manager, "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service", 99)
     assert home(service, [ours]) is None
 
 
-def test_audit_session_is_remembered_after_the_leader_and_forgotten_with_the_session(tree):
-    ours, other = session(tree, 10, "c1", 71), session(tree, 20, "c2", 72)
-    homes, pane = Homes(), start(tree, 30, 1, PANE, 71)
+def test_audit_session_outlives_the_leader_but_not_the_session(tree):
+    ours, other = add_login(tree, 10, "c1", 71), add_login(tree, 20, "c2", 72)
+    homes, pane = Homes(), add_process(tree, 30, 1, PANE, 71)
     assert homes.login_of(ours, [ours, other]) == 71
     (tree.directory / "proc" / "10" / "stat").unlink()
     (tree.directory / "proc" / "10" / "sessionid").unlink()
@@ -96,67 +79,69 @@ def test_audit_session_is_remembered_after_the_leader_and_forgotten_with_the_ses
     assert len(homes._logins) == 1
 
 
-def test_audit_session_of_a_leader_that_has_ended_is_that_of_its_scope(tree):
-    """If all of it has the same one. A pid that is another process's by now tells nothing."""
-    ours, other = session(tree, 10, "c1", 71), session(tree, 20, "c2", 72)
+def test_audit_session_of_an_ended_leader_is_that_of_its_scope(tree):
+    """If all of the scope has the same one. A pid that was reused by another process does not count."""
+    ours, other = add_login(tree, 10, "c1", 71), add_login(tree, 20, "c2", 72)
     ended = make_session(20, key=SessionKey(20, START_TICKS - 1), scope=tree.scope("c3"))
-    start(tree, 30, 1, ended.scope, 73)
+    add_process(tree, 30, 1, ended.scope, 73)
     assert Homes().login_of(ended, [ours, other]) == 73
-    start(tree, 31, 1, ended.scope, 74)
+    add_process(tree, 31, 1, ended.scope, 74)
     assert Homes().login_of(ended, [ours, other]) is None
 
 
-def test_audit_session_that_is_not_of_one_session_alone_is_none(tree):
-    ours, other = session(tree, 10, "c1", 71), session(tree, 20, "c2", 71)
+def test_audit_session_of_several_sessions_is_none(tree):
+    ours, other = add_login(tree, 10, "c1", 71), add_login(tree, 20, "c2", 71)
     assert Homes().login_of(ours, [ours, other]) is None
     assert Homes().login_of(ours, [ours]) == 71
-    assert Homes().login_of(session(tree, 40, "c4"), [ours]) is None
+    assert Homes().login_of(add_login(tree, 40, "c4"), [ours]) is None
 
 
 @pytest.fixture
 def run0(tree, monkeypatch) -> int:
-    """A shell that PID 1 has started for the run0 that waits in a pane of session c1: the pid of the shell."""
+    """The pid of a shell that PID 1 has started for the run0 that waits in a pane of session c1."""
     monkeypatch.setattr(belonging.run0.executables, "find_mount", lambda _text, number: MOUNTS.get(number))
-    client = start(tree, 50, 1, PANE, 71, exe="systemd-run")
+    client = add_process(tree, 50, 1, PANE, 71, exe="systemd-run")
     tree.show_mounts(client)
     tree.open_master(client, 5, 7, DEVPTS)
-    return start(tree, 51, 1, tree.scope("c9", 0), tty_nr=PTS_7, uid=0)
+    return add_process(tree, 51, 1, tree.scope("c9", 0), tty_nr=PTS_7, uid=0)
 
 
 MOUNTS = {DEVPTS: belonging.run0.executables.MountKind(b"devpts", (b"rw",))}
 
 
-def test_shell_of_run0_is_in_the_session_of_the_run0_that_waits_for_it(tree, run0):
-    ours = session(tree, 10, "c1", 71)
-    assert home(run0, [ours, session(tree, 20, "c2", 72)]) == ours.key
-    below = start(tree, 52, run0, tree.scope("c9", 0), tty_nr=PTS_7, uid=0)
+def test_run0s_shell_belongs_to_the_session_of_its_client(tree, run0):
+    ours = add_login(tree, 10, "c1", 71)
+    assert home(run0, [ours, add_login(tree, 20, "c2", 72)]) == ours.key
+    below = add_process(tree, 52, run0, tree.scope("c9", 0), tty_nr=PTS_7, uid=0)
     assert home(below, [ours]) == ours.key
 
 
-def test_run0_within_run0(tree, run0):
-    ours = session(tree, 10, "c1", 71)
-    client = start(tree, 60, run0, tree.scope("c9", 0), exe="systemd-run", uid=0)
+def test_nested_run0_belongs_to_the_outer_session(tree, run0):
+    ours = add_login(tree, 10, "c1", 71)
+    client = add_process(tree, 60, run0, tree.scope("c9", 0), exe="systemd-run", uid=0)
     tree.show_mounts(client)
     tree.open_master(client, 5, 8, DEVPTS)
-    shell = start(tree, 61, 1, tree.scope("c10", 0), tty_nr=PTS_7 + 1, uid=0)
+    shell = add_process(tree, 61, 1, tree.scope("c10", 0), tty_nr=PTS_7 + 1, uid=0)
     assert home(shell, [ours]) == ours.key
     assert belonging.is_within_login(shell)
 
 
-def test_shell_of_a_user_service_that_a_client_waits_for(tree, run0):
-    """`systemd-run --user --pty`, and sudo there."""
-    ours = session(tree, 10, "c1", 71)
-    manager = start(tree, 70, 1, "/user.slice/user-1000.slice/user@1000.service/init.scope", 99)
-    service = start(tree, 71, manager, "/user.slice/user-1000.slice/user@1000.service/x.service", 99, tty_nr=PTS_7)
+def test_shell_of_a_user_service_belongs_to_the_session_of_its_client(tree, run0):
+    """`systemd-run --user --pty`, and sudo within it."""
+    ours = add_login(tree, 10, "c1", 71)
+    manager = add_process(tree, 70, 1, "/user.slice/user-1000.slice/user@1000.service/init.scope", 99)
+    service = add_process(
+        tree, 71, manager, "/user.slice/user-1000.slice/user@1000.service/x.service", 99, tty_nr=PTS_7
+    )
     assert home(service, [ours]) == ours.key
 
 
-def test_what_is_within_a_login(tree, run0):
-    """su in a pane, whichever session the pane was; but not su of a service of the host's."""
-    assert belonging.is_within_login(start(tree, 30, 1, tree.scope("c5", 0), 71))
-    server = start(tree, 31, 1, tree.scope("c6"))
-    assert belonging.is_within_login(start(tree, 32, server, tree.scope("c7", 0)))
+def test_process_started_within_a_login_is_recognised(tree, run0):
+    """su in a pane, whichever session the pane is of; but not su in a service of the host's."""
+    assert belonging.is_within_login(add_process(tree, 30, 1, tree.scope("c5", 0), 71))
+    server = add_process(tree, 31, 1, tree.scope("c6"))
+    assert belonging.is_within_login(add_process(tree, 32, server, tree.scope("c7", 0)))
     assert belonging.is_within_login(run0)
-    service = start(tree, 33, 1, "/system.slice/x.service", uid=0)
-    assert not belonging.is_within_login(start(tree, 34, service, tree.scope("c8", 0)))
+    service = add_process(tree, 33, 1, "/system.slice/x.service", uid=0)
+    assert not belonging.is_within_login(add_process(tree, 34, service, tree.scope("c8", 0)))
     assert not belonging.is_within_login(9999)

@@ -1,4 +1,4 @@
-"""What carries a session's connection, what sshd started there, and what that has done."""
+"""What carries a session's connection, and what sshd started there."""
 
 from __future__ import annotations
 
@@ -14,28 +14,20 @@ import pytest
 
 from reaper import procfs
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.model import ActivitySample, Instant, Session, SessionKey
+from reaper.decide.session.model import Instant, SessionKey
 from reaper.sense import activity, connections, processes, terminals
-from reaper.sense.activity import read_work
 from reaper.sense.host import Host
 from reaper.sense.login_records import LoginRecords
 from tests.unit.fakes import make_session
 from tests.unit.people import fork
-from tests.unit.sense.trees import START_TICKS, Tree
+from tests.unit.sense.trees import START_TICKS, make_connection
 from tests.unit.sense.worlds import FakeLogind, wait_until
 
 
-def make_connection(tree: Tree, scope: str = "") -> Session:
-    """A monitor 500 with its child 501, which passes on."""
-    tree.add(500, 400, "sshd", scope, uid=0)
-    tree.add(501, 500, "sshd", scope, session=500)
-    return make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
+def test_leader_and_sshds_child_carry_the_connection(tree):
+    """sshd's unprivileged child has duplicates of the masters: if only the leader were killed, the shell would live on.
 
-
-def test_the_leader_and_its_sshd_carry_the_line(tree):
-    """sshd's unprivileged child has duplicates of the masters: were only the leader killed, the shell would live on.
-
-    What the user runs is no part of it, whatever its name and its descriptors.
+    What the user runs is not part of it, whatever its name and its descriptors are.
     """
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
@@ -51,9 +43,11 @@ def test_the_leader_and_its_sshd_carry_the_line(tree):
 
 @pytest.mark.parametrize("kernel_session", [0, 500, 502])
 @pytest.mark.parametrize(("leader", "uid"), [("login", 0), ("sshd", 1000)])
-def test_only_the_leader_carries_what_no_monitor_of_sshds_does(tree, leader, uid, kernel_session):
-    """On a console the user's shell is a child of login(1), and so is what the user clones with CLONE_PARENT, which can
-    run the real sshd with LD_PRELOAD. A lock must not spare it.
+def test_other_leaders_carry_their_connection_alone(tree, leader, uid, kernel_session):
+    """A lock must freeze the children of any other leader.
+
+    On a console the user's shell is a child of login(1), and so is what the user clones with CLONE_PARENT, which can
+    run the real sshd with LD_PRELOAD.
     """
     scope = tree.scope("3")
     carrier = tree.add(500, 1, leader, scope, uid=uid)
@@ -64,7 +58,7 @@ def test_only_the_leader_carries_what_no_monitor_of_sshds_does(tree, leader, uid
     assert connections.carriers(session) == ([500] if leader == "sshd" else [])
 
 
-def test_a_monitor_that_an_inetd_started_has_its_child_in_the_session_of_that(tree):
+def test_child_of_an_inetds_sshd_is_found_in_inetds_kernel_session(tree):
     """`sshd -i` makes no kernel session."""
     leader, child = tree.add(500, 400, "sshd", uid=0, session=400), tree.add(501, 500, "sshd", session=400)
     tree.add(502, 500, "sshd")
@@ -74,8 +68,8 @@ def test_a_monitor_that_an_inetd_started_has_its_child_in_the_session_of_that(tr
 
 
 @pytest.mark.parametrize("is_alive", [True, False])
-def test_an_sshd_in_a_user_namespace_carries_nothing(tree, is_alive):
-    """There a user mounts any program of root's under any name."""
+def test_sshd_in_a_user_namespace_carries_nothing(tree, is_alive):
+    """There a user can mount any program of root's under any name."""
     scope = tree.scope("3")
     session = make_connection(tree, scope) if is_alive else make_session(500, key=SessionKey(500, 50), scope=scope)
     if not is_alive:
@@ -89,8 +83,8 @@ def test_an_sshd_in_a_user_namespace_carries_nothing(tree, is_alive):
     assert connections.carriers(session) == []
 
 
-def test_an_sshd_under_another_name_carries_the_line(tree):
-    """A copy or a hard link up to OpenSSH 9.7: PAM's service is called after it, and its child runs the same file."""
+def test_sshd_under_another_name_carries_the_connection(tree):
+    """A copy or a hard link, up to OpenSSH 9.7: the PAM service has its name, and its child runs the same file."""
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, service="sshd-admin")
     leader = tree.add(500, 400, "sshd-admin", scope, uid=0)
@@ -104,8 +98,8 @@ def test_an_sshd_under_another_name_carries_the_line(tree):
         assert connections.carriers(other) == []
 
 
-def test_an_orphaned_sshd_under_another_name_carries_the_line(tree):
-    """By its name, and by a kernel session that no program of the user's is in."""
+def test_orphaned_sshd_under_another_name_carries_the_connection(tree):
+    """It is recognised by its name, and by a kernel session that no program of the user's is in."""
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, service="sshd-admin")
     orphan = tree.add(501, 1, "sshd-admin", scope, session=500)
@@ -119,8 +113,8 @@ SERVERS = ("mosh-server", "cockpit-bridge")
 
 
 @pytest.mark.parametrize("program", ["cockpit-bridge", "python3.13"])
-def test_bridge_of_cockpit_serves_the_terminal_and_is_asked_first_to_end(tree, program):
-    """cockpit-session passes SIGTERM over, and closes the PAM session when its child has ended."""
+def test_cockpit_bridge_serves_the_terminal_and_gets_sigterm_first(tree, program):
+    """cockpit-session ignores SIGTERM, and closes the PAM session when its child has ended."""
     scope = tree.scope("3")
     leader, bridge = tree.add(500, 1, "cockpit-session", scope, uid=0), tree.add(501, 500, program, scope, session=500)
     tree.add(502, 501, "bash", scope)
@@ -144,7 +138,7 @@ def test_bridge_of_cockpit_serves_the_terminal_and_is_asked_first_to_end(tree, p
         ("sshd", 0, 500, 500, SERVERS),
     ],
 )
-def test_other_scripts_serve_no_terminal(tree, leader, uid, parent, kernel_session, servers):
+def test_other_children_are_no_cockpit_bridge(tree, leader, uid, parent, kernel_session, servers):
     scope = tree.scope("3")
     tree.add(500, 1, leader, scope, uid=uid)
     tree.add(502, parent, "python3.13", scope, session=kernel_session)
@@ -153,8 +147,8 @@ def test_other_scripts_serve_no_terminal(tree, leader, uid, parent, kernel_sessi
     assert connections.remains(scope, 500, 1000, (), servers) == []
 
 
-def test_an_orphaned_sshd_carries_the_line(tree):
-    """The leader is dead: pid 1 has its child now. Another sshd in the scope is somebody else's child."""
+def test_orphaned_sshd_carries_the_connection(tree):
+    """The leader has ended and pid 1 adopted its child. Another sshd in the scope is not the leader's child."""
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
     orphan = tree.add(501, 1, "sshd-session", scope, session=500)
@@ -163,8 +157,8 @@ def test_an_orphaned_sshd_carries_the_line(tree):
     assert connections.connection_holders(session) == [orphan]
 
 
-def test_an_sshd_that_an_administrator_started_is_nobodys_remainder(tree):
-    """Their session is over; the listener goes on in its scope, and so do all who come in through it."""
+def test_sshd_that_an_administrator_started_belongs_to_no_ended_session(tree):
+    """Their session is over; the listener still runs in its scope, and so do all who log in through it."""
     scope = tree.scope("3")
     session = make_session(500, key=SessionKey(500, START_TICKS), scope=scope)
     tree.add(700, 1, "sshd", scope, uid=0)
@@ -172,13 +166,13 @@ def test_an_sshd_that_an_administrator_started_is_nobodys_remainder(tree):
     tree.add(711, 710, "sshd", scope, session=710)
     assert connections.connection_holders(session) == []
     assert connections.carriers(session) == []
-    assert connections.fed(session, processes.member_pids(scope), procfs.read_stat) == []
+    assert connections.on_channels(session, processes.member_pids(scope), procfs.read_stat) == []
     root = make_session(500, key=SessionKey(500, START_TICKS), scope=scope, uid=0)
     assert connections.connection_holders(root) == []
     assert [connections.is_another_login(pid) for pid in (700, 710, 711)] == [True, True, False]
 
 
-def test_what_is_no_sshd_carries_nothing_that_can_be_told(tree):
+def test_leader_that_is_no_sshd_has_no_carrier(tree):
     tree.add(500, 400, "teleport", uid=0)
     assert connections.carriers(make_session(500, key=SessionKey(500, START_TICKS), scope="")) == []
 
@@ -191,23 +185,23 @@ def test_roots_internal_sftp_is_no_carrier(tree):
     assert [each.pid for each in connections.channels(500)] == [501]
 
 
-def test_roots_connection_is_carried_by_a_child_where_there_is_one(tree):
-    """OpenSSH 10.0 has one for root, too, and it runs as root."""
+def test_roots_connection_is_carried_by_sshds_child_if_there_is_one(tree):
+    """OpenSSH 10.0 has a child for root too, and it runs as root."""
     tree.add(500, 400, "sshd-session", uid=0)
     tree.add(501, 500, "sshd-session", uid=0, session=500)
     root = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)
     assert connections.carriers(root) == [501]
 
 
-def test_a_line_without_a_scope_is_carried_by_the_leaders_own(tree):
+def test_connection_without_a_scope_is_carried_by_the_leaders_child(tree):
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="")
     leader, child = tree.add(500, 400, "sshd", uid=0), tree.add(501, 500, "sshd", session=500)
     tree.add(510, 400, "sshd", session=500)
     assert connections.connection_holders(session) == [leader, child]
 
 
-def test_sshd_is_told_by_its_binary(tmp_path):
-    """Not by a name that it gives itself: by root's file of that name."""
+def test_sshd_is_recognised_by_its_binary(tmp_path):
+    """Not by the name that a process gives itself: by a file of that name that root owns."""
     sleep = shutil.which("sleep")
     assert sleep is not None
     shutil.copy(sleep, tmp_path / "sshd")
@@ -223,7 +217,7 @@ def test_sshd_is_told_by_its_binary(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an sshd is one of root's")
-def test_a_program_whose_path_no_system_call_takes(tmp_path):
+def test_program_with_a_path_too_long_for_readlink_is_no_sshd(tmp_path):
     """ENAMETOOLONG of /proc/PID/exe: any user can have such a process, and it is no sshd."""
     sleep = shutil.which("sleep")
     assert sleep is not None
@@ -257,51 +251,11 @@ def test_a_program_whose_path_no_system_call_takes(tmp_path):
         shutil.rmtree(tmp_path / ("d" * 200))
 
 
-def test_what_a_connection_has_done(tree):
-    scope = tree.scope("3")
-    session = make_connection(tree, scope)
-    tree.add(502, 501, "sftp-server", scope)
-    tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\nread_bytes: 7\nwrite_bytes: 0\n")
-    tree.write_scope(scope, "cpu.stat", "usage_usec 4711\nuser_usec 4000\nsystem_usec 711\n")
-    assert read_work(session, False, 42) == ActivitySample(42, 501, 0, 100, 20, 4711)
+def test_channel_without_a_terminal_is_recognised_by_its_pipes(tree, monkeypatch):
+    """A child without sshd's pipes does not count.
 
-
-def test_what_roots_connection_has_done(tree):
-    """There is no child that passes on: the monitor does. Without a scope, CPU time is counted down from there."""
-    tree.add(500, 400, "sshd", uid=0)
-    tree.add(502, 500, "bash", cpu_ticks=(1, 2, 3, 4))
-    tree.add(503, 502, "make", cpu_ticks=(10, 0, 0, 0))
-    tree.write(500, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
-    session = make_session(500, key=SessionKey(500, START_TICKS), scope="", uid=0)
-    assert read_work(session, False, 42) == ActivitySample(42, 500, 0, 100, 20, 200_000)
-
-
-def test_the_work_of_a_terminal_that_was_not_found_is_not_told(tree):
-    """Its shell is on a terminal, so this is no session without one, whatever else says so."""
-    scope = tree.scope("3")
-    session = make_connection(tree, scope)
-    tree.add(502, 501, "bash", scope, tty_nr=34816)
-    tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
-    tree.write_scope(scope, "cpu.stat", "usage_usec 4711\n")
-    assert read_work(session, False, 42) is None
-    assert read_work(session, True, 42) is not None
-
-
-@pytest.mark.parametrize("file", ["io", "task"])
-def test_work_that_cannot_be_read_is_not_told(tree, file):
-    session = make_connection(tree)
-    tree.write(501, "io", "rchar: 100\nwchar: 20\nsyscr: 3\nsyscw: 2\n")
-    shutil.move(tree.directory / "proc" / "501" / file, tree.directory / "away")
-    assert read_work(session, False, 42) is None
-
-
-def test_the_work_of_a_connection_that_is_gone_is_not_told(tree):
-    assert read_work(make_session(500, key=SessionKey(500, START_TICKS), scope=tree.scope("3")), False, 42) is None
-
-
-def test_a_channel_without_a_terminal_is_told_by_its_pipes(tree, monkeypatch):
-    """clone(CLONE_PARENT) makes a user's process a child of sshd's; it has no pipe of sshd's, and what it does is no
-    transfer. Nor is what is done by a child that has pipes of its own.
+    clone(CLONE_PARENT) makes a user's process a child of sshd's, but gives it no pipe of sshd's, so what it does is no
+    transfer. Nor does a child count that has pipes of its own.
     """
     session = make_connection(tree)
     channels = {502: 0, 503: 34816, 504: 0, 505: 0}
@@ -330,7 +284,7 @@ def test_a_channel_without_a_terminal_is_told_by_its_pipes(tree, monkeypatch):
     assert transferred() == 2 * (10 + 1000 + 10_000)
 
 
-def test_a_crowd_of_children_is_not_looked_through(tree, monkeypatch):
+def test_number_of_channels_read_is_bounded(tree, monkeypatch):
     make_connection(tree)
     monkeypatch.setattr(connections, "MOST_CHANNELS", 3)
     for pid in range(502, 512):
@@ -338,8 +292,10 @@ def test_a_crowd_of_children_is_not_looked_through(tree, monkeypatch):
     assert [each.pid for each in connections.channels(501)] == [502, 503, 504]
 
 
-def test_what_runs_on_channels_without_a_terminal(tree):
-    """What a hangup would end is in front; what has a kernel session of its own, or a terminal, is not on them."""
+def test_processes_on_channels_without_a_terminal_are_attached(tree):
+    """What a hangup would end is in the foreground; processes with a kernel session or terminal of their own do not
+    count.
+    """
     scope = tree.scope("3")
     session = make_connection(tree, scope)
     tree.add(502, 501, "bash", scope)
@@ -349,14 +305,14 @@ def test_what_runs_on_channels_without_a_terminal(tree):
     tree.add(506, 501, "bash", scope, tty_nr=34816)
     tree.add(507, 1, "bash", scope)
     tree.write(504, "status", "Name:\tnohup\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n")
-    found = connections.fed(session, processes.member_pids(scope), procfs.read_stat)
+    found = connections.on_channels(session, processes.member_pids(scope), procfs.read_stat)
     assert {each.process.pid: each.in_front for each in found} == {502: True, 503: True, 504: False}
 
 
-def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path, monkeypatch):
-    """mosh: ssh starts its server and is done. A program of that name which is not root's is nobody.
+def test_terminal_server_outlives_its_connection(tree, tmp_path, monkeypatch):
+    """mosh: ssh starts its server and ends. A program of that name that root does not own does not count.
 
-    By a devpts in a namespace of its user's, a server can have the number of another user's pty.
+    With a devpts in a namespace of its user's, a server can have the number of another user's pty.
     """
     monkeypatch.setattr(terminals, "read_owner", {"pts/7": 1000, "pts/9": 1001, "pts/10": 0}.get)
     scope = tree.scope("3")
@@ -380,8 +336,8 @@ def test_a_terminal_server_goes_on_where_its_connection_ended(tree, tmp_path, mo
     assert host.lock_obstacle(session, ["pts/7"]) == why
 
 
-def test_a_terminal_server_beside_the_connections_own_terminal(tree, tmp_path):
-    """Who has a terminal of sshd's could run a server, and a robot as its client."""
+def test_terminal_server_does_not_count_beside_sshds_terminal(tree, tmp_path):
+    """A user who has a terminal of sshd's could run such a server, with a program as its client."""
     scope = tree.scope("3")
     session = make_connection(tree, scope)
     host = Host(LoginRecords(str(tmp_path / "none")), FakeLogind())  # type: ignore[arg-type]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
 
 import pytest
 
 from reaper.decide.policy.match import Origin
-from reaper.decide.session.model import ProcessId, SessionKey
-from reaper.sense import login_sessions, terminals
-from reaper.sense.belonging import NestedSession
+from reaper.decide.session.model import SessionKey
+from reaper.sense import login_sessions
 from reaper.sense.discovery import RECORD_DUE_USEC
-from reaper.sense.logind import LogindSession
-from tests.unit.sense.trees import START_TICKS, Tree
-from tests.unit.sense.worlds import RealWorld
+from tests.unit.sense.trees import START_TICKS
+from tests.unit.sense.worlds import RealWorld, in_logind
 
 
 def record(world: RealWorld, session_id: str = "", key: SessionKey | None = None) -> None:
@@ -38,23 +34,7 @@ def record(world: RealWorld, session_id: str = "", key: SessionKey | None = None
     os.chmod(path, 0o600)
 
 
-def in_logind(
-    world: RealWorld, session_id: str = "c7", leader: int = 0, age_usec: int = RECORD_DUE_USEC
-) -> LogindSession:
-    leader = leader or world.session.key.pid
-    entry = LogindSession(session_id, leader, "alice", 1000, "sshd", "", "192.0.2.7", "tty", age_usec)
-    world.logind.known[session_id] = entry
-    return entry
-
-
-@pytest.fixture
-def scoped(real, tree) -> RealWorld:
-    """The world's login, in the scope of logind's session c7."""
-    tree.show(real.session.key, tree.scope("c7"))
-    return real
-
-
-def test_a_record_makes_a_session(real):
+def test_record_makes_a_session(real):
     record(real, "c7")
     found = real.host.discover([], [])
     (session,) = found.sessions
@@ -64,7 +44,7 @@ def test_a_record_makes_a_session(real):
     assert real.host.discover([session.key], ["c7"]).sessions == []
 
 
-def test_logind_alone_suffices(scoped):
+def test_session_that_only_logind_knows_is_found(scoped):
     in_logind(scoped)
     (session,) = scoped.host.discover([], []).sessions
     assert (session.key, session.session_id, session.source) == (scoped.session.key, "c7", "logind")
@@ -73,8 +53,8 @@ def test_logind_alone_suffices(scoped):
     assert scoped.host.discover([session.key], ["c7"]).sessions == []
 
 
-def test_the_record_of_a_new_login_is_waited_for(scoped):
-    """logind tells of a session before pam_reaper has written what only the hook knows."""
+def test_new_login_is_left_for_its_record(scoped):
+    """logind reports a session before pam_reaper has written what only the hook knows."""
     in_logind(scoped, age_usec=RECORD_DUE_USEC - 1)
     assert scoped.host.discover([], []).sessions == []
     record(scoped, "c7")
@@ -82,8 +62,8 @@ def test_the_record_of_a_new_login_is_waited_for(scoped):
     assert session.source == "pam"
 
 
-def test_a_login_without_a_record_is_found_a_little_later(scoped):
-    """Though logind has no news of it meanwhile."""
+def test_login_without_a_record_is_found_a_little_later(scoped):
+    """Although logind reports no change meanwhile."""
     in_logind(scoped, age_usec=RECORD_DUE_USEC - 1)
     assert scoped.host.discover([], []).sessions == []
     in_logind(scoped)
@@ -91,22 +71,22 @@ def test_a_login_without_a_record_is_found_a_little_later(scoped):
     assert session.source == "logind"
 
 
-def test_both_are_one_session(scoped):
+def test_record_and_logind_make_one_session(scoped):
     record(scoped, "c7")
     in_logind(scoped)
     assert len(scoped.host.discover([], []).sessions) == 1
 
 
-def test_a_session_is_not_found_again_through_logind(scoped):
-    """Its record names no XDG_SESSION_ID, so logind's seems another; but the leader is the same."""
+def test_recorded_session_is_not_found_again_through_logind(scoped):
+    """Its record names no XDG_SESSION_ID, so logind's seems to be another one; but the leader is the same."""
     record(scoped)
     (session,) = scoped.host.discover([], []).sessions
     in_logind(scoped)
     assert scoped.host.discover([session.key], [""]).sessions == []
 
 
-def test_a_leader_outside_its_sessions_scope_is_another_process(real, tree):
-    """logind tells a bare pid: its leader is dead, and the pid is by now another's, here one in somebody's session."""
+def test_leader_outside_its_sessions_scope_is_another_process(real, tree):
+    """logind reports a bare pid: the leader has ended, and the pid was reused, here by a process of another session."""
     tree.scope("c7")
     for pid, scope in ((700, tree.scope("c8", 1001)), (701, "")):
         tree.add(pid, 1, "sshd", scope)
@@ -118,8 +98,8 @@ def test_a_leader_outside_its_sessions_scope_is_another_process(real, tree):
 
 
 @pytest.mark.parametrize("leader", [700, 9999])
-def test_what_is_left_of_a_connection_stands_for_its_leader(real, tree, leader):
-    """The leader is dead, or its pid another's: sshd's child in the scope is the session now, and its key."""
+def test_remaining_connection_stands_for_its_leader(real, tree, leader):
+    """The leader has ended, or its pid was reused: sshd's child in the scope becomes the session's key."""
     scope = tree.scope("c7")
     tree.add(700, 1, "cron")
     tree.add(702, 1, "bash", scope)
@@ -131,8 +111,8 @@ def test_what_is_left_of_a_connection_stands_for_its_leader(real, tree, leader):
     assert [*real.host.targets(session, [], whole=False).connection] == [survivor]
 
 
-def test_a_record_in_another_sessions_scope_has_none_of_its_own(real, tree):
-    """An sshd that an administrator runs in their own session: what it carries is not what the administrator holds."""
+def test_recorded_session_in_another_scope_has_no_scope(real, tree):
+    """An administrator runs an sshd in their own session: its logins do not own the administrator's scope."""
     tree.show(real.session.key, tree.scope("c1", 0))
     record(real, "c7")
     (session,) = real.host.discover([], []).sessions
@@ -140,8 +120,8 @@ def test_a_record_in_another_sessions_scope_has_none_of_its_own(real, tree):
     assert real.leader in real.host.everything(session)
 
 
-def test_a_session_whose_scope_is_not_made_yet_is_asked_for_again(real, tree):
-    """logind tells of it first and has its scope made then; by the next look its leader may have come and gone."""
+def test_session_without_its_scope_yet_is_asked_for_again(real, tree):
+    """logind reports the session first and has its scope made then; by the next look its leader may have ended."""
     leader = tree.add(700, 1, "sshd")
     in_logind(real, leader=leader.pid)
     assert real.host.discover([], []).sessions == []
@@ -151,8 +131,8 @@ def test_a_session_whose_scope_is_not_made_yet_is_asked_for_again(real, tree):
     assert real.logind.asked == ["c7", "c7"]
 
 
-def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
-    """Whatever the error: it is told, and the other logins are found, through records and through logind."""
+def test_unreadable_session_hides_no_other(real, tree):
+    """Whatever the error is: it is reported, and the other logins are found, through records and through logind."""
     for pid, session_id, name in ((700, "c7", "stat"), (710, "c8", "cgroup")):
         tree.add(pid, 1, "sshd", tree.scope(session_id))
         tree.hide(pid, name)
@@ -173,8 +153,8 @@ def test_one_that_cannot_be_looked_at_does_not_hide_the_others(real, tree):
     }
 
 
-def test_session_that_could_not_be_looked_at_and_is_gone_is_forgotten(real, tree):
-    """Else every such login that a host ever had would be kept."""
+def test_unreadable_session_is_forgotten_after_its_end(real, tree):
+    """Otherwise every such login that a host ever had would be kept."""
     tree.add(700, 1, "sshd", tree.scope("c7"))
     tree.hide(700, "stat")
     in_logind(real, "c7", 700)
@@ -190,8 +170,8 @@ def test_session_that_could_not_be_looked_at_and_is_gone_is_forgotten(real, tree
     assert real.host._finder._reported == set()
 
 
-def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatch):
-    """A barrier around each: the mistake is reported once, with where it was made, and the session is tried again."""
+def test_internal_error_about_one_session_hides_no_other(real, tree, monkeypatch):
+    """A barrier around each session: the bug is reported once, with its traceback, and the session is tried again."""
     read = login_sessions.from_record
 
     def fail(record):
@@ -215,7 +195,7 @@ def test_mistake_of_ours_about_one_session_hides_no_other(real, tree, monkeypatc
     assert [each.key for each in real.host.discover([real.session.key], []).sessions] == [(690, START_TICKS)]
 
 
-def test_a_broken_record_is_told_once_and_logind_stands_in(scoped):
+def test_broken_record_is_reported_once_and_logind_is_used(scoped):
     real = scoped
     record(real, "c7")
     with open(os.path.join(real.directory, str(real.session.key)), "a", encoding="ascii") as file:
@@ -227,14 +207,14 @@ def test_a_broken_record_is_told_once_and_logind_stands_in(scoped):
     assert real.host.discover([real.session.key], ["c7"]).problems == []
 
 
-def test_the_record_of_a_dead_leader_is_told(real):
+def test_record_of_a_dead_leader_is_returned(real):
     dead = real.session.key._replace(start_ticks=real.session.key.start_ticks + 1)
     record(real, "", dead)
     found = real.host.discover([], [])
     assert (found.sessions, found.dead_records) == ([], [dead])
 
 
-def test_a_silent_logind_is_told_and_asked_again(scoped):
+def test_silent_logind_is_reported_and_asked_again(scoped):
     real = scoped
     in_logind(real)
     real.logind.is_silent = True
@@ -245,70 +225,10 @@ def test_a_silent_logind_is_told_and_asked_again(scoped):
     assert len(real.host.discover([], []).sessions) == 1
 
 
-def test_logind_is_asked_once_for_what_is_no_session(real):
-    """A leader that is gone with all it had: logind still lists it, and is not asked at each poll."""
+def test_logind_is_asked_once_about_an_ended_session(real):
+    """The leader and all it had are gone: logind still lists the session, and is not asked at each poll."""
     entry = in_logind(real)
     real.logind.known["c7"] = entry._replace(leader=2**22 - 1)
     for _ in range(3):
         assert real.host.discover([], []).sessions == []
     assert real.logind.asked == ["c7"]
-
-
-@pytest.mark.parametrize(
-    ("service", "tty", "kind", "origin"),
-    [
-        ("sshd", "", "tty", Origin.SSH),
-        ("login", "tty1", "tty", Origin.CONSOLE),
-        ("login", "/dev/tty63", "tty", Origin.CONSOLE),
-        ("login", "ttyS0", "tty", Origin.SERIAL),
-        ("login", "hvc0", "tty", Origin.SERIAL),
-        ("gdm-password", "tty2", "wayland", Origin.GRAPHICAL),
-        ("lightdm", "", "unspecified", Origin.GRAPHICAL),
-        ("telnetd", "pts/3", "tty", Origin.OTHER),
-    ],
-)
-def test_origins(scoped, monkeypatch, service, tty, kind, origin):
-    """By the name alone on no host: which devices are serial lines is the kernel's word (test_ttydrivers.py)."""
-    monkeypatch.setattr(terminals, "is_serial", lambda name: name in ("ttyS0", "hvc0"))
-    scoped.logind.known["c7"] = in_logind(scoped)._replace(service=service, tty=tty, kind=kind)
-    (session,) = scoped.host.discover([], []).sessions
-    assert session.origin is origin
-
-
-# su, sudo and run0 within a login.
-
-
-def su(world: RealWorld, tree: Tree, service: str, *, login: int | None) -> None:
-    """logind has made a session of a change of who acts."""
-    tree.add(800, 1, "su", tree.scope("c9", 0), uid=0)
-    if login is not None:
-        tree.log_in(800, login)
-    world.logind.known["c9"] = LogindSession("c9", 800, "root", 0, service, "pts/3", "", "tty", RECORD_DUE_USEC)
-
-
-@pytest.mark.parametrize("service", login_sessions.CHANGING)
-def test_su_within_a_login_is_no_session(real, tree, service):
-    """In a pane of tmux logind makes one of it. Asked for once, and forgotten when logind has."""
-    su(real, tree, service, login=71)
-    found = real.host.discover([], [])
-    assert (found.sessions, found.problems) == ([], [])
-    assert real.host._finder.asides == {"c9": NestedSession(ProcessId(800, START_TICKS), tree.scope("c9", 0))}
-    assert real.host.discover([], []).sessions == []
-    assert real.logind.asked == ["c9"]
-    del real.logind.known["c9"]
-    real.host.discover([], [])
-    assert real.host._finder.asides == {}
-
-
-@pytest.mark.parametrize(("service", "login"), [("su", None), ("login", 71), ("su-like", 71)])
-def test_su_outside_of_any_login_and_a_login_are_sessions(real, tree, service, login):
-    """su of a service of the host's is seen as it always was."""
-    su(real, tree, service, login=login)
-    assert [session.session_id for session in real.host.discover([], []).sessions] == ["c9"]
-    assert real.host._finder.asides == {}
-
-
-def test_list_of_what_changes_who_acts_is_the_modules():
-    source = (Path(login_sessions.__file__).parents[2] / "pam_hook" / "services.c").read_text()
-    elevates = set(re.findall(r'^ +\{"([^"]+)", SERVICE_ELEVATES\},$', source, re.MULTILINE))
-    assert elevates == set(login_sessions.CHANGING) - {"runuser", "runuser-l"}

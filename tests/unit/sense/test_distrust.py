@@ -1,4 +1,4 @@
-"""Whose processes are not read, in trees of files as /proc has them; and the program that tries."""
+"""Users whose processes are not read, in trees of files like /proc; and the process that tries to read them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLICE = "/user.slice/user-1000.slice"
 
 
 class Tree:
-    """Processes of which only what does not wait is there: reading anything else of them fails the test."""
+    """Processes with only the files that never wait: reading any other fails the test."""
 
     def __init__(self, root, monkeypatch) -> None:
         self.root, self.sessions = root, {}
@@ -58,7 +58,7 @@ def nothing_hidden(monkeypatch):
     monkeypatch.setattr(procfs, "is_hidden", None)
 
 
-def test_processes_of_that_user_are_hidden_and_no_others(tree):
+def test_only_that_users_processes_are_hidden(tree):
     users = Distrust([Stuck(99, UID, False, 0)])
     assert users.hides(tree.add(10, UID))
     assert users.hides(tree.add(11, 100_000, f"{SLICE}/user@1000.service/x"))  # a subordinate uid
@@ -70,14 +70,14 @@ def test_processes_of_that_user_are_hidden_and_no_others(tree):
     assert not users.covers(1001)
 
 
-def test_what_is_over_hides_nothing(tree):
+def test_ended_entry_hides_nothing(tree):
     users = Distrust([Stuck(99, UID, False, 0, is_over=True), Stuck(98, 0, False, 0, is_over=True)])
     users.install()
     assert procfs.is_hidden is None
     assert not users.covers(UID)
 
 
-def test_sshds_child_is_read_unless_such_a_one_was_stuck(tree):
+def test_sshds_child_is_read_unless_one_has_blocked_a_read(tree):
     tree.add(10, 0, f"{SLICE}/session-1.scope")
     child = tree.add(11, UID, f"{SLICE}/session-1.scope", session=10, parent=10)
     below = tree.add(12, UID, f"{SLICE}/session-1.scope", session=10, parent=11)
@@ -89,7 +89,7 @@ def test_sshds_child_is_read_unless_such_a_one_was_stuck(tree):
     assert Distrust([found]).hides(child)
 
 
-def test_who_is_blamed(tree):
+def test_owner_of_the_blocking_process_is_blamed(tree):
     tree.add(10, UID)
     tree.add(11, 100_000, f"{SLICE}/user@1000.service")
     tree.add(12, 0, f"{SLICE}/session-1.scope")
@@ -99,8 +99,8 @@ def test_who_is_blamed(tree):
     assert blame("/sys/fs/cgroup/x/cgroup.procs", 0) is None
 
 
-def test_subordinate_uids_outside_of_the_slices_are_one_user(tree):
-    """Or the daemon would have to start again for each of the 65,536 that a user has."""
+def test_subordinate_uids_outside_of_slices_count_as_one_user(tree):
+    """Otherwise the daemon would have to restart for each of the 65,536 that a user has."""
     found = [blame(f"{procfs.PROC}/{tree.add(pid, 100_000 + pid)}/stat", 0) for pid in (10, 11)]
     assert found[0] == Stuck(10, distrust.SUBORDINATE_UID, False, 0)
     assert found[1] == Stuck(11, distrust.SUBORDINATE_UID, False, 0)
@@ -112,17 +112,17 @@ def test_subordinate_uids_outside_of_the_slices_are_one_user(tree):
     assert not users.covers(UID)
 
 
-def test_process_of_roots_is_hidden_alone(tree):
+def test_roots_blocking_process_is_hidden_alone(tree):
     users = Distrust([Stuck(10, 0, False, 0)])
     assert users.hides(tree.add(10, 0))
     assert not users.hides(tree.add(11, 0))
 
 
-def test_number_of_a_process_of_a_users_may_become_roots(tree):
+def test_hidden_pid_that_root_reuses_is_read(tree):
     assert not Distrust([Stuck(10, UID, False, 0)]).hides(tree.add(10, 0))
 
 
-def test_nothing_is_read_of_what_is_hidden_and_it_is_not_called_gone(tree):
+def test_hidden_process_is_not_read_and_not_taken_for_ended(tree):
     pid = tree.add(10, UID)
     with pytest.raises(OSError):
         procfs.read_stat(pid)
@@ -140,7 +140,7 @@ def test_nothing_is_read_of_what_is_hidden_and_it_is_not_called_gone(tree):
     assert not processes.is_alive((12, 5))
 
 
-def test_what_serves_a_terminal_unread_is_taken_for_a_terminal_server(tree, monkeypatch):
+def test_hidden_process_with_a_pty_counts_as_a_terminal_server(tree, monkeypatch):
     """mosh's server, after its ssh has ended: the person is still there."""
     tree.add(10, UID)
     tree.add(11, UID)
@@ -153,7 +153,7 @@ def test_what_serves_a_terminal_unread_is_taken_for_a_terminal_server(tree, monk
 
 
 def run(probe: Probe, active, now_usec: int = 0):
-    """What a try brings."""
+    """Returns the result of one try."""
     assert probe.look(active, now_usec) is None
     process = probe._process
     if process is not None:
@@ -161,7 +161,7 @@ def run(probe: Probe, active, now_usec: int = 0):
     return probe.look(active, now_usec)
 
 
-def test_user_whose_processes_can_be_read_is_found():
+def test_probe_finds_a_user_who_can_be_read_again():
     pid = fork(lambda: (os.setuid(54_321), time.sleep(100)))
     try:
         assert run(Probe(), [Stuck(pid, 54_321, False, 0)]) == Stuck(pid, 54_321, False, 0)
@@ -170,12 +170,12 @@ def test_user_whose_processes_can_be_read_is_found():
         os.waitpid(pid, 0)
 
 
-def test_nothing_is_found_where_the_try_does_not_succeed():
+def test_failed_probe_finds_nobody():
     waiting = (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGALRM)")
     assert run(Probe(waiting), [Stuck(5, 6, False, 0)]) is None
 
 
-def test_one_try_at_a_time_users_in_turn():
+def test_probe_tries_one_user_at_a_time():
     probe = Probe((sys.executable, "-c", "raise SystemExit(1)"))
     one, other = Stuck(5, 6, False, 0), Stuck(7, 8, False, 0)
     tried = []
@@ -185,7 +185,7 @@ def test_one_try_at_a_time_users_in_turn():
     assert tried == [one, other, one, other]
 
 
-def test_no_try_before_its_time_and_none_is_waited_for():
+def test_probe_starts_in_time_and_never_waits():
     probe = Probe((sys.executable, "-c", "import time; time.sleep(100)"))
     again = Stuck(5, 6, False, 0, times=2)
     assert probe.look([again], 0) is None

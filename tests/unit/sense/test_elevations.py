@@ -1,4 +1,4 @@
-"""Marks of elevation: whose session each is in, from when and until when it counts, and what is not believed."""
+"""Marks of elevation: the session of each, when it begins and ceases to count, and which marks are refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def marks(directory) -> Iterator[Elevations]:
 
 
 class Sudo:
-    """A process that stands for sudo: a child of this test, which no session's scope holds unless the tree says so."""
+    """A process that stands for sudo: a child of this test, in no session's scope unless the tree says so."""
 
     def __init__(self, directory: str, opened_usec: int = NOW - BRIEF_USEC) -> None:
         self._witness = Witness()
@@ -70,23 +70,23 @@ def sudo(directory, sudos) -> Sudo:
 
 
 def own_session(**fields: object):
-    """A session that this very test leads, so that its children are within it."""
+    """A session whose leader is this test, so that its children are within it."""
     key = SessionKey(os.getpid(), processes.start_ticks(os.getpid()) or 0)
     return make_session(key.pid, **{"key": key, "scope": "", **fields})
 
 
-def seen(marks: Elevations, *sessions: object, now_usec: int = NOW, anew: bool = True) -> set[SessionKey]:
-    return set(marks.look(sessions, now_usec, anew=anew).sessions)  # type: ignore[arg-type]
+def seen(marks: Elevations, *sessions: object, now_usec: int = NOW, has_new_sessions: bool = True) -> set[SessionKey]:
+    return set(marks.look(sessions, now_usec, has_new_sessions=has_new_sessions).sessions)  # type: ignore[arg-type]
 
 
-def test_what_descends_from_a_leader_is_in_its_session(marks, sudo):
+def test_descendant_of_a_leader_is_in_its_session(marks, sudo):
     session = own_session()
     assert seen(marks, make_session(1), session) == {session.key}
     os.unlink(sudo.path)
-    assert seen(marks, session, anew=False) == set()
+    assert seen(marks, session, has_new_sessions=False) == set()
 
 
-def test_what_was_started_anew_is_in_the_session_of_its_scope(marks, sudo, tree):
+def test_process_in_a_scope_is_in_its_session(marks, sudo, tree):
     """tmux: its server is no child of any leader, and has stayed in the scope."""
     scope = tree.scope("c7")
     tree.show(sudo.id, scope)
@@ -95,8 +95,8 @@ def test_what_was_started_anew_is_in_the_session_of_its_scope(marks, sudo, tree)
     assert seen(marks, other, session) == {session.key}
 
 
-def test_the_leader_above_comes_before_the_scope(marks, sudo, tree):
-    """A session of an sshd that an administrator started in their own: it is in their scope, and they are not root."""
+def test_leader_among_ancestors_comes_before_the_scope(marks, sudo, tree):
+    """A login to an sshd that an administrator started is in the administrator's scope; its user is not root."""
     scope = tree.scope("c7")
     tree.show(sudo.id, scope)
     tree.show((os.getpid(), 0), scope)
@@ -104,17 +104,17 @@ def test_the_leader_above_comes_before_the_scope(marks, sudo, tree):
     assert seen(marks, outer, inner) == {inner.key}
 
 
-def test_without_a_scope_and_a_leader_it_is_in_no_session(marks, sudo, tree):
-    """su in a job of cron: asked for again only where there are sessions that were not there before."""
+def test_mark_without_a_scope_and_a_leader_is_in_no_session(marks, sudo, tree):
+    """su in a cron job: looked up again only if there are new sessions."""
     tree.show(sudo.id)
     assert seen(marks, make_session(8)) == set()
     tree.show((os.getpid(), 0))
     session = own_session()
-    assert seen(marks, session, anew=False) == set()
+    assert seen(marks, session, has_new_sessions=False) == set()
     assert seen(marks, session) == {session.key}
 
 
-def test_a_long_line_of_ancestors_is_not_followed_to_its_end(marks, sudo, tree):
+def test_number_of_ancestors_read_is_bounded(marks, sudo, tree):
     tree.show(sudo.id, tree.scope("c7"))
     pid = os.getpid()
     tree.add(pid, pid, "bash")  # for ever
@@ -128,27 +128,27 @@ def second(directory, sudo, sudos) -> Sudo:
     return sudos[-1]
 
 
-def test_one_that_cannot_be_looked_at_does_not_hide_the_others(marks, sudo, second, tree):
+def test_unreadable_mark_hides_no_other(marks, sudo, second, tree):
     scope = tree.scope("c7")
     tree.show(sudo.id, scope)
     tree.hide(sudo.id.pid, "stat")
     tree.show(second.id, scope)
     session = make_session(8, scope=scope)
-    found = marks.look([session], NOW, anew=True)
+    found = marks.look([session], NOW, has_new_sessions=True)
     assert found.sessions == {session.key}
     assert [problem.problem for problem in found.problems] == ["mark-broken"]
-    assert marks.look([session], NOW, anew=True).problems == []
+    assert marks.look([session], NOW, has_new_sessions=True).problems == []
 
 
-def test_a_short_command_does_not_count(marks, directory, sudos):
+def test_short_command_does_not_count(marks, directory, sudos):
     sudos.append(Sudo(directory, NOW - 1))
     session = own_session()
     assert seen(marks, session) == set()
-    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 2, anew=False) == set()
-    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 1, anew=False) == {session.key}
+    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 2, has_new_sessions=False) == set()
+    assert seen(marks, session, now_usec=NOW + BRIEF_USEC - 1, has_new_sessions=False) == {session.key}
 
 
-def test_one_in_another_is_one(marks, sudo, second):
+def test_nested_elevation_lasts_until_the_last_ends(marks, sudo, second):
     """sudo su -: the session is elevated until the last of them is over."""
     session = own_session()
     assert seen(marks, session) == {session.key}
@@ -158,32 +158,34 @@ def test_one_in_another_is_one(marks, sudo, second):
     assert seen(marks, session) == set()
 
 
-def test_a_killed_sudo_is_told_and_counts_no_more(marks, sudo):
+def test_killed_sudo_is_reported_and_no_longer_counts(marks, sudo):
     session = own_session()
     assert seen(marks, session) == {session.key}
     sudo.end()
     wait_until(lambda: not processes.is_alive(sudo.id))
-    found = marks.look([session], NOW, anew=False)
+    found = marks.look([session], NOW, has_new_sessions=False)
     assert (found.sessions, found.dead_marks) == (frozenset(), [sudo.id])
     os.unlink(sudo.path)
-    assert marks.look([session], NOW, anew=False).dead_marks == []
+    assert marks.look([session], NOW, has_new_sessions=False).dead_marks == []
 
 
-def test_one_that_was_dead_before_is_told(marks, directory, sudo):
+def test_mark_of_a_dead_process_is_reported(marks, directory, sudo):
     write_mark(directory, sudo.id._replace(start_ticks=sudo.id.start_ticks + 1))
-    assert marks.look([], NOW, anew=True).dead_marks == [sudo.id._replace(start_ticks=sudo.id.start_ticks + 1)]
+    assert marks.look([], NOW, has_new_sessions=True).dead_marks == [
+        sudo.id._replace(start_ticks=sudo.id.start_ticks + 1)
+    ]
 
 
-def test_without_descriptors_the_end_is_found_all_the_same(marks, sudo, monkeypatch):
+def test_end_is_found_without_a_free_descriptor(marks, sudo, monkeypatch):
     monkeypatch.setattr(marks._processes, "watch", lambda _process: False)
     session = own_session()
     assert seen(marks, session) == {session.key}
     sudo.end()
     wait_until(lambda: not processes.is_alive(sudo.id))
-    assert marks.look([session], NOW, anew=False).dead_marks == [sudo.id]
+    assert marks.look([session], NOW, has_new_sessions=False).dead_marks == [sudo.id]
 
 
-def test_nothing_is_read_while_nothing_changes(marks, sudo, monkeypatch):
+def test_no_file_is_read_while_nothing_changes(marks, sudo, monkeypatch):
     """One listing, and no file of /proc: the daemon asks at every poll."""
     session = own_session()
     assert seen(marks, session) == {session.key}
@@ -191,10 +193,10 @@ def test_nothing_is_read_while_nothing_changes(marks, sudo, monkeypatch):
     monkeypatch.setattr(kernel_text, "read", None)
     monkeypatch.setattr(elevations, "processes", None)
     for _ in range(3):
-        assert seen(marks, session, anew=False) == {session.key}
+        assert seen(marks, session, has_new_sessions=False) == {session.key}
 
 
-def test_the_same_after_a_restart(directory, marks, sudo):
+def test_marks_are_found_again_after_a_restart(directory, marks, sudo):
     session = own_session()
     assert seen(marks, session) == {session.key}
     again = Elevations(directory)
@@ -202,27 +204,27 @@ def test_the_same_after_a_restart(directory, marks, sudo):
     again.close()
 
 
-def test_no_directory_is_no_elevation(tmp_path):
+def test_missing_directory_is_no_elevation(tmp_path):
     marks = Elevations(str(tmp_path / "none"))
-    assert marks.look([], NOW, anew=True) == (frozenset(), [], [])
+    assert marks.look([], NOW, has_new_sessions=True) == (frozenset(), [], [])
     marks.close()
 
 
-def test_a_broken_mark_is_told_once(marks, directory, sudo):
+def test_broken_mark_is_reported_once(marks, directory, sudo):
     with open(sudo.path, "a", encoding="ascii") as file:
         file.write("garbage")
     session = own_session()
-    found = marks.look([session], NOW, anew=True)
+    found = marks.look([session], NOW, has_new_sessions=True)
     assert found.sessions == frozenset()
     assert [problem.problem for problem in found.problems] == ["mark-broken"]
     write_mark(directory, MARK)
-    assert marks.look([session], NOW, anew=True) == (frozenset(), [MARK], [])
+    assert marks.look([session], NOW, has_new_sessions=True) == (frozenset(), [MARK], [])
 
 
-def test_a_link_and_what_others_could_write_are_not_believed(marks, directory, sudo, tmp_path):
+def test_link_and_file_that_others_could_write_are_refused(marks, directory, sudo, tmp_path):
     os.chmod(sudo.path, 0o620)
     os.symlink(sudo.path, os.path.join(directory, f"1.{START_TICKS}"))
-    found = marks.look([own_session()], NOW, anew=True)
+    found = marks.look([own_session()], NOW, has_new_sessions=True)
     assert found.sessions == frozenset()
     assert len(found.problems) == 2
 
@@ -239,7 +241,7 @@ def test_a_link_and_what_others_could_write_are_not_believed(marks, directory, s
         (GOOD.replace(b"OPENED_USEC=789", b"OPENED_USEC=-789"), "'-789' is not a number"),
     ],
 )
-def test_what_is_wrong_with_a_mark(data, why):
+def test_broken_mark_is_reported_with_its_fault(data, why):
     assert parse_mark(MARK, GOOD) == 789
     with pytest.raises(ReaperError) as caught:
         parse_mark(MARK, data)

@@ -1,4 +1,4 @@
-"""Whose the file is that a process runs: told without the word of a user, and without waiting for a file system."""
+"""The owner of the file that a process runs: determined without trusting a user or waiting for a file system."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def started(tmp_path) -> Iterator[Callable[..., ProcessId]]:
         process.wait()
 
 
-def test_owner_and_mode_are_those_of_the_file(started):
+def test_status_is_that_of_the_program_file(started):
     process = started(SLEEP, "100")
     expected = os.stat(SLEEP)
     assert executables.read_status(process.pid) == FileStatus(expected.st_uid, expected.st_mode)
     assert ProgramFiles().read_status(process.pid) == FileStatus(expected.st_uid, expected.st_mode)
 
 
-def test_process_that_is_gone_has_no_file():
+def test_ended_process_has_no_program_file():
     assert executables.read_status(2**22 - 1) is None
     assert ProgramFiles().read_status(2**22 - 1) is None
 
@@ -63,7 +63,7 @@ def test_process_that_is_gone_has_no_file():
         (221, b"nfs4", True),
     ],
 )
-def test_mount_is_found_by_its_number_and_trusted_by_its_kind(number, file_system, is_trusted):
+def test_mount_is_found_by_number_and_trusted_by_type(number, file_system, is_trusted):
     mount = find_mount(MOUNTINFO, number)
     assert mount is not None
     assert mount.file_system == file_system
@@ -71,12 +71,12 @@ def test_mount_is_found_by_its_number_and_trusted_by_its_kind(number, file_syste
 
 
 @pytest.mark.parametrize("mountinfo", [b"", b"\n", b"12", b"1218 ", b"18 1 0:1 / / rw - ext4 a rw", MOUNTINFO[1:]])
-def test_mount_that_is_not_there_is_not_found(mountinfo):
+def test_missing_mount_is_not_found(mountinfo):
     assert find_mount(mountinfo, 1218) is None
 
 
-def test_options_of_a_user_are_no_option_of_roots():
-    """`user_id=0` stands for itself, and not in the name of a source."""
+def test_source_of_a_mount_cannot_pose_as_an_option():
+    """`user_id=0` must be an option of its own, not part of a source's name."""
     line = b"7 1 0:9 / /m rw - fuse user_id=0,x rw,user_id=1000,xuser_id=0,user_id=01\n"
     mount = find_mount(line, 7)
     assert mount == MountKind(b"fuse", (b"rw", b"user_id=1000", b"xuser_id=0", b"user_id=01"))
@@ -84,7 +84,7 @@ def test_options_of_a_user_are_no_option_of_roots():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a program of root's")
-def test_mount_in_a_namespace_of_a_users_own_gives_no_program_another_name(started, tmp_path):
+def test_program_in_a_users_namespace_does_not_count(started, tmp_path):
     """Any user can mount root's sleep over a file named rsync, in a user namespace: /proc/PID/exe is …/rsync then."""
     (tmp_path / "rsync").touch()
     tmp_path.chmod(0o755)
@@ -98,7 +98,7 @@ def test_mount_in_a_namespace_of_a_users_own_gives_no_program_another_name(start
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts, which only root can")
-def test_program_on_a_mount_that_its_process_does_not_see_does_not_count(started, tmp_path):
+def test_program_on_an_invisible_mount_does_not_count(started, tmp_path):
     """A descriptor of such a namespace can be handed out and executed; umount -l looks the same from here."""
     (tmp_path / "rsync").touch()
     path = tmp_path / "rsync"
@@ -109,7 +109,7 @@ def test_program_on_a_mount_that_its_process_does_not_see_does_not_count(started
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts, which only root can")
-def test_program_in_another_mount_namespace_of_the_hosts_counts(started, tmp_path):
+def test_program_in_a_mount_namespace_of_roots_counts(started, tmp_path):
     """As pam_namespace(8) makes one for each login."""
     shutil.copyfile(SLEEP, tmp_path / "rsync")
     (tmp_path / "rsync").chmod(0o755)
@@ -118,7 +118,7 @@ def test_program_in_another_mount_namespace_of_the_hosts_counts(started, tmp_pat
     assert programs.find([process], ["rsync"]) == Program(str(tmp_path / "rsync"), process.pid)
 
 
-def test_no_look_at_a_program_calls_stat(started, monkeypatch):
+def test_programs_are_read_without_stat(started, monkeypatch):
     """stat(2) asks the file system, and its server may never answer."""
 
     def refuse(*_words: object, **_more: object) -> None:

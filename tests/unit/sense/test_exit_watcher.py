@@ -1,4 +1,4 @@
-"""The end of a leader is heard at once, of each one once, and no descriptor stays behind."""
+"""The end of a process is reported at once and only once, and no descriptor stays open."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_readable(leaders: ExitWatcher, seconds: float = 0) -> bool:
     return bool(select.select([leaders.fileno()], [], [], seconds)[0])
 
 
-def test_the_one_that_ends_is_told_once(leaders, pair):
+def test_end_of_a_process_is_reported_once(leaders, pair):
     first, second = pair
     keys = [SessionKey(*each.id) for each in pair]
     assert [leaders.watch(key) for key in keys] == [True, True]
@@ -49,7 +49,7 @@ def test_the_one_that_ends_is_told_once(leaders, pair):
     assert leaders.ended() == [keys[0]]
 
 
-def test_one_that_is_let_go_of_is_not_told(leaders, pair):
+def test_unwatched_process_is_not_reported(leaders, pair):
     key = SessionKey(*pair[0].id)
     before = os.listdir("/proc/self/fd")
     leaders.watch(key)
@@ -60,7 +60,7 @@ def test_one_that_is_let_go_of_is_not_told(leaders, pair):
     assert leaders.ended() == []
 
 
-def test_a_pid_that_is_anothers_is_not_watched(leaders, pair):
+def test_reused_pid_is_not_watched(leaders, pair):
     pid, ticks = pair[0].id
     before = os.listdir("/proc/self/fd")
     assert not leaders.watch(SessionKey(pid, ticks + 1))
@@ -68,7 +68,7 @@ def test_a_pid_that_is_anothers_is_not_watched(leaders, pair):
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_when_descriptors_are_short_the_poll_must(leaders, pair):
+def test_watch_fails_without_a_free_descriptor(leaders, pair):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)
@@ -80,7 +80,7 @@ def test_when_descriptors_are_short_the_poll_must(leaders, pair):
     assert leaders.watch(SessionKey(*pair[0].id))
 
 
-def test_nothing_stays_open(pair):
+def test_close_leaves_no_descriptor_open(pair):
     before = os.listdir("/proc/self/fd")
     leaders = ExitWatcher()
     for each in pair:

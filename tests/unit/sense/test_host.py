@@ -19,18 +19,18 @@ from tests.unit.fakes import FakeHost
 from tests.unit.simulated import SECOND, WALL_NS
 
 
-def test_alive_until_the_leader_ends(world):
+def test_session_is_alive_until_its_leader_ends(world):
     assert world.host.is_alive(world.session)
     world.end()
     assert not world.host.is_alive(world.session)
 
 
-def test_a_reused_pid_is_another_session(world):
+def test_reused_pid_is_another_session(world):
     key = world.session.key._replace(start_ticks=world.session.key.start_ticks + 1)
     assert not world.host.is_alive(replace(world.session, key=key))
 
 
-def test_its_terminals_are_those_whose_masters_the_leader_holds(world):
+def test_terminals_are_those_whose_masters_the_leader_holds(world):
     assert world.host.terminal_names(world.session) == frozenset()
     first, second = world.open(), world.open()
     assert world.host.terminal_names(world.session) == {first.name, second.name}
@@ -40,7 +40,7 @@ def test_its_terminals_are_those_whose_masters_the_leader_holds(world):
     assert world.host.terminal_names(world.session) == frozenset()
 
 
-def test_terminals_are_read_in_one_order_without_those_that_are_not_there(world):
+def test_existing_terminals_are_read_in_a_fixed_order(world):
     names = sorted(world.open().name for _ in range(3))
     readings = world.host.read_terminals([names[2], "pts/99999", names[0], names[1]])
     assert [reading.name for reading in readings] == names
@@ -49,9 +49,9 @@ def test_terminals_are_read_in_one_order_without_those_that_are_not_there(world)
     assert names[0] not in world.host.other_ptys(names[:1])
 
 
-def test_a_line_by_an_old_number_is_told_from_the_old_one(world):
+def test_terminal_with_a_reused_number_is_another(world):
     """Whatever its user does to it, a terminal stays the same; one that is made after it is another."""
-    for _ in range(100):  # the kernel gives the lowest number that is free, to whoever comes first
+    for _ in range(100):  # the kernel gives the lowest free number to whoever comes first
         name = world.open().name
         (first,) = world.host.read_terminals([name])
         world.touch(name, 60)
@@ -69,8 +69,8 @@ def test_a_line_by_an_old_number_is_told_from_the_old_one(world):
     assert world.host.glance([name]) == (second._replace(line=0),)
 
 
-def test_a_line_that_is_no_longer_kept_is_not_known_again(world):
-    """What is not known is never taken for another terminal."""
+def test_terminal_no_longer_kept_is_not_taken_for_another(world):
+    """A terminal that is not known is never taken for another one."""
     name = world.open().name
     (first,) = world.host.read_terminals([name])
     world.host.keep_lines([])
@@ -78,14 +78,14 @@ def test_a_line_that_is_no_longer_kept_is_not_known_again(world):
     assert not terminal_evidence.is_another(first._replace(line=0), second)
 
 
-def test_looking_changes_nothing(world):
+def test_reading_terminals_changes_nothing(world):
     line = world.open()
     world.settle(line.name)
     assert world.host.read_terminals([line.name]) == world.host.read_terminals([line.name])
 
 
-def test_a_terminal_that_is_unchanged(world):
-    """Cheaper than a look, and never wrong the other way: what may have changed without a trace is looked at."""
+def test_unchanged_terminal_is_recognised(world):
+    """Cheaper than a sample, and never wrong in the other direction: a change without a trace is not excluded."""
     line = world.open()
     world.touch(line.name, 60)
     world.settle(line.name)
@@ -101,14 +101,14 @@ def test_a_terminal_that_is_unchanged(world):
     assert not world.host.is_unchanged(reading)
 
 
-def test_a_graphical_session_has_no_terminal(world):
+def test_graphical_session_has_no_terminal(world):
     world.open()
     assert world.host.terminal_names(replace(world.session, origin=Origin.GRAPHICAL, tty="")) == frozenset()
 
 
 @pytest.mark.parametrize("origin", [Origin.CONSOLE, Origin.SERIAL, Origin.OTHER])
-def test_enter_is_needed_where_programs_get_whole_lines(world, origin):
-    """Asking changes none of the terminal's times."""
+def test_enter_is_needed_if_programs_get_whole_lines(world, origin):
+    """The check changes none of the terminal's times."""
     name, session = world.open().name, replace(world.session, origin=origin)
     world.settle(name)
     before = world.host.read_terminals([name])
@@ -119,8 +119,8 @@ def test_enter_is_needed_where_programs_get_whole_lines(world, origin):
     assert world.host.needs_enter(session, "pts/99999"), "Enter is seen wherever any key is"
 
 
-def test_no_enter_is_needed_where_each_key_crosses_a_connection(world, monkeypatch):
-    """Until that is over: what mosh-server has from then on is a terminal like any other."""
+def test_no_enter_is_needed_if_each_key_crosses_a_connection(world, monkeypatch):
+    """Until the connection is over: what mosh-server has from then on is a terminal like any other."""
     monkeypatch.setattr(connections, "carriers", lambda _: [1])
     monkeypatch.setattr(activity, "read_traffic", lambda *_: Traffic(1, 2, 3, 4, 5))
     line = world.open()
@@ -130,7 +130,7 @@ def test_no_enter_is_needed_where_each_key_crosses_a_connection(world, monkeypat
     assert world.host.needs_enter(world.session, line.name)
 
 
-def test_what_is_typed_moves_atime_and_never_ctime(world):
+def test_typing_changes_atime_and_never_ctime(world):
     line = world.open()
     world.touch(line.name, 60)
     world.settle(line.name)
@@ -142,7 +142,7 @@ def test_what_is_typed_moves_atime_and_never_ctime(world):
     assert not after.is_ahead
 
 
-def test_what_is_typed_in_the_same_eight_seconds_leaves_no_trace(world):
+def test_typing_within_the_same_eight_seconds_changes_nothing(world):
     line = world.open()
     world.touch(line.name, 60)
     world.type(line.name)
@@ -150,11 +150,11 @@ def test_what_is_typed_in_the_same_eight_seconds_leaves_no_trace(world):
     (before,) = world.host.read_terminals([line.name])
     world.type(line.name)
     (after,) = world.host.read_terminals([line.name])
-    # On a real host the bucket may end between the two: then, and only then, the times differ by a whole bucket's turn.
+    # On a real host the 8 s bucket may end between the two; only then do the times differ, by a whole bucket.
     assert after == before or before.atime_ns // (8 * NS_PER_SEC) != after.atime_ns // (8 * NS_PER_SEC)
 
 
-def test_utimes_and_chmod_move_ctime(world):
+def test_utimes_and_chmod_change_ctime(world):
     line = world.open()
     world.settle(line.name)
     (first,) = world.host.read_terminals([line.name])
@@ -169,7 +169,7 @@ def test_utimes_and_chmod_move_ctime(world):
     assert (third.mode, third.uid, third.atime_ns) == (second.mode, second.uid, second.atime_ns)
 
 
-def test_a_date_in_the_future_is_seen_and_a_real_read_pulls_it_back(world):
+def test_future_atime_is_noticed_and_reset_by_a_real_read(world):
     line = world.open()
     world.touch(line.name, -3600)
     (ahead,) = world.host.read_terminals([line.name])
@@ -180,7 +180,7 @@ def test_a_date_in_the_future_is_seen_and_a_real_read_pulls_it_back(world):
     assert after.atime_ns < ahead.atime_ns
 
 
-def test_whom_a_termination_would_reach(world):
+def test_targets_are_attached_processes_connection_and_scope(world):
     first, second = world.open(), world.open()
     targets = world.host.targets(world.session, [first.name], whole=True)
     assert {(each.process, each.in_front) for each in targets.attached} == {(first.shell, True), (first.job, False)}
@@ -189,8 +189,8 @@ def test_whom_a_termination_would_reach(world):
     assert set(world.host.everything(world.session)) == set(targets.everything)
 
 
-def test_the_programs_of_a_session(world):
-    """By the name of the file that runs, in all of the session; nothing where there is no such session any more."""
+def test_busy_program_is_found_by_its_file_name(world):
+    """By the name of the file that runs, in all of the session; nothing once the session is over."""
     line = world.open()
     found = world.host.busy_program(world.session, [line.name], ["dpkg", "python*"])
     assert found.path == world.program
@@ -203,7 +203,7 @@ def test_the_programs_of_a_session(world):
     assert world.host.busy_program(world.session, [line.name], ["python*"]) is None
 
 
-def test_what_is_freed(world):
+def test_ended_processes_count_as_freed(world):
     line = world.open()
     holding = world.host.targets(world.session, [line.name], whole=True).holding
     assert {process for process, _ in holding.each} == {world.leader, line.shell, line.job}
@@ -215,7 +215,7 @@ def test_what_is_freed(world):
     assert world.host.everything(world.session) == []
 
 
-def test_what_a_session_holds_by_pid(world):
+def test_held_pids_are_all_of_the_session(world):
     line = world.open()
     held = set(world.host.held_pids(world.session))
     assert held == {process.pid for process in world.host.everything(world.session)}
@@ -224,7 +224,7 @@ def test_what_a_session_holds_by_pid(world):
     assert world.host.held_pids(world.session) == []
 
 
-def test_whose_a_process_is(world):
+def test_home_of_a_process_is_a_known_session(world):
     """One of the sessions that the daemon knows."""
     line = world.open()
     assert world.host.home_of(line.shell.pid) is None
@@ -236,11 +236,11 @@ def test_whose_a_process_is(world):
     assert world.host.home_of(line.shell.pid) is None
 
 
-def test_only_a_scope_is_killed_at_once(world):
+def test_session_without_a_scope_is_not_killed_at_once(world):
     assert not world.host.is_killed_at_once(replace(world.session, scope=""))
 
 
-def test_work_is_counted(world):
+def test_worked_time_grows_with_work(world):
     before = world.host.worked_usec()
     if isinstance(world.host, FakeHost):
         world.host.work(SECOND)
@@ -250,51 +250,53 @@ def test_work_is_counted(world):
     assert world.host.worked_usec() > before
 
 
-def test_the_clock(world):
+def test_clock_advances_and_shows_wall_time(world):
     first, second = world.host.clock(), world.host.clock()
     assert second.boot_usec >= first.boot_usec
     assert abs(second.wall_ns - first.wall_ns) < NS_PER_SEC
 
 
-def test_groups_are_those_that_the_login_recorded(world):
+def test_groups_are_those_of_the_login_record(world):
     world.let_be_in(ops=5001, users=100)
     assert world.host.read_membership(world.session) == ((100, "users"), (5001, "ops"))
 
 
-def test_groups_that_nothing_tells(world):
-    """No record has them, and no process of the user's runs."""
+def test_groups_are_unknown_without_record_and_process(world):
+    """There is no record, and no process of the user's runs."""
     world.end()
     assert world.host.read_membership(world.session) is None
 
 
-def test_name_services_tell_of_groups_in_their_own_time(world):
+def test_name_services_answer_later(world):
     world.host.ask_groups(["root", "no-such-group"], [0, 4_000_000_123])
-    told = world.host.take_groups(20)
-    assert told.gids == {"root": 0, "no-such-group": None}
-    assert told.names == {0: "root", 4_000_000_123: None}
+    answers = world.host.take_groups(20)
+    assert answers.gids == {"root": 0, "no-such-group": None}
+    assert answers.names == {0: "root", 4_000_000_123: None}
     assert world.host.take_groups() == GroupsAnswer({}, {})
 
 
-def test_no_state_is_no_state(world, tmp_path):
+def test_missing_state_file_is_empty(world, tmp_path):
     assert world.host.read_state(str(tmp_path / "state")) == ""
 
 
 @pytest.mark.parametrize(("fake", "original"), [(FakeHost, Host)])
-def test_the_fake_has_the_same_methods(fake, original):
+def test_fake_host_has_the_same_methods(fake, original):
     for name, method in inspect.getmembers(original, inspect.isfunction):
-        if name.startswith("_") or name in ("monitor", "distrust", "blame", "probe"):  # service.py's, not the daemon's
+        if name.startswith("_") or name in ("monitor", "distrust", "blame", "probe"):  # loop.py's
             continue
         ours, theirs = inspect.signature(getattr(fake, name)), inspect.signature(method)
         assert list(ours.parameters) == list(theirs.parameters), name
 
 
-def elevated(world, anew: bool = False) -> set:
-    return set(world.host.elevated([world.session], world.host.clock().boot_usec, anew=anew).sessions)
+def elevated(world, has_new_sessions: bool = False) -> set:
+    return set(
+        world.host.elevated([world.session], world.host.clock().boot_usec, has_new_sessions=has_new_sessions).sessions
+    )
 
 
-def test_root_acts_in_a_session_until_they_leave(world):
+def test_session_is_elevated_until_the_root_shell_ends(world):
     line = world.open()
-    assert elevated(world, anew=True) == set()
+    assert elevated(world, has_new_sessions=True) == set()
     mark = world.become_root(line.name)
     assert elevated(world) == {world.session.key}
     assert elevated(world) == {world.session.key}
@@ -302,35 +304,35 @@ def test_root_acts_in_a_session_until_they_leave(world):
     assert elevated(world) == set()
 
 
-def test_a_killed_sudo_leaves_its_mark(world):
+def test_killed_sudo_leaves_a_dead_mark(world):
     line = world.open()
     world.become_root(line.name)
-    assert elevated(world, anew=True) == {world.session.key}
+    assert elevated(world, has_new_sessions=True) == {world.session.key}
     world.end()
-    found = world.host.elevated([world.session], world.host.clock().boot_usec, anew=False)
+    found = world.host.elevated([world.session], world.host.clock().boot_usec, has_new_sessions=False)
     assert (found.sessions, found.dead_marks, found.problems) == (frozenset(), [line.shell], [])
 
 
-def test_a_mark_of_another_session_is_not_of_this_one(world):
+def test_mark_outside_the_sessions_elevates_none(world):
     world.become_root(world.open().name)
-    assert world.host.elevated([], world.host.clock().boot_usec, anew=True).sessions == frozenset()
+    assert world.host.elevated([], world.host.clock().boot_usec, has_new_sessions=True).sessions == frozenset()
 
 
-def test_the_time_of_day(world):
+def test_local_time_is_a_day_and_minute(world):
     now = world.host.local_time()
     assert 0 <= now.weekday < 7
     assert 0 <= now.minute < 24 * 60
 
 
-def test_a_moment_of_the_wall_clock(world):
-    """2027-01-15 08:00 UTC, a Friday; the people of the host may be a day ahead or behind."""
+def test_local_moment_has_date_and_weekday(world):
+    """2027-01-15 08:00 UTC, a Friday; the host's local date may be a day ahead or behind."""
     year, month, day = world.host.local_moment(WALL_NS).date
     assert (year, month) == (2027, 1)
     assert world.host.local_moment(WALL_NS).time.weekday == (day - 11) % 7
     assert world.host.local_moment(world.host.clock().wall_ns).time.weekday in range(7)
 
 
-def test_the_time_of_day_is_that_of_the_zone_as_it_is_now(real, monkeypatch):
+def test_local_time_follows_a_changed_time_zone(real, monkeypatch):
     monkeypatch.setenv("TZ", "AAA-3")
     first = real.host.local_time()
     monkeypatch.setenv("TZ", "BBB-9")
@@ -341,14 +343,14 @@ def test_the_time_of_day_is_that_of_the_zone_as_it_is_now(real, monkeypatch):
     assert (minutes[1] - minutes[0]) % (7 * 1440) in (360, 361)
 
 
-def test_a_process_of_a_session_runs_until_it_ends(world):
+def test_process_runs_until_it_ends(world):
     shell = world.open().shell
     assert world.host.is_running(shell)
     world.end()
     assert not world.host.is_running(shell)
 
 
-def test_a_keeper_runs_or_does_not(world):
+def test_keeper_is_running_only_under_its_start_time(world):
     keeper = world.leader
     if isinstance(world.host, FakeHost):
         world.host.running.add(keeper)
@@ -358,7 +360,7 @@ def test_a_keeper_runs_or_does_not(world):
 
 
 @pytest.mark.parametrize("is_locked", [True, False, None])
-def test_what_a_desktop_says_of_its_lock(world, is_locked):
+def test_locked_hint_is_that_of_the_desktop(world, is_locked):
     world.hint("c1", is_locked)
     graphical = replace(world.session, session_id="c1", origin=Origin.GRAPHICAL)
     assert world.host.read_locked_hint(graphical) is is_locked

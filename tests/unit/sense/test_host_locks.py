@@ -1,4 +1,4 @@
-"""The daemon's questions about locks: the same tests for a host that is made up and for this one."""
+"""The daemon's questions about locks: the same tests for the fake host and the real one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from reaper.sense import lock_files
 from tests.unit.locked import KEEPER
 
 
-def test_what_stands_in_the_way_of_a_lock(world):
-    """A session without a terminal has nothing that could be held; a desktop locks itself."""
+def test_session_without_a_terminal_cannot_be_locked(world):
+    """A session without a terminal has nothing to lock; a desktop locks itself."""
     assert world.host.lock_obstacle(world.session, ()) != ""
     graphical = replace(world.session, session_id="c1", origin=Origin.GRAPHICAL)
     assert world.host.lock_obstacle(graphical, ()) == ""
 
 
-def test_what_has_become_of_a_lock(world, monkeypatch):
+def test_lock_state_is_read(world, monkeypatch):
     monkeypatch.setattr(lock_files, "DIRECTORY", getattr(world, "locks", ""))
     assert world.host.read_lock(world.session) is None
     for stage in Stage:
@@ -27,8 +27,8 @@ def test_what_has_become_of_a_lock(world, monkeypatch):
         assert state == LockState(stage, 5, 0, "", KEEPER)
 
 
-def test_a_lock_that_stands(world, monkeypatch):
-    """From the order on, until its own word is that it is over."""
+def test_standing_lock_ends_with_its_state(world, monkeypatch):
+    """From the order until the lock itself says that it is over."""
     monkeypatch.setattr(lock_files, "DIRECTORY", getattr(world, "locks", ""))
     assert world.host.standing_lock(world.session) is None
     world.keep(Stage.LOCKED)
@@ -40,7 +40,7 @@ def test_a_lock_that_stands(world, monkeypatch):
         assert standing == (None if stage in (Stage.UNLOCKED, Stage.FAILED) else order)
 
 
-def test_the_lock_of_another_that_had_the_name(world, monkeypatch):
+def test_lock_of_an_earlier_session_of_the_name_does_not_stand(world, monkeypatch):
     monkeypatch.setattr(lock_files, "DIRECTORY", getattr(world, "locks", ""))
     key = world.session.key._replace(start_ticks=world.session.key.start_ticks - 1)
     world.order(replace(world.session, session_id="100", key=key))
@@ -48,7 +48,7 @@ def test_the_lock_of_another_that_had_the_name(world, monkeypatch):
     assert world.host.standing_lock(replace(world.session, session_id="100")) is None
 
 
-def test_a_state_that_cannot_be_read_is_none(real, monkeypatch):
+def test_broken_lock_state_is_none(real, monkeypatch):
     monkeypatch.setattr(lock_files, "DIRECTORY", real.locks)
     real.keep(Stage.LOCKED)
     Path(f"{real.locks}/{real.session.name}/state").write_text("{")

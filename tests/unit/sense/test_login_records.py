@@ -1,4 +1,4 @@
-"""Login records: each way in which one can be wrong is told, and only what the module wrote is believed."""
+"""Login records: each way in which one can be wrong is reported, and only what the module wrote is believed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write(directory, data: bytes = GOOD, name: str = "123.456", mode: int = 0o60
     return str(path)
 
 
-def test_a_good_record(tmp_path):
+def test_record_is_parsed(tmp_path):
     write(tmp_path)
     records = LoginRecords(str(tmp_path))
     assert records.list_unknown([]) == {KEY}
@@ -33,8 +33,8 @@ def test_a_good_record(tmp_path):
     assert records.read(KEY) == LoginRecord(KEY, "alice", 1000, "sshd", "ssh", "192.0.2.7", "3", 789)
 
 
-def test_the_list_is_of_this_moment(tmp_path):
-    """Kept from one look to the next only as long as no name has changed."""
+def test_list_follows_the_directory(tmp_path):
+    """The list is reused only as long as no name has changed."""
     records = LoginRecords(str(tmp_path))
     assert records.list_unknown([]) == set()
     write(tmp_path)
@@ -52,19 +52,19 @@ def test_the_list_is_of_this_moment(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "expected"), [("1", True), ("0", False), ("", False), ("yes", False)])
-def test_what_was_seen_of_the_terminal(value, expected):
+def test_held_terminal_is_a_flag(value, expected):
     record = parse_record(KEY, GOOD + f"TTY_IS_HELD={value}\nXDG_SESSION_TYPE=x11\n".encode())
     assert (record.holds_tty, record.kind) == (expected, "x11")
 
 
-def test_what_is_not_needed_may_be_missing():
+def test_optional_keys_may_be_missing():
     data = b"VERSION=1\nUSER=a\nUID=1\nSERVICE=login\nLEADER=123\nSTART_TICKS=456\nOPENED_USEC=7\n"
     record = parse_record(KEY, data)
     assert (record.tty, record.rhost, record.session_id) == ("", "", "")
     assert (record.holds_tty, record.kind) == (False, "")
 
 
-def test_keys_of_a_newer_module_are_passed_over():
+def test_unknown_keys_are_ignored():
     assert parse_record(KEY, GOOD + b"COLOUR=blue\n").user == "alice"
 
 
@@ -79,12 +79,12 @@ def test_keys_of_a_newer_module_are_passed_over():
         (b"GROUPS=1\nGROUP_7=Domain Users\nGROUP_X=1\nGROUP_=2\nGROUP_99999999999=3\n", ((7, "Domain Users"),), True),
     ],
 )
-def test_groups_of_a_record(lines, membership, has_all):
+def test_groups_are_parsed_and_counted(lines, membership, has_all):
     record = parse_record(KEY, GOOD + lines)
     assert (record.membership, record.has_all_groups) == (membership, has_all)
 
 
-def test_strings_are_as_the_module_got_them():
+def test_strings_keep_hostile_characters():
     data = GOOD.replace(b"USER=alice", rb"USER=a\x0aLEADER=1\xc3\xa9\x5cx41\xff")
     assert parse_record(KEY, data).user == "a\nLEADER=1é\\x41\\xff"
 
@@ -117,7 +117,7 @@ def test_strings_are_as_the_module_got_them():
         (b"\0" * 100 + b"\n", "is no KEY=value"),
     ],
 )
-def test_a_broken_record(data, why):
+def test_broken_record_is_reported_with_its_fault(data, why):
     with pytest.raises(ReaperError) as caught:
         parse_record(KEY, data)
     assert caught.value.problem == "record-broken"
@@ -129,14 +129,14 @@ def test_a_broken_record(data, why):
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "1", "1.", ".1", "0.1", "01.1", "1.1.new", "1.-1", "-1.1", "1.1 ", "a.b"]
 )
-def test_foreign_file_names(tmp_path, name):
+def test_foreign_file_names_are_ignored(tmp_path, name):
     assert parse_name(name) is None
     if name not in ("", ".", ".."):
         write(tmp_path, GOOD, name)
         assert LoginRecords(str(tmp_path)).list_unknown([]) == set()
 
 
-def test_no_directory_is_no_records(tmp_path):
+def test_missing_directory_has_no_records(tmp_path):
     assert LoginRecords(str(tmp_path / "none")).list_unknown([]) == set()
     assert LoginRecords(str(tmp_path / "none")).read(KEY) is None
     assert not LoginRecords(str(tmp_path / "none")).exists(KEY)
@@ -144,7 +144,7 @@ def test_no_directory_is_no_records(tmp_path):
     assert LoginRecords(str(tmp_path / "file")).list_unknown([]) == set()
 
 
-def test_a_directory_made_anew_is_found(tmp_path):
+def test_recreated_directory_is_found(tmp_path):
     directory = tmp_path / "sessions"
     records = LoginRecords(str(directory))
     for _ in range(2):
@@ -163,25 +163,25 @@ def refused(directory) -> str:
     return caught.value.message
 
 
-def test_a_link_is_not_followed(tmp_path):
+def test_link_is_not_followed(tmp_path):
     write(tmp_path, name="victim")
     os.symlink(tmp_path / "victim", tmp_path / "123.456")
-    assert "its last line is cut off" in refused(tmp_path)  # the name that it leads to is taken for a record
+    assert "its last line is cut off" in refused(tmp_path)  # its target is taken for a record
 
 
-def test_a_link_holds_a_record_where_no_file_could_be_written(tmp_path):
+def test_link_target_can_be_the_record(tmp_path):
     os.symlink(GOOD, os.fsencode(tmp_path / "123.456"))
     assert LoginRecords(str(tmp_path)).read(KEY) == parse_record(KEY, GOOD)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a link away, which only root can")
-def test_a_link_of_another_owner(tmp_path):
+def test_link_of_another_owner_is_refused(tmp_path):
     os.symlink(GOOD, os.fsencode(tmp_path / "123.456"))
     os.chown(tmp_path / "123.456", 65534, 0, follow_symlinks=False)
     assert "it does not belong to root" in refused(tmp_path)
 
 
-def test_a_directory_and_a_fifo_are_no_records(tmp_path):
+def test_directory_and_fifo_are_refused(tmp_path):
     (tmp_path / "123.456").mkdir()
     assert "it is not a regular file" in refused(tmp_path)
     (tmp_path / "123.456").rmdir()
@@ -190,24 +190,24 @@ def test_a_directory_and_a_fifo_are_no_records(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_others_could_write_it(tmp_path, mode):
+def test_file_that_others_could_write_is_refused(tmp_path, mode):
     write(tmp_path, mode=mode)
     assert "other users than root can write it" in refused(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which only root can")
-def test_another_owner(tmp_path):
+def test_file_of_another_owner_is_refused(tmp_path):
     os.chown(write(tmp_path), 65534, 0)
     assert "it does not belong to root" in refused(tmp_path)
 
 
-def test_a_huge_file_is_not_read_whole(tmp_path):
+def test_huge_file_is_refused(tmp_path):
     path = write(tmp_path, b"")
     os.truncate(path, 1 << 40)
     assert "it is longer than" in refused(tmp_path)
 
 
-def test_name_that_was_typed_is_read_where_it_is_another():
+def test_typed_name_is_kept_if_it_differs():
     record = parse_record(KEY, GOOD + b"LOGIN=EXT\\x0aANN\n")
     assert (record.user, record.login) == ("alice", "EXT\nANN")
     assert parse_record(KEY, GOOD).login == ""

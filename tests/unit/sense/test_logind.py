@@ -1,4 +1,4 @@
-"""logind as the daemon asks it: seldom, and never in vain for the sessions that it does not know."""
+"""logind as the daemon asks it: seldom, and only about sessions that the daemon does not know."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def library(monkeypatch) -> FakeLibrary:
     return library
 
 
-def test_the_ids_are_asked_for_again_only_after_news(library):
+def test_ids_are_listed_again_only_after_a_change(library):
     asker = Logind()
     assert asker.list_ids() == {"1", "c7"}
     library.ids.append("c8")
@@ -56,15 +56,15 @@ def test_the_ids_are_asked_for_again_only_after_news(library):
     assert asker.list_ids() is None
 
 
-def test_an_answer_of_no_use_is_given_again(library):
+def test_recalled_answer_is_given_again(library):
     asker = Logind()
     assert asker.list_ids() == {"1", "c7"}
     asker.recall()
     assert asker.list_ids() == {"1", "c7"}
 
 
-def test_without_news_to_wait_for_it_is_asked_each_time(library):
-    """Nobody says when a session comes, so what was told once is not kept."""
+def test_ids_are_listed_each_time_without_a_monitor(library):
+    """Nothing reports that a session has begun, so no answer is kept."""
     library.is_there = False
     asker = Logind()
     assert asker.fileno() is None
@@ -75,7 +75,7 @@ def test_without_news_to_wait_for_it_is_asked_each_time(library):
     assert asker.list_ids() == {"1", "c7", "c8"}
 
 
-def test_what_fails_is_not_kept(library):
+def test_failed_listing_is_repeated(library):
     asker = Logind()
     library.is_there = False
     assert asker.list_ids() == set()
@@ -99,15 +99,15 @@ def loginctl(tmp_path, monkeypatch):
 GOOD = "Id=c7\nUser=1000\nName=alice\nService=sshd\nLeader=777\nClass=user\nType=tty\nTimestampMonotonic=5\n"
 
 
-def test_a_logind_that_answers(library, loginctl):
+def test_sessions_are_read(library, loginctl):
     loginctl(GOOD, "", 0)
     (session,) = Logind().read_sessions(["c7"]) or []
     assert (session.session_id, session.leader, session.user) == ("c7", 777, "alice")
 
 
-def test_a_desktops_word(library, loginctl, monkeypatch):
+def test_idle_hint_is_read_for_graphical_sessions_only(library, loginctl, monkeypatch):
     monkeypatch.setattr(logind.time, "clock_gettime_ns", lambda _clock: 100_000_000)
-    for told, idle_usec in (
+    for properties, idle_usec in (
         ("IdleHint=yes\nIdleSinceHintMonotonic=70000\n", 30_000),
         ("IdleHint=no\nIdleSinceHintMonotonic=70000\n", 0),
         ("IdleHint=yes\nIdleSinceHintMonotonic=\n", None),
@@ -115,35 +115,35 @@ def test_a_desktops_word(library, loginctl, monkeypatch):
         ("IdleHint=\n", None),
         ("", None),
     ):
-        loginctl(f"{told}Type=wayland\n", "", 0)
+        loginctl(f"{properties}Type=wayland\n", "", 0)
         assert Logind().read_idle_usec("c7") == idle_usec
-        loginctl(f"{told}Type=tty\n", "", 0)
+        loginctl(f"{properties}Type=tty\n", "", 0)
         assert Logind().read_idle_usec("c7") is None, "made of the times of a console that nobody types on"
     loginctl("", "Failed to connect to bus: No such file or directory", 1)
     assert Logind().read_idle_usec("c7") is None
 
 
-def test_a_desktops_word_on_its_lock(library, loginctl):
-    for told, is_locked in (
+def test_locked_hint_is_read(library, loginctl):
+    for properties, is_locked in (
         ("LockedHint=yes\n", True),
         ("LockedHint=no\n", False),
         ("", None),
         ("LockedHint=\n", None),
     ):
-        loginctl(told, "", 0)
+        loginctl(properties, "", 0)
         assert Logind().read_locked_hint("c7") is is_locked
     loginctl("", "Failed to connect to bus: No such file or directory", 1)
     assert Logind().read_locked_hint("c7") is None
 
 
-def test_a_logind_that_does_not_answer(library, loginctl):
-    """No bus: that says nothing about the sessions, so they are to be asked for again."""
+def test_logind_without_a_bus_gives_no_answer(library, loginctl):
+    """Without a bus nothing is known about the sessions, so they must be asked for again."""
     loginctl("", "Failed to connect to bus: No such file or directory", 1)
     assert Logind().read_sessions(["c7"]) is None
 
 
-def test_a_logind_that_hangs_is_left_alone_for_a_while(library, loginctl, tmp_path, monkeypatch):
-    """The daemon waits once for it, and not at each poll, nor once for each session."""
+def test_hanging_logind_is_not_asked_again_for_a_while(library, loginctl, tmp_path, monkeypatch):
+    """The daemon waits for it once, not at each poll nor once for each session."""
     monkeypatch.setattr(logind, "_TIMEOUT_SEC", 0.2)
     loginctl("", "", 0)
     (tmp_path / "loginctl").write_text(f"#!/bin/sh\necho x >>{tmp_path}/asked\nexec /bin/sleep 60\n")
@@ -157,11 +157,11 @@ def test_a_logind_that_hangs_is_left_alone_for_a_while(library, loginctl, tmp_pa
     assert len(asker.read_sessions(["c7"]) or []) == 1
 
 
-def test_a_session_that_is_gone_by_now(library, loginctl):
+def test_ended_session_is_left_out(library, loginctl):
     loginctl("", "Failed to get path for session: No session c7 known", 1)
     assert Logind().read_sessions(["c7"]) == []
 
 
-def test_no_loginctl(library, tmp_path, monkeypatch):
+def test_missing_loginctl_gives_no_answer(library, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "defpath", str(tmp_path))
     assert Logind().read_sessions(["c7"]) is None

@@ -1,4 +1,4 @@
-"""Questions to name services by a process of its own: slow, hung, broken or gone, it never keeps the caller."""
+"""Questions to name services by a child process: slow, hung, broken or missing, it never delays the caller."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def asking(script: str, most_sec: float = 20.0) -> NameService:
     return NameService((sys.executable, "-I", "-S", "-c", script), most_sec)
 
 
-def test_groups_of_this_host_are_told():
+def test_groups_of_this_host_are_found():
     service = NameService()
     service.ask(["root", "no-such-group"], [0, 4_000_000_123])
     assert service.take(20) == GroupsAnswer({"root": 0, "no-such-group": None}, {0: "root", 4_000_000_123: None})
@@ -32,7 +32,7 @@ def test_groups_of_this_host_are_told():
     service.close()
 
 
-def test_nothing_is_waited_for_without_patience():
+def test_take_does_not_wait_without_patience():
     service = asking("import time; time.sleep(60)")
     began = time.monotonic()
     service.ask(["ops"], [])
@@ -42,8 +42,8 @@ def test_nothing_is_waited_for_without_patience():
     service.close()
 
 
-def test_what_is_waited_for_is_counted(monkeypatch):
-    """As the daemon's own work: it is not stopped meanwhile."""
+def test_waiting_is_counted(monkeypatch):
+    """The wait counts as the daemon's own work: the daemon is not stopped meanwhile."""
     monkeypatch.setattr(system_commands._Waits, "usec", 0)
     service = asking("import time; time.sleep(60)")
     service.ask(["ops"], [])
@@ -58,16 +58,16 @@ def test_what_is_waited_for_is_counted(monkeypatch):
     process.wait()
 
 
-def test_what_was_answered_before_a_hang_counts():
-    """And what was not is known to none, once the time is over."""
+def test_answers_before_a_hang_count():
+    """The rest is answered with None, once the time is over."""
     hang = "import sys, json, time\nprint('[\"a\", 5]', flush=True)\ntime.sleep(60)"
     service = asking(hang, 0.5)
     service.ask(["a", "b"], [9])
-    told = service.take(20)
-    assert told == GroupsAnswer({"a": 5, "b": None}, {9: None})
+    reply = service.take(20)
+    assert reply == GroupsAnswer({"a": 5, "b": None}, {9: None})
 
 
-def test_process_that_is_over_its_time_is_ended():
+def test_child_over_its_time_is_killed():
     service = asking("import time; time.sleep(60)", 0.1)
     service.ask(["ops"], [])
     process = service._process
@@ -81,27 +81,27 @@ def test_process_that_is_over_its_time_is_ended():
     ["import os; os.abort()", "raise SystemExit(3)", "print('nonsense')", "print('[1]')", "print('[[], 1]')",
      "print('[\"other\", 5]')", "print('[' * 100000)", "print('x' * 200000, end='')", "print('null')"],
 )  # fmt: skip
-def test_broken_answers_are_none(script):
+def test_broken_answers_become_none(script):
     service = asking(script)
     service.ask(["ops"], [5])
     assert service.take(20) == GroupsAnswer({"ops": None}, {5: None})
 
 
 @pytest.mark.parametrize("answer", ["'ops'", "[]", "1.5", "{}"])
-def test_answers_of_a_wrong_kind_are_passed_over(answer):
+def test_answers_of_a_wrong_type_are_ignored(answer):
     service = asking(ECHO.format(answer=answer))
     service.ask(["ops"], [])
     assert service.take(20) == NOTHING
 
 
-def test_program_that_is_not_there():
+def test_missing_program_answers_none():
     service = NameService(("/nonexistent",))
     service.ask(["ops"], [5])
     assert service.take() == GroupsAnswer({"ops": None}, {5: None})
 
 
-def test_many_questions_come_in_turns():
-    """As many as fit into a pipe at a time, and each once."""
+def test_many_questions_are_asked_in_batches():
+    """As many at a time as fit into a pipe, and each once."""
     service = asking(ECHO.format(answer=ANSWER))
     numbers = range(2 * MOST_QUESTIONS + 5)
     service.ask(["a", "b"], numbers)
@@ -110,13 +110,13 @@ def test_many_questions_come_in_turns():
     deadline = time.monotonic() + 30
     while len(found.names) < len(numbers):
         assert time.monotonic() < deadline
-        told = service.take(1)
-        found = GroupsAnswer({**found.gids, **told.gids}, {**found.names, **told.names})
+        reply = service.take(1)
+        found = GroupsAnswer({**found.gids, **reply.gids}, {**found.names, **reply.names})
     assert found == GroupsAnswer({"a": 7, "b": 7}, dict.fromkeys(numbers, "x"))
 
 
-def test_questions_at_a_time_fit_into_a_pipe(monkeypatch):
-    """Whatever their names: of a child that reads nothing none is waited for."""
+def test_batch_fits_into_a_pipe(monkeypatch):
+    """Whatever the names are: nothing waits for a child that does not read."""
     script = "import sys, time; time.sleep(60)"
     service = asking(script)
     names = [f"{number:03}" + "\U0001f600" * (MOST_NAME - 3) for number in range(2 * MOST_QUESTIONS)]
@@ -131,16 +131,16 @@ def test_questions_at_a_time_fit_into_a_pipe(monkeypatch):
     service.close()
 
 
-def test_name_that_is_too_long_is_not_asked_for():
+def test_name_too_long_is_not_asked_for():
     service = asking(ECHO.format(answer=ANSWER))
     service.ask(["a" * (MOST_NAME + 1), "b"], [])
     assert service.take(20).gids == {"a" * (MOST_NAME + 1): None, "b": 7}
 
 
-def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
-    """A process in the middle of a call to a dead file system lives on: no more of them are added to it.
+def test_child_that_cannot_be_killed_stays_the_only_one(monkeypatch):
+    """A process in a call to a dead file system lives on: no more processes are added to it.
 
-    Nor are questions left waiting for its end for good.
+    Nor do questions wait for its end for good.
     """
     service = asking("import time; time.sleep(60)", 1.0)
     service.ask(["ops"], [])
@@ -151,10 +151,10 @@ def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
     assert service._process is None
     assert service.take() == NOTHING
     deadline = time.monotonic() + 20
-    while (told := service.take()) == NOTHING:
+    while (reply := service.take()) == NOTHING:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert told == GroupsAnswer({"ops": None}, {})
+    assert reply == GroupsAnswer({"ops": None}, {})
     service.ask(["dev"], [7])
     assert service.take() == GroupsAnswer({"dev": None}, {7: None})
     monkeypatch.undo()
@@ -165,8 +165,8 @@ def test_one_that_cannot_be_ended_is_the_only_one(monkeypatch):
     assert service.take(20) == GroupsAnswer({"ops": None}, {})
 
 
-def test_new_questions_do_not_wait_for_old_ones():
-    """A policy that is loaded while a name service hangs, of which the policy asks nothing more."""
+def test_discard_drops_older_questions():
+    """A policy is loaded while a name service hangs over questions that the policy no longer asks."""
     loop = "for each in json.load(sys.stdin):\n time.sleep(60 if each == 'hangs' else 0)\n"
     service = asking(f"import sys, json, time\n{loop} print(json.dumps([each, 7]), flush=True)")
     service.ask(["hangs"], [])
@@ -176,8 +176,8 @@ def test_new_questions_do_not_wait_for_old_ones():
     service.close()
 
 
-def test_no_descriptor_and_no_process_stays():
-    """What close() does not see end within its 0.1 s ends all the same, and is waited for at the next look."""
+def test_close_leaves_no_descriptor_and_no_process():
+    """A process that outlives the 0.1 s of close() ends nevertheless, and is reaped at the next call."""
     before = os.listdir("/proc/self/fd")
     for script in ("import time; time.sleep(60)", "raise SystemExit(1)"):
         service = asking(script)
@@ -191,14 +191,14 @@ def test_no_descriptor_and_no_process_stays():
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_child_answers_a_line_at_a_time(monkeypatch, capsys):
+def test_child_prints_one_answer_per_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(["root", "a\0b", "\ud800", 0, 2**40, -5])))
     accounts.main()
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert answers == [["root", 0], ["a\0b", None], ["\ud800", None], [0, "root"], [2**40, None], [-5, None]]
 
 
-def test_child_is_a_program_of_its_own():
-    """It starts where no directory, variable or site of the caller's leads Python elsewhere."""
+def test_child_ignores_the_callers_environment():
+    """No directory, variable or site package of the caller's changes what the child imports."""
     assert name_service.PROGRAM[1:3] == ("-I", "-S")
     assert os.path.samefile(name_service.PROGRAM[3], accounts.__file__)

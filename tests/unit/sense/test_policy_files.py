@@ -37,7 +37,7 @@ class Root:
         return path
 
     def read(self):
-        """Relative paths and texts of what is read."""
+        """Returns relative paths and texts of the files that are read."""
         return [(source.path[len(str(self.path)) + 1 :], source.text) for source in read_sources(str(self.path))]
 
     def names(self):
@@ -56,17 +56,17 @@ def root(tmp_path):
     os.umask(before)
 
 
-def test_no_files_are_no_error(root):
+def test_no_policy_files_are_no_error(root):
     assert root.read() == []
 
 
-def test_the_main_file_comes_first(root):
+def test_main_file_comes_first(root):
     root.put(f"{LIB}/00-a.yaml", "lib")
     root.put(MAIN, "main")
     assert root.read() == [(MAIN, "main"), (f"{LIB}/00-a.yaml", "lib")]
 
 
-def test_drop_ins_go_by_file_name_whatever_their_directory(root):
+def test_drop_ins_are_ordered_by_name_across_directories(root):
     for name in (f"{ETC}/30-c.yaml", f"{LIB}/10-a.yaml", f"{RUN}/20-b.yaml", f"{ETC}/9-d.yaml", f"{LIB}/B.yaml"):
         root.put(name)
     assert root.names() == [
@@ -78,7 +78,7 @@ def test_drop_ins_go_by_file_name_whatever_their_directory(root):
     ]
 
 
-def test_of_one_name_etc_wins_over_run_over_usr_lib(root):
+def test_etc_wins_over_run_and_usr_lib_for_one_name(root):
     for directory in (ETC, RUN, LIB):
         root.put(f"{directory}/a.yaml")
     for directory in (RUN, LIB):
@@ -86,14 +86,14 @@ def test_of_one_name_etc_wins_over_run_over_usr_lib(root):
     assert root.names() == [f"{ETC}/a.yaml", f"{RUN}/b.yaml"]
 
 
-def test_what_is_overruled_is_not_even_read(root):
+def test_overridden_file_is_not_read(root):
     root.put(f"{ETC}/a.yaml")
     root.put(f"{LIB}/a.yaml", b"\xff").chmod(0o666)
     assert root.names() == [f"{ETC}/a.yaml"]
 
 
 @pytest.mark.parametrize("how", ["link", "empty"])
-def test_a_link_to_dev_null_or_an_empty_file_masks(root, how):
+def test_link_to_dev_null_or_empty_file_masks(root, how):
     root.put(f"{LIB}/a.yaml")
     root.put(f"{LIB}/b.yaml")
     mask = root.put(f"{ETC}/a.yaml", "")
@@ -103,24 +103,24 @@ def test_a_link_to_dev_null_or_an_empty_file_masks(root, how):
     assert root.names() == [f"{LIB}/b.yaml"]
 
 
-def test_a_masked_main_file_is_no_file(root):
+def test_masked_main_file_is_no_file(root):
     root.put(MAIN, "")
     assert root.read() == []
 
 
-def test_left_overs_are_no_drop_ins(root):
+def test_leftover_files_are_no_drop_ins(root):
     for name in ("a.yaml~", "a.yaml.dpkg-old", "a.yaml.rpmsave", ".a.yaml", ".a.yaml.swp", "README", "a.conf"):
         root.put(f"{ETC}/{name}", b"\xff")
     assert root.read() == []
 
 
 @pytest.mark.parametrize("name", ["a.yml", "a.YAML", "a.YML"])
-def test_a_name_that_would_silently_not_count_is_refused(root, name):
+def test_misspelt_extension_is_refused(root, name):
     root.put(f"{ETC}/{name}")
     assert root.refused() == [f"{ETC}/{name}: would be ignored (rename it: drop-ins end in .yaml)"]
 
 
-def test_a_link_to_anywhere_else_is_refused(root):
+def test_link_to_anywhere_else_is_refused(root):
     root.put("elsewhere.yaml")
     root.put(f"{ETC}/a.yaml").unlink()
     (root.path / ETC / "a.yaml").symlink_to("../../../elsewhere.yaml")
@@ -128,7 +128,7 @@ def test_a_link_to_anywhere_else_is_refused(root):
     assert root.refused() == [f"{ETC}/a.yaml: is a link to ../../../elsewhere.yaml ({remedy})"]
 
 
-def test_what_is_no_regular_file_is_refused_and_not_waited_for(root):
+def test_special_file_is_refused_without_waiting(root):
     root.put(f"{ETC}/a.yaml").unlink()
     os.mkfifo(root.path / ETC / "a.yaml")
     (root.path / ETC / "b.yaml").mkdir()
@@ -140,39 +140,41 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(root):
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646])
-def test_a_file_that_others_can_change_is_refused(root, mode):
+def test_file_that_others_can_change_is_refused(root, mode):
     root.put(MAIN).chmod(mode)
-    said = f"{MAIN}: can be changed by others than its owner (mode {mode:04o}) (chmod go-w it)"
+    said = f"{MAIN}: can be changed by others than its owner (mode {mode:04o}) (remove that permission: chmod go-w)"
     assert root.refused() == [said]
 
 
-def test_a_directory_that_others_can_change_is_refused(root):
+def test_directory_that_others_can_change_is_refused(root):
     root.put(f"{ETC}/a.yaml").parent.chmod(0o777)
-    assert root.refused() == [f"{ETC}: can be changed by others than its owner (mode 0777) (chmod go-w it)"]
+    assert root.refused() == [
+        f"{ETC}: can be changed by others than its owner (mode 0777) (remove that permission: chmod go-w)"
+    ]
 
 
 def status(mode=0o100644, uid=0):
     return os.stat_result((mode, 1, 1, 1, uid, 0, 10, 0, 0, 0))
 
 
-def test_only_root_is_trusted_with_the_policy_of_a_running_host():
+def test_only_root_may_own_the_policy_of_a_running_host():
     assert untrusted(status(), {0}) is None
     assert untrusted(status(mode=0o100600), {0}) is None
     assert untrusted(status(uid=1000), {0, 1000}) is None
-    refusal = ("belongs to uid 1000", "chown root it: who owns a policy decides over every session")
+    refusal = ("belongs to uid 1000", "chown it to root: the owner of a policy file controls every session")
     assert untrusted(status(uid=1000), {0}) == refusal
 
 
-def test_a_file_of_somebody_else_is_refused(root):
+def test_file_of_another_owner_is_refused(root):
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     os.chown(root.put(MAIN), 65534, 0)
     assert root.refused() == [
-        f"{MAIN}: belongs to uid 65534 (chown root it: who owns a policy decides over every session)"
+        f"{MAIN}: belongs to uid 65534 (chown it to root: the owner of a policy file controls every session)"
     ]
 
 
-def test_a_file_that_is_too_large_is_refused(root):
+def test_file_too_large_is_refused(root):
     root.put(MAIN, b"#" * MOST_BYTES)
     assert len(root.read()[0][1]) == MOST_BYTES
     root.put(MAIN, b"#" * (MOST_BYTES + 1))
@@ -186,29 +188,29 @@ def test_too_many_files_are_refused(root):
     assert root.refused() == [f"{ETC}: there are 101 drop-ins (100 at most: merge some)"]
 
 
-def test_bytes_that_are_no_utf_8_are_refused_where_they_stand(root):
+def test_bytes_that_are_not_utf_8_are_refused_with_their_place(root):
     root.put(MAIN, b"poll: 5s\n# Gr\xfc\xdfe")
     assert root.refused() == [f"{MAIN}:2:5: byte 0xfc is not UTF-8 (save it as UTF-8)"]
 
 
-def test_a_file_where_a_directory_belongs_is_refused(root):
+def test_file_in_place_of_a_directory_is_refused(root):
     root.put(ETC)
     assert root.refused() == [f"{ETC}: cannot be read: Not a directory (it must be a directory)"]
 
 
-def test_a_hostile_file_name_is_told_in_printable_characters(root):
+def test_hostile_file_name_is_printed_escaped(root):
     root.put(os.fsdecode(b"etc/reaper/reaper.d/\xff\x1b[2J.yaml"), b"\xff")
     assert root.refused() == [f"{ETC}/\\xff\\x1b[2J.yaml:1:1: byte 0xff is not UTF-8 (save it as UTF-8)"]
 
 
-def test_everything_that_is_wrong_is_said_at_once(root):
+def test_all_problems_are_reported_at_once(root):
     root.put(MAIN).chmod(0o666)
     root.put(f"{ETC}/a.yaml", b"\xff")
     root.put(f"{LIB}/b.yml")
     assert len(root.refused()) == 3
 
 
-def test_named_files_are_read_in_their_order_and_may_be_anybodys(root):
+def test_named_files_are_read_in_order_from_any_owner(root):
     second, first = root.put("b.yaml", "b"), root.put("a.txt", "a")
     first.chmod(0o666)
     assert [source.text for source in read_files([str(second), str(first)])] == ["b", "a"]
@@ -230,12 +232,12 @@ def test_check_prints_the_merged_policy(root, capsysbinary):
     assert ("Gr\u00fc\u00dfe" in text, err) == (True, b"")
 
 
-def test_check_says_that_there_is_no_file(root, capsysbinary):
+def test_check_reports_that_there_is_no_file(root, capsysbinary):
     assert check.run(["--root", str(root.path)]) == 0
     assert b"#   no file: this is the built-in policy\n" in capsysbinary.readouterr().out
 
 
-def test_check_tells_every_mistake_on_standard_error_and_exits_78(root, capsysbinary):
+def test_check_reports_every_mistake_and_exits_78(root, capsysbinary):
     root.put(MAIN, "pol: 5s")
     root.put(f"{ETC}/a.yaml", "poll: 1x")
     assert check.run(["--root", str(root.path)]) == 78
@@ -250,20 +252,20 @@ def test_check_tells_every_mistake_on_standard_error_and_exits_78(root, capsysbi
 def test_check_as_json(root, capsysbinary):
     path = root.put("draft.yaml", "poll: 5s")
     assert check.run(["--json", str(path)]) == 0
-    told = json.loads(capsysbinary.readouterr().out)
-    assert (told["sources"], told["policy"]["poll"], len(told["id"])) == ([str(path)], "5s", 12)
+    report = json.loads(capsysbinary.readouterr().out)
+    assert (report["sources"], report["policy"]["poll"], len(report["id"])) == ([str(path)], "5s", 12)
     path.write_text("poll: 5x")
     assert check.run(["--json", str(path)]) == 78
     (problem,) = json.loads(capsysbinary.readouterr().out)["problems"]
     assert (problem["path"], problem["line"], problem["column"]) == (str(path), 1, 7)
 
 
-def test_the_sample_as_installed_changes_nothing():
+def test_sample_as_installed_changes_nothing():
     assert parse(read_files([str(SAMPLE)])).id == BUILT_IN.id
 
 
-def test_the_sample_uncommented_is_a_policy_and_its_defaults_are_the_built_in_ones():
-    """A setting is commented out by # alone; prose has a space after it, and one only."""
+def test_uncommented_sample_is_a_policy_with_the_built_in_defaults():
+    """A setting is commented out by a # alone; prose has exactly one space after it."""
     lines = SAMPLE.read_text().splitlines()
     assert all(line == "" or line.startswith("#") for line in lines)
     settings = [line[1:] for line in lines if not re.match(r"#$|# [^ ]", line)]
@@ -290,8 +292,8 @@ def test_every_example_of_the_manual_is_a_policy():
             parse([Source("example", f"{line}\nrules: [{{name: break-glass}}]")])
 
 
-def test_what_is_not_needed_is_not_loaded():
-    """The daemon has 20 MiB: OpenSSL, ipaddress, difflib and PyYAML are for the policies that need them."""
+def test_daemon_loads_no_module_it_does_not_need():
+    """The daemon has 20 MiB: only policies that need OpenSSL, ipaddress, difflib or PyYAML load them."""
     code = """if True:
         import sys
         from reaper.decide.policy.files.parse import parse

@@ -1,4 +1,4 @@
-"""Which terminals are a login's that no sshd carries: those that it has, and whose masters a user has no hand in."""
+"""The terminals of logins without sshd: those that the login has, and whose masters no user controls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PTY = 136 << 8 | 5
 
 @pytest.fixture
 def owners(monkeypatch) -> dict[str, int]:
-    """Whose the terminals are; those that are not there are nobody's."""
+    """The owners of the terminals; a terminal without one does not exist."""
     found: dict[str, int] = {}
     numbers = {"tty9": CONSOLE, "ttyS0": 4 << 8 | 64, "pts/5": PTY}
     monkeypatch.setattr(terminals, "read_owner", found.get)
@@ -54,7 +54,7 @@ def on_console(session: Session) -> Session:
 # Consoles and serial lines.
 
 
-def test_name_of_a_terminal_alone_is_nothing(tree, owners):
+def test_name_of_a_terminal_alone_does_not_count(tree, owners):
     """systemd's PAMName=login and TTYPath=/dev/tty9: the leader is the user's own, and has nothing to do with tty9."""
     owners["tty9"] = 0
     tree.add(500, 1, "sleep")
@@ -64,8 +64,8 @@ def test_name_of_a_terminal_alone_is_nothing(tree, owners):
     assert possession.obstacle(session, "tty9") == "its login did not have tty9 when it began"
 
 
-def test_line_that_was_the_leaders_own_when_the_session_was_opened(tree, owners):
-    """util-linux's login(1) gives it up before the shell has it, and a user could do so as well."""
+def test_line_the_leader_had_at_login_counts(tree, owners):
+    """util-linux's login(1) gives it up before the shell has it, and a user could do so too."""
     owners["tty9"] = 1000
     tree.add(500, 1, "login", uid=0)
     session = found_by(make_record("/dev/tty9", holds_tty=True))
@@ -74,8 +74,8 @@ def test_line_that_was_the_leaders_own_when_the_session_was_opened(tree, owners)
 
 
 @pytest.mark.parametrize("by", ["leader", "child", "input"])
-def test_line_that_the_login_has_by_what_can_be_seen(tree, owners, by):
-    """For records of an older module, and where logind alone knows the session."""
+def test_line_the_login_has_now_counts_without_a_record(tree, owners, by):
+    """For records of an older module, and where only logind knows the session."""
     owners["ttyS0"] = 1000
     tree.add(500, 1, "login", uid=0, tty_nr=4 << 8 | 64 if by == "leader" else 0)
     tree.add(501, 500, "bash", tty_nr=4 << 8 | 64 if by == "child" else 0)
@@ -87,8 +87,8 @@ def test_line_that_the_login_has_by_what_can_be_seen(tree, owners, by):
     assert own_terminals(session) == {"ttyS0"}
 
 
-def test_line_that_went_to_the_next(tree, owners):
-    """Its leader lives on, for a shell that ignores the loss of its line."""
+def test_line_taken_by_the_next_login_no_longer_counts(tree, owners):
+    """Its leader lives on, for a shell that ignores the hangup."""
     session = on_console(make_session(500, key=SessionKey(*tree.add(500, 1, "login", uid=0)), scope=""))
     for owner, why in ((0, "no process of its login has tty9"), (1001, "tty9 does not belong to its user")):
         owners["tty9"] = owner
@@ -98,15 +98,15 @@ def test_line_that_went_to_the_next(tree, owners):
     assert possession.obstacle(session, "") == "there is no tty9 any more"
 
 
-def test_line_that_a_lock_has_made_roots(tree, owners):
+def test_line_that_a_lock_gave_to_root_counts(tree, owners):
     owners["tty9"] = 0
     leader = SessionKey(*tree.add(500, 1, "login", uid=0))
     tree.add(501, 500, "bash", tty_nr=CONSOLE)
     assert own_terminals(on_console(make_session(500, key=leader, scope=""))) == {"tty9"}
 
 
-def test_roots_own_line_must_be_had_now(tree, owners):
-    """A line that nobody has is root's, too."""
+def test_roots_own_line_must_be_held_now(tree, owners):
+    """A line that nobody has belongs to root, too."""
     owners["tty9"] = 0
     leader = SessionKey(*tree.add(500, 1, "login", uid=0))
     session = on_console(make_session(500, key=leader, uid=0, scope=""))
@@ -116,7 +116,7 @@ def test_roots_own_line_must_be_had_now(tree, owners):
     assert own_terminals(session) == {"tty9"}
 
 
-def test_display_managers_login_has_its_console_while_that_shows_text(tree, owners, monkeypatch):
+def test_display_managers_login_has_its_console_in_text_mode(tree, owners, monkeypatch):
     owners["tty9"] = 1000
     tree.add(500, 1, "greetd", uid=0)
     session = found_by(make_record("tty9", service="greetd", holds_tty=True, kind="tty"))
@@ -129,7 +129,7 @@ def test_display_managers_login_has_its_console_while_that_shows_text(tree, owne
 
 @pytest.mark.parametrize("tty", ["tty9", ":10", ""])
 @pytest.mark.parametrize("kind", ["x11", "wayland"])
-def test_graphical_session_is_known_by_its_kind(tree, owners, kind, tty):
+def test_graphical_session_is_recognised_by_its_type(tree, owners, kind, tty):
     """xrdp-sesman, and whatever else starts desktops. Its display server may not have taken the console over yet."""
     owners["tty9"] = 1000
     tree.add(500, 1, "xrdp-sesman", uid=0)
@@ -138,20 +138,20 @@ def test_graphical_session_is_known_by_its_kind(tree, owners, kind, tty):
     assert own_terminals(session) == frozenset()
 
 
-def test_no_kind_makes_a_serial_line_graphical(tree, owners):
-    """Where PAM reads a file of the user's into its environment, they can say so."""
+def test_no_type_makes_a_serial_line_graphical(tree, owners):
+    """If PAM reads a file of the user's into its environment, the user can set the type."""
     owners["ttyS0"] = 1000
     tree.add(500, 1, "login", uid=0)
     session = found_by(make_record("ttyS0", holds_tty=True, kind="x11"))
     assert (session.origin, own_terminals(session)) == (Origin.SERIAL, {"ttyS0"})
 
 
-# Ptys that a root's program serves.
+# Ptys that a root program serves.
 
 
 @pytest.fixture
 def served(tree, owners) -> Session:
-    """A daemon 400 that serves pts/5 and others, the login(1) 500 that it began there, and the user's shell 501."""
+    """A daemon 400 that serves pts/5 and others, the login(1) 500 that it started there, and the user's shell 501."""
     owners["pts/5"] = 1000
     tree.add(400, 1, "webtty", uid=0)
     for descriptor, index in ((3, 5), (4, 6)):
@@ -167,7 +167,7 @@ def set_uid(tree: Tree, pid: int, uid: int) -> None:
 
 
 def parents(tree: Tree, **of: int) -> None:
-    """The tree's processes tell their parents in `stat` alone."""
+    """The tree's processes show their parents in `stat` alone."""
     for name, ppid in of.items():
         path = tree.directory / "proc" / name[1:] / "status"
         path.write_text(f"{path.read_text()}PPid:\t{ppid}\n")
@@ -179,31 +179,31 @@ def lineage(tree, served) -> Session:
     return served
 
 
-def test_pty_that_what_began_the_login_serves(lineage):
+def test_pty_served_by_the_program_that_began_the_login_counts(lineage):
     assert own_terminals(lineage) == {"pts/5"}
 
 
 @pytest.mark.parametrize("owner", [0, 1000])
-def test_pty_of_a_gateway_can_stay_roots(lineage, owners, owner):
+def test_pty_of_a_gateway_may_belong_to_root(lineage, owners, owner):
     owners["pts/5"] = owner
     assert own_terminals(lineage) == {"pts/5"}
 
 
-def test_pty_of_another_user_is_not_believed(lineage, owners):
-    """One process opens the sessions of many: it is nothing to end one of them by."""
+def test_pty_of_another_user_does_not_count(lineage, owners):
+    """One process opens the sessions of many users, so it is no process to end one of them by."""
     owners["pts/5"] = 1001
     assert own_terminals(lineage) == frozenset()
 
 
-def test_pty_that_a_user_gave_up_is_still_theirs(tree, lineage):
-    """As long as it was the leader's own when the session was opened, and is still served."""
+def test_pty_that_a_user_gave_up_still_counts(tree, lineage):
+    """As long as the leader had it when the session was opened, and it is still served."""
     stat = tree.directory / "proc" / "501" / "stat"
     stat.write_text(stat.read_text().replace(f" {PTY} ", " 0 "))
     assert own_terminals(lineage) == frozenset()
     assert own_terminals(replace(lineage, tty="pts/5")) == {"pts/5"}
 
 
-def test_pty_is_recorded_as_the_sessions_own_only_if_it_was(tree, lineage):
+def test_pty_is_the_sessions_own_only_if_held_at_login(tree, lineage):
     del lineage
     assert found_by(make_record("/dev/pts/5")).tty == ""
     assert found_by(make_record("/dev/pts/5", holds_tty=True)).tty == "pts/5"
@@ -216,7 +216,7 @@ UNTRUSTED = (
 
 
 def in_a_session(tree: Tree) -> None:
-    """sudo (use_pty) of a user: root's, in the user's session, and it holds the master of an inner pty."""
+    """sudo (use_pty) of a user: runs as root, in the user's session, and holds the master of an inner pty."""
     tree.write(400, "cgroup", f"0::{tree.scope('9')}\n")
 
 
@@ -226,14 +226,14 @@ def of_a_user(tree: Tree) -> None:
 
 
 def below_a_user(tree: Tree) -> None:
-    """Root's, on a host without logind, and started from a user's shell: by sudo."""
+    """Runs as root, on a host without logind, and was started from a user's shell: by sudo."""
     tree.write(400, "status", "Name:\ta\nPPid:\t390\nUid:\t0\t0\t0\t0\n")
     tree.add(390, 1, "bash", uid=1000)
     parents(tree, p390=1)
 
 
 def by_a_stranger(tree: Tree) -> None:
-    """It has begun another login, of a user who lets go of their terminal there."""
+    """It has started another login, whose user gives up their terminal."""
     tree.write(500, "status", "Name:\ta\nPPid:\t1\nUid:\t0\t0\t0\t0\n")
 
 
@@ -243,14 +243,14 @@ def of_a_user_leader(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("forge", [in_a_session, of_a_user, below_a_user, by_a_stranger, of_a_user_leader])
-def test_pty_that_a_user_has_a_hand_in_is_not_believed(tree, lineage, forge: Callable[[Tree], None]):
+def test_pty_that_a_user_controls_does_not_count(tree, lineage, forge: Callable[[Tree], None]):
     forge(tree)
     assert own_terminals(lineage) == frozenset()
     assert own_terminals(replace(lineage, tty="pts/5")) == frozenset()
     assert possession.obstacle(lineage, "") == UNTRUSTED
 
 
-def test_inner_pty_of_a_child_by_clone_parent_is_not_believed(tree, lineage):
+def test_inner_pty_of_a_clone_parent_child_does_not_count(tree, lineage):
     """It has a kernel session on a pty of its own, whose master the user holds."""
     tree.add(502, 500, "bash", lineage.scope, tty_nr=136 << 8 | 8)
     tree.add(503, 502, "script", lineage.scope)
@@ -258,15 +258,15 @@ def test_inner_pty_of_a_child_by_clone_parent_is_not_believed(tree, lineage):
     assert own_terminals(lineage) == {"pts/5"}
 
 
-def test_terminal_that_no_login_speaks_of(tree, owners):
-    """An FTP server's session has none, and nothing says that it had."""
+def test_session_without_a_named_terminal_has_no_obstacle(tree, owners):
+    """An FTP server's session has none, and nothing says that it had one."""
     tree.add(500, 1, "vsftpd", uid=0)
     session = make_session(500, key=SessionKey(500, START_TICKS), scope="", origin=Origin.OTHER)
     assert own_terminals(session) == frozenset()
     assert possession.obstacle(session, "") == ""
 
 
-def test_a_crowd_of_children_is_not_looked_through(tree, lineage, monkeypatch):
+def test_number_of_children_read_is_bounded(tree, lineage, monkeypatch):
     monkeypatch.setattr(possession, "MOST_CHILDREN", 3)
     for pid in range(510, 520):
         tree.add(pid, 500, "bash")
@@ -281,25 +281,25 @@ def test_a_crowd_of_children_is_not_looked_through(tree, lineage, monkeypatch):
 
 
 @pytest.mark.parametrize(("program", "service"), [("sshd-session", "sshd-admin"), ("sshd-admin", "sshd-admin")])
-def test_login_by_an_sshd_of_any_service(tree, program, service):
+def test_login_by_sshd_is_ssh_whatever_its_service(tree, program, service):
     tree.add(500, 400, program, uid=0)
     session = found_by(make_record("ssh", service=service))
     assert (session.origin, session.service) == (Origin.SSH, service)
 
 
-def test_login_by_a_monitor_that_logind_alone_knows(tree):
-    """There PAM_TTY is not told."""
+def test_login_by_sshd_that_only_logind_knows_is_ssh(tree):
+    """logind does not report PAM_TTY."""
     tree.add(500, 400, "sshd-session", uid=0)
     assert found_by(make_record("", service="sshd-admin")).origin is Origin.SSH
 
 
 @pytest.mark.parametrize("program", ["login", "vsftpd", "cockpit-session"])
-def test_program_that_has_the_name_of_its_service_is_no_sshd(tree, program):
+def test_program_named_like_its_service_is_no_sshd(tree, program):
     tree.add(500, 400, program, uid=0)
     assert found_by(make_record("", service=program)).origin is Origin.OTHER
 
 
-def test_sshd_of_the_users_own_is_no_monitor(tree):
+def test_users_own_sshd_is_no_monitor(tree):
     tree.add(500, 400, "sshd", uid=1000)
     assert found_by(make_record("", service="login")).origin is Origin.OTHER
     assert Path(tree.directory / "sbin" / "sshd").exists()

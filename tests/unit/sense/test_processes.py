@@ -1,4 +1,4 @@
-"""Which processes are a session's: those on its terminals, and the members of its scope."""
+"""The processes of a session: those on its terminals, and those in its scope."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reaper import procfs
 from reaper.sense import processes, terminals
 
 
-def test_another_terminal_of_the_same_number(tree, monkeypatch):
-    """Every instance of devpts has a pts/0. A job that left the scope is attached all the same: su, a user service."""
+def test_process_on_another_terminal_of_the_number_is_not_attached(tree, monkeypatch):
+    """Every instance of devpts has a pts/0. A job that left the scope (su, a user service) is still attached."""
     monkeypatch.setattr(processes, "device_number", {"pts/0": 34816}.get)
     scope = tree.scope("3")
     held = [
@@ -24,7 +24,7 @@ def test_another_terminal_of_the_same_number(tree, monkeypatch):
         tree.add(504, 500, scope=scope, tty_nr=34817),
     ]
     elsewhere = tree.add(505, 1, session=501, pgrp=503, tty_nr=34816, tpgid=502)
-    tree.add(506, 501, scope=scope, session=501)  # has let go of it (TIOCNOTTY)
+    tree.add(506, 501, scope=scope, session=501)  # has given it up (TIOCNOTTY)
     tree.add(600, 1, tty_nr=34816, tpgid=600)
     tree.add(601, 600, session=600, tty_nr=34816, tpgid=600)
     found = {each.process.pid: each.in_front for each in processes.attached(["pts/0"], held)}
@@ -33,7 +33,7 @@ def test_another_terminal_of_the_same_number(tree, monkeypatch):
     assert processes.attached([], held) == []
 
 
-# A container's: a devpts of its own, with a process on each of its first ptys, up to the one that is asked for.
+# A container's devpts, with a process on each of its first ptys, up to the number that is wanted.
 CONTAINER = """
 import fcntl, os, sys, termios
 directory, number = sys.argv[1], int(sys.argv[2])
@@ -50,8 +50,8 @@ sys.stdin.read()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a devpts, which only root can")
-def test_a_real_container_is_not_hit(real, tmp_path):
-    """What runs on a container's pts/N has the tty_nr of the session's pts/N, and is none of its processes."""
+def test_processes_of_a_real_container_are_not_attached(real, tmp_path):
+    """A process on a container's pts/N has the tty_nr of the session's pts/N, and is not one of the session's."""
     line = real.open()
     directory = tmp_path / "devpts"
     directory.mkdir()
@@ -75,8 +75,8 @@ def test_a_real_container_is_not_hit(real, tmp_path):
     assert {each.process for each in targets.attached} == {line.shell, line.job}
 
 
-def test_the_members_of_a_scope(tree):
-    """Those of the groups below it, too; dead ones and a scope that is gone have none."""
+def test_members_of_a_scope_include_groups_below(tree):
+    """Those of the groups below it too; zombies do not count, and a removed scope has none."""
     scope = tree.scope("3")
     outer, inner = tree.add(5, scope=scope), tree.add(6)
     below = tree.directory / "cgroup" / scope[1:] / "inner"
@@ -87,8 +87,8 @@ def test_the_members_of_a_scope(tree):
     assert processes.members("/user.slice/session-4.scope") == []
 
 
-def test_a_sessions_own_scope(tree):
-    """That of its id, and no other: an administrator's own sshd puts monitors into the administrator's session."""
+def test_own_scope_is_that_of_the_sessions_id(tree):
+    """Only that of its id: an administrator's own sshd puts monitors into the administrator's session."""
     own, other = tree.scope("3"), tree.scope("4")
     tree.add(5, scope=own)
     tree.add(6, scope=other)
@@ -102,7 +102,7 @@ def test_a_sessions_own_scope(tree):
 
 
 @pytest.mark.parametrize("session_id", ["", "../../x", "3.scope/../session-4", "3\n", "*", "\u0663"])
-def test_an_odd_id_has_no_scope(tree, session_id):
+def test_odd_session_id_has_no_scope(tree, session_id):
     tree.add(5, scope=tree.scope("3"))
     tree.scope("4")
     tree.scope(session_id)
@@ -123,7 +123,7 @@ def test_an_odd_id_has_no_scope(tree, session_id):
         ("", ""),
     ],
 )
-def test_only_a_session_scope_is_a_sessions_own(tmp_path, monkeypatch, line, scope):
+def test_only_a_session_scope_below_user_slice_counts(tmp_path, monkeypatch, line, scope):
     monkeypatch.setattr("reaper.procfs.PROC", str(tmp_path))
     (tmp_path / "5").mkdir()
     (tmp_path / "5" / "cgroup").write_text(f"{line}\n")
@@ -131,8 +131,8 @@ def test_only_a_session_scope_is_a_sessions_own(tmp_path, monkeypatch, line, sco
     assert processes.scope_of(6) == ""
 
 
-def test_who_reads_through_dev_tty(tree, monkeypatch):
-    """Not the shell at its prompt, which has it open for job control, nor what is not in the foreground."""
+def test_pager_in_the_foreground_reads_dev_tty(tree, monkeypatch):
+    """Not the shell at its prompt, which has it open for job control, nor a process in the background."""
     monkeypatch.setattr(processes, "device_number", {"pts/0": 34816}.get)
     tree.add(501, 500, tty_nr=34816, tpgid=502)
     tree.add(502, 501, session=501, tty_nr=34816, tpgid=502)
@@ -146,8 +146,8 @@ def test_who_reads_through_dev_tty(tree, monkeypatch):
     assert not processes.pages_apart(["pts/1"], [501, 502, 503])
 
 
-def test_groups_are_those_of_the_first_process_of_the_users(tree):
-    """sshd's unprivileged child, or the shell of login(1); what the user started may have set others."""
+def test_groups_are_those_of_the_users_first_process(tree):
+    """sshd's unprivileged child, or the shell of login(1); what the user started may have other groups."""
     tree.add(500, 1, "sshd", uid=0, groups=(0,))
     assert processes.groups_of(500, 1000) == frozenset()
     tree.add(501, 500, "sshd", uid=1000, groups=(1000, 27, 100))
@@ -159,7 +159,7 @@ def test_groups_are_those_of_the_first_process_of_the_users(tree):
     assert processes.groups_of(599, 1000) == frozenset()
 
 
-def test_crowd_below_a_leader_is_not_looked_through(tree):
+def test_number_of_processes_read_for_groups_is_bounded(tree):
     tree.add(500, 1, "login", uid=0)
     for pid in range(501, 501 + processes.MOST_BELOW):
         tree.add(pid, 500, uid=0)

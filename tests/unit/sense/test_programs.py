@@ -1,4 +1,4 @@
-"""Which programs run in a session: by the file that the kernel executes, never by what a process says of itself."""
+"""Which programs run in a session: by the file that the kernel executes, never by what a process calls itself."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def started(tmp_path) -> Iterator:
 
 
 def read_name(pid: int) -> str:
-    """What a process calls itself."""
+    """Returns what a process calls itself."""
     with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
         return file.read().rstrip("\n")
 
@@ -52,17 +52,17 @@ def copy_of_sleep(path: Path, mode: int = 0o755, uid: int = 0) -> str:
 
 
 @pytest.mark.parametrize("pattern", ["sleep", "sl*", "s[kl]ee?"])
-def test_by_the_name_of_its_file(started, pattern):
+def test_program_is_matched_by_its_file_name(started, pattern):
     process = started(SLEEP, "100")
     assert programs.find([process], ["dpkg", pattern]) == Program(SLEEP, process.pid)
 
 
 @pytest.mark.parametrize("pattern", ["slee", "leep", "Sleep", SLEEP])
-def test_by_the_whole_name(started, pattern):
+def test_pattern_must_match_the_whole_name(started, pattern):
     assert programs.find([started(SLEEP, "100")], [pattern]) is None
 
 
-def test_a_name_that_is_longer_than_the_kernel_keeps_of_it(started, tmp_path):
+def test_name_longer_than_comm_is_matched_whole(started, tmp_path):
     """comm has 15 characters (proc_pid_comm(5)); the file's name is whole."""
     path = copy_of_sleep(tmp_path / "unattended-upgrades-shutdown")
     process = started(path, "100")
@@ -72,12 +72,12 @@ def test_a_name_that_is_longer_than_the_kernel_keeps_of_it(started, tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "uid"), [(0o755, 1000), (0o775, 0), (0o757, 0)])
-def test_a_program_that_others_than_root_can_write_does_not_count(started, tmp_path, mode, uid):
+def test_program_that_others_can_write_does_not_count(started, tmp_path, mode, uid):
     """Anybody can copy sleep to a file named rsync."""
     assert programs.find([started(copy_of_sleep(tmp_path / "rsync", mode, uid), "100")], ["rsync"]) is None
 
 
-def test_a_script_goes_by_the_name_of_its_interpreter(started, tmp_path):
+def test_script_counts_as_its_interpreter(started, tmp_path):
     """Its comm is the name of its own file: anybody can write one named rsync, and root's sh runs it."""
     script = tmp_path / "rsync"
     script.write_text(f"#!/bin/sh\n{SLEEP} 100 &\nwait\n")
@@ -111,7 +111,7 @@ def test_what_a_process_calls_itself_does_not_count():
         os.close(is_ready)
 
 
-def test_a_program_whose_file_was_replaced(started, tmp_path):
+def test_program_with_a_replaced_file_counts(started, tmp_path):
     """As dpkg does with its own."""
     path = copy_of_sleep(tmp_path / "dpkg")
     process = started(path, "100")
@@ -119,7 +119,7 @@ def test_a_program_whose_file_was_replaced(started, tmp_path):
     assert programs.find([process], ["dpkg"]) == Program(path, process.pid)
 
 
-def test_a_program_that_is_stopped_does_not_run(started):
+def test_stopped_program_does_not_run(started):
     process = started(SLEEP, "100")
     os.kill(process.pid, signal.SIGSTOP)
     wait_until(lambda: procfs.read_stat(process.pid).state == "T")
@@ -129,14 +129,14 @@ def test_a_program_that_is_stopped_does_not_run(started):
     assert programs.find([process], ["sleep"]) is not None
 
 
-def test_a_program_that_has_ended(started):
+def test_ended_program_does_not_run(started):
     process = started(SLEEP, "100")
     os.kill(process.pid, signal.SIGKILL)
     wait_until(lambda: procfs.read_stat(process.pid) is None)  # a zombie: nobody has waited for it
     assert programs.find([process, ProcessId(2**22 + 1, 1)], ["sleep"]) is None
 
 
-def test_another_process_by_the_same_number(started):
+def test_reused_pid_does_not_count(started):
     process = started(SLEEP, "100")
     assert programs.find([process._replace(start_ticks=process.start_ticks - 1)], ["sleep"]) is None
     assert programs.find([process._replace(start_ticks=1), process], ["sleep"]) == Program(SLEEP, process.pid)

@@ -1,4 +1,4 @@
-"""Who ordered what run0 runs: the client that holds the master of its terminal, or shares its pipes, and no other."""
+"""The client that ordered what run0 runs: it holds the master of its terminal, or has the same pipes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def find(pid: int) -> int | None:
 
 
 @pytest.mark.parametrize(("tty_nr", "index"), [(PTS_7, 7), (0, None), (0x400 | 1, None), ((136 << 8) | 0x100000, 256)])
-def test_number_of_a_pty(tty_nr, index):
+def test_pty_index_of_a_tty_nr(tty_nr, index):
     assert run0.pty_index(tty_nr) == index
 
 
@@ -50,7 +50,7 @@ def test_client_holds_the_master_of_the_terminal(tree, devpts):
     assert find(shell(tree)) == 50
 
 
-def test_client_is_found_from_below_and_of_what_the_users_manager_started(tree, devpts):
+def test_client_is_found_from_descendants_and_user_services(tree, devpts):
     """sudo makes a pty of its own within that of `systemd-run --user --pty`."""
     tree.open_master(client(tree, 50), 5, 7, devpts)
     tree.add(60, 1, "systemd")
@@ -60,8 +60,8 @@ def test_client_is_found_from_below_and_of_what_the_users_manager_started(tree, 
     assert find(9999) is None
 
 
-def test_pipes_tell_only_of_what_pid_1_has_started_outside_of_any_login(tree, devpts):
-    """A service of the host's that somebody gave a pipe to is not theirs."""
+def test_pipes_count_only_for_children_of_pid_1_outside_logins(tree, devpts):
+    """A service of the host's does not belong to the user who gave it a pipe."""
     tree.open_pipe(client(tree, 50), 1, 815)
     for pid, ppid, login, scope in ((70, 71, None, SCOPE), (72, 1, 9, SCOPE), (73, 1, None, "")):
         tree.add(pid, ppid, "bash", scope and tree.scope("c9", 0), uid=0)
@@ -71,18 +71,18 @@ def test_pipes_tell_only_of_what_pid_1_has_started_outside_of_any_login(tree, de
         assert find(pid) is None
 
 
-def test_another_program_that_holds_the_master_is_no_client(tree, devpts):
+def test_other_program_with_the_master_is_no_client(tree, devpts):
     tree.open_master(client(tree, 50, "tmux"), 5, 7, devpts)
     assert find(shell(tree)) is None
 
 
-def test_copy_of_the_program_is_no_client(tree, devpts):
+def test_copy_of_run0_is_no_client(tree, devpts):
     tree.open_master(client(tree, 50), 5, 7, devpts)
     os.chown(tree.directory / "sbin" / "systemd-run", 1000, 1000)
     assert find(shell(tree)) is None
 
 
-def test_client_in_a_user_namespace_is_none(tree, devpts):
+def test_program_in_a_user_namespace_is_no_client(tree, devpts):
     tree.open_master(client(tree, 50), 5, 7, devpts)
     namespaces = tree.directory / "proc" / "50" / "ns"
     namespaces.unlink()
@@ -92,14 +92,14 @@ def test_client_in_a_user_namespace_is_none(tree, devpts):
 
 
 @pytest.mark.parametrize("mount", [40, 4711])
-def test_master_by_a_mount_that_is_no_devpts_or_that_the_client_does_not_see_tells_nothing(tree, devpts, mount):
-    """A user makes a devpts in a namespace of their own, where the ptys have any number, and hands a master out."""
+def test_master_through_a_foreign_mount_does_not_count(tree, devpts, mount):
+    """A user makes a devpts in a namespace of their own, whose ptys have any number, and hands a master out."""
     tree.open_master(client(tree, 50), 5, 7, mount)
     assert find(shell(tree)) is None
 
 
 @pytest.mark.parametrize(("uid", "found"), [(1001, None), (1000, 50)])
-def test_two_that_could_be_the_client_are_none_unless_one_users(tree, devpts, uid, found):
+def test_ambiguous_clients_count_only_if_of_one_user(tree, devpts, uid, found):
     tree.open_master(client(tree, 50), 5, 7, devpts)
     tree.open_master(client(tree, 51, uid=uid), 9, 7, devpts)
     assert find(shell(tree)) == found
@@ -114,14 +114,14 @@ def test_number_of_clients_of_one_user_is_bounded(tree, devpts, monkeypatch):
     assert find(shell(tree)) == 51
 
 
-def test_without_a_terminal_the_client_has_the_same_pipes(tree, devpts):
+def test_client_without_a_terminal_is_found_by_its_pipes(tree, devpts):
     tree.open_pipe(client(tree, 50), 1, 815)
     tree.open_pipe(client(tree, 51), 1, 816)
     tree.open_pipe(shell(tree, tty_nr=0), 2, 815)
     assert find(90) == 50
 
 
-def test_without_a_terminal_and_pipes_there_is_no_telling(tree, devpts):
+def test_client_without_terminal_and_pipes_is_unknown(tree, devpts):
     (tree.directory / "proc" / str(client(tree, 50)) / "fd").mkdir()
     (tree.directory / "proc" / "50" / "fd" / "0").symlink_to("/dev/null")
     pid = shell(tree, tty_nr=0)

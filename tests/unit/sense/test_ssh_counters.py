@@ -1,4 +1,4 @@
-"""What is counted of a connection: a real process with real sockets, in the place of sshd's child."""
+"""The bytes counted on a connection: a real process with real sockets takes the place of sshd's child."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.sense.worlds import wait_until
 
 
 class Carrier(NamedTuple):
-    """Passes on what it is told to: from the client to a pipe, and from there to the client, with more bytes around."""
+    """Passes bytes on as commanded: from the client to a pipe, and from there to the client, with others in between."""
 
     pid: int
     client: socket.socket
@@ -28,7 +28,7 @@ class Carrier(NamedTuple):
 
     def typed(self, content: bytes, packet: bytes) -> None:
         self.client.sendall(packet)
-        assert self.client.recv(1) == b"."  # it has read and passed on; this is a packet without content
+        assert self.client.recv(1) == b"."  # it has read and passed on; this is a packet without data
         assert self.program.recv(len(content)) == content
 
 
@@ -68,14 +68,14 @@ def carrier() -> Iterator[Carrier]:
             connection.close()
             try:
                 carrier = Carrier(pid, client, ours, far)
-                carrier.typed(b"", b"p\0")  # by now it has closed the ends that are not its own
+                carrier.typed(b"", b"p\0")  # by now it has closed the ends that it does not use
                 yield carrier
             finally:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
 
 
-def test_what_is_typed_is_counted_to_the_byte(carrier):
+def test_typed_bytes_are_counted_exactly(carrier):
     before = read_traffic([carrier.pid], None, lambda: 60_000_000)
     assert before.socket
     assert before.is_settled
@@ -88,7 +88,7 @@ def test_what_is_typed_is_counted_to_the_byte(carrier):
     assert 50_000_000 < after.heard_usec <= 60_000_000
 
 
-def test_what_goes_to_the_far_end_of_a_forward_is_told(carrier):
+def test_forwarded_bytes_are_reported(carrier):
     before = read_traffic([carrier.pid], None, lambda: 0)
     carrier.client.sendall(b"f\3abc")
     assert carrier.client.recv(1) == b"."
@@ -98,8 +98,8 @@ def test_what_goes_to_the_far_end_of_a_forward_is_told(carrier):
     assert sum(each.sent for each in after.forwards) - sum(each.sent for each in before.forwards) == 3
 
 
-def test_an_end_that_was_closed_is_no_byte(carrier):
-    """The kernel counts the FIN of a forwarded connection that is shut down at this end; it must not hide a key."""
+def test_fin_of_a_closed_forward_is_not_counted(carrier):
+    """The kernel counts the FIN of a forwarded connection that is shut down on this side; it must not hide a key."""
     carrier.forward.sendall(b"x")
     before = read_traffic([carrier.pid], None, lambda: 0)
     carrier.client.sendall(b"s\0")
@@ -109,8 +109,8 @@ def test_an_end_that_was_closed_is_no_byte(carrier):
     assert [each.sent for each in after.forwards] == [each.sent for each in before.forwards]
 
 
-def test_a_connection_counts_the_same_whoever_opened_it():
-    """The kernel counts the SYN of the end that connects; that of X11 and `-R` is the other one."""
+def test_syn_is_not_counted_whoever_connected():
+    """The kernel counts the SYN of the end that connects; for X11 and `-R` that is the other end."""
     with tcp() as (main, far), socket.create_server(("127.0.0.1", 0)) as server:
         assert min(main.fileno(), far.fileno()) < server.fileno()
         with socket.create_connection(server.getsockname()) as near:
@@ -119,12 +119,12 @@ def test_a_connection_counts_the_same_whoever_opened_it():
                 near.sendall(b"12345")
                 accepted.sendall(b"123")
                 assert (accepted.recv(5), near.recv(3)) == (b"12345", b"123")
-                told = {each.inode: each.sent for each in read_traffic([os.getpid()], None, lambda: 0).forwards}
-                sent = [told[os.fstat(each.fileno()).st_ino] for each in (near, accepted)]
+                by_inode = {each.inode: each.sent for each in read_traffic([os.getpid()], None, lambda: 0).forwards}
+                sent = [by_inode[os.fstat(each.fileno()).st_ino] for each in (near, accepted)]
     assert sent == [5, 3]
 
 
-def test_what_is_unread_or_unsent_is_not_counted(carrier):
+def test_unread_and_unsent_bytes_are_not_counted(carrier):
     before = read_traffic([carrier.pid], None, lambda: 0)
     os.kill(carrier.pid, signal.SIGSTOP)
     os.waitpid(carrier.pid, os.WUNTRACED)
@@ -134,13 +134,13 @@ def test_what_is_unread_or_unsent_is_not_counted(carrier):
     os.kill(carrier.pid, signal.SIGCONT)
 
 
-def test_the_connection_is_not_kept_open(carrier):
+def test_connection_is_not_kept_open(carrier):
     read_traffic([carrier.pid], None, lambda: 0)
     os.kill(carrier.pid, signal.SIGKILL)
     assert carrier.client.recv(1) == b""
 
 
-def test_a_connection_that_the_kernel_does_not_show_is_uncounted(carrier, monkeypatch):
+def test_socket_that_the_kernel_refuses_is_uncounted(carrier, monkeypatch):
     def refuse(*_: object) -> int:
         raise PermissionError(1, "Operation not permitted")
 
@@ -153,7 +153,7 @@ def test_a_connection_that_the_kernel_does_not_show_is_uncounted(carrier, monkey
     assert after.printed - before.printed == 2
 
 
-def test_what_is_no_tcp_is_uncounted():
+def test_connection_without_tcp_is_uncounted():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         traffic = read_traffic([os.getpid()], None, lambda: 0)
@@ -161,8 +161,8 @@ def test_what_is_no_tcp_is_uncounted():
     assert traffic.hindrance
 
 
-def test_a_connection_that_the_monitor_does_not_have_is_none(carrier):
-    """Of a connection with a monitor, that has the client's socket; what is forwarded is in its child alone."""
+def test_clients_connection_is_one_that_the_monitor_has(carrier):
+    """A monitor has the client's socket too; forwarded connections are in its child alone."""
 
     def idle() -> None:
         os.closerange(3, 1024)
@@ -176,13 +176,13 @@ def test_a_connection_that_the_monitor_does_not_have_is_none(carrier):
         os.waitpid(monitor, 0)
 
 
-def test_what_is_gone_is_not_counted():
+def test_ended_carrier_raises():
     pid = fork(lambda: None)
     os.waitpid(pid, 0)
     with pytest.raises(OSError, match="ended"):
         read_traffic([pid], None, lambda: 0)
 
 
-def test_a_crowd_of_sockets_is_not_looked_through(carrier, monkeypatch):
+def test_number_of_sockets_read_is_bounded(carrier, monkeypatch):
     monkeypatch.setattr(ssh_counters, "_MOST_SOCKETS", 1)
     assert read_traffic([carrier.pid], None, lambda: 0).forwards == ()

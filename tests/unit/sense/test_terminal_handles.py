@@ -1,4 +1,4 @@
-"""Which terminal is meant by a name, where one is gone and another has it; on files, which the kernel treats alike."""
+"""Telling a terminal from a later one of the same name; on files, which the kernel treats alike."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lines(tmp_path: Path) -> Iterator[TerminalHandles]:
     lines.keep(())
 
 
-def test_one_that_stays_has_one_number_whatever_is_done_to_it(lines, tmp_path):
+def test_terminal_keeps_its_number_while_it_exists(lines, tmp_path):
     _, first = lines.status("pts/0")
     os.utime(tmp_path / "pts" / "0", (1, 1))
     os.chmod(tmp_path / "pts" / "0", 0o600)
@@ -30,7 +30,7 @@ def test_one_that_stays_has_one_number_whatever_is_done_to_it(lines, tmp_path):
     assert (status.st_mtime, status.st_mode & 0o777) == (1, 0o600)
 
 
-def test_another_by_the_same_name_has_another_number(lines, tmp_path):
+def test_later_terminal_of_the_name_has_another_number(lines, tmp_path):
     _, first = lines.status("pts/0")
     os.unlink(tmp_path / "pts" / "0")
     with pytest.raises(FileNotFoundError):
@@ -41,7 +41,7 @@ def test_another_by_the_same_name_has_another_number(lines, tmp_path):
     assert status.st_ino == os.stat(tmp_path / "pts" / "0").st_ino
 
 
-def test_what_is_not_kept_holds_no_descriptor(lines):
+def test_terminal_not_kept_holds_no_descriptor(lines):
     before = os.listdir("/proc/self/fd")
     lines.status("pts/0")
     lines.keep({"pts/0"})
@@ -50,7 +50,7 @@ def test_what_is_not_kept_holds_no_descriptor(lines):
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_without_descriptors_it_is_looked_at_by_its_name(lines, monkeypatch, tmp_path):
+def test_terminal_is_read_by_name_without_a_free_descriptor(lines, monkeypatch, tmp_path):
     def refuse(*_arguments: object) -> int:
         raise OSError(errno.EMFILE, "too many")
 

@@ -1,4 +1,4 @@
-"""Which terminals are a session's: the ptys whose masters its leader holds, or the line of its console."""
+"""Which terminals a session has: the ptys whose masters its leader holds, or the line of its console."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USER = os.geteuid() or 1000
 
 @pytest.fixture
 def dev(tmp_path, monkeypatch) -> Callable[[str], None]:
-    """A /dev of files; makes one of them, which is the user's."""
+    """A /dev of files; makes one of them, which the user owns."""
     (tmp_path / "dev").mkdir()
     monkeypatch.setattr(terminals, "DEV", str(tmp_path / "dev"))
 
@@ -28,8 +28,8 @@ def dev(tmp_path, monkeypatch) -> Callable[[str], None]:
     return make
 
 
-def test_an_inner_pty_is_nobodys_terminal(real):
-    """tmux, screen, script: the master is held by a process of the session, not by its leader."""
+def test_inner_pty_is_no_terminal_of_the_session(real):
+    """tmux, screen, script: a process of the session holds the master, not its leader."""
     outer = real.open()
     master, slave = os.openpty()
     inner = os.ttyname(slave)[len("/dev/") :]
@@ -42,7 +42,7 @@ def test_an_inner_pty_is_nobodys_terminal(real):
 
 
 @pytest.mark.parametrize("line", ["tty1", "console", "ttyS0", "hvc0"])
-def test_a_line_is_its_sessions_terminal(real, dev, line):
+def test_line_of_the_login_is_the_sessions_terminal(real, dev, line):
     dev(line)
     session = replace(real.session, tty=line, uid=USER)
     assert real.host.terminal_names(session) == {line}
@@ -50,8 +50,8 @@ def test_a_line_is_its_sessions_terminal(real, dev, line):
     assert real.host.terminal_names(session) == frozenset(), "the next login on it is another session"
 
 
-def test_a_console_that_shows_graphics_is_none(real, dev, monkeypatch):
-    """startx from a console: the display server has the keys, and the console's times stand still."""
+def test_console_that_shows_graphics_is_no_terminal(real, dev, monkeypatch):
+    """startx from a console: the display server gets the keys, and the console's times do not change."""
     dev("tty1")
     dev("ttyS0")
     mode = 1
@@ -66,8 +66,8 @@ def test_a_console_that_shows_graphics_is_none(real, dev, monkeypatch):
     assert real.host.terminal_names(replace(real.session, tty="tty1", uid=USER)) == {"tty1"}
 
 
-def test_whether_a_line_is_graphical_can_be_asked_of_anything(dev, tmp_path):
-    """No console there, or none that knows the question: it is as if it showed text."""
+def test_other_files_are_not_graphical(dev, tmp_path):
+    """If there is no console, or none that knows the ioctl, the answer is no."""
     assert not terminals.is_graphical("tty9")
     dev("tty1")
     assert not terminals.is_graphical("tty1")
@@ -76,7 +76,7 @@ def test_whether_a_line_is_graphical_can_be_asked_of_anything(dev, tmp_path):
     assert not terminals.is_graphical("pts/0")
 
 
-def test_asking_leaves_no_descriptor_open(dev):
+def test_reading_leaves_no_descriptor_open(dev):
     dev("tty1")
     before = os.listdir("/proc/self/fd")
     for _ in range(3):
@@ -85,5 +85,5 @@ def test_asking_leaves_no_descriptor_open(dev):
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_held_ptys_of_nobody():
+def test_ended_process_holds_no_ptys():
     assert terminals.held_ptys(2**22 - 1) == set()

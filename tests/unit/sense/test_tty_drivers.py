@@ -1,4 +1,4 @@
-"""Which device is a line that a person can sit at, by the text of /proc/tty/drivers."""
+"""Which devices are terminals that a person can use, by the text of /proc/tty/drivers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from reaper import procfs
 from reaper.sense import terminals, tty_drivers
 from reaper.sense.tty_drivers import Driver, is_line, parse_drivers, pty_index
 
-# As the kernels print it (fs/proc/proc_tty.c: show_tty_range) of an x86 server, an i.MX board, a gadget, a hypervisor's
-# guest and a mainframe; each with its own lines, in one text.
+# As the kernels of an x86 server, an i.MX board, a gadget, a hypervisor's guest and a mainframe print it
+# (fs/proc/proc_tty.c: show_tty_range); the lines of all in one text.
 TEXT = b"""\
 /dev/tty             /dev/tty        5       0 system:/dev/tty
 /dev/console         /dev/console    5       1 system:console
@@ -31,7 +31,7 @@ unknown              /dev/tty        4 1-63 console
 DRIVERS = parse_drivers(TEXT)
 
 
-def test_every_line_is_parsed():
+def test_all_drivers_are_parsed():
     assert len(DRIVERS) == len(TEXT.splitlines())
     assert Driver(207, 16, 23, b"serial") in DRIVERS
     assert Driver(4, 0, 0, b"system:vtmaster") in DRIVERS
@@ -39,7 +39,7 @@ def test_every_line_is_parsed():
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"garbage\n", b"a b c d e\n", b"a /dev/a 4 1- serial\n", b"\xff" * 100])
-def test_what_is_none_of_it_is_passed_over(text):
+def test_other_lines_are_skipped(text):
     assert parse_drivers(text) == []
 
 
@@ -51,19 +51,19 @@ def test_what_is_none_of_it_is_passed_over(text):
         (207, 24, False), (1, 3, False), (10, 200, False),
     ],
 )  # fmt: skip
-def test_a_line_is_known_by_its_driver(major, minor, expected):
-    """A pty, too: where it is mounted under another name, as containers have it."""
+def test_line_is_recognised_by_its_driver(major, minor, expected):
+    """A pty too, if it is mounted under another name, as in containers."""
     assert is_line(os.makedev(major, minor), DRIVERS) is expected
 
 
-def test_no_line_is_known_where_the_kernel_does_not_tell(tmp_path, monkeypatch):
+def test_no_line_is_recognised_without_a_driver_list(tmp_path, monkeypatch):
     monkeypatch.setattr(procfs, "PROC", str(tmp_path))
     assert tty_drivers.read_drivers() == []
     assert not is_line(os.makedev(4, 64), [])
 
 
 @pytest.mark.parametrize("name", ["ttyS0", "ttymxc0", "ttyGS0", "hvc0", "ttyLP3", "sclp_line0"])
-def test_a_serial_line_of_any_name(tmp_path, monkeypatch, name):
+def test_serial_line_of_any_name_is_recognised(tmp_path, monkeypatch, name):
     (tmp_path / "tty").mkdir()
     (tmp_path / "tty" / "drivers").write_bytes(TEXT)
     monkeypatch.setattr(procfs, "PROC", str(tmp_path))
@@ -78,18 +78,18 @@ def test_a_serial_line_of_any_name(tmp_path, monkeypatch, name):
 @pytest.mark.parametrize(
     "name", ["", "ssh", "cron", ":0", "../tty1", "shm/tty1", "tty1/x", "ttyS0\n", "pts/", "pts/x", "ptmx"]
 )
-def test_names_that_are_no_terminal(name):
+def test_other_names_are_no_terminal(name):
     assert terminals.line_name(name) == ""
 
 
-def test_the_host_itself():
-    """A container has no console, but the kernel's drivers are there; none of these is a line."""
+def test_drivers_of_this_host_are_read():
+    """A container has no console, but the kernel's drivers are listed; none of these devices is a line."""
     for name in ("null", "ptmx", "tty", "zero"):
         assert not terminals.is_serial(name)
     assert all(each.first <= each.last for each in tty_drivers.read_drivers())
 
 
-def test_which_pty_a_process_is_on():
+def test_pty_index_of_a_tty_nr():
     assert pty_index(136 << 8 | 5) == 5
     assert pty_index((136 << 8) | 0x2C | (1 << 20)) == 300
     assert pty_index(4 << 8 | 1) is None

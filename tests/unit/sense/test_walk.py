@@ -1,4 +1,4 @@
-"""A crowd of processes: how many of them are read, and what is told of the others."""
+"""A session with very many processes: how many are read, and what is known of the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TICK_USEC = 1_000_000 // procfs.CLOCK_TICKS_PER_SEC
 
 
 class Crowd:
-    """A session by ssh whose shell has started a crowd in the foreground of its terminal."""
+    """An ssh session whose shell has started very many processes in the foreground of its terminal."""
 
     def __init__(self, tree, tmp_path, monkeypatch) -> None:
         monkeypatch.setattr(processes, "device_number", {"pts/0": 34816}.get)
@@ -44,7 +44,7 @@ class Crowd:
             return read_stat(pid)
 
         monkeypatch.setattr(procfs, "read_stat", read)
-        # As system calls they read nothing of /proc.
+        # As system calls they read nothing from /proc.
         monkeypatch.setattr(procfs, "read_session", lambda pid: getattr(read_stat(pid), "session", None))
 
 
@@ -55,16 +55,16 @@ def crowd(tree, tmp_path, monkeypatch) -> Iterator[Crowd]:
     crowd.elevations.close()
 
 
-def test_every_process_is_read_once_for_a_step(crowd):
-    """But for who carries the connection, and what sshd has started for it."""
+def test_each_process_is_read_once_per_step(crowd):
+    """Except those that carry the connection, and those that sshd has started for it."""
     targets = crowd.host.targets(crowd.session, ["pts/0"], whole=True)
     assert len(targets.everything) == len(targets.holding.each) == 3 + len(CROWD)
     assert {each.process.pid for each in targets.attached} == {SHELL, *CROWD}
     assert all(crowd.reads.count(pid) == 1 for pid in CROWD)
 
 
-def test_what_a_step_has_no_use_for_is_not_read(crowd, tree):
-    """A crowd that has left the terminal (setsid(1)), and a step that is for the terminal alone."""
+def test_unneeded_processes_are_not_read(crowd, tree):
+    """Many processes that have left the terminal (setsid(1)), and a step that concerns the terminal alone."""
     for pid in range(700, 740):
         tree.add(pid, 1, scope=crowd.scope)
     targets = crowd.host.targets(crowd.session, [], whole=False)
@@ -73,7 +73,7 @@ def test_what_a_step_has_no_use_for_is_not_read(crowd, tree):
     assert not {*CROWD, *range(700, 740)} & {*crowd.reads}
 
 
-def test_who_else_logged_in_is_found_without_reading_the_crowd_or_listing_it_again(crowd, tree, monkeypatch):
+def test_other_logins_are_found_without_reading_the_crowd(crowd, tree, monkeypatch):
     held = crowd.host.held_pids(crowd.session)
     monkeypatch.setattr(processes, "member_pids", None)
     assert not crowd.host.is_shared(crowd.session, held)
@@ -82,16 +82,16 @@ def test_who_else_logged_in_is_found_without_reading_the_crowd_or_listing_it_aga
     assert not {*CROWD} & {*crowd.reads}
 
 
-def test_a_bounded_number_is_read_and_the_connection_first(crowd, monkeypatch):
+def test_number_read_is_bounded_and_the_connection_comes_first(crowd, monkeypatch):
     monkeypatch.setattr("reaper.sense.walk.Walk.__init__.__defaults__", (10,))
     targets = crowd.host.targets(crowd.session, ["pts/0"], whole=True)
     assert {process.pid for process in targets.connection} == {500, 501}
-    assert SHELL in {each.process.pid for each in targets.attached}, "its kernel session tells that it is there"
+    assert SHELL in {each.process.pid for each in targets.attached}, "its kernel session shows it"
     assert len(targets.holding.each) == 10
     assert len({*crowd.reads}) <= 12
 
 
-def test_the_scope_tells_of_those_that_were_not_read(crowd, tree, monkeypatch):
+def test_unread_processes_are_counted_by_the_scope(crowd, tree, monkeypatch):
     monkeypatch.setattr("reaper.sense.walk.Walk.__init__.__defaults__", (10,))
     tree.write_scope(crowd.scope, "memory.current", "1000000000\n")
     tree.write_scope(crowd.scope, "cpu.stat", "usage_usec 5000000\nuser_usec 1\n")
@@ -105,15 +105,15 @@ def test_the_scope_tells_of_those_that_were_not_read(crowd, tree, monkeypatch):
     assert crowd.host.freed(holding) == holding.others, "the processes that were read live on elsewhere"
 
 
-def test_without_the_memory_controller_what_was_read_is_told(crowd, monkeypatch):
+def test_read_processes_are_counted_without_the_memory_controller(crowd, monkeypatch):
     monkeypatch.setattr("reaper.sense.walk.Walk.__init__.__defaults__", (10,))
     holding = crowd.host.targets(crowd.session, ["pts/0"], whole=True).holding
     assert holding.others.processes == 3 + len(CROWD) - 10
     assert holding.others[1:] == (0, 0)
 
 
-def test_what_a_small_session_holds_is_counted_by_process(crowd, tree):
-    """The scope's own count has what ended long ago in it, and pages that nobody has mapped."""
+def test_small_session_is_counted_by_process(crowd, tree):
+    """The scope's own counters include processes that ended long ago, and pages that nobody has mapped."""
     tree.write_scope(crowd.scope, "memory.current", "1000000000\n")
     holding = crowd.host.targets(crowd.session, ["pts/0"], whole=True).holding
     assert holding.others == Usage(0, 0, 0)
@@ -122,13 +122,13 @@ def test_what_a_small_session_holds_is_counted_by_process(crowd, tree):
     )
 
 
-def test_a_reader_reads_no_process_twice(crowd):
+def test_walk_reads_no_process_twice(crowd):
     reader = Walk()
     assert [process.pid for process in reader.processes([SHELL, SHELL, 9999])] == [SHELL, SHELL]
     assert crowd.reads == [SHELL, 9999]
 
 
-def test_the_connections_child_is_found_on_a_kernel_that_does_not_tell_children(crowd, monkeypatch):
+def test_connections_child_is_found_without_a_list_of_children(crowd, monkeypatch):
     def refuse(_pid: int) -> list[int]:
         raise FileNotFoundError
 
@@ -136,14 +136,14 @@ def test_the_connections_child_is_found_on_a_kernel_that_does_not_tell_children(
     assert [process.pid for process in connections.connection_holders(crowd.session)] == [500, 501]
 
 
-def test_a_scope_that_the_kernel_kills_at_once(crowd, tree):
+def test_scope_with_cgroup_kill_is_killed_at_once(crowd, tree):
     assert not crowd.host.is_killed_at_once(crowd.session)
     tree.write_scope(crowd.scope, "cgroup.kill", "")
     assert crowd.host.is_killed_at_once(crowd.session)
 
 
-def test_no_other_group_and_none_that_cannot_be_written_is_killed_at_once(crowd, tree, monkeypatch):
-    """As act/terminate.py has it: what cannot be killed so is listed, and signalled process by process."""
+def test_other_and_unwritable_groups_are_not_killed_at_once(crowd, tree, monkeypatch):
+    """As in act/terminate.py: such a group is listed, and signalled process by process."""
     tree.write_scope(crowd.scope, "cgroup.kill", "")
     below = f"{crowd.scope}/below"
     (tree.directory / "cgroup" / below[1:]).mkdir()

@@ -1,6 +1,6 @@
-"""A /proc and a cgroup hierarchy of the test's own making: any process in any scope, as the real ones would show it.
+"""A /proc and a cgroup hierarchy made by the test: any process in any scope, as the real ones would show it.
 
-Real processes can be shown in it, too, with the scope that the test gives them.
+Real processes can be shown in it too, in the scope that the test gives them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from reaper import procfs
-from reaper.decide.session.model import ProcessId
+from reaper.decide.session.model import ProcessId, Session, SessionKey
 from reaper.sense import processes
+from tests.unit.fakes import make_session
 
 START_TICKS = 50
+PANE = "/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1.scope"
 
 
 class Tree:
-    """Takes the place of both for one test."""
+    """Replaces both for one test."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.directory = directory
@@ -40,7 +42,7 @@ class Tree:
         tty_nr: int = 0, tpgid: int = -1, cpu_ticks: tuple[int, int, int, int] = (0, 0, 0, 0),
         uid: int = 1000, groups: tuple[int, ...] = (),
     ) -> ProcessId:  # fmt: skip
-        """A process of the test's invention; `exe` is the name of a program of root's."""
+        """Adds an invented process; `exe` is the name of a program of root's."""
         entry = self._entry(pid, scope)
         numbers = [
             ppid,
@@ -72,24 +74,24 @@ class Tree:
         return ProcessId(pid, START_TICKS)
 
     def write(self, pid: int, name: str, text: str) -> None:
-        """What a file of a process says."""
+        """Writes a file of a process."""
         (self.directory / "proc" / str(pid) / name).write_text(text)
 
     def show_mounts(self, pid: int) -> None:
-        """A process sees the mounts that this one sees, where the programs of the test's invention are."""
+        """Shows a process the mounts of the test itself, where the programs of invented processes are."""
         os.symlink("/proc/self/mountinfo", self.directory / "proc" / str(pid) / "mountinfo")
 
     def log_in(self, pid: int, login: int) -> None:
-        """A process gets an audit session, as by pam_loginuid."""
+        """Gives a process an audit session, as pam_loginuid does."""
         (self.directory / "proc" / str(pid) / "sessionid").write_text(str(login))
 
     def group(self, path: str) -> str:
-        """Makes a control group, as a user's service manager does; a process is put there as into a scope."""
+        """Makes a control group, as a user's service manager does; processes are put there as into a scope."""
         (self.directory / "cgroup" / path[1:]).mkdir(parents=True, exist_ok=True)
         return path
 
     def open_master(self, pid: int, descriptor: int, index: int, mount: int = 0) -> None:
-        """A process has the master of a pty open, by way of that mount."""
+        """Opens the master of a pty in a process, through that mount."""
         entry = self.directory / "proc" / str(pid)
         for kind in ("fd", "fdinfo"):
             (entry / kind).mkdir(exist_ok=True)
@@ -97,23 +99,23 @@ class Tree:
         (entry / "fdinfo" / str(descriptor)).write_text(f"pos:\t0\nmnt_id:\t{mount}\ntty-index:\t{index}\n")
 
     def open_pipe(self, pid: int, descriptor: int, number: int) -> None:
-        """A process has an end of a pipe open."""
+        """Opens an end of a pipe in a process."""
         directory = self.directory / "proc" / str(pid) / "fd"
         directory.mkdir(exist_ok=True)
         (directory / str(descriptor)).symlink_to(f"pipe:[{number}]")
 
     def write_scope(self, scope: str, name: str, text: str) -> None:
-        """What a file of a scope says."""
+        """Writes a file of a scope."""
         (self.directory / "cgroup" / scope[1:] / name).write_text(text)
 
     def show(self, process: tuple[int, int], scope: str = "") -> None:
-        """A real process, in a scope."""
+        """Shows a real process, in a scope."""
         entry = self._entry(process[0], scope)
         for name in ("stat", "fd", "fdinfo", "exe", "task", "status", "ns", "mountinfo"):
             os.symlink(f"/proc/{process[0]}/{name}", entry / name)
 
     def hide(self, pid: int, name: str) -> None:
-        """Reading this of a process fails, and not because the process is gone."""
+        """Makes reading this file of a process fail, with an error other than that the process has ended."""
         path = self.directory / "proc" / str(pid) / name
         path.unlink()
         path.mkdir()
@@ -126,3 +128,26 @@ class Tree:
             with open(f"{self.directory}/cgroup{scope}/cgroup.procs", "a", encoding="ascii") as file:
                 file.write(f"{pid}\n")
         return entry
+
+
+def add_login(tree: Tree, pid: int, name: str, login: int | None = None) -> Session:
+    """Adds a login whose leader runs, in a scope of its own."""
+    scope = tree.scope(name)
+    tree.add(pid, 1, "sshd", scope, uid=0)
+    if login is not None:
+        tree.log_in(pid, login)
+    return make_session(pid, key=SessionKey(pid, START_TICKS), scope=scope)
+
+
+def add_process(tree: Tree, pid: int, ppid: int, group: str, login: int | None = None, **more: object) -> int:
+    tree.add(pid, ppid, scope=tree.group(group), **more)  # type: ignore[arg-type]
+    if login is not None:
+        tree.log_in(pid, login)
+    return pid
+
+
+def make_connection(tree: Tree, scope: str = "") -> Session:
+    """Adds a monitor 500 with its child 501, which carries the connection."""
+    tree.add(500, 400, "sshd", scope, uid=0)
+    tree.add(501, 500, "sshd", scope, session=500)
+    return make_session(500, key=SessionKey(500, START_TICKS), scope=scope)

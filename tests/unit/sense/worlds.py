@@ -1,6 +1,6 @@
-"""A host with one login, for the tests of both: the real host among the test's own children, and the daemon's fake.
+"""A host with one login, for tests of both: the real host with the test's own children, and the daemon's fake.
 
-The logins of the real one are made by the test, on real ptys (tests/unit/people.py).
+The test makes the logins of the real one, on real ptys (tests/unit/people.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from reaper.decide.session.lock_protocol import LockOrder, Stage, encode_order
 from reaper.decide.session.model import NS_PER_SEC, ProcessId, Session
 from reaper.sense import elevations, processes
+from reaper.sense.discovery import RECORD_DUE_USEC
 from reaper.sense.elevations import Elevations
 from reaper.sense.host import Host
 from reaper.sense.login_records import LoginRecords
@@ -51,7 +52,7 @@ class FakeLogind:
 
 
 class RealWorld:
-    """The host under the test, with one login of its making."""
+    """The host under the test, with one login made by the test."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -94,7 +95,7 @@ class RealWorld:
             os.close(fd)
 
     def settle(self, name: str) -> None:
-        """Until ctime is no longer fresh."""
+        """Waits until ctime is no longer fresh."""
         wait_until(lambda: not self.host.read_terminals([name])[0].is_fresh)
 
     def end(self) -> None:
@@ -118,7 +119,7 @@ class RealWorld:
         self.logind.hints[session_id] = is_locked
 
     def become_root(self, name: str) -> str:
-        """A process on a terminal has made itself root's, and been so for a while; what it does is no matter."""
+        """Marks a process on a terminal as one that became root some time ago; what it really does is irrelevant."""
         shell = self.login.lines[name].shell
         os.makedirs(self.marks, exist_ok=True)
         began = self.host.clock().boot_usec - elevations.BRIEF_USEC
@@ -137,7 +138,7 @@ class RealWorld:
 
 
 def write_mark(directory: str, process: ProcessId, **values: str) -> str:
-    """A mark as the module writes it; returns its path."""
+    """Writes a mark as the module does; returns its path."""
     about = {"LEADER": str(process.pid), "START_TICKS": str(process.start_ticks)}
     text = {"VERSION": "1", "USER": "root", "UID": "0", "SERVICE": "sudo", **about, "OPENED_USEC": "1", **values}
     path = os.path.join(directory, f"{process.pid}.{process.start_ticks}")
@@ -148,7 +149,7 @@ def write_mark(directory: str, process: ProcessId, **values: str) -> str:
 
 
 def write_record(directory: str, session: Session, groups: dict[str, int]) -> None:
-    """The record of a login of a user of these groups, as the module writes it."""
+    """Writes the record of a login whose user is in these groups, as the module does."""
     about = {"LEADER": str(session.key.pid), "START_TICKS": str(session.key.start_ticks), "OPENED_USEC": "1"}
     user = {"USER": session.user, "UID": str(session.uid), "SERVICE": session.service}
     lines = {f"GROUP_{gid}": name for name, gid in groups.items()}
@@ -236,3 +237,12 @@ def wait_until(condition, seconds: float = 5) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         os.sched_yield()
+
+
+def in_logind(
+    world: RealWorld, session_id: str = "c7", leader: int = 0, age_usec: int = RECORD_DUE_USEC
+) -> LogindSession:
+    leader = leader or world.session.key.pid
+    entry = LogindSession(session_id, leader, "alice", 1000, "sshd", "", "192.0.2.7", "tty", age_usec)
+    world.logind.known[session_id] = entry
+    return entry

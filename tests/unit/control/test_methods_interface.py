@@ -1,4 +1,4 @@
-"""io.reaper.varlink says what the daemon really answers: every field, every type, every word of an enum, both ways."""
+"""io.reaper.varlink says what the daemon really replies: every field, type and word of an enum, in both directions."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Reader:
         return found
 
     def read_struct(self) -> Any:
-        """A struct as a dict of types, or an enum as a set of words."""
+        """Returns a struct as a dict of types, or an enum as a set of words."""
         self.take("(")
         fields: dict[str, Any] = {}
         while self.tokens[0] != ")":
@@ -93,7 +93,7 @@ PLAIN = {"string": str, "int": int, "bool": bool, "float": float}
 
 
 def conforms(value: Any, wanted: Any, where: str) -> None:
-    """A value is of a type: no field missing, and none too many."""
+    """Checks that a value is of a type: no field is missing, and none is too many."""
     if isinstance(wanted, tuple):
         modifier, inner = wanted
         if modifier == "?":
@@ -115,7 +115,7 @@ def conforms(value: Any, wanted: Any, where: str) -> None:
         conforms(value, INTERFACE.types[wanted], where)
 
 
-# Sessions of every kind that there are.
+# Sessions of every kind.
 
 NOW = 1000 * SECOND
 HOLD = Hold(NOW, NOW + 60 * MINUTE, 1000, "alice", "a build")
@@ -158,44 +158,44 @@ def every_session() -> list[tuple[TrackedSession, int]]:
 SESSIONS = every_session()
 
 
-def test_the_interface_is_ours():
+def test_interface_is_io_reaper():
     assert INTERFACE.name == methods.INTERFACE
     assert set(INTERFACE.types) == {"Hold", "Session", "PassedOver", "Explanation"}
     assert set(INTERFACE.errors) == {"NoSuchSession", "NotAllowed", "Refused", "PolicyRejected"}
 
 
 @pytest.mark.parametrize("number", range(len(SESSIONS)))
-def test_a_session_is_as_described(number):
+def test_session_is_as_described(number):
     tracked, now = SESSIONS[number]
     conforms(session_view.of_session(tracked, now), "Session", "Session")
 
 
 @pytest.mark.parametrize("number", range(len(SESSIONS)))
 @pytest.mark.parametrize("policy", [None, make_policy(rules=(JOBS,))], ids=["no-policy", "policy"])
-def test_an_explanation_is_as_described(number, policy):
+def test_explanation_is_as_described(number, policy):
     tracked, now = SESSIONS[number]
     conforms(session_view.explain(tracked, policy, frozenset(), now), "Explanation", "Explanation")
 
 
 @pytest.mark.parametrize("field", ["origin", "phase", "action", "next", "reason"])
-def test_every_word_of_an_enum_can_be_answered(field):
-    """The other way round: nothing is described that no session ever shows."""
+def test_every_word_of_an_enum_can_occur(field):
+    """The other direction: nothing is described that no session ever shows."""
     shown = {session_view.of_session(tracked, now)[field] for tracked, now in SESSIONS}
     assert shown == INTERFACE.types["Session"][field]
 
 
-def test_the_enums_are_those_of_the_code():
+def test_enums_are_those_of_the_code():
     assert INTERFACE.types["Session"]["origin"] == {each.value for each in Origin}
     assert INTERFACE.types["Session"]["phase"] == {"held", *(each.value for each in Phase)}
 
 
-def test_the_enums_that_know_nothing_as_well():
+def test_enums_with_a_none_word_are_those_of_the_code():
     session = INTERFACE.types["Session"]
     assert session["action"] == {"none", *(each.value for each in Action)}
     assert session["reason"] == {"none", *(each.value for each in Reason)}
 
 
-def test_a_session_is_elevated_or_not():
+def test_elevated_is_shown():
     shown = {session_view.of_session(tracked, now)["elevated"] for tracked, now in SESSIONS}
     assert shown == {True, False}
 
@@ -204,13 +204,13 @@ NULLABLE = [name for name, kind in INTERFACE.types["Session"].items() if isinsta
 
 
 @pytest.mark.parametrize("field", NULLABLE)
-def test_what_may_be_null_sometimes_is(field):
+def test_nullable_fields_are_null_sometimes(field):
     shown = [session_view.of_session(tracked, now)[field] for tracked, now in SESSIONS]
     assert None in shown
     assert any(each is not None for each in shown)
 
 
-class FakeSubject:
+class FakeBackend:
     is_policy_broken = False
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
@@ -267,26 +267,26 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_every_method_is_described_and_every_description_is_a_method():
+def test_described_methods_are_exactly_those_that_exist():
     ours = {name.rpartition(".")[2] for name in methods._METHODS if name.startswith("io.reaper.")}
     assert ours == set(INTERFACE.methods) == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("name", sorted(INTERFACE.methods))
-def test_a_method_answers_as_described(name):
+def test_method_replies_as_described(name):
     wanted, answered = INTERFACE.methods[name]
     conforms(PARAMETERS[name], wanted, name)
-    reply = reply_to({"method": f"io.reaper.{name}", "parameters": PARAMETERS[name]}, Peer(1, 0), FakeSubject())
+    reply = reply_to({"method": f"io.reaper.{name}", "parameters": PARAMETERS[name]}, Peer(1, 0), FakeBackend())
     conforms(reply["parameters"], answered, name)
 
 
 @pytest.mark.parametrize("name", sorted(INTERFACE.methods))
-def test_what_may_be_null_may_be_left_out(name):
+def test_nullable_parameters_may_be_left_out(name):
     wanted, _ = INTERFACE.methods[name]
     for spare in (None, ...):
         given = {key: PARAMETERS[name][key] if not isinstance(kind, tuple) else spare for key, kind in wanted.items()}
         sent = {key: value for key, value in given.items() if value is not ...}
-        reply = reply_to({"method": f"io.reaper.{name}", "parameters": sent}, Peer(1, 0), FakeSubject())
+        reply = reply_to({"method": f"io.reaper.{name}", "parameters": sent}, Peer(1, 0), FakeBackend())
         assert "error" not in reply
 
 
@@ -299,27 +299,27 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("method", "parameters", "error"), ERRORS)
-def test_an_error_is_as_described(method, parameters, error):
-    subject = FakeSubject()
-    subject.is_policy_broken = True
+def test_error_is_as_described(method, parameters, error):
+    backend = FakeBackend()
+    backend.is_policy_broken = True
     call = {"method": f"io.reaper.{method}", "parameters": {**PARAMETERS[method], **parameters}}
-    reply = reply_to(call, Peer(1, 0), subject)
+    reply = reply_to(call, Peer(1, 0), backend)
     assert reply["error"] == f"io.reaper.{error}"
     conforms(reply["parameters"], INTERFACE.errors[error], error)
 
 
-def test_every_error_is_tested():
+def test_all_errors_are_tested():
     assert {error for _, _, error in ERRORS} == set(INTERFACE.errors)
 
 
-def test_the_service_describes_itself():
+def test_service_describes_itself():
     """org.varlink.service, and both interfaces on request."""
     call = {"method": "org.varlink.service.GetInterfaceDescription"}
     for name in ("io.reaper", "org.varlink.service"):
-        reply = reply_to({**call, "parameters": {"interface": name}}, Peer(1, 0), FakeSubject())
+        reply = reply_to({**call, "parameters": {"interface": name}}, Peer(1, 0), FakeBackend())
         assert Reader(reply["parameters"]["description"]).read().name == name
-    reply = reply_to({**call, "parameters": {"interface": "io.other"}}, Peer(1, 0), FakeSubject())
+    reply = reply_to({**call, "parameters": {"interface": "io.other"}}, Peer(1, 0), FakeBackend())
     assert reply["error"] == "org.varlink.service.InterfaceNotFound"
     service = Reader(methods._SERVICE_DESCRIPTION).read()
-    info = reply_to({"method": "org.varlink.service.GetInfo"}, Peer(1, 0), FakeSubject())
+    info = reply_to({"method": "org.varlink.service.GetInfo"}, Peer(1, 0), FakeBackend())
     conforms(info["parameters"], service.methods["GetInfo"][1], "GetInfo")

@@ -1,4 +1,4 @@
-"""However many clients there are, and whatever they send, one call at most comes before what is due."""
+"""However many clients there are, and whatever they send, at most one call is served before what is due."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ ONEWAY = LIST.replace(b"}", b',"oneway":true}')
 
 
 def pour(connection: socket.socket, data: bytes) -> int:
-    """Sends as much as the socket takes; returns how much."""
+    """Sends as much as the socket accepts; returns how much."""
     with contextlib.suppress(BlockingIOError):
         return connection.send(data)
     return 0
 
 
 def calls_by_turn(stand: Stand) -> list[int]:
-    """How many calls were answered in each turn, until there is nothing to do."""
+    """Returns how many calls were answered in each turn, until there is nothing to do."""
     counts = []
-    before = stand.subject.calls
+    before = stand.backend.calls
     while stand.step():
-        counts.append(stand.subject.calls - before)
-        before = stand.subject.calls
+        counts.append(stand.backend.calls - before)
+        before = stand.backend.calls
     return counts
 
 
 @pytest.mark.parametrize("call", [LIST, ONEWAY])
-def test_one_call_a_turn(stand, call):
-    """Thousands in one write, from every place that there is; those without a reply have nothing to hold them back."""
+def test_one_call_is_answered_per_turn(stand, call):
+    """Thousands in one write, on every connection allowed; no reply slows down those that want none."""
     clients = [stand.connect() for _ in range(MAX_CLIENTS // 2)]
     sent = [pour(each, call * 100) for each in clients]
     counts = calls_by_turn(stand)
@@ -41,7 +41,7 @@ def test_one_call_a_turn(stand, call):
     assert sum(counts) == sum(size // len(call) for size in sent)
 
 
-def test_the_others_turns_come_in_between(stand):
+def test_turns_of_clients_alternate(stand):
     greedy = [stand.connect() for _ in range(3)]
     modest = stand.connect()
     for each in greedy:
@@ -53,17 +53,17 @@ def test_the_others_turns_come_in_between(stand):
     assert stand.read(modest)[:1] == [ALL]
 
 
-def test_who_is_not_done_has_the_loop_come_round_at_once(stand):
+def test_pending_calls_wake_the_loop_at_once(stand):
     connection = stand.connect()
     pour(connection, LIST * 2)
     stand.step()
-    assert (stand.subject.calls, stand.server.next_wake()) == (1, 0)
+    assert (stand.backend.calls, stand.server.next_wake()) == (1, 0)
     stand.step()
-    assert (stand.subject.calls, stand.server.next_wake()) == (2, None)
+    assert (stand.backend.calls, stand.server.next_wake()) == (2, None)
 
 
-def test_what_is_kept_of_a_client_is_one_call_at_most(stand):
-    """However much it sends: the rest stays in the kernel, at its own expense."""
+def test_at_most_one_call_of_a_client_is_stored(stand):
+    """However much it sends: the rest stays in the kernel, charged to the client."""
     connection = stand.connect()
     assert pour(connection, ONEWAY * 5000) > 2 * MAX_CALL_BYTES
     (client,) = stand.server._clients.values()
@@ -71,7 +71,7 @@ def test_what_is_kept_of_a_client_is_one_call_at_most(stand):
         assert len(client.received) <= MAX_CALL_BYTES + 1
 
 
-def test_a_call_of_the_greatest_length_and_one_above(stand):
+def test_longest_call_is_answered_and_a_longer_one_refused(stand):
     connection, other = stand.connect(), stand.connect()
     stand.send(connection, LIST[:-1].ljust(MAX_CALL_BYTES) + b"\0" + LIST)
     assert stand.read(connection) == [ALL, ALL]
@@ -79,7 +79,7 @@ def test_a_call_of_the_greatest_length_and_one_above(stand):
     assert stand.read(other) == [None]
 
 
-def test_who_leaves_with_calls_unanswered_is_forgotten(stand):
+def test_client_that_leaves_with_pending_calls_is_forgotten(stand):
     connection = stand.connect()
     pour(connection, LIST * 300)
     stand.step()
@@ -89,19 +89,19 @@ def test_who_leaves_with_calls_unanswered_is_forgotten(stand):
     assert stand.server.next_wake() is None
 
 
-def test_who_calls_and_leaves_is_heard_out_once(stand):
-    """A call or a few that want no reply are done, and what fills the kernel's buffer is not."""
+def test_client_that_calls_and_leaves_is_read_once(stand):
+    """A call or a few without reply are served, but not everything that fills the kernel's buffer."""
     for calls, most in ((3, 3), (5000, 2 * MAX_CALL_BYTES // len(ONEWAY))):
         connection = stand.connect()
-        before = stand.subject.calls
+        before = stand.backend.calls
         pour(connection, ONEWAY * calls)
         connection.close()
         stand.pump()
-        assert min(calls, MAX_CALL_BYTES // len(ONEWAY)) <= stand.subject.calls - before <= most
+        assert min(calls, MAX_CALL_BYTES // len(ONEWAY)) <= stand.backend.calls - before <= most
     assert len(stand.selector.get_map()) == 1
 
 
-def test_who_only_ends_the_sending_is_answered(stand):
+def test_client_that_shuts_down_sending_is_answered(stand):
     connection = stand.connect()
     pour(connection, LIST * 500)
     connection.shutdown(socket.SHUT_WR)
@@ -112,8 +112,8 @@ def test_who_only_ends_the_sending_is_answered(stand):
     assert replies == [ALL] * 500 + [None]
 
 
-def test_all_who_wait_are_let_in_at_once_and_no_more_than_that(stand):
-    """Or else those who come and go would keep the administrator at the door for as many turns."""
+def test_waiting_clients_are_accepted_up_to_the_queues_length(stand):
+    """Otherwise clients that come and go could delay the administrator by as many turns."""
     for _ in range(MAX_CLIENTS):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         stand.clients.append(connection)
@@ -122,39 +122,39 @@ def test_all_who_wait_are_let_in_at_once_and_no_more_than_that(stand):
     assert len(stand.server._clients) == MAX_CLIENTS
 
 
-# Those who watch.
+# Clients that watch.
 
 
-def test_those_of_one_user_are_told_of_one_look(stand):
+def test_watches_of_one_user_share_one_look(stand):
     connections = [stand.connect() for _ in range(MAX_WATCHES_PER_USER)]
     for each in connections:
         stand.send(each, WATCH)
         stand.read(each)
-    before = stand.subject.calls
-    stand.subject.padding = "new"
+    before = stand.backend.calls
+    stand.backend.padding = "new"
     stand.turn(SPACE_USEC)
-    assert stand.subject.calls == before + 1
+    assert stand.backend.calls == before + 1
     assert [[reply["parameters"]["policy"] for reply in stand.read(each)] for each in connections] == [
         ["new"]
     ] * MAX_WATCHES_PER_USER
 
 
-def test_however_often_the_loop_turns_there_is_one_look_a_second(stand):
-    """Also where nothing is new: then too the loop must have a wake to come that ends this, and no second one."""
+def test_watches_are_looked_at_once_a_second(stand):
+    """Even if nothing has changed: then too the loop needs one wake-up that ends this, and no second one."""
     connection = stand.connect()
     stand.send(connection, WATCH)
     stand.read(connection)
     stand.turn(10 * SPACE_USEC)
-    before = stand.subject.calls
+    before = stand.backend.calls
     for number in range(1, 100):
         stand.turn(10 * SPACE_USEC + number * SPACE_USEC // 100)
-    assert stand.subject.calls == before
+    assert stand.backend.calls == before
     assert stand.server.next_wake() == 11 * SPACE_USEC
     stand.turn(11 * SPACE_USEC)
-    assert (stand.subject.calls, stand.server.next_wake()) == (before + 1, None)
+    assert (stand.backend.calls, stand.server.next_wake()) == (before + 1, None)
 
 
-def test_those_who_begin_at_different_times_do_not_wake_the_loop_for_each_other(stand):
+def test_watches_begun_at_different_times_share_one_wake(stand):
     for number in range(3):
         connection = stand.connect()
         stand.turn(number * SPACE_USEC // 3)

@@ -1,4 +1,4 @@
-"""The socket in its directory: its mode, and that it is bound anew whatever becomes of its place."""
+"""The socket in its directory: its mode, and that it is bound again whatever becomes of its path."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import stat
 from tests.unit.control.stand import ALL, LIST, Stand
 
 
-def test_the_socket(stand):
+def test_socket_is_for_everybody_and_removed_on_close(stand):
     assert stat.S_IMODE(os.stat(stand.path).st_mode) == 0o666
     assert os.listdir(os.path.dirname(stand.path)) == ["io.reaper"]
     stand.server.close()
     assert os.listdir(os.path.dirname(stand.path)) == []
 
 
-def test_a_socket_that_was_taken_away_is_bound_again(stand):
+def test_removed_socket_is_bound_again(stand):
     connection = stand.connect()
     os.unlink(stand.path)
     stand.server.ensure_bound()
@@ -27,7 +27,7 @@ def test_a_socket_that_was_taken_away_is_bound_again(stand):
     assert stand.read(fresh) == [ALL]
 
 
-def test_a_directory_that_was_taken_away_is_made_anew(stand):
+def test_removed_directory_is_made_again(stand):
     os.unlink(stand.path)
     os.rmdir(os.path.dirname(stand.path))
     stand.server.ensure_bound()
@@ -36,7 +36,7 @@ def test_a_directory_that_was_taken_away_is_made_anew(stand):
     assert stand.read(fresh) == [ALL]
 
 
-def test_something_else_in_its_place_is_replaced(stand):
+def test_foreign_file_in_its_place_is_replaced(stand):
     os.unlink(stand.path)
     with open(stand.path, "w", encoding="ascii") as file:
         file.write("mine")
@@ -44,14 +44,14 @@ def test_something_else_in_its_place_is_replaced(stand):
     assert stat.S_ISSOCK(os.lstat(stand.path).st_mode)
 
 
-def test_it_stays_when_nothing_happened(stand):
+def test_intact_socket_is_kept(stand):
     before = os.lstat(stand.path).st_ino
     stand.server.ensure_bound()
     assert os.lstat(stand.path).st_ino == before
 
 
-def test_leftovers_of_another_daemon_are_replaced(tmp_path):
-    """One that was killed leaves its socket, and maybe the one it was about to name so."""
+def test_sockets_of_a_killed_daemon_are_replaced(tmp_path):
+    """A killed daemon leaves its socket, and perhaps the one that it was about to rename."""
     directory = tmp_path / "run"
     directory.mkdir()
     for name in ("io.reaper", "io.reaper.new"):
