@@ -1,13 +1,20 @@
-"""What every test is held to: it leaves no process, no open file and no mount behind. And the options of the run."""
+"""What every test is held to: it leaves no process, no open file and no mount behind. And the options of the run.
+
+Only what the process that runs the tests, or a child of it, can have left counts: other programs use the same machine.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 from collections.abc import Iterator
 
 import pytest
+
+CLONE_NEWNS = 0x20000
+MS_REC, MS_SLAVE = 1 << 14, 1 << 19
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group(name): runs in one process with the others of that name")
     config.addinivalue_line("markers", "host: boots Debian hosts; needs root, and minutes the first time")
     config.addinivalue_line("markers", "vm: boots virtual machines: slow, and only `make test-vm` runs them")
+    unshare_mounts()
 
 
 def children() -> set[int]:
@@ -47,9 +55,28 @@ def descriptors() -> set[tuple[int, str]]:
     return found
 
 
-def mounts() -> set[str]:
+def unshare_mounts() -> None:
+    """Gives this process and its children a mount namespace of their own, which still sees what the machine mounts.
+
+    A user who may not have one cannot mount anything either. In a chroot, whose root is no mount, all are judged.
+    """
+    libc = ctypes.CDLL(None)
+    if libc.unshare(CLONE_NEWNS) == 0:
+        libc.mount(b"none", b"/", None, MS_REC | MS_SLAVE, None)
+
+
+def mounts() -> set[tuple[str, str]]:
+    """The mounts made in this namespace, by id and path.
+
+    What was mounted elsewhere meanwhile has `master:` among its optional fields (mount_namespaces(7)).
+    """
+    found = set()
     with open("/proc/self/mountinfo", encoding="utf-8") as stream:
-        return {line.split()[4] for line in stream}
+        for line in stream:
+            fields = line.split()
+            if not any(field.startswith("master:") for field in fields[6 : fields.index("-")]):
+                found.add((fields[0], fields[4]))
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -61,5 +88,5 @@ def leaves_nothing_behind() -> Iterator[None]:
         gc.collect()  # what only waits for the collector is a ResourceWarning's matter
     left = [describe_process(pid) for pid in sorted(children() - before[0])]
     left += [f"descriptor {number}: {target}" for number, target in sorted(descriptors() - before[1])]
-    left += [f"mount {path}" for path in sorted(mounts() - before[2])]
+    left += [f"mount {path}" for _, path in sorted(mounts() - before[2])]
     assert not left, "left behind:\n" + "\n".join(left)
