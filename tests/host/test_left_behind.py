@@ -27,6 +27,8 @@ print(*(path for _, path in mounts() - before))
 
 def test_mounts_of_other_programs_are_not_blamed(tmp_path: Path) -> None:
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
-    words = ["unshare", "--mount", "--propagation", "shared", "--", sys.executable, "-c", PROGRAM]
-    told = subprocess.run([*words, theirs, ours], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    # Private first: shared with the machine's own, they would be mounted there too.
+    apart = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", 'mount --make-rshared / && exec "$@"']
+    words = [*apart, "sh", sys.executable, "-c", PROGRAM, theirs, ours]
+    told = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (told.returncode, told.stdout, told.stderr) == (0, f"{ours}\n", "")
