@@ -10,6 +10,7 @@ import ctypes
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Known also where pytest-xdist is not installed.
-    config.addinivalue_line("markers", "xdist_group(name): runs in one process with the others of that name")
     config.addinivalue_line("markers", "host: boots Debian hosts; needs root, and minutes the first time")
     config.addinivalue_line("markers", "vm: boots virtual machines: slow, and only `make test-vm` runs them")
     unshare_mounts()
+
+
+@pytest.hookimpl(optionalhook=True)  # where pytest-xdist is not installed, nobody asks for it
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from .host.schedule import Scheduler
+
+    return Scheduler(config, log)
 
 
 def children() -> set[int]:
