@@ -6,29 +6,35 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from ..conftest import APART
 from .lab.debs import CHECKOUT
 
-# Takes a namespace of its own, as the process of a test does. The first mount is made by another program in the
-# namespace that was left, the second one by a child.
+# What is mounted at the first path is another program's, in the namespace of our parent; at the others, a child's.
 PROGRAM = """\
 import os, subprocess, sys
-from tests.conftest import mounts, unshare_mounts
-machine = os.open("/proc/self/ns/mnt", os.O_RDONLY)
-unshare_mounts()
-before = mounts()
-mount = ["mount", "-t", "tmpfs", "x"]
-for path, words in zip(sys.argv[1:], (["nsenter", f"--mount=/proc/{os.getpid()}/fd/{machine}"], [])):
+from tests.conftest import mounts
+own, *paths = sys.argv[1:]
+before = mounts(own)
+enter = ["nsenter", f"--mount=/proc/{os.getppid()}/ns/mnt"]
+for path, words in zip(paths, (enter, [], [])):
     os.mkdir(path)
-    subprocess.run([*words, *mount, path], check=True)
+    subprocess.run([*words, "mount", "-t", "tmpfs", "x", path], check=True)
     assert path in open("/proc/self/mountinfo").read()
-print(*(path for _, path in mounts() - before))
+print(*sorted(path for _, path in mounts(own) - before))
 """
+# Private first: shared with the machine's own, they would be mounted there too.
+MACHINE = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", 'mount --make-rshared / && "$@"', "sh"]
 
 
-def test_mounts_of_other_programs_are_not_blamed(tmp_path: Path) -> None:
-    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
-    # Private first: shared with the machine's own, they would be mounted there too.
-    apart = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", 'mount --make-rshared / && exec "$@"']
-    words = [*apart, "sh", sys.executable, "-c", PROGRAM, theirs, ours]
-    told = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stdout, told.stderr) == (0, f"{ours}\n", "")
+@pytest.mark.parametrize("words", [APART, ()], ids=["apart", "among others"])
+def test_mounts_of_other_programs_are_not_blamed(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Of those who are not apart, what is below a directory of their own counts."""
+    own = tmp_path / "own"
+    own.mkdir()
+    paths = [tmp_path / "theirs", tmp_path / "elsewhere", own / "mine"]
+    program = [*MACHINE, *words, sys.executable, "-c", PROGRAM, own, *paths]
+    told = subprocess.run(program, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    blamed = paths[1:] if words else paths[2:]
+    assert (told.returncode, told.stdout, told.stderr) == (0, " ".join(map(str, blamed)) + "\n", "")
