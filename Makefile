@@ -34,8 +34,10 @@ VENV := $(REAPER_TEST_CACHE)/venv-$(VENV_KEY)
 LAB := $(PYTHON) -m tests.host.lab
 IN_VENV := PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/python -m
 PYTEST := $(IN_VENV) pytest
-# The tests of a host mostly wait: those of one file and one suite after the other, four of them side by side.
-SIDE_BY_SIDE := -n 4 --dist loadgroup
+# How many processes run tests side by side (WORKERS=10). Those of a host mostly wait: each takes about an eighth of a CPU.
+# tests/host/schedule.py says which process runs what.
+WORKERS ?= 4
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadgroup
 ARGS ?=
 MINUTES ?= 10
 TARGETS ?=

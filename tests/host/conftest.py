@@ -27,9 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.module.__name__.startswith(here):
             item.add_marker(pytest.mark.host)
-            if hasattr(item, "callspec") and "suite" in item.callspec.params:
-                group = f"{item.module.__name__} {item.callspec.params['suite']}"
-                item.add_marker(pytest.mark.xdist_group(group))  # on one host, in one process
 
 
 @pytest.fixture(scope="session")

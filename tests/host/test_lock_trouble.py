@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -129,11 +130,23 @@ def test_lock_survives_a_package_upgrade(host: Host, someone: str) -> None:
         unlock(host, terminal, someone)
 
 
+@contextlib.contextmanager
+def full_run(host: Host) -> Iterator[None]:
+    """Leaves no room in /run, which has gigabytes: it is made small first, so that it fills quickly."""
+    size, used = host.output(["df", "--output=size,used", "-k", "/run"]).split()[-2:]
+    host.run(["mount", "-o", f"remount,size={int(used) + 1024}k", "/run"])
+    host.shell("dd if=/dev/zero of=/run/filler bs=64k; dd if=/dev/zero of=/run/filler2 bs=1", check=False)
+    try:
+        yield
+    finally:
+        host.run(["rm", "-f", "/run/filler", "/run/filler2"])
+        host.run(["mount", "-o", f"remount,size={size}k", "/run"])
+
+
 def test_lock_survives_a_full_disk(host: Host, someone: str) -> None:
     """Without space for the state a lock still holds, and can be unlocked."""
     with locked(host, someone) as (terminal, found):
-        host.shell("dd if=/dev/zero of=/run/filler bs=64k; dd if=/dev/zero of=/run/filler2 bs=1", check=False)
-        try:  # the journal is on it, too, and logs nothing
+        with full_run(host):  # the journal is on it, too, and logs nothing
             terminal.send(f"{WRONG}\n")
             terminal.expect(FAILED)
             terminal.expect(PROMPT)
@@ -141,8 +154,6 @@ def test_lock_survives_a_full_disk(host: Host, someone: str) -> None:
             terminal.send(f"{SECRET}\n")
             found.wait("given back", f"! test -e {found.group}")
             found.wait("known", f"! test -e {LOCKS}/{found.name}")
-        finally:
-            host.run(["rm", "-f", "/run/filler", "/run/filler2"])
         assert terminal.command("echo I am $((40 + 2))") == "I am 42"
 
 

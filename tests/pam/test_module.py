@@ -91,8 +91,7 @@ def test_builds_without_a_warning(tmp_path, compiler, level):
 
 @pytest.mark.parametrize("profile", [{}, {"DEB_BUILD_MAINT_OPTIONS": "hardening=+all"}], ids=["default", "all"])
 def test_builds_with_the_flags_of_a_package(tmp_path, profile):
-    if not Path("/usr/bin/dpkg-buildflags").exists():
-        pytest.skip("not Debian")
+    assert shutil.which("dpkg-buildflags"), "no dpkg-buildflags here: `make test` installs it"
     environment = {**os.environ, **profile}
     lines = subprocess.run(
         ["dpkg-buildflags"], check=True, stdout=subprocess.PIPE, text=True, env=environment

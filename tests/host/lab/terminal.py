@@ -117,7 +117,8 @@ class Terminal(Line):
         try:
             ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             self.process = subprocess.Popen(
-                ["setsid", "--ctty", *words],
+                # Whoever runs us may ignore SIGHUP, as nohup(1) does; ssh then stays when its window is closed.
+                ["setsid", "--ctty", "env", "--default-signal=HUP", *words],
                 stdin=slave,
                 stdout=slave,
                 stderr=slave,
