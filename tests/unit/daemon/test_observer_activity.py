@@ -8,7 +8,6 @@ from reaper.decide.policy.limits import Activity
 from reaper.decide.policy.match import Origin
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart, resume
 from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
@@ -151,7 +150,7 @@ def test_a_restart_in_the_middle_of_a_transfer(bench):
     bench.daemon.save()
     bench.sleep(15)
     work(login, 80 * KIB, 80 * KIB)
-    resume(bench)
+    bench.resume()
     bench.run(3)
     assert bench.words(100) == ["opened", "resumed"]
     assert bench.words(200) == ["opened", "ending", "terminated"]
@@ -174,5 +173,5 @@ def test_what_reaper_writes_is_no_work(has_restarts):
     for _ in range(40):
         bench.run(5)
         if has_restarts:
-            restart(bench)
+            bench.restart()
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]

@@ -17,10 +17,7 @@ from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.logins import ANY_END, CONT, HUP, KILL, TERM, FakeLogin, FakeProcess
 from tests.unit.simulated import SECOND
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench(make_policy(make_limits(grace_usec=60 * SECOND)))
+POLICY = make_policy(make_limits(grace_usec=60 * SECOND))
 
 
 def another(login: FakeLogin, tty: str, ends_on: frozenset = ANY_END) -> FakeProcess:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
 from reaper.decide.session.lock_protocol import Stage
@@ -18,29 +16,20 @@ from tests.unit.daemon.locking import (
     keep,
     make_bench,
     make_locking,
-    phase,
     take,
 )
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.logins import FakeLogin
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return make_bench()
-
-
-@pytest.fixture
-def login(bench: Bench) -> FakeLogin:
-    return bench.host.login(100, "pts/1")
+POLICY = make_policy(make_locking())
 
 
 def check_warned_and_ended(bench: Bench, login: FakeLogin, why: str, before: int) -> None:
     """Warned anew that it ends, for no less than the shortest lead, and then ended."""
     assert shown(login)[before:] == [ENDS.format("10s")]
     assert not signalled(login)
-    assert phase(bench) is Phase.WARNED
+    assert bench.phase() is Phase.WARNED
     bench.run(9)
     assert not signalled(login)
     bench.run(2)
@@ -74,7 +63,7 @@ def test_who_comes_back_after_a_failure_stays(bench, login):
     bench.run(4)
     login.ttys["pts/1"].type()
     bench.run(30)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
     assert not signalled(login)
 
 
@@ -102,7 +91,7 @@ def test_an_obstacle_that_is_gone_by_the_next_look(bench, login):
     bench.host.obstacles.clear()
     bench.adopt(make_policy(make_locking()))
     bench.run(DUE)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
 
 
 def test_an_obstacle_at_the_limit_of_who_is_not_warned():

@@ -18,31 +18,18 @@ from tests.unit.daemon.locking import (
     give_back,
     keep,
     lock,
-    make_bench,
     make_locking,
-    phase,
     take,
-    tracked_of,
 )
+from tests.unit.daemon.requesting import lock as order_lock
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_requests import lock as order_lock
-from tests.unit.daemon.test_restarts import restart, resume
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.locked import KEEPER
 from tests.unit.logins import CONT, KILL, TERM, FakeLogin
 from tests.unit.simulated import SECOND
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return make_bench()
-
-
-@pytest.fixture
-def login(bench: Bench) -> FakeLogin:
-    login = bench.host.login(100, "pts/1")
-    bench.run(1)
-    return login
+LOGGED_IN_FOR_SEC = 1
+POLICY = make_policy(make_locking())
 
 
 # What is stopped in a session that ends, where nobody keeps its lock.
@@ -123,13 +110,13 @@ def test_a_daemon_that_remembers_nothing_ends_it_at_the_same_moment(bench, login
     bench.run(20)
     forget(bench)
     bench.run(1)
-    assert phase(bench) is Phase.LOCKED
-    assert tracked_of(bench).life.locked_usec == order.locked_usec
+    assert bench.phase() is Phase.LOCKED
+    assert bench.tracked().life.locked_usec == order.locked_usec
     assert bench.warnings() == ["the lock of session 100 is taken up again"]
     assert bench.actor.orders == {"100": order}
     assert bench.actor.dropped == [("alice", 1000, 0)]
     bench.run((order.until_usec - bench.host.time.boot_usec) / SECOND - 0.1)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     bench.run(0.2)
     assert signalled(login)
     assert bench.actor.ended_locks == ["100"]
@@ -144,7 +131,7 @@ def test_whatever_its_rule_says_by_now(bench, login, limits):
     forget(bench, make_policy(make_limits(**limits)))
     login.ttys["pts/1"].type()
     bench.run(LOCK_FOR - 5)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     bench.run(2)
     assert signalled(login)
     assert all("locked in" in each for each in shown(login)[:-1])
@@ -154,11 +141,11 @@ def test_a_daemon_without_a_policy_takes_it_up_too(bench, login):
     lock(bench, login)
     bench.daemon = bench.start()
     bench.run(20)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     give_back(bench, login)
     bench.run(16)
-    assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).limits is None
+    assert bench.phase() is Phase.ACTIVE
+    assert bench.tracked().limits is None
 
 
 @pytest.mark.parametrize("stage", [None, Stage.LOCKING, Stage.LOCKED, Stage.UNLOCKING])
@@ -169,11 +156,11 @@ def test_it_is_opened_as_any_other(bench, login, stage):
         keep(bench, login, stage)
     forget(bench)
     bench.run(1)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     give_back(bench, login)
     bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).life.evidence == "unlocked"
+    assert bench.phase() is Phase.ACTIVE
+    assert bench.tracked().life.evidence == "unlocked"
     assert bench.actor.orders == bench.host.lock_states == {}
     assert "tampered" not in bench.words()
 
@@ -193,7 +180,7 @@ def test_one_that_is_over_is_not_taken_up(bench, login, stage):
     give_back(bench, login, stage)
     forget(bench)
     bench.run(1)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
     assert bench.warnings() == []
 
 
@@ -204,7 +191,7 @@ def test_that_of_another_session_by_its_name_is_not_taken_up(bench, login):
     bench.host.login(500, "pts/2", session_id="100")
     forget(bench)
     bench.run(1)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
 
 
 def test_a_state_that_is_older_than_the_lock(bench, login):
@@ -214,11 +201,11 @@ def test_a_state_that_is_older_than_the_lock(bench, login):
     bench.actor.state_trouble = OSError(28, "No space left on device")
     bench.run(5)
     take(bench, login)
-    since_usec = tracked_of(bench).life.locked_usec
-    resume(bench)
+    since_usec = bench.tracked().life.locked_usec
+    bench.resume()
     bench.run(20)
-    assert phase(bench) is Phase.LOCKED
-    assert tracked_of(bench).life.locked_usec == since_usec
+    assert bench.phase() is Phase.LOCKED
+    assert bench.tracked().life.locked_usec == since_usec
     assert len(shown(login)) == 2
     assert bench.actor.orders["100"].locked_usec == since_usec
 
@@ -227,9 +214,9 @@ def test_the_state_of_its_end_is_not_gone_behind(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     lock(bench, login)
     bench.run(LOCK_FOR)
-    assert phase(bench) is Phase.ENDING
-    restart(bench)
-    assert phase(bench) is Phase.ENDING
+    assert bench.phase() is Phase.ENDING
+    bench.restart()
+    assert bench.phase() is Phase.ENDING
 
 
 # Where one is to begin.
@@ -243,7 +230,7 @@ def test_the_files_of_a_lock_that_stands_are_let_be(bench, login):
     assert bench.actor.orders["100"].locked_usec == 5
     assert bench.actor.started == ["100"]
     bench.run(10)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
 
 
 def test_those_of_another_session_by_its_name_are_not(bench, login):
@@ -259,7 +246,7 @@ def test_a_lock_that_is_being_given_back_is_waited_for(bench, login, stage):
     bench.host.keep(login.session, stage, 5)
     order_lock(bench, login)
     bench.run(3)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
     assert bench.actor.orders == {}
     assert bench.host.lock_states["100"].stage is stage
     assert "still being given back" in bench.warnings()[0]

@@ -13,14 +13,9 @@ from reaper.decide.policy.rules import Rule
 from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart, resume
 from tests.unit.fakes import make_limits, make_policy
-from tests.unit.logins import CONT, HUP, KILL, FakeLogin
+from tests.unit.logins import CONT, HUP, KILL
 from tests.unit.simulated import SECOND
-
-
-def phase(bench: Bench, login: FakeLogin) -> Phase:
-    return bench.daemon.sessions[login.session.key].life.phase
 
 
 def test_five_seconds_late_is_only_late(bench):
@@ -58,7 +53,7 @@ def test_a_lapse_says_nothing_to_those_who_are_not_near_their_end(bench):
     bench.run(5)
     assert bench.words() == ["opened", "warned"]
     assert len(shown(login)) == 1
-    assert phase(bench, login) is Phase.ACTIVE
+    assert bench.phase(login) is Phase.ACTIVE
 
 
 def test_an_end_that_a_lapse_broke_off_begins_anew(bench):
@@ -69,7 +64,7 @@ def test_an_end_that_a_lapse_broke_off_begins_anew(bench):
     assert login.processes[0].signals == [HUP, CONT]
     bench.sleep(3600)
     bench.tick()
-    assert phase(bench, login) is Phase.WARNED
+    assert bench.phase(login) is Phase.WARNED
     bench.run(9.9)
     assert (login.processes[0].signals, login.leader.signals) == ([HUP, CONT], [])
     assert bench.words() == ["opened", "warned", "warned", "ending", "warned"]
@@ -89,7 +84,7 @@ def test_an_end_that_a_lapse_broke_off_begins_anew_by_the_policy_of_now(bench):
     bench.sleep(3600)
     bench.run(300)
     assert login.processes[0].signals == [HUP, CONT]
-    assert phase(bench, login) is Phase.ACTIVE
+    assert bench.phase(login) is Phase.ACTIVE
     assert bench.words() == ["opened", "warned", "warned", "ending"]
 
 
@@ -101,7 +96,7 @@ def test_an_end_that_a_lapse_broke_off_can_be_kept_from(bench):
     login.ttys["pts/1"].type()
     bench.run(40)
     assert login.processes[0].signals == [HUP, CONT]
-    assert phase(bench, login) is Phase.ACTIVE
+    assert bench.phase(login) is Phase.ACTIVE
 
 
 def test_an_end_that_begins_anew_is_about_the_terminals_of_then(bench):
@@ -129,7 +124,7 @@ def test_a_stop(bench, seconds, ends_at):
     bench.run(58.1)
     bench.daemon.save()
     bench.sleep(seconds)
-    resume(bench)
+    bench.resume()
     while not signalled(login):
         bench.run(0.05)
     assert abs(bench.host.time.boot_usec - began - ends_at * SECOND) < 0.1 * SECOND
@@ -143,7 +138,7 @@ def test_a_stop_in_the_middle_of_an_end(bench, seconds):
     bench.run(68.5)
     bench.daemon.save()
     bench.sleep(seconds)
-    resume(bench)
+    bench.resume()
     bench.run(9)
     assert bool(login.leader.signals) is (seconds == 1)
     assert bench.words().count("warned") == (2 if seconds == 1 else 3)
@@ -172,7 +167,7 @@ def test_a_restored_session_gets_its_limits_at_once(grouped):
     """Nothing is due for a session without limits: were they not there at the first tick, its end would be late."""
     grouped.host.login(100, "pts/1")
     grouped.run(50)
-    restart(grouped)
+    grouped.restart()
     assert [each.limits is not None for each in grouped.daemon.sessions.values()] == [True]
 
 
@@ -184,7 +179,7 @@ def test_a_restored_session_whose_groups_nothing_tells_has_limits(grouped, secon
     grouped.run(60)
     grouped.daemon.save()
     grouped.sleep(seconds)
-    resume(grouped)
+    grouped.resume()
     assert [each.limits is not None for each in grouped.daemon.sessions.values()] == [True]
     grouped.run(20)
     assert signalled(login)

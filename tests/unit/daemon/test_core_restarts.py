@@ -7,29 +7,11 @@ import pytest
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
-from reaper.decide.session import snapshot
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.logins import KILL
 from tests.unit.simulated import SECOND
-
-
-def restart(bench: Bench) -> None:
-    """The daemon ends as at SIGTERM, and another goes on from the file."""
-    bench.daemon.save()
-    resume(bench)
-
-
-def resume(bench: Bench) -> None:
-    """Another daemon goes on from what was saved last, as service.py has it do."""
-    state = snapshot.decode(bench.host.state, "b00t")
-    policy = bench.daemon.policy
-    assert policy is not None
-    bench.daemon = bench.start()
-    bench.adopt(policy)
-    bench.daemon.restore(state, bench.host.clock())
-    bench.adopt(policy)
 
 
 def life_of(restarts: set[int]) -> list[tuple[str, int]]:
@@ -44,7 +26,7 @@ def life_of(restarts: set[int]) -> list[tuple[str, int]]:
         if second == 52:
             login.ttys["pts/1"].type()
         if second in restarts:
-            restart(bench)
+            bench.restart()
         bench.run(1)
         # The key is seen at the next poll, and when that is depends on the restart.
         fresh = bench.words()[len(story) :]
@@ -77,7 +59,7 @@ def test_a_restart_reports_no_terminal_twice(bench):
     for _ in range(3):
         login.ttys["pts/1"].touch(bench.host.time.wall_ns)
         bench.run(10)
-        restart(bench)
+        bench.restart()
     assert bench.words().count("tampered") == 1
 
 
@@ -88,7 +70,7 @@ def test_a_restart_under_another_rule_warns_first():
     login = bench.host.login(100, "pts/1")
     bench.run(66)
     bench.host.become_root(login.session, bench.host.time.boot_usec - 10 * SECOND)
-    restart(bench)
+    bench.restart()
     bench.run(9)
     assert not signalled(login)
     assert len(shown(login)) == 1
@@ -101,7 +83,7 @@ def test_after_a_long_stop_the_person_is_warned_again(bench):
     bench.run(50)
     bench.daemon.save()
     bench.sleep(3600)
-    restart(bench)
+    bench.restart()
     bench.run(9.9)
     assert not signalled(login)
     assert len(shown(login)) == 2
@@ -124,6 +106,6 @@ def test_sessions_that_ended_while_the_daemon_was_away(bench):
     bench.run(10)
     bench.daemon.save()
     bench.host.leave(login)
-    restart(bench)
+    bench.restart()
     bench.run(6)
     assert bench.words() == ["opened", "closed"]

@@ -7,14 +7,12 @@ import pytest
 from reaper.decide.policy.ceiling import Ceiling
 from reaper.decide.policy.limits import Action
 from reaper.decide.policy.match import Origin
-from reaper.decide.policy.rules import Brake
+from reaper.decide.policy.rules import Brake, Policy
 from reaper.decide.session.model import SessionKey
 from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart, resume
 from tests.unit.fakes import make_limits, make_policy
-from tests.unit.logins import FakeLogin, FakeProcess
 from tests.unit.simulated import SECOND
 
 RSYNC = "/usr/bin/rsync"
@@ -24,18 +22,11 @@ WARNED = "reaper: This session on host1 is idle and ends in 10s. Press any key t
 DUE = 68
 
 
-def make_busy(**fields: object) -> Bench:
-    return Bench(make_policy(make_limits(**{"busy": ("dpkg", "rsync*"), "busy_max_usec": 100 * SECOND, **fields})))
+def make_busy(**fields: object) -> Policy:
+    return make_policy(make_limits(**{"busy": ("dpkg", "rsync*"), "busy_max_usec": 100 * SECOND, **fields}))
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return make_busy()
-
-
-@pytest.fixture
-def login(bench: Bench) -> FakeLogin:
-    return bench.host.login(100, "pts/1")
+POLICY = make_busy()
 
 
 def test_a_deferral_says_enter_where_a_key_alone_is_not_seen(bench):
@@ -46,24 +37,15 @@ def test_a_deferral_says_enter_where_a_key_alone_is_not_seen(bench):
     assert shown(console, "tty1")[-1] == KEPT.format("1min 40s").replace("any key", "Enter")
 
 
-def phase(bench: Bench) -> Phase:
-    (tracked,) = bench.daemon.sessions.values()
-    return tracked.life.phase
-
-
-def finish(process: FakeProcess) -> None:
-    process.is_alive = False
-
-
 def test_a_session_is_kept_until_the_program_is_done(bench, login):
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE)
     assert bench.words() == ["opened", "warned", "warned", "deferred"]
     assert shown(login)[2:] == [KEPT.format("1min 40s")]
     bench.run(60)
-    assert phase(bench) is Phase.DEFERRED
+    assert bench.phase() is Phase.DEFERRED
     assert len(bench.words()) == 4
-    finish(rsync)
+    rsync.finish()
     bench.run(5)
     assert shown(login)[3:] == [WARNED]
     assert not signalled(login)
@@ -89,7 +71,7 @@ def test_what_an_auditor_reads(bench, login):
 def test_not_for_longer_than_busy_max(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 99.9)
-    assert phase(bench) is Phase.DEFERRED
+    assert bench.phase() is Phase.DEFERRED
     bench.run(0.1)
     assert shown(login)[3:] == [WARNED]
     bench.run(9.9)
@@ -102,7 +84,7 @@ def test_not_for_longer_than_busy_max(bench, login):
 def test_the_next_program_goes_on_with_the_same_time(bench, login):
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 60)
-    finish(rsync)
+    rsync.finish()
     bench.run(6)
     bench.host.start(login, "/usr/bin/dpkg")
     bench.run(10)
@@ -117,10 +99,10 @@ def test_the_next_program_goes_on_with_the_same_time(bench, login):
 def test_a_program_that_follows_at_once_is_no_news(bench, login):
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 11)
-    finish(rsync)
+    rsync.finish()
     bench.host.start(login, "/usr/bin/dpkg")
     bench.run(20)
-    assert phase(bench) is Phase.DEFERRED
+    assert bench.phase() is Phase.DEFERRED
     assert bench.words().count("deferred") == 1
 
 
@@ -129,7 +111,7 @@ def test_a_key_ends_a_deferral_and_gives_the_time_back(bench, login):
     bench.run(DUE + 60)
     login.ttys["pts/1"].type()
     bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
     assert bench.words()[4:] == ["resumed"]
     assert shown(login)[3:] == ["reaper: Thank you, this session stays."]
     bench.run(70)
@@ -144,12 +126,12 @@ def test_a_key_at_the_last_look_before_the_end_of_the_time(bench, login):
     login.ttys["pts/1"].type()
     bench.run(1)
     assert bench.words()[-2:] == ["deferred", "resumed"]
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
 
 
 def test_the_oldest_a_session_may_be_is_put_off_once(bench):
     """Keys do not move that limit, and so do not give back the time that programs have had."""
-    bench = make_busy(idle_usec=None, max_usec=60 * SECOND)
+    bench = Bench(make_busy(idle_usec=None, max_usec=60 * SECOND))
     login = bench.host.login(100, "pts/1")
     bench.host.start(login, RSYNC)
     bench.run(60)
@@ -167,11 +149,11 @@ def test_the_oldest_a_session_may_be_is_put_off_once(bench):
 
 
 def test_without_warnings_the_end_follows_the_program(bench):
-    bench = make_busy(warn_usec=())
+    bench = Bench(make_busy(warn_usec=()))
     login = bench.host.login(100, "pts/1")
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 21)
-    finish(rsync)
+    rsync.finish()
     assert not signalled(login)
     bench.run(5)
     assert signalled(login)
@@ -210,7 +192,7 @@ def test_a_deferred_session_does_not_count_for_the_brake(bench, login):
 
 
 def test_who_only_observes_defers_nothing(bench):
-    bench = make_busy(action=Action.OBSERVE)
+    bench = Bench(make_busy(action=Action.OBSERVE))
     login = bench.host.login(100, "pts/1")
     bench.host.start(login, RSYNC)
     bench.run(DUE)
@@ -246,7 +228,7 @@ def test_a_policy_under_which_it_is_not_due_any_more(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 20)
     bench.adopt(make_policy(make_limits(idle_usec=600 * SECOND, busy=("rsync",))))
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
     bench.run(200)
     assert len(shown(login)) == 3
 
@@ -265,9 +247,9 @@ def test_restarts_change_nothing(bench, login):
     rsync = bench.host.start(login, RSYNC)
     for _ in range(40):
         bench.run(3)
-        restart(bench)
+        bench.restart()
     assert bench.words() == ["opened", "warned", "warned", "deferred"]
-    finish(rsync)
+    rsync.finish()
     bench.run(5)
     assert bench.words()[4:] == ["warned"]
 
@@ -279,9 +261,9 @@ def test_a_stop_or_a_suspend(bench, login, seconds):
     bench.run(DUE + 10)
     bench.daemon.save()
     bench.sleep(seconds)
-    resume(bench)
+    bench.resume()
     bench.run(5)
-    assert phase(bench) is (Phase.DEFERRED if seconds == 20 else Phase.WARNED)
+    assert bench.phase() is (Phase.DEFERRED if seconds == 20 else Phase.WARNED)
     assert not signalled(login)
     bench.run(5.1 if seconds == 3600 else 70)
     assert signalled(login) is (seconds == 3600)
@@ -302,9 +284,9 @@ def test_the_terminals_go_meanwhile(bench, login):
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 10)
     login.ttys.clear()
-    finish(rsync)
+    rsync.finish()
     bench.run(50)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
     assert not signalled(login)
 
 
@@ -314,6 +296,6 @@ def test_a_session_without_a_terminal_is_deferred_once(bench):
     rsync = bench.host.start(login, RSYNC)
     bench.run(120)
     assert bench.words() == ["opened", "deferred"]
-    finish(rsync)
+    rsync.finish()
     bench.run(30)
     assert bench.words() == ["opened", "deferred", "ending", "terminated"]

@@ -6,15 +6,11 @@ import pytest
 
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench(make_policy(make_limits(idle_usec=300 * SECOND)))
+POLICY = make_policy(make_limits(idle_usec=300 * SECOND))
 
 
 def test_who_types_while_a_job_runs_is_there(bench):
@@ -40,7 +36,7 @@ def test_what_lay_unread_before_a_restart_is_not_new(bench):
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     tty.unread = 5
     bench.run(200)
-    restart(bench)
+    bench.restart()
     bench.run(235)
     assert "ending" in bench.words()
 
@@ -188,7 +184,7 @@ def test_a_key_after_the_warning_and_then_a_restart(bench, counted, is_counted):
         counted.send()
     else:
         tty.unread += 1
-    restart(bench)
+    bench.restart()
     bench.run(30)
     assert bench.words()[-2:] == ["cancelled", "resumed"]
 

@@ -9,8 +9,6 @@ from tests.unit.bench import Bench
 from tests.unit.daemon.locking import (
     LOCK_FOR,
     make_locking,
-    phase,
-    tracked_of,
 )
 from tests.unit.daemon.seen import signalled
 from tests.unit.fakes import make_policy
@@ -37,7 +35,7 @@ def lock_desktop() -> tuple[Bench, FakeLogin]:
     bench, login = make_desktop()
     idle(bench, login, 70)
     assert bench.actor.locked == ["c3"]
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert bench.actor.orders == {}
     assert bench.words() == ["opened", "locked"]
     (told,) = bench.told(word="locked")
@@ -52,12 +50,12 @@ def test_a_desktop_locks_itself_and_says_when_it_is_open():
     idle(bench, login, 20)
     login.idle_usec = 0  # somebody types at the lock
     idle(bench, login, 10)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     bench.host.hints["c3"] = False
     login.idle_usec = 0
     bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).life.evidence in ("unlocked", "desktop")
+    assert bench.phase() is Phase.ACTIVE
+    assert bench.tracked().life.evidence in ("unlocked", "desktop")
     assert bench.words() == ["opened", "locked", "unlocked"]
     assert "is unlocked by its desktop, " in bench.told(word="unlocked")[0].message
 
@@ -67,10 +65,10 @@ def test_a_desktop_that_never_says_that_it_is_locked():
     bench, login = lock_desktop()
     bench.host.hints["c3"] = False
     idle(bench, login, 20)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     login.idle_usec = 0
     bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
 
 
 def test_a_desktop_that_says_nothing_stays_locked_until_it_ends():

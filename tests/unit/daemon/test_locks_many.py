@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from reaper.decide.policy.match import Match, Origin
 from reaper.decide.policy.rules import Rule
 from reaper.decide.session.lock_protocol import Stage
 from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
-from tests.unit.daemon.locking import DUE, keep, make_bench, make_locking, phase, take
+from tests.unit.daemon.locking import DUE, keep, make_locking, take
+from tests.unit.daemon.requesting import lock as order_lock
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_requests import lock as order_lock
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
@@ -27,9 +24,7 @@ def ordered(bench: Bench) -> int:
     return len(bench.actor.orders)
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return make_bench()
+POLICY = make_policy(make_locking())
 
 
 def take_those(bench: Bench, logins: list[FakeLogin]) -> None:
@@ -98,7 +93,7 @@ def test_what_is_ordered_does_not_wait(bench):
 def test_a_restart_goes_on_where_it_was(bench):
     logins = crowd(bench)
     bench.run(DUE)
-    restart(bench)
+    bench.restart()
     bench.run(3)
     assert ordered(bench) == 8
     take_those(bench, logins)
@@ -129,7 +124,7 @@ def test_a_suspend_makes_nobody_late(bench):
     bench.run(DUE)
     bench.sleep(100)
     bench.run(25)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert bench.actor.withdrawn == []
     bench.run(10)
     assert bench.actor.withdrawn == [login.session.name]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from reaper.decide.policy.match import Origin
-from reaper.decide.policy.template import parse_template
+from reaper.decide.session.model import SessionKey
 from reaper.decide.session.state import Phase
+from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
 from tests.unit.fakes import FakeTty, make_limits, make_policy
-from tests.unit.logins import HUP, TERM, FakeLogin
+from tests.unit.logins import HUP, TERM
 from tests.unit.simulated import SECOND
 
 BUCKET = 8
-
-
-def phase(bench: Bench, login: FakeLogin) -> Phase:
-    return bench.daemon.sessions[login.session.key].life.phase
 
 
 def test_a_whole_life(bench):
@@ -59,7 +55,7 @@ def test_a_key_keeps_the_session(bench):
     assert shown(login)[1:] == ["reaper: Thank you, this session stays."]
     bench.run(30)
     assert len(bench.told(word="cancelled")) == 1
-    assert phase(bench, login) is Phase.ACTIVE
+    assert bench.phase(login) is Phase.ACTIVE
 
 
 def test_a_person_who_types_is_never_disturbed(bench):
@@ -132,65 +128,6 @@ def test_a_session_from_the_future_still_idles(bench):
     assert signalled(login)
 
 
-OWN = parse_template("{user}@{host}, {session}: {left} until {deadline}, as {reason} of {limit}. {stay}\n{hold}")
-
-
-def test_a_warning_in_the_administrators_words(bench):
-    """The host's clock shows 08:00:00 at the login. The other messages are not up to them."""
-    bench.adopt(make_policy(make_limits(message=OWN)))
-    login = bench.host.login(100, "pts/1")
-    bench.run(58)
-    login.ttys["pts/1"].type()
-    bench.run(5)
-    assert shown(login) == [
-        "reaper: alice@host1, 100: 20s until 08:01, as idle for 40s of 1min. Press any key to stay.",
-        "reaper: alice@host1, 100: 10s until 08:01, as idle for 50s of 1min. Press any key to stay.",
-        "reaper: Thank you, this session stays.",
-    ]
-
-
-def test_a_warning_shortly_before_midnight(bench):
-    bench.adopt(make_policy(make_limits(message=parse_template("{deadline}"))))
-    bench.host.time.step((16 * 3600 - 60) * 10**9)  # from eight in the morning
-    login = bench.host.login(100, "pts/1")
-    bench.run(58)
-    assert shown(login) == ["reaper: Sat 2027-01-16 00:00"] * 2
-
-
-def test_a_message_on_a_screen_and_on_a_line(bench):
-    screen = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
-    line = bench.host.login(200, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
-    bench.run(50)
-    words = "\a\r\nreaper: This session on host1 is idle and ends in 20s. Press any key to stay."
-    assert screen.ttys["tty1"].shown == [f"{words} \x1b[K\r\n"]
-    assert line.ttys["ttyS0"].shown == [f"{words}\r\n"]
-
-
-def test_where_a_key_alone_is_not_seen_it_is_enter_that_keeps_the_session():
-    """Asked at each warning: the program in front may be another by then. Over ssh each key is seen."""
-    bench = Bench(make_policy(make_limits(message=parse_template("{left}: {key}. {stay}"))))
-    line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
-    shell = bench.host.login(200, "pts/1")
-    line.ttys["ttyS0"].takes_lines = shell.ttys["pts/1"].takes_lines = True
-    bench.run(50)
-    line.ttys["ttyS0"].takes_lines = False
-    bench.run(10)
-    assert shown(line, "ttyS0") == [
-        "reaper: 20s: Enter. Press Enter to stay.",
-        "reaper: 10s: any key. Press any key to stay.",
-    ]
-    assert shown(shell)[0] == "reaper: 20s: any key. Press any key to stay."
-
-
-def test_a_warning_that_is_tried_again_says_what_keeps_the_session_by_then(bench):
-    line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
-    line.ttys["ttyS0"].is_blocked = True
-    bench.run(50)
-    line.ttys["ttyS0"].is_blocked, line.ttys["ttyS0"].takes_lines = False, True
-    bench.run(5)
-    assert shown(line, "ttyS0") == ["reaper: This session on host1 is idle and ends in 13s. Press Enter to stay."]
-
-
 def test_an_age_limit(bench):
     """Input does not move it, and the person is told so."""
     bench.adopt(make_policy(make_limits(max_usec=300 * SECOND)))
@@ -205,3 +142,25 @@ def test_an_age_limit(bench):
     bench.run(10)
     (ending,) = bench.told(word="ending")
     assert ending.fields["reason"] == "max"
+
+
+def test_trouble_with_one_session_does_not_stop_the_others(bench):
+    trouble = bench.host.login(100, "pts/1")
+    bench.host.login(200, "pts/2")
+    bench.run(5)
+    bench.host.trouble["pts/1"] = RuntimeError("a mistake of ours")
+    bench.run(80)
+    assert bench.words(200)[-1] == "terminated"
+    assert not signalled(trouble)
+    assert any("a mistake of ours" in note for note in bench.warnings())
+    bench.host.trouble.clear()
+    bench.run(30)
+    assert bench.words(100)[-1] == "terminated"
+
+
+def test_problems_of_discovery_are_told(bench):
+    bench.host.problems.append(ReaperError("record-broken", "login record 5.7 cannot be read", "look"))
+    bench.host.dead_records.append(SessionKey(5, 7))
+    bench.run(1)
+    assert bench.warnings() == ["login record 5.7 cannot be read (look), ignoring"]
+    assert bench.actor.removed == [SessionKey(5, 7)]

@@ -9,15 +9,12 @@ from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
+from tests.unit.daemon.requesting import HOUR, MANUAL, hold, requests, terminate, warn
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_busy import RSYNC, finish
-from tests.unit.daemon.test_holds import HOUR, MANUAL, hold, requests, terminate
-from tests.unit.daemon.test_requests import warn
-from tests.unit.daemon.test_restarts import restart, resume
 from tests.unit.fakes import make_limits, make_policy
-from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
+RSYNC = "/usr/bin/rsync"
 WHY = "nothing is written on its terminals (notify: none)"
 ROBOT = Rule("robot", Match(user=("ci",)), make_limits(notify=Notify.NONE), ("notify",))
 # Whatever `alice` does as root is under a rule that writes; what she does as herself is not.
@@ -28,14 +25,7 @@ def silent(**fields: object) -> Limits:
     return make_limits(notify=Notify.NONE, **fields)
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return Bench(make_policy(silent()))
-
-
-@pytest.fixture
-def login(bench: Bench) -> FakeLogin:
-    return bench.host.login(100, "pts/1")
+POLICY = make_policy(silent())
 
 
 def test_a_whole_life(bench, login):
@@ -77,7 +67,7 @@ def test_a_deferral_is_in_the_journal_alone():
     bench.run(68)
     assert bench.words() == ["opened", "warned", "warned", "deferred"]
     assert "stays while rsync" in bench.told(100, "deferred")[0].message
-    finish(rsync)
+    rsync.finish()
     bench.run(30)
     assert bench.words()[4:] == ["warned", "ending", "terminated"]
     assert login.ttys["pts/1"].shown == []
@@ -178,7 +168,7 @@ def test_a_restart_under_a_rule_that_came_to_write(before):
     bench.run(64)
     bench.daemon.save()
     bench.daemon.policy = make_policy()  # written meanwhile, and read by the next daemon
-    resume(bench)
+    bench.resume()
     bench.run(9)
     assert not signalled(login)
     assert len(shown(login)) == 1
@@ -188,7 +178,7 @@ def test_a_restart_under_a_rule_that_came_to_write(before):
 
 def test_a_restart_changes_nothing(bench, login):
     bench.run(50)
-    restart(bench)
+    bench.restart()
     bench.run(17.9)
     assert not signalled(login)
     bench.run(0.2)

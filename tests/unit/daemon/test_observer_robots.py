@@ -8,7 +8,6 @@ from reaper.decide.output import session_view
 from reaper.decide.policy.limits import Action, Robots, Share
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import MINUTE, SECOND
@@ -21,14 +20,11 @@ def limits(**fields: object):
     return make_limits(**{"idle_usec": IDLE, "warn_usec": LEADS, "robots": Robots.IGNORE, **fields})
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return Bench(make_policy(limits()))
+POLICY = make_policy(limits())
 
 
 @pytest.fixture(params=[1, 0], ids=["counted", "by the terminal's times"])
-def login(bench, request) -> FakeLogin:
-    login = bench.host.login(100, "pts/1")
+def login(login, request) -> FakeLogin:
     login.typed = 0 if request.param else None
     return login
 
@@ -130,7 +126,7 @@ def test_a_quick_robot_is_recognized_by_counts_alone(bench, login):
 
 def test_what_a_robot_did_before_a_restart_is_remembered(bench, login):
     send(bench, login, 45, 60, until="robot")
-    restart(bench)
+    bench.restart()
     assert "A robot types on it" in explained(bench)
     send(bench, login, 45, 20, until="ending")
     assert bench.words().count("robot") == 1
@@ -140,7 +136,7 @@ def test_what_a_robot_did_before_a_restart_is_remembered(bench, login):
 def test_a_restart_within_the_judgement_changes_nothing_where_times_tell(bench):
     login = bench.host.login(100, "pts/1")
     send(bench, login, 45, 6)
-    restart(bench)
+    bench.restart()
     send(bench, login, 45, 60, until="ending")
     assert "ending" in bench.words()
 

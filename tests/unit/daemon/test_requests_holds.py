@@ -3,67 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
-from reaper.daemon.requests import Requests
 from reaper.decide.policy.ceiling import Ceiling
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.model import Order
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
+from tests.unit.daemon.requesting import (
+    ALICE,
+    DUE,
+    HOLDING,
+    HOUR,
+    ROOT,
+    WARNED,
+    hold,
+    release,
+    requests,
+    terminate,
+)
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import make_limits, make_policy
-from tests.unit.logins import KILL, FakeLogin
-from tests.unit.simulated import MINUTE, SECOND, FakeTty
+from tests.unit.logins import KILL
+from tests.unit.simulated import MINUTE, SECOND
 
-HOUR = 60 * MINUTE
-HINT = "reaper: To keep it: reaperctl hold 100 1h --reason TEXT"
-WARNED = f"reaper: This session on host1 is idle and ends in {{}}. Press any key to stay.\r\n{HINT}"
 SPARED = "reaper: Thank you, this session stays."
-ROOT, ALICE = 0, 1000
-# Without evidence a session here is due 68 s after its login; 5 s are a poll.
-DUE = 68
-MANUAL = Order("root", "maintenance")
 
 
-def make_bench(**fields: object) -> Bench:
-    return Bench(make_policy(make_limits(hold_max_usec=2 * HOUR), **fields))
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return make_bench()
-
-
-@pytest.fixture
-def login(bench: Bench) -> FakeLogin:
-    login = bench.host.login(100, "pts/1")
-    bench.run(1)
-    return login
-
-
-def hold(bench: Bench, login: FakeLogin, usec: int, uid: int = ROOT) -> str:
-    """Asks for a hold, and returns what made it shorter."""
-    now = bench.host.clock()
-    wanted = Hold(now.boot_usec, now.boot_usec + usec, uid, {ROOT: "root", ALICE: "alice"}[uid], "a build")
-    return requests(bench).hold(login.session.key, wanted, now)
-
-
-def requests(bench: Bench) -> Requests:
-    return Requests(bench.daemon, bench.journal)  # type: ignore[arg-type]
-
-
-def release(bench: Bench, login: FakeLogin, uid: int = ROOT) -> None:
-    requests(bench).release(login.session.key, uid, "somebody", "", bench.host.clock())
-
-
-def terminate(bench: Bench, login: FakeLogin, *, force: bool = False) -> None:
-    requests(bench).terminate(login.session.key, MANUAL, bench.host.clock(), force=force)
+LOGGED_IN_FOR_SEC = 1
+POLICY = HOLDING
 
 
 def left_usec(bench: Bench) -> int:
@@ -186,7 +158,7 @@ CEILINGS = [
 
 @pytest.mark.parametrize(("ceiling", "uid", "bound", "left"), CEILINGS)
 def test_the_ceiling_caps_holds(ceiling, uid, bound, left):
-    bench = make_bench(ceiling=ceiling)
+    bench = Bench(replace(HOLDING, ceiling=ceiling))
     login = bench.host.login(100, "pts/1")
     bench.run(1)
     shortened = hold(bench, login, 90 * MINUTE, uid)
@@ -197,7 +169,7 @@ def test_the_ceiling_caps_holds(ceiling, uid, bound, left):
 
 
 def test_a_ceiling_that_is_past_allows_none():
-    bench = make_bench(ceiling=Ceiling(idle_usec=20 * MINUTE), rules=())
+    bench = Bench(replace(HOLDING, ceiling=Ceiling(idle_usec=20 * MINUTE), rules=()))
     bench.adopt(make_policy(make_limits(idle_usec=None, max_usec=None, warn_usec=())))
     login = bench.host.login(100, "pts/1")
     bench.run(30 * 60)
@@ -243,7 +215,7 @@ def test_without_a_policy_only_root_holds():
 def test_a_restart_changes_nothing(bench, login):
     hold(bench, login, 10 * MINUTE)
     bench.run(100)
-    restart(bench)
+    bench.restart()
     bench.run(8 * 60)
     assert not signalled(login)
     assert "released" not in bench.words()
@@ -270,13 +242,13 @@ def test_groups_that_cannot_be_told_do_not_prolong_a_hold(bench, login):
 def test_nobody_is_ended_by_what_was_counted_while_held(seconds):
     """Warned and observed in silence, the hold over, and another daemon: the person has been told nothing yet."""
     ops = Rule("ops", Match(group=("ops",)), make_limits(), ())
-    bench = make_bench(rules=(ops,))
+    bench = Bench(replace(HOLDING, rules=(ops,)))
     login = bench.host.login(100, "pts/1")
     bench.host.groups["alice"] = None
     bench.run(1)
     hold(bench, login, seconds * SECOND)
     bench.run(seconds + 1)
-    restart(bench)
+    bench.restart()
     bench.host.groups["alice"] = frozenset()
     bench.run(8)
     assert not signalled(login)
@@ -324,41 +296,6 @@ def test_what_is_being_ended_is_not_held(bench, login):
 
 
 # What an administrator is told.
-
-TOLD = "reaper: {} held and not ended when idle; reaperctl list tells which."
-
-
-def test_root_is_told_of_holds_at_login(bench, login):
-    """Once, as soon as there is a terminal to tell it on; not who is held, for who may sudo need not be told."""
-    hold(bench, login, HOUR)
-    root = bench.host.login(200, user="root", uid=0)
-    bench.run(6)
-    root.ttys["pts/2"] = FakeTty("pts/2", bench.host.time, 0)
-    bench.run(30)
-    assert shown(root, "pts/2") == [TOLD.format("1 session is")]
-    restart(bench)
-    bench.run(10)
-    assert len(shown(root, "pts/2")) == 1
-
-
-def test_who_becomes_root_is_told(bench, login):
-    hold(bench, login, HOUR)
-    bob = bench.host.login(200, "pts/2", user="bob", uid=1001)
-    bench.run(10)
-    assert shown(bob, "pts/2") == []
-    bench.host.become_root(bob.session, bench.host.time.boot_usec)
-    bench.run(10)
-    assert len(shown(bob, "pts/2")) == 1
-    restart(bench)
-    bench.run(20)
-    assert len(shown(bob, "pts/2")) == 1
-    assert shown(login) == []
-
-
-def test_no_holds_no_word(bench, login):
-    root = bench.host.login(200, "pts/2", user="root", uid=0)
-    bench.run(10)
-    assert shown(root, "pts/2") == []
 
 
 def test_a_person_cannot_change_what_root_holds(bench, login):
