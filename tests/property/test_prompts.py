@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from reaper.lock.prompt.line_editor import MAX_LINE, LineEditor
 from reaper.lock.terminal.lock_screen import LockView, TerminalKind, drawn, lines_of
-from tests.unit.lock.prompt.test_line_editor import EDITS, SWALLOWED, TYPED, typed
-from tests.unit.lock.terminal.test_lock_screen import shown
+from tests.unit.lock.prompt.editing import EDITS, SWALLOWED, TYPED, typed
+from tests.unit.lock.terminal.screens import shown
 
 PIECES = st.lists(
     st.one_of(st.binary(max_size=6), st.sampled_from(SWALLOWED), st.sampled_from([keys for keys, _ in TYPED + EDITS])),

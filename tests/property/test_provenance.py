@@ -11,7 +11,7 @@ from reaper.decide.policy.files.provenance import apply, trace, values
 from reaper.decide.policy.files.render import describe
 from reaper.decide.policy.rules import document, judge, limits_of_kind, spelled
 
-from .test_config import documents, policies, subjects
+from .policies import documents, policies, subjects
 
 
 @given(policies(), documents)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from dataclasses import dataclass
 
 import pytest
@@ -25,6 +24,7 @@ from reaper.lock.terminal.lock_screen import (
     set_aside,
     tells_modes,
 )
+from tests.unit.lock.terminal.screens import shown
 
 VIEW = LockView("ws1", "alice", "/dev/pts/3", "192.0.2.7", "Nobody has typed for 15min.", 5, (), "Password: ")
 VIM = (
@@ -192,19 +192,6 @@ def test_what_the_person_reads():
     assert prompt_of("") == ""
     typed = LockView("ws1", "alice", "tty1", "", "", 1, (), "Code:", "12\x1b3")
     assert lines_of(typed)[-1] == "Code: 12\\x1b3"
-
-
-def shown(data: bytes, rows: int, columns: int) -> list[str]:
-    """The rows of a terminal that has drawn this, and fails where something would scroll or wrap."""
-    screen = [""] * rows
-    start = data.index(b"\x1b[2J") + 4
-    for match in re.finditer(r"\x1b\[(\d+);1H([^\x1b]*)", data[start:].decode()):
-        row, text = int(match[1]), match[2]
-        drawn_over = [char for char in text if unicodedata.category(char) not in ("Mn", "Me")]
-        assert sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in drawn_over) <= columns
-        assert not screen[row - 1]
-        screen[row - 1] = text
-    return screen
 
 
 def test_drawn_in_80_columns():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
-import json
 import os
 import struct
 import termios
@@ -17,11 +15,22 @@ from reaper.errors import ReaperError
 from reaper.lock.terminal import tty, typeahead
 from reaper.lock.terminal.tty import SavedTty, Tty
 from tests.unit.act.ptys import Pty
+from tests.unit.lock.terminal.keyboard import (
+    END,
+    ERASE,
+    KILL,
+    LINE_END,
+    LITERAL,
+    WERASE,
+    again,
+    reads,
+    set_up,
+    type_keys,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
 
 CANONICAL = termios.ICANON
-LITERAL, END, ERASE, KILL, WERASE, LINE_END = b"\x16", b"\x04", b"\x7f", b"\x15", b"\x17", b"\x1d"
 
 
 @pytest.fixture
@@ -33,25 +42,6 @@ def ptys() -> Iterator[tuple[Pty, Pty]]:
     yield made
     for pty in made:
         pty.close()
-
-
-def set_up(pty: Pty, *, lflag_off: int = 0, iflag: int | None = None, keys: dict[int, bytes] | None = None) -> None:
-    attributes = termios.tcgetattr(pty.slave)
-    attributes[3] &= ~lflag_off
-    if iflag is not None:
-        attributes[0] = iflag
-    for name, key in (keys or {}).items():
-        attributes[6][name] = key
-    termios.tcsetattr(pty.slave, termios.TCSANOW, attributes)
-
-
-def reads(pty: Pty) -> list[bytes]:
-    """What a program gets there, read by read, until it would have to wait."""
-    found = []
-    with contextlib.suppress(BlockingIOError):
-        while len(found) < 5000:
-            found.append(os.read(pty.slave, 8192))
-    return found
 
 
 def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> SavedTty:
@@ -66,10 +56,6 @@ def lock_and_unlock(name: str, meanwhile: bytes = b"", master: int = -1) -> Save
     finally:
         held.close()
     return before
-
-
-def again(before: SavedTty) -> SavedTty:
-    return SavedTty.from_plain(json.loads(json.dumps(before.to_plain())))
 
 
 TYPED = {
@@ -107,12 +93,12 @@ def test_lines_typed_ahead_are_neither_lost_nor_changed(ptys, typed, iflag):
     apart, locked = ptys
     for pty in ptys:
         set_up(pty, iflag=iflag, keys={termios.VEOL: LINE_END})
-        os.write(pty.master, typed)
+        type_keys(pty, typed)
     lock_and_unlock(locked.name, b"hunter2\rhunter", locked.master)
     assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
     assert reads(locked) == reads(apart)
     for pty in ptys:
-        os.write(pty.master, b"more" + ERASE + b" and more\n\x04")
+        type_keys(pty, b"more" + ERASE + b" and more\n\x04")
     assert reads(locked) == reads(apart)
 
 
@@ -123,7 +109,7 @@ def test_bytes_typed_ahead(ptys, typed, off):
     apart, locked = ptys
     for pty in ptys:
         set_up(pty, lflag_off=off)
-        os.write(pty.master, typed)
+        type_keys(pty, typed)
     lock_and_unlock(locked.name, b"hunter2\r", locked.master)
     assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
     assert reads(locked) == reads(apart)
@@ -134,7 +120,7 @@ def test_put_back_again_after_a_crash(ptys, done):
     """It was killed while it put things back: nothing comes twice, and nothing is lost."""
     apart, locked = ptys
     for pty in ptys:
-        os.write(pty.master, b"one\ntwo" + END + b"three")
+        type_keys(pty, b"one\ntwo" + END + b"three")
     held = Tty(locked.name)
     before = held.drain(held.look())
     held.take(before)
@@ -156,7 +142,7 @@ def test_what_exceeds_the_kernels_buffer_is_dropped(ptys):
     _, locked = ptys
     set_up(locked, lflag_off=CANONICAL)
     for _ in range(10):
-        os.write(locked.master, b"0123456789" * 100)
+        type_keys(locked, b"0123456789" * 100)
     lock_and_unlock(locked.name)
     assert b"".join(reads(locked)) == (b"0123456789" * 410)[: typeahead.MOST]
 
@@ -170,7 +156,7 @@ def test_while_it_is_locked(ptys):
     held.take(before)
     status = os.fstat(locked.slave)
     assert (status.st_uid, status.st_mode & 0o7777) == (0, 0o600)
-    os.write(locked.master, b"\x03\x1a\x1c\x13\x11\x04\x16\r\x7f")
+    type_keys(locked, b"\x03\x1a\x1c\x13\x11\x04\x16\r\x7f")
     assert os.read(held.fd, 100) == b"\x03\x1a\x1c\x13\x11\x04\x16\r\x7f"
     assert locked.read() == "", "no echo"
     os.write(held.fd, b"\x1b[Ha\n")
@@ -185,7 +171,7 @@ def test_while_it_is_locked(ptys):
 def test_a_stopped_terminal_takes_the_prompt(ptys, stop):
     _, locked = ptys
     if stop == "^S":
-        os.write(locked.master, b"\x13")
+        type_keys(locked, b"\x13")
         assert reads(locked) == []
     else:
         termios.tcflow(locked.slave, termios.TCOOFF)
@@ -201,7 +187,7 @@ def test_a_stopped_terminal_takes_the_prompt(ptys, stop):
 def test_without_the_right_to_type(ptys, monkeypatch):
     """Everything else is put back all the same."""
     apart, locked = ptys
-    os.write(locked.master, b"typed ahead")
+    type_keys(locked, b"typed ahead")
 
     def refuse(fd: int, request: int, *rest: bytes) -> bytes:
         raise PermissionError(errno.EPERM, "Operation not permitted")
