@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from reaper.decide.policy.ceiling import Ceiling
@@ -30,6 +31,8 @@ from reaper.decide.text.hours import LocalTime
 
 from .hours import week_hours
 
+# Each example is a file of a few hundred lines, or several: half as many as usual take long enough.
+FEWER = settings(max_examples=settings().max_examples // 2)
 SECOND = 1_000_000
 
 

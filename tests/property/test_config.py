@@ -18,9 +18,10 @@ from reaper.decide.policy.limits import (
 from reaper.decide.policy.rules import judge
 from reaper.decide.text.duration import LONGEST_USEC, DurationError, format_duration, parse_duration
 
-from .policies import SECOND, ceilings, documents, limits, policies, subjects
+from .policies import FEWER, SECOND, ceilings, documents, limits, policies, subjects
 
 
+@FEWER
 @given(policies())
 def test_a_policy_can_be_written_and_read_back(policy):
     again = parse([Source("x", describe(policy))])
@@ -92,6 +93,7 @@ def test_whoever_was_to_be_warned_still_is_and_never_too_soon(before, ceiling):
         assert all(SECOND <= lead <= longest for lead in after.warn_usec)
 
 
+@FEWER
 @given(policies(), subjects)
 def test_every_session_has_a_verdict(policy, subject):
     verdict = judge(policy, subject)
