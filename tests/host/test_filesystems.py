@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 
 import pytest
 
 from .lab import Host
 from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, quick, rule, wait_event
-
-# The device is not among those of a container; umask, as chmod(2) is refused there.
-SET_UP = """
-test -e /dev/fuse || (umask 0; mknod /dev/fuse c 10 229)
-grep -q ^user_allow_other /etc/fuse.conf || echo user_allow_other >> /etc/fuse.conf
-mkdir -p /srv/programs /mnt/programs
-cp /bin/sleep /srv/programs/simulator
-"""
+from .programs import SET_UP, phases
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,12 +36,6 @@ def served_by_root(host: Host) -> Iterator[str]:
     finally:
         host.run(["kill", "-CONT", server])
         host.run(["umount", "--lazy", "/mnt/programs"])
-
-
-def phases(host: Host) -> dict[str, str]:
-    """What the daemon says at once that each user's session is."""
-    listed = json.loads(host.run(["reaperctl", "list", "--json"], timeout=10).stdout)["sessions"]
-    return {each["user"]: each["phase"] for each in listed}
 
 
 def log_in_and_be_ended(host: Host, person: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from .lab import Host
 from .limits import log_in, quick
 from .locks import lock, locked, session_of, unlock
-from .test_filesystems import SET_UP
+from .programs import SET_UP
 from .thieves import PASSED
 
 # Takes the terminal's descriptor out of a socket when it is told to, stops the server, and runs a script whose

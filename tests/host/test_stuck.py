@@ -12,7 +12,7 @@ import pytest
 
 from .lab import Host
 from .limits import ENDED, FAREWELL, IDLE, WARNING, events, log_in, quick, rule, wait_event
-from .test_filesystems import SET_UP, phases
+from .programs import SET_UP, phases
 
 # Opens a file with O_CLOEXEC (Python does), stops the server, and executes a program.
 HANG = """\

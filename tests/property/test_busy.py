@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reaper.decide.policy.limits import Action
 from reaper.decide.session.state import Signal, TerminationStep
-from tests.property.test_lifecycle import POLL_USEC, Watcher, limits_of
+from tests.property.lives import POLL_USEC, Watcher, limits_of
 from tests.unit.simulated import SECOND
 
 

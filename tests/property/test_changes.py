@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from reaper.decide.policy.limits import Action
 from reaper.decide.session.state import Phase
+from tests.property.lives import POLL_USEC, Watcher, limits_of
 from tests.property.observer import quiet
-from tests.property.test_lifecycle import POLL_USEC, Watcher, limits_of
 from tests.unit.simulated import SECOND
 
 IDLE = st.integers(16, 100)

@@ -15,7 +15,6 @@ from reaper.decide.session.hold import Hold
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import signalled
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import MINUTE, SECOND
 
@@ -77,7 +76,7 @@ class Story:
         self.bench.adopt(policy)
 
     def restart(self, _nothing: None) -> None:
-        restart(self.bench)
+        self.bench.restart()
 
     def hold(self, asked: tuple[int, int]) -> None:
         (key,) = self.bench.daemon.sessions

@@ -11,24 +11,16 @@ from dataclasses import dataclass, replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reaper.decide.policy.limits import Action, Limits, Notify
+from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session import observation, operations, policy_change, state, tracked_session, transitions
 from reaper.decide.session.lock_protocol import LockOrder
 from reaper.decide.session.model import Instant
 from reaper.decide.session.state import Act, Lock, Phase, Reason, Signal, Stimulus, TerminationStep, Warn
 from reaper.decide.session.tracked_session import Change
+from tests.property.lives import ANY_LIMITS, BUSY_STEPS, LIMITS, LOCKING, STEPS, Watcher, limits_of, locking
 from tests.property.observer import Observer
-from tests.property.test_lifecycle import BUSY_STEPS, LIMITS, STEPS, Watcher, limits_of
 from tests.unit.simulated import SECOND
 
-
-def locking(limits: Limits, lock_for: int | None) -> Limits:
-    limits = replace(limits, action=Action.LOCK, notify=Notify.TERMINAL)
-    return replace(limits, lock_for_usec=None if lock_for is None else lock_for * SECOND)
-
-
-LOCKING = st.builds(locking, LIMITS, st.none() | st.integers(1, 300))
-ANY_LIMITS = LIMITS | LOCKING
 IDLE = locking(limits_of(20, None, [10], Action.TERMINATE), 100)
 OLD = replace(IDLE, max_usec=20 * SECOND)
 SOON = replace(IDLE, lock_for_usec=20 * SECOND)

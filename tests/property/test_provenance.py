@@ -5,15 +5,16 @@ from hypothesis import given
 from reaper.decide.policy.ceiling import cap
 from reaper.decide.policy.files.annotate import annotate
 from reaper.decide.policy.files.keys import LIMITS, TOP
-from reaper.decide.policy.files.parse import parse, parse_traced
+from reaper.decide.policy.files.parse import parse_traced
 from reaper.decide.policy.files.problems import PolicyError, Source
 from reaper.decide.policy.files.provenance import apply, trace, values
 from reaper.decide.policy.files.render import describe
 from reaper.decide.policy.rules import document, judge, limits_of_kind, spelled
 
-from .test_config import documents, policies, subjects
+from .policies import FEWER, documents, policies, subjects
 
 
+@FEWER
 @given(policies(), documents)
 def test_what_is_told_of_a_policy_is_what_is_in_force(policy, text):
     sources = [Source("a", describe(policy)), Source("b", text)]
@@ -34,6 +35,7 @@ def test_what_is_told_of_a_policy_is_what_is_in_force(policy, text):
         assert shown.get("match") == short.get("match")
 
 
+@FEWER
 @given(policies(), subjects)
 def test_what_is_told_of_a_session_is_its_verdict(policy, subject):
     made, draft = parse_traced([Source("x", describe(policy))])
@@ -43,10 +45,11 @@ def test_what_is_told_of_a_session_is_its_verdict(policy, subject):
     assert values(application.limits) == spelled(limits)
 
 
+@FEWER
 @given(policies())
 def test_what_is_printed_is_the_same_policy(policy):
     made, draft = parse_traced([Source("x", describe(policy))])
     tree = trace(made, draft)
-    again = parse([Source("again", annotate(tree))])
-    assert values(trace(*parse_traced([Source("again", annotate(tree))]))) == values(tree)
+    again, draft = parse_traced([Source("again", annotate(tree))])
+    assert values(trace(again, draft)) == values(tree)
     assert again.environment == made.environment

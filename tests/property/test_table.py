@@ -12,7 +12,7 @@ from reaper.decide.policy.limits import Action
 from reaper.decide.session import lifecycle, transitions
 from reaper.decide.session.state import LogEvent, Phase, Reason, SessionState, Signal, Stimulus, TerminationStep
 from reaper.decide.session.transitions import TABLE
-from tests.property.test_locks import ANY_LIMITS as LIMITS
+from tests.property.lives import ANY_LIMITS as LIMITS
 
 MOMENTS = st.integers(0, 10**12)
 ANY_LIFE = st.builds(

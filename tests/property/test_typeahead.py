@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reaper.lock.terminal.tty import Tty
 from tests.unit.act.ptys import Pty
-from tests.unit.lock.terminal.real_ptys import LINE_END, reads, set_up, through_json
+from tests.unit.lock.terminal.real_ptys import LINE_END, reads, set_up, through_json, type_keys
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
 
@@ -29,7 +29,7 @@ def test_whatever_is_typed_ahead(typed, mode, later):
         for pty in (apart, locked):
             os.set_blocking(pty.slave, False)
             set_up(pty, lflag_off=termios.ICANON ^ mode, keys={termios.VEOL: LINE_END, termios.VEOL2: b"\x1e"})
-            os.write(pty.master, typed + b"x")
+            type_keys(pty, typed + b"x")
         held = Tty(locked.name)
         before = through_json(held.drain(held.look()))
         held.take(before)
@@ -39,7 +39,7 @@ def test_whatever_is_typed_ahead(typed, mode, later):
         assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
         assert reads(locked) == reads(apart)
         for pty in (apart, locked):
-            os.write(pty.master, later + b"\n")
+            type_keys(pty, later + b"\n")
         assert reads(locked) == reads(apart)
     finally:
         apart.close()

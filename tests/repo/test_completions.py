@@ -14,7 +14,7 @@ from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
 from reaper.decide.output.events import EventKind
 from reaper.decide.policy.match import Origin
 
-from .test_manual import options, subparsers
+from .parsers import options, subparsers
 from .tree import ROOT, require, run, told
 
 DIRECTORY = ROOT / "packaging/completions"

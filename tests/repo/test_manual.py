@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,6 +15,7 @@ from reaper.decide.policy import template
 from reaper.decide.policy.files import keys
 from reaper.doctor.checks import precedence
 
+from .parsers import options, subparsers
 from .tree import manual_pages, parsed, python_files, read, run
 
 PAGES = ("reaper.7", "reaper.yaml.5", "reaperctl.1", "reaperd.8", "pam_reaper.8")
@@ -28,17 +27,6 @@ POLICY_KEYS = sorted(
 
 def page(name: str) -> str:
     return read(f"packaging/man/{name}")
-
-
-def options(parser: argparse.ArgumentParser) -> Iterator[str]:
-    for action in parser._actions:
-        yield from action.option_strings
-
-
-def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    choices = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    assert len(choices) == 1
-    return dict(choices[0])
 
 
 def macro(option: str) -> str:

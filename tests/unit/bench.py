@@ -6,7 +6,11 @@ from reaper.daemon.core import Daemon
 from reaper.decide.output.events import Event
 from reaper.decide.policy.files import render
 from reaper.decide.policy.rules import Policy
+from reaper.decide.session import snapshot
+from reaper.decide.session.state import Phase
+from reaper.decide.session.tracked_session import TrackedSession
 from tests.unit.fakes import FakeActor, FakeHost, FakeJournal
+from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 
@@ -43,6 +47,31 @@ class Bench:
                 self.tick()
                 return
         raise AssertionError("the daemon never sleeps")
+
+    def restart(self) -> None:
+        """The daemon ends as at SIGTERM, and another goes on from its state."""
+        self.daemon.save()
+        self.resume()
+
+    def resume(self) -> None:
+        """Another daemon goes on from the state that was saved last, as the loop has it do."""
+        state = snapshot.decode(self.host.state, "b00t")
+        policy = self.daemon.policy
+        assert policy is not None
+        self.daemon = self.start()
+        self.adopt(policy)
+        self.daemon.restore(state, self.host.clock())
+        self.adopt(policy)
+
+    def tracked(self, login: FakeLogin | None = None) -> TrackedSession:
+        """What the daemon knows of a session; of the only one where none is named."""
+        if login is not None:
+            return self.daemon.sessions[login.session.key]
+        (tracked,) = self.daemon.sessions.values()
+        return tracked
+
+    def phase(self, login: FakeLogin | None = None) -> Phase:
+        return self.tracked(login).life.phase
 
     def sleep(self, seconds: float) -> None:
         """Lets time pass while the daemon does not run."""

@@ -28,6 +28,10 @@ class FakeProcess:
     pages_apart: bool = False  # it reads through /dev/tty
     signals: list[signal.Signals] = field(default_factory=list)
 
+    def finish(self) -> None:
+        """The program has done its work and exits."""
+        self.is_alive = False
+
     def take(self, number: signal.Signals) -> None:
         self.signals.append(number)
         if number in self.ends_on:

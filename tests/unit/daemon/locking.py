@@ -5,7 +5,6 @@ from __future__ import annotations
 from reaper.decide.policy.limits import Action, Limits
 from reaper.decide.session.lock_protocol import Stage
 from reaper.decide.session.state import Phase
-from reaper.decide.session.tracked_session import TrackedSession
 from tests.unit.bench import Bench
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.logins import FakeLogin
@@ -25,15 +24,6 @@ def make_locking(**fields: object) -> Limits:
 
 def make_bench(**fields: object) -> Bench:
     return Bench(make_policy(make_locking(**fields)))
-
-
-def tracked_of(bench: Bench) -> TrackedSession:
-    (tracked,) = bench.daemon.sessions.values()
-    return tracked
-
-
-def phase(bench: Bench) -> Phase:
-    return tracked_of(bench).life.phase
 
 
 def keep(bench: Bench, login: FakeLogin, stage: Stage, why: str = "") -> None:
@@ -62,4 +52,4 @@ def lock(bench: Bench, login: FakeLogin) -> None:
     bench.run(DUE)
     take(bench, login)
     bench.run(3)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED

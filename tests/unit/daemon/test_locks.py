@@ -20,26 +20,14 @@ from tests.unit.daemon.locking import (
     lock,
     make_bench,
     make_locking,
-    phase,
     take,
-    tracked_of,
 )
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.locked import KEEPER
-from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return make_bench()
-
-
-@pytest.fixture
-def login(bench: Bench) -> FakeLogin:
-    return bench.host.login(100, "pts/1")
+POLICY = make_policy(make_locking())
 
 
 # A lock begins.
@@ -60,7 +48,7 @@ def test_at_the_limit_it_is_ordered(bench, login):
     }  # fmt: skip
     assert order.fields["policy"] == bench.daemon.policy_id
     assert "by" not in order.fields
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert not signalled(login)
     assert bench.words() == ["opened", "warned", "warned"]
     assert bench.actor.dropped == [("alice", 1000, 0)]
@@ -82,7 +70,7 @@ def test_the_state_is_saved_before_the_lock(bench, login, monkeypatch):
 def test_it_is_looked_at_soon_and_then_at_each_poll(bench, login):
     lock(bench, login)
     bench.run(100)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert bench.actor.started == bench.actor.ended_locks == []
     assert bench.warnings() == []
     assert not signalled(login)
@@ -94,8 +82,8 @@ def test_what_is_typed_at_a_lock_is_nothing(bench, login):
         login.ttys["pts/1"].type()
         login.ttys["pts/1"].chmod(0o600)
         bench.run(10)
-    assert phase(bench) is Phase.LOCKED
-    assert tracked_of(bench).life.evidence.value == "login"
+    assert bench.phase() is Phase.LOCKED
+    assert bench.tracked().life.evidence.value == "login"
     assert bench.words() == ["opened", "warned", "warned"]
 
 
@@ -124,14 +112,14 @@ def test_unlocked(bench, login):
     bench.run(50)
     give_back(bench, login)
     bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).life.evidence.value == "unlocked"
+    assert bench.phase() is Phase.ACTIVE
+    assert bench.tracked().life.evidence.value == "unlocked"
     assert bench.actor.orders == bench.host.lock_states == {}
     assert "tampered" not in bench.words()
     bench.run(30)
     assert bench.words() == ["opened", "warned", "warned"]
     bench.run(50)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert bench.words() == ["opened", "warned", "warned", "warned", "warned"]
 
 
@@ -145,7 +133,7 @@ def test_what_is_typed_before_the_daemon_looks_counts(bench, login):
         bench.host.time.boot_usec += SECOND
     typed_usec = bench.host.time.boot_usec
     bench.run(5)
-    assert tracked_of(bench).life.evidence_usec >= typed_usec > since_usec
+    assert bench.tracked().life.evidence_usec >= typed_usec > since_usec
 
 
 def test_who_unlocked_a_moment_before_its_end_stays(bench, login):
@@ -153,7 +141,7 @@ def test_who_unlocked_a_moment_before_its_end_stays(bench, login):
     bench.run(LOCK_FOR - 4)
     give_back(bench, login)
     bench.run(10)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
     assert not signalled(login)
 
 
@@ -162,11 +150,11 @@ def test_who_is_being_let_in_is_waited_for(bench, login):
     bench.run(LOCK_FOR - 4)
     keep(bench, login, Stage.UNLOCKING)
     bench.run(10)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert not signalled(login)
     give_back(bench, login)
     bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
+    assert bench.phase() is Phase.ACTIVE
 
 
 def test_nobody_is_waited_for_for_long(bench, login):
@@ -200,7 +188,7 @@ def test_never_is_never():
     lock(bench, login)
     assert bench.actor.orders["100"].until_usec is None
     bench.run(100_000)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert not signalled(login)
 
 
@@ -229,10 +217,10 @@ def test_a_busy_program_defers_a_lock_and_never_its_end():
     login = bench.host.login(100, "pts/1")
     bench.host.start(login, "/usr/bin/rsync")
     bench.run(DUE)
-    assert phase(bench) is Phase.DEFERRED
+    assert bench.phase() is Phase.DEFERRED
     assert bench.actor.orders == {}
     bench.run(50 + 11)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     take(bench, login)
     bench.run(LOCK_FOR + 1)
     assert signalled(login)
@@ -264,13 +252,13 @@ def test_a_lapse_breaks_no_end_off_that_a_lock_has_come_to(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     lock(bench, login)
     bench.run(LOCK_FOR)
-    assert phase(bench) is Phase.ENDING
+    assert bench.phase() is Phase.ENDING
     bench.sleep(1000)
     bench.run(1)
-    assert phase(bench) is Phase.ENDING
-    restart(bench)
+    assert bench.phase() is Phase.ENDING
+    bench.restart()
     bench.run(1)
-    assert phase(bench) is Phase.ENDING
+    assert bench.phase() is Phase.ENDING
     assert bench.words().count("warned") == 2
 
 
@@ -285,7 +273,7 @@ def test_a_keeper_that_is_dead_is_started_anew(bench, login):
     bench.host.running.add(KEEPER)
     bench.run(60)
     assert len(bench.actor.started) == 2
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
 
 
 def test_a_keeper_that_was_stopped_is_not_started_anew(bench, login):
@@ -306,10 +294,10 @@ def test_a_lock_that_is_never_established_is_given_up(bench, login, stage, secon
     if stage == "dead":
         bench.host.running.clear()
     bench.run(seconds - 1)
-    assert phase(bench) is Phase.LOCKED
+    assert bench.phase() is Phase.LOCKED
     assert set(bench.actor.started) == (set() if stage is Stage.LOCKING else {"100"}), "perhaps it only takes another"
     bench.run(5)
-    assert phase(bench) is Phase.WARNED
+    assert bench.phase() is Phase.WARNED
     assert bench.actor.withdrawn == ["100"]
     assert bench.warnings() == [
         "session 100 is not locked, and goes on as it was: reaper-lock does not get it done",
@@ -331,13 +319,13 @@ def test_a_session_whose_lock_nobody_knows_of_any_more_ends(bench, login):
 
 def test_a_restart_while_it_is_locked(bench, login):
     lock(bench, login)
-    since_usec = tracked_of(bench).life.locked_usec
-    restart(bench)
+    since_usec = bench.tracked().life.locked_usec
+    bench.restart()
     bench.run(20)
-    restart(bench)
-    assert phase(bench) is Phase.LOCKED
-    assert tracked_of(bench).limits == make_locking()
-    assert tracked_of(bench).life.locked_usec == since_usec
+    bench.restart()
+    assert bench.phase() is Phase.LOCKED
+    assert bench.tracked().limits == make_locking()
+    assert bench.tracked().life.locked_usec == since_usec
     bench.run(LOCK_FOR - 24)
     assert not signalled(login)
     bench.run(2)
@@ -351,10 +339,10 @@ def test_unlocked_while_nobody_watched(bench, login):
     bench.sleep(100)
     give_back(bench, login)
     bench.sleep(500)
-    restart(bench)
+    bench.restart()
     bench.run(1)
-    assert phase(bench) is not Phase.LOCKED
-    assert tracked_of(bench).life.evidence.value == "unlocked"
+    assert bench.phase() is not Phase.LOCKED
+    assert bench.tracked().life.evidence.value == "unlocked"
     assert not signalled(login)
     assert "tampered" not in bench.words()
 
@@ -363,7 +351,7 @@ def test_lock_for_is_over_while_nobody_watched(bench, login):
     lock(bench, login)
     bench.daemon.save()
     bench.sleep(LOCK_FOR + 500)
-    restart(bench)
+    bench.restart()
     bench.run(1)
     assert signalled(login)
 
@@ -373,11 +361,9 @@ def test_another_policy_opens_no_lock(bench, login, action):
     lock(bench, login)
     bench.adopt(make_policy(make_limits(action=action, idle_usec=None)))
     bench.run(10)
-    assert phase(bench) is Phase.LOCKED
-    assert tracked_of(bench).limits == make_locking()
+    assert bench.phase() is Phase.LOCKED
+    assert bench.tracked().limits == make_locking()
     give_back(bench, login)
     bench.run(5)
-    assert phase(bench) is Phase.ACTIVE
-    assert tracked_of(bench).limits == replace(
-        make_locking(), action=action, idle_usec=None, lock_for_usec=1800 * SECOND
-    )
+    assert bench.phase() is Phase.ACTIVE
+    assert bench.tracked().limits == replace(make_locking(), action=action, idle_usec=None, lock_for_usec=1800 * SECOND)

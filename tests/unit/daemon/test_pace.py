@@ -85,11 +85,7 @@ def test_input_during_own_work_is_seen_before_the_end(bench):
     run_slowly(bench, 20)
     assert signalled(other)
     assert not signalled(login)
-    assert phase(bench, login) is Phase.ACTIVE
-
-
-def phase(bench: Bench, login: FakeLogin) -> Phase:
-    return bench.daemon.sessions[login.session.key].life.phase
+    assert bench.phase(login) is Phase.ACTIVE
 
 
 @pytest.mark.parametrize(("seconds", "is_lapse"), [(4, False), (6, True), (3600, True)])
@@ -126,7 +122,7 @@ def test_a_stop_between_the_last_look_and_the_act(bench):
     bench.sleep(0.1)
     bench.tick()
     assert not signalled(login)
-    assert phase(bench, login) is Phase.ACTIVE
+    assert bench.phase(login) is Phase.ACTIVE
 
 
 def test_a_user_with_many_sessions_does_not_make_others_wait_for_all_of_them(bench):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reaper.decide.policy.limits import Action
@@ -9,34 +11,20 @@ from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Brake
 from reaper.decide.session.lock_protocol import Stage
 from reaper.decide.session.model import SessionKey
-from reaper.decide.session.state import Phase, SessionState
+from reaper.decide.session.state import Phase
 from reaper.errors import ReaperError
 from tests.unit.bench import Bench
+from tests.unit.daemon.requesting import DUE, HOLDING, HOUR, WARNED, hold, lock, requests, terminate, warn
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_holds import DUE, HOUR, WARNED, hold, make_bench, requests, terminate
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.logins import KILL, FakeLogin
 from tests.unit.simulated import SECOND, FakeTty
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return make_bench()
-
-
-@pytest.fixture
-def login(bench: Bench) -> FakeLogin:
-    login = bench.host.login(100, "pts/1")
-    bench.run(1)
-    return login
+LOGGED_IN_FOR_SEC = 1
+POLICY = HOLDING
 
 
 # Warnings at an administrator's word.
-
-
-def warn(bench: Bench, login: FakeLogin, text: str = "") -> list[str]:
-    return requests(bench).warn(login.session.key, "root", text, bench.host.clock())
 
 
 def test_a_warning_out_of_turn(bench, login):
@@ -91,7 +79,7 @@ def test_the_whole_ladder(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     terminate(bench, login)
     bench.run(7)
-    restart(bench)
+    bench.restart()
     bench.run(10)
     assert bench.words() == ["opened", "ending", "terminated"]
     assert bench.told(100, "terminated")[0].fields["by"] == "root"
@@ -157,7 +145,7 @@ def test_observed_takes_force():
 
 
 def test_the_brake_does_not_hold_an_order_back_and_does_not_count_it():
-    bench = make_bench(brake=Brake(1, HOUR))
+    bench = Bench(replace(HOLDING, brake=Brake(1, HOUR)))
     logins = [bench.host.login(pid, f"pts/{pid}", user=f"u{pid}", uid=pid) for pid in (100, 200, 300)]
     bench.run(1)
     terminate(bench, logins[0])
@@ -171,21 +159,13 @@ def test_the_brake_does_not_hold_an_order_back_and_does_not_count_it():
 # Locks.
 
 
-def lock(bench: Bench, login: FakeLogin, by: str = "root") -> None:
-    requests(bench).lock(login.session.key, by, bench.host.clock())
-
-
-def life_of(bench: Bench, login: FakeLogin) -> SessionState:
-    return bench.daemon.sessions[login.session.key].life
-
-
 def check_refused(bench: Bench, login: FakeLogin, why: str) -> None:
     """Not locked, and nothing is any different for having been asked."""
-    before, told = life_of(bench, login), bench.words()
+    before, told = bench.tracked(login).life, bench.words()
     orders = dict(bench.actor.orders)
     with pytest.raises(ReaperError, match=why):
         lock(bench, login)
-    assert life_of(bench, login) == before
+    assert bench.tracked(login).life == before
     assert (bench.actor.orders, bench.actor.locked, bench.words()) == (orders, [], told)
     assert not signalled(login)
 
@@ -198,7 +178,7 @@ def test_a_lock_that_was_ordered(bench, login, by, heading):
     assert order.until_usec == order.locked_usec + 1800 * SECOND
     assert (order.fields["reason"], order.fields["by"]) == ("order", heading[len("Locked by ") : -1])
     assert order.fields["limit_usec"] == "0"
-    assert life_of(bench, login).phase is Phase.LOCKED
+    assert bench.tracked(login).life.phase is Phase.LOCKED
     assert shown(login) == []
     assert bench.actor.dropped == [("alice", 1000, 0)]
     assert bench.daemon.next_wake() <= bench.host.time.boot_usec + 2 * SECOND
@@ -211,7 +191,7 @@ def test_it_is_unlocked_and_under_its_own_rule_again(bench, login):
     bench.run(1000)
     bench.host.keep(login.session, Stage.UNLOCKED, bench.host.time.boot_usec)
     bench.run(5)
-    assert life_of(bench, login).evidence.value == "unlocked"
+    assert bench.tracked(login).life.evidence.value == "unlocked"
     assert bench.daemon.sessions[login.session.key].limits.action is Action.TERMINATE
     bench.run(45)
     assert shown(login)[0].startswith("reaper: This session on host1 is idle and ends in")
@@ -229,7 +209,7 @@ def test_an_order_that_fails_leaves_the_session_as_it_was(bench, login):
     bench.actor.lock_trouble = ReaperError("lock-failed", "systemd refuses")
     lock(bench, login)
     bench.run(3)
-    assert life_of(bench, login).phase is Phase.ACTIVE
+    assert bench.tracked(login).life.phase is Phase.ACTIVE
     assert bench.warnings() == ["session 100 is not locked, and goes on as it was: systemd refuses"]
     bench.run(50)
     assert [event.fields["why"] for event in bench.told(word="warned")] == [""]
@@ -243,7 +223,7 @@ def test_an_order_that_fails_leaves_the_session_as_it_was(bench, login):
 def test_a_lock_from_any_phase(phase):
     bench, login = made_in(phase)
     lock(bench, login)
-    assert life_of(bench, login).phase is Phase.LOCKED
+    assert bench.tracked(login).life.phase is Phase.LOCKED
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
     bench.run(1801)
     assert signalled(login)
@@ -293,14 +273,14 @@ def unlocked(bench: Bench, login: FakeLogin) -> None:
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
     bench.run(100)
     bench.host.keep(login.session, Stage.UNLOCKED, bench.host.time.boot_usec)
-    assert life_of(bench, login).phase is Phase.LOCKED
+    assert bench.tracked(login).life.phase is Phase.LOCKED
 
 
 def test_who_has_just_unlocked_a_session_may_hold_it(bench, login):
     """The first thing that somebody would do whose session was locked under their hands."""
     unlocked(bench, login)
     hold(bench, login, HOUR)
-    assert life_of(bench, login).evidence.value == "unlocked"
+    assert bench.tracked(login).life.evidence.value == "unlocked"
     bench.run(1000)
     assert shown(login) == []
 
@@ -337,10 +317,10 @@ def test_a_lock_without_a_policy():
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
     login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
     bench.run(20)
-    assert life_of(bench, login).phase is Phase.LOCKED
+    assert bench.tracked(login).life.phase is Phase.LOCKED
     bench.host.keep(login.session, Stage.UNLOCKED, bench.host.time.boot_usec)
     bench.run(20)
-    assert life_of(bench, login).phase is Phase.ACTIVE
+    assert bench.tracked(login).life.phase is Phase.ACTIVE
     assert bench.daemon.sessions[login.session.key].limits is None
     lock(bench, login)
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
@@ -355,10 +335,10 @@ def test_the_desktop_of_a_graphical_session_is_asked_to_lock_it(bench):
     lock(bench, login)
     assert bench.actor.locked == ["c3"]
     assert bench.actor.orders == {}
-    assert life_of(bench, login).phase is Phase.LOCKED
+    assert bench.tracked(login).life.phase is Phase.LOCKED
     bench.host.hints["c3"] = True
     bench.run(10)
     bench.host.hints["c3"] = False
     bench.run(20)
-    assert life_of(bench, login).phase is Phase.ACTIVE
+    assert bench.tracked(login).life.phase is Phase.ACTIVE
     assert not signalled(login)

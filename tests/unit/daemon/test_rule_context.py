@@ -11,7 +11,6 @@ from reaper.decide.session import snapshot
 from reaper.decide.text.hours import LocalTime, parse_hours
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import SECOND
 
@@ -27,10 +26,8 @@ def rule_of(bench: Bench, pid: int = 100) -> str:
     return rule
 
 
-@pytest.fixture
-def bench() -> Bench:
-    """Where everybody has an hour, and a session in which root acts a minute."""
-    return Bench(make_policy(LONG, rules=(ROOT,)))
+# Where everybody has an hour, and a session in which root acts a minute.
+POLICY = make_policy(LONG, rules=(ROOT,))
 
 
 def test_the_stricter_limit_from_when_a_root_shell_opens(bench):
@@ -151,7 +148,7 @@ def test_a_restart_changes_nothing(bench, second):
     login = bench.host.login(100, "pts/1")
     bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.run(second)
-    restart(bench)
+    bench.restart()
     assert rule_of(bench) == "root"
     bench.run(75 - second)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
@@ -164,7 +161,7 @@ def test_after_a_restart_without_the_mark_the_warning_is_gone(bench):
     assert bench.words() == ["opened", "warned"]
     bench.daemon.save()
     bench.host.leave_root(sudo)
-    restart(bench)
+    bench.restart()
     bench.run(300)
     assert rule_of(bench) == "environment:standard"
     assert not signalled(login)
@@ -238,7 +235,7 @@ def test_a_restart_within_the_hours_changes_nothing():
     bench.host.local = LATE
     bench.host.login(100, "pts/1")
     bench.run(45)
-    restart(bench)
+    bench.restart()
     bench.run(30)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
 

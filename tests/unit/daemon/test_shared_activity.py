@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 from reaper.decide.policy.limits import Action, Share
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
 from reaper.decide.session.state import Phase
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import restart
 from tests.unit.fakes import FakeTty, make_limits, make_policy
 from tests.unit.logins import FakeLogin
 from tests.unit.simulated import SECOND
 
 SHARED = make_limits(share_activity=Share.USER)
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench(make_policy(SHARED))
+POLICY = make_policy(SHARED)
 
 
 def evidence(bench: Bench, login: FakeLogin) -> tuple[str, int]:
@@ -177,7 +170,7 @@ def test_a_restart_forgets_nothing(bench):
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(33)
     busy.ttys["pts/2"].type()
-    restart(bench)
+    bench.restart()
     bench.run(45)
     assert not signalled(idle)
     assert evidence(bench, idle)[0] == "shared"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from reaper.decide.policy.match import Match
 from reaper.decide.policy.rules import Rule
 from tests.unit.bench import Bench
 from tests.unit.daemon.seen import shown, signalled
-from tests.unit.daemon.test_restarts import resume
 from tests.unit.fakes import make_limits, make_policy
 from tests.unit.simulated import SECOND
 
@@ -21,11 +18,8 @@ UNKNOWN = (
     " has the name"
 )
 
-
-@pytest.fixture
-def bench() -> Bench:
-    """Where only `ops` may idle."""
-    return Bench(make_policy(rules=(OPS,)))
+# Where only `ops` may idle.
+POLICY = make_policy(rules=(OPS,))
 
 
 def without_answers(rule: Rule = OPS) -> Bench:
@@ -200,7 +194,7 @@ def test_restart_with_a_dead_name_service_changes_nothing(bench):
     bench.run(55)
     bench.daemon.save()
     bench.host.is_hung, bench.host.groups = True, {}
-    resume(bench)
+    bench.resume()
     bench.run(30)
     assert bench.words(100) == ["opened"]
     assert bench.words(200)[:4] == ["opened", "warned", "warned", "ending"]

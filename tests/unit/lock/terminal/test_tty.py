@@ -16,7 +16,19 @@ from reaper.lock.terminal import tty, typeahead
 from reaper.lock.terminal.tty import SavedTty, Tty
 from tests.unit.act.ptys import Pty
 
-from .real_ptys import END, ERASE, KILL, LINE_END, LITERAL, WERASE, lock_and_unlock, reads, set_up, through_json
+from .real_ptys import (
+    END,
+    ERASE,
+    KILL,
+    LINE_END,
+    LITERAL,
+    WERASE,
+    lock_and_unlock,
+    reads,
+    set_up,
+    through_json,
+    type_keys,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes terminals from their owner, which only root can")
 
@@ -69,12 +81,12 @@ def test_lines_typed_ahead_are_neither_lost_nor_changed(ptys, typed, iflag):
     apart, locked = ptys
     for pty in ptys:
         set_up(pty, iflag=iflag, keys={termios.VEOL: LINE_END})
-        os.write(pty.master, typed)
+        type_keys(pty, typed)
     lock_and_unlock(locked.name, b"hunter2\rhunter", locked.master)
     assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
     assert reads(locked) == reads(apart)
     for pty in ptys:
-        os.write(pty.master, b"more" + ERASE + b" and more\n\x04")
+        type_keys(pty, b"more" + ERASE + b" and more\n\x04")
     assert reads(locked) == reads(apart)
 
 
@@ -85,7 +97,7 @@ def test_bytes_typed_ahead_are_neither_lost_nor_changed(ptys, typed, off):
     apart, locked = ptys
     for pty in ptys:
         set_up(pty, lflag_off=off)
-        os.write(pty.master, typed)
+        type_keys(pty, typed)
     lock_and_unlock(locked.name, b"hunter2\r", locked.master)
     assert termios.tcgetattr(locked.slave) == termios.tcgetattr(apart.slave)
     assert reads(locked) == reads(apart)
@@ -96,7 +108,7 @@ def test_restore_can_be_repeated_after_a_crash(ptys, done):
     """The keeper was killed while it restored the input: nothing comes twice, and nothing is lost."""
     apart, locked = ptys
     for pty in ptys:
-        os.write(pty.master, b"one\ntwo" + END + b"three")
+        type_keys(pty, b"one\ntwo" + END + b"three")
     held = Tty(locked.name)
     before = held.drain(held.look())
     held.take(before)
@@ -118,7 +130,7 @@ def test_what_exceeds_the_kernels_buffer_is_dropped(ptys):
     _, locked = ptys
     set_up(locked, lflag_off=CANONICAL)
     for _ in range(10):
-        os.write(locked.master, b"0123456789" * 100)
+        type_keys(locked, b"0123456789" * 100)
     lock_and_unlock(locked.name)
     assert b"".join(reads(locked)) == (b"0123456789" * 410)[: typeahead.MOST]
 
@@ -163,7 +175,7 @@ def test_stopped_terminal_shows_the_prompt(ptys, stop):
 def test_restore_without_tiocsti_reports_lost_input(ptys, monkeypatch):
     """Everything else is restored all the same."""
     apart, locked = ptys
-    os.write(locked.master, b"typed ahead")
+    type_keys(locked, b"typed ahead")
 
     def refuse(fd: int, request: int, *rest: bytes) -> bytes:
         raise PermissionError(errno.EPERM, "Operation not permitted")

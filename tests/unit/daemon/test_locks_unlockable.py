@@ -1,0 +1,131 @@
+"""Sessions that their rule would lock and that cannot be: warned that they end, and ended."""
+
+from __future__ import annotations
+
+from reaper.decide.policy.match import Match
+from reaper.decide.policy.rules import Rule
+from reaper.decide.session.lock_protocol import Stage
+from reaper.decide.session.state import Phase
+from reaper.errors import ReaperError
+from tests.unit.bench import Bench
+from tests.unit.daemon.locking import (
+    DUE,
+    ENDS,
+    NO_PASSWORD,
+    give_back,
+    keep,
+    make_bench,
+    make_locking,
+    take,
+)
+from tests.unit.daemon.seen import shown, signalled
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.logins import FakeLogin
+
+POLICY = make_policy(make_locking())
+
+
+def check_warned_and_ended(bench: Bench, login: FakeLogin, why: str, before: int) -> None:
+    """Warned anew that it ends, for no less than the shortest lead, and then ended."""
+    assert shown(login)[before:] == [ENDS.format("10s")]
+    assert not signalled(login)
+    assert bench.phase() is Phase.WARNED
+    bench.run(9)
+    assert not signalled(login)
+    bench.run(2)
+    assert signalled(login)
+    told = [bench.told(word="warned")[-1], *bench.told(word="ending")]
+    assert [event.fields["why"] for event in told] == [f"it cannot be locked: {why}"] * 2
+    assert all(f"it cannot be locked: {why}" in event.message for event in told)
+
+
+def test_a_lock_that_fails(bench, login):
+    bench.run(DUE)
+    take(bench, login)
+    give_back(bench, login, Stage.FAILED, "its terminal \x1b is gone")
+    bench.run(2)
+    assert bench.actor.orders == {}
+    assert "tampered" not in bench.words()
+    assert bench.warnings() == ["session 100 is not locked, and goes on as it was: its terminal \\x1b is gone"]
+    assert bench.told(word="warned")[-1].fields["action"] == "terminate"
+    check_warned_and_ended(bench, login, "its terminal \x1b is gone", 2)
+
+
+def test_a_lock_that_systemd_refuses(bench, login):
+    bench.actor.lock_trouble = ReaperError("lock-failed", "systemd refuses")
+    bench.run(DUE + 2)
+    check_warned_and_ended(bench, login, "systemd refuses", 2)
+
+
+def test_who_comes_back_after_a_failure_stays(bench, login):
+    bench.run(DUE)
+    keep(bench, login, Stage.FAILED, "why")
+    bench.run(4)
+    login.ttys["pts/1"].type()
+    bench.run(30)
+    assert bench.phase() is Phase.ACTIVE
+    assert not signalled(login)
+
+
+def test_an_obstacle_is_told_beforehand(bench, login):
+    bench.host.obstacles[login.session.key] = NO_PASSWORD
+    bench.run(DUE - 1)
+    assert shown(login) == [ENDS.format("20s"), ENDS.format("10s")]
+    assert {event.fields["why"] for event in bench.told(word="warned")} == {f"it cannot be locked: {NO_PASSWORD}"}
+    bench.run(1)
+    assert signalled(login)
+    assert bench.told(word="ending")[0].fields["why"] == f"it cannot be locked: {NO_PASSWORD}"
+    assert bench.actor.orders == {}
+
+
+def test_an_obstacle_between_the_warning_and_the_limit(bench, login):
+    bench.run(DUE - 5)
+    bench.host.obstacles[login.session.key] = NO_PASSWORD
+    bench.run(5)
+    check_warned_and_ended(bench, login, NO_PASSWORD, 2)
+
+
+def test_an_obstacle_that_is_gone_by_the_next_look(bench, login):
+    bench.host.obstacles[login.session.key] = NO_PASSWORD
+    bench.run(10)
+    bench.host.obstacles.clear()
+    bench.adopt(make_policy(make_locking()))
+    bench.run(DUE)
+    assert bench.phase() is Phase.LOCKED
+
+
+def test_an_obstacle_at_the_limit_of_who_is_not_warned():
+    bench = make_bench(warn_usec=())
+    login = bench.host.login(100, "pts/1")
+    bench.run(DUE - 5)
+    bench.host.obstacles[login.session.key] = NO_PASSWORD
+    bench.run(5)
+    assert signalled(login)
+    assert bench.words() == ["opened", "ending"]
+
+
+def test_a_session_without_a_terminal_is_ended():
+    bench = make_bench()
+    login = bench.host.login(100)
+    bench.run(DUE)
+    assert signalled(login)
+    assert bench.told(word="ending")[0].fields["why"] == "it cannot be locked: it has no terminal"
+
+
+def test_a_rule_that_ends_sessions_is_told_of_no_obstacle():
+    """However many others lock theirs."""
+    rule = Rule("locks", Match(user=("bob",)), make_locking())
+    bench = Bench(make_policy(make_limits(max_usec=None), rules=(rule,)))
+    login = bench.host.login(100, "pts/1")
+    bench.host.obstacles[login.session.key] = NO_PASSWORD
+    bench.run(DUE)
+    assert all("why" not in event.fields or not event.fields["why"] for event in bench.told(100))
+    assert signalled(login)
+
+
+def test_nobody_is_examined_where_no_rule_locks(monkeypatch):
+    bench = Bench(make_policy())
+    monkeypatch.setattr(bench.host, "lock_obstacle", None)
+    login = bench.host.login(100, "pts/1")
+    bench.run(DUE)
+    assert signalled(login)

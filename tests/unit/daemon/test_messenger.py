@@ -1,0 +1,148 @@
+"""Messages on terminals: their text, and warnings that a terminal does not take or that may not be written to it."""
+
+from __future__ import annotations
+
+from reaper.decide.policy.match import Origin
+from reaper.decide.policy.template import parse_template
+from tests.unit.bench import Bench
+from tests.unit.daemon.seen import shown, signalled
+from tests.unit.fakes import make_limits, make_policy
+from tests.unit.simulated import SECOND
+
+OWN = parse_template("{user}@{host}, {session}: {left} until {deadline}, as {reason} of {limit}. {stay}\n{hold}")
+
+
+def test_a_warning_in_the_administrators_words(bench):
+    """The host's clock shows 08:00:00 at the login. The other messages are not up to them."""
+    bench.adopt(make_policy(make_limits(message=OWN)))
+    login = bench.host.login(100, "pts/1")
+    bench.run(58)
+    login.ttys["pts/1"].type()
+    bench.run(5)
+    assert shown(login) == [
+        "reaper: alice@host1, 100: 20s until 08:01, as idle for 40s of 1min. Press any key to stay.",
+        "reaper: alice@host1, 100: 10s until 08:01, as idle for 50s of 1min. Press any key to stay.",
+        "reaper: Thank you, this session stays.",
+    ]
+
+
+def test_a_warning_shortly_before_midnight(bench):
+    bench.adopt(make_policy(make_limits(message=parse_template("{deadline}"))))
+    bench.host.time.step((16 * 3600 - 60) * 10**9)  # from eight in the morning
+    login = bench.host.login(100, "pts/1")
+    bench.run(58)
+    assert shown(login) == ["reaper: Sat 2027-01-16 00:00"] * 2
+
+
+def test_a_message_on_a_screen_and_on_a_line(bench):
+    screen = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
+    line = bench.host.login(200, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
+    bench.run(50)
+    words = "\a\r\nreaper: This session on host1 is idle and ends in 20s. Press any key to stay."
+    assert screen.ttys["tty1"].shown == [f"{words} \x1b[K\r\n"]
+    assert line.ttys["ttyS0"].shown == [f"{words}\r\n"]
+
+
+def test_where_a_key_alone_is_not_seen_it_is_enter_that_keeps_the_session():
+    """Asked at each warning: the program in front may be another by then. Over ssh each key is seen."""
+    bench = Bench(make_policy(make_limits(message=parse_template("{left}: {key}. {stay}"))))
+    line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
+    shell = bench.host.login(200, "pts/1")
+    line.ttys["ttyS0"].takes_lines = shell.ttys["pts/1"].takes_lines = True
+    bench.run(50)
+    line.ttys["ttyS0"].takes_lines = False
+    bench.run(10)
+    assert shown(line, "ttyS0") == [
+        "reaper: 20s: Enter. Press Enter to stay.",
+        "reaper: 10s: any key. Press any key to stay.",
+    ]
+    assert shown(shell)[0] == "reaper: 20s: any key. Press any key to stay."
+
+
+def test_a_warning_that_is_tried_again_says_what_keeps_the_session_by_then(bench):
+    line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
+    line.ttys["ttyS0"].is_blocked = True
+    bench.run(50)
+    line.ttys["ttyS0"].is_blocked, line.ttys["ttyS0"].takes_lines = False, True
+    bench.run(5)
+    assert shown(line, "ttyS0") == ["reaper: This session on host1 is idle and ends in 13s. Press Enter to stay."]
+
+
+def test_a_terminal_that_does_not_take_the_warning(bench):
+    """Ctrl-S: the record says so, the warning is tried again at each poll, and the end comes at the limit as ever."""
+    login = bench.host.login(100, "pts/1")
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(49)
+    (warned,) = bench.told(word="warned")
+    assert warned.fields["why"] == "not shown on pts/1, which does not take output"
+    assert shown(login) == []
+    login.ttys["pts/1"].is_blocked = False
+    bench.run(5)
+    assert shown(login) == ["reaper: This session on host1 is idle and ends in 18s. Press any key to stay."]
+    assert bench.warnings() == ["the warning of session 100 is on its terminal now"]
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(14)
+    assert bench.words()[-1] == "ending"
+
+
+def test_a_blocked_terminal_makes_neither_silence_nor_repetition_on_the_others(bench):
+    login = bench.host.login(100, "pts/1", "pts/2")
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(57)
+    assert len(shown(login, "pts/2")) == 1
+    login.ttys["pts/2"].type()
+    bench.run(5)
+    login.ttys["pts/1"].is_blocked = False
+    bench.run(20)
+    assert shown(login, "pts/1") == []
+
+
+def test_a_warning_that_the_next_one_overtakes_is_not_repeated(bench):
+    login = bench.host.login(100, "pts/1")
+    login.ttys["pts/1"].is_blocked = True
+    bench.run(57.9)
+    login.ttys["pts/1"].is_blocked = False
+    bench.run(9)
+    assert shown(login) == ["reaper: This session on host1 is idle and ends in 10s. Press any key to stay."]
+
+
+def test_a_session_that_may_not_be_warned_is_not_ended(bench):
+    """A security module's word, on every terminal: the record says so, and the person was told nothing."""
+    login = bench.host.login(100, "pts/1", "pts/2")
+    for tty in login.ttys.values():
+        tty.is_refused = True
+    bench.run(3600)
+    assert bench.words() == ["opened", "warned", "warned"]
+    assert [event.fields["why"] for event in bench.told(word="warned")] == [
+        "reaperd may not write to pts/1, pts/2, and does not end a session that it cannot warn"
+    ] * 2
+    assert not signalled(login)
+    assert bench.daemon.sessions[login.session.key].due_usec <= bench.host.time.boot_usec + 60 * SECOND
+
+
+def test_one_terminal_that_may_be_written_to_is_enough(bench):
+    login = bench.host.login(100, "pts/1", "pts/2")
+    login.ttys["pts/1"].is_refused = True
+    bench.run(69)
+    assert bench.words() == ["opened", "warned", "warned", "ending"]
+    assert all(event.fields.get("why", "") == "" for event in bench.told())
+    assert len(shown(login, "pts/2")) == 3
+
+
+def test_a_refusal_and_a_stop_are_not_the_same(bench):
+    """Ctrl-S is the person's own doing; beside it a refusal changes nothing."""
+    login = bench.host.login(100, "pts/1", "pts/2")
+    login.ttys["pts/1"].is_refused = login.ttys["pts/2"].is_blocked = True
+    bench.run(69)
+    assert bench.told(word="warned")[0].fields["why"] == "not shown on pts/2, which does not take output"
+    assert bench.words()[-1] == "ending"
+
+
+def test_a_session_that_can_be_warned_again_is_ended_in_time(bench):
+    login = bench.host.login(100, "pts/1")
+    login.ttys["pts/1"].is_refused = True
+    bench.run(57)
+    login.ttys["pts/1"].is_refused = False
+    bench.run(12)
+    assert shown(login)[0] == "reaper: This session on host1 is idle and ends in 10s. Press any key to stay."
+    assert bench.words()[-1] == "ending"

@@ -1,0 +1,177 @@
+"""Sessions without a terminal: what they do on their connection and with the CPU is all that there is to see."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.decide.policy.evidence_kind import EvidenceKind
+from reaper.decide.policy.match import Origin
+from tests.unit.bench import Bench
+from tests.unit.daemon.seen import shown, signalled
+from tests.unit.fakes import FakeTty, make_limits, make_policy
+from tests.unit.logins import FakeLogin
+from tests.unit.simulated import SECOND
+
+KIB = 1024
+
+
+def work(login: FakeLogin, typed: int = 0, printed: int = 0, *, cpu_usec: int = 0) -> None:
+    done = login.work
+    login.work = done._replace(
+        typed=done.typed + typed, printed=done.printed + printed, cpu_usec=done.cpu_usec + cpu_usec
+    )
+
+
+def test_one_that_does_nothing_is_ended_unwarned(bench):
+    login = bench.host.login(100)
+    bench.run(59)
+    assert bench.words() == ["opened"]
+    bench.run(2)
+    assert bench.words() == ["opened", "ending"]
+    assert "without work" in bench.told(word="ending")[0].message
+    bench.run(20)
+    assert bench.words() == ["opened", "ending", "terminated"]
+    assert not login.leader.is_alive
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed", "cpu_usec", "is_kept"),
+    [
+        (0, 0, 300, False),
+        (80 * KIB, 80 * KIB, 0, True),  # 32 KiB/s
+        (5, 0, 0, True),  # "date", and no answer to it
+        (0, 29, 0, True),  # a program's line
+        (0, 1, 0, False),  # less than the floor
+        (0, 0, 10_000, False),
+        (0, 0, 500_000, True),
+        (-100, 0, 0, True),  # the counters went back, and nothing tells what crossed the connection meanwhile
+    ],
+)
+def test_what_is_work(bench, typed, printed, cpu_usec, is_kept):
+    login = bench.host.login(100)
+    for _ in range(40):
+        bench.run(5)
+        work(login, typed, printed, cpu_usec=cpu_usec)
+    assert ("ending" not in bench.words()) is is_kept
+
+
+@pytest.mark.parametrize("socket", [0, 4712])
+def test_another_connection_counts_as_use(bench, socket):
+    login = bench.host.login(100)
+    for turn in range(40):
+        bench.run(5)
+        login.work = login.work._replace(socket=(4711, socket)[turn % 2])
+    assert "ending" not in bench.words()
+
+
+def test_a_floor_of_the_administrators(bench):
+    """A loop that prints the time is nobody, where the policy says that as little is none."""
+    bench.adopt(make_policy(make_limits(network_floor_bytes=16 * KIB)))
+    login = bench.host.login(100)
+    for _ in range(40):
+        bench.run(5)
+        work(login, 5 * 29, 5 * 68)
+    assert "ending" in bench.words()
+
+
+def test_a_line_that_somebody_types_now_and_then(bench):
+    """`ssh -T host bash`, sftp: a few bytes, and they are for a program of the session."""
+    login = bench.host.login(100)
+    for _ in range(6):
+        bench.run(50)
+        work(login, 16, 5)
+    assert bench.words() == ["opened"]
+    assert bench.daemon.sessions[login.session.key].life.evidence.value == "network"
+
+
+def test_what_cannot_be_told_is_left_alone(bench):
+    """sshd has something on a terminal there, and we know of none: whoever types on it must not be ended."""
+    login = bench.host.login(100, "pts/1")
+    bench.host.hidden.add("pts/1")
+    bench.run(10_000)
+    assert bench.words() == ["opened"]
+    assert not signalled(login)
+
+
+@pytest.mark.parametrize("origin", [Origin.OTHER, Origin.CONSOLE])
+def test_other_services_without_a_terminal_are_left_alone(bench, origin):
+    login = bench.host.login(100, origin=origin, service="ftpd")
+    bench.run(10_000)
+    assert bench.words() == ["opened"]
+    assert not signalled(login)
+
+
+def test_when_the_last_terminal_goes_the_work_counts_from_then_on(bench):
+    login = bench.host.login(100, "pts/1")
+    bench.run(50)
+    login.ttys.clear()
+    bench.run(55)
+    assert bench.words() == ["opened", "warned"]
+    assert bench.daemon.sessions[login.session.key].life.evidence.value == "seen"
+    bench.run(20)
+    assert bench.words() == ["opened", "warned", "ending", "terminated"]
+
+
+def test_when_a_terminal_comes_there_is_somebody_to_warn(bench):
+    login = bench.host.login(100)
+    bench.run(40)
+    login.ttys["pts/1"] = FakeTty("pts/1", bench.host.time)
+    bench.run(50)
+    assert bench.words() == ["opened", "warned"]
+    assert shown(login)
+
+
+def test_work_on_a_terminal_counts_where_the_rule_says_so(bench):
+    bench.adopt(make_policy(make_limits(activity=(EvidenceKind.INPUT, EvidenceKind.CPU))))
+    login = bench.host.login(100, "pts/1")
+    bench.host.login(300, "pts/3")
+    for _ in range(30):
+        bench.run(5)
+        work(login, cpu_usec=400_000)
+    assert bench.words(100) == ["opened"]
+    assert "terminated" in bench.words(300)
+
+
+def test_after_a_long_stop_little_work_is_little_still(bench):
+    """Nothing is no work, however long; a line is."""
+    _, active = bench.host.login(100), bench.host.login(200)
+    bench.run(30)
+    bench.host.time.boot_usec += 3600 * SECOND
+    work(active, 44, 5)
+    bench.run(1)
+    assert bench.words(100)[-1] == "ending"
+    assert bench.words(200) == ["opened", "resumed"]
+
+
+def test_a_restart_in_the_middle_of_a_transfer(bench):
+    """What went on while no daemon ran is told by what the last one had seen."""
+    login, _ = bench.host.login(100), bench.host.login(200)
+    bench.run(50)
+    bench.daemon.save()
+    bench.sleep(15)
+    work(login, 80 * KIB, 80 * KIB)
+    bench.resume()
+    bench.run(3)
+    assert bench.words(100) == ["opened", "resumed"]
+    assert bench.words(200) == ["opened", "ending", "terminated"]
+
+
+def test_little_in_the_moment_before_the_end(bench):
+    """The last look comes shortly after a poll: what is little must not look much by the shortness of the time."""
+    login = bench.host.login(100)
+    for turn in range(70):
+        bench.run(1)
+        work(login, int(turn % 10 == 0))
+    assert "ending" in bench.words()
+
+
+@pytest.mark.parametrize("has_restarts", [False, True])
+def test_what_reaper_writes_is_no_work(has_restarts):
+    """A warning crosses the connection, too; it must not take itself back."""
+    bench = Bench(make_policy(make_limits(activity=(EvidenceKind.INPUT, EvidenceKind.NETWORK))))
+    bench.host.login(100, "pts/1")
+    for _ in range(40):
+        bench.run(5)
+        if has_restarts:
+            bench.restart()
+    assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
