@@ -1,9 +1,9 @@
-"""Trouble with one session, one record or the state file: it is told, and the other sessions go on as ever."""
+"""The state file: when it is written, and what happens if it cannot be."""
 
 from __future__ import annotations
 
 
-def test_a_state_that_cannot_be_written_is_told_once(bench):
+def test_state_that_cannot_be_written_is_logged_once(bench):
     bench.actor.state_trouble = OSError(28, "No space left on device")
     bench.host.login(100, "pts/1")
     bench.run(75)
