@@ -235,7 +235,7 @@ def test_hold_reply_says_for_how_long(stand):
 def test_record_names_who_asked(stand, peer, by):
     """Root's request is attributed to the user in whose session root made it."""
     stand.ask("Hold", peer)
-    assert [event.fields["by"] for event in stand.bench.told(100, "held")] == [by]
+    assert [event.fields["by"] for event in stand.bench.events(100, "held")] == [by]
 
 
 def test_reload_of_a_policy_that_does_not_parse_is_an_error(stand):

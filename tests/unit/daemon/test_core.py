@@ -54,7 +54,7 @@ def test_one_key_after_the_warning_keeps_the_session(bench):
     assert bench.words() == ["opened", "warned", "cancelled", "resumed"]
     assert shown(login)[1:] == ["reaper: Thank you, this session stays."]
     bench.run(30)
-    assert len(bench.told(word="cancelled")) == 1
+    assert len(bench.events(word="cancelled")) == 1
     assert bench.phase(login) is Phase.ACTIVE
 
 
@@ -73,7 +73,7 @@ def test_input_after_a_gap_of_a_minute_is_logged():
     bench.run(100)
     login.ttys["pts/1"].type()
     bench.run(10)
-    (resumed,) = bench.told(word="resumed")
+    (resumed,) = bench.events(word="resumed")
     assert 90 * SECOND <= int(resumed.fields["idle_usec"]) <= 100 * SECOND
 
 
@@ -84,7 +84,7 @@ def test_typing_within_eight_seconds_of_the_login_counts(bench):
     assert not login.ttys["pts/1"].type()
     last = bench.host.time.boot_usec
     bench.run(61)
-    ending = bench.told(word="ending")
+    ending = bench.events(word="ending")
     assert not ending or bench.host.time.boot_usec >= last + 60 * SECOND
     assert [event.kind.word for event in ending] == ["ending"]
 
@@ -140,7 +140,7 @@ def test_max_ends_a_session_in_use(bench):
         "reaper: This session on host1 ends in 20s: sessions here last at most 5min. Save your work and log in again."
     )
     bench.run(10)
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert ending.fields["reason"] == "max"
 
 

@@ -20,7 +20,7 @@ def test_observe_touches_nothing():
     login = bench.host.login(100, "pts/1")
     bench.run(300)
     assert bench.words() == ["opened", "warned", "warned", "observed"]
-    assert all(event.fields["observed"] == "1" for event in bench.told())
+    assert all(event.fields["observed"] == "1" for event in bench.events())
     assert shown(login) == []
     assert not signalled(login)
     login.ttys["pts/1"].type()
@@ -114,7 +114,7 @@ def test_session_whose_terminal_has_ended_keeps_its_rule():
     login.ttys.clear()
     bench.run(30)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    assert bench.told()[-1].fields["rule"] == "environment:standard"
+    assert bench.events()[-1].fields["rule"] == "environment:standard"
 
 
 def test_groups_are_read_only_if_a_rule_names_one(bench):

@@ -57,7 +57,7 @@ def test_session_is_kept_until_the_program_exits(bench, login):
 def test_deferral_record_names_program_limit_and_time_left(bench, login):
     bench.host.start(login, "/usr/bin/rsync\x1b[2J-ssl")
     bench.run(DUE)
-    (deferred,) = bench.told(word="deferred")
+    (deferred,) = bench.events(word="deferred")
     assert deferred.fields["why"] == "rsync\\x1b[2J-ssl (/usr/bin/rsync\\x1b[2J-ssl, pid 9001)"
     assert (deferred.fields["reason"], deferred.fields["limit_usec"]) == ("idle", str(60 * SECOND))
     assert deferred.fields["left_usec"] == str(100 * SECOND)
@@ -88,7 +88,7 @@ def test_next_program_has_what_is_left_of_busy_max(bench, login):
     bench.run(6)
     bench.host.start(login, "/usr/bin/dpkg")
     bench.run(10)
-    deferred = bench.told(word="deferred")
+    deferred = bench.events(word="deferred")
     assert [event.fields["why"].split()[0] for event in deferred] == ["rsync", "dpkg"]
     assert 20 * SECOND <= int(deferred[1].fields["left_usec"]) <= 30 * SECOND
     bench.run(45)

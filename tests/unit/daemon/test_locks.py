@@ -52,7 +52,7 @@ def test_lock_is_ordered_at_the_idle_limit(bench, login):
     assert not signalled(login)
     assert bench.words() == ["opened", "warned", "warned"]
     assert bench.actor.dropped == [("alice", 1000, 0)]
-    assert [event.message.count("it is locked in") for event in bench.told(word="warned")] == [1, 1]
+    assert [event.message.count("it is locked in") for event in bench.events(word="warned")] == [1, 1]
 
 
 def test_the_state_is_saved_before_the_lock(bench, login, monkeypatch):
@@ -177,7 +177,7 @@ def test_session_ends_when_lock_for_is_over(bench, login):
     assert bench.actor.ended_locks == ["100"]
     bench.run(20)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert (ending.fields["reason"], ending.fields["limit_usec"]) == ("lock", str(LOCK_FOR * SECOND))
     assert "at its limit of 3min 20s (lock, rule environment:standard)" in ending.message
 
@@ -198,7 +198,7 @@ def test_max_ends_a_locked_session():
     lock(bench, login)
     bench.run(150 - DUE)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["reason"] == "max"
+    assert bench.events(word="ending")[0].fields["reason"] == "max"
 
 
 def test_too_many_failed_attempts_end_the_session_at_once(bench, login):
@@ -206,7 +206,7 @@ def test_too_many_failed_attempts_end_the_session_at_once(bench, login):
     keep(bench, login, Stage.REFUSED, "5 attempts to unlock it failed")
     bench.run(5)
     assert signalled(login)
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert (ending.fields["reason"], ending.fields["why"]) == ("lock", "5 attempts to unlock it failed")
     assert ending.message.endswith("; 5 attempts to unlock it failed.")
     assert bench.actor.ended_locks == ["100"]
@@ -311,7 +311,7 @@ def test_frozen_session_whose_lock_files_are_gone_ends(bench, login):
     bench.host.lock_states.clear()
     bench.run(40)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == "what was known of its lock is lost"
+    assert bench.events(word="ending")[0].fields["why"] == "what was known of its lock is lost"
 
 
 # Restarts and policies.

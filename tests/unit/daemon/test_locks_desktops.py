@@ -38,7 +38,7 @@ def lock_desktop() -> tuple[Bench, FakeLogin]:
     assert bench.phase() is Phase.LOCKED
     assert bench.actor.orders == {}
     assert bench.words() == ["opened", "locked"]
-    (told,) = bench.told(word="locked")
+    (told,) = bench.events(word="locked")
     assert "is locked by its desktop after 1min" in told.message
     assert (told.fields["reason"], told.fields["action"]) == ("idle", "lock")
     return bench, login
@@ -57,7 +57,7 @@ def test_desktop_locks_itself_and_reports_when_it_is_unlocked():
     assert bench.phase() is Phase.ACTIVE
     assert bench.tracked().life.evidence in ("unlocked", "desktop")
     assert bench.words() == ["opened", "locked", "unlocked"]
-    assert "is unlocked by its desktop, " in bench.told(word="unlocked")[0].message
+    assert "is unlocked by its desktop, " in bench.events(word="unlocked")[0].message
 
 
 def test_desktop_that_never_reports_its_lock_is_unlocked_by_use():

@@ -120,7 +120,7 @@ def test_daemon_without_a_state_ends_a_locked_session_at_the_same_moment(bench, 
     bench.run(0.2)
     assert signalled(login)
     assert bench.actor.ended_locks == ["100"]
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert (ending.fields["reason"], ending.fields["rule"]) == ("lock", "environment:standard")
     assert "tampered" not in bench.words()
 
@@ -171,7 +171,7 @@ def test_refused_lock_that_was_taken_up_ends_the_session_at_once(bench, login):
     forget(bench)
     bench.run(1)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == "5 attempts to unlock it failed"
+    assert bench.events(word="ending")[0].fields["why"] == "5 attempts to unlock it failed"
 
 
 @pytest.mark.parametrize("stage", [Stage.UNLOCKED, Stage.FAILED])

@@ -34,7 +34,7 @@ def check_warned_and_ended(bench: Bench, login: FakeLogin, why: str, before: int
     assert not signalled(login)
     bench.run(2)
     assert signalled(login)
-    told = [bench.told(word="warned")[-1], *bench.told(word="ending")]
+    told = [bench.events(word="warned")[-1], *bench.events(word="ending")]
     assert [event.fields["why"] for event in told] == [f"it cannot be locked: {why}"] * 2
     assert all(f"it cannot be locked: {why}" in event.message for event in told)
 
@@ -47,7 +47,7 @@ def test_failed_lock_leads_to_a_warning_and_an_end(bench, login):
     assert bench.actor.orders == {}
     assert "tampered" not in bench.words()
     assert bench.warnings() == ["session 100 is not locked, and goes on as it was: its terminal \\x1b is gone"]
-    assert bench.told(word="warned")[-1].fields["action"] == "terminate"
+    assert bench.events(word="warned")[-1].fields["action"] == "terminate"
     check_warned_and_ended(bench, login, "its terminal \x1b is gone", 2)
 
 
@@ -71,10 +71,10 @@ def test_warning_announces_an_end_if_the_session_cannot_be_locked(bench, login):
     bench.host.obstacles[login.session.key] = NO_PASSWORD
     bench.run(DUE - 1)
     assert shown(login) == [ENDS.format("20s"), ENDS.format("10s")]
-    assert {event.fields["why"] for event in bench.told(word="warned")} == {f"it cannot be locked: {NO_PASSWORD}"}
+    assert {event.fields["why"] for event in bench.events(word="warned")} == {f"it cannot be locked: {NO_PASSWORD}"}
     bench.run(1)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == f"it cannot be locked: {NO_PASSWORD}"
+    assert bench.events(word="ending")[0].fields["why"] == f"it cannot be locked: {NO_PASSWORD}"
     assert bench.actor.orders == {}
 
 
@@ -109,7 +109,7 @@ def test_session_without_a_terminal_is_terminated():
     login = bench.host.login(100)
     bench.run(DUE)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == "it cannot be locked: it has no terminal"
+    assert bench.events(word="ending")[0].fields["why"] == "it cannot be locked: it has no terminal"
 
 
 def test_record_of_a_rule_that_terminates_names_no_obstacle():
@@ -119,7 +119,7 @@ def test_record_of_a_rule_that_terminates_names_no_obstacle():
     login = bench.host.login(100, "pts/1")
     bench.host.obstacles[login.session.key] = NO_PASSWORD
     bench.run(DUE)
-    assert all("why" not in event.fields or not event.fields["why"] for event in bench.told(100))
+    assert all("why" not in event.fields or not event.fields["why"] for event in bench.events(100))
     assert signalled(login)
 
 

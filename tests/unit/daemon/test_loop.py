@@ -268,7 +268,7 @@ def test_explanation_names_unknown_groups(stand):
     ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
     stand.files.policy = make_policy(rules=(ops,))
     host = stand.bench.host
-    host.let_be_in("carol", ops=5001, users=100)
+    host.set_groups("carol", ops=5001, users=100)
     host.unnamed.add("ops")
     host.unknown.add("ops")
     stand.service.reload()

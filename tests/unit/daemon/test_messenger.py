@@ -73,7 +73,7 @@ def test_warning_is_retried_on_a_stopped_terminal(bench):
     login = bench.host.login(100, "pts/1")
     login.ttys["pts/1"].is_blocked = True
     bench.run(49)
-    (warned,) = bench.told(word="warned")
+    (warned,) = bench.events(word="warned")
     assert warned.fields["why"] == "not shown on pts/1, which does not take output"
     assert shown(login) == []
     login.ttys["pts/1"].is_blocked = False
@@ -113,7 +113,7 @@ def test_session_on_which_no_terminal_may_be_written_to_is_not_ended(bench):
         tty.is_refused = True
     bench.run(3600)
     assert bench.words() == ["opened", "warned", "warned"]
-    assert [event.fields["why"] for event in bench.told(word="warned")] == [
+    assert [event.fields["why"] for event in bench.events(word="warned")] == [
         "reaperd may not write to pts/1, pts/2, and does not end a session that it cannot warn"
     ] * 2
     assert not signalled(login)
@@ -125,7 +125,7 @@ def test_one_terminal_that_may_be_written_to_is_enough_for_an_end(bench):
     login.ttys["pts/1"].is_refused = True
     bench.run(69)
     assert bench.words() == ["opened", "warned", "warned", "ending"]
-    assert all(event.fields.get("why", "") == "" for event in bench.told())
+    assert all(event.fields.get("why", "") == "" for event in bench.events())
     assert len(shown(login, "pts/2")) == 3
 
 
@@ -134,7 +134,7 @@ def test_user_cannot_prevent_the_end_with_ctrl_s(bench):
     login = bench.host.login(100, "pts/1", "pts/2")
     login.ttys["pts/1"].is_refused = login.ttys["pts/2"].is_blocked = True
     bench.run(69)
-    assert bench.told(word="warned")[0].fields["why"] == "not shown on pts/2, which does not take output"
+    assert bench.events(word="warned")[0].fields["why"] == "not shown on pts/2, which does not take output"
     assert bench.words()[-1] == "ending"
 
 

@@ -35,13 +35,13 @@ def test_idle_session_ends_on_time_without_a_message(bench, login):
     bench.run(10)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
     assert login.ttys["pts/1"].shown == []
-    (first, _) = bench.told(100, "warned")
+    (first, _) = bench.events(100, "warned")
     assert first.message == (
         "Session 100 of alice from 192.0.2.7 on pts/1 is not warned: it ends in 20s, at its limit of 1min"
         f" (idle, rule environment:standard); {WHY}."
     )
     assert first.fields["why"] == WHY
-    assert {event.fields["notify"] for event in bench.told(100)} == {"none"}
+    assert {event.fields["notify"] for event in bench.events(100)} == {"none"}
 
 
 def test_input_keeps_the_session_without_a_message(bench, login):
@@ -49,7 +49,7 @@ def test_input_keeps_the_session_without_a_message(bench, login):
     login.ttys["pts/1"].type()
     bench.run(10)
     assert bench.words() == ["opened", "warned", "cancelled", "resumed"]
-    assert "stays: its end is called off after " in bench.told(100, "cancelled")[0].message
+    assert "stays: its end is called off after " in bench.events(100, "cancelled")[0].message
     assert login.ttys["pts/1"].shown == []
     assert not signalled(login)
 
@@ -57,7 +57,7 @@ def test_input_keeps_the_session_without_a_message(bench, login):
 def test_record_of_a_session_without_a_terminal_has_no_notify_field(bench):
     bench.host.login(100)
     bench.run(5)
-    assert "notify" not in bench.told(100, "opened")[0].fields
+    assert "notify" not in bench.events(100, "opened")[0].fields
 
 
 def test_deferral_is_only_logged():
@@ -66,7 +66,7 @@ def test_deferral_is_only_logged():
     rsync = bench.host.start(login, RSYNC)
     bench.run(68)
     assert bench.words() == ["opened", "warned", "warned", "deferred"]
-    assert "stays while rsync" in bench.told(100, "deferred")[0].message
+    assert "stays while rsync" in bench.events(100, "deferred")[0].message
     rsync.finish()
     bench.run(30)
     assert bench.words()[4:] == ["warned", "ending", "terminated"]
@@ -77,7 +77,7 @@ def test_ordered_end_writes_nothing(bench, login):
     bench.run(1)
     terminate(bench, login)
     bench.run(10)
-    assert bench.told(100, "terminated")[0].fields["by"] == MANUAL.by
+    assert bench.events(100, "terminated")[0].fields["by"] == MANUAL.by
     assert login.ttys["pts/1"].shown == []
 
 

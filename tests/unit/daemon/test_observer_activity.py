@@ -28,7 +28,7 @@ def test_session_that_does_nothing_is_ended_unwarned(bench):
     assert bench.words() == ["opened"]
     bench.run(2)
     assert bench.words() == ["opened", "ending"]
-    assert "without work" in bench.told(word="ending")[0].message
+    assert "without work" in bench.events(word="ending")[0].message
     bench.run(20)
     assert bench.words() == ["opened", "ending", "terminated"]
     assert not login.leader.is_alive
@@ -132,8 +132,7 @@ def test_work_on_a_terminal_counts_where_the_rule_says_so(bench):
     assert "terminated" in bench.words(300)
 
 
-def test_little_work_is_no_use_however_long_the_daemon_was_stopped(bench):
-    """A minute's floor is enough, though; nothing never is."""
+def test_typed_line_is_use_after_a_long_stop_and_nothing_is_not(bench):
     _, active = bench.host.login(100), bench.host.login(200)
     bench.run(30)
     bench.host.time.boot_usec += 3600 * SECOND

@@ -25,8 +25,8 @@ def test_shell_of_a_display_manager_is_a_console_session(bench):
     login = begin(bench)
     bench.run(200)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
-    assert {event.fields["origin"] for event in bench.told()} == {"console"}
-    assert bench.told()[0].message.endswith("opened (greetd, console).")
+    assert {event.fields["origin"] for event in bench.events()} == {"console"}
+    assert bench.events()[0].message.endswith("opened (greetd, console).")
     assert signalled(login)
 
 
@@ -123,7 +123,7 @@ def test_idle_desktop_is_terminated():
         login.idle_usec = bench.host.time.boot_usec - began
         bench.run(1)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    assert bench.told(word="ending")[0].fields["evidence"] == "desktop"
+    assert bench.events(word="ending")[0].fields["evidence"] == "desktop"
 
 
 def test_desktop_in_use_or_without_an_answer_is_left_alone():

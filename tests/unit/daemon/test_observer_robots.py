@@ -52,7 +52,7 @@ def explained(bench: Bench) -> str:
 
 def test_a_robot_is_recognized_warned_and_ended(bench, login):
     send(bench, login, 45, 60, until="robot")
-    told = bench.told(word="robot")[0]
+    told = bench.events(word="robot")[0]
     size = " of 1 byte" if login.typed is not None else ""
     assert told.fields["why"] == f"one code{size} every 45s"
     assert "is typed to by a robot" in told.message

@@ -32,7 +32,7 @@ def test_next_login_of_the_user_is_logged_once(bench):
     assert bench.words(200) == ["opened"]
     assert bench.words(300) == ["opened", "reauthenticated"]
     assert bench.words(400) == ["opened"]
-    (event,) = bench.told(word="reauthenticated")
+    (event,) = bench.events(word="reauthenticated")
     assert (event.fields["previous"], event.fields["reason"], event.fields["session"]) == ("100", "idle", "300")
     gap = int(event.fields["idle_usec"])
     assert 30 * SECOND <= gap <= 70 * SECOND
@@ -105,7 +105,7 @@ def test_login_after_an_ordered_end_is_logged(bench):
     bench.run(10)
     bench.host.login(200, "pts/2")
     bench.run(5)
-    (event,) = bench.told(word="reauthenticated")
+    (event,) = bench.events(word="reauthenticated")
     assert (event.fields["previous"], event.fields["reason"]) == ("100", "order")
 
 

@@ -33,7 +33,7 @@ def test_requested_warning_is_shown_at_once(bench, login):
     assert shown(login) == [WARNED.format("58s")]
     assert warn(bench, login, "go\x1bhome") == ["pts/1"]
     assert shown(login)[1:] == ["reaper: root on host1: go\\x1bhome"]
-    assert [event.fields["by"] for event in bench.told(100, "warned")] == ["root", "root"]
+    assert [event.fields["by"] for event in bench.events(100, "warned")] == ["root", "root"]
     bench.run(38.1)
     assert shown(login)[2:] == [WARNED.format("20s")]
 
@@ -41,7 +41,7 @@ def test_requested_warning_is_shown_at_once(bench, login):
 def test_requested_warning_on_a_stopped_terminal_reaches_none(bench, login):
     login.ttys["pts/1"].is_blocked = True
     assert warn(bench, login, "hello") == []
-    assert "on no terminal" in bench.told(100, "warned")[0].message
+    assert "on no terminal" in bench.events(100, "warned")[0].message
 
 
 @pytest.mark.parametrize("limits", [{"idle_usec": None}, {"action": Action.OBSERVE}])
@@ -72,7 +72,7 @@ def test_ordered_end_is_logged_and_shown(bench, login):
     bench.run(10)
     assert not login.leader.is_alive
     assert bench.words() == ["opened", "ending", "terminated"]
-    assert {event.fields["reason"] for event in bench.told(100)[1:]} == {"order"}
+    assert {event.fields["reason"] for event in bench.events(100)[1:]} == {"order"}
 
 
 def test_ordered_end_takes_every_step(bench, login):
@@ -82,7 +82,7 @@ def test_ordered_end_takes_every_step(bench, login):
     bench.restart()
     bench.run(10)
     assert bench.words() == ["opened", "ending", "terminated"]
-    assert bench.told(100, "terminated")[0].fields["by"] == "root"
+    assert bench.events(100, "terminated")[0].fields["by"] == "root"
 
 
 def test_evidence_and_a_new_policy_do_not_stop_an_ordered_end(bench, login):
@@ -202,7 +202,7 @@ def test_session_under_a_requested_lock_ends_after_lock_for(bench, login):
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
     bench.run(1801)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["reason"] == "lock"
+    assert bench.events(word="ending")[0].fields["reason"] == "lock"
 
 
 def test_requested_lock_that_fails_leaves_the_session_as_it_was(bench, login):
@@ -212,7 +212,7 @@ def test_requested_lock_that_fails_leaves_the_session_as_it_was(bench, login):
     assert bench.tracked(login).life.phase is Phase.ACTIVE
     assert bench.warnings() == ["session 100 is not locked, and goes on as it was: systemd refuses"]
     bench.run(50)
-    assert [event.fields["why"] for event in bench.told(word="warned")] == [""]
+    assert [event.fields["why"] for event in bench.events(word="warned")] == [""]
     bench.actor.lock_trouble = None
     lock(bench, login)
     bench.run(3)

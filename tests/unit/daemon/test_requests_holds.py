@@ -48,8 +48,8 @@ def test_held_session_is_not_touched_and_what_would_have_happened_is_logged(benc
     assert hold(bench, login, HOUR) == ""
     bench.run(HOUR // SECOND - 1)
     assert bench.words() == ["opened", "held", "warned", "warned", "observed"]
-    assert all("(held)" in event.message for event in bench.told(100)[2:])
-    assert all(event.fields["observed"] == "1" for event in bench.told(100)[2:])
+    assert all("(held)" in event.message for event in bench.events(100)[2:])
+    assert all(event.fields["observed"] == "1" for event in bench.events(100)[2:])
     assert shown(login) == []
     assert not signalled(login)
 
@@ -60,7 +60,7 @@ def test_session_is_warned_and_ends_when_its_hold_is_over(bench, login):
     assert not signalled(login)
     bench.run(0.2)
     assert bench.words()[5:] == ["released", "warned"]
-    assert bench.told(100, "released")[0].fields["by"] == ""
+    assert bench.events(100, "released")[0].fields["by"] == ""
     assert shown(login) == [WARNED.format("10s")]
     bench.run(9)
     assert not signalled(login)
@@ -92,7 +92,7 @@ def test_a_hold_is_released_before_its_time(bench, login):
     release(bench, login)
     bench.run(0.1)
     assert bench.words()[-2:] == ["released", "warned"]
-    assert bench.told(100, "released")[0].fields["by"] == "somebody"
+    assert bench.events(100, "released")[0].fields["by"] == "somebody"
     bench.run(20)
     assert not login.leader.is_alive
 

@@ -40,7 +40,7 @@ def test_stricter_limit_applies_when_a_root_shell_opens(bench):
     assert rule_of(bench) == "root"
     bench.run(70)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    assert bench.told()[-1].fields["rule"] == "root"
+    assert bench.events()[-1].fields["rule"] == "root"
 
 
 def test_idle_session_is_warned_first_when_root_appears(bench):
@@ -78,7 +78,7 @@ def test_loop_of_sudo_keeps_no_session(bench):
         bench.run(6)
     assert signalled(login)
     assert bench.words()[-3] == "warned"
-    (ended,) = bench.told(word="ending")
+    (ended,) = bench.events(word="ending")
     assert int(ended.fields["idle_usec"]) >= HOUR - 20 * SECOND
 
 

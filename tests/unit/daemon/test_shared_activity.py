@@ -100,7 +100,7 @@ def test_input_just_before_the_end_of_another_session_prevents_it(bench):
     bench.run(0.1)
     assert not signalled(idle)
     assert bench.words(100) == ["opened", "warned", "warned", "cancelled", "resumed"]
-    assert bench.told(100, "resumed")[0].fields["evidence"] == "shared"
+    assert bench.events(100, "resumed")[0].fields["evidence"] == "shared"
     assert shown(idle)[-1] == "reaper: Thank you, this session stays."
 
 

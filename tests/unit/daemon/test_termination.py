@@ -117,7 +117,7 @@ def test_record_says_what_was_freed(bench):
     detached = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])
     login.processes.append(detached)
     bench.run(80)
-    (terminated,) = bench.told(word="terminated")
+    (terminated,) = bench.events(word="terminated")
     assert terminated.fields["freed_processes"] == "2"
     assert terminated.fields["freed_rss"] == "12000000"
     assert terminated.fields["freed_cpu_usec"] == str(5 * SECOND)
@@ -136,7 +136,7 @@ def test_session_that_resists_gets_every_step(bench):
         TerminationStep.KILL,
         TerminationStep.KILL,
     ]
-    failed = bench.told(word="terminate-failed")
+    failed = bench.events(word="terminate-failed")
     assert len(failed) == 2
     assert failed[0].fields["why"].startswith("still running: ")
     assert "101" in failed[0].fields["why"].split()
@@ -154,7 +154,7 @@ def test_processes_that_do_not_end_are_counted_if_they_are_many(bench):
     for process in (login.leader, *login.processes):
         process.ends_on = frozenset()
     bench.run(68 + 5 + 5 + 5 + 1)
-    (failed,) = bench.told(word="terminate-failed")
+    (failed,) = bench.events(word="terminate-failed")
     assert failed.fields["why"].startswith("still running: 101 ")
     assert failed.fields["why"].endswith(" and 982 more")
     assert len(failed.fields["why"]) < 200
@@ -176,7 +176,7 @@ def test_kill_session_waits_until_everything_is_gone(bench, kills_at_once, is_re
     bench.run(5)
     assert bench.words()[-1] == "terminated"
     assert not tmux.is_alive
-    assert bench.told()[-1].fields["freed_processes"] == "3"
+    assert bench.events()[-1].fields["freed_processes"] == "3"
 
 
 def test_sessions_of_other_users_are_not_touched(bench):

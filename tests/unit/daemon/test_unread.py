@@ -21,7 +21,7 @@ def test_typing_while_a_job_runs_is_evidence(bench):
     assert bench.words() == ["opened"] + ["resumed"] * 9
     bench.run(360)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    told = bench.told(word="ending")[0]
+    told = bench.events(word="ending")[0]
     assert int(told.fields["idle_usec"]) >= 300 * SECOND
 
 
@@ -189,7 +189,7 @@ def test_key_between_the_warning_and_a_restart_keeps_the_session(bench, counted,
 
 
 def test_transfer_that_never_pauses_ends_no_session_without_a_warning(bench, counted):
-    """While it runs, keys cannot be counted, and in the warned phase traffic counts as keys."""
+    """Without leads there is no warned phase, in which bytes that cannot be counted are taken for keys."""
     bench.adopt(make_policy(make_limits(idle_usec=300 * SECOND, warn_usec=())))
     bench.run(60)
     counted.is_moving = True

@@ -59,7 +59,7 @@ def test_new_group_applies_from_the_next_login(bench):
     """As in the kernel: the processes of the first session are not in it."""
     bench.host.login(100, "pts/1")
     bench.run(10)
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.host.login(300, "pts/3")
     bench.run(10)
     bench.adopt(make_policy(rules=(OPS,)))
@@ -69,7 +69,7 @@ def test_new_group_applies_from_the_next_login(bench):
 def test_number_alone_is_enough_for_the_groups_that_rules_name(bench):
     """A login under a slow name service has recorded no names, and the kernel has only numbers."""
     bench.host.unnamed.add("ops")
-    bench.host.let_be_in("alice", ops=5001, users=100)
+    bench.host.set_groups("alice", ops=5001, users=100)
     bench.host.login(100, "pts/1")
     bench.run(1)
     assert rules(bench) == {100: "ops"}
@@ -79,7 +79,7 @@ def test_number_alone_is_enough_for_the_groups_that_rules_name(bench):
 def test_names_are_looked_up_for_patterns():
     bench = Bench(make_policy(rules=(DEVELOPERS,)))
     bench.host.unnamed |= {"dev-east", "users"}
-    bench.host.let_be_in("alice", **{"dev-east": 6001, "users": 100, "alice": 1000})
+    bench.host.set_groups("alice", **{"dev-east": 6001, "users": 100, "alice": 1000})
     bench.host.login(100, "pts/1")
     bench.run(11)
     assert rules(bench) == {100: "developers"}
@@ -93,7 +93,7 @@ def with_nameless_group() -> Bench:
     bench = Bench(make_policy(rules=(DEVELOPERS,)))
     bench.host.unnamed.add("dev-east")
     bench.host.unknown.add("dev-east")
-    bench.host.let_be_in("alice", **{"dev-east": 6001})
+    bench.host.set_groups("alice", **{"dev-east": 6001})
     bench.host.login(100, "pts/1")
     return bench
 
@@ -126,7 +126,7 @@ def test_group_of_a_later_session_does_not_wait_for_one_that_is_long_without_a_n
     bench.run(1800)
     bench.host.unnamed.add("dev-west")
     bench.host.unknown.add("dev-west")
-    bench.host.let_be_in("bob", **{"dev-west": 6002})
+    bench.host.set_groups("bob", **{"dev-west": 6002})
     bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(6)
     assert bench.host.questions[-1] == 6002
@@ -138,7 +138,7 @@ def test_group_of_a_later_session_does_not_wait_for_one_that_is_long_without_a_n
 def test_name_service_that_hangs_delays_nobody():
     """Meanwhile the names that logins recorded decide, and every session has limits."""
     bench = without_answers()
-    bench.host.let_be_in("bob", ops=5001)
+    bench.host.set_groups("bob", ops=5001)
     bench.host.login(100, "pts/1")
     bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(80)
@@ -149,7 +149,7 @@ def test_name_service_that_hangs_delays_nobody():
 def test_answer_that_comes_late_puts_a_session_under_its_rule():
     bench = without_answers()
     bench.host.unnamed.add("ops")
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     login = bench.host.login(100, "pts/1")
     bench.run(52)
     assert bench.words() == ["opened", "warned"]
@@ -178,7 +178,7 @@ def test_earlier_answers_outlive_the_name_service(bench):
     bench.host.unnamed.add("ops")
     bench.host.unknown.add("ops")
     bench.adopt(make_policy(rules=(OPS,)))
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.host.login(100, "pts/1")
     bench.run(1)
     assert rules(bench) == {100: "ops"}
@@ -188,7 +188,7 @@ def test_earlier_answers_outlive_the_name_service(bench):
 def test_restart_with_a_dead_name_service_changes_nothing(bench):
     """Nor if the user was deleted meanwhile: the groups are in the state."""
     bench.host.unnamed.add("ops")
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.host.login(100, "pts/1")
     login = bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(55)
@@ -219,7 +219,7 @@ def test_groups_that_are_found_late_count_from_then_on(bench):
     bench.host.groups["alice"] = None
     login = bench.host.login(100, "pts/1")
     bench.run(52)
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.run(30)
     assert bench.words() == ["opened", "warned", "cancelled"]
     assert shown(login)[-1] == "reaper: Thank you, this session stays."
@@ -241,7 +241,7 @@ def test_login_whose_first_process_is_to_come_is_not_reported(bench):
     bench.host.groups["alice"] = None
     bench.host.login(100, "pts/1")
     bench.tick()
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.run(10)
     assert bench.warnings() == []
     assert rules(bench) == {100: "ops"}

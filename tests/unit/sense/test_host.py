@@ -257,7 +257,7 @@ def test_the_clock(world):
 
 
 def test_groups_are_those_that_the_login_recorded(world):
-    world.let_be_in(ops=5001, users=100)
+    world.set_groups(ops=5001, users=100)
     assert world.host.read_membership(world.session) == ((100, "users"), (5001, "ops"))
 
 
