@@ -1,4 +1,4 @@
-"""A daemon among fakes, with a clock that is turned by hand."""
+"""A daemon among fakes, under a clock that the test advances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.simulated import SECOND
 
 
 class Bench:
-    """A daemon among fakes, and the loop of service.py with a clock that jumps to where it is needed."""
+    """A daemon among fakes, and a loop whose clock jumps to the daemon's next moment."""
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.host = FakeHost()
@@ -26,7 +26,7 @@ class Bench:
             self.adopt(policy)
 
     def start(self) -> Daemon:
-        """A daemon that knows nothing yet."""
+        """Starts a daemon that knows no session."""
         return Daemon(self.host, self.actor, self.journal, "host1", "b00t")  # type: ignore[arg-type]
 
     def adopt(self, policy: Policy) -> None:
@@ -36,7 +36,7 @@ class Bench:
         self.daemon.tick(self.host.clock())
 
     def run(self, seconds: float) -> None:
-        """Lets time pass, and the daemon run in it."""
+        """Lets time pass while the daemon runs."""
         end = self.host.time.boot_usec + round(seconds * SECOND)
         for _ in range(100_000):
             self.tick()
@@ -78,10 +78,11 @@ class Bench:
         self.host.time.boot_usec += round(seconds * SECOND)
 
     def words(self, pid: int | None = None) -> list[str]:
-        """What the journal tells, an event a word; of one session, or of all that is about sessions."""
-        return [event.kind.word for event in self.told(pid)]
+        """Returns the words of the events about one session, or about all."""
+        return [event.kind.word for event in self.events(pid)]
 
-    def told(self, pid: int | None = None, word: str = "") -> list[Event]:
+    def events(self, pid: int | None = None, word: str = "") -> list[Event]:
+        """Returns the events about one session or all, of one kind or all."""
         return [
             event
             for event in self.journal.events
@@ -91,5 +92,5 @@ class Bench:
         ]
 
     def warnings(self) -> list[str]:
-        """The notes that are no events."""
+        """Returns the notes that are no events."""
         return [message for _, message in self.journal.notes]

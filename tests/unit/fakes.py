@@ -1,4 +1,4 @@
-"""FakeHost, FakeActor and FakeJournal: the daemon's surroundings without a host, a clock that is turned by hand.
+"""FakeHost, FakeActor and FakeJournal: the daemon's surroundings without a host, under a clock that the test advances.
 
 They pass the same contract tests as the real ones (sense/test_host.py, act/test_actor.py,
 act/test_journal.py), so what the daemon does with them it does with a host.
@@ -46,13 +46,13 @@ from tests.unit.surroundings import FakeSurroundings
 
 
 def refuse_as_path(name: str) -> None:
-    """Raises what stat(2) raises at a name that no file can have."""
+    """Raises what stat(2) raises for a name that no file can have."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.lstat(f"{name}/none")
 
 
 def make_session(pid: int = 100, **fields: object) -> Session:
-    """Alice's, by ssh, with the leader `pid`."""
+    """Returns a session of Alice's over ssh, whose leader is `pid`."""
     session = Session(
         key=SessionKey(pid, 7 * pid),
         session_id=str(pid),
@@ -71,7 +71,7 @@ def make_session(pid: int = 100, **fields: object) -> Session:
 
 
 def make_limits(**fields: object) -> Limits:
-    """Of seconds: idle 60 s, warned 20 s and 10 s before, 5 s of grace."""
+    """Returns short limits: idle 60 s, warnings 20 s and 10 s before the end, 5 s of grace."""
     limits = replace(
         BUILT_IN.environments["standard"],
         idle_usec=60 * SECOND,
@@ -82,13 +82,13 @@ def make_limits(**fields: object) -> Limits:
 
 
 def make_policy(limits: Limits | None = None, **fields: object) -> Policy:
-    """One environment with these limits, polled every 5 s."""
+    """Returns a policy with these limits in its environment `standard`, and a poll of 5 s."""
     environments = {**BUILT_IN.environments, "standard": limits if limits is not None else make_limits()}
     return replace(BUILT_IN, environments=environments, poll_usec=5 * SECOND, **fields)  # type: ignore[arg-type]
 
 
 class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
-    """A host of as many logins as a test wants."""
+    """A host with as many logins as a test makes."""
 
     def __init__(self) -> None:
         FakeSurroundings.__init__(self)
@@ -109,10 +109,10 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         self.sessions: Callable[[], list[Session]] = list  # those that the daemon knows
         self.kept: set[str] = set()  # terminals that can be told from others by their names
 
-    # What a test does to it.
+    # What a test does to the host.
 
     def login(self, pid: int = 100, *terminals: str, **fields: object) -> FakeLogin:
-        """Somebody logs in, now."""
+        """Logs a user in at this moment."""
         session = make_session(pid, **{"opened_usec": self.time.boot_usec, **fields})
         leader = FakeProcess(ProcessId(*session.key), ends_on=frozenset([TERM, KILL]))
         login = FakeLogin(session, leader)
@@ -124,13 +124,13 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         return login
 
     def start(self, login: FakeLogin, program: str, tty: str = "pts/1") -> FakeProcess:
-        """Somebody starts a program in a session."""
+        """Starts a program in a session."""
         process = FakeProcess(ProcessId(9000 + len(login.processes), 8), tty=tty, program=program)
         login.processes.append(process)
         return process
 
     def leave(self, login: FakeLogin) -> None:
-        """The person logs out."""
+        """Logs the user out."""
         for process in login.everything:
             process.is_alive = False
         login.ttys.clear()
@@ -143,7 +143,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
             found.update(login.ttys)
         return found
 
-    # What the daemon asks of it: the methods of sense.host.Host.
+    # What the daemon asks of the host: the methods of sense.host.Host.
 
     def clock(self) -> Instant:
         return self.time.now()
@@ -284,7 +284,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
         return process in self.running or self.process(process) is not None
 
     def process(self, wanted: ProcessId) -> FakeProcess | None:
-        """That very process, if it runs."""
+        """Returns the process with that pid and start time, if it runs."""
         for login in self.logins.values():
             for process in login.everything:
                 if process.id == wanted:
@@ -297,7 +297,7 @@ class FakeHost(FakeSurroundings, FakeLocks, FakeGroups):
 
 
 class FakeActor(FakeLocker):
-    """Acts on a FakeHost, and remembers it."""
+    """Acts on a FakeHost, and keeps a list of each kind of act."""
 
     def __init__(self, host: FakeHost) -> None:
         super().__init__(host)
@@ -370,7 +370,7 @@ class FakeActor(FakeLocker):
 
 
 class FakeJournal:
-    """Keeps what it is told."""
+    """Keeps every event and note."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

@@ -11,7 +11,7 @@ from reaper.sense.name_service import GroupsAnswer
 
 
 class FakeGroups:
-    """The part of FakeHost that answers for them."""
+    """The part of FakeHost that answers for groups."""
 
     def __init__(self) -> None:
         self.groups: dict[str, frozenset[str] | None] = {}  # by user; None where nothing tells
@@ -24,7 +24,7 @@ class FakeGroups:
         self.trouble: dict[str, Exception] = {}
         self._waiting: list[str | int] = []
 
-    def let_be_in(self, user: str, **groups: int) -> None:
+    def set_groups(self, user: str, **groups: int) -> None:
         self.gids.update(groups)
         self.groups[user] = frozenset(groups)
 

@@ -1,4 +1,4 @@
-"""Locks in the daemon's surroundings: reaper-lock, as FakeHost and FakeActor have it, does what the test says."""
+"""Locks in the daemon's surroundings: reaper-lock, as FakeHost and FakeActor imitate it, does what the test says."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ KEEPER = ProcessId(4711, 4711)
 
 
 def keep_files(directory: str, name: str, stage: Stage, since_usec: int = 5) -> None:
-    """What reaper-lock writes of a lock, for the real Host to read."""
+    """Writes a lock's state as reaper-lock does, for the real Host to read."""
     path = Path(f"{directory}/{name}/state")
     path.touch(mode=0o600)
     path.write_text(encode_state(LockState(stage, since_usec, 0, "", KEEPER)))
 
 
 class FakeLocks:
-    """The part of FakeHost that answers for locks, and what reaper-lock has written by now."""
+    """The part of FakeHost that answers for locks, with what reaper-lock has written."""
 
     def __init__(self) -> None:
         self.obstacles: dict[SessionKey, str] = {}
@@ -31,13 +31,13 @@ class FakeLocks:
         self.running = {KEEPER}
         self.frozen: set[SessionKey] = set()
 
-    # What a test does to it.
+    # What a test does to the host.
 
     def keep(self, session: Session, stage: Stage, since_usec: int, why: str = "") -> None:
-        """reaper-lock says how far a lock is."""
+        """Has reaper-lock write how far a lock is."""
         self.lock_states[session.name] = LockState(stage, since_usec, 0, why, KEEPER)
 
-    # What the daemon asks it.
+    # What the daemon asks of the host.
 
     def lock_obstacle(self, session: Session, names: Collection[str]) -> str:
         has_place = bool(session.session_id) if session.origin is Origin.GRAPHICAL else bool(names)

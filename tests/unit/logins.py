@@ -1,4 +1,4 @@
-"""A login of FakeHost's, with the processes that hang on it."""
+"""A login of FakeHost's, with its terminals and processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FakeProcess:
     signals: list[signal.Signals] = field(default_factory=list)
 
     def finish(self) -> None:
-        """The program has done its work and exits."""
+        """Exits, its work done."""
         self.is_alive = False
 
     def take(self, number: signal.Signals) -> None:
@@ -40,7 +40,7 @@ class FakeProcess:
 
 @dataclass
 class FakeLogin:
-    """A login and what hangs on it: the leader, its terminals, and the processes of its scope."""
+    """A login: the leader, its terminals, and the processes of its scope."""
 
     session: Session
     leader: FakeProcess

@@ -1,4 +1,4 @@
-"""journald's native protocol, read as its documentation has it and not as reaper writes it."""
+"""journald's native protocol, parsed by its documentation and not by what reaper writes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 
 
 def parse_datagram(data: bytes) -> dict[str, bytes]:
-    """The native protocol of journald, as https://systemd.io/JOURNAL_NATIVE_PROTOCOL/ has it."""
+    """Returns the fields of a datagram, as https://systemd.io/JOURNAL_NATIVE_PROTOCOL/ defines them."""
     fields = {}
     while data:
         line, _, data = data.partition(b"\n")

@@ -23,7 +23,7 @@ from tests.unit.fakes import make_session
 
 
 class Line(NamedTuple):
-    """What hangs on one pty."""
+    """One pty, with the processes on it."""
 
     name: str
     shell: ProcessId
@@ -37,7 +37,7 @@ def identify(pid: int) -> ProcessId:
 
 
 def fork(work: Callable[[], object]) -> int:
-    """A child that does some work and exits; whatever happens, it does not go on as a second test run."""
+    """Runs some work in a child, which always exits: it must not go on as a second test run."""
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -56,7 +56,7 @@ def fork(work: Callable[[], object]) -> int:
 
 
 class RealLogin:
-    """A leader that does as it is told, through a pipe, and answers when it is done."""
+    """A leader that follows commands from a pipe, and answers when it has carried one out."""
 
     def __init__(self) -> None:
         orders, self._orders = os.pipe()
@@ -101,15 +101,15 @@ class RealLogin:
         del self.lines[name]
 
     def type(self, name: str) -> None:
-        """The person types a line, and the shell has read it."""
+        """Types a line, and returns when the shell has read it."""
         self._order(f"type {name}")
 
     def read_shown(self, name: str) -> str:
-        """What the terminal shows that has not been read before."""
+        """Returns what the terminal has shown since the last call."""
         return bytes.fromhex(self._order(f"shown {name}").partition(":")[2]).decode()
 
     def stop(self) -> None:
-        """Ends the leader by force, and with it all that it made."""
+        """Kills the leader, and with it everything that it has made."""
         if not self._is_reaped:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
@@ -196,7 +196,7 @@ def _be_shell(slave: int, is_read: int, is_ready: int) -> NoReturn:
 
 
 class Witness:
-    """A child that reports each signal which reaches it, until one that nobody survives."""
+    """A child that reports each signal that reaches it, until one kills it."""
 
     SIGNALS = (signal.SIGHUP, signal.SIGCONT, signal.SIGTERM)
 
@@ -217,7 +217,7 @@ class Witness:
         self._is_reaped = False
 
     def signals(self) -> set[signal.Signals]:
-        """All that reached it. Ends it: a signal that is pending is delivered before SIGUSR1 kills."""
+        """Returns every signal that reached it, and ends it: pending signals are delivered before SIGUSR1 kills it."""
         taken = set()
         self._report_rest()
         while True:
@@ -230,7 +230,7 @@ class Witness:
         return taken
 
     def _report_rest(self) -> None:
-        """Waits until nothing is pending, then ends it."""
+        """Waits until no signal is pending, then ends it."""
         while True:
             try:
                 with open(f"/proc/{self.pid}/status", encoding="ascii") as file:

@@ -1,7 +1,7 @@
-"""A terminal as the kernel keeps its times, for tests that cannot wait for eight seconds to pass.
+"""A terminal whose times change as the kernel changes them, for tests that cannot wait for eight seconds.
 
-What it does is written from FACTS ("Terminals and their times"), not from the code under test; sense/test_host.py
-holds it to a real pty. Times: microseconds since boot, nanoseconds on the wall clock.
+It imitates the kernel (tty_update_time in drivers/tty/tty_io.c), not the code under test; sense/test_host.py runs the
+same tests on it and on a real pty. Times are microseconds since boot, or nanoseconds on the wall clock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WALL_NS = 1_800_000_000 * NS_PER_SEC
 
 @dataclass
 class Clock:
-    """The two clocks. `boot_usec` only ever grows; the wall clock may be set."""
+    """The two clocks. `boot_usec` only grows; the wall clock can be set."""
 
     boot_usec: int = 1000 * SECOND
     offset_ns: int = WALL_NS - 1000 * NS_PER_SEC
@@ -32,7 +32,7 @@ class Clock:
 
     @property
     def tick_ns(self) -> int:
-        """The wall clock at the last tick of the kernel: what the times of a file are set to."""
+        """The wall clock at the kernel's last tick: file times are set to this."""
         return self.boot_usec * 1000 // self.grain_ns * self.grain_ns + self.offset_ns
 
     def now(self) -> Instant:
@@ -64,7 +64,7 @@ class FakeTty:
         self.atime_ns = self.ctime_ns = self.clock.tick_ns
 
     def type(self) -> bool:
-        """A process reads what the person typed; says whether it left a trace (tty_update_time)."""
+        """Has a process read what the user typed; returns whether atime changed (tty_update_time)."""
         now_sec = self.clock.tick_ns // NS_PER_SEC
         if not (now_sec ^ self.atime_ns // NS_PER_SEC) & ~7:
             return False
@@ -83,5 +83,5 @@ class FakeTty:
         self.ctime_ns = self.clock.tick_ns
 
     def read(self) -> TerminalSample:
-        """One look at it, as sense.terminals takes it."""
+        """Returns one sample of it, as sense.terminals takes it."""
         return take_reading(self.name, self.atime_ns, self.ctime_ns, self.mode, self.uid, self.clock.wall_ns, self.line)

@@ -1,4 +1,4 @@
-"""What changes around the logins of FakeHost: who becomes root in one, and what time it is on its wall."""
+"""What changes around the logins of FakeHost: who becomes root, local time, and the daemon's own work."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class FakeSudo:
 
 
 def utc(wall_ns: int) -> LocalMoment:
-    """A moment as it is called in Greenwich."""
+    """Returns a moment in UTC, as local time."""
     at = datetime.fromtimestamp(wall_ns // NS_PER_SEC, timezone.utc)
     return LocalMoment((at.year, at.month, at.day), LocalTime(at.weekday(), at.hour * 60 + at.minute))
 
 
 class FakeSurroundings:
-    """The part of FakeHost that answers for them, and for what the daemon's work and the kernel are like."""
+    """The part of FakeHost that answers for elevation, local time, the daemon's own work and the kernel's features."""
 
     def __init__(self) -> None:
         self.time = Clock()
@@ -39,23 +39,23 @@ class FakeSurroundings:
         self.asked_time = 0
         self.marks: list[FakeSudo] = []
 
-    # What a test does to it.
+    # What a test does to the host.
 
     def work(self, usec: int) -> None:
-        """The daemon is at work, and time passes."""
+        """Has the daemon work for a while."""
         self.worked += usec
         self.time.boot_usec += usec
 
     def become_root(self, session: Session, now_usec: int) -> FakeSudo:
-        """The person runs sudo."""
+        """Has the user run sudo."""
         self.marks.append(FakeSudo(ProcessId(9000 + len(self.marks), 9), session.key, now_usec))
         return self.marks[-1]
 
     def leave_root(self, sudo: FakeSudo) -> None:
-        """The person exits from root's shell, and sudo closes its PAM session."""
+        """Has the user exit from root's shell; sudo closes its PAM session."""
         self.marks.remove(sudo)
 
-    # What the daemon asks of it.
+    # What the daemon asks of the host.
 
     def worked_usec(self) -> int:
         return self.worked

@@ -1,4 +1,4 @@
-"""Locks among fakes: what reaper-lock does, and what has come of it."""
+"""Locks among fakes: what reaper-lock does."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def make_bench(**fields: object) -> Bench:
 
 
 def keep(bench: Bench, login: FakeLogin, stage: Stage, why: str = "") -> None:
-    """reaper-lock gets that far, now."""
+    """Has reaper-lock reach a stage at this moment."""
     bench.host.keep(login.session, stage, bench.host.time.boot_usec, why)
 
 
 def take(bench: Bench, login: FakeLogin) -> None:
-    """reaper-lock has taken the terminals, which are root's now."""
+    """Has reaper-lock take the terminals, which then belong to root."""
     for tty in login.ttys.values():
         tty.uid = 0
         tty.chmod(0o600)
@@ -40,7 +40,7 @@ def take(bench: Bench, login: FakeLogin) -> None:
 
 
 def give_back(bench: Bench, login: FakeLogin, stage: Stage = Stage.UNLOCKED, why: str = "") -> None:
-    """reaper-lock has put everything back."""
+    """Has reaper-lock give the terminals back."""
     for tty in login.ttys.values():
         tty.uid = login.session.uid
         tty.chmod(0o620)
@@ -48,7 +48,7 @@ def give_back(bench: Bench, login: FakeLogin, stage: Stage = Stage.UNLOCKED, why
 
 
 def lock(bench: Bench, login: FakeLogin) -> None:
-    """Up to the limit, and a moment more."""
+    """Runs to the limit, and until the session is locked."""
     bench.run(DUE)
     take(bench, login)
     bench.run(3)

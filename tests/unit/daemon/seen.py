@@ -1,4 +1,4 @@
-"""What can be seen of a login: the words on its terminals, and whether anything of it was signalled."""
+"""What a test sees of a login: the messages on its terminals, and whether a process of it was signalled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.unit.logins import FakeLogin
 
 
 def shown(login: FakeLogin, terminal: str = "pts/1") -> list[str]:
-    """What the person has read on a terminal, a message one text."""
+    """Returns the messages on a terminal, as its user reads them."""
     return [text.replace(" \x1b[K", "").strip("\a\r\n") for text in login.ttys[terminal].shown]
 
 

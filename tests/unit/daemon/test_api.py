@@ -1,4 +1,4 @@
-"""Who may ask the daemon for what: every verb, by root, by whose session it is, and by others."""
+"""Who may ask the daemon for what: every method, by root, by the user of the session, and by other users."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def stand() -> Stand:
     return Stand()
 
 
-def test_every_verb_is_asked_for():
+def test_every_method_is_covered():
     ours = {name.rpartition(".")[2] for name in methods._METHODS if name.startswith("io.reaper.")}
     assert ours == set(WHO_MAY) == set(PARAMETERS)
     for name, method in inspect.getmembers(Backend, inspect.isfunction):
@@ -85,7 +85,7 @@ def test_every_verb_is_asked_for():
 
 @pytest.mark.parametrize("verb", sorted(WHO_MAY))
 @pytest.mark.parametrize(("peer", "column"), [(ROOT, 0), (ALICE, 1), (BOB, 2), (NOBODY, 2)])
-def test_who_may(stand, verb, peer, column):
+def test_only_root_and_the_user_of_a_session_may_ask(stand, verb, peer, column):
     if verb == "Release":
         stand.ask("Hold", ALICE)
     before = stand.bench.words()
@@ -98,7 +98,7 @@ def test_who_may(stand, verb, peer, column):
 
 
 @pytest.mark.parametrize("verb", ["Explain", "Hold", "Release", "Warn", "Lock", "Terminate"])
-def test_a_session_that_is_not_there(stand, verb):
+def test_session_that_does_not_exist_is_reported_with_its_name_cut(stand, verb):
     reply = stand.ask(verb, ROOT, session="x" * 5000)
     assert reply == {"error": NO_SUCH, "parameters": {"session": "x" * 200}}
 
@@ -126,7 +126,7 @@ NAMES = {
 @pytest.mark.parametrize("peer", [ROOT, ALICE, NOBODY])
 @pytest.mark.parametrize("verb", ["Explain", "Hold", "Release", "Lock"])
 def test_name_is_matched_and_never_looked_up(stand, verb, peer, name, monkeypatch):
-    """What a user asks for is no path: it may be on a file system of theirs that does not answer."""
+    """The daemon opens no path that a user names: it may be on a file system that does not answer."""
     asked: list[str] = []
     host = stand.bench.host
     read = host.read_terminals
@@ -137,14 +137,14 @@ def test_name_is_matched_and_never_looked_up(stand, verb, peer, name, monkeypatc
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_terminal_is_matched_against_those_of_this_host(stand, name, monkeypatch):
-    """The same with the real terminals."""
+    """The same with real terminals."""
     monkeypatch.setattr(stand.bench.host, "read_terminals", terminals.read_all)
     monkeypatch.setattr(stand.bench.host, "other_ptys", terminals.other_ptys)
     assert stand.ask("Explain", ROOT, session=name)["error"] == NO_SUCH
 
 
 def test_search_for_a_terminal_looks_at_the_sessions_of_its_owner_alone(stand, monkeypatch):
-    """Which terminals a session has takes some reading: a host can have a thousand."""
+    """Finding a session's terminals takes many reads, and a host can have a thousand sessions."""
     looked: list[str] = []
     host = stand.bench.host
     find = host.terminal_names
@@ -188,7 +188,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("verb", "parameters"), WRONG)
-def test_what_is_no_request_is_refused(stand, verb, parameters):
+def test_parameters_out_of_bounds_are_refused(stand, verb, parameters):
     before = stand.bench.words()
     reply = stand.ask(verb, ROOT, **parameters)
     assert reply["error"] == "org.varlink.service.InvalidParameter"
@@ -196,7 +196,7 @@ def test_what_is_no_request_is_refused(stand, verb, parameters):
     assert stand.bench.words() == before
 
 
-def test_what_cannot_be_granted_says_why_and_what_to_do(stand):
+def test_refusal_says_why_and_what_to_do(stand):
     stand.bench.host.obstacles[stand.alice.session.key] = "its user has no password here"
     reply = stand.ask("Lock", ROOT, session="100")
     assert reply["error"] == "io.reaper.Refused"
@@ -205,14 +205,14 @@ def test_what_cannot_be_granted_says_why_and_what_to_do(stand):
     assert stand.bench.actor.orders == {}
 
 
-def test_a_hold_that_the_policy_does_not_grant(stand):
+def test_hold_that_the_policy_does_not_allow_is_refused(stand):
     stand.bench.adopt(make_policy())
     reply = stand.ask("Hold", ALICE)
     assert reply["error"] == NOT_ALLOWED
     assert "lets its users hold no session any longer (ask an administrator)" in reply["parameters"]["why"]
 
 
-def test_a_hold_says_for_how_long(stand):
+def test_hold_reply_says_for_how_long(stand):
     reply = stand.ask("Hold", ALICE, duration_usec=2 * 60 * MINUTE)["parameters"]
     assert reply["hold"]["by"] == "alice"
     assert reply["hold"]["why"] == "a build"
@@ -232,13 +232,13 @@ def test_a_hold_says_for_how_long(stand):
         (Peer(1, 1000), "alice"),
     ],
 )
-def test_who_asked_is_told(stand, peer, by):
-    """Root's word is that of whose session it came from."""
+def test_record_names_who_asked(stand, peer, by):
+    """Root's request is attributed to the user in whose session root made it."""
     stand.ask("Hold", peer)
-    assert [event.fields["by"] for event in stand.bench.told(100, "held")] == [by]
+    assert [event.fields["by"] for event in stand.bench.events(100, "held")] == [by]
 
 
-def test_a_policy_that_does_not_parse(stand):
+def test_reload_of_a_policy_that_does_not_parse_is_an_error(stand):
     stand.rejected = "reaper.yaml:3:5: no such key"
     reply = stand.ask("Reload", ROOT)
     assert reply["error"] == "io.reaper.PolicyRejected"
@@ -247,21 +247,21 @@ def test_a_policy_that_does_not_parse(stand):
     assert stand.ask("Reload", ROOT)["parameters"] == {"policy": stand.bench.daemon.policy_id}
 
 
-def test_an_end_is_told_to_the_person(stand):
+def test_ordered_end_is_shown_on_the_terminal(stand):
     stand.ask("Terminate", Peer(201, 0))
     (text,) = shown(stand.alice)
     assert "root (session 200 of bob) ended it: maintenance." in text
     assert shown(stand.bob, "pts/2") == []
 
 
-def test_a_session_that_was_opened_since_the_last_poll(stand):
+def test_session_opened_since_the_last_poll_is_found(stand):
     stand.bench.host.login(400, "pts/4", user="carol", uid=1003)
     assert "error" not in stand.ask("Explain", Peer(1, 1003), session="pts/4")
     assert stand.ask("Explain", BOB, session="400")["error"] == NO_SUCH
 
 
-def test_ones_own_session(stand):
-    """That of the process that calls; and a process that is in the session of another is told of none."""
+def test_own_session_is_that_of_the_calling_process(stand):
+    """A process that runs in another user's session is not told which."""
     assert (
         stand.ask("Explain", Peer(101, 1000), session="self")["parameters"]["explanation"]["session"]["session"]
         == "100"
@@ -276,8 +276,8 @@ def test_ones_own_session(stand):
 # Sessions that nobody has.
 
 
-def test_no_user_has_the_daemon_look_for_new_sessions_more_than_once_a_second(stand):
-    """A name that nobody has costs a user nothing, and a look reads a directory and may ask logind."""
+def test_user_makes_the_daemon_look_for_sessions_once_a_second_at_most(stand):
+    """An unknown name costs the user nothing, and each look reads a directory and may ask logind."""
     looks = count_looks(stand)
     for _ in range(50):
         assert stand.ask("Explain", ALICE, session="x")["error"] == NO_SUCH
@@ -287,7 +287,7 @@ def test_no_user_has_the_daemon_look_for_new_sessions_more_than_once_a_second(st
     assert looks() == 2
 
 
-def test_one_users_asking_keeps_no_others_login_from_being_found(stand):
+def test_requests_of_one_user_do_not_hide_the_login_of_another(stand):
     stand.ask("Explain", BOB, session="x")
     stand.bench.host.login(400, "pts/9")
     assert stand.ask("Explain", BOB, session="400")["error"] == NO_SUCH
@@ -306,8 +306,8 @@ def count_looks(stand: Stand) -> Callable[[], int]:
     return lambda: len(looks)
 
 
-def test_a_terminal_that_has_come_to_be_anothers(stand):
-    """Between two polls: pts/1 is closed, and the next who logs in gets its number."""
+def test_terminal_number_reused_by_another_user_names_their_session(stand):
+    """Between two polls pts/1 is closed, and the next login gets its number."""
     tty = stand.alice.ttys.pop("pts/1")
     stand.alice.ttys["pts/9"] = tty
     carol = stand.bench.host.login(400, "pts/1", user="carol", uid=1003)
@@ -318,15 +318,15 @@ def test_a_terminal_that_has_come_to_be_anothers(stand):
     assert not carol.leader.is_alive
 
 
-def test_no_escape_sequence_comes_from_a_name(stand):
+def test_names_are_escaped_in_replies(stand):
     stand.bench.host.login(400, "pts/4", user="ma\x1b[2Jllory", uid=1003)
     stand.ask("Hold", Peer(1, 1003), session="pts/4")
     reply = stand.ask("Terminate", ROOT, session="pts/4")
     assert reply["parameters"]["why"] == "ma\\x1b[2Jllory holds the session"
 
 
-def test_a_session_that_cannot_be_locked_says_why(stand):
-    """As things are when it is asked, and not when it was last judged."""
+def test_refused_lock_says_why(stand):
+    """The reason is that of the moment of the request, not of the last evaluation."""
     key = next(key for key, each in stand.bench.daemon.sessions.items() if each.session.name == "100")
     stand.bench.adopt(make_policy(make_limits(action=Action.LOCK)))
     assert stand.ask("Explain", ALICE)["parameters"]["explanation"]["unlockable"] == ""

@@ -1,4 +1,4 @@
-"""A session from its login to its end: who is warned and when, and what counts as a sign of life."""
+"""A session from its login to its end: when it is warned, and what counts as evidence of its user."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.unit.simulated import SECOND
 BUCKET = 8
 
 
-def test_a_whole_life(bench):
-    """Warned at both leads, ended at the limit; the login itself counts to the end of its eight seconds."""
+def test_idle_session_is_warned_twice_and_terminated(bench):
+    """The login itself counts to the end of its eight seconds."""
     login = bench.host.login(100, "pts/1")
     tty = login.ttys["pts/1"]
     started = bench.host.time.boot_usec
@@ -46,7 +46,7 @@ def test_a_whole_life(bench):
     assert bench.actor.removed == [login.session.key]
 
 
-def test_a_key_keeps_the_session(bench):
+def test_one_key_after_the_warning_keeps_the_session(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(50)
     login.ttys["pts/1"].type()
@@ -54,11 +54,11 @@ def test_a_key_keeps_the_session(bench):
     assert bench.words() == ["opened", "warned", "cancelled", "resumed"]
     assert shown(login)[1:] == ["reaper: Thank you, this session stays."]
     bench.run(30)
-    assert len(bench.told(word="cancelled")) == 1
+    assert len(bench.events(word="cancelled")) == 1
     assert bench.phase(login) is Phase.ACTIVE
 
 
-def test_a_person_who_types_is_never_disturbed(bench):
+def test_user_who_types_is_never_warned(bench):
     login = bench.host.login(100, "pts/1")
     for _ in range(100):
         bench.run(30)
@@ -67,29 +67,29 @@ def test_a_person_who_types_is_never_disturbed(bench):
     assert shown(login) == []
 
 
-def test_a_gap_of_a_minute_is_told():
+def test_input_after_a_gap_of_a_minute_is_logged():
     bench = Bench(make_policy(make_limits(idle_usec=600 * SECOND)))
     login = bench.host.login(100, "pts/1")
     bench.run(100)
     login.ttys["pts/1"].type()
     bench.run(10)
-    (resumed,) = bench.told(word="resumed")
+    (resumed,) = bench.events(word="resumed")
     assert 90 * SECOND <= int(resumed.fields["idle_usec"]) <= 100 * SECOND
 
 
-def test_typing_in_the_eight_seconds_of_the_login_is_not_lost(bench):
-    """What is typed in the bucket in which the terminal was made leaves no trace; it is counted all the same."""
+def test_typing_within_eight_seconds_of_the_login_counts(bench):
+    """It leaves no trace, as the times of the terminal were set in the same eight seconds."""
     login = bench.host.login(100, "pts/1")
     bench.run(7.9)
     assert not login.ttys["pts/1"].type()
     last = bench.host.time.boot_usec
     bench.run(61)
-    ending = bench.told(word="ending")
+    ending = bench.events(word="ending")
     assert not ending or bench.host.time.boot_usec >= last + 60 * SECOND
     assert [event.kind.word for event in ending] == ["ending"]
 
 
-def test_typing_in_the_eight_seconds_of_a_new_terminal_is_not_lost(bench):
+def test_typing_within_eight_seconds_of_a_new_terminal_counts(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(16)
     login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
@@ -101,8 +101,8 @@ def test_typing_in_the_eight_seconds_of_a_new_terminal_is_not_lost(bench):
     assert "ending" in bench.words()
 
 
-def test_a_session_found_soon_after_its_login_counts_what_was_typed_before(bench):
-    """The daemon starts 50 s after the login: what the terminal shows of those 50 s counts."""
+def test_input_before_the_daemon_found_a_recent_login_counts(bench):
+    """The daemon starts 50 s after the login."""
     login = bench.host.login(100, "pts/1")
     bench.sleep(45)
     login.ttys["pts/1"].type()
@@ -111,7 +111,7 @@ def test_a_session_found_soon_after_its_login_counts_what_was_typed_before(bench
     assert "ending" not in bench.words()
 
 
-def test_a_session_found_late_counts_from_then(bench):
+def test_session_found_long_after_its_login_counts_as_used_now(bench):
     bench.host.login(100, "pts/1")
     bench.sleep(3600)
     bench.run(39)
@@ -120,16 +120,16 @@ def test_a_session_found_late_counts_from_then(bench):
     assert bench.words()[:4] == ["opened", "warned", "warned", "ending"]
 
 
-def test_a_session_from_the_future_still_idles(bench):
-    """A record whose OPENED_USEC is not yet: the session counts as opened now, not as in use until then."""
+def test_session_opened_in_the_future_still_idles(bench):
+    """A record whose OPENED_USEC is in the future counts as opened now."""
     login = bench.host.login(100, "pts/1", opened_usec=bench.host.time.boot_usec + 10**12)
     bench.run(80)
     assert "ending" in bench.words()
     assert signalled(login)
 
 
-def test_an_age_limit(bench):
-    """Input does not move it, and the person is told so."""
+def test_max_ends_a_session_in_use(bench):
+    """Input does not postpone it, and the warning says so."""
     bench.adopt(make_policy(make_limits(max_usec=300 * SECOND)))
     login = bench.host.login(100, "pts/1")
     for _ in range(29):
@@ -140,11 +140,11 @@ def test_an_age_limit(bench):
         "reaper: This session on host1 ends in 20s: sessions here last at most 5min. Save your work and log in again."
     )
     bench.run(10)
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert ending.fields["reason"] == "max"
 
 
-def test_trouble_with_one_session_does_not_stop_the_others(bench):
+def test_error_at_one_session_does_not_stop_the_others(bench):
     trouble = bench.host.login(100, "pts/1")
     bench.host.login(200, "pts/2")
     bench.run(5)
@@ -158,7 +158,7 @@ def test_trouble_with_one_session_does_not_stop_the_others(bench):
     assert bench.words(100)[-1] == "terminated"
 
 
-def test_problems_of_discovery_are_told(bench):
+def test_problems_of_discovery_are_logged(bench):
     bench.host.problems.append(ReaperError("record-broken", "login record 5.7 cannot be read", "look"))
     bench.host.dead_records.append(SessionKey(5, 7))
     bench.run(1)

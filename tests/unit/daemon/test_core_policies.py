@@ -1,4 +1,4 @@
-"""What the policy decides, and what happens to a session when another policy is adopted in the middle of its life."""
+"""What a policy does to sessions, and what happens when another policy is adopted during their lives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_observe_touches_nothing():
     login = bench.host.login(100, "pts/1")
     bench.run(300)
     assert bench.words() == ["opened", "warned", "warned", "observed"]
-    assert all(event.fields["observed"] == "1" for event in bench.told())
+    assert all(event.fields["observed"] == "1" for event in bench.events())
     assert shown(login) == []
     assert not signalled(login)
     login.ttys["pts/1"].type()
@@ -29,7 +29,7 @@ def test_observe_touches_nothing():
     assert shown(login) == []
 
 
-def test_without_a_policy_nobody_is_touched():
+def test_without_a_policy_no_session_is_touched():
     bench = Bench()
     login = bench.host.login(100, "pts/1")
     bench.run(100_000)
@@ -39,7 +39,7 @@ def test_without_a_policy_nobody_is_touched():
 
 
 def test_a_stricter_policy_warns_first(bench):
-    """Idle for 50 min under a limit of an hour; then the limit is one minute."""
+    """Idle for 50 min under a limit of 1 h; then the limit is 1 min."""
     bench.adopt(make_policy(make_limits(idle_usec=3600 * SECOND)))
     login = bench.host.login(100, "pts/1")
     bench.run(3000)
@@ -53,7 +53,7 @@ def test_a_stricter_policy_warns_first(bench):
     assert "ending" in bench.words()
 
 
-def test_a_milder_policy_takes_the_warning_back(bench):
+def test_milder_policy_withdraws_the_warning(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(50)
     bench.adopt(make_policy(make_limits(idle_usec=3600 * SECOND)))
@@ -74,7 +74,7 @@ def test_from_observe_to_terminate_warns_first(bench):
     assert signalled(login)
 
 
-def test_to_observe_in_the_middle_of_an_end_stops_it(bench):
+def test_change_to_observe_stops_a_termination(bench):
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([KILL])
     bench.run(68)
@@ -86,8 +86,8 @@ def test_to_observe_in_the_middle_of_an_end_stops_it(bench):
     assert bench.words()[-1] == "observed"
 
 
-def test_an_end_keeps_the_limits_that_it_began_with(bench):
-    """Neither milder nor stricter: what it reaches, and how long it waits, is what the record of it said."""
+def test_termination_keeps_the_limits_that_it_began_with(bench):
+    """Neither a milder nor a stricter policy changes whom it reaches and how long it waits."""
     login = bench.host.login(100, "pts/1")
     detached = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])
     login.processes.append(detached)
@@ -105,8 +105,8 @@ def test_an_end_keeps_the_limits_that_it_began_with(bench):
     assert detached.signals == []
 
 
-def test_a_session_on_its_way_out_keeps_its_rule():
-    """Its shell has ended, and its terminal: it is no session without a terminal now, which another rule is for."""
+def test_session_whose_terminal_has_ended_keeps_its_rule():
+    """During its end it has no terminal, but the rule for sessions without a terminal does not apply."""
     jobs = Rule("jobs", Match(terminal=("none",)), make_limits(action=Action.OBSERVE), ("action",))
     bench = Bench(make_policy(rules=(jobs,)))
     login = bench.host.login(100, "pts/1")
@@ -114,17 +114,17 @@ def test_a_session_on_its_way_out_keeps_its_rule():
     login.ttys.clear()
     bench.run(30)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    assert bench.told()[-1].fields["rule"] == "environment:standard"
+    assert bench.events()[-1].fields["rule"] == "environment:standard"
 
 
-def test_groups_are_asked_for_only_where_a_rule_does(bench):
+def test_groups_are_read_only_if_a_rule_names_one(bench):
     bench.host.trouble["alice"] = OSError("the name service is slow")
     bench.host.login(100, "pts/1")
     bench.run(10)
     assert bench.warnings() == []
 
 
-def test_a_rule_by_group_decides(bench):
+def test_rule_by_group_applies_to_its_members(bench):
     ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
     bench.adopt(make_policy(rules=(ops,)))
     bench.host.groups["alice"] = frozenset(["ops", "users"])

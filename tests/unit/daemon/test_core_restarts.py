@@ -1,4 +1,4 @@
-"""A restart, a stop or a suspend: no outcome changes, and nobody is ended without a warning that they could see."""
+"""Restarts, stops and suspends change no outcome, and no user loses a session without a warning."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def life_of(restarts: set[int]) -> list[tuple[str, int]]:
 UNDISTURBED = life_of(set())
 
 
-def test_the_life_that_restarts_are_held_to():
+def test_reference_life_without_restarts():
     words = [word for word, _ in UNDISTURBED]
     assert words == ["opened", "warned", "cancelled", "resumed", "warned", "warned", "ending", "terminated"]
 
 
 @pytest.mark.parametrize("second", [1, 20, 49, 51, 53, 70, 98, 110, 117, 119, 122, 127])
-def test_a_restart_changes_no_outcome(second):
+def test_one_restart_changes_no_outcome(second):
     assert life_of({second}) == UNDISTURBED
 
 
@@ -52,8 +52,7 @@ def test_many_restarts_change_no_outcome():
     assert life_of(set(range(1, 160, 3))) == UNDISTURBED
 
 
-def test_a_restart_reports_no_terminal_twice(bench):
-    """What was reported as tampered with stays reported."""
+def test_restart_reports_no_tampered_terminal_twice(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(10)
     for _ in range(3):
@@ -63,8 +62,8 @@ def test_a_restart_reports_no_terminal_twice(bench):
     assert bench.words().count("tampered") == 1
 
 
-def test_a_restart_under_another_rule_warns_first():
-    """Observed before, and ended now: nobody had been told on the terminal, so a warning from then does not count."""
+def test_restart_under_another_rule_warns_first():
+    """The session was only observed before, so a warning that was only logged does not count."""
     calm = Rule("calm", Match(elevated=False), make_limits(action=Action.OBSERVE), ("action",))
     bench = Bench(make_policy(rules=(calm,)))
     login = bench.host.login(100, "pts/1")
@@ -78,7 +77,7 @@ def test_a_restart_under_another_rule_warns_first():
     assert signalled(login)
 
 
-def test_after_a_long_stop_the_person_is_warned_again(bench):
+def test_user_is_warned_again_after_a_long_stop(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(50)
     bench.daemon.save()
@@ -91,7 +90,7 @@ def test_after_a_long_stop_the_person_is_warned_again(bench):
     assert signalled(login)
 
 
-def test_after_a_suspend_the_person_is_warned_again(bench):
+def test_user_is_warned_again_after_a_suspend(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(59)
     bench.sleep(3600)
@@ -101,7 +100,7 @@ def test_after_a_suspend_the_person_is_warned_again(bench):
     assert signalled(login)
 
 
-def test_sessions_that_ended_while_the_daemon_was_away(bench):
+def test_sessions_that_ended_while_no_daemon_ran_are_closed(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(10)
     bench.daemon.save()

@@ -1,4 +1,4 @@
-"""A program that its rule names puts the end of a session off: bounded, told to the person and in the journal."""
+"""A program that the rule names defers the end of a session: for a bounded time, shown to the user and logged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_busy(**fields: object) -> Policy:
 POLICY = make_busy()
 
 
-def test_a_deferral_says_enter_where_a_key_alone_is_not_seen(bench):
+def test_deferral_asks_for_enter_where_a_key_alone_is_not_seen(bench):
     console = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
     console.ttys["tty1"].takes_lines = True
     bench.host.start(console, RSYNC, "tty1")
@@ -37,7 +37,7 @@ def test_a_deferral_says_enter_where_a_key_alone_is_not_seen(bench):
     assert shown(console, "tty1")[-1] == KEPT.format("1min 40s").replace("any key", "Enter")
 
 
-def test_a_session_is_kept_until_the_program_is_done(bench, login):
+def test_session_is_kept_until_the_program_exits(bench, login):
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE)
     assert bench.words() == ["opened", "warned", "warned", "deferred"]
@@ -54,10 +54,10 @@ def test_a_session_is_kept_until_the_program_is_done(bench, login):
     assert signalled(login)
 
 
-def test_what_an_auditor_reads(bench, login):
+def test_deferral_record_names_program_limit_and_time_left(bench, login):
     bench.host.start(login, "/usr/bin/rsync\x1b[2J-ssl")
     bench.run(DUE)
-    (deferred,) = bench.told(word="deferred")
+    (deferred,) = bench.events(word="deferred")
     assert deferred.fields["why"] == "rsync\\x1b[2J-ssl (/usr/bin/rsync\\x1b[2J-ssl, pid 9001)"
     assert (deferred.fields["reason"], deferred.fields["limit_usec"]) == ("idle", str(60 * SECOND))
     assert deferred.fields["left_usec"] == str(100 * SECOND)
@@ -68,7 +68,7 @@ def test_what_an_auditor_reads(bench, login):
     assert "\x1b" not in "".join(shown(login))
 
 
-def test_not_for_longer_than_busy_max(bench, login):
+def test_deferral_ends_after_busy_max(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 99.9)
     assert bench.phase() is Phase.DEFERRED
@@ -81,14 +81,14 @@ def test_not_for_longer_than_busy_max(bench, login):
     assert bench.words().count("deferred") == 1
 
 
-def test_the_next_program_goes_on_with_the_same_time(bench, login):
+def test_next_program_has_what_is_left_of_busy_max(bench, login):
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 60)
     rsync.finish()
     bench.run(6)
     bench.host.start(login, "/usr/bin/dpkg")
     bench.run(10)
-    deferred = bench.told(word="deferred")
+    deferred = bench.events(word="deferred")
     assert [event.fields["why"].split()[0] for event in deferred] == ["rsync", "dpkg"]
     assert 20 * SECOND <= int(deferred[1].fields["left_usec"]) <= 30 * SECOND
     bench.run(45)
@@ -96,7 +96,7 @@ def test_the_next_program_goes_on_with_the_same_time(bench, login):
     assert bench.words().count("deferred") == 2
 
 
-def test_a_program_that_follows_at_once_is_no_news(bench, login):
+def test_program_that_follows_at_once_is_not_logged_again(bench, login):
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 11)
     rsync.finish()
@@ -106,7 +106,7 @@ def test_a_program_that_follows_at_once_is_no_news(bench, login):
     assert bench.words().count("deferred") == 1
 
 
-def test_a_key_ends_a_deferral_and_gives_the_time_back(bench, login):
+def test_key_ends_a_deferral_and_restores_busy_max(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 60)
     login.ttys["pts/1"].type()
@@ -120,7 +120,7 @@ def test_a_key_ends_a_deferral_and_gives_the_time_back(bench, login):
     assert not signalled(login)
 
 
-def test_a_key_at_the_last_look_before_the_end_of_the_time(bench, login):
+def test_key_just_before_busy_max_is_over_keeps_the_session(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 99)
     login.ttys["pts/1"].type()
@@ -129,8 +129,8 @@ def test_a_key_at_the_last_look_before_the_end_of_the_time(bench, login):
     assert bench.phase() is Phase.ACTIVE
 
 
-def test_the_oldest_a_session_may_be_is_put_off_once(bench):
-    """Keys do not move that limit, and so do not give back the time that programs have had."""
+def test_max_is_deferred_once(bench):
+    """Keys do not postpone that limit, and so do not restore the time that programs have used."""
     bench = Bench(make_busy(idle_usec=None, max_usec=60 * SECOND))
     login = bench.host.login(100, "pts/1")
     bench.host.start(login, RSYNC)
@@ -148,7 +148,7 @@ def test_the_oldest_a_session_may_be_is_put_off_once(bench):
     assert bench.words().count("deferred") == 1
 
 
-def test_without_warnings_the_end_follows_the_program(bench):
+def test_without_warnings_the_session_ends_when_the_program_exits(bench):
     bench = Bench(make_busy(warn_usec=()))
     login = bench.host.login(100, "pts/1")
     rsync = bench.host.start(login, RSYNC)
@@ -160,7 +160,7 @@ def test_without_warnings_the_end_follows_the_program(bench):
     assert bench.words() == ["opened", "deferred", "ending"]
 
 
-def test_other_programs_put_nothing_off(bench, login):
+def test_other_programs_defer_nothing(bench, login):
     bench.host.start(login, "/usr/bin/vi")
     bench.run(DUE)
     assert signalled(login)
@@ -191,7 +191,7 @@ def test_a_deferred_session_does_not_count_for_the_brake(bench, login):
     assert "brake" not in bench.words()
 
 
-def test_who_only_observes_defers_nothing(bench):
+def test_observed_session_is_not_deferred(bench):
     bench = Bench(make_busy(action=Action.OBSERVE))
     login = bench.host.login(100, "pts/1")
     bench.host.start(login, RSYNC)
@@ -202,7 +202,7 @@ def test_who_only_observes_defers_nothing(bench):
 
 
 @pytest.mark.parametrize("ceiling", [0, 30])
-def test_under_a_ceiling(bench, login, ceiling):
+def test_ceiling_caps_busy_max(bench, login, ceiling):
     policy = make_policy(bench.daemon.policy.environments["standard"], ceiling=Ceiling(busy_max_usec=ceiling * SECOND))
     bench.adopt(policy)
     bench.host.start(login, RSYNC)
@@ -214,7 +214,7 @@ def test_under_a_ceiling(bench, login, ceiling):
 # What may come between.
 
 
-def test_another_policy_warns_anew_and_gives_no_time_back(bench, login):
+def test_another_policy_warns_again_and_restores_no_time(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 90)
     bench.adopt(make_policy(make_limits(busy=("rsync",), busy_max_usec=95 * SECOND, grace_usec=SECOND)))
@@ -224,7 +224,7 @@ def test_another_policy_warns_anew_and_gives_no_time_back(bench, login):
     assert signalled(login)
 
 
-def test_a_policy_under_which_it_is_not_due_any_more(bench, login):
+def test_milder_policy_ends_the_deferral(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 20)
     bench.adopt(make_policy(make_limits(idle_usec=600 * SECOND, busy=("rsync",))))
@@ -233,7 +233,7 @@ def test_a_policy_under_which_it_is_not_due_any_more(bench, login):
     assert len(shown(login)) == 3
 
 
-def test_a_policy_that_takes_the_program_back(bench, login):
+def test_policy_that_no_longer_names_the_program_ends_the_deferral(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 20)
     bench.adopt(make_policy())
@@ -243,7 +243,7 @@ def test_a_policy_that_takes_the_program_back(bench, login):
     assert signalled(login)
 
 
-def test_restarts_change_nothing(bench, login):
+def test_restarts_change_no_deferral(bench, login):
     rsync = bench.host.start(login, RSYNC)
     for _ in range(40):
         bench.run(3)
@@ -255,8 +255,7 @@ def test_restarts_change_nothing(bench, login):
 
 
 @pytest.mark.parametrize("seconds", [20, 3600])
-def test_a_stop_or_a_suspend(bench, login, seconds):
-    """The time goes on meanwhile, and whoever comes back is warned before anything more."""
+def test_time_passes_during_a_stop_and_a_warning_comes_first_after_it(bench, login, seconds):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 10)
     bench.daemon.save()
@@ -269,7 +268,7 @@ def test_a_stop_or_a_suspend(bench, login, seconds):
     assert signalled(login) is (seconds == 3600)
 
 
-def test_the_person_logs_out_meanwhile(bench, login):
+def test_deferred_session_whose_user_logs_out_is_closed(bench, login):
     bench.host.start(login, RSYNC)
     bench.run(DUE + 10)
     bench.host.leave(login)
@@ -279,8 +278,8 @@ def test_the_person_logs_out_meanwhile(bench, login):
     assert bench.daemon.sessions == {}
 
 
-def test_the_terminals_go_meanwhile(bench, login):
-    """The connection lives on without a terminal, and from then on it is its work that counts."""
+def test_deferred_session_that_loses_its_terminals_is_judged_by_its_work(bench, login):
+    """The connection stays open without a terminal."""
     rsync = bench.host.start(login, RSYNC)
     bench.run(DUE + 10)
     login.ttys.clear()
@@ -290,8 +289,8 @@ def test_the_terminals_go_meanwhile(bench, login):
     assert not signalled(login)
 
 
-def test_a_session_without_a_terminal_is_deferred_once(bench):
-    """There is nobody to tell, and one record of it is enough."""
+def test_session_without_a_terminal_is_deferred_once(bench):
+    """Nothing is shown, and one record is enough."""
     login = bench.host.login(100)
     rsync = bench.host.start(login, RSYNC)
     bench.run(120)

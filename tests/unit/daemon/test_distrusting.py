@@ -1,4 +1,4 @@
-"""What is written down as a daemon gives up, and what the next makes of it."""
+"""What the daemon records of a process that it cannot read, and what the next daemon does with it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Bench:
         self.ends += 1
 
 
-def test_what_was_written_is_what_the_next_daemon_goes_on_with():
+def test_next_daemon_distrusts_what_was_written():
     first = Bench()
     first.distrusting.give_up("/proc/5/stat")
     assert first.ends == 1
@@ -63,7 +63,7 @@ def test_what_was_written_is_what_the_next_daemon_goes_on_with():
     assert "process 5 of uid 1000 cannot be read" in second.notes[0]
 
 
-def test_a_process_that_is_gone_ends_no_daemon():
+def test_process_that_is_gone_ends_no_daemon():
     bench = Bench()
     bench.host.found = None
     bench.distrusting.give_up("/proc/5/stat")
@@ -71,7 +71,7 @@ def test_a_process_that_is_gone_ends_no_daemon():
     assert not bench.written
 
 
-def test_a_daemon_that_cannot_write_ends_all_the_same():
+def test_daemon_that_cannot_write_the_record_still_ends():
     bench = Bench()
     bench.trouble = OSError(28, "no space left")
     with pytest.raises(OSError):
@@ -79,7 +79,7 @@ def test_a_daemon_that_cannot_write_ends_all_the_same():
     assert bench.ends == 1
 
 
-def test_what_can_be_read_again_is_trusted_and_written_down():
+def test_process_that_can_be_read_again_is_trusted_and_recorded():
     bench = Bench(stuck.encode([Stuck(5, 1000, False, 7)]))
     bench.distrusting.restore()
     bench.distrusting.look(8)
@@ -91,7 +91,7 @@ def test_what_can_be_read_again_is_trusted_and_written_down():
     assert "uid 1000 can be read again" in bench.notes[1]
 
 
-def test_what_is_over_is_not_told_by_the_next_daemon():
+def test_next_daemon_does_not_report_what_is_over():
     bench = Bench(stuck.encode([Stuck(5, 1000, False, 7, is_over=True)]))
     bench.distrusting.restore()
     assert not bench.notes

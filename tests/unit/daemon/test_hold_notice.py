@@ -15,8 +15,8 @@ POLICY = HOLDING
 TOLD = "reaper: {} held and not ended when idle; reaperctl list tells which."
 
 
-def test_root_is_told_of_holds_at_login(bench, login):
-    """Once, as soon as there is a terminal to tell it on; not who is held, for who may sudo need not be told."""
+def test_root_is_told_of_holds_once_at_login(bench, login):
+    """As soon as a terminal can show it. It does not say who is held: not every sudoer needs to know."""
     hold(bench, login, HOUR)
     root = bench.host.login(200, user="root", uid=0)
     bench.run(6)
@@ -28,7 +28,7 @@ def test_root_is_told_of_holds_at_login(bench, login):
     assert len(shown(root, "pts/2")) == 1
 
 
-def test_who_becomes_root_is_told(bench, login):
+def test_user_who_becomes_root_is_told(bench, login):
     hold(bench, login, HOUR)
     bob = bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(10)
@@ -42,7 +42,7 @@ def test_who_becomes_root_is_told(bench, login):
     assert shown(login) == []
 
 
-def test_no_holds_no_word(bench, login):
+def test_nothing_is_shown_without_holds(bench, login):
     root = bench.host.login(200, "pts/2", user="root", uid=0)
     bench.run(10)
     assert shown(root, "pts/2") == []

@@ -1,4 +1,4 @@
-"""Sessions that are locked at their limit: what becomes of the lock, until it is opened or the session ends."""
+"""Sessions that are locked at their limit, until they are unlocked or end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POLICY = make_policy(make_locking())
 # A lock begins.
 
 
-def test_at_the_limit_it_is_ordered(bench, login):
+def test_lock_is_ordered_at_the_idle_limit(bench, login):
     bench.run(DUE - 1)
     assert shown(login) == [LOCKS.format("20s"), LOCKS.format("10s")]
     assert bench.actor.orders == {}
@@ -52,7 +52,7 @@ def test_at_the_limit_it_is_ordered(bench, login):
     assert not signalled(login)
     assert bench.words() == ["opened", "warned", "warned"]
     assert bench.actor.dropped == [("alice", 1000, 0)]
-    assert [event.message.count("it is locked in") for event in bench.told(word="warned")] == [1, 1]
+    assert [event.message.count("it is locked in") for event in bench.events(word="warned")] == [1, 1]
 
 
 def test_the_state_is_saved_before_the_lock(bench, login, monkeypatch):
@@ -67,7 +67,7 @@ def test_the_state_is_saved_before_the_lock(bench, login, monkeypatch):
     assert saved == [True]
 
 
-def test_it_is_looked_at_soon_and_then_at_each_poll(bench, login):
+def test_established_lock_stays_without_warnings_or_signals(bench, login):
     lock(bench, login)
     bench.run(100)
     assert bench.phase() is Phase.LOCKED
@@ -76,7 +76,7 @@ def test_it_is_looked_at_soon_and_then_at_each_poll(bench, login):
     assert not signalled(login)
 
 
-def test_what_is_typed_at_a_lock_is_nothing(bench, login):
+def test_input_at_a_lock_is_no_evidence(bench, login):
     lock(bench, login)
     for _ in range(10):
         login.ttys["pts/1"].type()
@@ -96,7 +96,7 @@ def test_the_brake_does_not_count_locks():
     assert bench.daemon.limiter.ledger.began_usec == ()
 
 
-def test_max_ends_and_does_not_lock(bench, login):
+def test_max_terminates_and_does_not_lock(bench, login):
     bench.adopt(make_policy(make_locking(idle_usec=None, max_usec=60 * SECOND)))
     bench.run(DUE)
     assert "This session on host1 ends in 20s" in shown(login)[0]
@@ -107,7 +107,7 @@ def test_max_ends_and_does_not_lock(bench, login):
 # It is unlocked.
 
 
-def test_unlocked(bench, login):
+def test_unlocked_session_is_active_and_idles_again(bench, login):
     lock(bench, login)
     bench.run(50)
     give_back(bench, login)
@@ -123,7 +123,7 @@ def test_unlocked(bench, login):
     assert bench.words() == ["opened", "warned", "warned", "warned", "warned"]
 
 
-def test_what_is_typed_before_the_daemon_looks_counts(bench, login):
+def test_input_between_the_unlocking_and_the_next_look_counts(bench, login):
     lock(bench, login)
     bench.run(2)
     give_back(bench, login)
@@ -136,7 +136,7 @@ def test_what_is_typed_before_the_daemon_looks_counts(bench, login):
     assert bench.tracked().life.evidence_usec >= typed_usec > since_usec
 
 
-def test_who_unlocked_a_moment_before_its_end_stays(bench, login):
+def test_session_unlocked_just_before_its_end_stays(bench, login):
     lock(bench, login)
     bench.run(LOCK_FOR - 4)
     give_back(bench, login)
@@ -145,7 +145,7 @@ def test_who_unlocked_a_moment_before_its_end_stays(bench, login):
     assert not signalled(login)
 
 
-def test_who_is_being_let_in_is_waited_for(bench, login):
+def test_daemon_waits_for_an_unlocking_in_progress(bench, login):
     lock(bench, login)
     bench.run(LOCK_FOR - 4)
     keep(bench, login, Stage.UNLOCKING)
@@ -157,7 +157,7 @@ def test_who_is_being_let_in_is_waited_for(bench, login):
     assert bench.phase() is Phase.ACTIVE
 
 
-def test_nobody_is_waited_for_for_long(bench, login):
+def test_daemon_waits_for_an_unlocking_only_briefly(bench, login):
     lock(bench, login)
     bench.run(LOCK_FOR - 4)
     keep(bench, login, Stage.UNLOCKING)
@@ -168,7 +168,7 @@ def test_nobody_is_waited_for_for_long(bench, login):
 # It ends.
 
 
-def test_lock_for_is_over(bench, login):
+def test_session_ends_when_lock_for_is_over(bench, login):
     lock(bench, login)
     bench.run(LOCK_FOR - 4)
     assert not signalled(login)
@@ -177,12 +177,12 @@ def test_lock_for_is_over(bench, login):
     assert bench.actor.ended_locks == ["100"]
     bench.run(20)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert (ending.fields["reason"], ending.fields["limit_usec"]) == ("lock", str(LOCK_FOR * SECOND))
     assert "at its limit of 3min 20s (lock, rule environment:standard)" in ending.message
 
 
-def test_never_is_never():
+def test_lock_for_never_locks_forever():
     bench = make_bench(lock_for_usec=None)
     login = bench.host.login(100, "pts/1")
     lock(bench, login)
@@ -192,27 +192,27 @@ def test_never_is_never():
     assert not signalled(login)
 
 
-def test_max_ends_what_is_locked():
+def test_max_ends_a_locked_session():
     bench = make_bench(max_usec=150 * SECOND, lock_for_usec=None)
     login = bench.host.login(100, "pts/1")
     lock(bench, login)
     bench.run(150 - DUE)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["reason"] == "max"
+    assert bench.events(word="ending")[0].fields["reason"] == "max"
 
 
-def test_too_many_attempts_end_it_at_once(bench, login):
+def test_too_many_failed_attempts_end_the_session_at_once(bench, login):
     lock(bench, login)
     keep(bench, login, Stage.REFUSED, "5 attempts to unlock it failed")
     bench.run(5)
     assert signalled(login)
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert (ending.fields["reason"], ending.fields["why"]) == ("lock", "5 attempts to unlock it failed")
     assert ending.message.endswith("; 5 attempts to unlock it failed.")
     assert bench.actor.ended_locks == ["100"]
 
 
-def test_a_busy_program_defers_a_lock_and_never_its_end():
+def test_busy_program_defers_a_lock_but_not_the_end_of_a_locked_session():
     bench = make_bench(busy=("rsync",), busy_max_usec=50 * SECOND)
     login = bench.host.login(100, "pts/1")
     bench.host.start(login, "/usr/bin/rsync")
@@ -226,7 +226,7 @@ def test_a_busy_program_defers_a_lock_and_never_its_end():
     assert signalled(login)
 
 
-def test_the_brake_holds_back_the_end_of_what_is_locked():
+def test_brake_holds_back_the_end_of_locked_sessions():
     bench = Bench(make_policy(make_locking(), brake=Brake(1, 60 * SECOND)))
     logins = [bench.host.login(pid, f"pts/{pid}", user=f"u{pid}", uid=pid) for pid in (100, 200)]
     bench.run(DUE)
@@ -238,7 +238,7 @@ def test_the_brake_holds_back_the_end_of_what_is_locked():
     assert signalled(logins[1])
 
 
-def test_the_person_logs_out_or_the_line_is_lost(bench, login):
+def test_locked_session_that_ends_by_itself_is_closed(bench, login):
     lock(bench, login)
     bench.host.leave(login)
     bench.run(6)
@@ -247,8 +247,8 @@ def test_the_person_logs_out_or_the_line_is_lost(bench, login):
     assert bench.daemon.locks.standing == []
 
 
-def test_a_lapse_breaks_no_end_off_that_a_lock_has_come_to(bench, login):
-    """Its terminals are hung up by then, and nobody could answer a warning on them."""
+def test_lapse_does_not_stop_the_end_of_a_locked_session(bench, login):
+    """Its terminals are hung up by then, so that a warning could not be answered on them."""
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     lock(bench, login)
     bench.run(LOCK_FOR)
@@ -265,7 +265,7 @@ def test_a_lapse_breaks_no_end_off_that_a_lock_has_come_to(bench, login):
 # The keeper of a lock.
 
 
-def test_a_keeper_that_is_dead_is_started_anew(bench, login):
+def test_dead_keeper_is_started_again(bench, login):
     lock(bench, login)
     bench.host.running.discard(KEEPER)
     bench.run(11)
@@ -276,8 +276,8 @@ def test_a_keeper_that_is_dead_is_started_anew(bench, login):
     assert bench.phase() is Phase.LOCKED
 
 
-def test_a_keeper_that_was_stopped_is_not_started_anew(bench, login):
-    """It has hung up, and cleared its files away; the session is about to be gone."""
+def test_keeper_that_was_stopped_is_not_started_again(bench, login):
+    """It has hung up and removed its files; the session is about to end."""
     lock(bench, login)
     bench.host.running.discard(KEEPER)
     bench.actor.forget_lock(login.session.name)
@@ -286,8 +286,8 @@ def test_a_keeper_that_was_stopped_is_not_started_anew(bench, login):
 
 
 @pytest.mark.parametrize(("stage", "seconds"), [(None, 30), ("dead", 30), (Stage.LOCKING, 120)])
-def test_a_lock_that_is_never_established_is_given_up(bench, login, stage, seconds):
-    """Sooner where nobody is at it: a machine that does much else at this moment is slow."""
+def test_lock_that_is_never_established_is_given_up(bench, login, stage, seconds):
+    """After 30 s if no keeper works on it, after 120 s otherwise: a busy machine is slow."""
     bench.run(DUE)
     if stage is not None:
         keep(bench, login, Stage.LOCKING)
@@ -304,20 +304,20 @@ def test_a_lock_that_is_never_established_is_given_up(bench, login, stage, secon
     ]
 
 
-def test_a_session_whose_lock_nobody_knows_of_any_more_ends(bench, login):
-    """Its files are gone, and its processes are frozen: nobody could give anything back."""
+def test_frozen_session_whose_lock_files_are_gone_ends(bench, login):
+    """Without them no program could give the terminals back."""
     lock(bench, login)
     bench.host.frozen.add(login.session.key)
     bench.host.lock_states.clear()
     bench.run(40)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == "what was known of its lock is lost"
+    assert bench.events(word="ending")[0].fields["why"] == "what was known of its lock is lost"
 
 
 # Restarts and policies.
 
 
-def test_a_restart_while_it_is_locked(bench, login):
+def test_restarts_change_no_lock(bench, login):
     lock(bench, login)
     since_usec = bench.tracked().life.locked_usec
     bench.restart()
@@ -333,7 +333,7 @@ def test_a_restart_while_it_is_locked(bench, login):
     assert "tampered" not in bench.words()
 
 
-def test_unlocked_while_nobody_watched(bench, login):
+def test_unlocking_while_no_daemon_ran_counts(bench, login):
     lock(bench, login)
     bench.daemon.save()
     bench.sleep(100)
@@ -347,7 +347,7 @@ def test_unlocked_while_nobody_watched(bench, login):
     assert "tampered" not in bench.words()
 
 
-def test_lock_for_is_over_while_nobody_watched(bench, login):
+def test_lock_for_that_passed_while_no_daemon_ran_ends_the_session(bench, login):
     lock(bench, login)
     bench.daemon.save()
     bench.sleep(LOCK_FOR + 500)
@@ -357,7 +357,7 @@ def test_lock_for_is_over_while_nobody_watched(bench, login):
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_another_policy_opens_no_lock(bench, login, action):
+def test_no_policy_opens_a_lock(bench, login, action):
     lock(bench, login)
     bench.adopt(make_policy(make_limits(action=action, idle_usec=None)))
     bench.run(10)

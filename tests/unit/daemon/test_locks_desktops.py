@@ -1,4 +1,4 @@
-"""Graphical sessions under `action: lock`: locked and opened by their desktops, as logind tells."""
+"""Graphical sessions under `action: lock`: locked and unlocked by their desktops, as logind reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_desktop() -> tuple[Bench, FakeLogin]:
 
 
 def idle(bench: Bench, login: FakeLogin, seconds: int) -> None:
-    """So long without input, by the desktop's own word."""
+    """Lets time pass without input, as the desktop reports it."""
     for _ in range(seconds):
         login.idle_usec += SECOND
         bench.run(1)
@@ -38,13 +38,13 @@ def lock_desktop() -> tuple[Bench, FakeLogin]:
     assert bench.phase() is Phase.LOCKED
     assert bench.actor.orders == {}
     assert bench.words() == ["opened", "locked"]
-    (told,) = bench.told(word="locked")
+    (told,) = bench.events(word="locked")
     assert "is locked by its desktop after 1min" in told.message
     assert (told.fields["reason"], told.fields["action"]) == ("idle", "lock")
     return bench, login
 
 
-def test_a_desktop_locks_itself_and_says_when_it_is_open():
+def test_desktop_locks_itself_and_reports_when_it_is_unlocked():
     bench, login = lock_desktop()
     bench.host.hints["c3"] = True
     idle(bench, login, 20)
@@ -57,11 +57,10 @@ def test_a_desktop_locks_itself_and_says_when_it_is_open():
     assert bench.phase() is Phase.ACTIVE
     assert bench.tracked().life.evidence.value in ("unlocked", "desktop")
     assert bench.words() == ["opened", "locked", "unlocked"]
-    assert "is unlocked by its desktop, " in bench.told(word="unlocked")[0].message
+    assert "is unlocked by its desktop, " in bench.events(word="unlocked")[0].message
 
 
-def test_a_desktop_that_never_says_that_it_is_locked():
-    """In use again is unlocked."""
+def test_desktop_that_never_reports_its_lock_is_unlocked_by_use():
     bench, login = lock_desktop()
     bench.host.hints["c3"] = False
     idle(bench, login, 20)
@@ -71,7 +70,7 @@ def test_a_desktop_that_never_says_that_it_is_locked():
     assert bench.phase() is Phase.ACTIVE
 
 
-def test_a_desktop_that_says_nothing_stays_locked_until_it_ends():
+def test_desktop_that_reports_nothing_stays_locked_until_it_ends():
     bench, login = lock_desktop()
     idle(bench, login, LOCK_FOR - 50)
     assert not signalled(login)
@@ -80,7 +79,7 @@ def test_a_desktop_that_says_nothing_stays_locked_until_it_ends():
     assert bench.actor.ended_locks == []
 
 
-def test_a_desktop_that_logind_does_not_know():
+def test_desktop_that_logind_does_not_know_is_terminated():
     bench = Bench(make_policy(rules=(Rule("desktops", Match(origin=(Origin.GRAPHICAL,)), make_locking()),)))
     login = bench.host.login(100, origin=Origin.GRAPHICAL, session_id="")
     login.idle_usec = 0

@@ -1,4 +1,4 @@
-"""Many sessions to be locked in the same moment, as after a suspend: a few at a time, and none is given up for that."""
+"""Many sessions that are to be locked at the same moment, as after a suspend: a few at a time, and all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.simulated import SECOND
 
 
 def crowd(bench: Bench, count: int = 20) -> list[FakeLogin]:
-    """So many people who log in at the same moment."""
+    """Logs that many users in at the same moment."""
     return [bench.host.login(pid, f"pts/{pid}", user=f"u{pid}", uid=pid) for pid in range(100, 100 + count)]
 
 
@@ -28,13 +28,13 @@ POLICY = make_policy(make_locking())
 
 
 def take_those(bench: Bench, logins: list[FakeLogin]) -> None:
-    """reaper-lock has got as far with all that were ordered."""
+    """reaper-lock takes the terminals of all sessions whose lock was ordered."""
     for login in logins:
         if login.session.name in bench.actor.orders and login.session.name not in bench.host.lock_states:
             take(bench, login)
 
 
-def test_a_few_at_a_time(bench):
+def test_eight_locks_are_ordered_at_a_time(bench):
     logins = crowd(bench)
     bench.run(DUE)
     assert ordered(bench) == 8
@@ -56,8 +56,8 @@ def test_a_few_at_a_time(bench):
     assert not any(map(signalled, logins))
 
 
-def test_one_that_does_not_get_on_holds_the_others_up_for_a_moment_alone(bench):
-    """It may be its user who sees to that, with as many sessions as they like."""
+def test_stalled_lock_delays_others_only_briefly(bench):
+    """Its user may stall it on purpose, in as many sessions as they like."""
     logins = crowd(bench)
     bench.run(DUE)
     for login in logins[:8]:
@@ -68,7 +68,7 @@ def test_one_that_does_not_get_on_holds_the_others_up_for_a_moment_alone(bench):
     assert ordered(bench) == 16
 
 
-def test_who_comes_back_while_they_wait_is_not_locked_out(bench):
+def test_user_who_returns_while_their_lock_waits_is_not_locked_out(bench):
     logins = crowd(bench)
     bench.run(DUE)
     late = logins[-1]
@@ -83,14 +83,14 @@ def test_who_comes_back_while_they_wait_is_not_locked_out(bench):
     assert shown(late, "pts/119")[2:] == ["reaper: Thank you, this session stays."]
 
 
-def test_what_is_ordered_does_not_wait(bench):
+def test_requested_lock_does_not_wait(bench):
     logins = crowd(bench)
     bench.run(DUE)
     order_lock(bench, logins[-1])
     assert ordered(bench) == 9
 
 
-def test_a_restart_goes_on_where_it_was(bench):
+def test_restart_continues_with_the_waiting_locks(bench):
     logins = crowd(bench)
     bench.run(DUE)
     bench.restart()
@@ -102,7 +102,7 @@ def test_a_restart_goes_on_where_it_was(bench):
 
 
 def test_desktops_are_asked_a_few_at_a_time():
-    """logind answers in milliseconds, or it hangs, and each question takes its time."""
+    """logind answers in milliseconds or hangs, and the daemon waits for each answer."""
     bench = Bench(make_policy(rules=(Rule("desktops", Match(origin=(Origin.GRAPHICAL,)), make_locking(warn_usec=())),)))
     logins = [bench.host.login(pid, origin=Origin.GRAPHICAL, session_id=f"c{pid}") for pid in range(100, 110)]
     for login in logins:
@@ -118,8 +118,7 @@ def test_desktops_are_asked_a_few_at_a_time():
     assert len(bench.actor.locked) == 10
 
 
-def test_a_suspend_makes_nobody_late(bench):
-    """What was to be established has not run either."""
+def test_suspend_does_not_count_as_time_to_establish_a_lock(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(DUE)
     bench.sleep(100)

@@ -1,4 +1,4 @@
-"""Locks that stand already, whatever the daemon remembers of them: never lost sight of, and never begun over."""
+"""Locks that stand already: whatever the daemon remembers, it loses none and begins none again."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ POLICY = make_policy(make_locking())
 
 @pytest.fixture
 def frozen(bench, login) -> FakeLogin:
-    """It is locked, and stopped, and its connection ends by force alone."""
+    """A locked session with frozen processes, which ends by SIGKILL alone."""
     login.leader.ends_on = frozenset([KILL])
     lock(bench, login)
     bench.host.frozen.add(login.session.key)
     return login
 
 
-def test_what_is_stopped_goes_on_after_the_last_rung(bench, frozen, monkeypatch):
-    """And not before: what is typed until then would be read by what has the terminal open."""
+def test_frozen_processes_are_thawed_after_the_last_step(bench, frozen, monkeypatch):
+    """Before it, whatever has the terminal open would read what is typed."""
     signalled: list[tuple[str, set]] = []
     monkeypatch.setattr(bench.actor, "thaw", lambda scope: signalled.append((scope, set(frozen.leader.signals))))
     bench.run(LOCK_FOR + 5)
@@ -56,8 +56,8 @@ def test_what_is_stopped_goes_on_after_the_last_rung(bench, frozen, monkeypatch)
     assert signalled[0] == (frozen.session.scope, {TERM, CONT, KILL})
 
 
-def test_what_a_session_leaves_that_is_gone_by_itself_goes_on(bench, frozen):
-    """Its line was lost while reaper-lock did not run."""
+def test_frozen_processes_of_a_session_that_ended_by_itself_are_thawed(bench, frozen):
+    """Its connection was lost while reaper-lock did not run."""
     bench.host.running.discard(KEEPER)
     bench.host.leave(frozen)
     bench.run(6)
@@ -65,7 +65,7 @@ def test_what_a_session_leaves_that_is_gone_by_itself_goes_on(bench, frozen):
     assert bench.actor.thawed == [frozen.session.scope]
 
 
-def test_what_a_session_leaves_whose_lock_was_withdrawn_goes_on(bench, login):
+def test_frozen_processes_of_a_session_whose_lock_was_withdrawn_are_thawed(bench, login):
     bench.run(DUE)
     bench.host.frozen.add(login.session.key)
     bench.host.running.discard(KEEPER)
@@ -78,7 +78,7 @@ def test_what_a_session_leaves_whose_lock_was_withdrawn_goes_on(bench, login):
     assert bench.actor.thawed == [login.session.scope]
 
 
-def test_where_nothing_is_stopped_nothing_is_thawed(bench, login):
+def test_nothing_is_thawed_where_nothing_is_frozen(bench, login):
     login.leader.ends_on = frozenset([KILL])
     lock(bench, login)
     bench.run(LOCK_FOR + 30)
@@ -86,7 +86,7 @@ def test_where_nothing_is_stopped_nothing_is_thawed(bench, login):
     assert bench.actor.thawed == []
 
 
-def test_what_cannot_be_thawed_is_told(bench, frozen):
+def test_failure_to_thaw_is_logged(bench, frozen):
     bench.actor.thaw_trouble = ReaperError("cannot-thaw", "\x1b")
     bench.host.leave(frozen)
     bench.run(6)
@@ -98,13 +98,13 @@ def test_what_cannot_be_thawed_is_told(bench, frozen):
 
 
 def forget(bench: Bench, policy: Policy | None = None) -> None:
-    """Another daemon begins, which refuses what the one before has saved: it is of another version."""
+    """Starts another daemon, which refuses the state of the one before: it is of another version."""
     bench.host.state = ""
     bench.daemon = bench.start()
     bench.adopt(policy or make_policy(make_locking()))
 
 
-def test_a_daemon_that_remembers_nothing_ends_it_at_the_same_moment(bench, login):
+def test_daemon_without_a_state_ends_a_locked_session_at_the_same_moment(bench, login):
     lock(bench, login)
     order = bench.actor.orders["100"]
     bench.run(20)
@@ -120,13 +120,13 @@ def test_a_daemon_that_remembers_nothing_ends_it_at_the_same_moment(bench, login
     bench.run(0.2)
     assert signalled(login)
     assert bench.actor.ended_locks == ["100"]
-    (ending,) = bench.told(word="ending")
+    (ending,) = bench.events(word="ending")
     assert (ending.fields["reason"], ending.fields["rule"]) == ("lock", "environment:standard")
     assert "tampered" not in bench.words()
 
 
 @pytest.mark.parametrize("limits", [{"action": Action.OBSERVE}, {"idle_usec": None}, {"lock_for_usec": SECOND}])
-def test_whatever_its_rule_says_by_now(bench, login, limits):
+def test_lock_is_taken_up_whatever_its_rule_says_now(bench, login, limits):
     lock(bench, login)
     forget(bench, make_policy(make_limits(**limits)))
     login.ttys["pts/1"].type()
@@ -137,7 +137,7 @@ def test_whatever_its_rule_says_by_now(bench, login, limits):
     assert all("locked in" in each for each in shown(login)[:-1])
 
 
-def test_a_daemon_without_a_policy_takes_it_up_too(bench, login):
+def test_daemon_without_a_policy_takes_a_lock_up_too(bench, login):
     lock(bench, login)
     bench.daemon = bench.start()
     bench.run(20)
@@ -149,7 +149,7 @@ def test_a_daemon_without_a_policy_takes_it_up_too(bench, login):
 
 
 @pytest.mark.parametrize("stage", [None, Stage.LOCKING, Stage.LOCKED, Stage.UNLOCKING])
-def test_it_is_opened_as_any_other(bench, login, stage):
+def test_lock_that_was_taken_up_can_be_unlocked(bench, login, stage):
     lock(bench, login)
     bench.host.lock_states.clear()
     if stage is not None:
@@ -165,17 +165,17 @@ def test_it_is_opened_as_any_other(bench, login, stage):
     assert "tampered" not in bench.words()
 
 
-def test_one_that_was_tried_too_often_ends_at_once(bench, login):
+def test_refused_lock_that_was_taken_up_ends_the_session_at_once(bench, login):
     lock(bench, login)
     keep(bench, login, Stage.REFUSED, "5 attempts to unlock it failed")
     forget(bench)
     bench.run(1)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == "5 attempts to unlock it failed"
+    assert bench.events(word="ending")[0].fields["why"] == "5 attempts to unlock it failed"
 
 
 @pytest.mark.parametrize("stage", [Stage.UNLOCKED, Stage.FAILED])
-def test_one_that_is_over_is_not_taken_up(bench, login, stage):
+def test_lock_that_is_over_is_not_taken_up(bench, login, stage):
     lock(bench, login)
     give_back(bench, login, stage)
     forget(bench)
@@ -184,7 +184,7 @@ def test_one_that_is_over_is_not_taken_up(bench, login, stage):
     assert bench.warnings() == []
 
 
-def test_that_of_another_session_by_its_name_is_not_taken_up(bench, login):
+def test_lock_of_an_earlier_session_of_the_same_name_is_not_taken_up(bench, login):
     lock(bench, login)
     bench.host.leave(login)
     bench.host.logins.clear()
@@ -194,8 +194,8 @@ def test_that_of_another_session_by_its_name_is_not_taken_up(bench, login):
     assert bench.phase() is Phase.ACTIVE
 
 
-def test_a_state_that_is_older_than_the_lock(bench, login):
-    """There was no room in /run for a newer one."""
+def test_lock_that_is_newer_than_the_state_is_taken_up(bench, login):
+    """/run had no room for a newer state."""
     bench.run(DUE - 5)
     bench.daemon.save()
     bench.actor.state_trouble = OSError(28, "No space left on device")
@@ -210,7 +210,7 @@ def test_a_state_that_is_older_than_the_lock(bench, login):
     assert bench.actor.orders["100"].locked_usec == since_usec
 
 
-def test_the_state_of_its_end_is_not_gone_behind(bench, login):
+def test_termination_in_the_state_is_not_undone_by_its_lock(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     lock(bench, login)
     bench.run(LOCK_FOR)
@@ -222,8 +222,8 @@ def test_the_state_of_its_end_is_not_gone_behind(bench, login):
 # Where one is to begin.
 
 
-def test_the_files_of_a_lock_that_stands_are_let_be(bench, login):
-    """What the terminals were like before it stands nowhere else."""
+def test_files_of_a_standing_lock_are_kept(bench, login):
+    """The saved modes of its terminals are nowhere else."""
     bench.host.lock_orders["100"] = LockOrder(login.session, "Locked.", {}, 5, None)
     bench.host.keep(login.session, Stage.LOCKED, 5)
     order_lock(bench, login)
@@ -233,7 +233,7 @@ def test_the_files_of_a_lock_that_stands_are_let_be(bench, login):
     assert bench.phase() is Phase.LOCKED
 
 
-def test_those_of_another_session_by_its_name_are_not(bench, login):
+def test_files_of_an_earlier_session_of_the_same_name_are_replaced(bench, login):
     other = replace(login.session, key=login.session.key._replace(start_ticks=1))
     bench.host.lock_orders["100"] = LockOrder(other, "Locked.", {}, 5, None)
     order_lock(bench, login)
@@ -241,8 +241,8 @@ def test_those_of_another_session_by_its_name_are_not(bench, login):
 
 
 @pytest.mark.parametrize("stage", [Stage.LOCKING, Stage.UNLOCKING])
-def test_a_lock_that_is_being_given_back_is_waited_for(bench, login, stage):
-    """It was withdrawn; without its state, what it holds would be lost."""
+def test_new_lock_waits_for_a_withdrawn_one_to_be_given_back(bench, login, stage):
+    """Without the files of the first, what it holds would be lost."""
     bench.host.keep(login.session, stage, 5)
     order_lock(bench, login)
     bench.run(3)

@@ -72,7 +72,7 @@ def stand() -> Iterator[Stand]:
 
 
 def state_of(stand: Stand, policy: str = "") -> str:
-    """What a daemon before this one has written, of one session."""
+    """Returns the state that an earlier daemon has written of one session."""
     other = Bench(make_policy())
     other.host.login(100, "pts/1")
     other.run(50)
@@ -83,13 +83,13 @@ def state_of(stand: Stand, policy: str = "") -> str:
 # The state.
 
 
-def test_no_state_is_nothing_to_tell(stand):
+def test_missing_state_is_not_logged(stand):
     stand.restore()
     assert stand.bench.warnings() == []
     assert stand.bench.daemon.sessions == {}
 
 
-def test_a_state_is_taken_over(stand):
+def test_state_of_the_last_daemon_is_restored(stand):
     policy = make_policy(make_limits(idle_usec=600 * SECOND))
     stand.bench.host.state = state_of(stand, render.describe(policy))
     stand.restore()
@@ -100,8 +100,8 @@ def test_a_state_is_taken_over(stand):
     assert stand.bench.warnings() == []
 
 
-def test_a_lapse_is_told_by_the_saved_policys_poll(stand):
-    """Five seconds, not the fifteen of a daemon that has no policy yet: what was announced is announced again."""
+def test_lapse_is_measured_by_the_poll_of_the_saved_policy(stand):
+    """5 s, not the 15 s of a daemon without a policy: the warning is given again."""
     login = stand.bench.host.login(100, "pts/1")
     stand.bench.host.state = state_of(stand, render.describe(make_policy()))
     stand.bench.sleep(50 + 5 + 5.1)
@@ -114,7 +114,7 @@ def test_a_lapse_is_told_by_the_saved_policys_poll(stand):
 
 
 def with_(text: str, **changes: object) -> str:
-    """The state with something else in its first line."""
+    """Returns the state with changes to its first line."""
     first, _, rest = text.partition("\n")
     return json.dumps({**json.loads(first), **changes}) + "\n" + rest
 
@@ -136,8 +136,8 @@ def with_(text: str, **changes: object) -> str:
         (lambda good: with_(good, policy="no-such-key: 1\n"), "the saved policy"),
     ],
 )
-def test_a_state_that_is_none_is_told_and_left(stand, spoil, why):
-    """The daemon starts anew, which can only make a session live longer."""
+def test_broken_state_is_logged_and_ignored(stand, spoil, why):
+    """The daemon starts without it, which can only keep sessions longer."""
     stand.bench.host.state = spoil(state_of(stand))
     stand.restore()
     (note,) = stand.bench.warnings()
@@ -159,7 +159,7 @@ def host(tmp_path) -> Iterator[Host]:
     elevations.close()
 
 
-def test_the_file_of_the_state(host, tmp_path):
+def test_state_is_read_from_its_file(host, tmp_path):
     path = tmp_path / "state"
     path.write_text("good")
     path.chmod(0o600)
@@ -169,14 +169,14 @@ def test_the_file_of_the_state(host, tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
-def test_a_state_that_others_can_write_is_none(host, tmp_path, mode):
+def test_state_that_others_can_write_is_ignored(host, tmp_path, mode):
     path = tmp_path / "state"
     path.write_text("bad")
     path.chmod(mode)
     assert host.read_state(str(path)) == ""
 
 
-def test_a_state_that_is_no_file_is_none(host, tmp_path):
+def test_state_that_is_no_regular_file_is_ignored(host, tmp_path):
     (tmp_path / "victim").write_text("bad")
     os.symlink(tmp_path / "victim", tmp_path / "link")
     assert host.read_state(str(tmp_path / "link")) == ""
@@ -184,7 +184,7 @@ def test_a_state_that_is_no_file_is_none(host, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which only root can")
-def test_a_state_of_somebody_elses_is_none(host, tmp_path):
+def test_state_owned_by_another_user_is_ignored(host, tmp_path):
     path = tmp_path / "state"
     path.write_text("bad")
     path.chmod(0o600)
@@ -195,13 +195,13 @@ def test_a_state_of_somebody_elses_is_none(host, tmp_path):
 # The policy files.
 
 
-def test_the_policy_is_loaded(stand):
+def test_policy_is_loaded(stand):
     stand.service.reload()
     assert stand.kinds() == [EventKind.POLICY_LOADED]
     assert stand.service._status().startswith("watching 0 sessions, policy ")
 
 
-def test_a_broken_policy_leaves_the_last_good_one(stand):
+def test_broken_policy_leaves_the_last_good_one(stand):
     stand.service.reload()
     good = stand.bench.daemon.policy
     stand.files.error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
@@ -214,7 +214,7 @@ def test_a_broken_policy_leaves_the_last_good_one(stand):
     assert "last good" not in stand.service._status()
 
 
-def test_a_broken_policy_from_the_start_touches_nobody(stand):
+def test_broken_policy_at_the_start_touches_no_session(stand):
     stand.files.error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
     stand.service.reload()
     login = stand.bench.host.login(100, "pts/1")
@@ -227,7 +227,7 @@ def test_a_broken_policy_from_the_start_touches_nobody(stand):
     assert not login.leader.is_alive
 
 
-def test_the_saved_policy_stands_in_for_a_broken_file(stand):
+def test_saved_policy_stands_in_for_a_broken_file(stand):
     saved = make_policy(make_limits(idle_usec=600 * SECOND))
     stand.bench.host.state = state_of(stand, render.describe(saved))
     stand.restore()
@@ -237,8 +237,8 @@ def test_the_saved_policy_stands_in_for_a_broken_file(stand):
     assert stand.bench.daemon.policy.id == saved.id
 
 
-def test_the_same_policy_again_changes_nothing(stand):
-    """A reload in the middle of a warning does not take the warning back."""
+def test_reload_of_the_same_policy_changes_nothing(stand):
+    """A reload between a warning and the end does not withdraw the warning."""
     stand.service.reload()
     login = stand.bench.host.login(100, "pts/1")
     stand.bench.run(50)
@@ -248,7 +248,7 @@ def test_the_same_policy_again_changes_nothing(stand):
     assert len(login.ttys["pts/1"].shown) == 1
 
 
-def test_a_session_is_explained_while_nothing_tells_its_groups(stand):
+def test_session_is_explained_while_its_groups_are_unknown(stand):
     ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
     stand.files.policy = make_policy(rules=(ops,))
     stand.service.reload()
@@ -263,12 +263,12 @@ def test_a_session_is_explained_while_nothing_tells_its_groups(stand):
     )
 
 
-def test_a_group_that_nothing_names_is_told_in_the_explanation(stand):
-    """And which groups are unknown is told to root alone: a policy is not for everyone to read."""
+def test_explanation_names_unknown_groups(stand):
+    """Only to root: a policy is not for everyone to read."""
     ops = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
     stand.files.policy = make_policy(rules=(ops,))
     host = stand.bench.host
-    host.let_be_in("carol", ops=5001, users=100)
+    host.set_groups("carol", ops=5001, users=100)
     host.unnamed.add("ops")
     host.unknown.add("ops")
     stand.service.reload()
@@ -294,17 +294,17 @@ def crowd(stand) -> Stand:
 
 
 @pytest.mark.parametrize(("uid", "users"), [(0, ["alice", "bob"]), (1000, ["alice"]), (1001, ["bob"]), (1002, [])])
-def test_who_sees_whom(crowd, uid, users):
+def test_users_see_their_own_sessions(crowd, uid, users):
     assert [each["user"] for each in crowd.service.answers.list_sessions(uid)["sessions"]] == users
 
 
 @pytest.mark.parametrize("uid", [0, 1000, 1002])
-def test_who_watches_whom(crowd, uid):
+def test_users_watch_the_sessions_that_they_see(crowd, uid):
     assert crowd.service.answers.watch_sessions(uid)[0] == crowd.service.answers.list_sessions(uid)
 
 
-def test_what_is_new_to_who_watches(crowd):
-    """Time alone is not; somebody else's login is not for those who may not see it."""
+def test_watchers_get_changes_of_the_sessions_that_they_see(crowd):
+    """Time alone is no change, and a login is one only for those who may see it."""
     crowd.bench.run(10)
     before = {uid: crowd.service.answers.watch_sessions(uid)[1] for uid in (0, 1000)}
     crowd.bench.run(15)
@@ -315,7 +315,7 @@ def test_what_is_new_to_who_watches(crowd):
     assert crowd.service.answers.watch_sessions(1000)[1] == before[1000]
 
 
-def test_the_loop_wakes_for_what_was_too_early_to_tell(stand, monkeypatch):
+def test_loop_wakes_for_an_update_that_came_too_soon(stand, monkeypatch):
     waits = []
     monkeypatch.setattr(stand.service._selector, "select", lambda timeout: waits.append(timeout) or [])
     stand.service.reload()
@@ -326,7 +326,7 @@ def test_the_loop_wakes_for_what_was_too_early_to_tell(stand, monkeypatch):
     assert waits == [stand.bench.daemon.poll_usec / SECOND, 0.5]
 
 
-def test_how_long_the_brake_holds(stand):
+def test_list_says_how_long_the_brake_holds(stand):
     stand.files.policy = make_policy(brake=Brake(sessions=1, per_usec=60 * SECOND))
     stand.service.reload()
     stand.bench.host.login(100, "pts/1")
@@ -338,13 +338,13 @@ def test_how_long_the_brake_holds(stand):
 
 
 @pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2"])
-def test_a_session_by_any_of_its_names(crowd, name):
+def test_session_is_found_by_each_of_its_names(crowd, name):
     for uid in (0, 1001):
         assert crowd.service.answers.explain_session(Peer(1, uid), name)["explanation"]["session"]["user"] == "bob"
 
 
 @pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2", "", "pts", "x" * 5000, "\ud800"])
-def test_what_one_may_not_see_is_not_there(crowd, name):
+def test_session_of_another_user_does_not_exist_for_a_caller(crowd, name):
     with pytest.raises(CallError) as caught:
         crowd.service.answers.explain_session(Peer(1, 1000), name)
     assert caught.value.name == "io.reaper.NoSuchSession"

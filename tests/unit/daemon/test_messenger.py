@@ -12,8 +12,8 @@ from tests.unit.simulated import SECOND
 OWN = parse_template("{user}@{host}, {session}: {left} until {deadline}, as {reason} of {limit}. {stay}\n{hold}")
 
 
-def test_a_warning_in_the_administrators_words(bench):
-    """The host's clock shows 08:00:00 at the login. The other messages are not up to them."""
+def test_warning_with_the_text_of_the_policy(bench):
+    """The host's clock shows 08:00:00 at the login. Other messages have no text of their own."""
     bench.adopt(make_policy(make_limits(message=OWN)))
     login = bench.host.login(100, "pts/1")
     bench.run(58)
@@ -26,7 +26,7 @@ def test_a_warning_in_the_administrators_words(bench):
     ]
 
 
-def test_a_warning_shortly_before_midnight(bench):
+def test_warning_names_the_date_of_an_end_after_midnight(bench):
     bench.adopt(make_policy(make_limits(message=parse_template("{deadline}"))))
     bench.host.time.step((16 * 3600 - 60) * 10**9)  # from eight in the morning
     login = bench.host.login(100, "pts/1")
@@ -34,7 +34,7 @@ def test_a_warning_shortly_before_midnight(bench):
     assert shown(login) == ["reaper: Sat 2027-01-16 00:00"] * 2
 
 
-def test_a_message_on_a_screen_and_on_a_line(bench):
+def test_message_on_a_screen_and_on_a_serial_line(bench):
     screen = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
     line = bench.host.login(200, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
     bench.run(50)
@@ -43,8 +43,8 @@ def test_a_message_on_a_screen_and_on_a_line(bench):
     assert line.ttys["ttyS0"].shown == [f"{words}\r\n"]
 
 
-def test_where_a_key_alone_is_not_seen_it_is_enter_that_keeps_the_session():
-    """Asked at each warning: the program in front may be another by then. Over ssh each key is seen."""
+def test_warning_asks_for_enter_where_a_key_alone_is_not_seen():
+    """Looked up at each warning, as another program may read by then. Over ssh each key is seen."""
     bench = Bench(make_policy(make_limits(message=parse_template("{left}: {key}. {stay}"))))
     line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
     shell = bench.host.login(200, "pts/1")
@@ -59,7 +59,7 @@ def test_where_a_key_alone_is_not_seen_it_is_enter_that_keeps_the_session():
     assert shown(shell)[0] == "reaper: 20s: any key. Press any key to stay."
 
 
-def test_a_warning_that_is_tried_again_says_what_keeps_the_session_by_then(bench):
+def test_repeated_warning_looks_up_again_which_key_is_seen(bench):
     line = bench.host.login(100, "ttyS0", tty="ttyS0", origin=Origin.SERIAL)
     line.ttys["ttyS0"].is_blocked = True
     bench.run(50)
@@ -68,12 +68,12 @@ def test_a_warning_that_is_tried_again_says_what_keeps_the_session_by_then(bench
     assert shown(line, "ttyS0") == ["reaper: This session on host1 is idle and ends in 13s. Press Enter to stay."]
 
 
-def test_a_terminal_that_does_not_take_the_warning(bench):
-    """Ctrl-S: the record says so, the warning is tried again at each poll, and the end comes at the limit as ever."""
+def test_warning_is_retried_on_a_stopped_terminal(bench):
+    """After Ctrl-S. The record says so, and the end comes at the limit all the same."""
     login = bench.host.login(100, "pts/1")
     login.ttys["pts/1"].is_blocked = True
     bench.run(49)
-    (warned,) = bench.told(word="warned")
+    (warned,) = bench.events(word="warned")
     assert warned.fields["why"] == "not shown on pts/1, which does not take output"
     assert shown(login) == []
     login.ttys["pts/1"].is_blocked = False
@@ -85,7 +85,7 @@ def test_a_terminal_that_does_not_take_the_warning(bench):
     assert bench.words()[-1] == "ending"
 
 
-def test_a_blocked_terminal_makes_neither_silence_nor_repetition_on_the_others(bench):
+def test_stopped_terminal_does_not_affect_the_others(bench):
     login = bench.host.login(100, "pts/1", "pts/2")
     login.ttys["pts/1"].is_blocked = True
     bench.run(57)
@@ -97,7 +97,7 @@ def test_a_blocked_terminal_makes_neither_silence_nor_repetition_on_the_others(b
     assert shown(login, "pts/1") == []
 
 
-def test_a_warning_that_the_next_one_overtakes_is_not_repeated(bench):
+def test_warning_that_the_next_one_overtakes_is_not_repeated(bench):
     login = bench.host.login(100, "pts/1")
     login.ttys["pts/1"].is_blocked = True
     bench.run(57.9)
@@ -106,39 +106,39 @@ def test_a_warning_that_the_next_one_overtakes_is_not_repeated(bench):
     assert shown(login) == ["reaper: This session on host1 is idle and ends in 10s. Press any key to stay."]
 
 
-def test_a_session_that_may_not_be_warned_is_not_ended(bench):
-    """A security module's word, on every terminal: the record says so, and the person was told nothing."""
+def test_session_on_which_no_terminal_may_be_written_to_is_not_ended(bench):
+    """A security module forbids it. The record says so, and that the user was told nothing."""
     login = bench.host.login(100, "pts/1", "pts/2")
     for tty in login.ttys.values():
         tty.is_refused = True
     bench.run(3600)
     assert bench.words() == ["opened", "warned", "warned"]
-    assert [event.fields["why"] for event in bench.told(word="warned")] == [
+    assert [event.fields["why"] for event in bench.events(word="warned")] == [
         "reaperd may not write to pts/1, pts/2, and does not end a session that it cannot warn"
     ] * 2
     assert not signalled(login)
     assert bench.daemon.sessions[login.session.key].due_usec <= bench.host.time.boot_usec + 60 * SECOND
 
 
-def test_one_terminal_that_may_be_written_to_is_enough(bench):
+def test_one_terminal_that_may_be_written_to_is_enough_for_an_end(bench):
     login = bench.host.login(100, "pts/1", "pts/2")
     login.ttys["pts/1"].is_refused = True
     bench.run(69)
     assert bench.words() == ["opened", "warned", "warned", "ending"]
-    assert all(event.fields.get("why", "") == "" for event in bench.told())
+    assert all(event.fields.get("why", "") == "" for event in bench.events())
     assert len(shown(login, "pts/2")) == 3
 
 
-def test_a_refusal_and_a_stop_are_not_the_same(bench):
-    """Ctrl-S is the person's own doing; beside it a refusal changes nothing."""
+def test_user_cannot_prevent_the_end_with_ctrl_s(bench):
+    """Though another terminal of the session may not be written to."""
     login = bench.host.login(100, "pts/1", "pts/2")
     login.ttys["pts/1"].is_refused = login.ttys["pts/2"].is_blocked = True
     bench.run(69)
-    assert bench.told(word="warned")[0].fields["why"] == "not shown on pts/2, which does not take output"
+    assert bench.events(word="warned")[0].fields["why"] == "not shown on pts/2, which does not take output"
     assert bench.words()[-1] == "ending"
 
 
-def test_a_session_that_can_be_warned_again_is_ended_in_time(bench):
+def test_session_that_can_be_warned_again_is_ended_in_time(bench):
     login = bench.host.login(100, "pts/1")
     login.ttys["pts/1"].is_refused = True
     bench.run(57)

@@ -1,4 +1,4 @@
-"""Sessions on whose terminals their rule wants nothing written: ended on time, told in the journal, and never shown."""
+"""Sessions under `notify: none`: they end on time, everything is logged, and nothing is written on their terminals."""
 
 from __future__ import annotations
 
@@ -28,61 +28,61 @@ def silent(**fields: object) -> Limits:
 POLICY = make_policy(silent())
 
 
-def test_a_whole_life(bench, login):
-    """As long as one that is warned; the leads pass, and the journal says that nothing was shown."""
+def test_idle_session_ends_on_time_without_a_message(bench, login):
+    """The leads pass as in any session, and the records say that nothing was shown."""
     bench.run(67.9)
     assert not signalled(login)
     bench.run(10)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
     assert login.ttys["pts/1"].shown == []
-    (first, _) = bench.told(100, "warned")
+    (first, _) = bench.events(100, "warned")
     assert first.message == (
         "Session 100 of alice from 192.0.2.7 on pts/1 is not warned: it ends in 20s, at its limit of 1min"
         f" (idle, rule environment:standard); {WHY}."
     )
     assert first.fields["why"] == WHY
-    assert {event.fields["notify"] for event in bench.told(100)} == {"none"}
+    assert {event.fields["notify"] for event in bench.events(100)} == {"none"}
 
 
-def test_input_keeps_it_without_a_word(bench, login):
+def test_input_keeps_the_session_without_a_message(bench, login):
     bench.run(50)
     login.ttys["pts/1"].type()
     bench.run(10)
     assert bench.words() == ["opened", "warned", "cancelled", "resumed"]
-    assert "stays: its end is called off after " in bench.told(100, "cancelled")[0].message
+    assert "stays: its end is called off after " in bench.events(100, "cancelled")[0].message
     assert login.ttys["pts/1"].shown == []
     assert not signalled(login)
 
 
-def test_a_session_without_a_terminal_is_none(bench):
+def test_record_of_a_session_without_a_terminal_has_no_notify_field(bench):
     bench.host.login(100)
     bench.run(5)
-    assert "notify" not in bench.told(100, "opened")[0].fields
+    assert "notify" not in bench.events(100, "opened")[0].fields
 
 
-def test_a_deferral_is_in_the_journal_alone():
+def test_deferral_is_only_logged():
     bench = Bench(make_policy(silent(busy=("rsync",), busy_max_usec=100 * SECOND)))
     login = bench.host.login(100, "pts/1")
     rsync = bench.host.start(login, RSYNC)
     bench.run(68)
     assert bench.words() == ["opened", "warned", "warned", "deferred"]
-    assert "stays while rsync" in bench.told(100, "deferred")[0].message
+    assert "stays while rsync" in bench.events(100, "deferred")[0].message
     rsync.finish()
     bench.run(30)
     assert bench.words()[4:] == ["warned", "ending", "terminated"]
     assert login.ttys["pts/1"].shown == []
 
 
-def test_an_end_that_was_ordered(bench, login):
+def test_ordered_end_writes_nothing(bench, login):
     bench.run(1)
     terminate(bench, login)
     bench.run(10)
-    assert bench.told(100, "terminated")[0].fields["by"] == MANUAL.by
+    assert bench.events(100, "terminated")[0].fields["by"] == MANUAL.by
     assert login.ttys["pts/1"].shown == []
 
 
-def test_holds_are_not_told_of(bench, login):
-    """Nor to a robot that becomes root."""
+def test_no_notice_of_holds_is_written(bench, login):
+    """Not when a robot becomes root either."""
     other = bench.host.login(200, "pts/2")
     bench.run(1)
     hold(bench, other, HOUR)
@@ -92,7 +92,7 @@ def test_holds_are_not_told_of(bench, login):
 
 
 @pytest.mark.parametrize("text", ["", "go home"])
-def test_an_administrator_cannot_have_it_warned(bench, login, text):
+def test_request_to_warn_is_refused(bench, login, text):
     bench.run(1)
     with pytest.raises(ReaperError, match=r"its rule is environment:standard: nothing is written") as refused:
         warn(bench, login, text)
@@ -100,14 +100,14 @@ def test_an_administrator_cannot_have_it_warned(bench, login, text):
     assert login.ttys["pts/1"].shown == []
 
 
-def test_nobody_can_have_it_locked(bench, login):
+def test_request_to_lock_is_refused(bench, login):
     bench.run(1)
     with pytest.raises(ReaperError, match=r"cannot be locked: nothing is written on its terminals \(notify: none\)"):
         requests(bench).lock(login.session.key, "root", bench.host.clock())
 
 
-def test_where_the_other_sessions_are_locked_it_is_ended():
-    """What it inherits is no lock (config.py), and it is told so of no session that can be locked."""
+def test_session_is_terminated_where_others_are_locked():
+    """It inherits no lock, and no record calls that an obstacle."""
     bench = Bench(make_policy(make_limits(action=Action.LOCK), rules=(ROBOT,)))
     robot = bench.host.login(100, "pts/1", user="ci")
     bench.run(80)
@@ -118,8 +118,8 @@ def test_where_the_other_sessions_are_locked_it_is_ended():
 # Under a rule that writes, who has read nothing is told first.
 
 
-def test_a_warning_that_was_not_shown_is_given_again():
-    """Three seconds before the end; the shortest warning is 10 s."""
+def test_warning_that_was_only_logged_is_shown_under_another_rule():
+    """3 s before the end; the shortest lead is 10 s."""
     bench = Bench(make_policy(silent(), rules=(ROOT,)))
     login = bench.host.login(100, "pts/1")
     bench.run(60)
@@ -132,8 +132,8 @@ def test_a_warning_that_was_not_shown_is_given_again():
     assert signalled(login)
 
 
-def test_what_was_not_shown_is_not_taken_back():
-    """Other limits, under which it would not have been warned yet."""
+def test_warning_that_was_only_logged_is_not_withdrawn_on_the_terminal():
+    """Under other limits it would not have been given yet."""
     later = Rule("root", Match(elevated=True), make_limits(idle_usec=HOUR), ("idle",))
     bench = Bench(make_policy(silent(), rules=(later,)))
     login = bench.host.login(100, "pts/1")
@@ -145,7 +145,7 @@ def test_what_was_not_shown_is_not_taken_back():
 
 
 @pytest.mark.parametrize("other", [make_limits(), make_limits(action=Action.LOCK), silent(warn_usec=(19 * SECOND,))])
-def test_a_loop_of_sudo_puts_the_end_off_once(other):
+def test_loop_of_sudo_postpones_the_end_once(other):
     bench = Bench(make_policy(silent(), rules=(Rule("root", Match(elevated=True), other, ("idle",)),)))
     login = bench.host.login(100, "pts/1")
     bench.run(50)
@@ -161,8 +161,8 @@ def test_a_loop_of_sudo_puts_the_end_off_once(other):
 
 
 @pytest.mark.parametrize("before", [{"notify": Notify.NONE}, {"action": Action.OBSERVE}])
-def test_a_restart_under_a_rule_that_came_to_write(before):
-    """Of the same name: what the one before had only logged is no warning."""
+def test_restart_under_a_rule_that_now_writes_warns_first(before):
+    """The rule has the same name; what was only logged is no warning."""
     bench = Bench(make_policy(make_limits(**before)))
     login = bench.host.login(100, "pts/1")
     bench.run(64)
@@ -176,7 +176,7 @@ def test_a_restart_under_a_rule_that_came_to_write(before):
     assert signalled(login)
 
 
-def test_a_restart_changes_nothing(bench, login):
+def test_restarts_change_nothing_under_notify_none(bench, login):
     bench.run(50)
     bench.restart()
     bench.run(17.9)

@@ -1,4 +1,4 @@
-"""A session's terminals: those that do not take a warning, that come and go, that are another's, and forged times."""
+"""A session's terminals: which are its own, as they open and close, and times that were set by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tests.unit.fakes import FakeTty
 from tests.unit.simulated import SECOND
 
 
-def test_a_console_that_a_display_server_takes_over(bench):
-    """startx on tty1: no key leaves a trace there any more, and nobody would read a warning."""
+def test_console_taken_over_by_a_display_server_does_not_idle(bench):
+    """startx on tty1: keys leave no trace there, and nobody would read a warning."""
     login = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
     bench.run(30)
     bench.host.graphical.add("tty1")
@@ -23,7 +23,7 @@ def test_a_console_that_a_display_server_takes_over(bench):
     assert signalled(login)
 
 
-def test_a_display_server_after_the_warning(bench):
+def test_display_server_started_after_the_warning_keeps_the_session(bench):
     login = bench.host.login(100, "tty1", tty="tty1", origin=Origin.CONSOLE)
     bench.run(60)
     bench.host.graphical.add("tty1")
@@ -32,8 +32,8 @@ def test_a_display_server_after_the_warning(bench):
     assert not signalled(login)
 
 
-def test_a_shell_left_and_another_opened_within_a_poll(bench):
-    """ControlMaster: the new terminal gets the old one's number, and its times are new; nobody set them by hand."""
+def test_terminal_reopened_within_a_poll_is_new_and_not_tampered(bench):
+    """ControlMaster: the new terminal has the old one's number."""
     login = bench.host.login(100, "pts/1")
     bench.run(26)
     login.ttys["pts/1"] = FakeTty("pts/1", bench.host.time)
@@ -45,7 +45,7 @@ def test_a_shell_left_and_another_opened_within_a_poll(bench):
     assert bench.daemon.sessions[login.session.key].life.evidence.value == "terminal"
 
 
-def test_a_terminal_that_is_gone_is_kept_no_longer(bench):
+def test_terminal_that_is_gone_is_forgotten(bench):
     login = bench.host.login(100, "pts/1", "pts/2")
     bench.run(6)
     assert bench.host.kept == {"pts/1", "pts/2"}
@@ -54,8 +54,8 @@ def test_a_terminal_that_is_gone_is_kept_no_longer(bench):
     assert bench.host.kept == {"pts/2"}
 
 
-def test_terminals_come_and_go_on_one_session(bench):
-    """ControlMaster: input on any of them keeps the session, and a warning is shown on all."""
+def test_all_terminals_of_a_session_count_and_are_warned(bench):
+    """ControlMaster opens and closes them."""
     login = bench.host.login(100, "pts/1")
     bench.run(20)
     login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
@@ -75,8 +75,8 @@ def test_terminals_come_and_go_on_one_session(bench):
     assert bench.words() == ["opened", "warned", "warned"], "from then on it is the connection's work that counts"
 
 
-def test_a_terminal_that_was_nobodys_takes_the_place_of_another(bench):
-    """mosh: its server's terminal is there before the connection ends, and counts only from then on."""
+def test_foreign_terminal_becomes_one_of_the_session(bench):
+    """mosh: its server's terminal exists before the connection ends, and counts from then on."""
     login = bench.host.login(100, "pts/1")
     bench.host.strangers["pts/9"] = FakeTty("pts/9", bench.host.time)
     bench.run(11)
@@ -89,8 +89,8 @@ def test_a_terminal_that_was_nobodys_takes_the_place_of_another(bench):
     assert len(shown(login, "pts/9")) >= 2
 
 
-def test_inner_terminals_are_nobodys(bench):
-    """tmux's pty, owned by the same user: typing there is no evidence, and it is looked up only when it changes."""
+def test_inner_terminals_are_no_evidence(bench):
+    """tmux's pty belongs to the same user. The daemon looks up whose it is only when it changes."""
     login = bench.host.login(100, "pts/1")
     bench.host.strangers["pts/9"] = FakeTty("pts/9", bench.host.time)
     for _ in range(8):
@@ -102,7 +102,7 @@ def test_inner_terminals_are_nobodys(bench):
     assert signalled(login)
 
 
-def test_forged_times_are_told_once_and_do_not_count(bench):
+def test_forged_times_are_reported_once_and_are_no_evidence(bench):
     login = bench.host.login(100, "pts/1")
     for _ in range(20):
         bench.run(3)
@@ -111,7 +111,7 @@ def test_forged_times_are_told_once_and_do_not_count(bench):
     assert bench.words() == ["opened", "tampered", "warned", "warned", "ending"]
 
 
-def test_mesg_is_no_forgery(bench):
+def test_mesg_is_not_reported_as_forgery(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(10)
     login.ttys["pts/1"].chmod(0o600)

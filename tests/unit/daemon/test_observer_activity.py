@@ -1,4 +1,4 @@
-"""Sessions without a terminal: what they do on their connection and with the CPU is all that there is to see."""
+"""Sessions without a terminal: only the traffic of their connection and the CPU time of their processes show use."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def work(login: FakeLogin, typed: int = 0, printed: int = 0, *, cpu_usec: int = 
     )
 
 
-def test_one_that_does_nothing_is_ended_unwarned(bench):
+def test_session_that_does_nothing_is_ended_unwarned(bench):
     login = bench.host.login(100)
     bench.run(59)
     assert bench.words() == ["opened"]
     bench.run(2)
     assert bench.words() == ["opened", "ending"]
-    assert "without work" in bench.told(word="ending")[0].message
+    assert "without work" in bench.events(word="ending")[0].message
     bench.run(20)
     assert bench.words() == ["opened", "ending", "terminated"]
     assert not login.leader.is_alive
@@ -47,7 +47,7 @@ def test_one_that_does_nothing_is_ended_unwarned(bench):
         (-100, 0, 0, True),  # the counters went back, and nothing tells what crossed the connection meanwhile
     ],
 )
-def test_what_is_work(bench, typed, printed, cpu_usec, is_kept):
+def test_traffic_and_cpu_time_above_the_floors_are_use(bench, typed, printed, cpu_usec, is_kept):
     login = bench.host.login(100)
     for _ in range(40):
         bench.run(5)
@@ -64,8 +64,8 @@ def test_another_connection_counts_as_use(bench, socket):
     assert "ending" not in bench.words()
 
 
-def test_a_floor_of_the_administrators(bench):
-    """A loop that prints the time is nobody, where the policy says that as little is none."""
+def test_floor_of_the_policy_decides(bench):
+    """A loop that prints the time is no use where the policy says so."""
     bench.adopt(make_policy(make_limits(network_floor_bytes=16 * KIB)))
     login = bench.host.login(100)
     for _ in range(40):
@@ -74,8 +74,8 @@ def test_a_floor_of_the_administrators(bench):
     assert "ending" in bench.words()
 
 
-def test_a_line_that_somebody_types_now_and_then(bench):
-    """`ssh -T host bash`, sftp: a few bytes, and they are for a program of the session."""
+def test_few_typed_bytes_are_use(bench):
+    """`ssh -T host bash` or sftp: what is typed is for a program of the session."""
     login = bench.host.login(100)
     for _ in range(6):
         bench.run(50)
@@ -84,8 +84,8 @@ def test_a_line_that_somebody_types_now_and_then(bench):
     assert bench.daemon.sessions[login.session.key].life.evidence.value == "network"
 
 
-def test_what_cannot_be_told_is_left_alone(bench):
-    """sshd has something on a terminal there, and we know of none: whoever types on it must not be ended."""
+def test_session_with_an_unknown_terminal_is_left_alone(bench):
+    """sshd has a terminal open that the daemon does not know; its user must not lose the session."""
     login = bench.host.login(100, "pts/1")
     bench.host.hidden.add("pts/1")
     bench.run(10_000)
@@ -101,7 +101,7 @@ def test_other_services_without_a_terminal_are_left_alone(bench, origin):
     assert not signalled(login)
 
 
-def test_when_the_last_terminal_goes_the_work_counts_from_then_on(bench):
+def test_work_counts_once_the_last_terminal_is_closed(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(50)
     login.ttys.clear()
@@ -112,7 +112,7 @@ def test_when_the_last_terminal_goes_the_work_counts_from_then_on(bench):
     assert bench.words() == ["opened", "warned", "ending", "terminated"]
 
 
-def test_when_a_terminal_comes_there_is_somebody_to_warn(bench):
+def test_session_that_gets_a_terminal_is_warned(bench):
     login = bench.host.login(100)
     bench.run(40)
     login.ttys["pts/1"] = FakeTty("pts/1", bench.host.time)
@@ -132,8 +132,7 @@ def test_work_on_a_terminal_counts_where_the_rule_says_so(bench):
     assert "terminated" in bench.words(300)
 
 
-def test_after_a_long_stop_little_work_is_little_still(bench):
-    """Nothing is no work, however long; a line is."""
+def test_typed_line_is_use_after_a_long_stop_and_nothing_is_not(bench):
     _, active = bench.host.login(100), bench.host.login(200)
     bench.run(30)
     bench.host.time.boot_usec += 3600 * SECOND
@@ -143,8 +142,8 @@ def test_after_a_long_stop_little_work_is_little_still(bench):
     assert bench.words(200) == ["opened", "resumed"]
 
 
-def test_a_restart_in_the_middle_of_a_transfer(bench):
-    """What went on while no daemon ran is told by what the last one had seen."""
+def test_transfer_over_a_restart_counts(bench):
+    """The last daemon's counters show what went on while none ran."""
     login, _ = bench.host.login(100), bench.host.login(200)
     bench.run(50)
     bench.daemon.save()
@@ -156,8 +155,8 @@ def test_a_restart_in_the_middle_of_a_transfer(bench):
     assert bench.words(200) == ["opened", "ending", "terminated"]
 
 
-def test_little_in_the_moment_before_the_end(bench):
-    """The last look comes shortly after a poll: what is little must not look much by the shortness of the time."""
+def test_little_work_between_two_close_looks_is_no_use(bench):
+    """The last look comes shortly after a poll."""
     login = bench.host.login(100)
     for turn in range(70):
         bench.run(1)
@@ -166,8 +165,8 @@ def test_little_in_the_moment_before_the_end(bench):
 
 
 @pytest.mark.parametrize("has_restarts", [False, True])
-def test_what_reaper_writes_is_no_work(has_restarts):
-    """A warning crosses the connection, too; it must not take itself back."""
+def test_warnings_are_no_traffic_of_the_session(has_restarts):
+    """A warning crosses the connection and must not withdraw itself."""
     bench = Bench(make_policy(make_limits(activity=(EvidenceKind.INPUT, EvidenceKind.NETWORK))))
     bench.host.login(100, "pts/1")
     for _ in range(40):

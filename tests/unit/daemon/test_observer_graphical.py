@@ -1,4 +1,4 @@
-"""Logins whose terminal is not known at once, or that are graphical at one time and on a console at another."""
+"""Graphical sessions, logins that are graphical at one time and on a console at another, and terminals found late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOUR = make_limits(idle_usec=3600 * SECOND)
 
 
 def begin(bench: Bench, **fields: object) -> FakeLogin:
-    """greetd's login on tty10."""
+    """Logs in on tty10 through greetd."""
     told = {"tty": "tty10", "origin": Origin.GRAPHICAL, "service": "greetd", **fields}
     return bench.host.login(100, "tty10", **told)
 
@@ -25,8 +25,8 @@ def test_shell_of_a_display_manager_is_a_console_session(bench):
     login = begin(bench)
     bench.run(200)
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
-    assert {event.fields["origin"] for event in bench.told()} == {"console"}
-    assert bench.told()[0].message.endswith("opened (greetd, console).")
+    assert {event.fields["origin"] for event in bench.events()} == {"console"}
+    assert bench.events()[0].message.endswith("opened (greetd, console).")
     assert signalled(login)
 
 
@@ -51,7 +51,7 @@ def test_rules_see_a_console_while_it_shows_text():
     assert session_view.of_session(tracked, bench.host.time.boot_usec)["origin"] == "console"
 
 
-def test_graphical_session_that_no_rule_asks_for_is_left_alone_whatever_its_console_shows(bench):
+def test_graphical_session_that_no_rule_names_is_left_alone_whatever_its_console_shows(bench):
     bench.host.graphical.add("tty10")
     login = begin(bench)
     login.idle_usec = 10**12
@@ -61,7 +61,7 @@ def test_graphical_session_that_no_rule_asks_for_is_left_alone_whatever_its_cons
 
 
 def test_console_of_a_display_manager_is_locked_by_its_terminal():
-    """Not by logind's word, which no desktop is there to hear."""
+    """logind's request to lock would reach no desktop."""
     bench = Bench(make_policy(make_limits(action=Action.LOCK, lock_for_usec=600 * SECOND)))
     begin(bench)
     bench.run(72)
@@ -70,7 +70,7 @@ def test_console_of_a_display_manager_is_locked_by_its_terminal():
 
 
 def test_terminal_that_a_gateway_makes_after_the_login_is_found(bench):
-    """Neither the pty nor its times change as a shell takes it: it is looked for while there is none."""
+    """A shell that takes the pty changes neither it nor its times: the daemon looks while there is none."""
     login = bench.host.login(100, origin=Origin.OTHER, service="gateway")
     login.ttys["pts/7"] = FakeTty("pts/7", bench.host.time, 0)
     bench.host.hidden.add("pts/7")
@@ -84,7 +84,7 @@ def test_terminal_that_a_gateway_makes_after_the_login_is_found(bench):
 
 
 def test_session_whose_terminal_is_not_known_has_no_limit():
-    """Not `max` either: its person could not be told."""
+    """Not even `max`: its user could not be warned."""
     bench = Bench(make_policy(make_limits(max_usec=100 * SECOND)))
     login = bench.host.login(100, origin=Origin.CONSOLE, service="login")
     bench.run(1000)
@@ -104,7 +104,7 @@ def log_in(bench: Bench) -> FakeLogin:
     return bench.host.login(100, origin=Origin.GRAPHICAL, service="gdm-password")
 
 
-def test_nobody_asked():
+def test_desktop_that_no_rule_names_is_left_alone():
     bench = Bench(make_policy(rules=(Rule("all", Match(user=("*",)), make_limits(max_usec=100 * SECOND)),)))
     login = log_in(bench)
     login.idle_usec = 10**12
@@ -113,7 +113,7 @@ def test_nobody_asked():
     assert not signalled(login)
 
 
-def test_one_that_idles_is_ended():
+def test_idle_desktop_is_terminated():
     bench = Bench(ASKED)
     login = log_in(bench)
     login.idle_usec = 0
@@ -123,10 +123,10 @@ def test_one_that_idles_is_ended():
         login.idle_usec = bench.host.time.boot_usec - began
         bench.run(1)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    assert bench.told(word="ending")[0].fields["evidence"] == "desktop"
+    assert bench.events(word="ending")[0].fields["evidence"] == "desktop"
 
 
-def test_one_that_is_in_use_or_says_nothing_is_left_alone():
+def test_desktop_in_use_or_without_an_answer_is_left_alone():
     for idle_usec in (0, None, 30 * SECOND):
         bench = Bench(ASKED)
         login = log_in(bench)

@@ -1,4 +1,4 @@
-"""A session into which a robot types, under `robots: ignore`: it is warned and ends, and a person's key keeps it."""
+"""A session into which a robot types, under `robots: ignore`: it is warned and ends, and a user's key keeps it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def press(login: FakeLogin, size: int = 1) -> None:
 
 
 def send(bench: Bench, login: FakeLogin, period: float, minutes: float, size: int = 1, until: str = "") -> None:
-    """A robot types, until an event if one is given."""
+    """Types as a robot does, until an event if one is given."""
     for _ in range(round(minutes * 60 / period)):
         bench.run(period)
         press(login, size)
@@ -52,7 +52,7 @@ def explained(bench: Bench) -> str:
 
 def test_a_robot_is_recognized_warned_and_ended(bench, login):
     send(bench, login, 45, 60, until="robot")
-    told = bench.told(word="robot")[0]
+    told = bench.events(word="robot")[0]
     size = " of 1 byte" if login.typed is not None else ""
     assert told.fields["why"] == f"one code{size} every 45s"
     assert "is typed to by a robot" in told.message
@@ -65,7 +65,7 @@ def test_a_robot_is_recognized_warned_and_ended(bench, login):
     assert "5min" in shown(login)[0]
 
 
-def test_a_key_of_a_person_keeps_it_and_begins_the_judgement_again(bench, login):
+def test_key_of_a_user_keeps_the_session_and_restarts_recognition(bench, login):
     send(bench, login, 45, 60, until="robot")
     bench.run(100)
     bench.run(20)
@@ -80,7 +80,7 @@ def test_a_key_of_a_person_keeps_it_and_begins_the_judgement_again(bench, login)
     assert "ending" in bench.words()
 
 
-def test_a_code_of_another_size_is_no_robots(bench):
+def test_code_of_another_size_is_not_the_robots(bench):
     login = bench.host.login(100, "pts/1")
     login.typed = 0
     send(bench, login, 45, 60, until="robot")
@@ -90,8 +90,8 @@ def test_a_code_of_another_size_is_no_robots(bench):
     assert bench.words()[-3:] == ["warned", "cancelled", "resumed"]
 
 
-def test_a_key_beside_a_robots_sign_counts_though_the_terminal_shows_nothing_of_it(bench):
-    """Both are in the same eight seconds, and only the count tells of the second."""
+def test_key_in_the_same_eight_seconds_as_a_robots_code_counts(bench):
+    """Only the count of bytes shows it."""
     login = bench.host.login(100, "pts/1")
     login.typed = 0
     send(bench, login, 10, 60, until="robot")
@@ -105,8 +105,8 @@ def test_a_key_beside_a_robots_sign_counts_though_the_terminal_shows_nothing_of_
 
 @pytest.mark.parametrize("period", [5, 8, 10, 15, 20, 33, 60])
 @pytest.mark.parametrize("pause", [11, 17, 29])
-def test_keys_after_a_robot_has_stopped_are_a_persons(bench, period, pause):
-    """Nothing reads them. Now and then one comes when a sign was due, most often at nearly its pace."""
+def test_keys_after_a_robot_has_stopped_count(bench, period, pause):
+    """No program reads them. Some come when a code was due, most often at nearly its pace."""
     bench.adopt(make_policy(limits(idle_usec=60 * MINUTE)))
     login = bench.host.login(100, "pts/1")
     login.typed = 0
@@ -119,12 +119,12 @@ def test_keys_after_a_robot_has_stopped_are_a_persons(bench, period, pause):
         ignored += 1
 
 
-def test_a_quick_robot_is_recognized_by_counts_alone(bench, login):
+def test_quick_robot_is_recognized_by_counts_alone(bench, login):
     send(bench, login, 5, 60)
     assert ("ending" in bench.words()) is (login.typed is not None)
 
 
-def test_what_a_robot_did_before_a_restart_is_remembered(bench, login):
+def test_restart_remembers_what_a_robot_did(bench, login):
     send(bench, login, 45, 60, until="robot")
     bench.restart()
     assert "A robot types on it" in explained(bench)
@@ -133,7 +133,7 @@ def test_what_a_robot_did_before_a_restart_is_remembered(bench, login):
     assert "ending" in bench.words()
 
 
-def test_a_restart_within_the_judgement_changes_nothing_where_times_tell(bench):
+def test_restart_during_recognition_by_times_changes_nothing(bench):
     login = bench.host.login(100, "pts/1")
     send(bench, login, 45, 6)
     bench.restart()
@@ -142,7 +142,7 @@ def test_a_restart_within_the_judgement_changes_nothing_where_times_tell(bench):
 
 
 @pytest.mark.parametrize("robots", Robots)
-def test_count_leaves_everything_as_it_was(robots):
+def test_robots_count_changes_nothing(robots):
     bench = Bench(make_policy(limits(robots=robots)))
     login = bench.host.login(100, "pts/1")
     login.typed = 0
@@ -150,7 +150,7 @@ def test_count_leaves_everything_as_it_was(robots):
     assert (bench.words() == ["opened"]) is (robots is Robots.COUNT)
 
 
-def test_a_rule_that_no_longer_ignores_robots_forgets_what_it_has_heard(bench, login):
+def test_rule_that_no_longer_ignores_robots_forgets_the_rhythm(bench, login):
     send(bench, login, 45, 60, until="robot")
     bench.adopt(make_policy(limits(robots=Robots.COUNT)))
     send(bench, login, 45, 60)
@@ -159,7 +159,7 @@ def test_a_rule_that_no_longer_ignores_robots_forgets_what_it_has_heard(bench, l
 
 
 def test_a_robot_at_the_pace_of_the_warnings_is_recognized(bench, login):
-    """Each of its signs comes after a warning and takes it back, as a person's would, but not the deciding one."""
+    """Each of its codes but the deciding one comes after a warning and withdraws it, as a user's key would."""
     send(bench, login, 720, 60 * 12, until="robot")
     words = bench.words()
     assert words[words.index("robot") - 3 :][:4] == ["cancelled", "resumed", "warned", "robot"]
@@ -167,7 +167,7 @@ def test_a_robot_at_the_pace_of_the_warnings_is_recognized(bench, login):
 
 
 @pytest.mark.parametrize("action", [Action.OBSERVE, Action.LOCK])
-def test_under_any_action(action):
+def test_robot_is_reported_under_any_action(action):
     bench = Bench(make_policy(limits(action=action)))
     login = bench.host.login(100, "pts/1")
     login.typed = 0
@@ -176,7 +176,7 @@ def test_under_any_action(action):
     assert signalled(login) is False or action is Action.LOCK
 
 
-def test_without_warnings_the_whole_limit_is_left():
+def test_without_warnings_the_whole_limit_is_left_after_recognition():
     bench = Bench(make_policy(limits(warn_usec=())))
     login = bench.host.login(100, "pts/1")
     login.typed = 0
@@ -194,13 +194,13 @@ def test_a_robot_keeps_no_other_session_of_its_user():
     assert [bench.words(pid)[-1] for pid in (100, 200)] == ["terminated"] * 2
 
 
-def test_that_a_rule_asks_is_explained_before(bench, login):
+def test_explanation_says_that_robots_are_ignored(bench, login):
     bench.run(30)
     assert "(robots: ignore); none is known" in explained(bench)
 
 
-def test_the_judgement_is_nothing_that_happens_next(bench, login):
-    """The daemon looks for it within the minute; what is shown as next is the warning."""
+def test_next_event_shown_is_the_warning_and_not_the_recognition(bench, login):
+    """The daemon looks for the rhythm within the minute."""
     send(bench, login, 45, 9)
     (tracked,) = bench.daemon.sessions.values()
     assert tracked.rhythm.look_usec

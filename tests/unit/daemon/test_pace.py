@@ -1,4 +1,4 @@
-"""The daemon's own work is no lapse, and delays nobody for long; a stop in the middle of it is one.
+"""The daemon's own work is no lapse and delays nobody for long; a stop during it is a lapse.
 
 Here the first warning comes after 48 s, the second after 58 s, and the end after 68 s; a poll is every 5 s.
 """
@@ -17,14 +17,14 @@ from tests.unit.simulated import SECOND
 
 
 def crowd(bench: Bench, pid: int, seconds: float, **fields: object) -> FakeLogin:
-    """A session with so many processes that it takes a while to list them."""
+    """A session with so many processes that listing them takes a while."""
     login = bench.host.login(pid, f"pts/{pid}", **fields)
     login.effort_usec = round(seconds * SECOND)
     return login
 
 
 def run_slowly(bench: Bench, seconds: float) -> None:
-    """Lets time pass; the daemon may have more to do than it gets done."""
+    """Lets time pass while the daemon may have more to do than it can."""
     end = bench.host.time.boot_usec + round(seconds * SECOND)
     while bench.host.time.boot_usec < end:
         bench.tick()
@@ -32,8 +32,8 @@ def run_slowly(bench: Bench, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("kill", Kill)
-def test_own_work_does_not_warn_anybody_again(kill):
-    """It takes 8 s to list the processes of one session that ends: the others are warned as they were, and end."""
+def test_own_work_repeats_no_warning(kill):
+    """Listing the processes of one session takes 8 s: the others end as they were warned."""
     bench = Bench(make_policy(make_limits(kill=kill)))
     crowd(bench, 100, 8, user="mallory", uid=666)
     bench.run(9)
@@ -44,7 +44,7 @@ def test_own_work_does_not_warn_anybody_again(kill):
     assert len(shown(login)) == 3
 
 
-def test_own_work_does_not_break_an_end_off(bench):
+def test_own_work_stops_no_termination(bench):
     login = crowd(bench, 100, 8)
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     run_slowly(bench, 68 + 60)
@@ -52,8 +52,8 @@ def test_own_work_does_not_break_an_end_off(bench):
     assert "warned" not in bench.words()[bench.words().index("ending") :]
 
 
-def test_a_warning_after_own_work_leaves_the_time_that_it_says(bench):
-    """It is dated when it is given, and not when the tick began: otherwise its lead would be short by 8 s."""
+def test_warning_after_own_work_leaves_the_time_that_it_names(bench):
+    """It is dated when it is given; dated at the start of the tick, its lead would be 8 s short."""
     crowd(bench, 100, 8, user="mallory", uid=666)
     bench.run(20)
     login = bench.host.login(200, "pts/1")
@@ -69,7 +69,7 @@ def test_a_warning_after_own_work_leaves_the_time_that_it_says(bench):
 
 
 def test_input_during_own_work_is_seen_before_the_end(bench):
-    """The person presses a key while the daemon lists another's processes."""
+    """The user presses a key while the daemon lists another's processes."""
     other = crowd(bench, 100, 8, user="mallory", uid=666)
     login = bench.host.login(200, "pts/1")
     bench.run(67.9)
@@ -89,8 +89,8 @@ def test_input_during_own_work_is_seen_before_the_end(bench):
 
 
 @pytest.mark.parametrize(("seconds", "is_lapse"), [(4, False), (6, True), (3600, True)])
-def test_a_stop_in_the_middle_of_a_tick(bench, seconds, is_lapse):
-    """SIGSTOP, or a suspend, while the processes of one session are listed: the next is not ended on that tick."""
+def test_stop_during_a_tick_ends_no_further_session(bench, seconds, is_lapse):
+    """SIGSTOP or a suspend while the processes of one session are listed."""
     crowd(bench, 100, 0.1, user="mallory", uid=666)
     login = bench.host.login(200, "pts/1")
     bench.run(67.9)
@@ -109,7 +109,7 @@ def test_a_stop_in_the_middle_of_a_tick(bench, seconds, is_lapse):
     assert bench.words(200).count("warned") == (3 if is_lapse else 2)
 
 
-def test_a_stop_between_the_last_look_and_the_act(bench):
+def test_stop_between_the_last_look_and_the_act_ends_nothing(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
     held_until = bench.daemon.limiter.held_until
@@ -125,8 +125,8 @@ def test_a_stop_between_the_last_look_and_the_act(bench):
     assert bench.phase(login) is Phase.ACTIVE
 
 
-def test_a_user_with_many_sessions_does_not_make_others_wait_for_all_of_them(bench):
-    """Each tick is cut short, and the users take turns."""
+def test_user_with_many_sessions_delays_others_by_one_tick_only(bench):
+    """Ticks are cut short, and users take turns."""
     many = [crowd(bench, pid, 2, user="mallory", uid=666) for pid in range(100, 1000, 100)]
     login = bench.host.login(1100, "pts/1")
     bench.run(67.9)
@@ -142,7 +142,7 @@ def test_a_user_with_many_sessions_does_not_make_others_wait_for_all_of_them(ben
 
 
 def test_clients_are_answered_between_two_expensive_sessions(bench):
-    """A tick does not end more than one of them."""
+    """A tick ends no more than one of them."""
     many = [crowd(bench, pid, 2, uid=pid, user=f"u{pid}") for pid in range(100, 500, 100)]
     bench.run(67.9)
     bench.sleep(0.1)
@@ -155,8 +155,8 @@ def test_clients_are_answered_between_two_expensive_sessions(bench):
 
 
 @pytest.mark.parametrize("late", [9.3, 9.99, 9.999, 10])
-def test_a_late_warning_and_the_next_are_one(late):
-    """The tick for the first warning comes just before the second is due: both would say the same."""
+def test_late_warning_and_the_next_are_given_as_one(late):
+    """The tick for the first comes just before the second is due, and both would say the same."""
     bench = Bench(make_policy(make_limits(warn_usec=(14 * SECOND, 10 * SECOND))))
     login = bench.host.login(100, "pts/1")
     bench.run(53.9)
@@ -166,8 +166,8 @@ def test_a_late_warning_and_the_next_are_one(late):
     assert bench.words() == ["opened", "warned"]
 
 
-def test_a_warning_that_was_not_taken_is_not_tried_just_before_the_next(bench):
-    """The terminal takes output again: it shows the warning of this moment, once."""
+def test_warning_is_not_retried_just_before_the_next(bench):
+    """The terminal takes output again: it shows one warning, that of this moment."""
     login = bench.host.login(100, "pts/1")
     login.ttys["pts/1"].is_blocked = True
     bench.run(57.5)

@@ -1,4 +1,4 @@
-"""Nobody watched: a daemon that was stopped, a host that slept. What was announced before is announced again.
+"""Times in which no daemon ran, or the host slept: what was announced before them is announced again.
 
 Here the first warning comes after 48 s, the second after 58 s, and the end after 68 s; a poll is every 5 s.
 """
@@ -18,8 +18,8 @@ from tests.unit.logins import CONT, HUP, KILL
 from tests.unit.simulated import SECOND
 
 
-def test_five_seconds_late_is_only_late(bench):
-    """A busy host: the tick that was to come after 60 s comes after 65 s, and the person has been warned."""
+def test_tick_that_is_five_seconds_late_is_no_lapse(bench):
+    """On a busy host the tick due after 60 s comes after 65 s; the user has been warned."""
     login = bench.host.login(100, "pts/1")
     bench.run(59)
     bench.sleep(6)
@@ -30,8 +30,8 @@ def test_five_seconds_late_is_only_late(bench):
     assert bench.words() == ["opened", "warned", "warned", "ending"]
 
 
-def test_more_than_five_seconds_late_is_a_lapse(bench):
-    """Much less than a poll and a minute, and still long enough for the person not to be heard."""
+def test_tick_that_is_more_than_five_seconds_late_is_a_lapse(bench):
+    """Less than a poll and a minute, but long enough to miss a key."""
     login = bench.host.login(100, "pts/1")
     bench.run(59)
     bench.sleep(6.001)
@@ -44,8 +44,8 @@ def test_more_than_five_seconds_late_is_a_lapse(bench):
     assert signalled(login)
 
 
-def test_a_lapse_says_nothing_to_those_who_are_not_near_their_end(bench):
-    """The warning does not count, so there is nothing to withdraw, and no Thank you to who did nothing."""
+def test_lapse_shows_nothing_to_a_user_who_is_not_idle(bench):
+    """The warning no longer counts, so nothing is withdrawn."""
     login = bench.host.login(100, "pts/1")
     bench.run(49)
     login.ttys["pts/1"].type()
@@ -56,8 +56,8 @@ def test_a_lapse_says_nothing_to_those_who_are_not_near_their_end(bench):
     assert bench.phase(login) is Phase.ACTIVE
 
 
-def test_an_end_that_a_lapse_broke_off_begins_anew(bench):
-    """A suspend between two rungs: the person may be back at the keys, so nothing is signalled before a warning."""
+def test_termination_stopped_by_a_lapse_begins_again_with_a_warning(bench):
+    """The user may be back after a suspend, so nothing is signalled before it."""
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([KILL])
     bench.run(68)
@@ -75,8 +75,8 @@ def test_an_end_that_a_lapse_broke_off_begins_anew(bench):
     assert bench.words()[-2:] == ["ending", "terminated"]
 
 
-def test_an_end_that_a_lapse_broke_off_begins_anew_by_the_policy_of_now(bench):
-    """An end keeps the limits that it began with, and this one is over."""
+def test_termination_stopped_by_a_lapse_begins_again_under_the_present_policy(bench):
+    """A termination keeps its first limits, but this one has stopped."""
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([KILL])
     bench.run(68)
@@ -88,7 +88,7 @@ def test_an_end_that_a_lapse_broke_off_begins_anew_by_the_policy_of_now(bench):
     assert bench.words() == ["opened", "warned", "warned", "ending"]
 
 
-def test_an_end_that_a_lapse_broke_off_can_be_kept_from(bench):
+def test_key_after_a_lapse_keeps_a_session_whose_end_had_begun(bench):
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([KILL])
     bench.run(68)
@@ -99,8 +99,8 @@ def test_an_end_that_a_lapse_broke_off_can_be_kept_from(bench):
     assert bench.phase(login) is Phase.ACTIVE
 
 
-def test_an_end_that_begins_anew_is_about_the_terminals_of_then(bench):
-    """Those of the first beginning have gone by then, and others have come."""
+def test_termination_that_begins_again_reaches_the_present_terminals(bench):
+    """Those of its first beginning are gone, and others are open."""
     login = bench.host.login(100, "pts/1", "pts/2")
     first, second = login.processes
     first.ends_on = second.ends_on = frozenset([KILL])
@@ -117,8 +117,8 @@ def test_an_end_that_begins_anew_is_about_the_terminals_of_then(bench):
 
 
 @pytest.mark.parametrize(("seconds", "ends_at"), [(1, 68), (6.9, 68), (7, 75.1), (3600, 3668.1)])
-def test_a_stop(bench, seconds, ends_at):
-    """The daemon before polled 55 s after the login, so the next tick was to come at 60, and after 65 it is a lapse."""
+def test_long_stop_is_a_lapse_and_a_short_one_is_not(bench, seconds, ends_at):
+    """The last poll was 55 s after the login, so the next tick was due at 60 s, and after 65 s it is a lapse."""
     login = bench.host.login(100, "pts/1")
     began = bench.host.time.boot_usec
     bench.run(58.1)
@@ -131,8 +131,7 @@ def test_a_stop(bench, seconds, ends_at):
 
 
 @pytest.mark.parametrize("seconds", [1, 3600])
-def test_a_stop_in_the_middle_of_an_end(bench, seconds):
-    """After a short one the ladder is escalated on; after a long one the person is warned before anything more."""
+def test_short_stop_continues_a_termination_and_a_long_one_warns_first(bench, seconds):
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([KILL])
     bench.run(68.5)
@@ -144,8 +143,7 @@ def test_a_stop_in_the_middle_of_an_end(bench, seconds):
     assert bench.words().count("warned") == (2 if seconds == 1 else 3)
 
 
-def test_a_daemon_that_sees_no_lapse_at_its_start():
-    """There is no tick that was to come before the first."""
+def test_first_tick_is_no_lapse():
     bench = Bench(make_policy())
     bench.sleep(10_000)
     login = bench.host.login(100, "pts/1")
@@ -163,8 +161,8 @@ def grouped() -> Bench:
     return Bench(make_policy(rules=(ops,)))
 
 
-def test_a_restored_session_gets_its_limits_at_once(grouped):
-    """Nothing is due for a session without limits: were they not there at the first tick, its end would be late."""
+def test_restored_session_has_limits_before_the_first_tick(grouped):
+    """Without limits nothing would be due at the first tick, and its end would be late."""
     grouped.host.login(100, "pts/1")
     grouped.run(50)
     grouped.restart()
@@ -172,8 +170,8 @@ def test_a_restored_session_gets_its_limits_at_once(grouped):
 
 
 @pytest.mark.parametrize("seconds", [1, 3600])
-def test_a_restored_session_whose_groups_nothing_tells_has_limits(grouped, seconds):
-    """Those of a user in no group: warned again where nobody watched over what had been announced, and ended."""
+def test_restored_session_whose_groups_are_unknown_has_limits(grouped, seconds):
+    """Those of a user in no group. After a lapse it is warned again, and ends."""
     grouped.host.groups["alice"] = None
     login = grouped.host.login(100, "pts/1")
     grouped.run(60)
@@ -187,7 +185,7 @@ def test_a_restored_session_whose_groups_nothing_tells_has_limits(grouped, secon
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3600, "forth by 1h"), (-86400, "back by 1d"), (1, "")])
-def test_a_clock_that_is_set_is_told_and_moves_no_limit(bench, seconds, words):
+def test_clock_change_is_logged_and_moves_no_limit(bench, seconds, words):
     login = bench.host.login(100, "pts/1")
     bench.run(21)
     bench.host.time.step(seconds * 1_000_000_000)

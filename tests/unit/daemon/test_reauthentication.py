@@ -1,4 +1,4 @@
-"""Who logs in again after their session was ended."""
+"""Users who log in again after one of their sessions was terminated."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.unit.simulated import SECOND
 
 
 def ended(bench: Bench, pid: int = 100, **fields: object) -> None:
-    """Somebody logs in, leaves, and is logged out."""
+    """A session that was terminated while its user was away."""
     bench.host.login(pid, f"pts/{pid}", **fields)
     bench.run(90)
     assert bench.words(pid)[-1] == "terminated"
 
 
-def test_the_next_login_of_that_user_is_told_once(bench):
+def test_next_login_of_the_user_is_logged_once(bench):
     ended(bench)
     bench.run(30)
     bench.host.login(200, "pts/2", uid=1001, user="bob")
@@ -32,7 +32,7 @@ def test_the_next_login_of_that_user_is_told_once(bench):
     assert bench.words(200) == ["opened"]
     assert bench.words(300) == ["opened", "reauthenticated"]
     assert bench.words(400) == ["opened"]
-    (event,) = bench.told(word="reauthenticated")
+    (event,) = bench.events(word="reauthenticated")
     assert (event.fields["previous"], event.fields["reason"], event.fields["session"]) == ("100", "idle", "300")
     gap = int(event.fields["idle_usec"])
     assert 30 * SECOND <= gap <= 70 * SECOND
@@ -42,7 +42,7 @@ def test_the_next_login_of_that_user_is_told_once(bench):
     assert event.message.endswith("s before (idle).")
 
 
-def test_who_comes_back_while_the_rest_of_it_still_ends(bench):
+def test_login_during_the_termination_is_logged(bench):
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     bench.run(70)
@@ -56,7 +56,7 @@ def test_who_comes_back_while_the_rest_of_it_still_ends(bench):
     assert bench.words(300) == ["opened"]
 
 
-def test_who_logs_out_by_themselves_follows_nothing(bench):
+def test_login_after_a_logout_is_not_logged(bench):
     bench.host.leave(bench.host.login(100, "pts/1"))
     bench.run(10)
     bench.host.login(200, "pts/2")
@@ -64,7 +64,7 @@ def test_who_logs_out_by_themselves_follows_nothing(bench):
     assert bench.words(200) == ["opened"]
 
 
-def test_a_session_that_is_only_observed_is_not_left(bench):
+def test_login_after_an_observed_limit_is_not_logged(bench):
     bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
     bench.host.login(100, "pts/1")
     bench.run(90)
@@ -74,8 +74,8 @@ def test_a_session_that_is_only_observed_is_not_left(bench):
     assert bench.words(200) == ["opened"]
 
 
-def test_an_end_that_was_broken_off(bench):
-    """The host was suspended in the middle of it, and the session goes on."""
+def test_login_after_a_termination_that_was_stopped_is_not_logged(bench):
+    """The host was suspended during it, and the session goes on."""
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     bench.run(70)
@@ -90,14 +90,14 @@ def test_an_end_that_was_broken_off(bench):
 
 
 @pytest.mark.parametrize("fields", [{"source": "logind"}, {"opened_usec": 1}])
-def test_a_session_that_may_be_older_is_no_login(bench, fields):
+def test_session_that_may_be_older_is_no_login(bench, fields):
     ended(bench)
     bench.host.login(200, "pts/2", **fields)
     bench.run(5)
     assert bench.words(200) == ["opened"]
 
 
-def test_an_administrators_word(bench):
+def test_login_after_an_ordered_end_is_logged(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(5)
     order = Order("root", "why")
@@ -105,11 +105,11 @@ def test_an_administrators_word(bench):
     bench.run(10)
     bench.host.login(200, "pts/2")
     bench.run(5)
-    (event,) = bench.told(word="reauthenticated")
+    (event,) = bench.events(word="reauthenticated")
     assert (event.fields["previous"], event.fields["reason"]) == ("100", "order")
 
 
-def test_a_restart_forgets_nobody(bench):
+def test_restart_forgets_no_terminated_session(bench):
     ended(bench)
     state = snapshot.decode(bench.host.state, "b00t")
     assert [each.session for each in state.past] == ["100"]

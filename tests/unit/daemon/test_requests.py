@@ -1,4 +1,4 @@
-"""What an administrator asks for: a warning out of turn, an end that no limit asks for, a lock."""
+"""What an administrator requests: an extra warning, an end that no limit asks for, a lock."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ POLICY = HOLDING
 # Warnings at an administrator's word.
 
 
-def test_a_warning_out_of_turn(bench, login):
+def test_requested_warning_is_shown_at_once(bench, login):
     bench.run(9)
     assert warn(bench, login) == ["pts/1"]
     assert shown(login) == [WARNED.format("58s")]
     assert warn(bench, login, "go\x1bhome") == ["pts/1"]
     assert shown(login)[1:] == ["reaper: root on host1: go\\x1bhome"]
-    assert [event.fields["by"] for event in bench.told(100, "warned")] == ["root", "root"]
+    assert [event.fields["by"] for event in bench.events(100, "warned")] == ["root", "root"]
     bench.run(38.1)
     assert shown(login)[2:] == [WARNED.format("20s")]
 
 
-def test_a_terminal_that_takes_nothing(bench, login):
+def test_requested_warning_on_a_stopped_terminal_reaches_none(bench, login):
     login.ttys["pts/1"].is_blocked = True
     assert warn(bench, login, "hello") == []
-    assert "on no terminal" in bench.told(100, "warned")[0].message
+    assert "on no terminal" in bench.events(100, "warned")[0].message
 
 
 @pytest.mark.parametrize("limits", [{"idle_usec": None}, {"action": Action.OBSERVE}])
-def test_nothing_to_warn_of(limits):
+def test_warning_is_refused_where_nothing_is_due_but_a_text_is_shown(limits):
     bench = Bench(make_policy(make_limits(**limits)))
     login = bench.host.login(100, "pts/1")
     bench.run(1)
@@ -55,7 +55,7 @@ def test_nothing_to_warn_of(limits):
     assert warn(bench, login, "hello") == ["pts/1"]
 
 
-def test_a_held_session_is_told_of_no_end(bench, login):
+def test_warning_of_a_held_session_is_refused(bench, login):
     hold(bench, login, HOUR)
     with pytest.raises(ReaperError, match="nothing is going to end"):
         warn(bench, login)
@@ -64,7 +64,7 @@ def test_a_held_session_is_told_of_no_end(bench, login):
 # Ends at an administrator's word.
 
 
-def test_an_end_that_was_ordered(bench, login):
+def test_ordered_end_is_logged_and_shown(bench, login):
     terminate(bench, login)
     assert shown(login) == [
         "reaper: This session on host1 ends now: root ended it: maintenance. Log in again to go on."
@@ -72,20 +72,20 @@ def test_an_end_that_was_ordered(bench, login):
     bench.run(10)
     assert not login.leader.is_alive
     assert bench.words() == ["opened", "ending", "terminated"]
-    assert {event.fields["reason"] for event in bench.told(100)[1:]} == {"order"}
+    assert {event.fields["reason"] for event in bench.events(100)[1:]} == {"order"}
 
 
-def test_the_whole_ladder(bench, login):
+def test_ordered_end_takes_every_step(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     terminate(bench, login)
     bench.run(7)
     bench.restart()
     bench.run(10)
     assert bench.words() == ["opened", "ending", "terminated"]
-    assert bench.told(100, "terminated")[0].fields["by"] == "root"
+    assert bench.events(100, "terminated")[0].fields["by"] == "root"
 
 
-def test_evidence_and_a_new_policy_do_not_stop_it(bench, login):
+def test_evidence_and_a_new_policy_do_not_stop_an_ordered_end(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     terminate(bench, login)
     login.ttys["pts/1"].type()
@@ -94,7 +94,7 @@ def test_evidence_and_a_new_policy_do_not_stop_it(bench, login):
     assert not login.leader.is_alive
 
 
-def test_a_lapse_does_not_stop_it(bench, login):
+def test_lapse_does_not_stop_an_ordered_end(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     terminate(bench, login)
     bench.sleep(600)
@@ -103,7 +103,7 @@ def test_a_lapse_does_not_stop_it(bench, login):
 
 
 def made_in(phase: str) -> tuple[Bench, FakeLogin]:
-    """A session in that phase of its life."""
+    """Returns a session in that phase of its life."""
     bench = Bench(make_policy(make_limits(busy=("rsync",), busy_max_usec=HOUR)))
     login = bench.host.login(100, "pts/1")
     if phase == "deferred":
@@ -114,14 +114,14 @@ def made_in(phase: str) -> tuple[Bench, FakeLogin]:
 
 
 @pytest.mark.parametrize("phase", ["active", "warned", "deferred"])
-def test_from_any_phase(phase):
+def test_session_can_be_ended_in_any_phase(phase):
     bench, login = made_in(phase)
     terminate(bench, login)
     bench.run(12)
     assert not login.leader.is_alive
 
 
-def test_held_or_observed_takes_force(bench, login):
+def test_end_of_a_held_session_needs_force(bench, login):
     hold(bench, login, HOUR)
     with pytest.raises(ReaperError, match="root holds the session"):
         terminate(bench, login)
@@ -132,7 +132,7 @@ def test_held_or_observed_takes_force(bench, login):
     assert bench.words() == ["opened", "held", "released", "ending", "terminated"]
 
 
-def test_observed_takes_force():
+def test_end_of_an_observed_session_needs_force():
     bench = Bench(make_policy(make_limits(action=Action.OBSERVE)))
     login = bench.host.login(100, "pts/1")
     bench.run(DUE + 10)
@@ -144,7 +144,7 @@ def test_observed_takes_force():
     assert not login.leader.is_alive
 
 
-def test_the_brake_does_not_hold_an_order_back_and_does_not_count_it():
+def test_brake_neither_delays_nor_counts_ordered_ends():
     bench = Bench(replace(HOLDING, brake=Brake(1, HOUR)))
     logins = [bench.host.login(pid, f"pts/{pid}", user=f"u{pid}", uid=pid) for pid in (100, 200, 300)]
     bench.run(1)
@@ -160,7 +160,7 @@ def test_the_brake_does_not_hold_an_order_back_and_does_not_count_it():
 
 
 def check_refused(bench: Bench, login: FakeLogin, why: str) -> None:
-    """Not locked, and nothing is any different for having been asked."""
+    """Checks that a lock is refused and that the request has changed nothing."""
     before, told = bench.tracked(login).life, bench.words()
     orders = dict(bench.actor.orders)
     with pytest.raises(ReaperError, match=why):
@@ -171,7 +171,7 @@ def check_refused(bench: Bench, login: FakeLogin, why: str) -> None:
 
 
 @pytest.mark.parametrize(("by", "heading"), [("root", "Locked by root."), ("al\x1bice", "Locked by al\\x1bice.")])
-def test_a_lock_that_was_ordered(bench, login, by, heading):
+def test_requested_lock_is_ordered_from_reaper_lock(bench, login, by, heading):
     lock(bench, login, by)
     order = bench.actor.orders["100"]
     assert order.heading == heading
@@ -185,7 +185,7 @@ def test_a_lock_that_was_ordered(bench, login, by, heading):
     assert '"phase":"locked"' in bench.host.state
 
 
-def test_it_is_unlocked_and_under_its_own_rule_again(bench, login):
+def test_session_unlocked_after_a_requested_lock_is_under_its_rule_again(bench, login):
     lock(bench, login)
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
     bench.run(1000)
@@ -197,22 +197,22 @@ def test_it_is_unlocked_and_under_its_own_rule_again(bench, login):
     assert shown(login)[0].startswith("reaper: This session on host1 is idle and ends in")
 
 
-def test_a_lock_that_was_ordered_ends_too(bench, login):
+def test_session_under_a_requested_lock_ends_after_lock_for(bench, login):
     lock(bench, login)
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
     bench.run(1801)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["reason"] == "lock"
+    assert bench.events(word="ending")[0].fields["reason"] == "lock"
 
 
-def test_an_order_that_fails_leaves_the_session_as_it_was(bench, login):
+def test_requested_lock_that_fails_leaves_the_session_as_it_was(bench, login):
     bench.actor.lock_trouble = ReaperError("lock-failed", "systemd refuses")
     lock(bench, login)
     bench.run(3)
     assert bench.tracked(login).life.phase is Phase.ACTIVE
     assert bench.warnings() == ["session 100 is not locked, and goes on as it was: systemd refuses"]
     bench.run(50)
-    assert [event.fields["why"] for event in bench.told(word="warned")] == [""]
+    assert [event.fields["why"] for event in bench.events(word="warned")] == [""]
     bench.actor.lock_trouble = None
     lock(bench, login)
     bench.run(3)
@@ -220,7 +220,7 @@ def test_an_order_that_fails_leaves_the_session_as_it_was(bench, login):
 
 
 @pytest.mark.parametrize("phase", ["active", "warned", "deferred"])
-def test_a_lock_from_any_phase(phase):
+def test_session_can_be_locked_in_any_phase(phase):
     bench, login = made_in(phase)
     lock(bench, login)
     assert bench.tracked(login).life.phase is Phase.LOCKED
@@ -229,12 +229,12 @@ def test_a_lock_from_any_phase(phase):
     assert signalled(login)
 
 
-def test_what_is_locked_is_not_locked_again(bench, login):
+def test_locked_session_is_not_locked_again(bench, login):
     lock(bench, login)
     check_refused(bench, login, "locked already")
 
 
-def test_what_is_ending_is_not_locked(bench, login):
+def test_ending_session_is_not_locked(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     terminate(bench, login)
     with pytest.raises(ReaperError, match="being ended already"):
@@ -242,7 +242,7 @@ def test_what_is_ending_is_not_locked(bench, login):
     assert bench.actor.orders == {}
 
 
-def test_what_is_held_or_observed_is_not_locked(bench, login):
+def test_held_or_observed_session_is_not_locked(bench, login):
     hold(bench, login, HOUR)
     check_refused(bench, login, "root holds the session")
     bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
@@ -250,7 +250,7 @@ def test_what_is_held_or_observed_is_not_locked(bench, login):
     check_refused(bench, login, "only observes")
 
 
-def test_what_cannot_be_locked_is_not(bench, login):
+def test_session_that_cannot_be_locked_is_refused(bench, login):
     bench.host.obstacles[login.session.key] = "its user has no password here"
     check_refused(bench, login, "cannot be locked: its user has no password here")
     other = bench.host.login(200)
@@ -258,8 +258,8 @@ def test_what_cannot_be_locked_is_not(bench, login):
     check_refused(bench, other, "cannot be locked: it has no terminal")
 
 
-def test_what_is_locked_is_not_held_nor_warned(bench, login):
-    """A hold would keep it from ending, and there is nowhere to show a warning."""
+def test_locked_session_is_neither_held_nor_warned(bench, login):
+    """A hold would keep it from ending, and no terminal could show a warning."""
     lock(bench, login)
     with pytest.raises(ReaperError, match="the session is locked"):
         hold(bench, login, HOUR)
@@ -268,7 +268,7 @@ def test_what_is_locked_is_not_held_nor_warned(bench, login):
 
 
 def unlocked(bench: Bench, login: FakeLogin) -> None:
-    """Its person has unlocked it just now, and no poll has come since."""
+    """Returns a session whose user has just unlocked it; no poll has come since."""
     lock(bench, login)
     bench.host.keep(login.session, Stage.LOCKED, bench.host.time.boot_usec)
     bench.run(100)
@@ -276,8 +276,8 @@ def unlocked(bench: Bench, login: FakeLogin) -> None:
     assert bench.tracked(login).life.phase is Phase.LOCKED
 
 
-def test_who_has_just_unlocked_a_session_may_hold_it(bench, login):
-    """The first thing that somebody would do whose session was locked under their hands."""
+def test_session_that_was_just_unlocked_can_be_held(bench, login):
+    """Users who were locked out while present do that first."""
     unlocked(bench, login)
     hold(bench, login, HOUR)
     assert bench.tracked(login).life.evidence.value == "unlocked"
@@ -285,14 +285,14 @@ def test_who_has_just_unlocked_a_session_may_hold_it(bench, login):
     assert shown(login) == []
 
 
-def test_who_has_just_unlocked_a_session_is_warned_of_what_comes_next(bench, login):
+def test_session_that_was_just_unlocked_is_warned_of_its_next_limit(bench, login):
     unlocked(bench, login)
     assert warn(bench, login) == ["pts/1"]
     assert shown(login) == [WARNED.format("1min")]
 
 
-def test_an_end_that_is_ordered_just_after_the_unlocking(bench, login):
-    """There is no lock any more that could be ended."""
+def test_session_that_was_just_unlocked_can_be_ended(bench, login):
+    """No lock is left that would have to be ended."""
     unlocked(bench, login)
     terminate(bench, login)
     assert bench.actor.ended_locks == []
@@ -300,7 +300,7 @@ def test_an_end_that_is_ordered_just_after_the_unlocking(bench, login):
     assert bench.words() == ["opened", "ending", "terminated"]
 
 
-def test_what_is_locked_is_ended_at_somebodys_word(bench, login):
+def test_locked_session_can_be_ended(bench, login):
     lock(bench, login)
     terminate(bench, login)
     assert bench.actor.ended_locks == ["100"]
@@ -308,8 +308,8 @@ def test_what_is_locked_is_ended_at_somebodys_word(bench, login):
     assert bench.words() == ["opened", "ending", "terminated"]
 
 
-def test_a_lock_without_a_policy():
-    """Under the limits that are built in; when it is open again, there are none."""
+def test_session_can_be_locked_without_a_policy():
+    """Under the built-in limits; after the unlocking it has none."""
     bench = Bench()
     login = bench.host.login(100, "pts/1")
     bench.run(1)
@@ -329,7 +329,7 @@ def test_a_lock_without_a_policy():
     assert bench.warnings() == []
 
 
-def test_the_desktop_of_a_graphical_session_is_asked_to_lock_it(bench):
+def test_graphical_session_is_locked_by_its_desktop(bench):
     login = bench.host.login(100, origin=Origin.GRAPHICAL, session_id="c3")
     bench.run(1)
     lock(bench, login)

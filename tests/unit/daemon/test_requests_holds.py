@@ -1,4 +1,4 @@
-"""What people ask for: sessions that are held, let go, warned and ended at their word, and what is not granted."""
+"""Holds that users and administrators request: what they do, how long they last, and which are refused."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ def left_usec(bench: Bench) -> int:
     return tracked.hold.until_usec - bench.host.time.boot_usec
 
 
-def test_a_held_session_is_not_touched_and_what_would_have_happened_is_told(bench, login):
+def test_held_session_is_not_touched_and_what_would_have_happened_is_logged(bench, login):
     assert hold(bench, login, HOUR) == ""
     bench.run(HOUR // SECOND - 1)
     assert bench.words() == ["opened", "held", "warned", "warned", "observed"]
-    assert all("(held)" in event.message for event in bench.told(100)[2:])
-    assert all(event.fields["observed"] == "1" for event in bench.told(100)[2:])
+    assert all("(held)" in event.message for event in bench.events(100)[2:])
+    assert all(event.fields["observed"] == "1" for event in bench.events(100)[2:])
     assert shown(login) == []
     assert not signalled(login)
 
 
-def test_its_time_over_it_is_warned_and_then_ends(bench, login):
+def test_session_is_warned_and_ends_when_its_hold_is_over(bench, login):
     hold(bench, login, HOUR)
     bench.run(HOUR // SECOND - 0.1)
     assert not signalled(login)
     bench.run(0.2)
     assert bench.words()[5:] == ["released", "warned"]
-    assert bench.told(100, "released")[0].fields["by"] == ""
+    assert bench.events(100, "released")[0].fields["by"] == ""
     assert shown(login) == [WARNED.format("10s")]
     bench.run(9)
     assert not signalled(login)
@@ -76,7 +76,7 @@ def test_a_hold_withdraws_a_warning(bench, login):
     assert bench.words() == ["opened", "warned", "held", "cancelled"]
 
 
-def test_who_uses_a_held_session_is_not_bothered(bench, login):
+def test_held_session_in_use_is_not_warned_when_the_hold_is_over(bench, login):
     hold(bench, login, 10 * MINUTE)
     for _ in range(40):
         bench.run(20)
@@ -92,13 +92,13 @@ def test_a_hold_is_released_before_its_time(bench, login):
     release(bench, login)
     bench.run(0.1)
     assert bench.words()[-2:] == ["released", "warned"]
-    assert bench.told(100, "released")[0].fields["by"] == "somebody"
+    assert bench.events(100, "released")[0].fields["by"] == "somebody"
     bench.run(20)
     assert not login.leader.is_alive
 
 
 @pytest.mark.parametrize("uid", [ROOT, ALICE])
-def test_who_may_release(bench, login, uid):
+def test_users_release_only_their_own_holds(bench, login, uid):
     hold(bench, login, HOUR, uid)
     if uid == ROOT:
         with pytest.raises(ReaperError, match="root holds the session") as refused:
@@ -121,13 +121,13 @@ def test_a_hold_gives_way_to_a_later_one(bench, login):
 # For how long.
 
 
-def test_a_person_holds_for_hold_max_after_their_last_sign_of_life(bench, login):
+def test_user_holds_for_hold_max_after_their_last_evidence(bench, login):
     assert hold(bench, login, 3 * HOUR, ALICE) == "hold_max"
     assert left_usec(bench) == 2 * HOUR + 7 * SECOND  # the login was in an eight-second step of the terminal's clock
 
 
-def test_asking_again_and_again_gains_nothing(bench, login):
-    """A script in the session that holds it, for ever."""
+def test_repeated_requests_gain_no_time(bench, login):
+    """A script in the session that requests holds forever."""
     began = bench.host.time.boot_usec
     while bench.daemon.sessions:
         with contextlib.suppress(ReaperError):
@@ -137,7 +137,7 @@ def test_asking_again_and_again_gains_nothing(bench, login):
     assert not login.leader.is_alive
 
 
-def test_no_hold_max_no_hold():
+def test_without_hold_max_a_user_cannot_hold():
     bench = Bench(make_policy())
     login = bench.host.login(100, "pts/1")
     bench.run(1)
@@ -168,7 +168,7 @@ def test_the_ceiling_caps_holds(ceiling, uid, bound, left):
     assert not login.leader.is_alive
 
 
-def test_a_ceiling_that_is_past_allows_none():
+def test_ceiling_that_is_past_allows_no_hold():
     bench = Bench(replace(HOLDING, ceiling=Ceiling(idle_usec=20 * MINUTE), rules=()))
     bench.adopt(make_policy(make_limits(idle_usec=None, max_usec=None, warn_usec=())))
     login = bench.host.login(100, "pts/1")
@@ -179,7 +179,7 @@ def test_a_ceiling_that_is_past_allows_none():
     assert refused.value.problem == "not-allowed"
 
 
-def test_a_policy_that_has_become_stricter_cuts_holds_short(bench, login):
+def test_stricter_policy_shortens_holds(bench, login):
     hold(bench, login, 2 * HOUR, ALICE)
     bench.adopt(make_policy(make_limits(hold_max_usec=10 * MINUTE)))
     assert left_usec(bench) <= 10 * MINUTE + 8 * SECOND
@@ -212,7 +212,7 @@ def test_without_a_policy_only_root_holds():
 # What else happens to held sessions.
 
 
-def test_a_restart_changes_nothing(bench, login):
+def test_restart_changes_no_hold(bench, login):
     hold(bench, login, 10 * MINUTE)
     bench.run(100)
     bench.restart()
@@ -223,8 +223,8 @@ def test_a_restart_changes_nothing(bench, login):
     assert bench.words()[-2:] == ["ending", "terminated"]
 
 
-def test_groups_that_cannot_be_told_do_not_prolong_a_hold(bench, login):
-    """Its time over, the session is under its rule as it was, and warned anew; also if a restart comes between."""
+def test_unknown_groups_do_not_prolong_a_hold(bench, login):
+    """When it is over, the session is under its rule again and warned again, also after a restart."""
     hold(bench, login, MINUTE)
     ops = Rule("ops", Match(group=("ops",)), make_limits(), ())
     bench.host.groups["alice"] = None
@@ -239,8 +239,8 @@ def test_groups_that_cannot_be_told_do_not_prolong_a_hold(bench, login):
 
 
 @pytest.mark.parametrize("seconds", [45, 61, 75])
-def test_nobody_is_ended_by_what_was_counted_while_held(seconds):
-    """Warned and observed in silence, the hold over, and another daemon: the person has been told nothing yet."""
+def test_warnings_logged_during_a_hold_do_not_count_after_it(seconds):
+    """The session was warned and observed in silence; then the hold ends and another daemon starts."""
     ops = Rule("ops", Match(group=("ops",)), make_limits(), ())
     bench = Bench(replace(HOLDING, rules=(ops,)))
     login = bench.host.login(100, "pts/1")
@@ -257,7 +257,7 @@ def test_nobody_is_ended_by_what_was_counted_while_held(seconds):
     assert [line for line in shown(login) if "idle and ends in" in line]
 
 
-def test_a_ceiling_caps_holds_whose_rule_cannot_be_told(bench, login):
+def test_ceiling_caps_holds_whose_rule_is_unknown(bench, login):
     hold(bench, login, 2 * HOUR)
     bench.host.groups["alice"] = None
     ops = Rule("ops", Match(group=("ops",)), make_limits(), ())
@@ -265,7 +265,7 @@ def test_a_ceiling_caps_holds_whose_rule_cannot_be_told(bench, login):
     assert left_usec(bench) <= MINUTE
 
 
-def test_max_and_hold_max_together_cannot_be_outlived():
+def test_hold_ends_at_max_plus_hold_max():
     bench = Bench(make_policy(make_limits(max_usec=10 * MINUTE, hold_max_usec=5 * MINUTE)))
     login = bench.host.login(100, "pts/1")
     bench.run(1)
@@ -278,7 +278,7 @@ def test_max_and_hold_max_together_cannot_be_outlived():
     assert bench.host.time.boot_usec - began <= 17 * MINUTE
 
 
-def test_a_session_that_ends_by_itself(bench, login):
+def test_held_session_that_ends_by_itself_is_closed(bench, login):
     hold(bench, login, HOUR)
     bench.host.leave(login)
     bench.daemon.presence.leader_died(login.session.key, bench.host.clock().boot_usec)
@@ -286,7 +286,7 @@ def test_a_session_that_ends_by_itself(bench, login):
     assert bench.words() == ["opened", "held", "closed"]
 
 
-def test_what_is_being_ended_is_not_held(bench, login):
+def test_ending_session_is_not_held(bench, login):
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     bench.run(DUE + 2)
     with pytest.raises(ReaperError, match="being ended"):
@@ -298,7 +298,7 @@ def test_what_is_being_ended_is_not_held(bench, login):
 # What an administrator is told.
 
 
-def test_a_person_cannot_change_what_root_holds(bench, login):
+def test_user_cannot_change_a_hold_of_root(bench, login):
     hold(bench, login, HOUR, ROOT)
     with pytest.raises(ReaperError, match="only who holds it and root") as refused:
         hold(bench, login, MINUTE, ALICE)
@@ -306,8 +306,8 @@ def test_a_person_cannot_change_what_root_holds(bench, login):
     assert left_usec(bench) == HOUR
 
 
-def test_a_loop_of_requests_writes_no_flood(bench, login):
-    """Each is a record in the journal and a write of the state."""
+def test_loop_of_requests_does_not_flood_the_journal(bench, login):
+    """Each hold is a record and a write of the state."""
     asked = requests(bench)
     now, key = bench.host.clock(), login.session.key
     wanted = Hold(now.boot_usec, now.boot_usec + HOUR, ALICE, "alice", "a build")

@@ -1,4 +1,4 @@
-"""Rules for sessions in which root acts, and rules that are there at some hours only."""
+"""Rules for sessions in which root acts, and rules that apply at some hours only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rule_of(bench: Bench, pid: int = 100) -> str:
 POLICY = make_policy(LONG, rules=(ROOT,))
 
 
-def test_the_stricter_limit_from_when_a_root_shell_opens(bench):
+def test_stricter_limit_applies_when_a_root_shell_opens(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(30)
     assert rule_of(bench) == "environment:standard"
@@ -40,10 +40,10 @@ def test_the_stricter_limit_from_when_a_root_shell_opens(bench):
     assert rule_of(bench) == "root"
     bench.run(70)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    assert bench.told()[-1].fields["rule"] == "root"
+    assert bench.events()[-1].fields["rule"] == "root"
 
 
-def test_who_is_idle_already_is_warned_first(bench):
+def test_idle_session_is_warned_first_when_root_appears(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(1000)
     bench.host.become_root(login.session, bench.host.time.boot_usec)
@@ -56,7 +56,7 @@ def test_who_is_idle_already_is_warned_first(bench):
     assert signalled(login)
 
 
-def test_the_old_limit_when_it_closes(bench):
+def test_old_limit_applies_when_the_root_shell_closes(bench):
     login = bench.host.login(100, "pts/1")
     sudo = bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.run(50)
@@ -68,8 +68,8 @@ def test_the_old_limit_when_it_closes(bench):
     assert not signalled(login)
 
 
-def test_a_loop_of_sudo_keeps_no_session(bench):
-    """Each time the rule changes; by the laxer of the two it is over, and it was warned."""
+def test_loop_of_sudo_keeps_no_session(bench):
+    """Each time the rule changes. By the milder rule the session is over, and it was warned."""
     login = bench.host.login(100, "pts/1")
     while bench.host.time.boot_usec < login.session.opened_usec + HOUR + 30 * SECOND and not signalled(login):
         sudo = bench.host.become_root(login.session, bench.host.time.boot_usec)
@@ -78,11 +78,11 @@ def test_a_loop_of_sudo_keeps_no_session(bench):
         bench.run(6)
     assert signalled(login)
     assert bench.words()[-3] == "warned"
-    (ended,) = bench.told(word="ending")
+    (ended,) = bench.events(word="ending")
     assert int(ended.fields["idle_usec"]) >= HOUR - 20 * SECOND
 
 
-def test_a_warning_that_stands_is_told_again_where_the_end_comes_sooner(bench):
+def test_standing_warning_is_repeated_if_the_end_comes_sooner(bench):
     """Half an hour is announced; then the rule for root would have ended the session long ago."""
     bench.adopt(make_policy(make_limits(idle_usec=HOUR, warn_usec=(HOUR // 2,)), rules=(ROOT,)))
     login = bench.host.login(100, "pts/1")
@@ -98,7 +98,7 @@ def test_a_warning_that_stands_is_told_again_where_the_end_comes_sooner(bench):
     assert signalled(login)
 
 
-def test_the_others_keep_theirs(bench):
+def test_other_sessions_keep_their_rules(bench):
     login = bench.host.login(100, "pts/1")
     bench.host.login(200, "pts/2")
     bench.host.become_root(login.session, bench.host.time.boot_usec)
@@ -106,7 +106,7 @@ def test_the_others_keep_theirs(bench):
     assert (rule_of(bench, 100), rule_of(bench, 200)) == ("root", "environment:standard")
 
 
-def test_a_short_command_moves_nobody(bench):
+def test_short_sudo_command_changes_no_rule(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(4)
     sudo = bench.host.become_root(login.session, bench.host.time.boot_usec)
@@ -116,7 +116,7 @@ def test_a_short_command_moves_nobody(bench):
     assert rule_of(bench) == "environment:standard"
 
 
-def test_a_killed_sudo_is_cleared_away(bench):
+def test_mark_of_a_killed_sudo_is_removed(bench):
     login = bench.host.login(100, "pts/1")
     sudo = bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.run(20)
@@ -127,14 +127,14 @@ def test_a_killed_sudo_is_cleared_away(bench):
     assert bench.actor.removed_marks == [sudo.process]
 
 
-def test_roots_own_session_is_elevated_from_its_login_on(bench):
+def test_session_of_root_is_elevated_from_its_login_on(bench):
     bench.host.login(100, "pts/1", user="root", uid=0)
     bench.run(1)
     assert rule_of(bench) == "root"
 
 
-def test_a_mark_that_was_there_before_its_session(bench):
-    """A session that the daemon learns of late, through logind, and as it starts."""
+def test_mark_older_than_its_session_counts(bench):
+    """The daemon learns of the session late, through logind, or at its own start."""
     login = bench.host.login(100, "pts/1")
     bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.sleep(20)
@@ -143,8 +143,8 @@ def test_a_mark_that_was_there_before_its_session(bench):
 
 
 @pytest.mark.parametrize("second", [20, 45, 55])
-def test_a_restart_changes_nothing(bench, second):
-    """A warning given under the rule for root still counts: the marks are read before anybody is judged."""
+def test_restart_keeps_a_warning_given_under_the_rule_for_root(bench, second):
+    """The marks are read before any session is judged."""
     login = bench.host.login(100, "pts/1")
     bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.run(second)
@@ -154,7 +154,7 @@ def test_a_restart_changes_nothing(bench, second):
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
 
 
-def test_after_a_restart_without_the_mark_the_warning_is_gone(bench):
+def test_restart_without_the_mark_withdraws_the_warning(bench):
     login = bench.host.login(100, "pts/1")
     sudo = bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.run(50)
@@ -167,7 +167,7 @@ def test_after_a_restart_without_the_mark_the_warning_is_gone(bench):
     assert not signalled(login)
 
 
-def test_the_state_knows_nothing_of_it(bench):
+def test_state_does_not_contain_elevation(bench):
     login = bench.host.login(100, "pts/1")
     bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.run(20)
@@ -176,7 +176,7 @@ def test_the_state_knows_nothing_of_it(bench):
     assert not tracked.elevated
 
 
-def test_it_is_shown(bench):
+def test_list_shows_elevated_sessions(bench):
     login = bench.host.login(100, "pts/1")
     bench.host.become_root(login.session, bench.host.time.boot_usec)
     bench.run(10.1)
@@ -189,7 +189,7 @@ def test_it_is_shown(bench):
 # Hours.
 
 
-def test_a_rule_begins_and_ends_with_its_hours():
+def test_rule_begins_and_ends_with_its_hours():
     bench = Bench(make_policy(LONG, rules=(NIGHT,)))
     bench.host.local = EVENING
     login = bench.host.login(100, "pts/1")
@@ -206,7 +206,7 @@ def test_a_rule_begins_and_ends_with_its_hours():
     assert bench.words() == ["opened", "warned", "cancelled"]
 
 
-def test_explain_says_what_time_it_is():
+def test_explanation_says_what_time_it_is():
     bench = Bench(make_policy(LONG, rules=(NIGHT,)))
     bench.host.local = EVENING
     bench.host.login(100, "pts/1")
@@ -218,7 +218,7 @@ def test_explain_says_what_time_it_is():
     assert told["passed_over"] == [{"rule": "night", "why": "now is Fri 21:59, not 22:00-06:00"}]
 
 
-def test_who_logs_in_and_a_new_policy_go_by_the_hour_too():
+def test_new_sessions_and_new_policies_are_judged_by_the_hour():
     bench = Bench(make_policy(LONG))
     bench.host.local = LATE
     bench.host.login(100, "pts/1")
@@ -230,7 +230,7 @@ def test_who_logs_in_and_a_new_policy_go_by_the_hour_too():
     assert rule_of(bench, 200) == "night"
 
 
-def test_a_restart_within_the_hours_changes_nothing():
+def test_restart_within_the_hours_changes_nothing():
     bench = Bench(make_policy(LONG, rules=(NIGHT,)))
     bench.host.local = LATE
     bench.host.login(100, "pts/1")
@@ -240,7 +240,7 @@ def test_a_restart_within_the_hours_changes_nothing():
     assert bench.words() == ["opened", "warned", "warned", "ending", "terminated"]
 
 
-def test_nobody_is_judged_anew_before_the_hour(monkeypatch):
+def test_sessions_are_not_judged_again_before_the_hour(monkeypatch):
     bench = Bench(make_policy(LONG, rules=(NIGHT,)))
     bench.host.local = EVENING
     for pid in (100, 200, 300):
@@ -256,7 +256,7 @@ def test_nobody_is_judged_anew_before_the_hour(monkeypatch):
     assert len(judged) == 3
 
 
-def test_the_time_is_not_even_read_where_no_rule_asks(bench):
+def test_time_is_not_read_where_no_rule_has_hours(bench):
     bench.host.login(100, "pts/1")
     bench.run(100)
     assert bench.host.asked_time == 0

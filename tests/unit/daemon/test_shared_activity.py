@@ -1,4 +1,4 @@
-"""Who types in one session keeps their others, where their rule says so; a program of theirs does not."""
+"""Under `share_activity: user`, input in one session keeps the others of its user; other activity does not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def evidence(bench: Bench, login: FakeLogin) -> tuple[str, int]:
     return life.evidence.value, life.evidence_usec
 
 
-def test_who_works_in_one_loses_none(bench):
+def test_user_who_types_in_one_session_loses_none(bench):
     first, *others = [bench.host.login(pid, f"pts/{pid}") for pid in (100, 200, 300, 400, 500, 600)]
     for _ in range(60):
         bench.run(10)
@@ -30,7 +30,7 @@ def test_who_works_in_one_loses_none(bench):
     assert all(shown(each, f"pts/{each.session.key.pid}") == [] for each in others)
 
 
-def test_only_where_the_rule_says_so():
+def test_input_is_shared_only_if_the_rule_says_so():
     bench = Bench(make_policy())
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     for _ in range(8):
@@ -40,7 +40,7 @@ def test_only_where_the_rule_says_so():
     assert not signalled(busy)
 
 
-def test_not_those_of_other_users(bench):
+def test_input_does_not_keep_sessions_of_other_users(bench):
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2", user="bob", uid=1001)
     for _ in range(8):
         bench.run(10)
@@ -48,8 +48,8 @@ def test_not_those_of_other_users(bench):
     assert signalled(idle)
 
 
-def test_the_rule_of_the_session_that_is_kept_counts():
-    """It takes; whoever is typed in has nothing to give leave to."""
+def test_rule_of_the_session_that_is_kept_decides():
+    """The rule of the session that is typed in does not matter."""
     alike = Rule("alike", Match(terminal=("pts/1",)), SHARED, ("share_activity",))
     bench = Bench(make_policy(rules=(alike,)))
     taker, giver = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
@@ -63,7 +63,7 @@ def test_the_rule_of_the_session_that_is_kept_counts():
     assert evidence(bench, taker)[0] == "shared"
 
 
-def test_a_robot_that_logs_in_keeps_nothing(bench):
+def test_login_of_a_robot_keeps_no_other_session(bench):
     idle = bench.host.login(100, "pts/1")
     for number in range(7):
         robot = bench.host.login(200 + number, f"pts/{200 + number}")
@@ -74,7 +74,7 @@ def test_a_robot_that_logs_in_keeps_nothing(bench):
     assert signalled(idle)
 
 
-def test_at_most_as_late_as_what_was_typed(bench):
+def test_shared_input_is_dated_when_it_was_typed(bench):
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(30)
     busy.ttys["pts/2"].type()
@@ -83,8 +83,8 @@ def test_at_most_as_late_as_what_was_typed(bench):
     assert evidence(bench, idle) == ("shared", evidence(bench, busy)[1])
 
 
-def test_typing_a_moment_before_the_warning_of_another(bench):
-    """Between two polls: the other sessions are looked at before anything is said or done."""
+def test_input_just_before_the_warning_of_another_session_prevents_it(bench):
+    """The other sessions are looked at before anything is shown or done."""
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(47.5)
     busy.ttys["pts/2"].type()
@@ -93,19 +93,19 @@ def test_typing_a_moment_before_the_warning_of_another(bench):
     assert "warned" not in bench.words()
 
 
-def test_typing_a_moment_before_the_end_of_another(bench):
+def test_input_just_before_the_end_of_another_session_prevents_it(bench):
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(67.9)
     busy.ttys["pts/2"].type()
     bench.run(0.1)
     assert not signalled(idle)
     assert bench.words(100) == ["opened", "warned", "warned", "cancelled", "resumed"]
-    assert bench.told(100, "resumed")[0].fields["evidence"] == "shared"
+    assert bench.events(100, "resumed")[0].fields["evidence"] == "shared"
     assert shown(idle)[-1] == "reaper: Thank you, this session stays."
 
 
-def test_a_look_for_the_sake_of_another_is_of_this_moment():
-    """What was typed is dated at the end of its eight seconds, as at any look: what comes in them leaves no trace."""
+def test_look_at_another_session_is_dated_like_any_look():
+    """At the end of its eight seconds, as further input in them leaves no trace."""
     bench = Bench(make_policy(make_limits(share_activity=Share.USER, idle_usec=61 * SECOND)))
     began = bench.host.time.boot_usec
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
@@ -117,8 +117,8 @@ def test_a_look_for_the_sake_of_another_is_of_this_moment():
     assert evidence(bench, idle) == ("shared", began + 56 * SECOND)
 
 
-def test_a_session_that_cannot_be_looked_at_ends_no_other(bench):
-    """It might be the one that is typed in."""
+def test_session_that_cannot_be_looked_at_ends_no_other(bench):
+    """Its user may be typing there."""
     idle, _ = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(67.9)
     bench.host.trouble["pts/2"] = OSError("no such luck")
@@ -129,7 +129,7 @@ def test_a_session_that_cannot_be_looked_at_ends_no_other(bench):
     assert signalled(idle)
 
 
-def test_what_only_another_session_had_is_no_return_of_the_person(bench):
+def test_shared_input_is_not_logged_as_resumed(bench):
     """`resumed` is for the gap of the session that is typed in."""
     bench = Bench(make_policy(make_limits(share_activity=Share.USER, idle_usec=600 * SECOND)))
     bench.host.login(100, "pts/1")
@@ -141,7 +141,7 @@ def test_what_only_another_session_had_is_no_return_of_the_person(bench):
     assert bench.words(200) == ["opened", "resumed"]
 
 
-def test_a_deferred_session_is_kept_too():
+def test_shared_input_keeps_a_deferred_session():
     bench = Bench(make_policy(make_limits(share_activity=Share.USER, busy=("rsync",), idle_usec=60 * SECOND)))
     idle, other = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.host.start(idle, "/usr/bin/rsync")
@@ -155,7 +155,7 @@ def test_a_deferred_session_is_kept_too():
     assert bench.words(100)[-2:] == ["deferred", "resumed"]
 
 
-def test_an_ending_session_is_not_called_back(bench):
+def test_shared_input_stops_no_termination(bench):
     idle = bench.host.login(100, "pts/1")
     idle.processes[0].ends_on = idle.leader.ends_on = frozenset()
     bench.run(69)
@@ -166,7 +166,7 @@ def test_an_ending_session_is_not_called_back(bench):
     assert bench.daemon.sessions[idle.session.key].life.phase is Phase.ENDING
 
 
-def test_a_restart_forgets_nothing(bench):
+def test_restart_keeps_shared_input(bench):
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(33)
     busy.ttys["pts/2"].type()
@@ -176,7 +176,7 @@ def test_a_restart_forgets_nothing(bench):
     assert evidence(bench, idle)[0] == "shared"
 
 
-def test_a_rule_that_comes_to_share_counts_what_was_typed_before():
+def test_rule_that_begins_to_share_counts_earlier_input():
     bench = Bench(make_policy())
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(40)
@@ -187,7 +187,7 @@ def test_a_rule_that_comes_to_share_counts_what_was_typed_before():
     assert not signalled(idle)
 
 
-def test_who_observes_is_only_told(bench):
+def test_observed_session_writes_nothing(bench):
     bench = Bench(make_policy(make_limits(share_activity=Share.USER, action=Action.OBSERVE)))
     idle, busy = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(69)
@@ -197,8 +197,7 @@ def test_who_observes_is_only_told(bench):
     assert shown(idle) == shown(busy, "pts/2") == []
 
 
-def test_many_that_are_due_at_once_are_looked_at_once(bench):
-    """Not each for the sake of every other."""
+def test_sessions_that_are_due_together_are_looked_at_once_each(bench):
     for pid in range(100, 200):
         bench.host.login(pid, f"pts/{pid}")
     bench.run(47)

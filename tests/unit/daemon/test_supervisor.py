@@ -1,4 +1,4 @@
-"""The thread that finds a read that does not end, by a read of a pipe that nothing is written to."""
+"""The thread that ends the daemon when a read does not return; here it reads an empty pipe."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def watched(told: Told) -> Iterator[Supervisor]:
     supervisor.close()
 
 
-def test_a_read_that_does_not_end_is_told(told, watched, tmp_path):
+def test_read_that_does_not_return_is_reported(told, watched, tmp_path):
     os.mkfifo(tmp_path / "stat")
     path = str(tmp_path / "stat")
     reader = threading.Thread(target=kernel_text.read, args=(path,))
@@ -55,7 +55,7 @@ def test_a_read_that_does_not_end_is_told(told, watched, tmp_path):
     assert kernel_text.reading is None
 
 
-def test_many_reads_of_one_file_are_no_read_that_does_not_end(told, watched, tmp_path):
+def test_many_reads_of_one_file_are_not_reported(told, watched, tmp_path):
     (tmp_path / "stat").write_text("1")
     watched.begin()
     until = time.monotonic() + PATIENCE_SEC + 2 * supervisor.LOOKS * LOOK_SEC
@@ -65,20 +65,20 @@ def test_many_reads_of_one_file_are_no_read_that_does_not_end(told, watched, tmp
     assert not told.paths
 
 
-def test_a_look_that_does_not_end_at_a_link_is_told(told, watched):
+def test_readlink_that_does_not_return_is_reported(told, watched):
     watched.begin()
     kernel_text.noting("/proc/5/exe", lambda _path: told.is_told.wait(10))
     watched.rest()
     assert told.paths[0] == "/proc/5/exe"
 
 
-def test_work_without_a_read_is_not_told(told, watched):
+def test_work_without_a_read_is_not_reported(told, watched):
     watched.begin()
     assert not told.is_told.wait(PATIENCE_SEC + 2 * supervisor.LOOKS * LOOK_SEC)
     watched.rest()
 
 
-def test_nothing_is_told_while_the_loop_rests(told, watched):
+def test_nothing_is_reported_while_the_loop_waits(told, watched):
     watched.begin()
     watched.rest()
     assert kernel_text.noting("/proc/5/exe", lambda _path: told.is_told.wait(PATIENCE_SEC + 2 * 6 * LOOK_SEC)) is False

@@ -1,4 +1,4 @@
-"""The end of a session: the last look before it, the brake, the ladder, and who is never touched."""
+"""The end of a session: the last look before it, its steps, whom it never reaches, and what it leaves."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.unit.simulated import SECOND
 # The moment before an act.
 
 
-def test_input_at_the_last_look_before_the_end(bench):
-    """The daemon was about to act: it looks, sees a key pressed a moment ago, and does nothing."""
+def test_input_found_at_the_last_look_prevents_the_end(bench):
+    """The daemon looks just before it acts, sees a key pressed a moment ago, and does nothing."""
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
     login.ttys["pts/1"].type()
@@ -29,8 +29,8 @@ def test_input_at_the_last_look_before_the_end(bench):
     assert not signalled(login)
 
 
-def test_a_new_terminal_at_the_last_look_before_the_end(bench):
-    """ControlMaster: the person has just opened another shell on the same connection."""
+def test_new_terminal_found_at_the_last_look_prevents_the_end(bench):
+    """ControlMaster: the user has just opened another shell on the same connection."""
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
     login.ttys["pts/2"] = FakeTty("pts/2", bench.host.time)
@@ -39,8 +39,8 @@ def test_a_new_terminal_at_the_last_look_before_the_end(bench):
     assert not signalled(login)
 
 
-def test_a_leader_that_dies_before_the_act(bench):
-    """Its pidfd has not been heard yet: nothing is signalled, the session is closed."""
+def test_session_whose_leader_has_just_died_is_closed_and_not_signalled(bench):
+    """The loop has not seen its pidfd yet."""
     bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
@@ -51,7 +51,7 @@ def test_a_leader_that_dies_before_the_act(bench):
     assert not signalled(login)
 
 
-def test_terminals_that_go_before_the_act(bench):
+def test_session_that_loses_its_terminals_before_the_end_is_not_signalled(bench):
     bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
@@ -63,8 +63,8 @@ def test_terminals_that_go_before_the_act(bench):
     assert bench.actor.escalations == []
 
 
-def test_a_pid_that_was_reused(bench):
-    """Another login has the leader's pid and terminal by now: it is another session."""
+def test_session_with_a_reused_pid_is_another(bench):
+    """It has the leader's pid and terminal."""
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
     bench.host.leave(login)
@@ -79,7 +79,7 @@ def test_a_pid_that_was_reused(bench):
     assert set(bench.daemon.sessions) == {other.session.key}
 
 
-def test_a_leader_that_ends_is_heard_at_once(bench):
+def test_end_of_a_leader_closes_the_session_at_once(bench):
     bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     bench.run(12)
@@ -90,8 +90,8 @@ def test_a_leader_that_ends_is_heard_at_once(bench):
     assert bench.daemon.sessions == {}
 
 
-def test_a_connection_that_outlives_its_leader_is_still_ended(bench):
-    """SIGKILL to sshd's monitor: shell and connection live on, and nobody else would ever end them."""
+def test_connection_that_outlives_its_leader_is_still_ended(bench):
+    """After SIGKILL to sshd's monitor, shell and connection stay, and nothing else would end them."""
     bench.daemon.presence.on_track = lambda _key: True
     login = bench.host.login(100, "pts/1")
     login.survivors.append(replace(login.leader, id=login.leader.id._replace(pid=150), signals=[]))
@@ -110,14 +110,14 @@ def test_a_connection_that_outlives_its_leader_is_still_ended(bench):
 # The end.
 
 
-def test_what_was_freed_is_told(bench):
+def test_record_says_what_was_freed(bench):
     login = bench.host.login(100, "pts/1")
     login.leader.usage = Usage(1, 8_000_000, 2 * SECOND)
     login.processes[0].usage = Usage(1, 4_000_000, 3 * SECOND)
     detached = replace(login.processes[0], id=login.processes[0].id._replace(pid=140), tty="", signals=[])
     login.processes.append(detached)
     bench.run(80)
-    (terminated,) = bench.told(word="terminated")
+    (terminated,) = bench.events(word="terminated")
     assert terminated.fields["freed_processes"] == "2"
     assert terminated.fields["freed_rss"] == "12000000"
     assert terminated.fields["freed_cpu_usec"] == str(5 * SECOND)
@@ -125,7 +125,7 @@ def test_what_was_freed_is_told(bench):
     assert detached.signals == []
 
 
-def test_the_ladder_of_a_session_that_resists(bench):
+def test_session_that_resists_gets_every_step(bench):
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = login.processes[0].ends_on = frozenset()
     bench.run(68 + 5 + 5 + 5 + 60 + 1)
@@ -136,7 +136,7 @@ def test_the_ladder_of_a_session_that_resists(bench):
         TerminationStep.KILL,
         TerminationStep.KILL,
     ]
-    failed = bench.told(word="terminate-failed")
+    failed = bench.events(word="terminate-failed")
     assert len(failed) == 2
     assert failed[0].fields["why"].startswith("still running: ")
     assert "101" in failed[0].fields["why"].split()
@@ -145,8 +145,8 @@ def test_the_ladder_of_a_session_that_resists(bench):
     assert bench.words()[-1] == "terminated"
 
 
-def test_a_crowd_that_does_not_end_is_told_by_its_number(bench):
-    """With `kill: session`, and pids that nobody could read."""
+def test_processes_that_do_not_end_are_counted_if_they_are_many(bench):
+    """With `kill: session`; nobody could read that many pids."""
     bench.adopt(make_policy(make_limits(kill=Kill.SESSION)))
     login = bench.host.login(100, "pts/1")
     for pid in range(2000, 3000):
@@ -154,7 +154,7 @@ def test_a_crowd_that_does_not_end_is_told_by_its_number(bench):
     for process in (login.leader, *login.processes):
         process.ends_on = frozenset()
     bench.run(68 + 5 + 5 + 5 + 1)
-    (failed,) = bench.told(word="terminate-failed")
+    (failed,) = bench.events(word="terminate-failed")
     assert failed.fields["why"].startswith("still running: 101 ")
     assert failed.fields["why"].endswith(" and 982 more")
     assert len(failed.fields["why"]) < 200
@@ -162,7 +162,7 @@ def test_a_crowd_that_does_not_end_is_told_by_its_number(bench):
 
 @pytest.mark.parametrize(("kills_at_once", "is_refused"), [(True, False), (False, False), (True, True)])
 def test_kill_session_waits_until_everything_is_gone(bench, kills_at_once, is_refused):
-    """Also where the kernel has cgroup.kill, and it cannot be written: then each process is signalled."""
+    """Also where the kernel has cgroup.kill but it cannot be written: then each process is signalled."""
     bench.host.kills_at_once, bench.actor.is_kill_refused = kills_at_once, is_refused
     bench.adopt(make_policy(make_limits(kill=Kill.SESSION)))
     login = bench.host.login(100, "pts/1")
@@ -176,10 +176,10 @@ def test_kill_session_waits_until_everything_is_gone(bench, kills_at_once, is_re
     bench.run(5)
     assert bench.words()[-1] == "terminated"
     assert not tmux.is_alive
-    assert bench.told()[-1].fields["freed_processes"] == "3"
+    assert bench.events()[-1].fields["freed_processes"] == "3"
 
 
-def test_other_peoples_sessions_are_not_touched(bench):
+def test_sessions_of_other_users_are_not_touched(bench):
     login = bench.host.login(100, "pts/1")
     other = bench.host.login(200, "pts/2", user="bob", uid=1001)
     for _ in range(30):
@@ -199,8 +199,8 @@ def test_only_known_signals_are_ever_sent(bench):
     assert sent <= {signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL}
 
 
-def test_what_another_logged_in_through_is_spared():
-    """An sshd that was started within the session: `kill: session` would take its people along."""
+def test_sshd_that_another_user_logged_in_through_is_not_killed():
+    """It was started within the session, and `kill: session` would end their connections."""
     for is_shared, kill in ((False, Kill.SESSION), (True, Kill.TERMINAL)):
         bench = Bench(make_policy(make_limits(kill=Kill.SESSION)))
         bench.host.login(100, "pts/1").is_shared = is_shared
@@ -209,8 +209,8 @@ def test_what_another_logged_in_through_is_spared():
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_what_runs_in_another_scope_ends_with_all_of_the_session(at_once):
-    """A pane of tmux: it is waited for, too."""
+def test_process_in_another_scope_ends_with_kill_session(at_once):
+    """A pane of tmux; the end waits for it, too."""
     for kill, is_left in ((Kill.SESSION, False), (Kill.TERMINAL, True)):
         bench = Bench(make_policy(make_limits(kill=kill)))
         bench.host.kills_at_once = at_once
@@ -225,8 +225,8 @@ def test_what_runs_in_another_scope_ends_with_all_of_the_session(at_once):
 # What spares its user a password.
 
 
-def test_the_users_tickets_go_before_the_first_rung(bench):
-    """Once: a person who has logged in anew while the rest of the old session ends keeps what they get by then."""
+def test_sudo_tickets_are_removed_once_before_the_first_step(bench):
+    """A user who logs in again during the end keeps the tickets that they get by then."""
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = login.processes[0].ends_on = frozenset([KILL])
     bench.run(120)
@@ -238,7 +238,7 @@ def test_the_users_tickets_go_before_the_first_rung(bench):
     assert bench.actor.dropped == [("alice", 1000, 0)]
 
 
-def test_who_is_only_observed_keeps_their_tickets(bench):
+def test_observed_user_keeps_sudo_tickets(bench):
     bench.adopt(make_policy(make_limits(action=Action.OBSERVE)))
     bench.host.login(100, "pts/1")
     bench.run(120)
@@ -246,7 +246,7 @@ def test_who_is_only_observed_keeps_their_tickets(bench):
     assert bench.actor.dropped == []
 
 
-def test_a_ticket_that_stays_is_told_and_stops_nothing(bench):
+def test_ticket_that_cannot_be_removed_is_logged_and_stops_nothing(bench):
     bench.actor.ticket_trouble = ["/run/sudo/ts: others than root may change \x1bsudo"]
     bench.host.login(100, "pts/1")
     bench.run(120)

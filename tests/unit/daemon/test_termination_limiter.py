@@ -1,4 +1,4 @@
-"""The brake: how many sessions may be terminated in a while, and what becomes of the rest."""
+"""The brake: how many sessions may be terminated within its window, and what happens to the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.unit.fakes import make_policy
 from tests.unit.simulated import SECOND
 
 
-def test_the_brake_holds_the_rest_and_alerts_once(bench):
+def test_brake_delays_the_others_and_alerts_once(bench):
     bench.adopt(make_policy(brake=Brake(2, 60 * SECOND)))
     for pid in (100, 200, 300, 400):
         bench.host.login(pid, f"pts/{pid}")
@@ -22,7 +22,7 @@ def test_the_brake_holds_the_rest_and_alerts_once(bench):
     assert bench.words().count("ending") == 4
 
 
-def test_a_session_that_the_brake_holds_can_still_be_saved(bench):
+def test_input_keeps_a_session_that_the_brake_delays(bench):
     bench.adopt(make_policy(brake=Brake(1, 60 * SECOND)))
     first, second = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2")
     bench.run(70)

@@ -1,4 +1,4 @@
-"""The rungs of an end: whose terminals they reach, when the next one comes, and that the state is saved first.
+"""The steps of a termination: whose terminals they reach, and when the next one comes.
 
 The end begins 68 s after the login, and the grace is a minute here.
 """
@@ -21,7 +21,7 @@ POLICY = make_policy(make_limits(grace_usec=60 * SECOND))
 
 
 def another(login: FakeLogin, tty: str, ends_on: frozenset = ANY_END) -> FakeProcess:
-    """One more process of the login's, in front on a terminal."""
+    """Returns one more process of the login, in the foreground of a terminal."""
     process = replace(login.processes[0], id=login.processes[0].id._replace(pid=150), tty=tty, signals=[])
     process.ends_on = ends_on
     login.processes.append(process)
@@ -29,7 +29,7 @@ def another(login: FakeLogin, tty: str, ends_on: frozenset = ANY_END) -> FakePro
 
 
 def test_the_state_is_saved_before_the_first_signal(bench):
-    """Were it our last act, the next daemon would know that the end has begun, and its brake would have counted it."""
+    """If the daemon is killed by it, the next one knows of the termination, and its brake has counted it."""
     bench.host.login(100, "pts/1")
     bench.run(69)
     for text, escalated in bench.actor.states:
@@ -42,7 +42,7 @@ def test_the_state_is_saved_before_the_first_signal(bench):
     raise AssertionError("it was never saved")
 
 
-def test_an_end_begins_although_the_state_cannot_be_saved(bench):
+def test_termination_begins_although_the_state_cannot_be_saved(bench):
     bench.actor.state_trouble = OSError(28, "No space left on device")
     bench.host.login(100, "pts/1")
     bench.run(69)
@@ -52,8 +52,8 @@ def test_an_end_begins_although_the_state_cannot_be_saved(bench):
 # Whose terminals.
 
 
-def test_a_terminal_that_was_opened_after_the_beginning_is_not_hit(bench):
-    """ControlMaster: the person is back, and opens another shell on what is ending. It ends with the connection."""
+def test_terminal_opened_after_the_first_step_is_not_signalled(bench):
+    """ControlMaster: the user opens another shell on what is ending. It ends with the connection."""
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = login.leader.ends_on = frozenset()
     bench.run(68)
@@ -69,8 +69,8 @@ def test_a_terminal_that_was_opened_after_the_beginning_is_not_hit(bench):
     assert fresh.signals == []
 
 
-def test_a_number_that_was_given_to_others_is_not_hit(bench):
-    """The shell has ended and its pts/1 is somebody else's by the next rung."""
+def test_terminal_number_reused_by_another_user_is_not_signalled(bench):
+    """The shell has ended, and pts/1 is another user's at the next step."""
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = frozenset([KILL])
     bench.run(68)
@@ -82,8 +82,8 @@ def test_a_number_that_was_given_to_others_is_not_hit(bench):
     assert other.processes[0].signals == other.leader.signals == []
 
 
-def test_a_shell_without_its_terminal_is_still_killed(bench):
-    """It ignores SIGHUP, and the connection is gone: it has no terminal any more, and the session is not gone yet."""
+def test_shell_that_lost_its_terminal_is_still_killed(bench):
+    """It ignores SIGHUP, and the connection is gone, but the session is not."""
     login = bench.host.login(100, "pts/1")
     shell = login.processes[0]
     shell.ends_on = frozenset([KILL])
@@ -106,7 +106,7 @@ def test_a_shell_without_its_terminal_is_still_killed(bench):
 
 
 def escalation_times(bench: Bench, seconds: float) -> list[tuple[TerminationStep, float]]:
-    """The rungs that are taken from now on, each with how many seconds from now."""
+    """Returns the steps that are taken from now on, each with how many seconds from now."""
     found: list[tuple[TerminationStep, float]] = []
     began, before = bench.host.time.boot_usec, len(bench.actor.escalations)
     for _ in range(round(seconds * 10)):
@@ -116,8 +116,8 @@ def escalation_times(bench: Bench, seconds: float) -> list[tuple[TerminationStep
     return found
 
 
-def test_a_connection_with_nobody_on_it_is_not_given_the_grace(bench):
-    """ControlPersist keeps the master: who comes back through it in that minute would be cut off in the middle."""
+def test_connection_without_a_user_gets_no_grace(bench):
+    """ControlPersist keeps the master; a user who returns through it during the grace would be cut off."""
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = frozenset([KILL])
     bench.run(68)
@@ -129,7 +129,7 @@ def test_a_connection_with_nobody_on_it_is_not_given_the_grace(bench):
     assert bench.words()[-1] == "terminated"
 
 
-def test_a_grace_that_is_shorter_stays_so():
+def test_shorter_grace_is_kept():
     bench = Bench(make_policy(make_limits(grace_usec=1 * SECOND)))
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = frozenset([KILL])
@@ -141,15 +141,15 @@ def test_a_grace_that_is_shorter_stays_so():
     ]
 
 
-def test_whoever_is_on_a_terminal_has_the_grace(bench):
-    """A shell that saves its history at SIGHUP, for example, or an editor its file."""
+def test_process_on_a_terminal_gets_the_grace(bench):
+    """A shell saves its history at SIGHUP, for example, and an editor its file."""
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([TERM, KILL])
     bench.run(68)
     assert escalation_times(bench, 65) == [(TerminationStep.TERM, pytest.approx(60, abs=0.15))]
 
 
-def test_whoever_was_in_front_has_the_grace_without_a_terminal(bench):
+def test_foreground_process_that_lost_its_terminal_gets_the_grace(bench):
     login = bench.host.login(100, "pts/1")
     login.processes[0].ends_on = frozenset([TERM, KILL])
     bench.run(68)
@@ -158,7 +158,7 @@ def test_whoever_was_in_front_has_the_grace_without_a_terminal(bench):
     assert escalation_times(bench, 65) == [(TerminationStep.TERM, pytest.approx(60, abs=0.15))]
 
 
-def test_with_kill_session_everything_has_the_grace():
+def test_with_kill_session_every_process_gets_the_grace():
     bench = Bench(make_policy(make_limits(grace_usec=60 * SECOND, kill=Kill.SESSION)))
     login = bench.host.login(100, "pts/1")
     another(login, "", frozenset([KILL]))
@@ -167,8 +167,8 @@ def test_with_kill_session_everything_has_the_grace():
     assert escalation_times(bench, 65) == [(TerminationStep.TERM, pytest.approx(60, abs=0.15))]
 
 
-def test_what_cannot_be_killed_is_not_tried_more_often(bench):
-    """A leader that waits for a disk: nobody is on its terminals, and once a minute is enough all the same."""
+def test_process_that_cannot_be_killed_is_signalled_once_a_minute(bench):
+    """A leader that waits for a disk, with nobody on its terminals."""
     login = bench.host.login(100, "pts/1")
     login.leader.ends_on = frozenset()
     bench.run(68)

@@ -1,4 +1,4 @@
-"""Input that leaves no trace on a terminal's times: nothing has read it yet, or it was read through /dev/tty."""
+"""Input that does not show in a terminal's times: no program has read it yet, or one has read it through /dev/tty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.simulated import SECOND
 POLICY = make_policy(make_limits(idle_usec=300 * SECOND))
 
 
-def test_who_types_while_a_job_runs_is_there(bench):
+def test_typing_while_a_job_runs_is_evidence(bench):
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     for _ in range(10):
         bench.run(200)
@@ -21,18 +21,18 @@ def test_who_types_while_a_job_runs_is_there(bench):
     assert bench.words() == ["opened"] + ["resumed"] * 9
     bench.run(360)
     assert bench.words()[-2:] == ["ending", "terminated"]
-    told = bench.told(word="ending")[0]
+    told = bench.events(word="ending")[0]
     assert int(told.fields["idle_usec"]) >= 300 * SECOND
 
 
-def test_what_lies_unread_keeps_nothing(bench):
+def test_unread_input_keeps_no_session_by_itself(bench):
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     tty.unread = 5
     bench.run(120 + 5 + 300 + 10)  # it is found a minute after the next, and may be as young then
     assert "ending" in bench.words()
 
 
-def test_what_lay_unread_before_a_restart_is_not_new(bench):
+def test_unread_input_from_before_a_restart_is_not_new(bench):
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     tty.unread = 5
     bench.run(200)
@@ -41,8 +41,7 @@ def test_what_lay_unread_before_a_restart_is_not_new(bench):
     assert "ending" in bench.words()
 
 
-def test_a_key_in_the_last_moment(bench):
-    """The look before the end finds it."""
+def test_unread_key_is_found_at_the_last_look(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(307.5)
     login.ttys["pts/1"].unread = 1
@@ -52,14 +51,14 @@ def test_a_key_in_the_last_moment(bench):
 
 
 def page(bench: Bench, times: int) -> None:
-    """Somebody reads on, every 100 s; on which terminal does not show."""
+    """Somebody reads on in a pager every 100 s; the times do not show on which terminal."""
     assert bench.host.dev_tty is not None
     for _ in range(times):
         bench.run(100)
         bench.host.dev_tty.type()
 
 
-def test_who_pages_on_an_old_kernel_is_there(bench):
+def test_paging_through_dev_tty_is_evidence(bench):
     bench.host.dev_tty = FakeTty("tty", bench.host.time)
     login = bench.host.login(100, "pts/1")
     login.processes[0].pages_apart = True
@@ -70,15 +69,15 @@ def test_who_pages_on_an_old_kernel_is_there(bench):
     assert "ending" in bench.words()
 
 
-def test_who_does_not_page_is_not_kept_by_who_does(bench):
+def test_paging_in_one_session_keeps_no_other(bench):
     bench.host.dev_tty = FakeTty("tty", bench.host.time)
     bench.host.login(100, "pts/1")
     page(bench, 4)
     assert "ending" in bench.words()
 
 
-def test_a_date_in_the_future_keeps_nobody(bench):
-    """/dev/tty is anybody's to touch."""
+def test_dev_tty_dated_in_the_future_keeps_no_session(bench):
+    """Anybody can touch /dev/tty."""
     bench.host.dev_tty = FakeTty("tty", bench.host.time)
     bench.host.login(100, "pts/1").processes[0].pages_apart = True
     bench.host.dev_tty.touch(bench.host.time.wall_ns + 10**18)
@@ -87,7 +86,7 @@ def test_a_date_in_the_future_keeps_nobody(bench):
 
 
 def test_times_set_by_hand_do_not_make_old_input_new(bench):
-    """A loop of touch(1), and one line under a program that reads nothing."""
+    """A loop of touch(1), with one line typed ahead of a program that reads nothing."""
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     tty.unread = 5
     for _ in range(60):
@@ -96,8 +95,8 @@ def test_times_set_by_hand_do_not_make_old_input_new(bench):
     assert "ending" in bench.words()
 
 
-def test_what_was_read_makes_room_for_what_is_typed(bench):
-    """The first job has read it all, at a moment at which nobody looked for what lies unread; then less is typed."""
+def test_input_after_a_read_is_new_though_it_is_less(bench):
+    """The first job has read everything between two looks; then less is typed than lay unread before."""
     bench.adopt(make_policy(make_limits(idle_usec=900 * SECOND, warn_usec=(300 * SECOND,))))
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     tty.unread = 100
@@ -113,8 +112,8 @@ def test_what_was_read_makes_room_for_what_is_typed(bench):
     assert "warned" not in bench.words()
 
 
-def test_what_was_read_in_the_same_eight_seconds_makes_room(bench):
-    """The second read moves no time: what lies unread after it is new, however little."""
+def test_input_after_a_read_in_the_same_eight_seconds_is_new(bench):
+    """The second read changes no time."""
     bench.adopt(make_policy(make_limits(idle_usec=900 * SECOND, warn_usec=(300 * SECOND,))))
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     bench.run(201)
@@ -128,8 +127,8 @@ def test_what_was_read_in_the_same_eight_seconds_makes_room(bench):
     assert tracked.life.evidence_usec >= key_usec
 
 
-def test_a_count_that_falls_and_rises_again_is_no_typing(bench):
-    """A program that switches the terminal's mode: what lies unread is counted by lines, or by bytes."""
+def test_count_that_falls_and_rises_again_is_no_input(bench):
+    """A program switches the terminal's mode: the kernel counts lines in one, bytes in the other."""
     tty = bench.host.login(100, "pts/1").ttys["pts/1"]
     for _ in range(30):
         tty.unread = 1
@@ -141,7 +140,7 @@ def test_a_count_that_falls_and_rises_again_is_no_typing(bench):
 
 @pytest.fixture
 def counted(bench) -> FakeLogin:
-    """A session whose connection is counted, and in which nothing reads what is typed."""
+    """A session whose connection is counted, and in which no program reads what is typed."""
     bench.adopt(make_policy(make_limits(idle_usec=900 * SECOND, warn_usec=(300 * SECOND,))))
     login = bench.host.login(100, "pts/1")
     login.typed = 0
@@ -153,8 +152,8 @@ def evidence_age(bench: Bench) -> float:
     return (bench.host.time.boot_usec - tracked.life.evidence_usec) / SECOND
 
 
-def test_the_first_keys_that_nothing_reads_count(bench, counted):
-    """From the first poll at which a session is quiet its connection is counted, and not from a later probe."""
+def test_first_keys_that_no_program_reads_are_evidence(bench, counted):
+    """The connection is counted from the first poll at which the session is quiet."""
     bench.run(3)
     counted.ttys["pts/1"].type()
     bench.run(40)
@@ -163,8 +162,8 @@ def test_the_first_keys_that_nothing_reads_count(bench, counted):
     assert evidence_age(bench) <= 70
 
 
-def test_what_was_read_is_not_taken_for_new_at_a_later_look(bench, counted):
-    """Its date would be that of the last packet, and that may be a keepalive's."""
+def test_input_that_was_read_is_not_new_at_a_later_look(bench, counted):
+    """It would be dated by the last packet, which may be a keepalive."""
     bench.run(200)
     counted.ttys["pts/1"].type()
     counted.send()
@@ -174,7 +173,7 @@ def test_what_was_read_is_not_taken_for_new_at_a_later_look(bench, counted):
 
 
 @pytest.mark.parametrize("is_counted", [True, False])
-def test_a_key_after_the_warning_and_then_a_restart(bench, counted, is_counted):
+def test_key_between_the_warning_and_a_restart_keeps_the_session(bench, counted, is_counted):
     tty = counted.ttys["pts/1"]
     if not is_counted:
         counted.typed = None
@@ -189,8 +188,8 @@ def test_a_key_after_the_warning_and_then_a_restart(bench, counted, is_counted):
     assert bench.words()[-2:] == ["cancelled", "resumed"]
 
 
-def test_a_transfer_that_never_pauses_ends_no_session_without_a_warning(bench, counted):
-    """There is no warned phase in which what cannot be counted is taken for typed."""
+def test_transfer_that_never_pauses_ends_no_session_without_a_warning(bench, counted):
+    """Without leads there is no warned phase, in which bytes that cannot be counted are taken for keys."""
     bench.adopt(make_policy(make_limits(idle_usec=300 * SECOND, warn_usec=())))
     bench.run(60)
     counted.is_moving = True

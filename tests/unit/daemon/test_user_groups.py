@@ -1,4 +1,4 @@
-"""Rules by group: where a session's groups come from, and what the daemon does while something of them is unknown."""
+"""Rules by group: where a session's groups come from, and what the daemon does while some are unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLICY = make_policy(rules=(OPS,))
 
 
 def without_answers(rule: Rule = OPS) -> Bench:
-    """Where no name service has ever answered."""
+    """A daemon whose name service has never answered."""
     bench = Bench()
     bench.host.is_hung = True
     bench.adopt(make_policy(rules=(rule,)))
@@ -35,7 +35,7 @@ def rules(bench: Bench) -> dict[int, str]:
 
 
 def test_groups_of_a_session_are_read_once(bench):
-    """Not at each terminal that comes and goes, nor at a reload."""
+    """Not again when a terminal opens or closes, nor at a reload."""
     first, second = bench.host.login(100, "pts/1"), bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(10)
     for number in range(5):
@@ -55,11 +55,11 @@ def test_nothing_is_read_or_asked_where_no_rule_names_a_group():
     assert (bench.host.asked_groups, bench.host.questions) == ([], [])
 
 
-def test_who_is_put_into_a_group_is_in_it_from_the_next_login(bench):
-    """As the kernel has it: the processes of the first session are not in it."""
+def test_new_group_applies_from_the_next_login(bench):
+    """As in the kernel: the processes of the first session are not in it."""
     bench.host.login(100, "pts/1")
     bench.run(10)
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.host.login(300, "pts/3")
     bench.run(10)
     bench.adopt(make_policy(rules=(OPS,)))
@@ -67,19 +67,19 @@ def test_who_is_put_into_a_group_is_in_it_from_the_next_login(bench):
 
 
 def test_number_alone_is_enough_for_the_groups_that_rules_name(bench):
-    """A login under a slow name service has recorded no names, or the kernel has only numbers."""
+    """A login under a slow name service has recorded no names, and the kernel has only numbers."""
     bench.host.unnamed.add("ops")
-    bench.host.let_be_in("alice", ops=5001, users=100)
+    bench.host.set_groups("alice", ops=5001, users=100)
     bench.host.login(100, "pts/1")
     bench.run(1)
     assert rules(bench) == {100: "ops"}
     assert bench.host.questions == ["ops"]
 
 
-def test_names_are_asked_for_patterns():
+def test_names_are_looked_up_for_patterns():
     bench = Bench(make_policy(rules=(DEVELOPERS,)))
     bench.host.unnamed |= {"dev-east", "users"}
-    bench.host.let_be_in("alice", **{"dev-east": 6001, "users": 100, "alice": 1000})
+    bench.host.set_groups("alice", **{"dev-east": 6001, "users": 100, "alice": 1000})
     bench.host.login(100, "pts/1")
     bench.run(11)
     assert rules(bench) == {100: "developers"}
@@ -89,17 +89,17 @@ def test_names_are_asked_for_patterns():
 
 
 def with_nameless_group() -> Bench:
-    """Where a session has a group that no name service has a name for."""
+    """A daemon with a session in a group that the name service does not know."""
     bench = Bench(make_policy(rules=(DEVELOPERS,)))
     bench.host.unnamed.add("dev-east")
     bench.host.unknown.add("dev-east")
-    bench.host.let_be_in("alice", **{"dev-east": 6001})
+    bench.host.set_groups("alice", **{"dev-east": 6001})
     bench.host.login(100, "pts/1")
     return bench
 
 
 def test_group_without_a_name_is_asked_for_again():
-    """As a name service that does not answer in time, or crashes, is one that knows no name."""
+    """A name service that is slow or crashes gives the same answer as one that knows no name."""
     bench = with_nameless_group()
     bench.run(40)
     assert rules(bench) == {100: "environment:standard"}
@@ -126,7 +126,7 @@ def test_group_of_a_later_session_does_not_wait_for_one_that_is_long_without_a_n
     bench.run(1800)
     bench.host.unnamed.add("dev-west")
     bench.host.unknown.add("dev-west")
-    bench.host.let_be_in("bob", **{"dev-west": 6002})
+    bench.host.set_groups("bob", **{"dev-west": 6002})
     bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(6)
     assert bench.host.questions[-1] == 6002
@@ -136,9 +136,9 @@ def test_group_of_a_later_session_does_not_wait_for_one_that_is_long_without_a_n
 
 
 def test_name_service_that_hangs_delays_nobody():
-    """The names that logins recorded decide meanwhile, and everybody's limits are in force."""
+    """Meanwhile the names that logins recorded decide, and every session has limits."""
     bench = without_answers()
-    bench.host.let_be_in("bob", ops=5001)
+    bench.host.set_groups("bob", ops=5001)
     bench.host.login(100, "pts/1")
     bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(80)
@@ -149,7 +149,7 @@ def test_name_service_that_hangs_delays_nobody():
 def test_answer_that_comes_late_puts_a_session_under_its_rule():
     bench = without_answers()
     bench.host.unnamed.add("ops")
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     login = bench.host.login(100, "pts/1")
     bench.run(52)
     assert bench.words() == ["opened", "warned"]
@@ -160,7 +160,7 @@ def test_answer_that_comes_late_puts_a_session_under_its_rule():
     assert not signalled(login)
 
 
-def test_unknown_group_is_told_once_and_asked_again_less_and_less_often():
+def test_unknown_group_is_logged_once_and_asked_for_less_and_less_often():
     bench = Bench()
     bench.host.unknown.add("ops")
     bench.adopt(make_policy(rules=(OPS,)))
@@ -173,12 +173,12 @@ def test_unknown_group_is_told_once_and_asked_again_less_and_less_often():
     assert bench.daemon.groups.unknown == []
 
 
-def test_what_a_name_service_has_told_outlives_it(bench):
-    """A reload while it does not answer, or does not know any more."""
+def test_earlier_answers_outlive_the_name_service(bench):
+    """Over a reload while it does not answer, or no longer knows the group."""
     bench.host.unnamed.add("ops")
     bench.host.unknown.add("ops")
     bench.adopt(make_policy(rules=(OPS,)))
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.host.login(100, "pts/1")
     bench.run(1)
     assert rules(bench) == {100: "ops"}
@@ -186,9 +186,9 @@ def test_what_a_name_service_has_told_outlives_it(bench):
 
 
 def test_restart_with_a_dead_name_service_changes_nothing(bench):
-    """Nor does it where the user was deleted meanwhile: the groups are in the state."""
+    """Nor if the user was deleted meanwhile: the groups are in the state."""
     bench.host.unnamed.add("ops")
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.host.login(100, "pts/1")
     login = bench.host.login(200, "pts/2", user="bob", uid=1001)
     bench.run(55)
@@ -201,8 +201,8 @@ def test_restart_with_a_dead_name_service_changes_nothing(bench):
     assert signalled(login)
 
 
-def test_session_whose_groups_nothing_tells_is_under_the_rules_for_a_user_of_none(bench):
-    """Unknown is not unlimited. It is told once, and looked for again at each poll."""
+def test_session_with_unknown_groups_is_under_the_rules_for_a_user_of_none(bench):
+    """Unknown is not unlimited. It is logged once, and tried again at each poll."""
     bench.host.groups["alice"] = None
     login = bench.host.login(100, "pts/1")
     bench.run(30)
@@ -219,14 +219,14 @@ def test_groups_that_are_found_late_count_from_then_on(bench):
     bench.host.groups["alice"] = None
     login = bench.host.login(100, "pts/1")
     bench.run(52)
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.run(30)
     assert bench.words() == ["opened", "warned", "cancelled"]
     assert shown(login)[-1] == "reaper: Thank you, this session stays."
 
 
-def test_looks_in_quick_succession_report_no_login_whose_first_process_is_to_come(bench):
-    """Each reload looks at every session, and so does each answer of a name service."""
+def test_quick_looks_report_no_login_whose_first_process_is_to_come(bench):
+    """Each reload and each answer of a name service looks at every session."""
     bench.host.groups["alice"] = None
     bench.host.login(100, "pts/1")
     for _ in range(10):
@@ -237,18 +237,18 @@ def test_looks_in_quick_succession_report_no_login_whose_first_process_is_to_com
     assert len(bench.warnings()) == 1
 
 
-def test_login_whose_first_process_is_to_come_is_not_told_of(bench):
+def test_login_whose_first_process_is_to_come_is_not_reported(bench):
     bench.host.groups["alice"] = None
     bench.host.login(100, "pts/1")
     bench.tick()
-    bench.host.let_be_in("alice", ops=5001)
+    bench.host.set_groups("alice", ops=5001)
     bench.run(10)
     assert bench.warnings() == []
     assert rules(bench) == {100: "ops"}
 
 
-def test_present_limits_stay_while_nothing_tells_the_groups():
-    """The first rule by group comes with a reload: what was announced comes as announced."""
+def test_present_limits_stay_while_the_groups_are_unknown():
+    """The first rule by group comes with a reload; what was announced comes as announced."""
     bench = Bench(make_policy())
     login = bench.host.login(100, "pts/1")
     bench.run(50)
@@ -260,7 +260,7 @@ def test_present_limits_stay_while_nothing_tells_the_groups():
     assert bench.words() == ["opened", "warned", "warned", "ending"]
 
 
-def test_session_that_is_gone_is_looked_for_no_more(bench):
+def test_groups_of_a_session_that_is_gone_are_not_read(bench):
     bench.host.groups["alice"] = None
     login = bench.host.login(100, "pts/1")
     bench.run(20)

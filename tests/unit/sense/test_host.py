@@ -256,8 +256,8 @@ def test_clock_advances_and_shows_wall_time(world):
     assert abs(second.wall_ns - first.wall_ns) < NS_PER_SEC
 
 
-def test_groups_are_those_of_the_login_record(world):
-    world.let_be_in(ops=5001, users=100)
+def test_groups_are_those_that_the_login_recorded(world):
+    world.set_groups(ops=5001, users=100)
     assert world.host.read_membership(world.session) == ((100, "users"), (5001, "ops"))
 
 

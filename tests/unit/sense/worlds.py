@@ -128,7 +128,7 @@ class RealWorld:
     def leave_root(self, mark: str) -> None:
         os.unlink(mark)
 
-    def let_be_in(self, **groups: int) -> None:
+    def set_groups(self, **groups: int) -> None:
         write_record(self.directory, self.session, groups)
 
     def stop(self) -> None:
@@ -225,8 +225,8 @@ class FakeWorld:
         for sudo in self.host.marks:
             sudo.is_alive = False
 
-    def let_be_in(self, **groups: int) -> None:
-        self.host.let_be_in(self.session.user, **groups)
+    def set_groups(self, **groups: int) -> None:
+        self.host.set_groups(self.session.user, **groups)
 
     def stop(self) -> None:
         pass
