@@ -99,7 +99,7 @@ def _enforced() -> str | None:
 
 def _supposed(options: argparse.Namespace) -> HypotheticalSession:
     """The session that the options tell of; groups that nobody tells are asked for."""
-    from reaper.decide.policy.hypothetical import suppose
+    from reaper.decide.policy.hypothetical import hypothetical_session
     from reaper.sense.accounts import read_account, read_groups
     from reaper.sense.clock import read_local_time
 
@@ -110,7 +110,7 @@ def _supposed(options: argparse.Namespace) -> HypotheticalSession:
         print(
             f"reaperctl: no user {plain(options.user)} is known here, judged without groups ({hint})", file=sys.stderr
         )
-    return suppose(_told(options, account), known, read_local_time())
+    return hypothetical_session(_told(options, account), known, read_local_time())
 
 
 def _told(options: argparse.Namespace, account: tuple[str, int] | None) -> GivenFacts:

@@ -65,7 +65,7 @@ class HypotheticalSession:
         }
 
 
-def suppose(told: GivenFacts, known_groups: frozenset[str] | None, now: LocalTime) -> HypotheticalSession:
+def hypothetical_session(told: GivenFacts, known_groups: frozenset[str] | None, now: LocalTime) -> HypotheticalSession:
     """The session that is told of. `known_groups` are the user's by the name services, None where they know none."""
     assumed = {}
     origin = told.origin

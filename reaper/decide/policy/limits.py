@@ -152,17 +152,17 @@ def inherit(base: Limits, given: Mapping[str, Any]) -> Limits:
     as one does that has no terminal to be locked.
     """
     limits = replace(base, **given)
-    if asks_in_vain(limits) and "action" not in given:
+    if is_lock_impossible(limits) and "action" not in given:
         limits = replace(limits, action=Action.TERMINATE)
     return limits if "warn_usec" in given else fit_leads(limits)
 
 
-def are_shown(limits: Limits) -> bool:
+def shows_warnings(limits: Limits) -> bool:
     """Whether warnings are shown to the person, and not only logged."""
     return limits.action is not Action.OBSERVE and limits.notify is Notify.TERMINAL
 
 
-def asks_in_vain(limits: Limits) -> bool:
+def is_lock_impossible(limits: Limits) -> bool:
     """Whether a lock is asked for, which writes on the terminals, where nothing may be written on them."""
     return limits.action is Action.LOCK and limits.notify is Notify.NONE
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 from reaper.decide.text.suggest import suggestion
 from reaper.errors import ReaperError
 
@@ -143,7 +143,7 @@ def _foreign(text: str) -> list[tuple[str, str]]:
     lines = text.split("\n")
     faults = [
         (
-            f"'{shown(line)}' has a character that does not print",
+            f"'{excerpt(line)}' has a character that does not print",
             "remove it; a line ends where the line of a | block does",
         )
         for line in lines
@@ -158,23 +158,23 @@ def _unknown(name: str) -> tuple[str, str]:
     """What is wrong with a name in braces that is none of ours."""
     known = re.match(r"\s*([a-z]+)\s*(?=[!:.\[]|\Z)", name)
     if known and known[1] in PLACEHOLDERS:
-        return f"'{{{shown(name)}}}' is more than the name of a placeholder", f"write {{{known[1]}}}"
+        return f"'{{{excerpt(name)}}}' is more than the name of a placeholder", f"write {{{known[1]}}}"
     words = [f"{{{each}}}" for each in PLACEHOLDERS]
-    return f"'{{{shown(name)}}}' is no placeholder", suggestion(f"{{{name.strip().lower()}}}", words)
+    return f"'{{{excerpt(name)}}}' is no placeholder", suggestion(f"{{{name.strip().lower()}}}", words)
 
 
 def _around(text: str, token: re.Match[str]) -> str:
     """The offending brace with what stands next to it on its line."""
     line = text[text.rfind("\n", 0, token.start()) + 1 :].partition("\n")[0]
     at = token.start() - text.rfind("\n", 0, token.start()) - 1
-    return shown(line[max(0, at - 10) : at + 20])
+    return excerpt(line[max(0, at - 10) : at + 20])
 
 
 def _useless(template: Template) -> list[tuple[str, str]]:
     if not {Slot("left"), Slot("deadline")} & set(template.parts):
         return [
             (
-                f"the message '{shown(str(template))}' does not tell when the session ends",
+                f"the message '{excerpt(str(template))}' does not tell when the session ends",
                 'name {left} or {deadline} in it; "" is the built-in text',
             )
         ]

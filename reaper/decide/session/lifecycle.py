@@ -79,7 +79,7 @@ def advance(life: SessionState, limits: Limits, opened_usec: int, now_usec: int)
     return life, acts
 
 
-def notice(
+def add_evidence(
     life: SessionState, evidence: EvidenceKind, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
 ) -> tuple[SessionState, list[Act]]:
     """Takes in evidence that stands for the moment `at_usec`. It stops no end that has begun, unless a lapse does.
@@ -102,7 +102,9 @@ def notice(
     return life, acts
 
 
-def discount(life: SessionState, since_usec: int, limits: Limits, now_usec: int) -> tuple[SessionState, list[Act]]:
+def discard_robot_evidence(
+    life: SessionState, since_usec: int, limits: Limits, now_usec: int
+) -> tuple[SessionState, list[Act]]:
     """Takes back what was counted since a moment, as a robot gave it.
 
     That makes nobody's session end at once: all the leads of a warning are left, or the whole limit where there are no
@@ -133,7 +135,7 @@ def unlock(life: SessionState, limits: Limits, opened_usec: int, at_usec: int) -
     return step(life, Stimulus.UNLOCK, limits, opened_usec, at_usec)
 
 
-def hurry(life: SessionState, by_usec: int) -> SessionState:
+def shorten_grace(life: SessionState, by_usec: int) -> SessionState:
     """The next rung comes by then at the latest: there is nobody left on a terminal who could use the grace.
 
     Not after the last: what did not end by SIGKILL waits for the kernel, and once a minute is enough to say so.
@@ -156,6 +158,6 @@ def defer(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -
     return step(life, Stimulus.BUSY, limits, opened_usec, now_usec)
 
 
-def free(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
+def end_deferral(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
     """Ends a deferral: there is no such program any more."""
     return step(life, Stimulus.FREE, limits, opened_usec, now_usec)

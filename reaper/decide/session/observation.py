@@ -15,7 +15,7 @@ from reaper.decide.policy.limits import counted
 from reaper.decide.policy.match import Origin
 from reaper.decide.session import lifecycle, robots, state, terminal_evidence, transitions
 from reaper.decide.session.model import ActivitySample, Instant, Session, TerminalSample
-from reaper.decide.session.rhythm import Observation, Rhythm, beside, is_decided
+from reaper.decide.session.rhythm import Observation, Rhythm, is_decided, with_other_evidence
 from reaper.decide.session.state import Act, Phase, Stimulus
 from reaper.decide.session.tracked_session import Change, TrackedSession, changed, scheduled, track
 
@@ -58,7 +58,7 @@ class CombinedEvidence(NamedTuple):
     rhythm: Rhythm | None
 
 
-def known(tracked: TrackedSession, readings: Iterable[TerminalSample]) -> dict[str, TerminalSample]:
+def previous_readings(tracked: TrackedSession, readings: Iterable[TerminalSample]) -> dict[str, TerminalSample]:
     """Returns, by name, the last reading of each of these terminals that the session had before."""
     before = {reading.name: reading for reading in tracked.readings}
     return {
@@ -68,13 +68,13 @@ def known(tracked: TrackedSession, readings: Iterable[TerminalSample]) -> dict[s
     }
 
 
-def _held(tracked: TrackedSession, work: ActivitySample | None) -> ActivitySample | None:
+def _baseline(tracked: TrackedSession, work: ActivitySample | None) -> ActivitySample | None:
     """The last look at the work where this one came too soon after it to tell little from much, else this one."""
     is_too_soon = tracked.work is not None and work is not None and not terminal_evidence.is_settled(tracked.work, work)
     return tracked.work if is_too_soon else work
 
 
-def _working(tracked: TrackedSession, work: ActivitySample | None) -> EvidenceKind | None:
+def _work_kind(tracked: TrackedSession, work: ActivitySample | None) -> EvidenceKind | None:
     if tracked.work is None or work is None or tracked.limits is None:
         return None
     kinds = counted(tracked.limits.activity, bool(tracked.readings))
@@ -82,10 +82,10 @@ def _working(tracked: TrackedSession, work: ActivitySample | None) -> EvidenceKi
 
 
 def combine(
-    tracked: TrackedSession, readings: tuple[TerminalSample, ...], previous: Instant, now: Instant, clues: ExtraEvidence
+    tracked: TrackedSession, readings: tuple[TerminalSample, ...], previous: Instant, now: Instant, extra: ExtraEvidence
 ) -> CombinedEvidence:
     """What all of it says together; the latest sign counts, and a person more than work."""
-    before = known(tracked, readings)
+    before = previous_readings(tracked, readings)
     evidence_usec, refusal, forged = 0, tracked.refusal, []
     kind: EvidenceKind | None = None
     typed: list[tuple[int, TerminalSample]] = []
@@ -101,32 +101,32 @@ def combine(
             refusal = f"{after.name}: {finding.refused.value}"
         if finding.tampered and after.name not in tracked.tampered:
             forged.append(after.name)
-    rhythm, counted_usec = _listen(tracked, typed, previous, now, clues)
+    rhythm, counted_usec = _weigh_typing(tracked, typed, previous, now, extra)
     if counted_usec:
         evidence_usec, kind = max(evidence_usec, counted_usec), EvidenceKind.INPUT
-    if clues.unseen_usec > evidence_usec and not _is_typed(clues):
-        evidence_usec, kind = clues.unseen_usec, clues.unseen
-    working = _working(tracked, clues.work)
+    if extra.unseen_usec > evidence_usec and not _is_typed(extra):
+        evidence_usec, kind = extra.unseen_usec, extra.unseen
+    working = _work_kind(tracked, extra.work)
     if working is not None and not kind:
         evidence_usec, kind = now.boot_usec, working
-    elif clues.work is not None and tracked.work is None and not kind:  # nothing is known of the time before
+    elif extra.work is not None and tracked.work is None and not kind:  # nothing is known of the time before
         evidence_usec, kind = now.boot_usec, EvidenceKind.SEEN
-    work = clues.work if working else _held(tracked, clues.work)
-    rhythm = rhythm if kind in (None, EvidenceKind.INPUT) else beside(rhythm, evidence_usec)
+    work = extra.work if working else _baseline(tracked, extra.work)
+    rhythm = rhythm if kind in (None, EvidenceKind.INPUT) else with_other_evidence(rhythm, evidence_usec)
     return CombinedEvidence(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
 
 
-def _is_typed(clues: ExtraEvidence) -> bool:
+def _is_typed(extra: ExtraEvidence) -> bool:
     """Whether what left no trace is input, of which the rhythm says whether it counts."""
-    return clues.typing is not None and clues.unseen_usec > 0 and clues.unseen is EvidenceKind.INPUT
+    return extra.typing is not None and extra.unseen_usec > 0 and extra.unseen is EvidenceKind.INPUT
 
 
-def _listen(
+def _weigh_typing(
     tracked: TrackedSession,
     typed: list[tuple[int, TerminalSample]],
     previous: Instant,
     now: Instant,
-    clues: ExtraEvidence,
+    extra: ExtraEvidence,
 ) -> tuple[Rhythm | None, int]:
     """The rhythm of what is typed, and the latest moment that it can stand for; 0 where it does not count.
 
@@ -134,24 +134,24 @@ def _listen(
     the same eight seconds as another sign.
     """
     latest_usec = max((usec for usec, _ in typed), default=0)
-    seen = clues.typing
+    seen = extra.typing
     if seen is None:
         return None, latest_usec
-    if _is_typed(clues):
-        latest_usec = max(latest_usec, clues.unseen_usec)
+    if _is_typed(extra):
+        latest_usec = max(latest_usec, extra.unseen_usec)
     if latest_usec:
-        is_dated = len(typed) == 1 and not _is_typed(clues) and not terminal_evidence.clock_step_ns(previous, now)
+        is_dated = len(typed) == 1 and not _is_typed(extra) and not terminal_evidence.clock_step_ns(previous, now)
         dated = terminal_evidence.first_moments(typed[0][1], now) if is_dated else (seen.since_usec, seen.until_usec)
         if seen.dated is not None:  # nothing came after the last packet
             dated = dated[0], min(dated[1], seen.dated[1])
         seen = seen._replace(dated=dated, is_odd=not is_dated and seen.octets is None)
-    heard = robots.heed(tracked.rhythm, seen)
-    if not heard.counts:
-        return heard.rhythm, 0
-    return heard.rhythm, max(latest_usec, seen.until_usec if seen.octets else 0)
+    updated = robots.update(tracked.rhythm, seen)
+    if not updated.counts:
+        return updated.rhythm, 0
+    return updated.rhythm, max(latest_usec, seen.until_usec if seen.octets else 0)
 
 
-def meet(
+def start_tracking(
     session: Session,
     readings: tuple[TerminalSample, ...],
     now: Instant,
@@ -172,14 +172,14 @@ def look(
     readings: tuple[TerminalSample, ...],
     previous: Instant,
     now: Instant,
-    clues: ExtraEvidence = NO_EXTRA_EVIDENCE,
+    extra: ExtraEvidence = NO_EXTRA_EVIDENCE,
 ) -> Change:
     """Takes in a new look at the session; `previous` is when the last one was taken, or earlier."""
-    if readings == tracked.readings and clues == NO_EXTRA_EVIDENCE and (tracked.work, tracked.rhythm) == (None, None):
+    if readings == tracked.readings and extra == NO_EXTRA_EVIDENCE and (tracked.work, tracked.rhythm) == (None, None):
         return Change(tracked, ())
     if tracked.life.phase is Phase.LOCKED:  # who types at a lock is nobody until they unlock it
         return Change(replace(tracked, readings=readings, rhythm=None), ())
-    found = combine(tracked, readings, previous, now, clues)
+    found = combine(tracked, readings, previous, now, extra)
     life, acts = tracked.life, list[Act]()
     if tracked.limits is not None:
         opened = tracked.session.opened_usec
@@ -189,9 +189,11 @@ def look(
         if found.evidence is EvidenceKind.SEEN:  # nobody has come back: only from now on it can be told
             life = replace(life, evidence=EvidenceKind.SEEN, evidence_usec=max(life.evidence_usec, found.at_usec))
         elif found.evidence is not None:
-            life, acts = lifecycle.notice(life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec)
+            life, acts = lifecycle.add_evidence(
+                life, found.evidence, found.at_usec, tracked.limits, opened, now.boot_usec
+            )
         if found.rhythm is not None and is_decided(tracked.rhythm, found.rhythm):
-            life, more = lifecycle.discount(life, found.rhythm.alone_usec, tracked.limits, now.boot_usec)
+            life, more = lifecycle.discard_robot_evidence(life, found.rhythm.alone_usec, tracked.limits, now.boot_usec)
             acts = [*acts, *more]
     elif found.evidence is not None and found.at_usec > life.evidence_usec:
         life = replace(life, evidence=found.evidence, evidence_usec=found.at_usec)
@@ -203,6 +205,6 @@ def look(
 def share(tracked: TrackedSession, typed_usec: int, now_usec: int) -> Change:
     """Takes in what was typed in another session of the same user, which the session's rule counts."""
     assert tracked.limits is not None
-    opened, rhythm = tracked.session.opened_usec, beside(tracked.rhythm, typed_usec)
-    life, acts = lifecycle.notice(tracked.life, EvidenceKind.SHARED, typed_usec, tracked.limits, opened, now_usec)
+    opened, rhythm = tracked.session.opened_usec, with_other_evidence(tracked.rhythm, typed_usec)
+    life, acts = lifecycle.add_evidence(tracked.life, EvidenceKind.SHARED, typed_usec, tracked.limits, opened, now_usec)
     return changed(replace(tracked, rhythm=rhythm), life, acts)

@@ -75,9 +75,9 @@ def begin_termination(tracked: TrackedSession, now_usec: int) -> Change:
     return changed(tracked, *lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
-def hurry(tracked: TrackedSession, by_usec: int) -> TrackedSession:
+def shorten_grace(tracked: TrackedSession, by_usec: int) -> TrackedSession:
     """The next rung of an end comes by then at the latest."""
-    return scheduled(replace(tracked, life=lifecycle.hurry(tracked.life, by_usec)))
+    return scheduled(replace(tracked, life=lifecycle.shorten_grace(tracked.life, by_usec)))
 
 
 def close(tracked: TrackedSession, now_usec: int) -> Change:
@@ -160,4 +160,6 @@ def defer(tracked: TrackedSession, now_usec: int) -> Change:
 def end_deferral(tracked: TrackedSession, now_usec: int) -> Change:
     """No program that its rule names runs in the session any more."""
     assert tracked.limits is not None
-    return changed(tracked, *lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
+    return changed(
+        tracked, *lifecycle.end_deferral(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    )

@@ -9,7 +9,7 @@ from reaper.decide.policy.limits import Action, Limits, with_action
 from reaper.decide.policy.rules import Policy, ceiling_over, judge, limits_of_kind
 from reaper.decide.session import lifecycle, transitions
 from reaper.decide.session.hold import Bounds, trim
-from reaper.decide.session.state import LASTING, Act, Phase, Stimulus, is_untold
+from reaper.decide.session.state import LASTING, Act, Phase, Stimulus, is_warning_unshown
 from reaper.decide.session.tracked_session import Change, TrackedSession, scheduled, subject_of
 from reaper.decide.text.hours import LocalTime
 
@@ -49,7 +49,7 @@ def apply_policy(
     life, acts = tracked.life, list[Act]()
     opened = tracked.session.opened_usec
     is_other = tracked.rule not in ("", verdict.rule)
-    if tracked.limits is None and (is_other or is_untold(life, verdict.limits)):
+    if tracked.limits is None and (is_other or is_warning_unshown(life, verdict.limits)):
         # Restored, and under another rule than before (the user's groups changed), or under one that wrote nothing on
         # the terminals or only observed: what was announced counts no more, and there is nothing to take back.
         for stimulus in (Stimulus.LAPSE, Stimulus.POLICY):

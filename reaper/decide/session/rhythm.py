@@ -66,7 +66,7 @@ class Rhythm(NamedTuple):
         return 0 if low is None or high is None else round((low + high) / 2)
 
 
-def beside(rhythm: Rhythm | None, usec: int) -> Rhythm | None:
+def with_other_evidence(rhythm: Rhythm | None, usec: int) -> Rhythm | None:
     """A rhythm beside which there was evidence of another kind at a moment."""
     return None if rhythm is None else rhythm._replace(other_usec=max(rhythm.other_usec, usec))
 
@@ -76,7 +76,7 @@ def is_decided(before: Rhythm | None, after: Rhythm) -> bool:
     return bool(after.decided_usec) and not (before is not None and before.decided_usec)
 
 
-def described(rhythm: Rhythm) -> str:
+def describe(rhythm: Rhythm) -> str:
     """What a rhythm is, in words: "one code of 3 bytes every 30s"."""
     size = f" of {rhythm.size} {'byte' if rhythm.size == 1 else 'bytes'}" if rhythm.size else ""
     tenths = max(1, round(rhythm.period_usec * 10 / USEC_PER_SEC))

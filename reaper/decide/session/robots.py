@@ -60,25 +60,25 @@ MOST_BOUNDS = 16
 MOST_SIGNS_A_LOOK = 1000
 
 
-class Heard(NamedTuple):
+class RhythmUpdate(NamedTuple):
     """What comes of an observation: the rhythm from now on, and whether what was typed is a sign of a person."""
 
     rhythm: Rhythm | None
     counts: bool
 
 
-def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
+def update(rhythm: Rhythm | None, seen: Observation) -> RhythmUpdate:
     """Takes in what a look saw. A sign counts unless it is of a rhythm that was decided to be a robot's."""
     if rhythm is None or (rhythm.size == 0) != (seen.octets is None):
         is_missed = rhythm is not None and rhythm.decided_usec and seen.octets is None
-        return _bridge(rhythm, seen) if rhythm is not None and is_missed else _begin(seen)
+        return _continue_uncounted(rhythm, seen) if rhythm is not None and is_missed else _begin(seen)
     if seen.octets and seen.octets % rhythm.size:
         return _begin(seen, math.gcd(seen.octets, rhythm.size))
     signs = int(seen.is_typed) if seen.octets is None else seen.octets // rhythm.size
     if seen.is_odd or signs > MOST_SIGNS_A_LOOK:
         return _begin(seen)
     if rhythm.decided_usec:
-        passed = _passed(rhythm, (seen.since_usec if signs else seen.until_usec) - TOLERANCE_USEC)
+        passed = _skip_missed(rhythm, (seen.since_usec if signs else seen.until_usec) - TOLERANCE_USEC)
         missed = rhythm.missed + passed.signs - rhythm.signs
         if missed >= MOST_MISSED:
             return _begin(seen)
@@ -86,29 +86,29 @@ def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
     if not _fits(rhythm, seen, signs, TOLERANCE_USEC):
         return _begin(seen)
     counts = not rhythm.decided_usec
-    rhythm = _settle(rhythm, seen, signs)
+    rhythm = _settle_bet(rhythm, seen, signs)
     if rhythm.score < HOPELESS and counts:
         return _begin(seen)
     if signs:
         rhythm = _extended(rhythm, seen, signs)
     if not rhythm.decided_usec and _convinces(rhythm, seen):
         rhythm, counts = rhythm._replace(decided_usec=seen.until_usec), False
-    return Heard(_plan(rhythm, seen), counts)
+    return RhythmUpdate(_plan(rhythm, seen), counts)
 
 
-def _begin(seen: Observation, size: int | None = None) -> Heard:
+def _begin(seen: Observation, size: int | None = None) -> RhythmUpdate:
     """A new rhythm from what is irregular in the old one; none yet where nothing was typed."""
     if not seen.is_typed:
-        return Heard(None, counts=True)
+        return RhythmUpdate(None, counts=True)
     size = (seen.octets or 0) if size is None else size
     signs = seen.octets // size if seen.octets else 1
     if signs > MOST_SIGNS_A_LOOK:
         size, signs = seen.octets or 0, 1
     rhythm = Rhythm(size, 0, _narrowed(seen, signs)[1], ())
-    return Heard(_extended(rhythm, seen, signs), counts=True)
+    return RhythmUpdate(_extended(rhythm, seen, signs), counts=True)
 
 
-def _bridge(rhythm: Rhythm, seen: Observation) -> Heard:
+def _continue_uncounted(rhythm: Rhythm, seen: Observation) -> RhythmUpdate:
     """What a look says of a decided rhythm whose signs were counted, when for once nothing was.
 
     What the terminal tells of is a person's, unless it tells that it came when a sign was due.
@@ -116,13 +116,13 @@ def _bridge(rhythm: Rhythm, seen: Observation) -> Heard:
     if seen.is_odd:
         return _begin(seen)
     if seen.dated is not None:
-        due = _passed(rhythm, seen.dated[0])
+        due = _skip_missed(rhythm, seen.dated[0])
         window = window_of(due.bounds, due.signs + 1)
         if window is None or _is_lost(due, window) or not _is_slow(rhythm, UNCOUNTED_PERIOD_USEC):
             return _begin(seen)
         if seen.dated[1] - seen.dated[0] > 2 * USEC_PER_SEC or window[0] > seen.dated[1]:
             return _begin(seen)
-    return Heard(_plan(_passed(rhythm, seen.until_usec), seen), counts=False)
+    return RhythmUpdate(_plan(_skip_missed(rhythm, seen.until_usec), seen), counts=False)
 
 
 def _narrowed(seen: Observation, signs: int) -> tuple[int, int]:
@@ -162,7 +162,7 @@ def _is_lost(rhythm: Rhythm, window: tuple[int, int]) -> bool:
     return bool(rhythm.decided_usec) and window[1] - window[0] > 4 * TOLERANCE_USEC
 
 
-def _passed(rhythm: Rhythm, usec: int) -> Rhythm:
+def _skip_missed(rhythm: Rhythm, usec: int) -> Rhythm:
     """A decided rhythm at a moment, where signs before it have not come or were not seen."""
     window = window_of(rhythm.bounds, rhythm.signs + 1)
     while window is not None and window[1] < usec and not _is_lost(rhythm, window):
@@ -171,7 +171,7 @@ def _passed(rhythm: Rhythm, usec: int) -> Rhythm:
     return rhythm
 
 
-def _settle(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
+def _settle_bet(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
     """Opens the bet that the look was made for; wins or loses it once its sign has come, or its time is over.
 
     A sign that comes before the bet is open has lost it: a person who has not answered yet answers the more surely now.

@@ -120,7 +120,7 @@ def _encode_tracked(tracked: TrackedSession) -> dict[str, Any]:
         "ending": life.ending and life.ending.value,
         "locked_usec": life.locked_usec,
         "announced_usec": life.announced_usec,
-        "is_told": life.is_told,
+        "is_told": life.was_shown,
         "readings": [list(reading[:-1]) for reading in tracked.readings],  # the next daemon counts lines by itself
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
@@ -168,7 +168,7 @@ def _decode_tracked(value: Any) -> TrackedSession:
         ending=None if value["ending"] is None else Reason(value["ending"]),
         locked_usec=integer(value["locked_usec"]),
         announced_usec=integer(value["announced_usec"]),
-        is_told=bool(value.get("is_told", True)),  # 0.1.0 has not written it, and has shown every warning
+        was_shown=bool(value.get("is_told", True)),  # 0.1.0 has not written it, and has shown every warning
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Union
 
 from reaper.decide.policy.evidence_kind import EvidenceKind
-from reaper.decide.policy.limits import Action, Limits, are_shown
+from reaper.decide.policy.limits import Action, Limits, shows_warnings
 from reaper.decide.text.duration import USEC_PER_SEC
 
 
@@ -111,7 +111,7 @@ class LifecycleEvent(enum.Enum):
 class LogEvent(NamedTuple):
     """Record a fact. `usec`: how long the person had been idle; at a warning or a deferral, what is left."""
 
-    fact: LifecycleEvent
+    event: LifecycleEvent
     reason: Reason
     usec: int
 
@@ -132,12 +132,12 @@ class SessionState:
         "evidence",
         "evidence_usec",
         "first_warned_usec",
-        "is_told",
         "locked_usec",
         "phase",
         "rung",
         "rung_until_usec",
         "stages",
+        "was_shown",
     )
 
     phase: Phase
@@ -151,7 +151,7 @@ class SessionState:
     ending: Reason | None  # which limit it is that the session is being ended for; None while it is not
     locked_usec: int  # when it was locked; 0 while it is not
     announced_usec: int  # the earliest end that the warnings since then have named; 0 for none, or for locks alone
-    is_told: bool  # one of the warnings since then was for the person, and not for the journal alone
+    was_shown: bool  # one of the warnings since then was for the person, and not for the journal alone
 
 
 def begin(evidence: EvidenceKind, at_usec: int) -> SessionState:
@@ -228,9 +228,9 @@ def is_about_to_warn(life: SessionState, limits: Limits, opened_usec: int, now_u
     return is_left and due is not None and due < now_usec + TOGETHER_USEC
 
 
-def is_untold(life: SessionState, limits: Limits) -> bool:
+def is_warning_unshown(life: SessionState, limits: Limits) -> bool:
     """Whether a warning stands that was only logged, and that under these limits the person should have read."""
-    return bool(life.first_warned_usec) and not life.is_told and are_shown(limits)
+    return bool(life.first_warned_usec) and not life.was_shown and shows_warnings(limits)
 
 
 def busy_left_usec(life: SessionState, limits: Limits, now_usec: int) -> int:

@@ -8,6 +8,6 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-def shown(text: str, most: int = 60) -> str:
+def excerpt(text: str, most: int = 60) -> str:
     """The offending text as a message may carry it: one line, printable, not a page."""
     return plain(text[:most]) + "..." * (len(text) > most)

@@ -50,7 +50,7 @@ class LocalMoment(NamedTuple):
     date: tuple[int, int, int]
     time: LocalTime
 
-    def seen_from(self, now: LocalMoment) -> str:
+    def relative_to(self, now: LocalMoment) -> str:
         """As people say it at another moment: "14:32", or with the day that it is on where that is another."""
         if self.date == now.date:
             return _clock(self.time.minute)

@@ -54,7 +54,7 @@ def lay_out(lines: Iterable[AnnotatedLine]) -> str:
 
 def line_of(key: str, setting: Setting, owner: str) -> AnnotatedLine:
     """A value with its place. `owner` is what says it: "the rule"."""
-    return AnnotatedLine(f"{flow(key)}: {flow(setting.value)}", _told(setting, owner))
+    return AnnotatedLine(f"{flow(key)}: {flow(setting.value)}", _comment_parts(setting, owner))
 
 
 def place_of(setting: Setting) -> str:
@@ -80,7 +80,7 @@ def _lines(tree: Tree, owner: str) -> Iterator[AnnotatedLine]:
             yield from (AnnotatedLine(f"  {text}", comment) for text, comment in _lines(value, owners.get(key, owner)))
 
 
-def _told(setting: Setting, owner: str) -> tuple[str, ...]:
+def _comment_parts(setting: Setting, owner: str) -> tuple[str, ...]:
     before = setting.instead_of
     if before is None:
         return ("environment,", place_of(setting)) if setting.environment else (place_of(setting),)

@@ -19,12 +19,12 @@ from reaper.decide.policy.files.values import (
     name,
     one_of,
     or_never,
-    plain,
     program,
     remote,
     sessions,
     size,
     terminal,
+    without_places,
 )
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action, Kill, Notify, Robots, Share
 from reaper.decide.policy.match import Origin
@@ -48,21 +48,21 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "cpu_floor": ("cpu_floor_usec", duration(10 * USEC_PER_MSEC, USEC_PER_MIN, "of a minute's CPU time")),
     "share_activity": ("share_activity", one_of(Share)),
     "robots": ("robots", one_of(Robots)),
-    "busy": ("busy", plain(each(program, empty=""))),
+    "busy": ("busy", without_places(each(program, empty=""))),
     "busy_max": ("busy_max_usec", busy_max),
     "hold_max": ("hold_max_usec", _HOLD_MAX),
 }
 """Key: the field of Limits and its value.  Also the order in which describe() writes them."""
 
 MATCH: Mapping[str, tuple[str, Value]] = {
-    "user": ("user", plain(each(glob, "remove the key to match every user"))),
-    "group": ("group", plain(each(glob, "remove the key to match every group"))),
-    "origin": ("origin", plain(each(one_of(Origin), "remove the key to match every origin"))),
-    "from": ("remote", plain(each(remote, "remove the key to match every host"))),
-    "terminal": ("terminal", plain(each(terminal, "remove the key, or write none"))),
-    "service": ("service", plain(each(glob, "remove the key to match every service"))),
+    "user": ("user", without_places(each(glob, "remove the key to match every user"))),
+    "group": ("group", without_places(each(glob, "remove the key to match every group"))),
+    "origin": ("origin", without_places(each(one_of(Origin), "remove the key to match every origin"))),
+    "from": ("remote", without_places(each(remote, "remove the key to match every host"))),
+    "terminal": ("terminal", without_places(each(terminal, "remove the key, or write none"))),
+    "service": ("service", without_places(each(glob, "remove the key to match every service"))),
     "elevated": ("elevated", boolean),
-    "hours": ("hours", plain(each(hours, "remove the key to match at all hours"))),
+    "hours": ("hours", without_places(each(hours, "remove the key to match at all hours"))),
 }
 """Key: the field of Match and its value."""
 
@@ -86,7 +86,7 @@ TOP: Mapping[str, tuple[str, Value]] = {
         "poll_usec",
         duration(USEC_PER_SEC, 5 * USEC_PER_MIN, "more often costs CPU for nothing, more seldom dates activity badly"),
     ),
-    "terminal_servers": ("terminal_servers", plain(each(name, empty=""))),
+    "terminal_servers": ("terminal_servers", without_places(each(name, empty=""))),
 }
 """The keys that are set as a whole."""
 

@@ -18,7 +18,7 @@ from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Prob
 from reaper.decide.policy.files.values import Value, name
 from reaper.decide.policy.files.yaml_tree import Node, Place, kind, read_tree
 from reaper.decide.policy.match import Match
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 from reaper.decide.text.suggest import suggestion
 
 Keys = Mapping[str, "tuple[str, Value]"]
@@ -132,7 +132,7 @@ def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: 
         try:
             if word in first:
                 hint = f"remove one; line {first[word].line} has the other"
-                raise key.place.error(f"{shown(word)} is there twice", hint)
+                raise key.place.error(f"{excerpt(word)} is there twice", hint)
             first[word] = key.place
             filled, read = _known(word, key.place, known, what)
             fields[filled] = Given(read(value), value.place, file, key.place)
@@ -144,7 +144,7 @@ def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: 
 def _known(word: str, place: Place, known: Keys, what: str) -> tuple[str, Value]:
     if word in known:
         return known[word]
-    raise place.error(f"{what} has no key '{shown(word)}'", suggestion(word, known))
+    raise place.error(f"{what} has no key '{excerpt(word)}'", suggestion(word, known))
 
 
 def _read_environments(node: Node, file: int, draft: Draft, problems: Problems) -> None:

@@ -23,7 +23,7 @@ from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.files import keys
 from reaper.decide.policy.files.merge import Draft, Fields, Problems, TooManyProblems, read_file
 from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, Source
-from reaper.decide.policy.limits import TTY_STEP_USEC, Limits, asks_in_vain, fit_leads, inherit, longest_lead
+from reaper.decide.policy.limits import TTY_STEP_USEC, Limits, fit_leads, inherit, is_lock_impossible, longest_lead
 from reaper.decide.policy.rules import Policy, Rule
 from reaper.decide.text.duration import format_duration
 from reaper.decide.text.suggest import suggestion
@@ -144,8 +144,8 @@ def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | 
     not sound, a warning is not to blame.
     """
     limits = inherit(base, written(given))
-    if asks_in_vain(limits) and problems is not None:
-        problems.note(_unasked(given))
+    if is_lock_impossible(limits) and problems is not None:
+        problems.note(_impossible_lock(given))
     leads = given.get("warn_usec")
     if leads is None:
         return limits
@@ -162,7 +162,7 @@ def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | 
     return fit_leads(limits)
 
 
-def _unasked(given: Fields) -> PolicyError:
+def _impossible_lock(given: Fields) -> PolicyError:
     """What is wrong with a lock that is written where nothing is written on the terminals."""
     inherited = "" if "notify" in given else ", which comes from the environment"
     message = f"action: lock asks on the terminals, and nothing is written on them under notify: none{inherited}"

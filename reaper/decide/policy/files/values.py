@@ -20,7 +20,7 @@ from reaper.decide.policy.match import parse_network
 from reaper.decide.policy.rules import AUTO, NEVER, UNLIMITED
 from reaper.decide.policy.template import Template, TemplateError, parse_template
 from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK, DurationError, format_duration, parse_duration
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 from reaper.decide.text.hours import Hours, HoursError, parse_hours
 from reaper.decide.text.size import SizeError, format_size, parse_size
 from reaper.decide.text.suggest import suggestion
@@ -52,7 +52,7 @@ def text(node: Node) -> str:
     if node.text is None:
         raise node.place.error("the value is missing", "write one, or remove the key")
     if not node.text.isprintable():
-        raise node.place.error(f"'{shown(node.text)}' has a character that does not print", "write it on one line")
+        raise node.place.error(f"'{excerpt(node.text)}' has a character that does not print", "write it on one line")
     return node.text
 
 
@@ -65,11 +65,11 @@ def duration(shortest: int, longest: int | None, why: str) -> Value:
             usec = parse_duration(written)
         except DurationError as error:
             hint = "this cannot be never: it needs a length of time" if written == NEVER else error.hint
-            raise node.place.error(shown(error.message, 200), hint) from None
+            raise node.place.error(excerpt(error.message, 200), hint) from None
         if usec < shortest:
-            raise node.place.error(f"{shown(written)} is shorter than {format_duration(shortest)}", why)
+            raise node.place.error(f"{excerpt(written)} is shorter than {format_duration(shortest)}", why)
         if longest is not None and usec > longest:
-            raise node.place.error(f"{shown(written)} is longer than {format_duration(longest)}", why)
+            raise node.place.error(f"{excerpt(written)} is longer than {format_duration(longest)}", why)
         return usec
 
     return value
@@ -116,7 +116,7 @@ def each(value: Callable[[Node], T], empty: str) -> Callable[[Node], tuple[tuple
     return values
 
 
-def plain(values: Callable[[Node], tuple[tuple[T, Place], ...]]) -> Callable[[Node], tuple[T, ...]]:
+def without_places(values: Callable[[Node], tuple[tuple[T, Place], ...]]) -> Callable[[Node], tuple[T, ...]]:
     """The same list without the places, for what is checked when it is read."""
     return lambda node: tuple(value for value, _ in values(node))
 
@@ -153,7 +153,7 @@ def one_of(members: type[E]) -> Callable[[Node], E]:
         written = text(node)
         words = [str(member.value) for member in members]
         if written not in words:
-            raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, words))
+            raise node.place.error(f"'{excerpt(written)}' is not known here", suggestion(written, words))
         return members(written)
 
     return value
@@ -163,7 +163,9 @@ def activity(node: Node) -> tuple[EvidenceKind, ...]:
     """Kinds of evidence; none for `auto`."""
     if isinstance(node, ScalarNode) and node.text == AUTO:
         return ()
-    return tuple(dict.fromkeys(plain(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node)))
+    return tuple(
+        dict.fromkeys(without_places(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node))
+    )
 
 
 def _evidence(node: Node) -> EvidenceKind:
@@ -172,7 +174,7 @@ def _evidence(node: Node) -> EvidenceKind:
         raise node.place.error(f"'{written}' {NOT_YET}", "a program that prints is nobody who is there: remove it")
     words = [each.value for each in CONFIGURABLE]
     if written not in words:
-        raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, [*words, AUTO]))
+        raise node.place.error(f"'{excerpt(written)}' is not known here", suggestion(written, [*words, AUTO]))
     return EvidenceKind(written)
 
 
@@ -184,9 +186,9 @@ def size(smallest: int, why: str) -> Value:
         try:
             octets = parse_size(written)
         except SizeError as error:
-            raise node.place.error(f"'{shown(written)}' is not a size", str(error)) from None
+            raise node.place.error(f"'{excerpt(written)}' is not a size", str(error)) from None
         if octets < smallest:
-            raise node.place.error(f"{shown(written)} is less than {format_size(smallest)}", why)
+            raise node.place.error(f"{excerpt(written)} is less than {format_size(smallest)}", why)
         return octets
 
     return value
@@ -199,7 +201,7 @@ def sessions(node: Node) -> int | None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", written) or not 1 <= int(written) <= MOST_SESSIONS:
         hint = f"write {UNLIMITED}, or a number from 1 to {MOST_SESSIONS}; to end none, use action: observe"
-        raise node.place.error(f"'{shown(written)}' is not a number of sessions", hint)
+        raise node.place.error(f"'{excerpt(written)}' is not a number of sessions", hint)
     return int(written)
 
 
@@ -208,7 +210,7 @@ def name(node: Node) -> str:
     written = text(node)
     if not _NAME.fullmatch(written):
         hint = "letters, digits and . _ @ - after a letter or digit, 64 at most"
-        raise node.place.error(f"'{shown(written)}' is not a name", hint)
+        raise node.place.error(f"'{excerpt(written)}' is not a name", hint)
     return written
 
 
@@ -221,13 +223,13 @@ def glob(node: Node) -> str:
     if len(written) > LONGEST_PATTERN:
         raise place.error(f"the pattern has {len(written)} characters", f"{LONGEST_PATTERN} at most")
     if "," in written:
-        raise place.error(f"'{shown(written)}' has a comma", "write a list: [one, two]")
+        raise place.error(f"'{excerpt(written)}' has a comma", "write a list: [one, two]")
     if written.startswith("!"):
-        raise place.error(f"'{shown(written)}' starts with !", "there is no not: put a rule for them before this")
+        raise place.error(f"'{excerpt(written)}' starts with !", "there is no not: put a rule for them before this")
     if written != written.strip():
-        raise place.error(f"'{shown(written)}' has a space at an end", "remove it")
+        raise place.error(f"'{excerpt(written)}' has a space at an end", "remove it")
     if "[" in re.sub(r"\[(?:!.|[^!])[^]]*]", "", written):
-        raise place.error(f"'{shown(written)}' opens a [ that nothing closes", "write [[] for the character itself")
+        raise place.error(f"'{excerpt(written)}' opens a [ that nothing closes", "write [[] for the character itself")
     return written
 
 
@@ -236,10 +238,12 @@ def program(node: Node) -> str:
     written = glob(node)
     if "/" in written:
         name_of_file = written.rstrip("/").rpartition("/")[2] or "rsync"
-        raise node.place.error(f"'{shown(written)}' is a path", f"write the name of the file: {shown(name_of_file)}")
+        raise node.place.error(
+            f"'{excerpt(written)}' is a path", f"write the name of the file: {excerpt(name_of_file)}"
+        )
     if not written.strip("*?"):
         hint = "every session has a shell: write the names of programs, such as rsync"
-        raise node.place.error(f"'{shown(written)}' is any program", hint)
+        raise node.place.error(f"'{excerpt(written)}' is any program", hint)
     return written
 
 
@@ -255,16 +259,16 @@ def remote(node: Node) -> str:
     try:
         network = parse_network(written)
     except ValueError as error:
-        raise node.place.error(shown(str(error), 200), _network_hint(written)) from None
+        raise node.place.error(excerpt(str(error), 200), _network_hint(written)) from None
     if network is not None:
         single = network.prefixlen == network.max_prefixlen
         return str(network.network_address) if single else str(network)
     if _ADDRESS_GLOB.fullmatch(written):
         hint = "write one address, or a network as 10.0.0.0/8"
-        raise node.place.error(f"'{shown(written)}' is not an address", hint)
+        raise node.place.error(f"'{excerpt(written)}' is not an address", hint)
     if not _HOST_GLOB.fullmatch(written):
         hint = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
-        raise node.place.error(f"'{shown(written)}' is neither an address nor a host name", hint)
+        raise node.place.error(f"'{excerpt(written)}' is neither an address nor a host name", hint)
     return written.lower().rstrip(".") or written
 
 
@@ -272,7 +276,7 @@ def boolean(node: Node) -> bool:
     """`true` or `false`, and none of YAML's other spellings."""
     written = text(node)
     if written not in ("true", "false"):
-        raise node.place.error(f"'{shown(written)}' is neither true nor false", "write true or false")
+        raise node.place.error(f"'{excerpt(written)}' is neither true nor false", "write true or false")
     return written == "true"
 
 
@@ -281,7 +285,7 @@ def hours(node: Node) -> Hours:
     try:
         return parse_hours(text(node))
     except HoursError as error:
-        raise node.place.error(shown(error.message, 200), error.hint) from None
+        raise node.place.error(excerpt(error.message, 200), error.hint) from None
 
 
 def _network_hint(written: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
 from reaper.decide.policy.files.problems import PolicyError, Problem, Source
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ Node = Union[ScalarNode, ListNode, MappingNode]
 def kind(node: Node) -> str:
     """What the node is, in words: ``a list``."""
     if isinstance(node, ScalarNode):
-        return "empty" if node.text is None else f"'{shown(node.text)}'"
+        return "empty" if node.text is None else f"'{excerpt(node.text)}'"
     return "a list" if isinstance(node, ListNode) else "a mapping"
 
 
@@ -171,12 +171,12 @@ class _Builder:
         import yaml
 
         if isinstance(event, yaml.AliasEvent):
-            name = shown(str(event.anchor))
+            name = excerpt(str(event.anchor))
             raise place.error(f"*{name} is an alias", f"write the value out, or quote a pattern: '*{name}'")
         if event.anchor is not None:
-            raise place.error(f"&{shown(event.anchor)} is an anchor", "write the value out wherever it is needed")
+            raise place.error(f"&{excerpt(event.anchor)} is an anchor", "write the value out wherever it is needed")
         if event.tag is not None:
-            tag = shown(event.tag.replace(_TAG_PREFIX, "!!"))
+            tag = excerpt(event.tag.replace(_TAG_PREFIX, "!!"))
             raise place.error(f"{tag} is a tag", "remove it: a value has the type of its key")
 
     def _node(self, event: Any, place: Place) -> None:
