@@ -40,7 +40,7 @@ class Rhythm(NamedTuple):
     - `target`: the number of the sign that the current bet is about. The bet says that the sign comes between
       `opens_usec` and `closes_usec`; `opened_usec` is when the daemon took the look that opens the bet.
     - `look_usec`: when to look next because of the rhythm.
-    - `decided_usec`: since when the rhythm is known to be a robot's; `missed`: how many of its signs did not come since.
+    - `decided_usec`: since when it is known to be a robot's; `missed`: how many of its signs did not come since then.
     - `other_usec`: the last evidence of a kind other than input since the rhythm began.
 
     All but `size` and `signs` are 0 for none.

@@ -1,6 +1,6 @@
-"""What each phase of a session makes of what befalls it: the table, and what is done on the way.
+"""The transition table: what each stimulus does in each phase, and the actions that result.
 
-Pure. The rules that it follows stand in lifecycle.py; the picture in reaper(7) is drawn from the table.
+Pure. The rules are in lifecycle.py; the table in reaper(7) is drawn from this one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reaper.decide.session.state import (
 )
 from reaper.decide.text.duration import USEC_PER_SEC
 
-# After the last rung there is nothing stronger: look again, say so, and try the last rung once more.
+# After the last step there is nothing stronger: the failure is logged, and the last step repeated after this time.
 RETRY_USEC = 60 * USEC_PER_SEC
 
 
@@ -45,20 +45,20 @@ def step(
     gap_usec: int = 0,
     after: Limits | None = None,
 ) -> tuple[SessionState, list[Act]]:
-    """One transition: what the table says, and what is done on the way."""
+    """Return the next state by the table, and the actions to carry out."""
     transition = TABLE[life.phase, stimulus]
     return transition(_TransitionInput(life, limits, opened_usec, now_usec, gap_usec, after))
 
 
 class _TransitionInput(NamedTuple):
-    """All that a transition may look at."""
+    """Everything on which a transition depends."""
 
     life: SessionState
     limits: Limits
     opened_usec: int
     now_usec: int
     gap_usec: int
-    after: Limits | None  # the limits that are to be in force instead
+    after: Limits | None  # the limits that apply from now on, for Stimulus.POLICY
 
     @property
     def reason(self) -> Reason:
@@ -83,20 +83,20 @@ def _stay(context: _TransitionInput) -> Outcome:
 
 
 def _warn(context: _TransitionInput) -> Outcome:
-    """Announces the end. Leads that were missed together, or come within a second, are announced as one."""
+    """Warn of the end or lock. Warnings that were missed, or are due within a second, are given as one."""
     first_warned = context.life.first_warned_usec or context.now_usec
     life = replace(context.life, phase=Phase.WARNED, first_warned_usec=first_warned)
-    close = deadline(life, context.limits, context.opened_usec)
-    if close is None:
+    end = deadline(life, context.limits, context.opened_usec)
+    if end is None:
         return context.life, []
-    left = close.usec - context.now_usec
+    left = end.usec - context.now_usec
     stages = sum(1 for lead in context.limits.warn_usec if left < lead + TOGETHER_USEC)
     is_shown = shows_warnings(context.limits)
     life = replace(life, stages=max(stages, context.life.stages), was_shown=life.was_shown or is_shown)
-    if ends(close, context.limits) and is_shown:
-        life = replace(life, announced_usec=min(close.usec, life.announced_usec or close.usec))
-    acts: list[Act] = [] if context.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
-    return life, [*acts, LogEvent(LifecycleEvent.WARNED, close.reason, left)]
+    if ends(end, context.limits) and is_shown:
+        life = replace(life, announced_usec=min(end.usec, life.announced_usec or end.usec))
+    acts: list[Act] = [] if context.limits.action is Action.OBSERVE else [Warn(end.reason, left)]
+    return life, [*acts, LogEvent(LifecycleEvent.WARNED, end.reason, left)]
 
 
 def _withdraw_warning(context: _TransitionInput) -> Outcome:
@@ -108,7 +108,7 @@ def _withdraw_warning(context: _TransitionInput) -> Outcome:
 
 
 def _change_limits(context: _TransitionInput) -> Outcome:
-    """Other limits: a warning is taken back, unless it would have been given under them, too (rule 9)."""
+    """Apply other limits: withdraw the warning, unless it would have been given by now under them too (rule 9)."""
     life, after = context.life, context.after
     nearest = nearest_limit(life.evidence_usec, after, context.opened_usec) if after is not None else None
     if (
@@ -119,19 +119,19 @@ def _change_limits(context: _TransitionInput) -> Outcome:
         or context.now_usec < nearest.usec - after.warn_usec[0]
     ):
         return _withdraw_warning(context)
-    told, lead_usec = deadline(life, context.limits, context.opened_usec), after.warn_usec[-1]
-    was_untold = is_warning_unshown(life, after)
-    if was_untold:
-        life = replace(life, first_warned_usec=context.now_usec)  # for the person it begins now (rule 10)
+    announced, lead_usec = deadline(life, context.limits, context.opened_usec), after.warn_usec[-1]
+    was_unshown = is_warning_unshown(life, after)
+    if was_unshown:
+        life = replace(life, first_warned_usec=context.now_usec)  # the user is warned for the first time (rule 10)
     elif ends(nearest, after):
-        # Where only a lock was announced, an end has not been.
+        # If only a lock was announced, the user has not been warned of an end.
         since_usec = max(life.first_warned_usec, life.announced_usec - lead_usec)
         stands = bool(life.announced_usec) or after.notify is Notify.NONE
         life = replace(life, first_warned_usec=min(context.now_usec, since_usec) if stands else context.now_usec)
-    close = deadline(life, after, context.opened_usec)
-    if close is None or close != told or after.action is not context.limits.action or was_untold:
-        return replace(life, stages=0), []  # it is announced at once
-    return replace(life, stages=sum(1 for lead in after.warn_usec if close.usec - context.now_usec <= lead)), []
+    end = deadline(life, after, context.opened_usec)
+    if end is None or end != announced or after.action is not context.limits.action or was_unshown:
+        return replace(life, stages=0), []  # the new deadline is announced at once
+    return replace(life, stages=sum(1 for lead in after.warn_usec if end.usec - context.now_usec <= lead)), []
 
 
 def _reset(context: _TransitionInput) -> Outcome:
@@ -192,9 +192,9 @@ def _unlock(context: _TransitionInput) -> Outcome:
 
 
 def _escalate(context: _TransitionInput) -> Outcome:
-    """The next rung. KILL leaves nothing to wait for but the kernel, so what is there after its grace is a failure.
+    """Take the next step of the termination. If the session still exists after KILL and its grace, log a failure.
 
-    Where the policy has come to `observe` in the middle of an end, the ladder is left.
+    If the action has changed to `observe` in the meantime, no further step is taken.
     """
     life, limits = context.life, context.limits
     if limits.action is Action.OBSERVE:
@@ -211,7 +211,7 @@ def _escalate(context: _TransitionInput) -> Outcome:
 
 
 def _abort_termination(context: _TransitionInput) -> Outcome:
-    """An end that nobody watched begins anew; not one out of a lock, whose terminals are hung up and not given back."""
+    """Cancel an end after a lapse; but not that of a locked session, whose terminals are hung up, not given back."""
     return _stay(context) if context.life.locked_usec else _reset(context)
 
 
@@ -226,13 +226,13 @@ def _terminated(context: _TransitionInput) -> Outcome:
 
 
 class Transition(NamedTuple):
-    """A row's right-hand side: where it leads, for the picture in reaper(7), and what carries it out."""
+    """An entry of the table: the possible next phases, and the function that makes the transition."""
 
     to: tuple[Phase, ...]
     by: object
 
     def __call__(self, context: _TransitionInput) -> Outcome:
-        """Carries it out, and holds it to the picture."""
+        """Make the transition, and check that its phase is one of `to`."""
         assert callable(self.by)
         life, acts = self.by(context)
         assert life.phase in self.to
