@@ -52,16 +52,16 @@ class ActionRunner:
         assert tracked.limits is not None or isinstance(act, LogEvent)
         key = tracked.session.key
         if isinstance(act, LogEvent):
-            freed = self._endings.freed(key) if act.fact is LifecycleEvent.TERMINATED else None
-            if act.fact is LifecycleEvent.TERMINATE_FAILED:
+            freed = self._endings.freed(key) if act.event is LifecycleEvent.TERMINATED else None
+            if act.event is LifecycleEvent.TERMINATE_FAILED:
                 why = self._endings.why_failed(tracked)
             elif (
-                act.fact in (LifecycleEvent.WARNED, LifecycleEvent.ENDING)
+                act.event in (LifecycleEvent.WARNED, LifecycleEvent.ENDING)
                 and act.reason is Reason.IDLE
                 and tracked.order is None
             ):
                 why = "; ".join(filter(None, (why, self._locks.why_not(tracked))))
-            self._journal.send(session_events.of_tell(act, tracked, policy_id, now.boot_usec, why, freed))
+            self._journal.send(session_events.of_log_event(act, tracked, policy_id, now.boot_usec, why, freed))
             return ""
         if isinstance(act, Warn):
             return self._messenger.warn(tracked, act, now)

@@ -76,7 +76,7 @@ class Messenger:
     def spare(self, tracked: TrackedSession) -> None:
         """Takes a warning back, or what was said instead of one."""
         self.withdraw(tracked.session.key)
-        self._tell(tracked, terminal_messages.spared())
+        self._tell(tracked, terminal_messages.withdrawal())
 
     def part(self, tracked: TrackedSession, reason: Reason) -> None:
         """Says why the session ends, as the last thing that it shows."""
@@ -125,7 +125,7 @@ class Messenger:
         self, tracked: TrackedSession, act: Warn, now: Instant, only: Collection[str] | None = None
     ) -> dict[str, Delivery]:
         """Writes a warning that is given now."""
-        end = self._local(now.wall_ns + act.left_usec * 1000).seen_from(self._local(now.wall_ns))
+        end = self._local(now.wall_ns + act.left_usec * 1000).relative_to(self._local(now.wall_ns))
         text = functools.partial(terminal_messages.warning_for, tracked, act, self._name, now.boot_usec, end)
         return self._tell_how_to_stay(tracked, text, only)
 

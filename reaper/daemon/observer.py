@@ -180,7 +180,7 @@ class Observer:
         What was read shows by an atime that counts as evidence, and by no other: a program that sets it by hand has
         read nothing.
         """
-        known = observation.known(tracked, readings)
+        known = observation.previous_readings(tracked, readings)
         for reading in readings:
             if reading.name not in known:
                 self._unread.forget(reading.name)

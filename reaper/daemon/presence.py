@@ -44,7 +44,7 @@ class Presence:
         readings = self._host.read_terminals(self._host.terminal_names(session))
         is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
         work = None if readings else self._host.read_work(session, has_terminal=False)
-        return observation.meet(session, readings, now, is_new=is_new, work=work), is_new
+        return observation.start_tracking(session, readings, now, is_new=is_new, work=work), is_new
 
     def watch(self, key: SessionKey) -> None:
         """Watches the leader of a session; where that is not possible, each poll checks whether it is there."""
@@ -86,5 +86,5 @@ class Presence:
         """Returns a session that is still there; its next step comes soon where only its connection is left."""
         is_hung_up = tracked.life.phase is Phase.ENDING and not self._ends.has_leftovers(tracked)
         if is_hung_up and not self._host.terminal_names(tracked.session):
-            return operations.hurry(tracked, now_usec + CLOSING_USEC)
+            return operations.shorten_grace(tracked, now_usec + CLOSING_USEC)
         return tracked

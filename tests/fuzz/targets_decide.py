@@ -73,7 +73,7 @@ def written_state() -> bytes:
     """A state as the daemon writes it: of a session that is held, and of one that is being ended."""
     host = FakeHost()
     login, now = host.login(100, "pts/1"), host.clock()
-    tracked = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    tracked = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
     tracked = policy_change.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
     held = replace(
         tracked,

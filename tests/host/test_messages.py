@@ -90,9 +90,9 @@ def test_mistakes_in_a_text(host: Host) -> None:
         checked = host.run(["reaperctl", "check"], check=False)
         assert checked.returncode == 78
         for what in (
-            "'{lefft}' is no placeholder (did you mean {left}?)",
+            "'{lefft}' is not a placeholder (did you mean {left}?)",
             "'{host!r}' is more than the name of a placeholder (write {host})",
-            "a } that nothing opens, in '}' (write }} for the brace itself)",
+            "a } without an opening {, in '}' (write }} for the brace itself)",
         ):
             assert f"{path}:3:14: {what}" in checked.stdout + checked.stderr
         assert reload(host)["REAPER_EVENT"] == "policy-rejected"

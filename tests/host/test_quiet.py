@@ -106,7 +106,7 @@ def test_a_lock_that_is_asked_for_in_vain(host: Host) -> None:
         host.write(path, "rules:\n  - {name: vain, action: lock, notify: none}\n")
         checked = host.run(["reaperctl", "check"], check=False)
         assert checked.returncode == 78
-        assert f"{path}:2:26: action: lock asks on the terminals" in checked.stdout + checked.stderr
+        assert f"{path}:2:26: action: lock needs to write on the terminals" in checked.stdout + checked.stderr
         host.write(path, "environments: {standard: {action: lock}}\nrules:\n  - {name: ci, notify: none}\n")
         shown = host.output(["reaperctl", "policy", "--for", "root"])
         assert "notify: none cannot lock" in shown

@@ -125,7 +125,7 @@ class Watcher:
         self.session = make_session(100, opened_usec=now.boot_usec)
         self.observer = self.make_observer(now.boot_usec)
         self.polled, self.poll_at, self.expected = now, now.boot_usec, now.boot_usec
-        self.tracked = observation.meet(self.session, self.read(), now, is_new=True)
+        self.tracked = observation.start_tracking(self.session, self.read(), now, is_new=True)
         self.moments = itertools.count(1)
         self.put_in_force(self.limits)
 

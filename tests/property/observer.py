@@ -63,9 +63,9 @@ class Observer:
             self.is_deferred = False
         elif isinstance(act, Signal) and not self.is_ending:
             self.first_signal(act, now_usec)
-        elif isinstance(act, LogEvent) and act.fact in (LifecycleEvent.CLOSED, LifecycleEvent.TERMINATED):
+        elif isinstance(act, LogEvent) and act.event in (LifecycleEvent.CLOSED, LifecycleEvent.TERMINATED):
             self.is_gone = True
-        elif isinstance(act, LogEvent) and act.fact is LifecycleEvent.OBSERVED:
+        elif isinstance(act, LogEvent) and act.event is LifecycleEvent.OBSERVED:
             self.is_ending = False
 
     def defer(self, act: Defer, now_usec: int) -> None:

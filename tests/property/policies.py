@@ -20,9 +20,9 @@ from reaper.decide.policy.limits import (
     Notify,
     Robots,
     Share,
-    asks_in_vain,
     fit_leads,
     inherit,
+    is_lock_impossible,
 )
 from reaper.decide.policy.match import Match, Origin, Subject
 from reaper.decide.policy.rules import Brake, Policy, Rule
@@ -88,7 +88,7 @@ limits = st.builds(
     busy=st.lists(globs.filter(lambda text: text.strip("*?")), max_size=3).map(tuple),
     busy_max_usec=busy_usecs,
     hold_max_usec=busy_usecs,
-).map(lambda limits: fit_leads(replace(limits, notify=Notify.TERMINAL) if asks_in_vain(limits) else limits))
+).map(lambda limits: fit_leads(replace(limits, notify=Notify.TERMINAL) if is_lock_impossible(limits) else limits))
 
 
 networks = st.ip_addresses().map(str) | st.sampled_from(["10.0.0.0/8", "fd00::/8", "*.example.org", "*", "bastion"])
@@ -141,7 +141,7 @@ def policies(draw):
     for name in draw(st.lists(names, unique=True, max_size=4)):
         own, keys = draw(limits), draw(st.sets(st.sampled_from(sorted(LIMITS))))
         given_fields = {LIMITS[key][0]: getattr(own, LIMITS[key][0]) for key in keys}
-        if asks_in_vain(inherit(base, given_fields)):
+        if is_lock_impossible(inherit(base, given_fields)):
             given_fields["notify"] = Notify.TERMINAL
             keys.add("notify")
         made = fit_leads(inherit(base, given_fields))

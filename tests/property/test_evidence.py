@@ -67,7 +67,7 @@ class Trial:
         self.polled = self.clock.now()
         self.before: TerminalSample = self.tty.read()
         session = make_session(100, opened_usec=self.polled.boot_usec)
-        tracked = observation.meet(session, (self.before,), self.polled, is_new=True)
+        tracked = observation.start_tracking(session, (self.before,), self.polled, is_new=True)
         self.tracked = policy_change.apply_policy(tracked, make_policy(), frozenset(), self.polled.boot_usec).tracked
 
     def do(self, delay_usec: int, step: tuple[str, int | None]) -> None:

@@ -134,7 +134,7 @@ def good_state() -> str:
     login = host.login(100, "pts/1")
     now = host.clock()
     readings = host.read_terminals(["pts/1"])
-    tracked = observation.meet(login.session, readings, now, is_new=True)
+    tracked = observation.start_tracking(login.session, readings, now, is_new=True)
     tracked = policy_change.apply_policy(tracked, make_policy(), frozenset(), now.boot_usec).tracked
     return snapshot.encode(Snapshot("b00t", now, "poll: 5s\n", Ledger((1, 2)), (tracked,)))
 

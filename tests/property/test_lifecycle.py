@@ -94,7 +94,7 @@ def test_a_warning_is_taken_back_once(limits, seconds):
     watcher.take(observation.look(watcher.tracked, watcher.read(), now, now))
     fresh = [act for _, act in watcher.acts[before:]]
     assert sum(isinstance(act, WithdrawWarning) for act in fresh) == (was_warned and limits.notify is Notify.TERMINAL)
-    assert sum(isinstance(act, LogEvent) and act.fact is LifecycleEvent.CANCELLED for act in fresh) == was_warned
+    assert sum(isinstance(act, LogEvent) and act.event is LifecycleEvent.CANCELLED for act in fresh) == was_warned
     assert watcher.tracked.life.phase is Phase.ACTIVE
 
 
@@ -140,7 +140,7 @@ def test_the_simulated_life_is_not_trivial():
     acts = Watcher(limits_of(30, None, [10, 5], Action.TERMINATE)).live(
         [("wait", 30_000), ("type", 0), ("wait", 60_000)]
     )
-    kinds = [type(act).__name__ if not isinstance(act, LogEvent) else act.fact.value for _, act in acts]
+    kinds = [type(act).__name__ if not isinstance(act, LogEvent) else act.event.value for _, act in acts]
     assert kinds[:4] == ["Warn", "warned", "WithdrawWarning", "cancelled"]
     assert [each for each in kinds if each in ("Signal", "ending", "terminated")][-1] == "terminated"
 

@@ -218,7 +218,7 @@ class LockWatcher(Watcher):
         assert limits is not None
         until_usec = None if limits.lock_for_usec is None else locked_usec + limits.lock_for_usec
         now = self.clock.now()
-        met = observation.meet(self.session, self.read(), now, is_new=False)
+        met = observation.start_tracking(self.session, self.read(), now, is_new=False)
         self.tracked, self.polled, self.expected = met, now, now.boot_usec
         self.tracked = operations.adopt_lock(
             self.judged().tracked, LockOrder(self.session, "", {}, locked_usec, until_usec)

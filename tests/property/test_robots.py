@@ -94,7 +94,7 @@ def test_whatever_is_seen(looks):
         since, now = now, now + gap
         moments = None if dated is None else (now + dated, now + dated + SECOND)
         seen = Observation(since, now, now + 100, octets, moments, is_odd=bool(dated and dated % 7 == 0))
-        rhythm, counts = robots.heed(rhythm, seen)
+        rhythm, counts = robots.update(rhythm, seen)
         assert counts or (rhythm is not None and rhythm.decided_usec)
         if rhythm is not None:
             assert not rhythm.look_usec or rhythm.look_usec > now

@@ -28,7 +28,7 @@ ANY_LIFE = st.builds(
     ending=st.none() | st.sampled_from(Reason),
     locked_usec=st.just(0) | MOMENTS,
     announced_usec=st.just(0) | MOMENTS,
-    is_told=st.booleans(),
+    was_shown=st.booleans(),
 )
 
 
@@ -67,7 +67,7 @@ def test_time_is_taken_in_once(life, limits, opened, now):
 
 @given(ANY_LIFE, MOMENTS)
 def test_who_hurries_only_comes_sooner(life, by_usec):
-    after = lifecycle.hurry(life, by_usec)
+    after = lifecycle.shorten_grace(life, by_usec)
     assert after.rung_until_usec <= life.rung_until_usec
     assert replace(after, rung_until_usec=0) == replace(life, rung_until_usec=0)
     assert after == life or (after.rung_until_usec == by_usec and life.rung is not TerminationStep.KILL)

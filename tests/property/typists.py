@@ -187,7 +187,7 @@ class Watch:
         dated = (self.atime, self.atime + SECOND) if self.atime != before else None
         seen = Observation(since, at, at + 300, octets if self.is_counted else None, dated)
         was_decided = bool(self.rhythm and self.rhythm.decided_usec)
-        self.rhythm, counts = robots.heed(self.rhythm, seen)
+        self.rhythm, counts = robots.update(self.rhythm, seen)
         self.looks += 1
         if self.rhythm is not None:
             self.best = max(self.best, self.rhythm.score)

@@ -112,7 +112,7 @@ def _enforced() -> str | None:
 
 def _session(options: argparse.Namespace) -> HypotheticalSession:
     """Returns the session that the options describe; groups that are not given are those of the user on this host."""
-    from reaper.decide.policy.hypothetical import suppose
+    from reaper.decide.policy.hypothetical import hypothetical_session
     from reaper.sense.accounts import read_account, read_groups
     from reaper.sense.clock import read_local_time
 
@@ -124,7 +124,7 @@ def _session(options: argparse.Namespace) -> HypotheticalSession:
             f"reaperctl: this host does not know the user {plain(options.user)}: no groups are assumed ({hint})",
             file=sys.stderr,
         )
-    return suppose(_given_facts(options, account), known, read_local_time())
+    return hypothetical_session(_given_facts(options, account), known, read_local_time())
 
 
 def _given_facts(options: argparse.Namespace, account: tuple[str, int] | None) -> GivenFacts:

@@ -11,7 +11,7 @@ from reaper.decide.policy.rules import Policy
 from reaper.decide.session import transitions
 from reaper.decide.session.model import Session, Usage
 from reaper.decide.session.past_terminations import PastTermination
-from reaper.decide.session.rhythm import described
+from reaper.decide.session.rhythm import describe
 from reaper.decide.session.state import LifecycleEvent, LogEvent, Reason, limit_of
 from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import span
@@ -207,43 +207,43 @@ def braked(tracked: TrackedSession, policy: Policy) -> Event:
     return of_session(EventKind.BRAKE, tracked, policy.id, text, reason="brake")
 
 
-def of_tell(
-    tell: LogEvent, tracked: TrackedSession, policy_id: str, now_usec: int, why: str = "", freed: Usage | None = None
+def of_log_event(
+    logged: LogEvent, tracked: TrackedSession, policy_id: str, now_usec: int, why: str = "", freed: Usage | None = None
 ) -> Event:
     """A fact of the lifecycle as an event.
 
     `why` is what else the daemon knows of it: how a warning was delivered, what is still running, what a session stays
     for.
     """
-    kind = EventKind[tell.fact.name]
-    if tell.fact is LifecycleEvent.ROBOT and tracked.rhythm is not None:
-        why = described(tracked.rhythm)
+    kind = EventKind[logged.event.name]
+    if logged.event is LifecycleEvent.ROBOT and tracked.rhythm is not None:
+        why = describe(tracked.rhythm)
     fields = {"idle_usec": str(max(0, now_usec - tracked.life.evidence_usec)), "why": why}
-    if tell.fact in (LifecycleEvent.RESUMED, LifecycleEvent.CANCELLED, LifecycleEvent.ROBOT):
-        fields["idle_usec"] = str(tell.usec)
-    if tell.fact not in (LifecycleEvent.RESUMED, LifecycleEvent.CANCELLED, LifecycleEvent.CLOSED):
-        fields["reason"] = tell.reason.value
-        fields["limit_usec"] = str(_limit_usec(tell.reason, tracked))
-    if tell.fact in (LifecycleEvent.WARNED, LifecycleEvent.DEFERRED):
-        fields["left_usec"] = str(tell.usec)
-    if tracked.order is not None and tell.fact is not LifecycleEvent.CLOSED:
+    if logged.event in (LifecycleEvent.RESUMED, LifecycleEvent.CANCELLED, LifecycleEvent.ROBOT):
+        fields["idle_usec"] = str(logged.usec)
+    if logged.event not in (LifecycleEvent.RESUMED, LifecycleEvent.CANCELLED, LifecycleEvent.CLOSED):
+        fields["reason"] = logged.reason.value
+        fields["limit_usec"] = str(_limit_usec(logged.reason, tracked))
+    if logged.event in (LifecycleEvent.WARNED, LifecycleEvent.DEFERRED):
+        fields["left_usec"] = str(logged.usec)
+    if tracked.order is not None and logged.event is not LifecycleEvent.CLOSED:
         fields.update(reason="order", by=plain(tracked.order.by), why=why or plain(tracked.order.why), limit_usec="0")
     if freed is not None:
         fields["freed_processes"] = str(freed.processes)
         fields["freed_rss"] = str(freed.rss_bytes)
         fields["freed_cpu_usec"] = str(freed.cpu_usec)
-    return of_session(kind, tracked, policy_id, _sentence(tell, tracked, why, freed), **fields)
+    return of_session(kind, tracked, policy_id, _sentence(logged, tracked, why, freed), **fields)
 
 
 def _limit_usec(reason: Reason, tracked: TrackedSession) -> int:
     return 0 if tracked.limits is None else limit_of(tracked.limits, reason)
 
 
-def _cause(tell: LogEvent, tracked: TrackedSession) -> str:
+def _cause(logged: LogEvent, tracked: TrackedSession) -> str:
     if tracked.order is not None:
         return f"as {plain(tracked.order.by)} ordered: {plain(tracked.order.why)}"
-    limit = span(_limit_usec(tell.reason, tracked))
-    return "at its limit of " + (f"{limit} ({tell.reason.value}, rule {tracked.rule})" if tracked.rule else "")
+    limit = span(_limit_usec(logged.reason, tracked))
+    return "at its limit of " + (f"{limit} ({logged.reason.value}, rule {tracked.rule})" if tracked.rule else "")
 
 
 def _warned(verb: str, tracked: TrackedSession) -> str:
@@ -252,37 +252,36 @@ def _warned(verb: str, tracked: TrackedSession) -> str:
     return f"{negated if is_silent(tracked) else verb} warned"
 
 
-def _sentence(tell: LogEvent, tracked: TrackedSession, why: str, freed: Usage | None) -> str:
-    cause = _cause(tell, tracked)
+def _sentence(logged: LogEvent, tracked: TrackedSession, why: str, freed: Usage | None) -> str:
+    cause = _cause(logged, tracked)
     observing = tracked.limits is not None and tracked.limits.action is Action.OBSERVE
-    spared = "held" if tracked.hold is not None else "observe"
+    exception = "held" if tracked.hold is not None else "observe"
     also = f"; {why}" if why else ""
-    if tell.fact is LifecycleEvent.RESUMED:
-        return f"is in use again after {span(tell.usec)}"
-    if tell.fact is LifecycleEvent.ROBOT:
-        return f"is typed to by a robot, {why}, since {span(tell.usec)}: that does not count as input"
-    if tell.fact is LifecycleEvent.WARNED:
-        verb = f"would {_warned('be', tracked)} ({spared})" if observing else _warned("is", tracked)
-        locks = tracked.limits is not None and tracked.limits.action is Action.LOCK and tell.reason is Reason.IDLE
-        return f"{verb}: it {'is locked' if locks else 'ends'} in {span(tell.usec)}, {cause}{also}"
-    if tell.fact is LifecycleEvent.CANCELLED:
+    if logged.event is LifecycleEvent.RESUMED:
+        return f"is in use again after {span(logged.usec)}"
+    if logged.event is LifecycleEvent.ROBOT:
+        return f"is typed to by a robot, {why}, since {span(logged.usec)}: that does not count as input"
+    if logged.event is LifecycleEvent.WARNED:
+        verb = f"would {_warned('be', tracked)} ({exception})" if observing else _warned("is", tracked)
+        locks = tracked.limits is not None and tracked.limits.action is Action.LOCK and logged.reason is Reason.IDLE
+        return f"{verb}: it {'is locked' if locks else 'ends'} in {span(logged.usec)}, {cause}{also}"
+    if logged.event is LifecycleEvent.CANCELLED:
         what = "its end is called off" if is_silent(tracked) else "its warning is withdrawn"
-        return f"stays: {what} after {span(tell.usec)}" if tell.usec else f"stays: {what}"
-    if tell.fact is LifecycleEvent.DEFERRED:
-        return (
-            f"stays while {why or 'a program'} runs, for {span(tell.usec)} at most, {cause.replace('at ', 'past ', 1)}"
-        )
-    if tell.fact is LifecycleEvent.OBSERVED:
-        return f"would end now ({spared}), {cause}"
-    if tell.fact is LifecycleEvent.ENDING:
+        return f"stays: {what} after {span(logged.usec)}" if logged.usec else f"stays: {what}"
+    if logged.event is LifecycleEvent.DEFERRED:
+        past = cause.replace("at ", "past ", 1)
+        return f"stays while {why or 'a program'} runs, for {span(logged.usec)} at most, {past}"
+    if logged.event is LifecycleEvent.OBSERVED:
+        return f"would end now ({exception}), {cause}"
+    if logged.event is LifecycleEvent.ENDING:
         without = missing(tracked.limits, bool(tracked.readings))
-        idle = "" if tracked.order else f" after {span(tell.usec)} without {without}"
+        idle = "" if tracked.order else f" after {span(logged.usec)} without {without}"
         return f"is being ended{idle}, {cause}{also}"
-    if tell.fact is LifecycleEvent.TERMINATED and freed is not None:
+    if logged.event is LifecycleEvent.TERMINATED and freed is not None:
         return (
             f"is ended, {cause}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"
             f" and {span(freed.cpu_usec)} of CPU time freed{also}"
         )
-    if tell.fact is LifecycleEvent.TERMINATE_FAILED:
+    if logged.event is LifecycleEvent.TERMINATE_FAILED:
         return f"could not be ended, and will be tried again in {span(transitions.RETRY_USEC)}{also}"
     return "closed"

@@ -10,7 +10,7 @@ from reaper.decide.policy.match import Origin
 from reaper.decide.policy.rules import Policy, Verdict, judge
 from reaper.decide.session import state, tracked_session
 from reaper.decide.session.hold import Hold
-from reaper.decide.session.rhythm import described
+from reaper.decide.session.rhythm import describe
 from reaper.decide.session.state import Phase, Reason
 from reaper.decide.session.tracked_session import TrackedSession, subject_of
 from reaper.decide.text.duration import span
@@ -174,7 +174,7 @@ def _state(tracked: TrackedSession, shown: dict[str, Any], lineless: str, now_us
 def _robots(tracked: TrackedSession, now_usec: int) -> list[str]:
     if tracked.rhythm is not None and tracked.rhythm.decided_usec:
         lasted = span(now_usec - tracked.rhythm.began_usec)
-        return [f"A robot types on it, {described(tracked.rhythm)} for {lasted}: only other keys count."]
+        return [f"A robot types on it, {describe(tracked.rhythm)} for {lasted}: only other keys count."]
     if tracked.limits is not None and tracked.limits.robots is Robots.IGNORE and tracked.readings:
         return ["Keys of a robot would not count (robots: ignore); none is known to type on it."]
     return []

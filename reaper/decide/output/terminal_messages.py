@@ -158,7 +158,7 @@ def named(program: Program) -> str:
     return f"{plain(program.name)} ({plain(program.path)}, pid {program.pid})"
 
 
-def spared() -> str:
+def withdrawal() -> str:
     """The withdrawal of a warning, or of what was said instead of one."""
     return _framed("", "Thank you, this session stays.")
 

@@ -1,4 +1,4 @@
-"""The ceiling over all limits: it shortens what a rule says, and never lengthens it.  Pure."""
+"""Apply the ceiling to the limits of a rule: it shortens them and never lengthens them. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from reaper.decide.policy.limits import Limits, fit_leads
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The longest limits there may be, whatever a rule says; None caps nothing.  `exempt` (``except``): rule names."""
+    """The longest limits that any rule may have; None means no cap.
+
+    `exempt` (``except`` in the file) has the names of rules to which the ceiling does not apply.
+    """
 
     idle_usec: int | None = None
     max_usec: int | None = None
@@ -22,11 +25,11 @@ class Ceiling:
 
 @functools.lru_cache(maxsize=64)  # a thousand sessions are under few rules
 def cap(limits: Limits, ceiling: Ceiling) -> tuple[Limits, tuple[str, ...]]:
-    """The limits under the ceiling, and the names of those it lowered: the strictest wins, and never is the longest.
+    """Return the limits under the ceiling, and the names of those that it lowered.
 
-    Warnings that no longer fit a lowered limit are dropped as fit_leads() says.  For how long programs may put the end
-    off is lowered only where some may; for how long a session stays locked always, as anybody may have it locked by
-    word.  What it does to holds that there are is hold.py's.
+    The shorter of rule and ceiling wins; `never` is longer than any time. Warnings that no longer fit a lowered limit
+    are dropped as in fit_leads(). `busy_max` is lowered only if the rule has `busy` programs; `lock_for` always,
+    because any session can be locked by order. Holds that are in force are shortened by hold.trim().
     """
     idle, idle_capped = _lower(limits.idle_usec, ceiling.idle_usec)
     longest, max_capped = _lower(limits.max_usec, ceiling.max_usec)

@@ -1,4 +1,4 @@
-"""The built-in policy: what is in force without a file, and what files leave out. Pure."""
+"""The built-in policy: in force without any policy file, and the default for what files leave out. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _STANDARD = Limits(
     kill=Kill.TERMINAL,
     grace_usec=10 * USEC_PER_SEC,
     activity=(),
-    network_floor_bytes=16,  # a few keys: what is said at all
+    network_floor_bytes=16,  # a few keys; keepalives are not counted at all
     cpu_floor_usec=USEC_PER_SEC,
     share_activity=Share.SESSION,
-    robots=Robots.COUNT,  # that the work of a person's own robot is no sign of theirs is for an administrator to say
+    robots=Robots.COUNT,  # only an administrator decides that a user's own robot does not keep the session
     busy=(),
     busy_max_usec=4 * USEC_PER_HOUR,
-    hold_max_usec=0,  # a person prolongs nothing before an administrator says for how long they may
+    hold_max_usec=0,  # users hold nothing until an administrator says for how long they may
 )
 _RESTRICTED = replace(
     _STANDARD,
@@ -47,4 +47,4 @@ BUILT_IN = Policy(
     terminal_servers=("mosh-server", "cockpit-bridge"),
     sources=(),
 )
-"""The policy in force when there is no file, and what files leave out."""
+"""The policy in force without a file, and the source of what files leave out."""

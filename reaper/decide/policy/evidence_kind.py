@@ -1,6 +1,6 @@
-"""The kinds of evidence: what shows that somebody uses a session. Pure.
+"""The kinds of evidence that a session is in use. Pure.
 
-"Adding a kind of evidence" in CONTRIBUTING.md says what else a new kind needs.
+CONTRIBUTING.md, "Adding a kind of evidence", says what else a new kind needs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import enum
 
 
 class EvidenceKind(enum.Enum):
-    """What the last sign of life of a session was. The value is its name in the state file, the journal and --json."""
+    """A kind of evidence. The value is its name in the state file, in the journal and with --json."""
 
     LOGIN = "login"
     SEEN = "seen"
@@ -24,7 +24,7 @@ class EvidenceKind(enum.Enum):
 
     @property
     def words(self) -> str:
-        """The end of the sentence "The last sign of life was ...\"."""
+        """The end of the sentence "The last sign of life was ...", for `reaperctl explain`."""
         return _WORDS[self]
 
 

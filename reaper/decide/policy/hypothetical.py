@@ -1,4 +1,4 @@
-"""A session that nobody has opened, to ask a policy about: what is told of it, and what is assumed.  Pure."""
+"""Build a hypothetical session, to ask which rule would apply to it (`reaperctl policy`). Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reaper.decide.text.escape import plain
 from reaper.decide.text.hours import LocalTime
 
 UNKNOWN_UID = -1
-"""Fits no user id that a rule can name."""
+"""Stands for a user id that is not known; no rule can name it."""
 
 _USUAL = {
     Origin.SSH: ("sshd", ("pts/0",)),
@@ -19,14 +19,15 @@ _USUAL = {
     Origin.GRAPHICAL: ("gdm-password", ()),
     Origin.OTHER: ("", ()),
 }
-"""The PAM service and the terminals of a session of each origin, where neither is told."""
+"""The PAM service and the terminals to assume for each origin if they are not given."""
 
 
 @dataclass(frozen=True)
 class GivenFacts:
-    """What is told of a session; None is what is not.  `terminal` is without /dev/, or `none`.
+    """What the administrator says about a hypothetical session; None is not given.
 
-    `line` is the origin that service and terminal speak of, and `elevated` what is told, root being so by itself.
+    `terminal` is without /dev/, or `none`. `line` is the origin that the service or the terminal implies. `elevated` is
+    what was said; a session of root's is elevated in any case.
     """
 
     user: str
@@ -43,13 +44,13 @@ class GivenFacts:
 
 @dataclass(frozen=True)
 class HypotheticalSession:
-    """A session as rules would see it, and why what was not told is so, by the key that `match` has for it."""
+    """A session as rules would see it; `assumed` says, by key of `match`, why each value that was not given is so."""
 
     subject: Subject
     assumed: dict[str, str]
 
     def document(self) -> dict[str, Any]:
-        """The session in plain JSON types, spelled as `match` does."""
+        """Return the session in plain JSON types, with the keys of `match`."""
         subject = self.subject
         return {
             "user": plain(subject.user),
@@ -65,46 +66,49 @@ class HypotheticalSession:
         }
 
 
-def suppose(told: GivenFacts, known_groups: frozenset[str] | None, now: LocalTime) -> HypotheticalSession:
-    """The session that is told of. `known_groups` are the user's by the name services, None where they know none."""
+def hypothetical_session(given: GivenFacts, known_groups: frozenset[str] | None, now: LocalTime) -> HypotheticalSession:
+    """Return the session that the given facts describe, with assumed values for the rest.
+
+    `known_groups` are the user's groups by the name services; None if these do not know the user.
+    """
     assumed = {}
-    origin = told.origin
+    origin = given.origin
     if origin is None:
-        origin, assumed["origin"] = _origin(told)
+        origin, assumed["origin"] = _origin(given)
     service, terminals = _USUAL[origin]
-    if told.remote is None:
+    if given.remote is None:
         assumed["from"] = "not known: no rule with from fits" if origin is Origin.SSH else "assumed: this host"
-    if told.terminal is None:
+    if given.terminal is None:
         assumed["terminal"] = f"assumed for {origin.value}"
-    if told.service is None:
+    if given.service is None:
         assumed["service"] = f"assumed for {origin.value}"
-    if told.at is None:
+    if given.at is None:
         assumed["hours"] = "now"
-    groups = told.groups
+    groups = given.groups
     if groups is None:
         groups = known_groups or frozenset()
         assumed["group"] = "unknown here" if known_groups is None else "as the host's name service says"
     subject = Subject(
-        user=told.user,
-        uid=UNKNOWN_UID if told.uid is None else told.uid,
+        user=given.user,
+        uid=UNKNOWN_UID if given.uid is None else given.uid,
         groups=groups,
         origin=origin,
-        remote=told.remote or "",
+        remote=given.remote or "",
         terminals=terminals,
-        service=service if told.service is None else told.service,
-        elevated=told.elevated or told.uid == 0,
-        local=told.at or now,
+        service=service if given.service is None else given.service,
+        elevated=given.elevated or given.uid == 0,
+        local=given.at or now,
     )
-    if not told.elevated:
+    if not given.elevated:
         assumed["elevated"] = "it is root's own" if subject.elevated else "assumed"
-    if told.terminal is not None:
-        subject = replace(subject, terminals=() if told.terminal == NO_TERMINAL else (told.terminal,))
+    if given.terminal is not None:
+        subject = replace(subject, terminals=() if given.terminal == NO_TERMINAL else (given.terminal,))
     return HypotheticalSession(subject, assumed)
 
 
-def _origin(told: GivenFacts) -> tuple[Origin, str]:
-    if told.remote:
+def _origin(given: GivenFacts) -> tuple[Origin, str]:
+    if given.remote:
         return Origin.SSH, "assumed: it is from a host"
-    if told.line is not None:
-        return told.line, f"as its {'terminal' if told.service is None else 'service'} says"
+    if given.line is not None:
+        return given.line, f"as its {'terminal' if given.service is None else 'service'} says"
     return Origin.CONSOLE, "assumed: it is from no host"

@@ -1,10 +1,9 @@
-"""The limits of one session: the numbers, and what holds for them whoever set them.
+"""The limits of one session, and what is true of all limits, whether an environment, a rule or a ceiling set them.
 
-Pure.  Whatever made them (an environment, a rule, a ceiling), limits keep two promises that rest on how the kernel
-dates input.  A terminal's atime moves only in steps of 8 seconds and is the time of the first event in its step
-(FACTS: tty times), so the last key may be up to 8 s younger than it looks, and a key pressed in the same step as the
-one before leaves no trace.  Hence a limit is at least two steps, and the first warning comes at least one step after
-the last input: what a program reads after a warning is then seen.
+Pure. Two bounds come from how the kernel dates input. A terminal's atime moves only in steps of 8 seconds and is the
+time of the first event in its step (drivers/tty/tty_io.c: tty_update_time), so the last key may be up to 8 s younger
+than atime says, and a second key in the same step leaves no trace. Hence a limit is at least two steps, and the first
+warning comes at least one step after the last input: then every key that a program reads after the warning shows.
 """
 
 from __future__ import annotations
@@ -32,28 +31,28 @@ class Action(enum.Enum):
 
 
 class Kill(enum.Enum):
-    """How much of a session ends: what is attached to its terminals, or all of its scope."""
+    """What is ended of a session: the processes attached to its terminals, or all processes of its scope."""
 
     TERMINAL = "terminal"
     SESSION = "session"
 
 
 class Notify(enum.Enum):
-    """Where reaper writes what a person is to read: on the session's terminals, or nowhere."""
+    """Where reaper writes messages for the user: on the session's terminals, or nowhere."""
 
     TERMINAL = "terminal"
-    NONE = "none"  # a program reads what the terminals show, and nothing else may be in it
+    NONE = "none"  # for sessions whose output a program reads: nothing else may appear in it
 
 
 class Share(enum.Enum):
-    """Whose input keeps a session: that of the session alone, or that of all sessions of its user."""
+    """Which input keeps a session: only its own, or that of all sessions of its user."""
 
     SESSION = "session"
     USER = "user"
 
 
 class Robots(enum.Enum):
-    """Whether signs of one shape at one pace count as a person's (decide/robots.py)."""
+    """Whether identical input at a regular pace counts as a person's (decide/session/robots.py)."""
 
     IGNORE = "ignore"
     COUNT = "count"
@@ -61,15 +60,17 @@ class Robots(enum.Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """The numbers for one session, in microseconds; None is never.
+    """The limits of one session, times in microseconds; None is never.
 
-    `warn_usec` are the leads before a limit at which to warn, distinct, the longest first; empty where the
-    administrator wants no warning.  `message` is their text of a warning; without parts, the built-in one.  Under
-    Notify.NONE the leads pass and are logged, but nothing is written on the terminals; `action` is never LOCK then.
-    `activity` is empty where what counts goes by the kind of session (counted()).  The floors are a minute's: bytes on
-    the connection, CPU time.  `busy` are patterns for the names of programs that put the end off while they run in the
-    session, for `busy_max_usec` in all.  A session that was locked and not unlocked ends after `lock_for_usec`.  For
-    `hold_max_usec` after their last sign of life a person may hold their session; 0 for not at all.
+    - `warn_usec`: how long before a limit to warn (the leads): distinct, the longest first; empty for no warning.
+    - `message`: the administrator's text of a warning; without parts, the built-in text.
+    - `notify`: under Notify.NONE warnings are logged when they are due, but not shown; `action` is never LOCK then.
+    - `lock_for_usec`: a locked session that nobody unlocks ends after this time.
+    - `activity`: empty if the kind of session decides what counts (counted()).
+    - `network_floor_bytes`, `cpu_floor_usec`: the least that counts, per minute.
+    - `busy`: patterns for names of programs that delay the end while they run in the session, for up to
+      `busy_max_usec` in all.
+    - `hold_max_usec`: for how long after their last input users may hold their session; 0 for not at all.
     """
 
     idle_usec: int | None
@@ -92,27 +93,27 @@ class Limits:
 
 
 def longest_lead(idle_usec: int | None, max_usec: int | None) -> int | None:
-    """How long before the nearer limit the first warning may come; None when nothing is limited.
+    """Return the longest time before the nearer limit at which a warning may be due; None without a limit.
 
-    One step of the terminal's clock must lie between the last input and the first warning (see the top of this file).
+    One step of a terminal's atime must lie between the last input and the first warning (see the top of this file).
     """
     limits = [limit for limit in (idle_usec, max_usec) if limit is not None]
     return min(limits) - TTY_STEP_USEC if limits else None
 
 
 def counted(activity: tuple[EvidenceKind, ...], has_terminal: bool) -> tuple[EvidenceKind, ...]:
-    """What counts for a session: what its rule says as far as such a session can show it, else what its kind shows.
+    """Return the kinds of evidence that count for a session: what its rule says, or the default for its kind.
 
-    Who types into a session without a terminal leaves no input that a terminal could tell of.
+    Without a terminal input never counts, as it shows on terminals alone.
     """
     if has_terminal:
         return activity or (EvidenceKind.INPUT,)
-    shown = tuple(each for each in activity if each is not EvidenceKind.INPUT)
-    return shown or (EvidenceKind.NETWORK, EvidenceKind.CPU)
+    possible = tuple(each for each in activity if each is not EvidenceKind.INPUT)
+    return possible or (EvidenceKind.NETWORK, EvidenceKind.CPU)
 
 
 def missing(limits: Limits | None, has_terminal: bool) -> str:
-    """What a session is without while it is idle, in a word or three."""
+    """Return what an idle session lacks, for messages: "input", "work", or "input or work"."""
     kinds = counted(limits.activity if limits is not None else (), has_terminal)
     words = ["input"] * (EvidenceKind.INPUT in kinds) + ["work"] * (kinds != (EvidenceKind.INPUT,))
     return " or ".join(words)
@@ -120,22 +121,22 @@ def missing(limits: Limits | None, has_terminal: bool) -> str:
 
 @functools.lru_cache(maxsize=64)
 def without_limits(limits: Limits) -> Limits:
-    """The same with nothing that would end a session."""
+    """Return the limits without any that would end a session, and without warnings."""
     return replace(limits, idle_usec=None, max_usec=None, warn_usec=())
 
 
 @functools.lru_cache(maxsize=64)
 def without_warnings(limits: Limits) -> Limits:
-    """The limits of a session on which there is nowhere to show a warning; one object for all under the same."""
+    """Return the limits without warnings, for a session that has no terminal to show one; cached, to save memory."""
     return replace(limits, warn_usec=())
 
 
 def fit_leads(limits: Limits) -> Limits:
-    """The same limits without the warnings that would come too early for them.
+    """Return the limits without the warnings that are too early for them.
 
-    Where all would go, one stays, half way to the limit in whole seconds: nobody who was to be warned goes unwarned
-    (law 1 of DESIGN), and half way is neither in the person's face at once nor too late to react.  That lead always
-    fits, as a limit is at least two steps of the terminal's clock.  Limits without warnings stay without.
+    If none would be left, there is one half way to the limit, in whole seconds: a user who was to be warned is always
+    warned (rule 1 of lifecycle.py), and half way is neither at once nor too late to react. That lead always fits, as a
+    limit is at least two steps of a terminal's atime. Limits without warnings stay without.
     """
     longest = longest_lead(limits.idle_usec, limits.max_usec)
     if longest is None or not limits.warn_usec:
@@ -146,24 +147,24 @@ def fit_leads(limits: Limits) -> Limits:
 
 
 def inherit(base: Limits, given: Mapping[str, Any]) -> Limits:
-    """Returns `base` with the given fields (of Limits) in place of its own.
+    """Return `base` with the given fields (of Limits) replaced.
 
-    Inherited warnings give way to a shorter limit, and an inherited lock to `notify: none`: the session ends instead,
-    as one does that has no terminal to be locked.
+    Inherited warnings that do not fit a shorter limit are dropped. An inherited `action: lock` under `notify: none`
+    becomes `terminate`, as for a session without a terminal to lock.
     """
     limits = replace(base, **given)
-    if asks_in_vain(limits) and "action" not in given:
+    if is_lock_impossible(limits) and "action" not in given:
         limits = replace(limits, action=Action.TERMINATE)
     return limits if "warn_usec" in given else fit_leads(limits)
 
 
-def are_shown(limits: Limits) -> bool:
-    """Whether warnings are shown to the person, and not only logged."""
+def shows_warnings(limits: Limits) -> bool:
+    """Return whether warnings are shown to the user, and not only logged."""
     return limits.action is not Action.OBSERVE and limits.notify is Notify.TERMINAL
 
 
-def asks_in_vain(limits: Limits) -> bool:
-    """Whether a lock is asked for, which writes on the terminals, where nothing may be written on them."""
+def is_lock_impossible(limits: Limits) -> bool:
+    """Return whether the action is a lock, which writes on the terminals, while nothing may be written on them."""
     return limits.action is Action.LOCK and limits.notify is Notify.NONE
 
 
@@ -172,9 +173,9 @@ LONGEST_HOLD_USEC = USEC_PER_WEEK
 
 @functools.lru_cache(maxsize=64)  # one object for all sessions under the same rule
 def with_action(limits: Limits, action: Action) -> Limits:
-    """The limits with another action at their end; `observe` is that of a session that is held.
+    """Return the limits with another action; a held session has `observe`.
 
-    A lock writes on the terminals that it takes, whatever the rule says of them otherwise.
+    A lock writes on the terminals that it takes over, whatever the rule says in `notify`.
     """
     if limits.action is action:
         return limits

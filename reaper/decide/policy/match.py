@@ -1,7 +1,7 @@
-"""What a rule matches on: a session seen from the policy's side, and the reason why a rule does not fit it.
+"""The conditions of a rule, the facts of a session that they test, and why a rule does not match.
 
-Pure: no I/O, no name service, no address lookup, no clock.  Names, groups and the remote host arrive as text, and so
-does the time of day, as a value.
+Pure: no I/O, no name service, no address lookup, no clock. Names, groups, the remote host and the local time are
+given as values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Union
 
 from reaper.decide.text.hours import Hours, LocalTime, is_within
 
-if TYPE_CHECKING:  # ipaddress costs most of a MiB: it is loaded by the first policy that names an address
+if TYPE_CHECKING:  # ipaddress takes almost 1 MiB: only a policy that names an address loads it
     import ipaddress
 
     Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -27,7 +27,7 @@ _MAPPED_BITS = 96
 
 
 class Origin(enum.Enum):
-    """Where the person sits."""
+    """How the user is connected to the host."""
 
     SSH = "ssh"
     CONSOLE = "console"
@@ -38,11 +38,12 @@ class Origin(enum.Enum):
 
 @dataclass(frozen=True)
 class Subject:
-    """One session as rules see it, at one moment.
+    """The facts of one session that rules match, at one moment.
 
-    `groups` holds the names of the primary and all secondary groups.  `remote` is the host as PAM reported it, an
-    address or a name, empty for a local session.  `terminals` are the outer terminals without /dev/ (``pts/3``).
-    `elevated`: root acts in it, or it is root's own.  `local` is the time of day at the host, None where no rule asks.
+    `groups` has the names of the primary and all secondary groups. `remote` is the host as PAM reported it, an address
+    or a name; empty for a local session. `terminals` are the outer terminals without /dev/ (``pts/3``). `elevated`: it
+    is root's session, or the user became root in it (su, sudo). `local` is the host's local time; None if no rule has
+    `hours`.
     """
 
     user: str
@@ -58,11 +59,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class Match:
-    """A rule's conditions: every key that is not empty must fit, and one entry of a key is enough.
+    """The conditions of a rule: every key that is not empty must match, by at least one of its entries.
 
-    `user`, `group`, `terminal` and `service` are globs that know upper and lower case; digits alone in `user` are a
-    user id too.  `remote` (the key ``from``) holds addresses and networks as parse_network() takes them, and globs
-    for host names.  `elevated` is None where it does not matter.  A Match with no condition fits every session.
+    `user`, `group`, `terminal` and `service` are case-sensitive globs; an entry of `user` that is all digits also
+    matches the user id. `remote` (the key ``from``) has addresses and networks as parse_network() reads them, and
+    globs for host names. `elevated` is None if it does not matter. A Match without conditions matches every session.
     """
 
     user: tuple[str, ...] = ()
@@ -76,7 +77,7 @@ class Match:
 
 
 def mismatch(match: Match, subject: Subject) -> str:
-    """Why the session does not fit, as words for `explain`; empty when it does."""
+    """Return why the session does not match, as text for `explain`; empty if it matches."""
     if match.user and not any(_is_user(pattern, subject) for pattern in match.user):
         return f"user {subject.user} is not {_either(match.user)}"
     if match.group and not any(fnmatchcase(group, pattern) for pattern in match.group for group in subject.groups):
@@ -97,7 +98,7 @@ def mismatch(match: Match, subject: Subject) -> str:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether an entry of a list is a glob, and not the one name that it matches."""
+    """Return whether an entry of a list is a glob rather than a single name."""
     return any(character in name for character in "*?[")
 
 
@@ -120,10 +121,10 @@ def _has_terminal(pattern: str, terminals: tuple[str, ...]) -> bool:
 
 
 def is_from(patterns: tuple[str, ...], remote: str) -> bool:
-    """Whether a remote host fits one of the addresses, networks or host name globs.  A local session fits none.
+    """Return whether a remote host matches one of the addresses, networks or host name globs; a local session does not.
 
-    ``::ffff:10.0.0.1`` is 10.0.0.1, for sshd listens on IPv6 sockets, and the zone of a link-local address does not
-    count.  Host names ignore case and a closing dot (RFC 4343, RFC 1034).
+    ``::ffff:10.0.0.1`` is 10.0.0.1, because sshd listens on IPv6 sockets. The zone of a link-local address is ignored,
+    and so are case and a closing dot of host names (RFC 4343, RFC 1034).
     """
     if not remote:
         return False
@@ -149,11 +150,11 @@ def _parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@functools.lru_cache(maxsize=256)  # the patterns of a policy, never what a remote host sent
+@functools.lru_cache(maxsize=256)  # only patterns of the policy, never text from a remote host
 def parse_network(pattern: str) -> Network | None:
-    """The network that an entry of ``from`` names; None when the entry is a glob for host names.
+    """Return the network that an entry of ``from`` names; None if the entry is a glob for host names.
 
-    Raises ValueError for what is written like a network and is none, such as one with host bits set.
+    Raises ValueError for an invalid network, such as one with host bits set.
     """
     import ipaddress
 

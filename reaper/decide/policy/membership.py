@@ -1,7 +1,7 @@
-"""The groups of a session's user: their numbers, and the names that rules match on.
+"""The groups of a session's user: their numbers, and the names that rules match.
 
-Pure. The numbers are known for certain: the login recorded them, or the kernel has them of the session's processes. A
-name may be missing, as only a name service has it.
+Pure. The numbers are certain: the login recorded them, or they were read from the session's processes. A name may be
+missing, because only a name service has it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import functools
 from collections.abc import Iterable, Mapping
 
 Membership = tuple[tuple[int, str], ...]
-"""The number of each group with its name, "" where nothing has told it, in order; a number can have two names."""
+"""Sorted pairs of a group's number and its name, "" if the name is not known; a number can have two names."""
 
-# A user of a directory service can be in hundreds of groups; a thousand sessions are of few users.
+# A user of a directory service can be in hundreds of groups, but a thousand sessions belong to few users.
 _MOST_SHARED = 1024
 
 
@@ -22,26 +22,29 @@ def _shared(membership: Membership) -> Membership:
 
 
 def make(groups: Iterable[tuple[int, str]]) -> Membership:
-    """Returns a membership of these numbers and names; equal ones are one object. A name makes "" superfluous."""
+    """Return the membership of these numbers and names; equal ones are one object. A known name replaces ""."""
     found = set(groups)
     named = {gid for gid, name in found if name}
     return _shared(tuple(sorted((gid, name) for gid, name in found if name or gid not in named)))
 
 
 def with_names(membership: Membership, gids: Mapping[str, int], names: Mapping[int, str]) -> Membership:
-    """Returns a membership with the names that it lacks, of those that name services have told either way."""
+    """Return the membership with missing names filled in from the answers of name services.
+
+    `gids` has their answers by name, `names` those by number.
+    """
     own = {gid for gid, _ in membership}
-    told = {(gid, name) for name, gid in gids.items() if gid in own}
-    told |= {(gid, names[gid]) for gid in unnamed(membership) if gid in names}
-    return membership if told <= set(membership) else make([*membership, *told])
+    found = {(gid, name) for name, gid in gids.items() if gid in own}
+    found |= {(gid, names[gid]) for gid in unnamed(membership) if gid in names}
+    return membership if found <= set(membership) else make([*membership, *found])
 
 
 @functools.lru_cache(maxsize=_MOST_SHARED)
 def names_of(membership: Membership) -> frozenset[str]:
-    """Returns what rules match on: the names, and the number of a group that has none."""
+    """Return what rules match: the names, and the number of each group without one."""
     return frozenset(name or str(gid) for gid, name in membership)
 
 
 def unnamed(membership: Membership) -> frozenset[int]:
-    """Returns the numbers of the groups without a name."""
+    """Return the numbers of the groups without a name."""
     return frozenset(gid for gid, name in membership if not name)

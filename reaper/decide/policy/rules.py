@@ -1,12 +1,12 @@
-"""The policy in force, and the verdict it passes on one session.
+"""The policy, and the limits that it gives to one session.
 
-Pure: no I/O, no clock, no YAML.  config.py makes a Policy out of text, and judge() picks the limits of a session:
+Pure: no I/O, no clock, no YAML. policy/files/parse.py makes a Policy out of text, and judge() selects the limits:
 
-1. The rules are tried in order and the first that matches wins; where none does, the host's environment stands.
-2. What the winning rule leaves out comes from the environment.  That is settled when the policy is read
-   (inherit()), so a Rule carries its limits complete.
-3. The ceiling is laid over the result (ceiling.py).  It can shorten and never lengthen, and it leaves the action alone:
-   `observe` stays `observe`, for to try a policy out must not bite.
+1. The rules are tried in order, and the first that matches wins. If none matches, the host's environment applies.
+2. What the winning rule leaves out comes from the environment. This is done when the policy is read
+   (limits.inherit()), so the limits of a Rule are complete.
+3. The ceiling is applied to the result (ceiling.py). It shortens limits, never lengthens them, and never changes the
+   action: `observe` stays `observe`, so that a policy can be tried out safely.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Rule:
-    """Conditions and the complete limits for whom they fit.
+    """Conditions, and the complete limits of sessions that match them.
 
-    `given` names the limits that the rule itself sets, as the policy file spells them and in its order of LIMIT_KEYS;
-    the others were inherited.
+    `given` names the limits that the rule itself sets, by their keys in the policy file and in the order of
+    keys.LIMITS; the others were inherited.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Brake:
-    """At most `sessions` end within `per_usec`; the rest wait.  None is no brake."""
+    """At most `sessions` sessions are ended within `per_usec`; the rest wait. None is no brake."""
 
     sessions: int | None
     per_usec: int
@@ -60,8 +60,9 @@ class Brake:
 class Policy:
     """Everything that the policy files say, checked and merged.
 
-    `environment` is a key of `environments`.  `terminal_servers` are programs that run as the user and hold the masters
-    of terminals on which a person types.  `sources` are the files read, in order; empty for the built-in policy.
+    `environment` is a key of `environments`. `terminal_servers` are programs that run as the user and hold the master
+    sides of terminals on which a person types. `sources` are the files that were read, in order; empty for the
+    built-in policy.
     """
 
     environment: str
@@ -75,12 +76,12 @@ class Policy:
 
     @functools.cached_property
     def fallback(self) -> str:
-        """What stands for a rule's name where none matches; one string for all sessions."""
+        """The name in place of a rule's if none matches, ``environment:NAME``; one string object for all sessions."""
         return f"environment:{self.environment}"
 
     @functools.cached_property
     def locks(self) -> bool:
-        """Whether it has any session locked."""
+        """Whether any of its limits lock sessions."""
         limits = (*self.environments.values(), *(rule.limits for rule in self.rules))
         return any(each.action is Action.LOCK for each in limits)
 
@@ -88,7 +89,7 @@ class Policy:
     def id(self) -> str:
         """The first 12 hex digits of SHA-256 over document() as compact JSON with sorted keys.
 
-        Two hosts with the same id enforce the same policy, however it is spread over files.
+        Two hosts with the same id enforce the same policy, whatever files it is divided into.
         """
         text = json.dumps(document(self), sort_keys=True, separators=(",", ":"))
         return _sha256(text.encode())[:12]
@@ -96,10 +97,10 @@ class Policy:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What judge() found: the limits, the name of the rule they come from, and how that came about.
+    """The limits of a session, and why it has them.
 
-    `rule` is ``environment:NAME`` where no rule matched (a rule's name has no colon).  `capped` names the limits that
-    the ceiling lowered.  `passed_over` holds the rules before the winner, each with why it did not match.
+    `rule` is the name of the rule, or ``environment:NAME`` if none matched (a rule's name has no colon). `capped` names
+    the limits that the ceiling lowered. `passed_over` has the rules before the winner, each with why it did not match.
     """
 
     rule: str
@@ -109,7 +110,7 @@ class Verdict:
 
 
 def judge(policy: Policy, subject: Subject) -> Verdict:
-    """The limits of one session: the first rule that matches, else the environment; then the ceiling."""
+    """Return the verdict on one session: the first rule that matches, else the environment, under the ceiling."""
     passed_over = []
     for rule in policy.rules:
         reason = mismatch(rule.match, subject)
@@ -126,21 +127,22 @@ def judge(policy: Policy, subject: Subject) -> Verdict:
 
 
 def asks_for(policy: Policy, rule: str, origin: Origin) -> bool:
-    """Whether a rule names an origin, rather than that it fits any."""
+    """Return whether a rule names this origin, rather than matching any."""
     return any(origin in each.match.origin for each in policy.rules if each.name == rule)
 
 
 def asks_to_lock(policy: Policy, rule: str) -> bool:
-    """Whether a rule has sessions locked, or the environment where that is what stands for a rule."""
+    """Return whether a rule, or the environment if `rule` stands for it, has sessions locked."""
     if rule == policy.fallback:
         return policy.environments[policy.environment].action is Action.LOCK
     return any(each.limits.action is Action.LOCK for each in policy.rules if each.name == rule)
 
 
 def limits_of_kind(policy: Policy, verdict: Verdict, origin: Origin, has_terminal: bool) -> Limits:
-    """What of a verdict can be for such a session.
+    """Return the limits of a verdict that can apply to this kind of session.
 
-    A desktop that no rule asks for has no limits, and without a terminal there is nowhere to warn.
+    A graphical session has limits only from a rule that names the origin `graphical`. A session without a terminal has
+    no warnings.
     """
     if origin is Origin.GRAPHICAL and not asks_for(policy, verdict.rule, Origin.GRAPHICAL):
         return without_limits(verdict.limits)
@@ -148,7 +150,7 @@ def limits_of_kind(policy: Policy, verdict: Verdict, origin: Origin, has_termina
 
 
 def document(policy: Policy) -> dict[str, Any]:
-    """The policy as the file would say it, in plain JSON types and complete; `sources` is no part of it."""
+    """Return the complete policy as a policy file would have it, in plain JSON types; without `sources`."""
     return {
         "environment": policy.environment,
         "poll": format_duration(policy.poll_usec),
@@ -187,7 +189,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def spelled(limits: Limits) -> dict[str, Any]:
-    """Limits as document() has them."""
+    """Return limits as a policy file has them, in plain JSON types."""
     return {
         "idle": _or_never(limits.idle_usec),
         "max": _or_never(limits.max_usec),
@@ -214,9 +216,10 @@ def _or_never(usec: int | None) -> str:
 
 
 def _sha256(data: bytes) -> str:
-    """hashlib maps all of OpenSSL, 4 MiB of the daemon's 20; CPython's own SHA-256 (3.12: _sha2) is there without it.
+    """Return a SHA-256 in hex digits, by CPython's own module (3.12: _sha2) if there is one.
 
-    A build without its own hashes (EL in FIPS mode) has only hashlib.
+    hashlib maps all of OpenSSL, which takes 4 MiB of the daemon's 20. A Python without its own hashes (EL in FIPS mode)
+    has only hashlib.
     """
     for name in ("_sha2", "_sha256", "hashlib"):
         try:
@@ -228,5 +231,5 @@ def _sha256(data: bytes) -> str:
 
 
 def ceiling_over(policy: Policy, rule: str) -> Ceiling:
-    """The ceiling that covers a rule, one that caps nothing where the rule is exempt."""
+    """Return the ceiling that applies to a rule; one that caps nothing if the rule is exempt."""
     return Ceiling() if rule in policy.ceiling.exempt else policy.ceiling

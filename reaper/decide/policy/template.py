@@ -1,8 +1,8 @@
-"""The administrator's text of a warning, with placeholders for what only the moment of the warning knows.
+"""Templates for warnings: the administrator's text, with placeholders for values of the moment.
 
-Pure.  The text is taken apart when the policy is read, so that a mistake in it is told then and not to a person whose
-session is about to end.  It is not a format string of Python's: a placeholder is a name in braces and nothing else,
-as conversions, widths and attributes would be ways to reach what is not for this text.
+Pure. The text is parsed when the policy is read, so that the administrator learns of a mistake, and not the user whose
+session is about to end. It is not a Python format string: a placeholder is a name in braces and nothing else, because
+conversions, widths and attributes would give access to more than the values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 from reaper.decide.text.suggest import suggestion
 from reaper.errors import ReaperError
 
@@ -29,23 +29,24 @@ PLACEHOLDERS: Mapping[str, int] = {
     "key": 16,
     "hold": 128,
 }
-"""Name: the most bytes of what is filled in.  Only names of users and hosts can be longer; they are cut."""
+"""Name: the most bytes of its value. Only names of users and hosts can be longer; they are cut."""
 
 MOST_CHARACTERS = 400
 MOST_LINES = 5
-"""A message must not hide the work that it is written over."""
+"""Limits on the length, so that a message does not hide the work on the screen."""
 
 MOST_BYTES = 4095
-"""Less than a page goes into a terminal's buffer at once or not at all (notify.write_message)."""
+"""Less than a page: a terminal's buffer takes it at once or not at all (see act/terminal_output.py)."""
 
 LINE_BYTES = 16
-"""What frames a line: "reaper: ", what erases the rest of the row, and the end, to which the terminal adds a byte."""
+"""Bytes around each line: "reaper: ", an escape sequence that erases the rest of the row, and the line end, to which
+the terminal adds a byte."""
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
 _BRACES = {"{{": "{", "}}": "}"}
 _UNBALANCED = {
-    "{": ("a { that nothing closes", "write {{ for the brace itself"),
-    "}": ("a } that nothing opens", "write }} for the brace itself"),
+    "{": ("a { without a closing }", "write {{ for the brace itself"),
+    "}": ("a } without an opening {", "write }} for the brace itself"),
 }
 
 
@@ -61,9 +62,9 @@ Part = Union[str, Slot]
 
 @dataclass(frozen=True)
 class Template:
-    """Literal texts and placeholders in their order; no part is empty, and no two texts follow each other.
+    """Literal texts and placeholders in order; no part is empty, and no two texts follow each other.
 
-    The one without parts stands for the built-in text.  str() is what parse_template() makes the same of again.
+    A template without parts stands for the built-in text. parse_template() reads str() of it back.
     """
 
     parts: tuple[Part, ...] = ()
@@ -75,23 +76,23 @@ class Template:
         )
 
     def fill(self, values: Mapping[str, str]) -> list[str]:
-        """The lines with the values filled in.
+        """Return the lines with the values filled in.
 
-        A line on which nothing but spaces is left goes, so that a placeholder may stand for nothing.  `values` has a
-        printable text for each placeholder.
+        Lines that are blank then are left out, so that a placeholder may have an empty value. `values` has a printable
+        text for each placeholder.
         """
         text = "".join(_fitted(part.name, values) if isinstance(part, Slot) else part for part in self.parts)
         return [line.rstrip() for line in text.split("\n") if line.strip()]
 
     @property
     def most_bytes(self) -> int:
-        """How long it can get on a terminal, whatever is filled in."""
+        """The most bytes that the message can have on a terminal, whatever the values are."""
         sizes = (PLACEHOLDERS[part.name] if isinstance(part, Slot) else len(part.encode()) for part in self.parts)
         return sum(sizes) + LINE_BYTES * (str(self).count("\n") + 2)  # it begins with a bell and a fresh line
 
 
 class TemplateError(ReaperError):
-    """The text is no template; `faults` has every mistake with its remedy."""
+    """A text is not a valid template; `faults` has every mistake with its remedy."""
 
     def __init__(self, faults: list[tuple[str, str]]) -> None:
         super().__init__("template-invalid", *faults[0])
@@ -99,7 +100,7 @@ class TemplateError(ReaperError):
 
 
 def parse_template(text: str) -> Template:
-    """Takes a text apart; empty lines at its end, as a YAML block has them, do not count.  Raises TemplateError."""
+    """Parse a text; empty lines at its end, as YAML blocks have, are ignored. Raises TemplateError."""
     text = text.rstrip("\n")
     if len(text) > MOST_CHARACTERS:
         raise TemplateError([(f"the message has {len(text)} characters", f"{MOST_CHARACTERS} at most")])
@@ -143,8 +144,8 @@ def _foreign(text: str) -> list[tuple[str, str]]:
     lines = text.split("\n")
     faults = [
         (
-            f"'{shown(line)}' has a character that does not print",
-            "remove it; a line ends where the line of a | block does",
+            f"'{excerpt(line)}' has a character that does not print",
+            "remove it; for several lines, use a | block",
         )
         for line in lines
         if not line.isprintable()
@@ -155,30 +156,30 @@ def _foreign(text: str) -> list[tuple[str, str]]:
 
 
 def _unknown(name: str) -> tuple[str, str]:
-    """What is wrong with a name in braces that is none of ours."""
+    """Return what is wrong with a name in braces that is not a placeholder, and the remedy."""
     known = re.match(r"\s*([a-z]+)\s*(?=[!:.\[]|\Z)", name)
     if known and known[1] in PLACEHOLDERS:
-        return f"'{{{shown(name)}}}' is more than the name of a placeholder", f"write {{{known[1]}}}"
+        return f"'{{{excerpt(name)}}}' is more than the name of a placeholder", f"write {{{known[1]}}}"
     words = [f"{{{each}}}" for each in PLACEHOLDERS]
-    return f"'{{{shown(name)}}}' is no placeholder", suggestion(f"{{{name.strip().lower()}}}", words)
+    return f"'{{{excerpt(name)}}}' is not a placeholder", suggestion(f"{{{name.strip().lower()}}}", words)
 
 
 def _around(text: str, token: re.Match[str]) -> str:
-    """The offending brace with what stands next to it on its line."""
+    """Return the offending brace with the text next to it on its line."""
     line = text[text.rfind("\n", 0, token.start()) + 1 :].partition("\n")[0]
     at = token.start() - text.rfind("\n", 0, token.start()) - 1
-    return shown(line[max(0, at - 10) : at + 20])
+    return excerpt(line[max(0, at - 10) : at + 20])
 
 
 def _useless(template: Template) -> list[tuple[str, str]]:
     if not {Slot("left"), Slot("deadline")} & set(template.parts):
         return [
             (
-                f"the message '{shown(str(template))}' does not tell when the session ends",
-                'name {left} or {deadline} in it; "" is the built-in text',
+                f"the message '{excerpt(str(template))}' does not say when the session ends",
+                'use {left} or {deadline} in it; "" is the built-in text',
             )
         ]
     if template.most_bytes > MOST_BYTES:
         hint = f"{MOST_BYTES} at most: use fewer placeholders"
-        return [(f"the message can have {template.most_bytes} bytes once it is filled in", hint)]
+        return [(f"the message can have {template.most_bytes} bytes with its values", hint)]
     return []

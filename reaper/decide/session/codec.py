@@ -1,6 +1,6 @@
-"""A session as plain JSON values and back, for the saved state and for the files of a lock. Pure.
+"""Encode and decode a session as plain JSON values, for the saved state and the files of a lock. Pure.
 
-The readers raise TypeError, ValueError or KeyError for what no writer here has written.
+The decoders raise TypeError, ValueError or KeyError for invalid values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from reaper.decide.session.model import Session, SessionKey
 
 
 def encode_session(session: Session) -> dict[str, Any]:
-    """Returns the fields of a session."""
+    """Return the fields of a session."""
     return {
         "leader": list(session.key),
         "id": session.session_id,
@@ -30,12 +30,12 @@ def encode_session(session: Session) -> dict[str, Any]:
 
 
 def decode_session(value: Any) -> Session:
-    """Returns the session that encode_session() has written."""
+    """Return the session of fields that encode_session() has returned."""
     return Session(
         key=SessionKey(*map(integer, value["leader"])),
         session_id=string(value["id"]),
         user=string(value["user"]),
-        login=string(value.get("login", "")),  # 0.1.0 has not written it
+        login=string(value.get("login", "")),  # not written by 0.1.0
         uid=integer(value["uid"]),
         service=string(value["service"]),
         origin=Origin(value["origin"]),
@@ -48,14 +48,14 @@ def decode_session(value: Any) -> Session:
 
 
 def integer(value: Any) -> int:
-    """Returns a value that is an integer; True is none. Raises TypeError for any other."""
+    """Return a value that is an integer and not a boolean. Raises TypeError for any other."""
     if type(value) is not int:
         raise TypeError(f"{value!r} is not an integer")
     return value
 
 
 def string(value: Any) -> str:
-    """Returns a value that is a string. Raises TypeError for any other."""
+    """Return a value that is a string. Raises TypeError for any other."""
     if type(value) is not str:
         raise TypeError(f"{value!r} is not a string")
     return value

@@ -1,15 +1,16 @@
-"""Holds: audited exceptions that expire, each for one session.
+"""Holds: audited exceptions for one session each, which expire.
 
-Pure. While a session is held, its limits are those of its rule with `observe` in place of the rule's action: it is
-never touched, and what would have happened is logged. How long a hold may last:
+Pure. While a session is held, it has the limits of its rule with the action `observe`: it is never touched, and what
+would have happened is logged. How long a hold may last:
 
-1. A person's own ends `hold_max` after their last sign of life at the latest, and `hold_max` after the `max` of their
-   rule. Asking for it is no sign of life: a program that asks again and again gains nothing by it.
-2. An administrator's (root's) ends LONGEST_HOLD_USEC after it was asked for, or the ceiling's `hold_max`.
-3. Nobody's outlasts the ceiling's `idle` and `max`, less the shortest warning that is due then. A rule that the
-   ceiling does not cover has none of these.
+1. A user's hold of their own session ends at the latest `hold_max` after the session's last evidence, and `hold_max`
+   after the `max` of its rule. The request is not evidence: a program that requests holds again and again gains
+   nothing.
+2. Root's hold ends at the latest LONGEST_HOLD_USEC after the request, or the ceiling's `hold_max` after it.
+3. No hold outlasts the ceiling's `idle` and `max`, less the shortest warning that is due then. The ceiling does not
+   apply to rules that are exempt from it.
 
-latest_usec() is asked again whenever other limits apply, so what a hold was granted under does not outlast the policy.
+Whenever other limits apply, trim() shortens the hold to what latest_usec() allows under them.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from reaper.decide.policy.ceiling import Ceiling
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action, Limits
 
 LONGEST_REASON = 200
-"""Characters: a line or two of the journal."""
+"""Characters: one or two lines of the journal."""
 
 
 class Hold(NamedTuple):
-    """One exception. Times are boot-time microseconds; `by` is who asked, in words, and `why` their reason.
+    """A hold. Times are boot-time microseconds; `by` is who requested it, as text, and `why` is their reason.
 
-    `action` is what the rule has at its limit; None where no rule is known.
+    `action` is the action of the session's rule; None if no rule is known.
     """
 
     since_usec: int
@@ -39,13 +40,13 @@ class Hold(NamedTuple):
 
 
 def is_over(hold: Hold | None, now_usec: int) -> bool:
-    """Whether there is a hold whose time is over."""
+    """Return whether there is a hold and its time is over."""
     return hold is not None and hold.until_usec <= now_usec
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What limits the holds of one session: its rule's limits, the ceiling over them, its age and last evidence."""
+    """What bounds the holds of one session: the limits of its rule, the ceiling, its age and its last evidence."""
 
     limits: Limits
     ceiling: Ceiling
@@ -54,14 +55,15 @@ class Bounds:
 
 
 def latest_usec(bounds: Bounds, uid: int, since_usec: int) -> tuple[int, str]:
-    """When a hold that this user asked for at `since_usec` ends at the latest, and what says so, as the policy does."""
+    """Return when a hold that this user requested at `since_usec` ends at the latest, and the policy key behind it."""
     ceiling = bounds.ceiling
     lead = bounds.limits.warn_usec[-1] if bounds.limits.warn_usec else 0
     longest = LONGEST_HOLD_USEC if ceiling.hold_max_usec is None else ceiling.hold_max_usec
     candidates = [(since_usec + longest, "ceiling: hold_max" if ceiling.hold_max_usec is not None else "a week")]
     if uid != 0:
         own = bounds.limits.hold_max_usec
-        candidates.append((bounds.evidence_usec + own if own else 0, "hold_max"))  # evidence can be ahead of the clock
+        # (not evidence + 0: evidence can be a few seconds ahead of the clock)
+        candidates.append((bounds.evidence_usec + own if own else 0, "hold_max"))
         if bounds.limits.max_usec is not None:
             candidates.append((bounds.opened_usec + bounds.limits.max_usec + own, "hold_max"))
     if ceiling.idle_usec is not None:
@@ -72,6 +74,6 @@ def latest_usec(bounds: Bounds, uid: int, since_usec: int) -> tuple[int, str]:
 
 
 def trim(hold: Hold, bounds: Bounds) -> Hold:
-    """The hold under limits that have come to apply since: never longer than it was."""
+    """Return the hold shortened to what the bounds of now allow; it never becomes longer."""
     latest, _ = latest_usec(bounds, hold.uid, hold.since_usec)
     return hold if hold.until_usec <= latest else hold._replace(until_usec=latest)

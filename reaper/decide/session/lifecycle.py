@@ -1,32 +1,35 @@
-"""The life of one session: when it is warned, spared and ended.
+"""The life of one session: when it is warned, locked and ended, and what prevents that.
 
-Pure: no I/O, no clock, no logging. The daemon brings what it has seen and the time, and carries out what comes back.
-The words of it (phases, acts, facts) are in life.py; here is how one moment leads to the next.
+Pure: no I/O, no clock, no logging. The daemon supplies the evidence and the time, and carries out the actions that are
+returned. The phases, actions and events are defined in state.py, the table of transitions in transitions.py; this
+module says how one moment leads to the next.
 
-Rules, each of them property-tested (tests/property/test_lifecycle.py):
+The rules, each of them property-tested (tests/property/test_lifecycle.py). A lead is the time before a limit at which
+the rule has a warning.
 
-1. Nobody loses a session to a limit without having been warned for at least the shortest lead of their rule: the end
-   is the limit or the first warning plus that lead, whichever is later. A daemon that was stopped, or a policy that
-   got stricter, therefore warns first.
-2. Evidence that moves the limit takes a warning back, once. (Evidence does not move a `max` limit.)
-3. Where the action is `observe`, no action comes back that would touch the session or its terminals: only LogEvent.
-4. advance() never ends a session. It only gets as far as `is_due`; the caller looks at the session once more, and for
-   programs that put the end off (then it calls defer()), asks the brake, and then calls end().
-5. A warning counts only while somebody watches for an answer: after a lapse (daemon stopped, host suspended) it is
-   given again.
-6. step() is total: every phase meets every event, and a phase that has no use for an event is left as it was.
-7. A program can put the end off for `busy_max` in all, counted from the first time since the evidence that moved the
-   limit last. Whatever ends a deferral, the person is warned anew as rule 1 says. (A lapse does not: the person has
-   nothing to answer then.)
-8. Where the action is `lock`, the idle limit locks, once its warnings are given; `max` ends, for no lock makes a
-   session younger. What is locked stays so until its person unlocks it or it ends: no evidence, policy or lapse opens
-   it, and an end out of a lock is no more broken off, by a lapse or a policy.
-9. Other limits take a warning back only if the session would not have been warned under them by now. Otherwise it
-   stands, and what was announced is not put off: the end comes at the limit or the first warning plus the shortest lead
-   of the limits in force, as rule 1 says, and no sooner than was announced, or than that lead after the change. A user
-   can change the limits of their session as often as they like, as by sudo where a rule matches `elevated`.
-10. Under `notify: none` the leads pass as in any session, and the person is told nothing. A warning that was logged and
-   not shown counts for such limits alone: under others the first is given again, once, and rule 1 counts from there.
+1. No session is ended or locked by a limit unless its user has been warned for at least the shortest lead of its rule.
+   The end comes at the limit, or that lead after the first warning, whichever is later. So after a stop of the daemon,
+   or under a stricter policy, a warning comes first.
+2. Evidence that moves the limit withdraws the warning, once. (Evidence does not move the limit `max`.)
+3. If the action is `observe`, nothing is done that touches the session or its terminals: the only actions returned are
+   LogEvent.
+4. advance() never ends a session. At most, is_due() becomes true. Then the caller looks at the session once more,
+   looks for programs that delay the end (if there is one, it calls defer()), asks the brake, and only then calls end().
+5. A warning counts only while the daemon watches for an answer. After a lapse (the daemon was stopped, or the host was
+   suspended) it is given again.
+6. step() is total: it accepts every event in every phase. An event that has no meaning in a phase changes nothing.
+7. Programs can delay the end for `busy_max` in all, counted from the first delay since the last evidence that moved the
+   limit. When a delay is over, for whatever reason, the user is warned again as in rule 1. (A lapse does not end a
+   delay: during a delay there is no warning to answer.)
+8. If the action is `lock`, the limit `idle` locks the session after its warnings. The limit `max` ends it, because a
+   lock does not make a session younger. A locked session stays locked until its user unlocks it or it ends: no
+   evidence, policy or lapse unlocks it, and no lapse or policy cancels the end of a locked session.
+9. When other limits apply, a warning is withdrawn only if the session would not have been warned by now under them.
+   Otherwise the warning remains in force and the announced end is not delayed: it comes as in rule 1 under the new
+   limits, but not before the announced time or their shortest lead after the change, whichever is earlier. (Users can
+   change the limits of their session as often as they like, for example with sudo if a rule matches `elevated`.)
+10. Under `notify: none` warnings fall due as in any session, but are only logged. Such a warning counts only under such
+   limits. Under limits that show warnings, the first warning is given again, once, and rule 1 counts from that one.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ RESUMED_GAP_USEC = 60 * USEC_PER_SEC
 
 
 def advance(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
-    """Lets time pass: whatever warning or rung has become due. Ends nothing (rule 4)."""
+    """Apply the passing of time: a warning or the next step of a termination that is due. Ends nothing (rule 4)."""
     due = next_due(life, limits, opened_usec)
     if due is None or now_usec < due:
         return life, []
@@ -69,7 +72,7 @@ def advance(life: SessionState, limits: Limits, opened_usec: int, now_usec: int)
     acts: list[Act] = []
     end = deadline(life, limits, opened_usec)
     if life.first_warned_usec and end is not None and now_usec >= end.usec:
-        life = replace(life, stages=len(limits.warn_usec))  # too late for what has been missed: nothing is left
+        life = replace(life, stages=len(limits.warn_usec))  # the end is due: missed warnings are of no use any more
     elif life.phase is not Phase.LOCKED and life.stages < len(limits.warn_usec):
         life, acts = step(life, Stimulus.LEAD, limits, opened_usec, now_usec)
         end = deadline(life, limits, opened_usec)
@@ -79,12 +82,12 @@ def advance(life: SessionState, limits: Limits, opened_usec: int, now_usec: int)
     return life, acts
 
 
-def notice(
+def add_evidence(
     life: SessionState, evidence: EvidenceKind, at_usec: int, limits: Limits, opened_usec: int, now_usec: int
 ) -> tuple[SessionState, list[Act]]:
-    """Takes in evidence that stands for the moment `at_usec`. It stops no end that has begun, unless a lapse does.
+    """Apply evidence dated `at_usec`. It does not cancel an end that has begun; only a lapse can.
 
-    Keys that are typed at a lock are no evidence: anybody can do that.
+    What is typed at a lock is not evidence: anybody can type there.
     """
     if at_usec <= life.evidence_usec or life.phase in (Phase.LOCKED, Phase.GONE):
         return life, []
@@ -102,41 +105,44 @@ def notice(
     return life, acts
 
 
-def discount(life: SessionState, since_usec: int, limits: Limits, now_usec: int) -> tuple[SessionState, list[Act]]:
-    """Takes back what was counted since a moment, as a robot gave it.
+def discard_robot_evidence(
+    life: SessionState, since_usec: int, limits: Limits, now_usec: int
+) -> tuple[SessionState, list[Act]]:
+    """Discard the evidence since a moment, because it came from a robot.
 
-    That makes nobody's session end at once: all the leads of a warning are left, or the whole limit where there are no
-    warnings (rule 1). What has been announced by now stands as it is.
+    This ends no session at once: all warnings are still to come, or the whole limit if the rule has no warnings
+    (rule 1). A warning that has been given remains in force.
     """
-    told: list[Act] = [LogEvent(LifecycleEvent.ROBOT, Reason.IDLE, max(0, now_usec - since_usec))]
+    logged: list[Act] = [LogEvent(LifecycleEvent.ROBOT, Reason.IDLE, max(0, now_usec - since_usec))]
     if life.phase is not Phase.ACTIVE or limits.idle_usec is None:
-        return life, told
+        return life, logged
     lead_usec = limits.warn_usec[0] if limits.warn_usec else limits.idle_usec
     floor_usec = now_usec + lead_usec - limits.idle_usec
-    return replace(life, evidence_usec=min(life.evidence_usec, max(since_usec, floor_usec))), told
+    return replace(life, evidence_usec=min(life.evidence_usec, max(since_usec, floor_usec))), logged
 
 
 def change_limits(
     life: SessionState, before: Limits, after: Limits, opened_usec: int, now_usec: int
 ) -> tuple[SessionState, list[Act]]:
-    """Puts a session under other limits (rule 9)."""
+    """Apply other limits to a session (rule 9)."""
     return step(life, Stimulus.POLICY, before, opened_usec, now_usec, after=after)
 
 
 def lock(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
-    """Locks a session at somebody's word, whatever its limits say."""
+    """Lock a session by order of a user, whatever its limits are."""
     return step(life, Stimulus.LOCK, limits, opened_usec, now_usec)
 
 
 def unlock(life: SessionState, limits: Limits, opened_usec: int, at_usec: int) -> tuple[SessionState, list[Act]]:
-    """The person of a locked session has proved who they are, at a moment."""
+    """Unlock a session whose user was authenticated at `at_usec`."""
     return step(life, Stimulus.UNLOCK, limits, opened_usec, at_usec)
 
 
-def hurry(life: SessionState, by_usec: int) -> SessionState:
-    """The next rung comes by then at the latest: there is nobody left on a terminal who could use the grace.
+def shorten_grace(life: SessionState, by_usec: int) -> SessionState:
+    """Bring the next step of a termination forward to `by_usec`, as no process on a terminal needs the grace.
 
-    Not after the last: what did not end by SIGKILL waits for the kernel, and once a minute is enough to say so.
+    The retry after the last step stays where it is: a process that survives SIGKILL waits for the kernel, and one
+    report a minute is enough.
     """
     if life.rung is TerminationStep.KILL:
         return life
@@ -144,18 +150,18 @@ def hurry(life: SessionState, by_usec: int) -> SessionState:
 
 
 def end(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
-    """Begins the termination of a session that is due, was looked at once more, and is let through by the brake."""
+    """Begin the termination of a session that is due, after the last look at it and the brake (rule 4)."""
     assert is_due(life, limits, opened_usec, now_usec)
     return step(life, Stimulus.LIMIT, limits, opened_usec, now_usec)
 
 
 def defer(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
-    """Puts off the end of a session that is due, for a program that runs in it."""
+    """Delay the end of a session that is due, because of a program that runs in it (rule 7)."""
     assert is_due(life, limits, opened_usec, now_usec)
     assert busy_left_usec(life, limits, now_usec)
     return step(life, Stimulus.BUSY, limits, opened_usec, now_usec)
 
 
-def free(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
-    """Ends a deferral: there is no such program any more."""
+def end_deferral(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> tuple[SessionState, list[Act]]:
+    """End a deferral, because no such program runs any more."""
     return step(life, Stimulus.FREE, limits, opened_usec, now_usec)

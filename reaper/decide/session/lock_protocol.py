@@ -1,8 +1,8 @@
-"""A lock as text, and back: what reaperd asks of the program that holds a session's terminals, and what that tells.
+"""The two files by which reaperd and reaper-lock speak about a lock, encoded and decoded. Pure.
 
-Pure. Both files are root's alone, below /run/reaper/locks/NAME/: `order` is written by reaperd, once; `state` by
-reaper-lock, whenever it changes. The lock stands on these files and not on the memory of either program, so that a
-restart of one or the other opens nothing.
+Both are in /run/reaper/locks/NAME/ and belong to root alone. `order` is written once by reaperd; `state` is written by
+reaper-lock, the keeper, whenever it changes. The lock depends on these files and not on the memory of either program,
+so that a restart of one or the other unlocks nothing.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from reaper.decide.text.document import parse_document
 from reaper.errors import ReaperError
 
 VERSION = 1
-"""Of both files. Who raises it goes on reading those of the version before: locks outlive an upgrade of the package."""
+"""Of both files. A new version must still read the one before it, because locks outlive an upgrade of the package."""
 MAX_FAILURES = 5
-"""After so many attempts that fail, the session ends: a lock is not there to be guessed at."""
+"""Failed attempts after which the session ends, so that passwords cannot be guessed."""
 GROUP = "reaper-lock"
-"""The control group, in the session's scope, of what is stopped."""
+"""The control group of the frozen processes, within the session's scope."""
 _NAME = re.compile(r"[A-Za-z0-9]{1,32}(\.[0-9]{1,20})?", re.ASCII)
 _SCOPE = re.compile(r"/user\.slice/(?:[^/]+/)*session-[A-Za-z0-9]+\.scope", re.ASCII)
 
 
 class Stage(enum.Enum):
-    """How far a lock is."""
+    """The stage of a lock."""
 
-    LOCKING = "locking"  # being established: nothing may be open, and nothing is promised yet
+    LOCKING = "locking"  # it is being established; the session is not yet safe
     LOCKED = "locked"
-    UNLOCKING = "unlocking"  # the person has proved who they are: everything is being put back
+    UNLOCKING = "unlocking"  # the user has been authenticated; everything is being restored
     UNLOCKED = "unlocked"
-    FAILED = "failed"  # it could not be established; everything is as it was
-    REFUSED = "refused"  # too many attempts failed: locked until the session ends
+    FAILED = "failed"  # it could not be established; everything is as it was before
+    REFUSED = "refused"  # too many attempts failed; locked until the session ends
 
 
 OVER = (Stage.UNLOCKED, Stage.FAILED)
-"""Nothing is locked any more, or was."""
+"""The stages in which the session is not locked and will not be."""
 
 
 @dataclass(frozen=True)
 class LockOrder:
     """What to lock, and what to say. Times are microseconds since boot.
 
-    `heading` is shown above the prompt, and is fit for a terminal. `fields` are those of the journal's records about
-    this session, without their prefix.
+    `heading` is shown above the prompt and is safe for a terminal. `fields` are the journal fields about this session,
+    without their prefix.
     """
 
     session: Session
@@ -61,7 +61,7 @@ class LockOrder:
 
 @dataclass(frozen=True)
 class LockState:
-    """What has become of a lock, as the process `keeper` last said; `why` is what stood in the way, where it failed."""
+    """The state of a lock, as last written by the process `keeper`; `why` is the reason if it failed."""
 
     stage: Stage
     since_usec: int
@@ -71,22 +71,25 @@ class LockState:
 
 
 def is_standing(order: LockOrder, state: LockState | None, key: SessionKey) -> bool:
-    """Whether a lock holds the session of this key, or may at any moment; another may have had its name before."""
+    """Return whether a lock holds the session of this key, or may do so at any moment.
+
+    An order with the same name can be of an earlier session.
+    """
     return order.session.key == key and (state is None or state.stage not in OVER)
 
 
 def is_name(name: str) -> bool:
-    """Whether a session's name can be that of a directory and of a unit's instance, as all that logind gives can."""
+    """Return whether a session's name can name a directory and a unit's instance; all names of logind's can."""
     return _NAME.fullmatch(name) is not None
 
 
 def is_scope(group: str) -> bool:
-    """Whether a control group is the scope of a session: any other may hold other people's, or the system."""
+    """Return whether a control group is the scope of a session; others may contain other users' or system processes."""
     return _SCOPE.fullmatch(group) is not None and ".." not in group.split("/")
 
 
 def encode_order(order: LockOrder) -> str:
-    """The text of an order."""
+    """Return the text of an order."""
     session = order.session
     document = {
         "version": VERSION,
@@ -100,7 +103,7 @@ def encode_order(order: LockOrder) -> str:
 
 
 def decode_order(text: str) -> LockOrder:
-    """Reads an order back. Raises ReaperError for one that is broken, or of another version."""
+    """Return the order of a text. Raises ReaperError if it is invalid or of another version."""
     try:
         value = parse_document(text)
         if value["version"] != VERSION:
@@ -118,7 +121,7 @@ def decode_order(text: str) -> LockOrder:
 
 
 def encode_state(state: LockState, **more: Any) -> str:
-    """The text of a state; `more` is what reaper-lock keeps there for itself, in plain JSON types."""
+    """Return the text of a state; `more` is what reaper-lock keeps there for itself, in plain JSON types."""
     document = {
         **more,
         "version": VERSION,
@@ -132,7 +135,7 @@ def encode_state(state: LockState, **more: Any) -> str:
 
 
 def decode_state(text: str) -> tuple[LockState, dict[str, Any]]:
-    """Reads a state back, with the whole document. Raises ReaperError for one that is broken, or of another version."""
+    """Return the state of a text, and the whole document. Raises ReaperError if it is invalid or of another version."""
     try:
         value = parse_document(text)
         if value["version"] != VERSION:

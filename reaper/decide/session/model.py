@@ -1,7 +1,7 @@
-"""The words of the domain: sessions, their terminals, and what was read of them.
+"""The data of the domain: sessions, their terminals and processes, and what was read of them.
 
-Everything here is data. Times are integers of microseconds on the boot-time clock (CLOCK_BOOTTIME), except where a
-name says `wall`; the times that the kernel keeps of a terminal are wall-clock nanoseconds, as stat(2) gives them.
+Times are integers: microseconds on the boot-time clock (CLOCK_BOOTTIME), except if a name says `wall`. The times that
+the kernel keeps for a terminal are wall-clock nanoseconds, as stat(2) returns them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Instant(NamedTuple):
 
 
 class SessionKey(NamedTuple):
-    """What tells one session from every other of this boot: its leader's pid and start time (proc_pid_stat(5))."""
+    """Identifies a session within this boot: its leader's pid and start time (proc_pid_stat(5))."""
 
     pid: int
     start_ticks: int
@@ -32,7 +32,7 @@ class SessionKey(NamedTuple):
 
 
 class ProcessId(NamedTuple):
-    """A process that a reused pid cannot be mistaken for."""
+    """Identifies a process even if its pid is reused: its pid and start time."""
 
     pid: int
     start_ticks: int
@@ -40,7 +40,7 @@ class ProcessId(NamedTuple):
 
 @dataclass(frozen=True)
 class Session:
-    """What one login made; nothing in it changes while the session lives."""
+    """The facts of one login session that never change while it exists."""
 
     __slots__ = (
         "key",
@@ -58,30 +58,30 @@ class Session:
     )
 
     key: SessionKey
-    session_id: str  # logind's, or "" where logind knows nothing of it
+    session_id: str  # logind's; "" if logind does not know the session
     user: str  # the account's own name
-    login: str  # the name that was typed where that is another, as in a directory that ignores case; else ""
+    login: str  # the name that was typed, if it differs (in a directory that ignores case, for example); else ""
     uid: int
     service: str
     origin: Origin
     remote: str  # "" for a local login
-    tty: str  # the line that `login` was started on ("tty1", "ttyS0"), "" for a connection
-    scope: str  # the session's own cgroup ("/user.slice/user-1000.slice/session-3.scope"), "" if it has none
+    tty: str  # the line that `login` was started on ("tty1", "ttyS0"); "" for a connection
+    scope: str  # the session's own cgroup ("/user.slice/user-1000.slice/session-3.scope"); "" if it has none
     opened_usec: int
     source: str  # "pam", "logind" or "both"
 
     @property
     def name(self) -> str:
-        """What people call it by: logind's session id where there is one."""
+        """The name to show to people: logind's session id if there is one, else the key."""
         return self.session_id or str(self.key)
 
 
 class TerminalSample(NamedTuple):
-    """One look at a terminal (stat(2)).
+    """One reading of a terminal (stat(2)).
 
-    What depends on the moment of the look is settled there and then, so that two looks at a terminal on which nothing
-    happened are equal. Readings of one daemon with different `line` are of different terminals: a pty was closed, and
-    another was given its number.
+    Everything that depends on the moment of the reading is evaluated then, so that two readings of a terminal on which
+    nothing happened are equal. Two readings by one daemon with different `line` are of different terminals: a pty was
+    closed, and another one got its number.
     """
 
     name: str  # below /dev: "pts/3", "tty1"
@@ -89,21 +89,22 @@ class TerminalSample(NamedTuple):
     ctime_ns: int
     mode: int
     uid: int
-    is_fresh: bool  # ctime was so young that it may move again without showing
-    is_ahead: bool  # atime lay in the future
-    line: int = 0  # which terminal by this name it is, counted by the daemon that read it; 0 where that is not known
+    is_fresh: bool  # ctime was so recent that it may be set again without a visible change
+    is_ahead: bool  # atime was in the future
+    line: int = 0  # numbers the terminals of this name, counted by the daemon that read it; 0 if not known
 
 
-# Three of the coarsest kernel ticks (CONFIG_HZ=100): within one, ctime can be written twice and show it once.
+# Three of the coarsest kernel ticks (CONFIG_HZ=100): within one tick, a second change of ctime does not show.
 FRESH_CTIME_NS = 30_000_000
 
 
 def take_reading(
     name: str, atime_ns: int, ctime_ns: int, mode: int, uid: int, wall_ns: int, line: int = 0
 ) -> TerminalSample:
-    """A reading out of stat's numbers and the wall clock just after it.
+    """Make a reading from the values of stat(2) and the wall clock just after it.
 
-    The future is told in whole seconds: up to Linux 6.1 a tty keeps the nanoseconds of an earlier atime.
+    Whether atime is in the future is decided in whole seconds: up to Linux 6.1, a tty keeps the nanoseconds of an
+    earlier atime.
     """
     is_fresh = abs(wall_ns - ctime_ns) < FRESH_CTIME_NS
     is_ahead = atime_ns // NS_PER_SEC > wall_ns // NS_PER_SEC
@@ -111,36 +112,33 @@ def take_reading(
 
 
 class ForwardedConnection(NamedTuple):
-    """A TCP connection that sshd forwards: its socket's inode, and how many bytes were sent to its far end."""
+    """A TCP connection that sshd forwards: its socket's inode, and the number of bytes sent to its far end."""
 
     inode: int
     sent: int
 
 
 class Traffic(NamedTuple):
-    """What crossed a connection by ssh up to a moment, without what ssh itself adds. Only differences tell.
+    """Counters of an ssh connection at one moment, without what ssh itself adds. Only differences have a meaning.
 
-    `typed`: bytes from the client, for terminals and all other channels together, and `printed`, those to the client.
-    Where they cannot be counted, `socket` is 0, and these are all bytes that sshd's child has read and written.
-    `heard_usec`: when anything of the client's was received last, keepalives too. `is_settled`: no byte was on its way
-    while this was counted; otherwise the numbers are off by what was.
+    - `typed`, `printed`: bytes from the client and to the client, for terminals and all other channels together. If
+      they cannot be counted, `socket` is 0, and these are all bytes that sshd's child has read and written.
+    - `heard_usec`: when anything was last received from the client, including keepalives.
+    - `is_settled`: no byte was in transit during the count; otherwise the numbers are wrong by those in transit.
     """
 
-    carrier: int  # the pid of what passes on
+    carrier: int  # the pid of the process that forwards the data
     socket: int  # the inode of the connection's socket
     typed: int
     printed: int
     heard_usec: int
     is_settled: bool = True
     forwards: tuple[ForwardedConnection, ...] = ()
-    hindrance: str = ""  # why they cannot be counted
+    hindrance: str = ""  # why the bytes cannot be counted
 
 
 class ActivitySample(NamedTuple):
-    """What a session's connection and processes have done up to a moment: counters that only grow.
-
-    The connection's are those of Traffic.
-    """
+    """Counters of a session's connection (as in Traffic) and of its processes' CPU time, at one moment."""
 
     boot_usec: int
     carrier: int
@@ -151,11 +149,12 @@ class ActivitySample(NamedTuple):
 
 
 class ConnectionSample(NamedTuple):
-    """One look at the connection that carries a session's terminals, at a moment on both clocks.
+    """One reading of the connection that carries a session's terminals, at a moment on both clocks.
 
-    `printed_ns`: when something was last written on one of the terminals, and `changed_ns` when their times were last
-    set by hand. `channel_read` and `channel_bytes`: what the connection's programs without a terminal have read, and
-    have read and written, sftp for one.
+    - `printed_ns`: when something was last written on one of the terminals (mtime).
+    - `changed_ns`: when the times of one were last set by hand (ctime).
+    - `channel_read`, `channel_bytes`: bytes that the connection's programs without a terminal (sftp, for example) have
+      read, and have read and written.
     """
 
     boot_usec: int
@@ -168,14 +167,14 @@ class ConnectionSample(NamedTuple):
 
 
 class Order(NamedTuple):
-    """An administrator's word that a session is to end: who gave it, in words, and why."""
+    """An administrator's order to end a session: who gave it, as text, and why."""
 
     by: str
     why: str
 
 
 class Usage(NamedTuple):
-    """What processes hold, or held: their number, resident bytes, and CPU time since they began."""
+    """The resources that processes hold or held: their number, resident bytes, and CPU time since they started."""
 
     processes: int
     rss_bytes: int
@@ -183,18 +182,18 @@ class Usage(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """What a termination is about holds before it: each process, and all those together that are too many for that."""
+    """The resources of a session before its termination: of each process, and the sum of those too many to list."""
 
     each: tuple[tuple[ProcessId, Usage], ...] = ()
     others: Usage = Usage(0, 0, 0)
-    scope: str = ""  # where those are
+    scope: str = ""  # the control group of the others
 
 
 class AttachedProcess(NamedTuple):
     """A process whose controlling terminal is one of the session's.
 
-    `in_front`: it leads the terminal's session or is in its foreground group, so that ending it is what a lost line
-    would do; a job in the background, or one that nohup(1) guards, is not.
+    `in_front`: it is the session leader of the terminal or in its foreground process group, so that a lost line would
+    end it as well. A background job, or one under nohup(1), is not in front.
     """
 
     process: ProcessId
@@ -202,31 +201,33 @@ class AttachedProcess(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """Whom a termination is about, read at one moment."""
+    """The processes that a termination signals, read at one moment."""
 
-    attached: tuple[AttachedProcess, ...]  # on the session's terminals, wherever they run, and on channels without one
-    connection: tuple[ProcessId, ...]  # what carries the line; first who closes it when asked, mostly the leader
-    # Where asked for: all that the session holds (what is in its scope or descends from its leader, and the strays).
+    attached: tuple[AttachedProcess, ...]  # on the session's terminals, in any scope, and on channels without one
+    connection: tuple[
+        ProcessId, ...
+    ]  # those that carry the connection; first the one that closes it, mostly the leader
+    # If requested: all processes of the session (those in its scope, the leader's descendants, and the strays).
     everything: tuple[ProcessId, ...] = ()
-    strays: tuple[ProcessId, ...] = ()  # what it holds outside of its scope
-    holding: Holding = Holding()  # what everything holds
+    strays: tuple[ProcessId, ...] = ()  # processes of the session outside its scope
+    holding: Holding = Holding()  # the resources of `everything`
 
 
 class Program(NamedTuple):
-    """A program that runs in a session. Its path is as the person's processes see it, and has any character in it."""
+    """A program that runs in a session. Its path is as the user's processes see it and may have any character in it."""
 
     path: str
     pid: int
 
     @property
     def name(self) -> str:
-        """The name of its file."""
+        """The file name of the program."""
         return self.path.rpartition("/")[2]
 
 
 class Ending(NamedTuple):
-    """What is remembered of a session from the beginning of its end."""
+    """What is remembered of a session from the beginning of its termination."""
 
     holding: Holding
-    front: tuple[ProcessId, ...]  # who was in front on its terminals
+    front: tuple[ProcessId, ...]  # the processes in front on its terminals
     terminals: frozenset[str]

@@ -1,7 +1,7 @@
-"""Everything that happens to a session but evidence and a policy change. Pure.
+"""Everything that changes a session except evidence (observation.py) and a policy change (policy_change.py). Pure.
 
-Time passes, its limit is reached, a program defers its end, somebody holds or releases it, orders its end or its lock,
-its user unlocks it, it is gone.
+Time passes, a limit is reached, a program delays the end, somebody holds or releases the session, orders its end or
+its lock, the user unlocks it, or it is gone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reaper.decide.session.tracked_session import Change, TrackedSession, change
 
 
 def hold(tracked: TrackedSession, wanted: Hold, now_usec: int) -> Change:
-    """Holds a session; a warning that was given is withdrawn. A hold that there was gives way to this one."""
+    """Hold a session: a warning is withdrawn, and an earlier hold is replaced."""
     life, limits = tracked.life, tracked.limits
     acts: list[Act] = []
     if limits is not None:
@@ -31,7 +31,10 @@ def hold(tracked: TrackedSession, wanted: Hold, now_usec: int) -> Change:
 
 
 def release(tracked: TrackedSession, now_usec: int) -> TrackedSession:
-    """The session without its hold, under its rule as it was. What was counted while it was held counts no more."""
+    """Return the session without its hold, under the limits of its rule.
+
+    Warnings that were only logged during the hold do not count any more.
+    """
     life, limits, held = tracked.life, tracked.limits, tracked.hold
     if limits is not None:
         opened = tracked.session.opened_usec
@@ -42,7 +45,7 @@ def release(tracked: TrackedSession, now_usec: int) -> TrackedSession:
 
 
 def terminate(tracked: TrackedSession, order: Order, now_usec: int) -> Change:
-    """Begins the end of a session at somebody's word, whatever its limits say; neither hold nor `observe` keeps it."""
+    """Begin to end a session by order of an administrator, whatever its limits are, even if it is held or observed."""
     limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.TERMINATE)
     opened = tracked.session.opened_usec
     life, _ = transitions.step(tracked.life, Stimulus.POLICY, limits, opened, now_usec)
@@ -51,9 +54,9 @@ def terminate(tracked: TrackedSession, order: Order, now_usec: int) -> Change:
 
 
 def lapse(tracked: TrackedSession, now_usec: int) -> TrackedSession:
-    """Nobody looked for much longer than a poll: a warning from before counts no more (rule 5 of the lifecycle).
+    """Apply a lapse: the daemon did not watch for a while, so earlier warnings do not count (rule 5 of lifecycle.py).
 
-    An end that somebody ordered goes on: it waits for no answer.
+    An end that an administrator ordered continues, as it waits for no answer.
     """
     if tracked.order is not None:
         return tracked
@@ -63,25 +66,25 @@ def lapse(tracked: TrackedSession, now_usec: int) -> TrackedSession:
 
 
 def pass_time(tracked: TrackedSession, now_usec: int) -> Change:
-    """Whatever has become due, short of an end."""
+    """Apply the passing of time: whatever is due except an end."""
     if tracked.limits is None or tracked.due_usec is None or now_usec < tracked.due_usec:
         return Change(tracked, ())
     return changed(tracked, *lifecycle.advance(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def begin_termination(tracked: TrackedSession, now_usec: int) -> Change:
-    """Begins the end of a session that is due."""
+    """Begin to end, or lock, a session that is due."""
     assert tracked.limits is not None
     return changed(tracked, *lifecycle.end(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
-def hurry(tracked: TrackedSession, by_usec: int) -> TrackedSession:
-    """The next rung of an end comes by then at the latest."""
-    return scheduled(replace(tracked, life=lifecycle.hurry(tracked.life, by_usec)))
+def shorten_grace(tracked: TrackedSession, by_usec: int) -> TrackedSession:
+    """Return the session with the next step of its termination no later than `by_usec`."""
+    return scheduled(replace(tracked, life=lifecycle.shorten_grace(tracked.life, by_usec)))
 
 
 def close(tracked: TrackedSession, now_usec: int) -> Change:
-    """The session is not there any more."""
+    """Close a session that does not exist any more."""
     limits = tracked.limits or BUILT_IN.environments[BUILT_IN.environment]
     return changed(
         tracked, *transitions.step(tracked.life, Stimulus.GONE, limits, tracked.session.opened_usec, now_usec)
@@ -89,7 +92,7 @@ def close(tracked: TrackedSession, now_usec: int) -> Change:
 
 
 def would_lock(tracked: TrackedSession, now_usec: int) -> bool:
-    """Whether the session is due, and would then be locked and not ended."""
+    """Return whether the session is due and would be locked rather than ended."""
     if tracked.limits is None or tracked.limits.action is not Action.LOCK or tracked.life.phase is Phase.LOCKED:
         return False
     end = deadline(tracked)
@@ -97,9 +100,9 @@ def would_lock(tracked: TrackedSession, now_usec: int) -> bool:
 
 
 def unlock(tracked: TrackedSession, readings: tuple[TerminalSample, ...], since_usec: int, now: Instant) -> Change:
-    """The person of a locked session has proved who they are, and its terminals read like this since.
+    """Unlock a session whose user was authenticated at `since_usec`; `readings` were taken since.
 
-    What they have typed since then shows on the terminals alone.
+    Only the terminals show what the user has typed since then.
     """
     assert tracked.limits is not None
     at_usec = max([since_usec, *(terminal_evidence.bucket_end(reading, now) for reading in readings)])
@@ -108,7 +111,7 @@ def unlock(tracked: TrackedSession, readings: tuple[TerminalSample, ...], since_
 
 
 def lock(tracked: TrackedSession, now_usec: int) -> Change:
-    """Locks a session at somebody's word, whatever its limits say."""
+    """Lock a session by order of a user, whatever its limits are."""
     limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.LOCK)
     return changed(
         replace(tracked, limits=limits), *lifecycle.lock(tracked.life, limits, tracked.session.opened_usec, now_usec)
@@ -116,9 +119,10 @@ def lock(tracked: TrackedSession, now_usec: int) -> Change:
 
 
 def adopt_lock(tracked: TrackedSession, order: LockOrder) -> TrackedSession:
-    """A session that a lock holds, and of which nothing else is remembered: it is locked since then, and for as long.
+    """Return a session as locked by an existing lock, when the daemon remembers nothing else of it.
 
-    Whatever the action of its rule is by now, and whatever was announced or held.
+    It is locked since the time of the order and for as long as the order says, whatever its rule's action is now, and
+    without earlier warnings or holds.
     """
     limits = with_action(tracked.limits or BUILT_IN.environments[BUILT_IN.environment], Action.LOCK)
     lock_for_usec = None if order.until_usec is None else order.until_usec - order.locked_usec
@@ -130,7 +134,7 @@ def adopt_lock(tracked: TrackedSession, order: LockOrder) -> TrackedSession:
 
 
 def abandon_lock(tracked: TrackedSession, readings: tuple[TerminalSample, ...], now_usec: int) -> Change:
-    """The session could not be locked: it is as it was, and its rule will have to warn of something else."""
+    """Return a session that could not be locked to its rule, which warns again."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
     return changed(
@@ -140,24 +144,26 @@ def abandon_lock(tracked: TrackedSession, readings: tuple[TerminalSample, ...], 
 
 
 def terminate_locked(tracked: TrackedSession, now_usec: int) -> Change:
-    """Begins the end of a locked session before its time, as its lock was tried too often."""
+    """Begin to end a locked session early, after too many failed attempts to unlock it."""
     assert tracked.limits is not None
     opened = tracked.session.opened_usec
     return changed(tracked, *transitions.step(tracked.life, Stimulus.LIMIT, tracked.limits, opened, now_usec))
 
 
 def busy_left_usec(tracked: TrackedSession, now_usec: int) -> int:
-    """For how much longer a program may put the end of the session off."""
+    """Return for how much longer programs may delay the end of the session; 0 if they may not."""
     return 0 if tracked.limits is None else state.busy_left_usec(tracked.life, tracked.limits, now_usec)
 
 
 def defer(tracked: TrackedSession, now_usec: int) -> Change:
-    """Puts off the end of a session that is due, for a program that runs in it."""
+    """Delay the end of a session that is due, because of a program that runs in it."""
     assert tracked.limits is not None
     return changed(tracked, *lifecycle.defer(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
 
 
 def end_deferral(tracked: TrackedSession, now_usec: int) -> Change:
-    """No program that its rule names runs in the session any more."""
+    """End the delay of a session in which no `busy` program runs any more."""
     assert tracked.limits is not None
-    return changed(tracked, *lifecycle.free(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec))
+    return changed(
+        tracked, *lifecycle.end_deferral(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
+    )

@@ -1,7 +1,8 @@
-"""The login that follows a session which was ended: who has proved anew who they are, and after what. Pure.
+"""Match each login with the ended session that it follows, to log re-authentication. Pure.
 
-Each login follows the last session of its user that was ended before it, and each such session is followed once. It is
-remembered from when its end begins: people log in again at once, while what they had is still going.
+A login follows the last session of its user that was ended before it, and each ended session is followed once. A
+session is remembered from the beginning of its termination, because users log in again while the old session is still
+being ended.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from typing import NamedTuple
 from reaper.decide.text.duration import USEC_PER_DAY
 
 KEPT = 1000
-"""As many sessions as a host is made for; some 60 bytes each in the saved state."""
+"""The most that are remembered: reaper is made for 1,000 sessions a host. Each takes about 60 bytes in the saved state.
+"""
 KEPT_OF_ONE = 4
-"""Of one user, so that nobody pushes out what is remembered of others. The last counts, unless it was broken off."""
+"""The most of one user, so that no user displaces others. More than one, as the end of the last can be cancelled."""
 KEPT_USEC = USEC_PER_DAY
-"""A login of another day follows nothing."""
+"""A login more than a day later follows nothing."""
 
 
 class PastTermination(NamedTuple):
-    """A session whose end was begun: its user, its name, the limit or `order` that it was for, and when."""
+    """A session whose termination has begun: its user and name, the reason (a limit, or `order`), and when."""
 
     uid: int
     session: str
@@ -33,16 +35,16 @@ Past = tuple[PastTermination, ...]
 
 
 def remember(past: Past, ended: PastTermination) -> Past:
-    """With one more; without what is too old or too much."""
+    """Return `past` with one more, without those that are too old or too many."""
     fresh = [each for each in past if ended.ended_usec - each.ended_usec < KEPT_USEC and each.session != ended.session]
     surplus = [each for each in fresh if each.uid == ended.uid][: 1 - KEPT_OF_ONE]
     return (*(each for each in fresh if each not in surplus), ended)[-KEPT:]
 
 
 def follow(past: Past, uid: int, opened_usec: int, staying: Container[str]) -> tuple[PastTermination | None, Past]:
-    """What a login of that moment follows, None for nothing, and what is left for others.
+    """Return what a login at `opened_usec` follows (None for nothing), and what remains for other users' logins.
 
-    `staying` are the names of the sessions whose end was broken off: they were never left.
+    `staying` has the names of sessions whose termination was cancelled; no login follows them.
     """
     before = [each for each in past if each.uid == uid and each.ended_usec <= opened_usec]
     left = tuple(each for each in past if each not in before)

@@ -1,4 +1,4 @@
-"""How a session comes under the rule that it falls under now. Pure."""
+"""Apply the policy to a session: the rule that matches it now, and its limits. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reaper.decide.policy.limits import Action, Limits, with_action
 from reaper.decide.policy.rules import Policy, ceiling_over, judge, limits_of_kind
 from reaper.decide.session import lifecycle, transitions
 from reaper.decide.session.hold import Bounds, trim
-from reaper.decide.session.state import LASTING, Act, Phase, Stimulus, is_untold
+from reaper.decide.session.state import LASTING, Act, Phase, Stimulus, is_warning_unshown
 from reaper.decide.session.tracked_session import Change, TrackedSession, scheduled, subject_of
 from reaper.decide.text.hours import LocalTime
 
@@ -22,13 +22,13 @@ def apply_policy(
     local: LocalTime | None = None,
     unlockable: str = "",
 ) -> Change:
-    """Puts a session under a policy. Without one, nothing is due. `local` is for policies that ask for it.
+    """Apply a policy to a session. Without a policy, nothing is due. `local` is needed if a rule has `hours`.
 
-    `unlockable` is why the session cannot be locked, "" where it can: what would be locked is ended then.
+    `unlockable` is why the session cannot be locked, "" if it can; `action: lock` then becomes `terminate`.
     """
     if policy is None:
         if tracked.order is not None or (tracked.life.phase in LASTING and tracked.life.locked_usec):
-            return Change(scheduled(tracked), ())  # begun at somebody's word, or under a policy that there was
+            return Change(scheduled(tracked), ())  # begun by order, or under an earlier policy
         return Change(scheduled(replace(tracked, rule="", limits=None)), ())
     verdict = judge(policy, subject_of(tracked, groups, local))
     verdict = replace(verdict, limits=limits_of_kind(policy, verdict, tracked.origin, bool(tracked.readings)))
@@ -41,7 +41,7 @@ def apply_policy(
     is_called_off = verdict.limits.action is Action.OBSERVE and not tracked.life.locked_usec
     stays = phase is Phase.LOCKED or (phase is Phase.ENDING and not is_called_off)
     if stays and tracked.limits is not None:
-        return Change(scheduled(tracked), ())  # brought to its end under the rule that it was begun under
+        return Change(scheduled(tracked), ())  # completed under the rule under which it began
     if tracked.hold is not None:
         hold = trim(tracked.hold, bounds(tracked, policy, verdict.rule, verdict.limits))
         tracked = replace(tracked, hold=hold._replace(action=verdict.limits.action))
@@ -49,9 +49,9 @@ def apply_policy(
     life, acts = tracked.life, list[Act]()
     opened = tracked.session.opened_usec
     is_other = tracked.rule not in ("", verdict.rule)
-    if tracked.limits is None and (is_other or is_untold(life, verdict.limits)):
-        # Restored, and under another rule than before (the user's groups changed), or under one that wrote nothing on
-        # the terminals or only observed: what was announced counts no more, and there is nothing to take back.
+    if tracked.limits is None and (is_other or is_warning_unshown(life, verdict.limits)):
+        # The session was restored, and it has another rule than before (the user's groups changed), or its warnings
+        # were only logged: they do not count any more, and there is nothing to withdraw.
         for stimulus in (Stimulus.LAPSE, Stimulus.POLICY):
             life, _ = transitions.step(life, stimulus, verdict.limits, opened, now_usec)
     if tracked.limits is not None and tracked.limits != verdict.limits:
@@ -60,7 +60,7 @@ def apply_policy(
 
 
 def keep_limits(tracked: TrackedSession, policy: Policy) -> TrackedSession:
-    """Returns a session whose rule cannot be told for now, under the limits that it has; its hold is capped again."""
+    """Return a session whose rule is not known for now with the limits that it has; only its hold is trimmed again."""
     if tracked.hold is None or tracked.limits is None:
         return tracked
     limits, _ = cap(tracked.limits, ceiling_over(policy, tracked.rule))
@@ -68,5 +68,5 @@ def keep_limits(tracked: TrackedSession, policy: Policy) -> TrackedSession:
 
 
 def bounds(tracked: TrackedSession, policy: Policy, rule: str, limits: Limits) -> Bounds:
-    """What limits the holds of a session that is under this rule."""
+    """Return what bounds the holds of a session under this rule."""
     return Bounds(limits, ceiling_over(policy, rule), tracked.session.opened_usec, tracked.life.evidence_usec)

@@ -1,7 +1,7 @@
-"""What is known of signs of one pace, each of which was only seen to have come between two looks. Pure.
+"""Calculate the period of regular signs from the looks between which they came. Pure.
 
-Sign i was given at t0 + i * period. Each look bounds some sign from below (the look before did not see it) and some
-from above, so t0 and the period lie in a polygon, from which follows what the period and the next sign can be.
+Sign i was given at t0 + i * period. Each look bounds some sign from below (the previous look had not seen it) and some
+from above. So t0 and the period lie in a polygon, which bounds the period and the time of the next sign.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Bound(NamedTuple):
-    """Of the signs that one look saw: the first was not given before, nor the last after."""
+    """The signs of one look, by number: `first` was not given before `since_usec`, nor `last` after `until_usec`."""
 
     first: int
     since_usec: int
@@ -22,7 +22,7 @@ class Bound(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def periods(bounds: tuple[Bound, ...]) -> tuple[float | None, float | None]:
-    """The shortest and the longest period that the bounds allow; None where they do not limit it."""
+    """Return the shortest and the longest period that the bounds allow; None if they do not bound it."""
     lows = [(b.since_usec - a.until_usec) / (b.first - a.last) for a in bounds for b in bounds if a.last < b.first]
     highs = [(b.until_usec - a.since_usec) / (b.last - a.first) for a in bounds for b in bounds if a.first < b.last]
     return max(lows, default=None), min(highs, default=None)
@@ -30,10 +30,10 @@ def periods(bounds: tuple[Bound, ...]) -> tuple[float | None, float | None]:
 
 @functools.lru_cache(maxsize=64)
 def window_of(bounds: tuple[Bound, ...], sign: int) -> tuple[int, int] | None:
-    """The earliest and the latest moment for a sign to come; None before there are bounds on both sides.
+    """Return the earliest and the latest time of a sign; None while there are no bounds on both sides.
 
-    For a sign after all that are bounded, the ends are where two bounds meet: the steepest line that a lower bound and
-    a later upper one leave, and the flattest that an upper bound and a later lower one do.
+    For a sign after all bounded ones, the latest time is on the steepest line that a lower bound and a later upper
+    bound allow, and the earliest is on the flattest line that an upper bound and a later lower bound allow.
     """
     latest = [
         b.until_usec + (sign - b.last) * (b.until_usec - a.since_usec) / (b.last - a.first)

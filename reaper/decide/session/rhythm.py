@@ -1,4 +1,4 @@
-"""What a look saw of what is typed, and a rhythm that it may have; robots.py tells whether that is a robot's. Pure."""
+"""The data of regular input: what each look saw of it, and its rhythm; robots.py judges it. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from reaper.decide.text.duration import USEC_PER_SEC, format_duration
 
 
 class Observation(NamedTuple):
-    """What one look saw of all that was typed since the one before.
+    """What one look saw of the input since the previous look. Times are microseconds since boot.
 
-    Times are microseconds since boot. `since_usec` is when the look before began, `at_usec` when this one did, and
-    `until_usec` when it was over. `octets` is exactly how much was typed; None where nothing counts it. `dated` are the
-    first and the last moment that the times of the terminal and of the connection leave for a sign; None where they
-    tell of none, and (since_usec, until_usec) where they do not tell when. `is_odd`: there were several, uncounted.
+    - `since_usec`: when the previous look began; `at_usec`: when this one began; `until_usec`: when it was over.
+    - `octets`: exactly how many bytes were typed; None if they cannot be counted.
+    - `dated`: the earliest and the latest time of a sign by the times of terminal and connection; None if there was no
+      sign, and (since_usec, until_usec) if they do not show when it was.
+    - `is_odd`: there were several signs, and they cannot be counted.
     """
 
     since_usec: int
@@ -26,18 +27,23 @@ class Observation(NamedTuple):
 
     @property
     def is_typed(self) -> bool:
-        """Whether anything was typed."""
+        """Whether there was input."""
         return bool(self.octets) if self.octets is not None else self.dated is not None
 
 
 class Rhythm(NamedTuple):
-    """Signs that may be of one pace. A session has one from its first sign on, and a new one with each irregular sign.
+    """Signs that may be regular. It begins with a session's first sign, and again with each irregular one.
 
-    `size`: bytes a sign; 0 where nothing counts them. `signs` have been given, the first of them at `began_usec` at the
-    latest. A bet is that sign number `target` comes from `opens_usec` on, but not after `closes_usec`; `opened_usec` is
-    when the look for its opening was. `look_usec`: when to look next for its sake. `decided_usec`: since when it is
-    taken for a robot's, and `missed` how many of its signs have not come since. `other_usec`: the last evidence of
-    another kind than input since it began. All but `size` and `signs` are 0 for none.
+    - `size`: bytes of each sign; 0 if they cannot be counted.
+    - `signs`: how many signs there were; `began_usec`: the latest possible time of the first.
+    - `bounds`: what is known of the times of the last signs (progression.py); `score`: the result of all bets so far.
+    - `target`: the number of the sign that the current bet is about. The bet says that the sign comes between
+      `opens_usec` and `closes_usec`; `opened_usec` is when the daemon took the look that opens the bet.
+    - `look_usec`: when to look next because of the rhythm.
+    - `decided_usec`: since when it is known to be a robot's; `missed`: how many of its signs did not come since then.
+    - `other_usec`: the last evidence of a kind other than input since the rhythm began.
+
+    All but `size` and `signs` are 0 for none.
     """
 
     size: int
@@ -56,28 +62,28 @@ class Rhythm(NamedTuple):
 
     @property
     def alone_usec(self) -> int:
-        """Since when all evidence was its own."""
+        """The time since which all evidence of the session was this rhythm."""
         return max(self.began_usec, self.other_usec)
 
     @property
     def period_usec(self) -> int:
-        """The middle of what the period can be; 0 before anything tells."""
+        """The middle of the possible range of the period; 0 while it is not known."""
         low, high = periods(self.bounds)
         return 0 if low is None or high is None else round((low + high) / 2)
 
 
-def beside(rhythm: Rhythm | None, usec: int) -> Rhythm | None:
-    """A rhythm beside which there was evidence of another kind at a moment."""
+def with_other_evidence(rhythm: Rhythm | None, usec: int) -> Rhythm | None:
+    """Return the rhythm, noting that there was evidence of another kind at a moment."""
     return None if rhythm is None else rhythm._replace(other_usec=max(rhythm.other_usec, usec))
 
 
 def is_decided(before: Rhythm | None, after: Rhythm) -> bool:
-    """Whether a rhythm has just been found to be a robot's."""
+    """Return whether a rhythm has just been found to be a robot's."""
     return bool(after.decided_usec) and not (before is not None and before.decided_usec)
 
 
-def described(rhythm: Rhythm) -> str:
-    """What a rhythm is, in words: "one code of 3 bytes every 30s"."""
+def describe(rhythm: Rhythm) -> str:
+    """Return a rhythm as text: "one code of 3 bytes every 30s"."""
     size = f" of {rhythm.size} {'byte' if rhythm.size == 1 else 'bytes'}" if rhythm.size else ""
     tenths = max(1, round(rhythm.period_usec * 10 / USEC_PER_SEC))
     return f"one code{size} every {format_duration(tenths * USEC_PER_SEC // 10)}"

@@ -1,26 +1,27 @@
-"""Whether what is typed on a session comes from a robot: signs of one shape at one pace, for a long time.
+"""Decide whether input on a session comes from a robot: identical signs at a regular pace for a long time.
 
-Anti-idle tools send one code every N seconds; so does a program that asks the terminal for an answer. Pure: the daemon
-brings what each look has seen (Observation), and where a look at another moment would tell more, `look_usec` says when.
+Anti-idle tools send one code every N seconds, and so does a program that queries the terminal. Pure: the daemon
+supplies what each look has seen (Observation); if a look at another time would show more, `look_usec` says when.
 
-A rhythm says that sign i was given at t0 + i * period. What the looks have seen leaves an interval for the next sign
-(progression.py). A sign outside of it, or of another size, begins a new rhythm: it is irregular.
+A rhythm is the hypothesis that sign i was given at t0 + i * period. What the looks have seen leaves an interval for the
+next sign (progression.py). A sign outside of it, or of another size, is irregular and begins a new rhythm.
 
-To lie in an interval of a second proves nothing: a person who answers a clock, or each warning, does so too. So seconds
-ahead the rhythm bets that a sign will come within a narrow window, and the daemon looks just before that and just after
-it. No person hits a moment better than that the density of their next key, given all that was 8 s before, stays below
-DENSITY_PER_SEC: four a second is that of a normal distribution whose deviation is 0.1 s. (Reactions to a signal that is
-awaited for seconds deviate by more, and people who tap without a signal deviate by 3 to 5 % of the interval, which is
-why a period has at least 4 s.) Within w seconds a person's key thus comes with a probability of q = 4 w at most; the
-rhythm claims HIT. A bet that is won multiplies its capital by HIT / q, one that is lost by (1 - HIT) / (1 - q). For a
-person the expectation of either is at most 1, whatever they do and whenever the daemon looks, so that the capital ever
-reaches 1/a with a probability of a at most (Ville's inequality). With a of 1e-9, and at the very most 300 rhythms an
-hour (four signs, 4 s apart, before the first bet), that makes fewer than 3e-7 false verdicts in an hour of a session.
-`python3 -m tests.bench.robots` plays people and robots against it.
+A sign within an interval of a second proves nothing: a person who follows a clock, or answers each warning, does that
+too. So the rhythm bets, seconds in advance, that a sign will come within a narrow window, and the daemon looks just
+before it and just after it. The model of a person is that the probability density of their next key, given everything
+up to 8 s before, is at most DENSITY_PER_SEC: 4/s is the peak of a normal distribution with a standard deviation of
+0.1 s. (Reactions to a signal that is expected for seconds deviate more, and people who tap without a signal deviate by
+3 to 5 % of the interval, which is why a period has at least 4 s.) So within w seconds a person's key comes with a
+probability of at most q = 4 w, while the rhythm claims HIT. A bet that is won multiplies the rhythm's capital by
+HIT / q, and one that is lost by (1 - HIT) / (1 - q). For a person the expectation of that factor is at most 1, whatever
+they do and whenever the daemon looks, so the capital ever reaches 1/a with a probability of at most a (Ville's
+inequality). With a = 1e-9 and at most 300 rhythms an hour (four signs, 4 s apart, before the first bet), there are
+fewer than 3e-7 false decisions in an hour of a session. `python3 -m tests.bench.robots` tries it with people and
+robots.
 
-Where what was typed is counted, each byte is known. Where it is not, a terminal shows the second of the first sign in
-eight, and what is typed in the rest of them leaves no trace. So a verdict without counts is for a period of
-UNCOUNTED_PERIOD_USEC and more alone.
+If bytes are counted, every byte is known. If not, a terminal shows the second of the first sign in each 8 seconds, and
+what is typed in the rest of them leaves no trace. So without counts only a period of UNCOUNTED_PERIOD_USEC or more can
+be decided.
 """
 
 from __future__ import annotations
@@ -38,47 +39,47 @@ PERIOD_USEC = 4 * USEC_PER_SEC
 UNCOUNTED_PERIOD_USEC = 32 * USEC_PER_SEC
 DENSITY_PER_SEC = 4
 HIT = 0.9
-# In thousandths of a nat, as is a rhythm's score: ln(1e9), and where it is a hopeless one.
+# In thousandths of a nat, like a rhythm's score: ln(1e9), and the score at which a rhythm is given up.
 CONVINCING = 20_723
 HOPELESS = -5_000
-# Networks and processors delay signs by a little: a robot's on the same network by less than this.
+# Networks and processors delay a robot's signs by less than this on the same network.
 JITTER_USEC = 10_000
-# A sign so far from where it was expected is still of the rhythm, but teaches it nothing.
+# A sign this close to its expected time still belongs to the rhythm, but does not bound it.
 TOLERANCE_USEC = USEC_PER_SEC // 2
-# A window so narrow is worth a bet; the looks before it and after it keep that far from its edges, as the daemon wakes
-# late. In it, looks a quarter of it apart, or this far, tell where in it the sign came.
+# The widest window for a bet. The looks before and after it are EDGE_USEC from its edges, because the daemon wakes up
+# late. In a wider window, looks a quarter of it apart, but not less than NARROWEST_USEC, show when the sign came.
 NARROW_USEC = 120_000
 NARROWEST_USEC = 20_000
 EDGE_USEC = 10_000
-# A rhythm has the daemon look of its own accord from the fourth sign on, and this long after the last time.
+# From so many signs on a rhythm requests looks of its own, PAUSE_USEC apart.
 SUSPECT_SIGNS = 4
 PAUSE_USEC = 8 * USEC_PER_SEC
-# So many signs of a robot's that do not come, as it has stopped: who presses a key now is a person.
+# After so many signs that did not come, a robot has stopped: who presses a key then is a person.
 MOST_MISSED = 2
-# What a rhythm remembers: enough for a period that is known to a hundredth of the jitter.
+# Bounds that a rhythm remembers: enough to know a period to a hundredth of the jitter.
 MOST_BOUNDS = 16
 MOST_SIGNS_A_LOOK = 1000
 
 
-class Heard(NamedTuple):
-    """What comes of an observation: the rhythm from now on, and whether what was typed is a sign of a person."""
+class RhythmUpdate(NamedTuple):
+    """The result of an observation: the new rhythm, and whether the input counts as a person's."""
 
     rhythm: Rhythm | None
     counts: bool
 
 
-def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
-    """Takes in what a look saw. A sign counts unless it is of a rhythm that was decided to be a robot's."""
+def update(rhythm: Rhythm | None, seen: Observation) -> RhythmUpdate:
+    """Apply what a look saw. Input counts unless it belongs to a rhythm that was decided to be a robot's."""
     if rhythm is None or (rhythm.size == 0) != (seen.octets is None):
         is_missed = rhythm is not None and rhythm.decided_usec and seen.octets is None
-        return _bridge(rhythm, seen) if rhythm is not None and is_missed else _begin(seen)
+        return _continue_uncounted(rhythm, seen) if rhythm is not None and is_missed else _begin(seen)
     if seen.octets and seen.octets % rhythm.size:
         return _begin(seen, math.gcd(seen.octets, rhythm.size))
     signs = int(seen.is_typed) if seen.octets is None else seen.octets // rhythm.size
     if seen.is_odd or signs > MOST_SIGNS_A_LOOK:
         return _begin(seen)
     if rhythm.decided_usec:
-        passed = _passed(rhythm, (seen.since_usec if signs else seen.until_usec) - TOLERANCE_USEC)
+        passed = _skip_missed(rhythm, (seen.since_usec if signs else seen.until_usec) - TOLERANCE_USEC)
         missed = rhythm.missed + passed.signs - rhythm.signs
         if missed >= MOST_MISSED:
             return _begin(seen)
@@ -86,47 +87,47 @@ def heed(rhythm: Rhythm | None, seen: Observation) -> Heard:
     if not _fits(rhythm, seen, signs, TOLERANCE_USEC):
         return _begin(seen)
     counts = not rhythm.decided_usec
-    rhythm = _settle(rhythm, seen, signs)
+    rhythm = _settle_bet(rhythm, seen, signs)
     if rhythm.score < HOPELESS and counts:
         return _begin(seen)
     if signs:
         rhythm = _extended(rhythm, seen, signs)
     if not rhythm.decided_usec and _convinces(rhythm, seen):
         rhythm, counts = rhythm._replace(decided_usec=seen.until_usec), False
-    return Heard(_plan(rhythm, seen), counts)
+    return RhythmUpdate(_plan(rhythm, seen), counts)
 
 
-def _begin(seen: Observation, size: int | None = None) -> Heard:
-    """A new rhythm from what is irregular in the old one; none yet where nothing was typed."""
+def _begin(seen: Observation, size: int | None = None) -> RhythmUpdate:
+    """Begin a new rhythm with input that is irregular in the old one; None if there was no input."""
     if not seen.is_typed:
-        return Heard(None, counts=True)
+        return RhythmUpdate(None, counts=True)
     size = (seen.octets or 0) if size is None else size
     signs = seen.octets // size if seen.octets else 1
     if signs > MOST_SIGNS_A_LOOK:
         size, signs = seen.octets or 0, 1
     rhythm = Rhythm(size, 0, _narrowed(seen, signs)[1], ())
-    return Heard(_extended(rhythm, seen, signs), counts=True)
+    return RhythmUpdate(_extended(rhythm, seen, signs), counts=True)
 
 
-def _bridge(rhythm: Rhythm, seen: Observation) -> Heard:
-    """What a look says of a decided rhythm whose signs were counted, when for once nothing was.
+def _continue_uncounted(rhythm: Rhythm, seen: Observation) -> RhythmUpdate:
+    """Apply a look without counts to a decided rhythm whose signs were counted before.
 
-    What the terminal tells of is a person's, unless it tells that it came when a sign was due.
+    Input that the terminal shows is a person's, unless it came when a sign was due.
     """
     if seen.is_odd:
         return _begin(seen)
     if seen.dated is not None:
-        due = _passed(rhythm, seen.dated[0])
+        due = _skip_missed(rhythm, seen.dated[0])
         window = window_of(due.bounds, due.signs + 1)
         if window is None or _is_lost(due, window) or not _is_slow(rhythm, UNCOUNTED_PERIOD_USEC):
             return _begin(seen)
         if seen.dated[1] - seen.dated[0] > 2 * USEC_PER_SEC or window[0] > seen.dated[1]:
             return _begin(seen)
-    return Heard(_plan(_passed(rhythm, seen.until_usec), seen), counts=False)
+    return RhythmUpdate(_plan(_skip_missed(rhythm, seen.until_usec), seen), counts=False)
 
 
 def _narrowed(seen: Observation, signs: int) -> tuple[int, int]:
-    """Not before which moment the first sign of a look was given, and not after which the last."""
+    """Return the earliest time of the first sign of a look, and the latest time of the last."""
     if signs != 1 or seen.dated is None:
         return seen.since_usec, seen.until_usec
     since_usec, until_usec = max(seen.since_usec, seen.dated[0]), min(seen.until_usec, seen.dated[1])
@@ -134,7 +135,7 @@ def _narrowed(seen: Observation, signs: int) -> tuple[int, int]:
 
 
 def _extended(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
-    """With the signs of a look, which bound the rhythm unless they only come close to it."""
+    """Return the rhythm with the signs of a look, which bound it unless they were only within the tolerance."""
     bounds = rhythm.bounds
     if _fits(rhythm, seen, signs, 0):
         since_usec, until_usec = _narrowed(seen, signs)
@@ -145,7 +146,7 @@ def _extended(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
 
 
 def _fits(rhythm: Rhythm, seen: Observation, signs: int, slack_usec: int) -> bool:
-    """Whether so many signs in a look, and no more, are of the rhythm."""
+    """Return whether exactly so many signs in a look are consistent with the rhythm."""
     since_usec, until_usec = _narrowed(seen, signs)
     if signs:
         first, last = (window_of(rhythm.bounds, rhythm.signs + each) for each in (1, signs))
@@ -158,12 +159,12 @@ def _fits(rhythm: Rhythm, seen: Observation, signs: int, slack_usec: int) -> boo
 
 
 def _is_lost(rhythm: Rhythm, window: tuple[int, int]) -> bool:
-    """Whether a decided rhythm was not heard for so long that any key could pass for a sign of it."""
+    """Return whether a decided rhythm was not seen for so long that any key could pass as one of its signs."""
     return bool(rhythm.decided_usec) and window[1] - window[0] > 4 * TOLERANCE_USEC
 
 
-def _passed(rhythm: Rhythm, usec: int) -> Rhythm:
-    """A decided rhythm at a moment, where signs before it have not come or were not seen."""
+def _skip_missed(rhythm: Rhythm, usec: int) -> Rhythm:
+    """Return a decided rhythm at a moment, counting the signs before it that did not come or were not seen."""
     window = window_of(rhythm.bounds, rhythm.signs + 1)
     while window is not None and window[1] < usec and not _is_lost(rhythm, window):
         rhythm = rhythm._replace(signs=rhythm.signs + 1)
@@ -171,11 +172,12 @@ def _passed(rhythm: Rhythm, usec: int) -> Rhythm:
     return rhythm
 
 
-def _settle(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
-    """Opens the bet that the look was made for; wins or loses it once its sign has come, or its time is over.
+def _settle_bet(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
+    """Open the bet if this look is for its opening; settle it if its sign has come or its time is over.
 
-    A sign that comes before the bet is open has lost it: a person who has not answered yet answers the more surely now.
-    A look that is late, through no doing of the person's, calls it off.
+    A sign that comes before the bet is open loses it. (If it only cancelled the bet, the bets that remain would be
+    those in which no sign came early, and then a person's is more likely to come within the window.) A look that is
+    late, which does not depend on the person, cancels the bet.
     """
     total, is_late = rhythm.signs + signs, seen.at_usec > rhythm.opens_usec + EDGE_USEC
     if not rhythm.target:
@@ -208,7 +210,7 @@ def _convinces(rhythm: Rhythm, seen: Observation) -> bool:
 
 
 def _least_period_usec(rhythm: Rhythm) -> int:
-    """From where on a period is one that no person keeps, and that the terminal shows where nothing counts."""
+    """Return the shortest period that can be decided: no person keeps it, and without counts the terminal shows it."""
     return PERIOD_USEC if rhythm.size else UNCOUNTED_PERIOD_USEC
 
 
@@ -218,7 +220,7 @@ def _is_slow(rhythm: Rhythm, least_usec: int) -> bool:
 
 
 def _plan(rhythm: Rhythm, seen: Observation) -> Rhythm:
-    """Settles when to look next for the rhythm's sake, and what to bet."""
+    """Choose when to look next because of the rhythm, and the next bet."""
     now_usec, window = seen.until_usec, window_of(rhythm.bounds, rhythm.signs + 1)
     if window is None or rhythm.signs < SUSPECT_SIGNS or not _is_slow(rhythm, _least_period_usec(rhythm)):
         return _without_bet(rhythm)._replace(look_usec=0)

@@ -1,7 +1,7 @@
-"""The daemon's state as text, and back: what a restart must not forget.
+"""Encode and decode the daemon's saved state: everything that a restart must not forget. Pure.
 
-Pure. The state is of one boot and one version of this format; anything else is refused, and the daemon then begins
-anew, which can only make a session live longer.
+A state belongs to one boot and one version of this format; any other is refused. The daemon then starts without it,
+which can only make sessions last longer.
 """
 
 from __future__ import annotations
@@ -46,13 +46,11 @@ _LIMITS = "saved"
 
 
 class Counted(NamedTuple):
-    """What was counted by now, in bytes: connections; what lies unread on terminals, None where that is not told; and
-    what the daemon has written on the terminals of each session.
-    """
+    """The counters of the daemon, in bytes."""
 
     lines: Mapping[SessionKey, ConnectionSample] = MappingProxyType({})
-    unread: Mapping[str, int] | None = None
-    written: Mapping[SessionKey, int] = MappingProxyType({})
+    unread: Mapping[str, int] | None = None  # unread input by terminal; None if not known
+    written: Mapping[SessionKey, int] = MappingProxyType({})  # by the daemon itself, on the session's terminals
 
 
 _NOTHING_COUNTED = Counted()
@@ -62,8 +60,8 @@ _NOTHING_COUNTED = Counted()
 class Snapshot:
     """Everything that outlives the daemon within one boot.
 
-    `policy` is the last good policy as text of a policy file, "" where there has been none. `polled` is when the
-    terminals were last read. `past` is of the ended sessions that no login has followed yet.
+    `policy` is the last valid policy as the text of a policy file; "" if there was none. `polled` is when the terminals
+    were last read. `past` has the ended sessions that no login has followed yet.
     """
 
     boot_id: str
@@ -76,9 +74,9 @@ class Snapshot:
 
 
 def encode_lines(snapshot: Snapshot) -> Iterator[str]:
-    """Lines of JSON: one of the daemon's own, then one a session.
+    """Yield lines of JSON: one for the daemon itself, then one for each session.
 
-    Line by line, for the text of a thousand sessions at once would stay with the daemon as memory that it never uses.
+    It yields line by line, because the memory for the text of a thousand sessions would stay allocated to the daemon.
     """
     document = {
         "version": VERSION,
@@ -100,7 +98,7 @@ def encode_lines(snapshot: Snapshot) -> Iterator[str]:
 
 
 def encode(snapshot: Snapshot) -> str:
-    """The lines of encode_lines() in one text."""
+    """Return the lines of encode_lines() as one text."""
     return "".join(encode_lines(snapshot))
 
 
@@ -120,8 +118,10 @@ def _encode_tracked(tracked: TrackedSession) -> dict[str, Any]:
         "ending": life.ending and life.ending.value,
         "locked_usec": life.locked_usec,
         "announced_usec": life.announced_usec,
-        "is_told": life.is_told,
-        "readings": [list(reading[:-1]) for reading in tracked.readings],  # the next daemon counts lines by itself
+        "is_told": life.was_shown,
+        "readings": [
+            list(reading[:-1]) for reading in tracked.readings
+        ],  # (not `line`, which each daemon counts itself)
         "tampered": list(tracked.tampered),
         "work": tracked.work and list(tracked.work),
         "hold": tracked.hold and [*tracked.hold[:-1], tracked.hold.action and tracked.hold.action.value],
@@ -133,7 +133,7 @@ def _encode_tracked(tracked: TrackedSession) -> dict[str, Any]:
 
 
 def decode(text: str, boot_id: str) -> Snapshot:
-    """Reads a state back. Raises ReaperError for one that is broken, of another boot, or of another version."""
+    """Return the state of a text. Raises ReaperError if it is invalid, of another boot, or of another version."""
     try:
         first, *rest = text.rstrip("\n").split("\n")
         document = parse_document(first)
@@ -168,7 +168,7 @@ def _decode_tracked(value: Any) -> TrackedSession:
         ending=None if value["ending"] is None else Reason(value["ending"]),
         locked_usec=integer(value["locked_usec"]),
         announced_usec=integer(value["announced_usec"]),
-        is_told=bool(value.get("is_told", True)),  # 0.1.0 has not written it, and has shown every warning
+        was_shown=bool(value.get("is_told", True)),  # not written by 0.1.0, which showed every warning
     )
     tracked = track(session, life, tuple(map(_decode_reading, value["readings"])))
     return replace(
@@ -178,8 +178,8 @@ def _decode_tracked(value: Any) -> TrackedSession:
         work=None if value["work"] is None else ActivitySample(*map(integer, value["work"])),
         hold=None if value["hold"] is None else _decode_hold(value["hold"]),
         order=None if value["order"] is None else Order(*map(string, value["order"])),
-        membership=_decode_groups(value.get("groups")),  # 0.1.0 has not written them
-        rhythm=_decode_rhythm(value.get("rhythm")),  # nor this
+        membership=_decode_groups(value.get("groups")),  # not written by 0.1.0
+        rhythm=_decode_rhythm(value.get("rhythm")),  # not written by 0.1.0
         limits=None if value["limits"] is None else _decode_limits(value["limits"]),
     )
 
@@ -189,7 +189,7 @@ def _decode_groups(value: Any) -> Membership | None:
 
 
 def _decode_counted(unread: Any, sessions: tuple[TrackedSession, ...], values: Sequence[Any]) -> Counted:
-    """0.1.0 has written none of it."""
+    """Return the counters; 0.1.0 did not write them."""
     by_key = {tracked.session.key: value for tracked, value in zip(sessions, values)}
     lines = {key: _decode_line(each["line"]) for key, each in by_key.items() if each.get("line") is not None}
     counts = None if unread is None else {string(name): integer(count) for name, count in unread.items()}
@@ -220,15 +220,15 @@ def _decode_ended(value: Any) -> PastTermination:
 
 
 def _decode_limits(value: Any) -> Limits:
-    """What a session is locked or being ended under, which need not be what the policy says by now."""
+    """Return the limits under which a session was locked or is being ended; the policy may have changed since."""
     text = json.dumps({"environments": {_LIMITS: value}})
     return parse.parse([Source("the saved limits", text)]).environments[_LIMITS]
 
 
 def _decode_hold(value: Any) -> Hold:
     since, until, uid, by, why, action = value
-    spared = None if action is None else Action(action)
-    return Hold(integer(since), integer(until), integer(uid), string(by), string(why), spared)
+    known = None if action is None else Action(action)
+    return Hold(integer(since), integer(until), integer(uid), string(by), string(why), known)
 
 
 def _decode_reading(value: Any) -> TerminalSample:

@@ -1,17 +1,17 @@
-"""What the connection of a session with terminals shows that the times of the terminals do not. Pure.
+"""Decide from the traffic of an ssh connection whether somebody typed, where the times of terminals do not show it.
 
-Keys that no program reads leave no trace on a terminal, and unless they make a line none among its unread input. But
-each crosses the connection. sense/ssh_traffic.py counts what the client sent, to the byte, without what ssh adds to it.
-All of it is counted together: what was typed, what was sent to a program without a terminal (sftp), and what came back
-through forwarded ports, agents and displays. What can be told apart is subtracted:
+Pure. Keys that no program reads leave no trace in the times of a terminal, and none in its unread input unless they
+make a line. But each key crosses the connection. sense/ssh_traffic.py counts exactly the bytes that the client sent,
+without what ssh adds. They are counted together: what was typed, what was sent to a program without a terminal (sftp),
+and what came back through forwarded ports, agents and displays. What can be distinguished is subtracted:
 
-1. what was sent to the far ends of forwarded TCP connections, for as long as these are open;
-2. what was for programs without a terminal, where they have read exactly as much as came. They can have read files,
-   too: then it may have been for them, or typed.
+1. what was sent to the far ends of forwarded TCP connections, while these are open;
+2. what was for programs without a terminal, if they have read exactly as many bytes as arrived. They can have read
+   files as well; then the bytes may have been for them, or typed.
 
-What remains was typed, or went through a forwarded connection that has come and gone since the last look, or is a Unix
-socket's, as an agent's is. What cannot be told apart counts as typed: a person who types must not be taken for gone.
-Nor is there anything to tell where counters went back, as when another process carries the connection now.
+The rest was typed, or went through a forwarded connection that was opened and closed since the last look, or through a
+Unix socket, such as an agent's. What cannot be distinguished counts as typed, so that a user who types is never taken
+for absent. The same holds if counters went back, for example because another process carries the connection now.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reaper.decide.session.terminal_evidence import BUCKET_NS
 
 
 class Typed(NamedTuple):
-    """How many bytes were typed between two looks: at least, and at most."""
+    """The least and the most bytes that were typed between two looks."""
 
     least: int
     most: int
@@ -33,10 +33,10 @@ class Typed(NamedTuple):
 def weigh_line(
     before: ConnectionSample, after: ConnectionSample, network_floor_bytes: int | None, *, is_last: bool = False
 ) -> EvidenceKind | None:
-    """Whether somebody typed between two looks at a connection, or else used it; None for neither.
+    """Return INPUT if somebody typed between two readings of a connection, else NETWORK if they used it, else None.
 
-    A file transfer beside the terminals is use, unless there is no floor. What goes through forwarded connections is
-    not. `is_last`: the session may end by the answer, so what cannot be counted is taken for typed.
+    A file transfer beside the terminals is use, unless there is no floor. Traffic through forwarded connections is
+    not. `is_last`: the session may end because of the answer, so what cannot be counted is taken as typed.
     """
     if after.traffic.socket == 0:
         return _weigh_uncounted(before, after)
@@ -44,7 +44,7 @@ def weigh_line(
         return EvidenceKind.INPUT
     is_network = network_floor_bytes is not None and _transferred(before, after) >= network_floor_bytes
     network = EvidenceKind.NETWORK if is_network else None
-    if not (before.traffic.is_settled and after.traffic.is_settled):  # something moved all the time
+    if not (before.traffic.is_settled and after.traffic.is_settled):  # bytes were in transit at each attempt to count
         return network or (EvidenceKind.INPUT if is_last else None)
     typed = count_typed(before, after)
     if typed is None or typed.least > 0:
@@ -53,7 +53,7 @@ def weigh_line(
 
 
 def count_typed(before: ConnectionSample, after: ConnectionSample) -> Typed | None:
-    """How much was typed between two looks at one connection; None where nothing tells."""
+    """Return how many bytes were typed between two readings of one connection; None if that is not known."""
     earlier, later = before.traffic, after.traffic
     if not (earlier.socket and _is_one(earlier, later) and earlier.is_settled and later.is_settled):
         return None
@@ -67,7 +67,7 @@ def count_typed(before: ConnectionSample, after: ConnectionSample) -> Typed | No
 
 
 def _transferred(before: ConnectionSample, after: ConnectionSample) -> int:
-    """How much has crossed the connection, at most, from programs without a terminal and to them."""
+    """Return the most bytes that can have crossed the connection from and to programs without a terminal."""
     typed, printed = after.traffic.typed - before.traffic.typed, max(0, after.traffic.printed - before.traffic.printed)
     return min(after.channel_bytes - before.channel_bytes, typed + printed)
 
@@ -77,15 +77,16 @@ def _is_one(before: Traffic, after: Traffic) -> bool:
 
 
 def _forwarded(before: Traffic, after: Traffic) -> int:
-    """How many bytes went to the far ends of forwarded connections."""
+    """Return how many bytes went to the far ends of forwarded connections."""
     known = {each.inode: each.sent for each in before.forwards}
     return sum(max(0, each.sent - known.get(each.inode, 0)) for each in after.forwards)
 
 
 def _weigh_uncounted(before: ConnectionSample, after: ConnectionSample) -> EvidenceKind | None:
-    """The same where the kernel does not let it be counted: any traffic may have been a key and its echo.
+    """Return INPUT if there was traffic that may have been a key and its echo, when the kernel cannot count bytes.
 
-    Unless something was printed in the meantime, by times that nobody set: that makes traffic by itself.
+    It does not count if something was printed in the meantime (which is traffic by itself), as shown by times that
+    nobody has set by hand.
     """
     is_idle = before.traffic[:4] == after.traffic[:4]
     last_print_ended_ns = (before.printed_ns // BUCKET_NS + 1) * BUCKET_NS

@@ -1,7 +1,7 @@
-"""What is to be known of the life of one session: its phases, what befalls it, what comes of that, and when.
+"""The state of one session's life: its phases, the events that change it, the actions that result, and its deadlines.
 
-Pure: no I/O, no clock. Here are the words and what follows from them at one moment; lifecycle.py has how one moment
-leads to the next, and the rules of that.
+Pure: no I/O, no clock. This module has the definitions, and what follows from a state at one moment. lifecycle.py has
+the rules, and how one moment leads to the next.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, Union
 
 from reaper.decide.policy.evidence_kind import EvidenceKind
-from reaper.decide.policy.limits import Action, Limits, are_shown
+from reaper.decide.policy.limits import Action, Limits, shows_warnings
 from reaper.decide.text.duration import USEC_PER_SEC
 
 
 class Phase(enum.Enum):
-    """Where a session is in its life."""
+    """The phase that a session is in (reaper(7), "The life of a session")."""
 
     ACTIVE = "active"
     WARNED = "warned"
@@ -28,28 +28,28 @@ class Phase(enum.Enum):
 
 
 LASTING = (Phase.LOCKED, Phase.ENDING)
-"""What was begun under a rule and is brought to its end under it, whatever becomes of the rule."""
+"""The phases that are completed under the limits under which they began, even if the rule changes."""
 
 
 class Stimulus(enum.Enum):
-    """What can befall a session."""
+    """What can happen to a session: the rows of the table in reaper(7)."""
 
-    EVIDENCE = "evidence"  # a sign of life that moved the limit
-    LEAD = "lead"  # the time of a warning has come
-    LIMIT = "limit"  # the limit was reached, and confirmed
-    BUSY = "busy"  # the same, and a program runs in it that its rule lets finish
-    FREE = "free"  # no such program runs any more, or it has had its time
-    LOCK = "lock"  # somebody has it locked
-    UNLOCK = "unlock"  # its person has proved who they are
+    EVIDENCE = "evidence"  # there is evidence that moves the limit
+    LEAD = "lead"  # a warning is due
+    LIMIT = "limit"  # the limit was reached, and this was confirmed
+    BUSY = "busy"  # the same, but a program runs that may delay the end
+    FREE = "free"  # no such program runs any more, or its time is over
+    LOCK = "lock"  # somebody locks the session
+    UNLOCK = "unlock"  # its user has been authenticated
     FAIL = "fail"  # it could not be locked
-    RUNG = "rung"  # the grace of a step of the termination is over, and the session is still there
+    RUNG = "rung"  # the grace of a termination step is over, and the session still exists
     POLICY = "policy"  # other limits apply from now on
-    LAPSE = "lapse"  # nobody looked at it for much longer than a poll
-    GONE = "gone"  # it is no longer there
+    LAPSE = "lapse"  # the daemon did not watch for a while
+    GONE = "gone"  # the session does not exist any more
 
 
 class TerminationStep(enum.IntEnum):
-    """The ladder of a termination, gentlest first."""
+    """The steps of a termination, gentlest first."""
 
     HANGUP = 0
     TERM = 1
@@ -57,7 +57,7 @@ class TerminationStep(enum.IntEnum):
 
 
 class Reason(enum.Enum):
-    """Which limit it is."""
+    """Which limit applies."""
 
     IDLE = "idle"
     MAX = "max"
@@ -65,36 +65,36 @@ class Reason(enum.Enum):
 
 
 class Warn(NamedTuple):
-    """Tell the person on every terminal of the session that it ends in `left_usec`."""
+    """Action: tell the user on every terminal of the session that it ends in `left_usec`."""
 
     reason: Reason
     left_usec: int
 
 
 class Defer(NamedTuple):
-    """Tell the person that the session stays for a program that runs in it, for `left_usec` at most."""
+    """Action: tell the user that a program delays the end of the session, for `left_usec` at most."""
 
     reason: Reason
     left_usec: int
 
 
 class WithdrawWarning(NamedTuple):
-    """Tell the person, who has been told of an end, that the session stays."""
+    """Action: tell the user, who was told of an end, that the session stays."""
 
 
 class Lock(NamedTuple):
-    """Take the terminals of the session over until its person proves who they are."""
+    """Action: take over the terminals of the session until its user has been authenticated."""
 
 
 class Signal(NamedTuple):
-    """Take one step of the ladder. At the first one the person is told the reason before."""
+    """Action: take one step of the termination. Before the first one the user is told the reason."""
 
     rung: TerminationStep
     reason: Reason
 
 
 class LifecycleEvent(enum.Enum):
-    """What is worth a record in the journal; the daemon adds who, where and why."""
+    """What is logged of a session's life; the daemon adds user, terminals and details."""
 
     RESUMED = "resumed"
     ROBOT = "robot"
@@ -109,21 +109,21 @@ class LifecycleEvent(enum.Enum):
 
 
 class LogEvent(NamedTuple):
-    """Record a fact. `usec`: how long the person had been idle; at a warning or a deferral, what is left."""
+    """Action: log an event. `usec` is how long the session was idle; for a warning or a deferral, the time left."""
 
-    fact: LifecycleEvent
+    event: LifecycleEvent
     reason: Reason
     usec: int
 
 
 Act = Union[Warn, Defer, WithdrawWarning, Lock, Signal, LogEvent]
-# A warning that comes late says what the next one would say so soon after: they are given as one.
+# Warnings that are due within this time of each other are given as one.
 TOGETHER_USEC = USEC_PER_SEC
 
 
 @dataclass(frozen=True)
 class SessionState:
-    """What must be remembered of a session from one moment to the next; times in microseconds since boot."""
+    """What must be remembered of a session's life; times in microseconds since boot."""
 
     __slots__ = (
         "announced_usec",
@@ -132,35 +132,35 @@ class SessionState:
         "evidence",
         "evidence_usec",
         "first_warned_usec",
-        "is_told",
         "locked_usec",
         "phase",
         "rung",
         "rung_until_usec",
         "stages",
+        "was_shown",
     )
 
     phase: Phase
-    evidence: EvidenceKind  # what the last evidence was
-    evidence_usec: int  # the latest moment it can stand for; up to 8 s ahead of the clock
-    stages: int  # how many leads have been announced
-    first_warned_usec: int  # 0 when not warned
-    rung: TerminationStep
-    rung_until_usec: int
-    deferred_usec: int  # when the end was first put off for a program, since the last evidence; 0 when it was not
-    ending: Reason | None  # which limit it is that the session is being ended for; None while it is not
+    evidence: EvidenceKind  # the kind of the last evidence
+    evidence_usec: int  # its date: the latest possible time of it, up to 8 s ahead of the clock
+    stages: int  # how many of the rule's warnings have been given
+    first_warned_usec: int  # when the first was given; 0 if none was
+    rung: TerminationStep  # the last step of the termination that was taken
+    rung_until_usec: int  # when the grace of that step is over
+    deferred_usec: int  # when the end was first delayed for a program, since the last evidence; 0 if it was not
+    ending: Reason | None  # the limit for which the session is being ended; None while it is not
     locked_usec: int  # when it was locked; 0 while it is not
-    announced_usec: int  # the earliest end that the warnings since then have named; 0 for none, or for locks alone
-    is_told: bool  # one of the warnings since then was for the person, and not for the journal alone
+    announced_usec: int  # the earliest end that its warnings have announced; 0 if none, or only locks
+    was_shown: bool  # whether any of its warnings was shown to the user, and not only logged
 
 
 def begin(evidence: EvidenceKind, at_usec: int) -> SessionState:
-    """The life of a session first seen alive at a moment."""
+    """Return the state of a session with its first evidence."""
     return SessionState(Phase.ACTIVE, evidence, at_usec, 0, 0, TerminationStep.HANGUP, 0, 0, None, 0, 0, False)
 
 
 class Deadline(NamedTuple):
-    """When a limit strikes, and which."""
+    """When a limit is reached, and which; `limit_usec` is how long it is."""
 
     usec: int
     reason: Reason
@@ -168,7 +168,7 @@ class Deadline(NamedTuple):
 
 
 def deadline(life: SessionState, limits: Limits, opened_usec: int) -> Deadline | None:
-    """When the session ends if nothing more happens, or None for never (rule 1)."""
+    """Return when the session ends or is locked if nothing else happens; None for never (rule 1)."""
     nearest = nearest_limit(life.evidence_usec, limits, opened_usec)
     if life.phase is Phase.LOCKED:
         return _lock_limit(life, limits, opened_usec)
@@ -181,12 +181,12 @@ def deadline(life: SessionState, limits: Limits, opened_usec: int) -> Deadline |
 
 
 def ends(limit: Deadline, limits: Limits) -> bool:
-    """Whether it is an end that comes at a limit, and not a lock."""
+    """Return whether the session ends at this limit, rather than being locked or only observed."""
     return limits.action is Action.TERMINATE or (limits.action is Action.LOCK and limit.reason is not Reason.IDLE)
 
 
 def nearest_limit(evidence_usec: int, limits: Limits, opened_usec: int) -> Deadline | None:
-    """The limit that the session reaches first, or None where there is none."""
+    """Return the limit that the session reaches first, without regard to warnings; None if it has no limit."""
     candidates = []
     if limits.idle_usec is not None:
         candidates.append(Deadline(evidence_usec + limits.idle_usec, Reason.IDLE, limits.idle_usec))
@@ -196,7 +196,7 @@ def nearest_limit(evidence_usec: int, limits: Limits, opened_usec: int) -> Deadl
 
 
 def _lock_limit(life: SessionState, limits: Limits, opened_usec: int) -> Deadline | None:
-    """The limit of a locked session; nobody is there to be warned."""
+    """Return the limit of a locked session, which is not warned."""
     candidates = []
     if limits.lock_for_usec is not None:
         candidates.append(Deadline(life.locked_usec + limits.lock_for_usec, Reason.LOCK, limits.lock_for_usec))
@@ -206,7 +206,7 @@ def _lock_limit(life: SessionState, limits: Limits, opened_usec: int) -> Deadlin
 
 
 def next_due(life: SessionState, limits: Limits, opened_usec: int) -> int | None:
-    """The next moment at which time alone changes something, or None."""
+    """Return the next moment at which the passing of time changes something; None for never."""
     if life.phase is Phase.ENDING:
         return life.rung_until_usec
     if life.phase is Phase.DEFERRED:
@@ -222,21 +222,21 @@ def next_due(life: SessionState, limits: Limits, opened_usec: int) -> int | None
 
 
 def is_about_to_warn(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> bool:
-    """Whether a session that has been warned is warned again at this moment, or within a second."""
+    """Return whether a warned session is due for its next warning now or within a second."""
     due = next_due(life, limits, opened_usec)
     is_left = life.phase is Phase.WARNED and life.stages < len(limits.warn_usec)
     return is_left and due is not None and due < now_usec + TOGETHER_USEC
 
 
-def is_untold(life: SessionState, limits: Limits) -> bool:
-    """Whether a warning stands that was only logged, and that under these limits the person should have read."""
-    return bool(life.first_warned_usec) and not life.is_told and are_shown(limits)
+def is_warning_unshown(life: SessionState, limits: Limits) -> bool:
+    """Return whether there is a warning that was only logged, while these limits show warnings (rule 10)."""
+    return bool(life.first_warned_usec) and not life.was_shown and shows_warnings(limits)
 
 
 def busy_left_usec(life: SessionState, limits: Limits, now_usec: int) -> int:
-    """For how much longer programs may put off the end of the session; 0 where none may (rule 7).
+    """Return for how much longer programs may delay the end of the session; 0 if they may not (rule 7).
 
-    None may once it is locked: what would be waited for stands still there.
+    In a locked session they may not, because they are frozen.
     """
     if not limits.busy or life.phase is Phase.LOCKED:
         return 0
@@ -245,7 +245,7 @@ def busy_left_usec(life: SessionState, limits: Limits, now_usec: int) -> int:
 
 
 def is_due(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) -> bool:
-    """Whether the session has reached a limit, after every warning that its rule grants."""
+    """Return whether the session has reached a limit, after its warnings (rule 1)."""
     if life.phase not in (Phase.ACTIVE, Phase.WARNED, Phase.LOCKED) or limits.action is Action.OBSERVE:
         return False
     end = deadline(life, limits, opened_usec)
@@ -254,6 +254,6 @@ def is_due(life: SessionState, limits: Limits, opened_usec: int, now_usec: int) 
 
 
 def limit_of(limits: Limits, reason: Reason) -> int:
-    """How long a limit is; 0 for never."""
+    """Return how long a limit is; 0 for never."""
     limit = {Reason.IDLE: limits.idle_usec, Reason.MAX: limits.max_usec, Reason.LOCK: limits.lock_for_usec}[reason]
     return limit or 0

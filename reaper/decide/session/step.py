@@ -1,11 +1,12 @@
-"""What is done when the moment of a session has come: the order of the questions, and what follows from each answer.
+"""The step of a session that is due: the questions to ask, their order, and what follows from each answer.
 
-Pure: whoever drives a session answers the questions. The daemon answers from the host and carries out what comes of it;
-a simulation answers from recorded history. So both decide by this code.
+Pure: the caller answers the questions. The daemon answers from the host and carries out the results; a simulation
+answers from recorded history. So the same code decides in both.
 
-The order is: hold over, look, shared input, lock, time, due? then alive, told, look again, due?, busy, lockable, brake,
-watched, end. Each question costs the more the later it comes, and most sessions need only the first few. Nothing is
-ended before every question has been answered in this very step.
+The order is: Is a hold over? Look at the evidence, at shared input and at the lock. Let time pass. If the session is
+due then: Is it alive? Was the warning delivered? Look again: is it still due? Does a program delay the end? Can it be
+locked? Does the brake allow it? Did the daemon watch all the time? Then end it. Later questions cost more, and most
+sessions need only the first few. No session is ended unless every question was answered in the same step.
 """
 
 from __future__ import annotations
@@ -18,62 +19,62 @@ from reaper.decide.session.tracked_session import Change, TrackedSession, is_due
 
 
 class Surroundings(Protocol):
-    """Answers the questions about a session, and takes over what comes of the answers. Times are boot-time usec."""
+    """Answers the questions about a session, and carries out the results. Times are boot-time microseconds."""
 
     def tracked(self, key: SessionKey) -> TrackedSession:
-        """The session as it is after all that was done so far."""
+        """Return the session in its current state."""
 
     def commit(self, key: SessionKey, change: Change, now: Instant, program: Program | None = None) -> None:
-        """Takes over a changed session and carries out its acts; `program` is what its end is deferred for."""
+        """Store a changed session and carry out its actions; `program` is the one that delays its end."""
 
     def wait_until(self, key: SessionKey, usec: int) -> None:
-        """Has the step taken again at a moment."""
+        """Take the step again at a moment."""
 
     def end_hold(self, key: SessionKey, now: Instant) -> None:
-        """Ends a hold whose time is over."""
+        """End a hold whose time is over."""
 
     def look(self, key: SessionKey, now: Instant) -> None:
-        """Takes in the evidence on the session's known terminals."""
+        """Apply the evidence on the session's known terminals."""
 
     def look_closely(self, key: SessionKey, now: Instant) -> None:
-        """The same, and which its terminals are by now."""
+        """Find the session's terminals, and apply the evidence on them."""
 
     def look_at_shared(self, key: SessionKey, now: Instant) -> None:
-        """Takes in input in other sessions of the same user, where the session's rule counts it."""
+        """Apply input in other sessions of the same user, if the session's rule counts it."""
 
     def look_at_lock(self, key: SessionKey, now: Instant) -> None:
-        """Takes in what has become of the session's lock."""
+        """Apply the state of the session's lock."""
 
     def is_alive(self, key: SessionKey) -> bool:
-        """Whether the session is still there."""
+        """Return whether the session still exists."""
 
     def check_gone(self, key: SessionKey, now: Instant) -> None:
-        """Closes the session if nothing of it is left."""
+        """Close the session if nothing of it exists any more."""
 
     def delay_usec(self, key: SessionKey, now: Instant) -> int:
-        """How long the end or lock has to wait: the warning was refused, or other locks come first; 0 for not."""
+        """Return how long the end or lock must wait for its warning or for other locks; 0 if not at all."""
 
     def busy_program(self, key: SessionKey, now: Instant) -> Program | None:
-        """The program that the end has to wait for; None for none, or where it has waited long enough."""
+        """Return the program that delays the end; None if there is none or its time is over."""
 
     def judge(self, key: SessionKey, now: Instant) -> None:
-        """Puts the session under the rule that it falls under now, by whether it can be locked."""
+        """Apply the rule that matches the session now, after checking whether it can be locked."""
 
     def brake_until_usec(self, key: SessionKey, now: Instant) -> int:
-        """Until when too many other ends hold this one back; 0 for not at all."""
+        """Return until when the brake holds this end back; 0 if it does not."""
 
     def watched_now(self) -> Instant:
-        """The time. Where nobody watched for a while before it, the sessions have lapsed by the return."""
+        """Return the current time; if the daemon did not watch for a while before it, apply the lapse first."""
 
     def lock(self, key: SessionKey, change: Change, by: str, now: Instant) -> None:
-        """Saves and locks the session; `by` is "" where its limit does."""
+        """Save and lock the session; `by` is who ordered it, "" if its limit did."""
 
     def terminate(self, key: SessionKey, change: Change, now: Instant) -> None:
-        """Saves and begins to end the session."""
+        """Save the session and begin to end it."""
 
 
 def take(surroundings: Surroundings, key: SessionKey, now: Instant) -> None:
-    """Does what is due for a session: the end of its hold, a warning, its lock, its end or the next step of that."""
+    """Do what is due for a session: end its hold, warn, lock or end it, or take the next step of its termination."""
     if hold.is_over(surroundings.tracked(key).hold, now.boot_usec):
         surroundings.end_hold(key, now)
     surroundings.look(key, now)
@@ -85,7 +86,7 @@ def take(surroundings: Surroundings, key: SessionKey, now: Instant) -> None:
 
 
 def _end(surroundings: Surroundings, key: SessionKey, now: Instant) -> None:
-    """Ends or locks a session that is due, if nothing speaks against it at this moment."""
+    """End or lock a session that is due, unless an answer prevents it."""
     if not surroundings.is_alive(key):
         surroundings.check_gone(key, now)
         return
@@ -108,12 +109,12 @@ def _end(surroundings: Surroundings, key: SessionKey, now: Instant) -> None:
         surroundings.wait_until(key, until_usec)
         return
     now = surroundings.watched_now()
-    if is_due(surroundings.tracked(key), now.boot_usec):  # (not where nobody watched since the look)
+    if is_due(surroundings.tracked(key), now.boot_usec):  # (not after a lapse since the look)
         surroundings.terminate(key, operations.begin_termination(surroundings.tracked(key), now.boot_usec), now)
 
 
 def _lock(surroundings: Surroundings, key: SessionKey, now: Instant) -> None:
-    """Locks a session that is due, if it can be locked; else it comes under limits that end it, with a warning."""
+    """Lock a session that is due; if it cannot be locked, it gets limits that end it, after a warning."""
     surroundings.judge(key, now)
     if operations.would_lock(surroundings.tracked(key), now.boot_usec):
         change = operations.begin_termination(surroundings.tracked(key), now.boot_usec)

@@ -1,8 +1,8 @@
-"""Whose processes are not read, as one of them once made the daemon wait: what is remembered of that, and for how long.
+"""Users whose processes the daemon does not read, because reading one of them blocked it, and for how long. Pure.
 
-One who could end and begin it as they like would have the daemon start again each time, and a daemon that starts again
-and again ends nobody's session: warnings count only while somebody watches. So each time after the first lasts for an
-hour at least, and twice as long as the time before.
+Each time the daemon blocks, it is restarted. A user who could cause this again and again would keep it from ending any
+session, because warnings count only while the daemon watches. So each time after the first lasts at least an hour, and
+twice as long as the time before.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from reaper.decide.text.duration import USEC_PER_HOUR
 
-# As many users are remembered; those that are trusted again and longest ago are forgotten first.
+# The most that are remembered; those that are over, and the oldest of them, are forgotten first.
 MOST = 64
 _MOST_DOUBLINGS = 5  # 32 hours
 
 
 @dataclass(frozen=True)
 class Stuck:
-    """A process that could not be read, and whose it was."""
+    """A process that could not be read, and its user."""
 
     pid: int
-    uid: int  # whose processes are not read; 0 for that process alone, as it is root's
-    is_strict: bool  # not even those that only sshd, login and the like can have started
+    uid: int  # the user whose processes are not read; 0 for this process alone, which is root's
+    is_strict: bool  # not even processes that only sshd, login and the like can have started are read
     since_usec: int  # boot-time clock
     times: int = 1
     is_over: bool = False
 
     @property
     def until_usec(self) -> int:
-        """The earliest moment at which it may be over."""
+        """The earliest time at which it may be over."""
         return self.since_usec + (USEC_PER_HOUR << min(self.times - 2, _MOST_DOUBLINGS) if self.times > 1 else 0)
 
 
 def add(known: Iterable[Stuck], new: Stuck) -> tuple[Stuck, ...]:
-    """Adds what has just happened to what is remembered."""
+    """Return what is remembered, with one more."""
     before = [each for each in known if _is_same(each, new)]
     others = [each for each in known if not _is_same(each, new)]
     times = new.times + sum(each.times for each in before)
@@ -46,7 +46,7 @@ def add(known: Iterable[Stuck], new: Stuck) -> tuple[Stuck, ...]:
 
 
 def end(known: Iterable[Stuck], which: Stuck) -> tuple[Stuck, ...]:
-    """Ends one; a user's is remembered, for the next time."""
+    """Return what is remembered with one marked as over; one of root's is forgotten."""
     return tuple(replace(each, is_over=True) if each == which else each for each in known if each != which or which.uid)
 
 
@@ -59,12 +59,12 @@ def _worth(each: Stuck) -> tuple[bool, int]:
 
 
 def encode(known: Iterable[Stuck]) -> str:
-    """What is remembered, as it is kept in a file."""
+    """Return the text of a file of these."""
     return "".join(json.dumps(asdict(each)) + "\n" for each in known)
 
 
 def decode(text: str) -> tuple[Stuck, ...]:
-    """What such a file says; a line that is none of ours is passed over."""
+    """Return what such a file has; invalid lines are skipped."""
     found = (_decode_line(line) for line in text.split("\n"))
     return tuple(each for each in found if each is not None)[:MOST]
 

@@ -1,27 +1,28 @@
-"""Which signs of life on a terminal to believe, and when they were given.
+"""Decide which changes of a terminal's times are evidence of input, and date them. Pure.
 
-The person types on a terminal that they own, so they (or a program of theirs) can set its times at will. What they
-cannot do is set them without a trace:
+Users own the terminals on which they type, so they (or their programs) can set the times at will. But they cannot do
+so without a trace:
 
 1. The kernel moves a terminal's atime when a process reads input from it (n_tty, drivers/tty/tty_io.c:
    tty_update_time), and never touches its ctime in doing so.
 2. utimes, chmod and chown always move ctime (inode_set_ctime_current in notify_change), even when they change nothing.
-3. ctime has the grain of the kernel's tick (4 to 10 ms; finer since 6.13). Two changes in one tick, with our look
-   between them, would leave the same ctime: so an interval that began just after ctime moved is not believed either.
-4. No reading of input gives a time yet to come.
+3. ctime has the resolution of the kernel's tick (4 to 10 ms; finer since 6.13). Two changes in one tick, with our look
+   between them, would leave the same ctime. So an interval that began just after a change of ctime is not believed
+   either.
+4. Reading input never sets a time in the future.
 
-Hence: a changed atime is evidence exactly when ctime stood still during the interval, was not fresh when the interval
+Hence: a changed atime is evidence exactly if ctime did not change during the interval, was not fresh when the interval
 began, and the new atime is not in the future. *Changed*, not *advanced*: after a forged future date, or after the wall
 clock was set back, the kernel's own next update goes backwards.
 
 The kernel moves atime in steps: only when the 8-second bucket of the clock changes (`(now ^ atime) & ~7`), so what was
-typed later in the same bucket leaves no trace. Evidence is therefore dated at the end of its bucket, the latest moment
-that it can stand for: nobody is taken for idle before they have been, at the price of at most 8 s. That moment may lie
-a few seconds ahead of the clock. The same holds of a terminal that is seen for the first time: what is typed in the
-bucket in which it was made leaves no trace.
+typed later in the same bucket leaves no trace. Evidence is therefore dated at the end of its bucket, the latest time
+that it can have: no session is taken for idle too early, at the cost of at most 8 s. This time can be a few seconds
+ahead of the clock. The same is true of a terminal that is seen for the first time, because what is typed in the bucket
+in which it was created leaves no trace.
 
-A session without a terminal shows no person, only work: what crosses its connection and what its processes compute.
-That is the user's to make, by design; a rule's `max` bounds it.
+A session without a terminal shows no input, only work: the traffic of its connection and the CPU time of its processes.
+Users can produce both at will, by design; a rule's `max` limits this.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ from reaper.decide.session.model import NS_PER_SEC, ActivitySample, Instant, Ter
 from reaper.decide.text.duration import USEC_PER_MIN, USEC_PER_SEC
 
 BUCKET_NS = 8 * NS_PER_SEC
-# A floor is a minute's; below this share of it, one keepalive would do.
+# Floors are per minute. Over a shorter time than this, one keepalive would reach a floor's share.
 WINDOW_USEC = 10 * USEC_PER_SEC
-# The two clocks drift apart by less than this between two polls, unless one was set.
+# The two clocks drift apart by less than this between two polls, unless the wall clock was set.
 STEP_NS = NS_PER_SEC
 # The coarsest tick of a kernel (CONFIG_HZ=100).
 TICK_USEC = 10_000
 
 
 class Refusal(enum.Enum):
-    """Why a moved atime did not count."""
+    """Why a changed atime did not count."""
 
     CTIME_MOVED = "its times were set by hand (ctime moved)"
     CTIME_FRESH = "its times may have been set by hand while it was read (ctime was fresh)"
@@ -53,22 +54,22 @@ class Refusal(enum.Enum):
 
 
 class TerminalEvidence(NamedTuple):
-    """What one interval of a terminal says."""
+    """The result of one interval of a terminal."""
 
-    input_usec: int | None  # the latest moment the input can stand for, or None where there was none to believe
+    input_usec: int | None  # the date of the input; None if there was none that is believed
     refused: Refusal | None
-    tampered: bool  # ctime moved though neither mode nor owner did
+    tampered: bool  # ctime changed, but neither mode nor owner did
 
 
 NOTHING = TerminalEvidence(None, None, False)
 
 
 def weigh(before: TerminalSample, after: TerminalSample, previous: Instant, now: Instant) -> TerminalEvidence:
-    """Judges what happened on one terminal between two looks at it, the first no earlier than `previous`.
+    """Return the evidence on one terminal between two looks, of which the first was no earlier than `previous`.
 
-    Evidence is dated on the boot-time clock and never before `previous`. Where the wall clock was set in between,
-    the terminal's time says nothing of when, and the evidence is dated now: nobody active loses by it, and nobody
-    gains more than one poll.
+    Evidence is dated on the boot-time clock and never before `previous`. If the wall clock was set in between, the
+    terminal's time does not show when the input was, and the evidence is dated now: no active user loses by this, and
+    nobody gains more than one poll.
     """
     if after == before:
         return NOTHING
@@ -82,12 +83,12 @@ def weigh(before: TerminalSample, after: TerminalSample, previous: Instant, now:
 
 
 def is_another(before: TerminalSample, after: TerminalSample) -> bool:
-    """Whether two readings by one name are of two terminals. Where that is not known, they are of one."""
+    """Return whether two readings by one name are of different terminals; False if that is not known."""
     return 0 not in (before.line, after.line) and before.line != after.line
 
 
 def is_tampered(before: TerminalSample, after: TerminalSample) -> bool:
-    """Whether the times of a terminal were set by hand: ctime moved, though neither mode nor owner did."""
+    """Return whether the times of a terminal were set by hand: ctime changed, but neither mode nor owner did."""
     return after.ctime_ns != before.ctime_ns and (after.mode, after.uid) == (before.mode, before.uid)
 
 
@@ -102,7 +103,7 @@ def _refusal(before: TerminalSample, after: TerminalSample) -> Refusal | None:
 
 
 def clock_step_ns(previous: Instant, now: Instant) -> int:
-    """By how much the wall clock was set forth, or back, between two moments; 0 where it was not."""
+    """Return by how much the wall clock was set forward (or back, negative) between two moments; 0 if it was not."""
     step_ns = now.wall_ns - previous.wall_ns - (now.boot_usec - previous.boot_usec) * 1000
     return step_ns if abs(step_ns) > STEP_NS else 0
 
@@ -116,14 +117,14 @@ def _latest_moment(after: TerminalSample, previous: Instant, now: Instant) -> in
 def weigh_work(
     before: ActivitySample, after: ActivitySample, counted: Container[EvidenceKind], limits: Limits
 ) -> EvidenceKind | None:
-    """Which kind of work went on between two looks, of those that count; None for none, or too little to tell.
+    """Return a kind of work that counts and reached its floor between two looks; None if there was none.
 
-    After a longer time than a minute (daemon stopped, host suspended), a minute's work is enough: who was active at its
-    end must not lose by the beginning. Where what crossed the connection cannot be counted, or other processes than
-    before carry it, or the counters went back, the connection counts as used.
+    After more than a minute (the daemon was stopped, or the host suspended), a minute's work is enough: a session that
+    was active at the end of that time must not lose by its beginning. If the traffic cannot be counted, or another
+    process carries the connection than before, or the counters went back, the connection counts as used.
     """
     elapsed_usec = min(max(after.boot_usec - before.boot_usec, WINDOW_USEC), USEC_PER_MIN)
-    # What the daemon has written itself is taken off before it has crossed, so that `printed` can go back a little.
+    # What the daemon has written itself is subtracted before it has crossed, so `printed` can go back a little.
     typed, printed = after.typed - before.typed, max(0, after.printed - before.printed)
     is_same = (before.carrier, before.socket) == (after.carrier, after.socket) and typed >= 0
     if EvidenceKind.NETWORK in counted and not is_same:
@@ -139,23 +140,23 @@ def weigh_work(
 
 
 def is_settled(before: ActivitySample, after: ActivitySample) -> bool:
-    """Whether the time between two looks was long enough to go on from the second."""
+    """Return whether two looks are far enough apart for the second to become the new baseline."""
     return after.boot_usec - before.boot_usec >= WINDOW_USEC
 
 
 def first_moments(reading: TerminalSample, now: Instant) -> tuple[int, int]:
-    """From when to when on the boot-time clock the first input in the last bucket was read, if its atime is believed.
+    """Return the earliest and latest boot time of the first input in the last bucket, if atime is to be believed.
 
-    The kernel rounds down to the second of its last tick.
+    The kernel rounds the time of its last tick down to the second.
     """
     since_usec = now.boot_usec + (reading.atime_ns // NS_PER_SEC * NS_PER_SEC - now.wall_ns) // 1000
     return since_usec, since_usec + USEC_PER_SEC + TICK_USEC
 
 
 def bucket_end(reading: TerminalSample, now: Instant) -> int:
-    """The latest moment that the last input on a terminal can stand for, if its atime is believed.
+    """Return the latest boot time that the last input on a terminal can have, if its atime is to be believed.
 
-    Never later than the end of the bucket that the clock is in, whatever the atime says.
+    It is never later than the end of the current bucket, whatever atime is.
     """
     end_ns = (min(reading.atime_ns, now.wall_ns) // BUCKET_NS + 1) * BUCKET_NS
     return now.boot_usec + (end_ns - now.wall_ns) // 1000

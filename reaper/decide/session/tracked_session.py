@@ -1,4 +1,4 @@
-"""A session together with all that is remembered of it, and how a look at its terminals changes that."""
+"""A session with everything that the daemon remembers of it. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reaper.decide.text.hours import LocalTime
 
 @dataclass(frozen=True)
 class TrackedSession:
-    """One session, its life, and the limits that apply; `limits` is None while no policy is known."""
+    """One session, the state of its life, and its limits; `limits` is None while there is no policy."""
 
     __slots__ = (
         "due_usec",
@@ -41,19 +41,19 @@ class TrackedSession:
     readings: tuple[TerminalSample, ...]
     rule: str
     limits: Limits | None
-    refusal: str  # why the last sign of life that was refused was refused, for explain
-    tampered: tuple[str, ...]  # the terminals whose forgery has been reported
-    due_usec: int | None  # when time alone changes something
-    work: ActivitySample | None  # where its work counts: what the next look is held against
-    elevated: bool  # root acts in it, or it is root's own
+    refusal: str  # why the last evidence that was refused was refused, for `explain`
+    tampered: tuple[str, ...]  # the terminals whose forged times have been reported
+    due_usec: int | None  # when the passing of time changes something; None for never
+    work: ActivitySample | None  # if its work counts: the baseline of the next look
+    elevated: bool  # it is root's session, or its user became root in it
     hold: Hold | None
-    order: Order | None  # whose word it is that the session ends, where that is no limit
-    membership: Membership | None  # its user's groups at login; None before a rule has asked, and where nothing tells
-    rhythm: Rhythm | None  # of what is typed, where its rule asks whether that is a robot's
+    order: Order | None  # the order to end the session, if it is not ended by a limit
+    membership: Membership | None  # its user's groups at login; None until a rule needs them, or if they are not known
+    rhythm: Rhythm | None  # of its input, if its rule has `robots: ignore`
 
     @property
     def origin(self) -> Origin:
-        """Where the person sits now: a display manager's login is one on its console as long as that shows text."""
+        """The origin at present: a display manager's session counts as a console login while its console shows text."""
         is_text = self.session.origin is Origin.GRAPHICAL and self.session.tty and self.readings
         return Origin.CONSOLE if is_text else self.session.origin
 
@@ -65,7 +65,7 @@ class TrackedSession:
 
 @dataclass(frozen=True)
 class Change:
-    """What came of a look: the session as it is now, what is to be done, and the terminals that were tampered with."""
+    """A changed session, the actions to carry out, and the terminals whose times were forged."""
 
     tracked: TrackedSession
     acts: tuple[Act, ...]
@@ -73,7 +73,7 @@ class Change:
 
 
 def subject_of(tracked: TrackedSession, groups: frozenset[str], local: LocalTime | None) -> Subject:
-    """What rules match on."""
+    """Return the facts of a session that rules match."""
     session = tracked.session
     return Subject(
         user=session.user,
@@ -89,20 +89,20 @@ def subject_of(tracked: TrackedSession, groups: frozenset[str], local: LocalTime
 
 
 def track(session: Session, life: SessionState, readings: tuple[TerminalSample, ...]) -> TrackedSession:
-    """A session that is watched from now on, as yet without limits."""
+    """Return a new tracked session, without limits yet."""
     return TrackedSession(
         session, life, readings, "", None, "", (), None, None, session.uid == 0, None, None, None, None
     )
 
 
 def elevate(tracked: TrackedSession, is_marked: bool) -> TrackedSession:
-    """The same with or without a root that acts in it (su, sudo); root's own session always has one."""
+    """Return the session with `elevated` set: it is marked by su or sudo, or it is root's own."""
     elevated = is_marked or tracked.session.uid == 0
     return tracked if tracked.elevated is elevated else replace(tracked, elevated=elevated)
 
 
 def scheduled(tracked: TrackedSession) -> TrackedSession:
-    """The same with its next moment worked out: when it is to be looked at for its rhythm's sake is one, too."""
+    """Return the session with `due_usec` recomputed: its next change, or a look that its rhythm needs."""
     due = next_change(tracked)
     if tracked.rhythm is not None and tracked.rhythm.look_usec and tracked.life.phase not in LASTING:
         due = min(due or tracked.rhythm.look_usec, tracked.rhythm.look_usec)
@@ -110,9 +110,9 @@ def scheduled(tracked: TrackedSession) -> TrackedSession:
 
 
 def next_change(tracked: TrackedSession) -> int | None:
-    """When time alone changes something of a session. Of one of which nothing tells if it idles, it does not."""
+    """Return when the passing of time changes a session; None for never, or if nothing shows whether it is idle."""
     due = None
-    if tracked.limits is not None and (_shows(tracked) or tracked.life.phase in LASTING):
+    if tracked.limits is not None and (_shows_evidence(tracked) or tracked.life.phase in LASTING):
         due = state.next_due(tracked.life, tracked.limits, tracked.session.opened_usec)
     if tracked.hold is not None:
         due = tracked.hold.until_usec if due is None else min(due, tracked.hold.until_usec)
@@ -120,32 +120,32 @@ def next_change(tracked: TrackedSession) -> int | None:
 
 
 def is_limited(tracked: TrackedSession) -> bool:
-    """Whether there is a limit to what it may do."""
+    """Return whether a session has a limit."""
     return tracked.limits is not None and (tracked.limits.idle_usec, tracked.limits.max_usec) != (None, None)
 
 
-def _shows(tracked: TrackedSession) -> bool:
-    """Whether there is something on which a sign of life would show.
+def _shows_evidence(tracked: TrackedSession) -> bool:
+    """Return whether evidence would show anywhere.
 
-    A graphical session's desktop is asked when its moment has come; where it does not answer, that counts as one.
+    A graphical session's desktop is asked when the session is due; if it does not answer, that counts as evidence.
     """
     return bool(tracked.readings) or tracked.work is not None or tracked.session.origin is Origin.GRAPHICAL
 
 
 def changed(tracked: TrackedSession, life: SessionState, acts: list[Act]) -> Change:
-    """The session with what the lifecycle has made of its life."""
+    """Return the change of a session to a new state of its life, with actions."""
     return Change(scheduled(replace(tracked, life=life)), tuple(acts))
 
 
 def is_due(tracked: TrackedSession, now_usec: int) -> bool:
-    """Whether the session has reached its limit, with every warning given."""
-    if tracked.limits is None or not (_shows(tracked) or tracked.life.phase is Phase.LOCKED):
+    """Return whether the session has reached its limit, after its warnings."""
+    if tracked.limits is None or not (_shows_evidence(tracked) or tracked.life.phase is Phase.LOCKED):
         return False
     return state.is_due(tracked.life, tracked.limits, tracked.session.opened_usec, now_usec)
 
 
 def deadline(tracked: TrackedSession) -> Deadline | None:
-    """When the session ends if nothing more happens, or None for never."""
+    """Return when the session ends or is locked if nothing else happens; None for never."""
     if tracked.limits is None:
         return None
     return state.deadline(tracked.life, tracked.limits, tracked.session.opened_usec)

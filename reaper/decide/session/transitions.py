@@ -1,6 +1,6 @@
-"""What each phase of a session makes of what befalls it: the table, and what is done on the way.
+"""The transition table: what each stimulus does in each phase, and the actions that result.
 
-Pure. The rules that it follows stand in lifecycle.py; the picture in reaper(7) is drawn from the table.
+Pure. The rules are in lifecycle.py; the table in reaper(7) is drawn from this one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from reaper.decide.policy.evidence_kind import EvidenceKind
-from reaper.decide.policy.limits import Action, Limits, Notify, are_shown
+from reaper.decide.policy.limits import Action, Limits, Notify, shows_warnings
 from reaper.decide.session.state import (
     TOGETHER_USEC,
     Act,
@@ -27,12 +27,12 @@ from reaper.decide.session.state import (
     WithdrawWarning,
     deadline,
     ends,
-    is_untold,
+    is_warning_unshown,
     nearest_limit,
 )
 from reaper.decide.text.duration import USEC_PER_SEC
 
-# After the last rung there is nothing stronger: look again, say so, and try the last rung once more.
+# After the last step there is nothing stronger: the failure is logged, and the last step repeated after this time.
 RETRY_USEC = 60 * USEC_PER_SEC
 
 
@@ -45,20 +45,20 @@ def step(
     gap_usec: int = 0,
     after: Limits | None = None,
 ) -> tuple[SessionState, list[Act]]:
-    """One transition: what the table says, and what is done on the way."""
-    turn = TABLE[life.phase, stimulus]
-    return turn(_TransitionInput(life, limits, opened_usec, now_usec, gap_usec, after))
+    """Return the next state by the table, and the actions to carry out."""
+    transition = TABLE[life.phase, stimulus]
+    return transition(_TransitionInput(life, limits, opened_usec, now_usec, gap_usec, after))
 
 
 class _TransitionInput(NamedTuple):
-    """All that a transition may look at."""
+    """Everything on which a transition depends."""
 
     life: SessionState
     limits: Limits
     opened_usec: int
     now_usec: int
     gap_usec: int
-    after: Limits | None  # the limits that are to be in force instead
+    after: Limits | None  # the limits that apply from now on, for Stimulus.POLICY
 
     @property
     def reason(self) -> Reason:
@@ -78,170 +78,174 @@ class _TransitionInput(NamedTuple):
 Outcome = tuple[SessionState, list[Act]]
 
 
-def _stay(scene: _TransitionInput) -> Outcome:
-    return scene.life, []
+def _stay(context: _TransitionInput) -> Outcome:
+    return context.life, []
 
 
-def _warn(scene: _TransitionInput) -> Outcome:
-    """Announces the end. Leads that were missed together, or come within a second, are announced as one."""
-    first_warned = scene.life.first_warned_usec or scene.now_usec
-    life = replace(scene.life, phase=Phase.WARNED, first_warned_usec=first_warned)
-    close = deadline(life, scene.limits, scene.opened_usec)
-    if close is None:
-        return scene.life, []
-    left = close.usec - scene.now_usec
-    stages = sum(1 for lead in scene.limits.warn_usec if left < lead + TOGETHER_USEC)
-    is_shown = are_shown(scene.limits)
-    life = replace(life, stages=max(stages, scene.life.stages), is_told=life.is_told or is_shown)
-    if ends(close, scene.limits) and is_shown:
-        life = replace(life, announced_usec=min(close.usec, life.announced_usec or close.usec))
-    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Warn(close.reason, left)]
-    return life, [*acts, LogEvent(LifecycleEvent.WARNED, close.reason, left)]
+def _warn(context: _TransitionInput) -> Outcome:
+    """Warn of the end or lock. Warnings that were missed, or are due within a second, are given as one."""
+    first_warned = context.life.first_warned_usec or context.now_usec
+    life = replace(context.life, phase=Phase.WARNED, first_warned_usec=first_warned)
+    end = deadline(life, context.limits, context.opened_usec)
+    if end is None:
+        return context.life, []
+    left = end.usec - context.now_usec
+    stages = sum(1 for lead in context.limits.warn_usec if left < lead + TOGETHER_USEC)
+    is_shown = shows_warnings(context.limits)
+    life = replace(life, stages=max(stages, context.life.stages), was_shown=life.was_shown or is_shown)
+    if ends(end, context.limits) and is_shown:
+        life = replace(life, announced_usec=min(end.usec, life.announced_usec or end.usec))
+    acts: list[Act] = [] if context.limits.action is Action.OBSERVE else [Warn(end.reason, left)]
+    return life, [*acts, LogEvent(LifecycleEvent.WARNED, end.reason, left)]
 
 
-def _spare(scene: _TransitionInput) -> Outcome:
-    life, _ = _wake(scene)
-    acts: list[Act] = [WithdrawWarning()] if scene.life.is_told and scene.limits.action is not Action.OBSERVE else []
-    return life, [*acts, LogEvent(LifecycleEvent.CANCELLED, Reason.IDLE, scene.gap_usec)]
+def _withdraw_warning(context: _TransitionInput) -> Outcome:
+    life, _ = _reset(context)
+    acts: list[Act] = (
+        [WithdrawWarning()] if context.life.was_shown and context.limits.action is not Action.OBSERVE else []
+    )
+    return life, [*acts, LogEvent(LifecycleEvent.CANCELLED, Reason.IDLE, context.gap_usec)]
 
 
-def _change(scene: _TransitionInput) -> Outcome:
-    """Other limits: a warning is taken back, unless it would have been given under them, too (rule 9)."""
-    life, after = scene.life, scene.after
-    nearest = nearest_limit(life.evidence_usec, after, scene.opened_usec) if after is not None else None
+def _change_limits(context: _TransitionInput) -> Outcome:
+    """Apply other limits: withdraw the warning, unless it would have been given by now under them too (rule 9)."""
+    life, after = context.life, context.after
+    nearest = nearest_limit(life.evidence_usec, after, context.opened_usec) if after is not None else None
     if (
         after is None
         or nearest is None
-        or Action.OBSERVE in (scene.limits.action, after.action)
+        or Action.OBSERVE in (context.limits.action, after.action)
         or not after.warn_usec
-        or scene.now_usec < nearest.usec - after.warn_usec[0]
+        or context.now_usec < nearest.usec - after.warn_usec[0]
     ):
-        return _spare(scene)
-    told, lead_usec = deadline(life, scene.limits, scene.opened_usec), after.warn_usec[-1]
-    was_untold = is_untold(life, after)
-    if was_untold:
-        life = replace(life, first_warned_usec=scene.now_usec)  # for the person it begins now (rule 10)
+        return _withdraw_warning(context)
+    announced, lead_usec = deadline(life, context.limits, context.opened_usec), after.warn_usec[-1]
+    was_unshown = is_warning_unshown(life, after)
+    if was_unshown:
+        life = replace(life, first_warned_usec=context.now_usec)  # the user is warned for the first time (rule 10)
     elif ends(nearest, after):
-        # Where only a lock was announced, an end has not been.
+        # If only a lock was announced, the user has not been warned of an end.
         since_usec = max(life.first_warned_usec, life.announced_usec - lead_usec)
         stands = bool(life.announced_usec) or after.notify is Notify.NONE
-        life = replace(life, first_warned_usec=min(scene.now_usec, since_usec) if stands else scene.now_usec)
-    close = deadline(life, after, scene.opened_usec)
-    if close is None or close != told or after.action is not scene.limits.action or was_untold:
-        return replace(life, stages=0), []  # it is announced at once
-    return replace(life, stages=sum(1 for lead in after.warn_usec if close.usec - scene.now_usec <= lead)), []
+        life = replace(life, first_warned_usec=min(context.now_usec, since_usec) if stands else context.now_usec)
+    end = deadline(life, after, context.opened_usec)
+    if end is None or end != announced or after.action is not context.limits.action or was_unshown:
+        return replace(life, stages=0), []  # the new deadline is announced at once
+    return replace(life, stages=sum(1 for lead in after.warn_usec if end.usec - context.now_usec <= lead)), []
 
 
-def _wake(scene: _TransitionInput) -> Outcome:
-    life = replace(scene.life, phase=Phase.ACTIVE, ending=None, locked_usec=0)
-    return replace(life, stages=0, first_warned_usec=0, announced_usec=0, is_told=False), []
+def _reset(context: _TransitionInput) -> Outcome:
+    life = replace(context.life, phase=Phase.ACTIVE, ending=None, locked_usec=0)
+    return replace(life, stages=0, first_warned_usec=0, announced_usec=0, was_shown=False), []
 
 
-def _defer(scene: _TransitionInput) -> Outcome:
-    since = scene.life.deferred_usec or scene.now_usec
-    life, _ = _wake(scene)
+def _defer(context: _TransitionInput) -> Outcome:
+    since = context.life.deferred_usec or context.now_usec
+    life, _ = _reset(context)
     life = replace(life, phase=Phase.DEFERRED, deferred_usec=since)
-    left = max(0, since + scene.limits.busy_max_usec - scene.now_usec)
-    acts: list[Act] = [] if scene.limits.action is Action.OBSERVE else [Defer(scene.reason, left)]
-    return life, [*acts, LogEvent(LifecycleEvent.DEFERRED, scene.reason, left)]
+    left = max(0, since + context.limits.busy_max_usec - context.now_usec)
+    acts: list[Act] = [] if context.limits.action is Action.OBSERVE else [Defer(context.reason, left)]
+    return life, [*acts, LogEvent(LifecycleEvent.DEFERRED, context.reason, left)]
 
 
-def _return(scene: _TransitionInput) -> Outcome:
-    life, _ = _wake(scene)
-    return life, [] if scene.limits.action is Action.OBSERVE else [WithdrawWarning()]
+def _end_deferral(context: _TransitionInput) -> Outcome:
+    life, _ = _reset(context)
+    return life, [] if context.limits.action is Action.OBSERVE else [WithdrawWarning()]
 
 
-def _reach_limit(scene: _TransitionInput) -> Outcome:
-    if scene.limits.action is Action.OBSERVE:
-        return replace(scene.life, phase=Phase.OBSERVED, ending=None), [
-            LogEvent(LifecycleEvent.OBSERVED, scene.reason, scene.idle_usec)
+def _reach_limit(context: _TransitionInput) -> Outcome:
+    if context.limits.action is Action.OBSERVE:
+        return replace(context.life, phase=Phase.OBSERVED, ending=None), [
+            LogEvent(LifecycleEvent.OBSERVED, context.reason, context.idle_usec)
         ]
-    is_locked = scene.life.phase is Phase.LOCKED
-    if scene.limits.action is Action.LOCK and not is_locked and scene.reason is Reason.IDLE:
-        return _lock(scene)
-    until = scene.now_usec + scene.limits.grace_usec
+    is_locked = context.life.phase is Phase.LOCKED
+    if context.limits.action is Action.LOCK and not is_locked and context.reason is Reason.IDLE:
+        return _lock(context)
+    until = context.now_usec + context.limits.grace_usec
     life = replace(
-        scene.life, phase=Phase.ENDING, rung=TerminationStep.HANGUP, rung_until_usec=until, ending=scene.reason
+        context.life, phase=Phase.ENDING, rung=TerminationStep.HANGUP, rung_until_usec=until, ending=context.reason
     )
     return life, [
-        LogEvent(LifecycleEvent.ENDING, scene.reason, scene.idle_usec),
-        Signal(TerminationStep.HANGUP, scene.reason),
+        LogEvent(LifecycleEvent.ENDING, context.reason, context.idle_usec),
+        Signal(TerminationStep.HANGUP, context.reason),
     ]
 
 
-def _end_lock(scene: _TransitionInput) -> Outcome:
-    return _stay(scene) if scene.limits.action is Action.OBSERVE else _reach_limit(scene)
+def _terminate_locked(context: _TransitionInput) -> Outcome:
+    return _stay(context) if context.limits.action is Action.OBSERVE else _reach_limit(context)
 
 
-def _order_lock(scene: _TransitionInput) -> Outcome:
-    return _stay(scene) if scene.limits.action is Action.OBSERVE else _lock(scene)
+def _order_lock(context: _TransitionInput) -> Outcome:
+    return _stay(context) if context.limits.action is Action.OBSERVE else _lock(context)
 
 
-def _lock(scene: _TransitionInput) -> Outcome:
-    life, _ = _wake(scene)
-    life = replace(life, phase=Phase.LOCKED, locked_usec=scene.now_usec)
+def _lock(context: _TransitionInput) -> Outcome:
+    life, _ = _reset(context)
+    life = replace(life, phase=Phase.LOCKED, locked_usec=context.now_usec)
     return life, [Lock()]
 
 
-def _unlock(scene: _TransitionInput) -> Outcome:
-    since = max(scene.life.evidence_usec, scene.now_usec)
-    life, _ = _wake(scene)
+def _unlock(context: _TransitionInput) -> Outcome:
+    since = max(context.life.evidence_usec, context.now_usec)
+    life, _ = _reset(context)
     return replace(life, evidence=EvidenceKind.UNLOCKED, evidence_usec=since, deferred_usec=0, locked_usec=0), []
 
 
-def _escalate(scene: _TransitionInput) -> Outcome:
-    """The next rung. KILL leaves nothing to wait for but the kernel, so what is there after its grace is a failure.
+def _escalate(context: _TransitionInput) -> Outcome:
+    """Take the next step of the termination. If the session still exists after KILL and its grace, log a failure.
 
-    Where the policy has come to `observe` in the middle of an end, the ladder is left.
+    If the action has changed to `observe` in the meantime, no further step is taken.
     """
-    life, limits = scene.life, scene.limits
+    life, limits = context.life, context.limits
     if limits.action is Action.OBSERVE:
-        return _reach_limit(scene)
+        return _reach_limit(context)
     if life.rung is not TerminationStep.KILL:
         rung = TerminationStep(life.rung + 1)
-        life = replace(life, rung=rung, rung_until_usec=scene.now_usec + max(limits.grace_usec, USEC_PER_SEC))
-        return life, [Signal(rung, scene.reason)]
-    life = replace(life, rung_until_usec=scene.now_usec + RETRY_USEC)
+        life = replace(life, rung=rung, rung_until_usec=context.now_usec + max(limits.grace_usec, USEC_PER_SEC))
+        return life, [Signal(rung, context.reason)]
+    life = replace(life, rung_until_usec=context.now_usec + RETRY_USEC)
     return life, [
-        LogEvent(LifecycleEvent.TERMINATE_FAILED, scene.reason, scene.idle_usec),
-        Signal(TerminationStep.KILL, scene.reason),
+        LogEvent(LifecycleEvent.TERMINATE_FAILED, context.reason, context.idle_usec),
+        Signal(TerminationStep.KILL, context.reason),
     ]
 
 
-def _break_off(scene: _TransitionInput) -> Outcome:
-    """An end that nobody watched begins anew; not one out of a lock, whose terminals are hung up and not given back."""
-    return _stay(scene) if scene.life.locked_usec else _wake(scene)
+def _abort_termination(context: _TransitionInput) -> Outcome:
+    """Cancel an end after a lapse; but not that of a locked session, whose terminals are hung up, not given back."""
+    return _stay(context) if context.life.locked_usec else _reset(context)
 
 
-def _close(scene: _TransitionInput) -> Outcome:
-    return replace(scene.life, phase=Phase.GONE), [LogEvent(LifecycleEvent.CLOSED, scene.reason, scene.idle_usec)]
+def _close(context: _TransitionInput) -> Outcome:
+    return replace(context.life, phase=Phase.GONE), [LogEvent(LifecycleEvent.CLOSED, context.reason, context.idle_usec)]
 
 
-def _terminated(scene: _TransitionInput) -> Outcome:
-    return replace(scene.life, phase=Phase.GONE), [LogEvent(LifecycleEvent.TERMINATED, scene.reason, scene.idle_usec)]
+def _terminated(context: _TransitionInput) -> Outcome:
+    return replace(context.life, phase=Phase.GONE), [
+        LogEvent(LifecycleEvent.TERMINATED, context.reason, context.idle_usec)
+    ]
 
 
 class Transition(NamedTuple):
-    """A row's right-hand side: where it leads, for the picture in reaper(7), and what carries it out."""
+    """An entry of the table: the possible next phases, and the function that makes the transition."""
 
     to: tuple[Phase, ...]
     by: object
 
-    def __call__(self, scene: _TransitionInput) -> Outcome:
-        """Carries it out, and holds it to the picture."""
+    def __call__(self, context: _TransitionInput) -> Outcome:
+        """Make the transition, and check that its phase is one of `to`."""
         assert callable(self.by)
-        life, acts = self.by(scene)
+        life, acts = self.by(context)
         assert life.phase in self.to
         return life, acts
 
 
-def _row(phase: Phase, **turns: Transition) -> dict[tuple[Phase, Stimulus], Transition]:
+def _transitions(phase: Phase, **transitions: Transition) -> dict[tuple[Phase, Stimulus], Transition]:
     ignore = Transition((phase,), _stay)
-    return {(phase, stimulus): turns.get(stimulus.value, ignore) for stimulus in Stimulus}
+    return {(phase, stimulus): transitions.get(stimulus.value, ignore) for stimulus in Stimulus}
 
 
 TABLE: dict[tuple[Phase, Stimulus], Transition] = {
-    **_row(
+    **_transitions(
         Phase.ACTIVE,
         lead=Transition((Phase.ACTIVE, Phase.WARNED), _warn),
         limit=Transition((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
@@ -249,43 +253,43 @@ TABLE: dict[tuple[Phase, Stimulus], Transition] = {
         lock=Transition((Phase.ACTIVE, Phase.LOCKED), _order_lock),
         gone=Transition((Phase.GONE,), _close),
     ),
-    **_row(
+    **_transitions(
         Phase.WARNED,
-        evidence=Transition((Phase.ACTIVE,), _spare),
+        evidence=Transition((Phase.ACTIVE,), _withdraw_warning),
         lead=Transition((Phase.WARNED,), _warn),
         limit=Transition((Phase.LOCKED, Phase.ENDING, Phase.OBSERVED), _reach_limit),
         busy=Transition((Phase.DEFERRED,), _defer),
         lock=Transition((Phase.WARNED, Phase.LOCKED), _order_lock),
-        policy=Transition((Phase.ACTIVE, Phase.WARNED), _change),
-        lapse=Transition((Phase.ACTIVE,), _wake),
+        policy=Transition((Phase.ACTIVE, Phase.WARNED), _change_limits),
+        lapse=Transition((Phase.ACTIVE,), _reset),
         gone=Transition((Phase.GONE,), _close),
     ),
-    **_row(
+    **_transitions(
         Phase.DEFERRED,
-        evidence=Transition((Phase.ACTIVE,), _return),
-        free=Transition((Phase.ACTIVE,), _wake),
+        evidence=Transition((Phase.ACTIVE,), _end_deferral),
+        free=Transition((Phase.ACTIVE,), _reset),
         lock=Transition((Phase.DEFERRED, Phase.LOCKED), _order_lock),
-        policy=Transition((Phase.ACTIVE,), _wake),
+        policy=Transition((Phase.ACTIVE,), _reset),
         gone=Transition((Phase.GONE,), _close),
     ),
-    **_row(
+    **_transitions(
         Phase.LOCKED,
         unlock=Transition((Phase.ACTIVE,), _unlock),
-        fail=Transition((Phase.ACTIVE,), _wake),
-        limit=Transition((Phase.LOCKED, Phase.ENDING), _end_lock),
+        fail=Transition((Phase.ACTIVE,), _reset),
+        limit=Transition((Phase.LOCKED, Phase.ENDING), _terminate_locked),
         gone=Transition((Phase.GONE,), _close),
     ),
-    **_row(
+    **_transitions(
         Phase.OBSERVED,
-        evidence=Transition((Phase.ACTIVE,), _wake),
-        policy=Transition((Phase.ACTIVE,), _wake),
+        evidence=Transition((Phase.ACTIVE,), _reset),
+        policy=Transition((Phase.ACTIVE,), _reset),
         gone=Transition((Phase.GONE,), _close),
     ),
-    **_row(
+    **_transitions(
         Phase.ENDING,
         rung=Transition((Phase.ENDING, Phase.OBSERVED), _escalate),
-        lapse=Transition((Phase.ACTIVE, Phase.ENDING), _break_off),
+        lapse=Transition((Phase.ACTIVE, Phase.ENDING), _abort_termination),
         gone=Transition((Phase.GONE,), _terminated),
     ),
-    **_row(Phase.GONE),
+    **_transitions(Phase.GONE),
 }

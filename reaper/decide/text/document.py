@@ -1,4 +1,4 @@
-"""JSON that reaper itself has written: the saved state, and the files of a lock.  Pure."""
+"""Parse JSON that reaper itself has written: the saved state and the files of a lock. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 
 def parse_document(text: str) -> Any:
-    """Returns what a text says in JSON.  Raises ValueError, or RecursionError where it is nested too deeply.
+    """Return the value of a JSON text. Raises ValueError, or RecursionError if it is nested too deeply.
 
-    Refuses fractions, NaN and Infinity: reaper writes none, and int() of an infinity (also of 1e999) is an
+    Fractions, NaN and Infinity are refused: reaper writes none, and int() of an infinity (1e999 is one too) raises
     OverflowError, which no reader of these files expects.
     """
     return json.loads(text, parse_float=_refuse, parse_constant=_refuse)

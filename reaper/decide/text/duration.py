@@ -1,6 +1,6 @@
-"""Durations as systemd.time(7) writes them, in and out of whole microseconds.  Pure: text and integers only.
+"""Parse and format durations as in systemd.time(7), in whole microseconds. Pure.
 
-`never` is no duration: those who accept the word handle it before they come here.
+`never` is not a duration: a caller that accepts the word handles it before calling this module.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ USEC_PER_MONTH = 2_629_800 * USEC_PER_SEC
 USEC_PER_YEAR = 31_557_600 * USEC_PER_SEC
 
 LONGEST_USEC = 2**63 - 1
-"""What a journal field and any client's 64-bit integer can hold."""
+"""The largest number that a journal field and any client's 64-bit integer can hold."""
 
 LONGEST_TEXT = 100
-"""Characters of a duration that are looked at: a page of digits is a mistake, and slow to multiply."""
+"""The most characters of a duration: a page of digits is a mistake, and slow to multiply."""
 
 _UNITS = {
     USEC_PER_YEAR: ("years", "year", "y"),
@@ -54,21 +54,21 @@ _PART = re.compile(r"\s*([0-9]+)(?:\.([0-9]+))?\s*([A-Za-z\u00b5\u03bc]+)\s*")
 
 
 class DurationError(ReaperError):
-    """The text is not a duration; the message says what is wrong with it and the hint how to write one."""
+    """A text is not a duration; the message says what is wrong, and the hint how to write one."""
 
     def __init__(self, message: str, hint: str = _EXAMPLE) -> None:
         super().__init__("duration-invalid", message, hint)
 
 
 def parse_duration(text: str) -> int:
-    """Microseconds of a time span such as ``90s``, ``1h 30min``, ``1.5h``; a number alone is seconds.
+    """Return the microseconds of a time span such as ``90s``, ``1h 30min`` or ``1.5h``; a number alone is seconds.
 
-    Parts below a microsecond are cut off, as systemd does.  Unlike systemd a number without a unit must stand alone:
-    who writes ``1h 30`` means minutes, and systemd would read seconds.  Raises DurationError.
+    Fractions of a microsecond are cut off, as systemd does. Unlike in systemd, a number without a unit must stand
+    alone: a user who writes ``1h 30`` means minutes, and systemd would read seconds. Raises DurationError.
     """
     stripped = text.strip()
     if len(stripped) > LONGEST_TEXT:
-        raise DurationError(f"a duration of {len(stripped)} characters is too long to be one")
+        raise DurationError(f"a duration of {len(stripped)} characters is too long")
     bare = _BARE.fullmatch(stripped)
     usec = _scaled(bare[1], bare[2], USEC_PER_SEC) if bare else _sum_of_parts(stripped)
     if usec > LONGEST_USEC:
@@ -101,7 +101,7 @@ def _scaled(whole: str, fraction: str | None, unit: int) -> int:
 
 
 def format_duration(usec: int) -> str:
-    """The exact time span, largest unit first: ``15min``, ``1h 30min``, ``0s``.  parse_duration() undoes it."""
+    """Return the exact time span, largest unit first: ``15min``, ``1h 30min``, ``0s``. parse_duration() reads it."""
     assert usec >= 0, usec
     parts = []
     rest = usec
@@ -113,6 +113,6 @@ def format_duration(usec: int) -> str:
 
 
 def span(usec: int) -> str:
-    """A time as people say it, in whole seconds: "1min 30s"."""
+    """Return a time span rounded to whole seconds, for messages: "1min 30s"; "0s" for a negative one."""
     seconds = max(0, (usec + USEC_PER_SEC // 2) // USEC_PER_SEC)
     return format_duration(seconds * USEC_PER_SEC) if seconds else "0s"

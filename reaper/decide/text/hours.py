@@ -1,7 +1,8 @@
-"""Hours of the week as systemd.time(7) spells days, and whether a moment is within them.  Pure: text and integers only.
+"""Parse hours of the week, with days as in systemd.time(7), and test whether a moment is within them. Pure.
 
-``Mon..Fri 08:00-18:00``: the days, then from when to when on each.  Days alone are whole days, a time alone is every
-day's.  Hours that go over midnight belong to the day on which they begin: ``Fri 22:00-06:00`` ends on Saturday.
+``Mon..Fri 08:00-18:00``: the days, then the time span on each of them. Days without a time are whole days; a time
+without days is for every day. Hours that pass midnight belong to the day on which they begin: ``Fri 22:00-06:00`` ends
+on Saturday.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EVERY_DAY = frozenset(range(len(DAYS)))
 
 LONGEST_TEXT = 200
-"""Characters that are looked at: seven days by their long names and a time are 64."""
+"""The most characters of hours: seven days by their long names and a time are 64."""
 
 _NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NUMBERS = {name: number for number, day in enumerate(_NAMES) for name in (day, day[:3])}
@@ -28,14 +29,14 @@ _TIME_HINT = "times are from 00:00 to 24:00"
 
 
 class HoursError(ReaperError):
-    """The text is no hours of the week; the message says what is wrong with it and the hint how to write them."""
+    """A text is not hours of the week; the message says what is wrong, and the hint how to write them."""
 
     def __init__(self, message: str, hint: str = _EXAMPLE) -> None:
         super().__init__("hours-invalid", message, hint)
 
 
 class LocalTime(NamedTuple):
-    """A moment on the host's own clock and calendar: the day of the week, Monday is 0, and the minute of that day."""
+    """A moment of the week in the host's local time: the weekday (Monday is 0) and the minute of that day."""
 
     weekday: int
     minute: int
@@ -45,13 +46,13 @@ class LocalTime(NamedTuple):
 
 
 class LocalMoment(NamedTuple):
-    """A moment on the host's own clock and calendar with its date: year, month, day."""
+    """A moment in the host's local time with its date: year, month, day."""
 
     date: tuple[int, int, int]
     time: LocalTime
 
-    def seen_from(self, now: LocalMoment) -> str:
-        """As people say it at another moment: "14:32", or with the day that it is on where that is another."""
+    def relative_to(self, now: LocalMoment) -> str:
+        """Return the moment as text for a reader at `now`: "14:32", with the date in front if it is another day."""
         if self.date == now.date:
             return _clock(self.time.minute)
         year, month, day = self.date
@@ -59,7 +60,10 @@ class LocalMoment(NamedTuple):
 
 
 class Hours(NamedTuple):
-    """On each of some days, from one minute of that day until before another, which may lie on the day after."""
+    """A time span on each of some days: from minute `begin` up to but not including `end`, which may be the next day.
+
+    Minutes count from midnight of the day; an `end` above MINUTES_PER_DAY is on the day after.
+    """
 
     days: frozenset[int]
     begin: int
@@ -72,24 +76,21 @@ class Hours(NamedTuple):
         return " ".join([*parts, *([] if is_whole_day else [f"{_clock(self.begin)}-{_clock(end)}"])])
 
     def covers(self, now: LocalTime) -> bool:
-        """Whether a moment is within these hours."""
+        """Return whether a moment is within these hours."""
         if now.weekday in self.days and self.begin <= now.minute < self.end:
             return True
         return (now.weekday - 1) % len(DAYS) in self.days and now.minute < self.end - MINUTES_PER_DAY
 
 
 def is_within(hours: Iterable[Hours], now: LocalTime) -> bool:
-    """Whether a moment is within any of them."""
+    """Return whether a moment is within any of these hours."""
     return any(each.covers(now) for each in hours)
 
 
 def parse_hours(text: str) -> Hours:
-    """Hours out of ``DAYS``, ``TIME-TIME`` or both, the days first.  str() of the result writes them.
-
-    Raises HoursError.
-    """
+    """Parse ``DAYS``, ``TIME-TIME``, or both with the days first; str() of the result writes it. Raises HoursError."""
     if len(text) > LONGEST_TEXT:
-        raise HoursError(f"hours of {len(text)} characters are too long to be some")
+        raise HoursError(f"hours of {len(text)} characters are too long")
     words = re.sub(r"\s*(,|\.\.|-)\s*", r"\1", text.strip()).split()
     if not words:
         raise HoursError("the hours are empty")
@@ -105,13 +106,13 @@ def parse_hours(text: str) -> Hours:
 
 
 def parse_local_time(text: str) -> LocalTime:
-    """A moment of the week as str() of it is written: ``Mon 14:30``.  Raises HoursError."""
+    """Parse a moment of the week as str() of it writes it: ``Mon 14:30``. Raises HoursError."""
     words = text[: LONGEST_TEXT + 1].split()
     if len(words) != 2:
-        raise HoursError(f"'{text[:LONGEST_TEXT]}' is no moment of the week", "write a day and a time, as Mon 14:30")
+        raise HoursError(f"'{text[:LONGEST_TEXT]}' is not a moment of the week", "write a day and a time, as Mon 14:30")
     minute = _parse_time(words[1])
     if minute == MINUTES_PER_DAY:
-        raise HoursError(f"'{words[1]}' is the end of a day", "write 00:00, and the day after")
+        raise HoursError(f"'{words[1]}' is the end of a day", "write 00:00 and the next day")
     return LocalTime(_parse_day(words[0], text), minute)
 
 
@@ -136,12 +137,12 @@ def _parse_day(text: str, where: str) -> int:
 def _parse_times(text: str) -> tuple[int, int]:
     first, dash, last = text.partition("-")
     if not dash:
-        raise HoursError(f"'{text}' has no end", "write from when to when, as 08:00-18:00")
+        raise HoursError(f"'{text}' has no end", "write the beginning and the end, as 08:00-18:00")
     begin, end = _parse_time(first), _parse_time(last)
     if begin == MINUTES_PER_DAY:
-        raise HoursError(f"'{text}' begins at the end of a day", "write 00:00, and the day after")
+        raise HoursError(f"'{text}' begins at the end of a day", "write 00:00 and the next day")
     if begin == end:
-        raise HoursError(f"'{text}' begins when it ends", "leave the time away for the whole day")
+        raise HoursError(f"'{text}' begins when it ends", "leave out the time for the whole day")
     return begin, end if end > begin else end + MINUTES_PER_DAY
 
 
@@ -156,7 +157,7 @@ def _parse_time(text: str) -> int:
 
 
 def _format_days(days: frozenset[int]) -> str:
-    """Three days and more in a row as a range, others one by one; a week begins on Monday."""
+    """Return three or more days in a row as a range, others one by one; a week begins on Monday."""
     runs: list[list[int]] = []
     for day in sorted(days):
         if runs and runs[-1][-1] == day - 1:

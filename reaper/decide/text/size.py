@@ -1,4 +1,4 @@
-"""Amounts of data as people write them: "16KiB", "2MiB", or plain bytes.  Pure."""
+"""Parse and format amounts of data: "16KiB", "2MiB", or a number of bytes. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _WRITTEN = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{0,3})", re.ASCII)
 
 
 class SizeError(ValueError):
-    """Not a size."""
+    """A text is not a size; the message is the remedy."""
 
 
 def parse_size(text: str) -> int:
-    """Bytes.  Raises SizeError with the remedy."""
+    """Return a size in bytes. Raises SizeError."""
     match = _WRITTEN.fullmatch(text)
     if not match or match[2] not in _UNITS:
         raise SizeError("write a whole number with B, KiB, MiB or GiB, as 16KiB")
@@ -22,7 +22,7 @@ def parse_size(text: str) -> int:
 
 
 def format_size(octets: int) -> str:
-    """The shortest exact spelling, which parse_size() reads again: "16KiB", "1500B"."""
+    """Return the shortest exact spelling of a size, which parse_size() reads: "16KiB", "1500B"."""
     for unit, factor in reversed(list(_UNITS.items())):
         if unit and octets and octets % factor == 0:
             return f"{octets // factor}{unit}"

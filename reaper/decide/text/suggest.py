@@ -1,4 +1,4 @@
-"""What a user may have meant who wrote a word that is not known. Pure."""
+"""Suggest the known word that a user may have meant. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 
 def suggestion(written: str, words: Iterable[str]) -> str:
-    """The remedy for a word that is not known."""
-    import difflib  # only for who made a mistake
+    """Return the hint for a word that is not known: the most similar known word, or else all known words."""
+    import difflib  # here, so that it is loaded only after a mistake
 
     known = sorted(words)
     near = difflib.get_close_matches(written[:64], known, 1)

@@ -31,7 +31,7 @@ from tests.unit.fakes import FakeHost
 def login(**fields: str) -> tracked_session.TrackedSession:
     host = FakeHost()
     session = host.login(100, "pts/1", **fields).session
-    return observation.meet(session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    return observation.start_tracking(session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def make(origin: Origin, limits, seconds: int, terminals: int = 1, **life: objec
     host = FakeHost()
     names = [f"pts/{number}" for number in range(terminals)]
     login = host.login(100, *names, origin=origin)
-    found = observation.meet(login.session, host.read_terminals(names), host.clock(), is_new=True)
+    found = observation.start_tracking(login.session, host.read_terminals(names), host.clock(), is_new=True)
     if limits is not None:
         found = policy_change.apply_policy(found, make_policy(limits, rules=(JOBS,)), frozenset(), NOW).tracked
     found = replace(found, life=replace(found.life, **life))  # type: ignore[arg-type]

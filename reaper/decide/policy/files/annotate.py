@@ -1,6 +1,6 @@
-"""A traced policy as YAML, the place of each value in a comment beside it.  Pure text, for terminals of 80 columns.
+"""Write a traced policy as YAML with the place of each value in a comment, for terminals of 80 columns. Pure.
 
-What is printed is a policy file itself: config.parse() reads it.
+The result is itself a policy file that parse() reads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reaper.decide.policy.files.render import flow
 
 COLUMNS = 80
 _COMMENT = 29
-"""Where comments begin: the longest key of a limit fits before it, and the path of a drop-in after it."""
+"""The column of comments: the longest key of a limit fits before it, and the path of a drop-in after it."""
 
 _CHANGES = {
     LIMIT: "fitted to the limit",
@@ -24,19 +24,19 @@ _CHANGES = {
 
 
 class AnnotatedLine(NamedTuple):
-    """A line of YAML, and its comment in parts that stay whole."""
+    """A line of YAML, and its comment in parts that are not broken across lines."""
 
     text: str
     comment: tuple[str, ...] = ()
 
 
 def annotate(tree: Tree) -> str:
-    """The tree of provenance.trace() as a file, ended by a newline."""
+    """Return the tree of provenance.trace() as the text of a file, ending in a newline."""
     return lay_out(_lines(tree, "the file"))
 
 
 def lay_out(lines: Iterable[AnnotatedLine]) -> str:
-    """Lines with their comments in one column; a comment that does not fit goes on below."""
+    """Return the lines with their comments in one column; a comment that does not fit continues on the next line."""
     written = []
     for text, comment in lines:
         line, start = text, max(len(text) + 2, _COMMENT)
@@ -53,12 +53,12 @@ def lay_out(lines: Iterable[AnnotatedLine]) -> str:
 
 
 def line_of(key: str, setting: Setting, owner: str) -> AnnotatedLine:
-    """A value with its place. `owner` is what says it: "the rule"."""
-    return AnnotatedLine(f"{flow(key)}: {flow(setting.value)}", _told(setting, owner))
+    """Return the line of a value, with its place. `owner` is what has the value: "the rule"."""
+    return AnnotatedLine(f"{flow(key)}: {flow(setting.value)}", _comment_parts(setting, owner))
 
 
 def place_of(setting: Setting) -> str:
-    """Where a value is written: ``/etc/reaper/reaper.yaml:12``."""
+    """Return where a value is written: ``/etc/reaper/reaper.yaml:12``."""
     return f"{setting.path}:{setting.line}" if setting.line else "built-in"
 
 
@@ -80,7 +80,7 @@ def _lines(tree: Tree, owner: str) -> Iterator[AnnotatedLine]:
             yield from (AnnotatedLine(f"  {text}", comment) for text, comment in _lines(value, owners.get(key, owner)))
 
 
-def _told(setting: Setting, owner: str) -> tuple[str, ...]:
+def _comment_parts(setting: Setting, owner: str) -> tuple[str, ...]:
     before = setting.instead_of
     if before is None:
         return ("environment,", place_of(setting)) if setting.environment else (place_of(setting),)

@@ -1,4 +1,4 @@
-"""Every key of the policy file: the field it fills and the values it takes.  Pure; tables only."""
+"""Tables of every key of the policy file, with the field that it sets and the values that it takes. Pure."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from reaper.decide.policy.files.values import (
     name,
     one_of,
     or_never,
-    plain,
     program,
     remote,
     sessions,
     size,
     terminal,
+    without_places,
 )
 from reaper.decide.policy.limits import LONGEST_HOLD_USEC, Action, Kill, Notify, Robots, Share
 from reaper.decide.policy.match import Origin
 from reaper.decide.text.duration import USEC_PER_DAY, USEC_PER_MIN, USEC_PER_MSEC, USEC_PER_SEC
 
-_LOCK_FOR = or_never(duration(USEC_PER_SEC, None, "the person needs a moment to unlock"))
-_HOLD_MAX = duration(0, LONGEST_HOLD_USEC, "a hold is an exception for a while: from 0, for none, to 1w")
+_LOCK_FOR = or_never(duration(USEC_PER_SEC, None, "the user needs time to unlock the session"))
+_HOLD_MAX = duration(0, LONGEST_HOLD_USEC, "a hold is a temporary exception: from 0, for none, to 1w")
 
 LIMITS: Mapping[str, tuple[str, Value]] = {
     "idle": ("idle_usec", limit),
@@ -42,29 +42,32 @@ LIMITS: Mapping[str, tuple[str, Value]] = {
     "action": ("action", one_of(Action)),
     "lock_for": ("lock_for_usec", _LOCK_FOR),
     "kill": ("kill", one_of(Kill)),
-    "grace": ("grace_usec", duration(USEC_PER_SEC, 10 * USEC_PER_MIN, "programs need a moment to save, and no more")),
+    "grace": (
+        "grace_usec",
+        duration(USEC_PER_SEC, 10 * USEC_PER_MIN, "programs need a moment to save their data, but no more"),
+    ),
     "activity": ("activity", activity),
-    "network_floor": ("network_floor_bytes", size(1, "nothing is no sign of life")),
+    "network_floor": ("network_floor_bytes", size(1, "0 bytes are not evidence")),
     "cpu_floor": ("cpu_floor_usec", duration(10 * USEC_PER_MSEC, USEC_PER_MIN, "of a minute's CPU time")),
     "share_activity": ("share_activity", one_of(Share)),
     "robots": ("robots", one_of(Robots)),
-    "busy": ("busy", plain(each(program, empty=""))),
+    "busy": ("busy", without_places(each(program, empty=""))),
     "busy_max": ("busy_max_usec", busy_max),
     "hold_max": ("hold_max_usec", _HOLD_MAX),
 }
-"""Key: the field of Limits and its value.  Also the order in which describe() writes them."""
+"""Key: the field of Limits, and the reader of its value. describe() writes the keys in this order."""
 
 MATCH: Mapping[str, tuple[str, Value]] = {
-    "user": ("user", plain(each(glob, "remove the key to match every user"))),
-    "group": ("group", plain(each(glob, "remove the key to match every group"))),
-    "origin": ("origin", plain(each(one_of(Origin), "remove the key to match every origin"))),
-    "from": ("remote", plain(each(remote, "remove the key to match every host"))),
-    "terminal": ("terminal", plain(each(terminal, "remove the key, or write none"))),
-    "service": ("service", plain(each(glob, "remove the key to match every service"))),
+    "user": ("user", without_places(each(glob, "remove the key to match every user"))),
+    "group": ("group", without_places(each(glob, "remove the key to match every group"))),
+    "origin": ("origin", without_places(each(one_of(Origin), "remove the key to match every origin"))),
+    "from": ("remote", without_places(each(remote, "remove the key to match every host"))),
+    "terminal": ("terminal", without_places(each(terminal, "remove the key, or write none"))),
+    "service": ("service", without_places(each(glob, "remove the key to match every service"))),
     "elevated": ("elevated", boolean),
-    "hours": ("hours", plain(each(hours, "remove the key to match at all hours"))),
+    "hours": ("hours", without_places(each(hours, "remove the key to match at all hours"))),
 }
-"""Key: the field of Match and its value."""
+"""Key: the field of Match, and the reader of its value."""
 
 CEILING: Mapping[str, tuple[str, Value]] = {
     "idle": ("idle_usec", limit),
@@ -77,17 +80,17 @@ CEILING: Mapping[str, tuple[str, Value]] = {
 
 BRAKE: Mapping[str, tuple[str, Value]] = {
     "sessions": ("sessions", sessions),
-    "per": ("per_usec", duration(USEC_PER_SEC, USEC_PER_DAY, "a brake works over seconds to a day")),
+    "per": ("per_usec", duration(USEC_PER_SEC, USEC_PER_DAY, "a brake works over a time from 1s to 1d")),
 }
 
 TOP: Mapping[str, tuple[str, Value]] = {
     "environment": ("environment", name),
     "poll": (
         "poll_usec",
-        duration(USEC_PER_SEC, 5 * USEC_PER_MIN, "more often costs CPU for nothing, more seldom dates activity badly"),
+        duration(USEC_PER_SEC, 5 * USEC_PER_MIN, "a shorter poll wastes CPU time, a longer one dates input badly"),
     ),
-    "terminal_servers": ("terminal_servers", plain(each(name, empty=""))),
+    "terminal_servers": ("terminal_servers", without_places(each(name, empty=""))),
 }
-"""The keys that are set as a whole."""
+"""The keys with a single value or list; those of SECTIONS are merged entry by entry."""
 
 SECTIONS = ("environments", "ceiling", "brake", "rules")

@@ -1,10 +1,9 @@
-"""The policy files read one by one and laid over each other, before anything is complete.  Pure.
+"""Read the policy files one by one and merge them into a draft, before anything is inherited. Pure.
 
-A later file has the last word: its single values and its lists replace earlier ones, and the mappings (environments,
-ceiling, brake) merge key by key.  A rule whose name an earlier file has replaces that rule where it stands; new rules
-come before those of all earlier files, in the order they are written.  The first match wins, so this too gives the
-later file the last word: a drop-in can be specific, or overrule what is there, and whoever wants to change a rule and
-not its rank repeats its name.
+A later file overrides earlier ones: its single values and its lists replace theirs, and the mappings (environments,
+ceiling, brake) merge key by key. A rule that has the name of an earlier rule replaces it and keeps its position. New
+rules come before those of all earlier files, in the order in which they are written. As the first match wins, a new
+rule of a drop-in overrides earlier rules; to change a rule but not its position, a drop-in repeats its name.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Prob
 from reaper.decide.policy.files.values import Value, name
 from reaper.decide.policy.files.yaml_tree import Node, Place, kind, read_tree
 from reaper.decide.policy.match import Match
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 from reaper.decide.text.suggest import suggestion
 
 Keys = Mapping[str, "tuple[str, Value]"]
-"""Key: the field it fills and its value, as in keys.py."""
+"""Key: the field that it sets and the reader of its value, as in keys.py."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A value as some file gives it, at its own place and under a key; `file` is the file's rank."""
+    """A value of a file with its place and that of its key; `file` is the number of the file, from 0."""
 
     value: Any
     place: Place
@@ -40,9 +39,9 @@ Fields = dict[str, Given]
 
 @dataclass
 class DraftRule:
-    """A rule before it has its environment: `conditions` by field of Match, `given` by field of Limits.
+    """A rule before it inherits: `conditions` by field of Match, `given` by field of Limits.
 
-    Not `sound`: some of it was flawed.
+    `sound` is False if some of it was invalid.
     """
 
     name: str
@@ -53,16 +52,17 @@ class DraftRule:
 
     @property
     def match(self) -> Match:
-        """Whom it is for."""
+        """The conditions of the rule."""
         return Match(**{filled: entry.value for filled, entry in self.conditions.items()})
 
 
 @dataclass
 class Draft:
-    """What the files say so far, by field.  A flawed value is left out.
+    """What the files say so far, by field, without invalid values.
 
-    `unsound` names the environments that have one, so that nothing else is held against them; `named` has every rule's
-    name, those of flawed and replaced rules too.  Not `whole`: a file is no YAML, and what it names is not known.
+    `unsound` names the environments with invalid values, for which no further problems are reported. `named` has the
+    name of every rule, including invalid and replaced ones. `whole` is False if a file is not YAML, so that the names
+    in it are not known.
     """
 
     top: Fields = field(default_factory=dict)
@@ -76,21 +76,21 @@ class Draft:
 
 
 class TooManyProblems(Exception):
-    """Ends the reading; parse() tells what was found until then."""
+    """Stops reading after MOST_PROBLEMS; parse() reports those found so far."""
 
 
 class Problems(list[Problem]):
-    """The mistakes so far; more than MOST_PROBLEMS end the reading."""
+    """The mistakes found so far, up to MOST_PROBLEMS."""
 
     def note(self, error: PolicyError) -> None:
-        """Adds the mistakes of an error. Raises TooManyProblems."""
+        """Add the mistakes of an error. Raises TooManyProblems."""
         self.extend(error.problems)
         if len(self) >= MOST_PROBLEMS:
             raise TooManyProblems
 
 
 def read_file(source: Source, file: int, draft: Draft, problems: Problems) -> None:
-    """Lays one file, the `file`th, over the draft, and notes its problems."""
+    """Merge one file, number `file`, into the draft, and add its mistakes to `problems`."""
     try:
         tree = read_tree(source)
     except PolicyError as error:
@@ -121,7 +121,7 @@ def _as_is(node: Node) -> Node:
 
 
 def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: str) -> Fields:
-    """The sound values of a mapping by field; the others become problems."""
+    """Return the valid values of a mapping by field; the others become problems."""
     if not isinstance(node, yaml_tree.MappingNode):
         problems.note(node.place.error(f"{what} is {kind(node)}, not a mapping", "write lines of key: value"))
         return {}
@@ -131,8 +131,8 @@ def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: 
         word = key.text or ""
         try:
             if word in first:
-                hint = f"remove one; line {first[word].line} has the other"
-                raise key.place.error(f"{shown(word)} is there twice", hint)
+                hint = f"remove one; the other is on line {first[word].line}"
+                raise key.place.error(f"{excerpt(word)} appears twice", hint)
             first[word] = key.place
             filled, read = _known(word, key.place, known, what)
             fields[filled] = Given(read(value), value.place, file, key.place)
@@ -144,7 +144,7 @@ def _read_mapping(node: Node, known: Keys, file: int, problems: Problems, what: 
 def _known(word: str, place: Place, known: Keys, what: str) -> tuple[str, Value]:
     if word in known:
         return known[word]
-    raise place.error(f"{what} has no key '{shown(word)}'", suggestion(word, known))
+    raise place.error(f"{what} has no key '{excerpt(word)}'", suggestion(word, known))
 
 
 def _read_environments(node: Node, file: int, draft: Draft, problems: Problems) -> None:
@@ -156,8 +156,8 @@ def _read_environments(node: Node, file: int, draft: Draft, problems: Problems) 
         try:
             environment = name(key)
             if environment in first:
-                hint = f"put all of it into one; line {first[environment].line} has the other"
-                raise key.place.error(f"environment {environment} is there twice", hint)
+                hint = f"merge the two; the other is on line {first[environment].line}"
+                raise key.place.error(f"environment {environment} appears twice", hint)
         except PolicyError as error:
             problems.note(error)
             continue
@@ -181,8 +181,8 @@ def _read_rules(node: Node, file: int, draft: Draft, problems: Problems) -> list
         if rule is None:
             continue
         if rule.name in first:
-            hint = f"rename one; line {first[rule.name].line} has the other"
-            problems.note(item.place.error(f"rule {rule.name} is there twice", hint))
+            hint = f"rename one; the other is on line {first[rule.name].line}"
+            problems.note(item.place.error(f"rule {rule.name} appears twice", hint))
             continue
         first[rule.name] = item.place
         draft.named.add(rule.name)
@@ -200,13 +200,13 @@ def _read_rule(node: Node, file: int, problems: Problems) -> DraftRule | None:
         fields = _read_mapping(conditions.value, keys.MATCH, file, problems, "match")
     if title is None:
         if isinstance(node, yaml_tree.MappingNode) and all(key.text != "name" for key, _ in node.entries):
-            problems.note(node.place.error("a rule has no name", "add name: NAME; the journal tells it"))
+            problems.note(node.place.error("a rule has no name", "add name: NAME; the journal has it"))
         return None
     return DraftRule(title.value, node.place, fields, given, sound=len(problems) == before)
 
 
 def _merge_rules(rules: list[DraftRule], later: list[DraftRule]) -> None:
-    """Puts a later file's rules over the others, in place: those of a known name into their stead, new ones first."""
+    """Merge a later file's rules into `rules`: a known name replaces that rule in its position, new rules go first."""
     rank = {rule.name: position for position, rule in enumerate(rules)}
     fresh = []
     for rule in later:

@@ -1,14 +1,14 @@
-"""The policy out of the text of its files, and back into text.
+"""Make a policy out of the text of its files.
 
-Pure: text in, Policy out.  Reading happens in three steps, and every mistake of every step and file is told at once:
+Pure: text in, Policy out. There are three steps, and the mistakes of all steps and files are reported together:
 
-1. Each file by itself: syntax, keys and values (yamltree.py, keys.py, values.py).
-2. The files over each other, in order (draft.py, which has the rules of merging).
-3. The whole: environments and rules complete with what they inherit, names that must exist, warnings against limits.
+1. Read each file by itself: syntax, keys and values (yaml_tree.py, keys.py, values.py).
+2. Merge the files in order (merge.py, which has the rules of merging).
+3. Complete the result: environments and rules inherit, names must exist, warnings must fit limits.
 
-A warning must fit the limit that it stands beside or was written for: who writes both together, or the warning later,
-made a mistake where it does not fit.  A warning that is older than the limit (built in, of an earlier file) or that a
-rule inherits gives way, as policy.fit_leads() says: a drop-in can shorten a limit without knowing of every warning.
+A warning that does not fit its limit is a mistake if both are written in the same file, or the warning in a later one.
+A warning that is older than the limit (built in, or of an earlier file) or that a rule inherits is dropped instead, as
+in limits.fit_leads(): a drop-in can shorten a limit without knowing every warning.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.files import keys
 from reaper.decide.policy.files.merge import Draft, Fields, Problems, TooManyProblems, read_file
 from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem, Source
-from reaper.decide.policy.limits import TTY_STEP_USEC, Limits, asks_in_vain, fit_leads, inherit, longest_lead
+from reaper.decide.policy.limits import TTY_STEP_USEC, Limits, fit_leads, inherit, is_lock_impossible, longest_lead
 from reaper.decide.policy.rules import Policy, Rule
 from reaper.decide.text.duration import format_duration
 from reaper.decide.text.suggest import suggestion
 
 _BUILT_IN_FILE = -1
-"""The rank of what no file says: before the first."""
+"""The file number of built-in values: before the first file."""
 
 _TIMES = ("idle_usec", "max_usec")
 
 
 def parse(sources: Sequence[Source]) -> Policy:
-    """The policy that the files make together, over the built-in one.  Raises PolicyError with all mistakes."""
+    """Return the policy of the files, completed from the built-in one. Raises PolicyError with all mistakes."""
     policy, _ = parse_traced(sources)
     return policy
 
 
 def parse_traced(sources: Sequence[Source]) -> tuple[Policy, Draft]:
-    """The same with the draft that it was made of, which knows where each value stands (provenance.py)."""
+    """Return the policy, and the draft with the place of each value (for provenance.py). Raises PolicyError."""
     problems = Problems()
     draft = Draft()
     try:
@@ -56,13 +56,13 @@ def parse_traced(sources: Sequence[Source]) -> tuple[Policy, Draft]:
 
 
 def _rank(problem: Problem, sources: Sequence[Source]) -> tuple[int, int, int]:
-    """Mistakes are told as a person reads: file by file, from the top."""
+    """Sort key of a mistake: file by file, from the top."""
     paths = [source.path for source in sources]
     return paths.index(problem.path), problem.line, problem.column
 
 
 def _resolve(draft: Draft, paths: tuple[str, ...], problems: Problems) -> Policy:
-    """The draft made whole.  With problems the result is of no use, but finds the rest of them."""
+    """Complete the draft to a policy. If there are problems, the result is unusable, but the rest of them is found."""
     environments = dict(BUILT_IN.environments)
     for title, given in draft.environments.items():
         noted = problems if title not in draft.unsound else None
@@ -93,7 +93,7 @@ def _resolve(draft: Draft, paths: tuple[str, ...], problems: Problems) -> Policy
 
 
 def _environment(draft: Draft, environments: Collection[str], problems: Problems) -> tuple[str, bool]:
-    """The host's environment, and whether all that the files say of it is sound."""
+    """Return the host's environment, and whether everything that the files say about it is valid."""
     wanted = draft.top.get("environment")
     name = wanted.value if wanted else BUILT_IN.environment
     if name in environments:
@@ -104,19 +104,19 @@ def _environment(draft: Draft, environments: Collection[str], problems: Problems
 
 
 def _limited_by(draft: Draft, environment: str) -> int:
-    """The latest file that has a say in the limits of the host's environment."""
+    """Return the number of the last file that affects the limits of the host's environment."""
     given = draft.environments.get(environment, {})
     says = (draft.top.get("environment"), *(given.get(key) for key in _TIMES))
     return max((entry.file for entry in says if entry), default=_BUILT_IN_FILE)
 
 
 def built_in(environment: str) -> Limits:
-    """What an environment of that name has where no file says anything."""
+    """Return the limits that an environment of that name has if no file says anything."""
     return BUILT_IN.environments.get(environment, BUILT_IN.environments[BUILT_IN.environment])
 
 
 def written(given: Fields) -> dict[str, Any]:
-    """Limits by field as they are written, the warnings whether they fit or not."""
+    """Return limits by field as they are written, including warnings that do not fit."""
     values = _values(given)
     if "warn_usec" in values:
         values["warn_usec"] = tuple(lead for lead, _ in values["warn_usec"])
@@ -138,14 +138,14 @@ def _ceiling(draft: Draft, problems: Problems) -> Ceiling:
 
 
 def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | None) -> Limits:
-    """`base` with what is given, its warnings held against its limits and its lock against `notify`.
+    """Return `base` with the given fields; check its warnings against its limits, and its lock against `notify`.
 
-    `base_file` is the file that `base` has its limits from.  Without `problems` nothing is noted: where the limits are
-    not sound, a warning is not to blame.
+    `base_file` is the number of the file that `base` has its limits from. Without `problems` nothing is reported: if
+    the limits are invalid, the warning may be right.
     """
     limits = inherit(base, written(given))
-    if asks_in_vain(limits) and problems is not None:
-        problems.note(_unasked(given))
+    if is_lock_impossible(limits) and problems is not None:
+        problems.note(_impossible_lock(given))
     leads = given.get("warn_usec")
     if leads is None:
         return limits
@@ -162,8 +162,8 @@ def _complete(base: Limits, base_file: int, given: Fields, problems: Problems | 
     return fit_leads(limits)
 
 
-def _unasked(given: Fields) -> PolicyError:
-    """What is wrong with a lock that is written where nothing is written on the terminals."""
+def _impossible_lock(given: Fields) -> PolicyError:
+    """Return the error for `action: lock` under `notify: none`."""
     inherited = "" if "notify" in given else ", which comes from the environment"
-    message = f"action: lock asks on the terminals, and nothing is written on them under notify: none{inherited}"
+    message = f"action: lock needs to write on the terminals, which notify: none forbids{inherited}"
     return given["action"].place.error(message, "write action: terminate, or notify: terminal")

@@ -1,4 +1,4 @@
-"""The text of a policy file and the mistakes in it: what those share who read files, parse them and report on them."""
+"""The text of a policy file, and the mistakes in it. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from reaper.errors import ReaperError
 
 MOST_PROBLEMS = 100
-"""Told at once.  Who has more than that gave the wrong file, and every suggestion costs time."""
+"""The most that are reported. A file with more is the wrong file, and each suggestion takes time."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One policy file: where it came from, as people should see it, and all that it says."""
+    """The text of one policy file; `path` is the path to show to people."""
 
     path: str
     text: str
@@ -21,7 +21,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake and its remedy.  Line and column count from 1; line 0 is the file as a whole."""
+    """One mistake and its remedy. Line and column count from 1; line 0 is the file as a whole."""
 
     path: str
     line: int
@@ -35,7 +35,7 @@ class Problem:
 
 
 class PolicyError(ReaperError):
-    """The policy is not usable: every mistake that was found, in the order of the files; str() gives one a line."""
+    """The policy files are invalid. `problems` are in the order of the files; str() has one on each line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         assert problems

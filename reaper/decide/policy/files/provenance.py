@@ -1,8 +1,8 @@
-"""Where each value of a policy comes from, and what a ceiling makes of it.  Pure.
+"""Find where each value of a policy is written, and what the ceiling changes. Pure.
 
-For the tool: the daemon keeps none of this.  The values are those of the Policy itself, as document() spells them; of
-the draft, out of which config.py made that same Policy, come the places and what was written there.  So what is told
-of a policy and the policy in force cannot disagree.
+For reaperctl alone: the daemon keeps none of this. The values are those of the Policy itself, as document() writes
+them; the places, and what is written there, are those of the draft that parse() made this Policy of. So the report
+always agrees with the policy in force.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from reaper.decide.policy.match import Origin, Subject
 from reaper.decide.policy.rules import Policy, Rule, Verdict, document, judge, limits_of_kind, spelled
 
 CEILING, LIMIT, TERMINAL, GRAPHICAL, NOTIFY = "ceiling", "limit", "terminal", "graphical", "notify"
-"""What can stand against a value that is written: a ceiling; for a warning, a limit that it does not fit or a session
-without a terminal; for every limit, a desktop that no rule asks for; for a lock, a rule that writes on no terminal."""
+"""What can change a value that is written: the ceiling; for a warning, a limit that it does not fit or a session
+without a terminal; for every limit, a desktop that no rule names; for a lock, `notify: none`."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One value in force, as document() spells it, and where it is written: `line` 0 is built in.
+    """One value in force, as document() writes it, and its place; `line` 0 is built in.
 
-    `environment`: a rule has it from there.  `changed_by` is one of the words above where something else is written,
-    and `instead_of` that; of a ceiling's value the place is the ceiling's.
+    `environment` is that from which a rule inherits the value, or "". If the value differs from what is written,
+    `changed_by` is one of the words above, and `instead_of` is what is written. A value that the ceiling changed has
+    the ceiling's place.
     """
 
     value: Any
@@ -40,7 +41,7 @@ class Setting:
     instead_of: Setting | None = None
 
     def document(self) -> dict[str, Any]:
-        """The same in plain JSON types."""
+        """Return the setting in plain JSON types."""
         return {
             "value": self.value,
             "file": self.path or None,
@@ -53,15 +54,15 @@ class Setting:
 
 Settings = dict[str, Setting]
 Tree = dict[str, Any]
-"""Of the shape of document(), with a Setting for each value, and every rule with all of its limits."""
+"""A document of rules.document() with a Setting in place of each value, and with all limits of every rule."""
 
 
 @dataclass(frozen=True)
 class Application:
-    """A policy applied to one session: its verdict, the limits in force for it, and where the rules are written.
+    """A policy applied to one session: the verdict, the limits in force for it, and where the rules are written.
 
-    `rule` is the name of the one that won, or of what stands for it; its place, and those of the rules passed over by
-    name, are Settings of their names.
+    `rule` is the name of the winning rule, or of the environment in its place. `rule` and `passed_over` (by name) are
+    Settings of the names, to give the places of the rules.
     """
 
     verdict: Verdict
@@ -71,7 +72,7 @@ class Application:
 
 
 def trace(policy: Policy, draft: Draft) -> Tree:
-    """Every value of the policy that was made of the draft, rules and environments under the ceiling."""
+    """Return every value of the policy that was made of the draft, rules and environments under the ceiling."""
     whole = document(policy)
     ceiling = _settings(whole["ceiling"], keys.CEILING, draft.ceiling)
     settled = _environments(policy, draft)
@@ -86,14 +87,14 @@ def trace(policy: Policy, draft: Draft) -> Tree:
         "ceiling": ceiling,
         "brake": _settings(whole["brake"], keys.BRAKE, draft.brake),
         "rules": [
-            _rule(policy, rule, rules[rule.name], shown.get("match", {}), base, ceiling)
-            for rule, shown in zip(policy.rules, whole["rules"])
+            _rule(policy, rule, rules[rule.name], written_rule.get("match", {}), base, ceiling)
+            for rule, written_rule in zip(policy.rules, whole["rules"])
         ],
     }
 
 
 def values(tree: Any) -> Any:
-    """The tree without its places: what document() has, complete and under the ceiling."""
+    """Return the tree without its places: the complete document() under the ceiling."""
     if isinstance(tree, Setting):
         return tree.value
     if isinstance(tree, dict):
@@ -102,7 +103,7 @@ def values(tree: Any) -> Any:
 
 
 def in_json(tree: Any) -> Any:
-    """The tree in plain JSON types, each value with its place."""
+    """Return the tree in plain JSON types, each value with its place."""
     if isinstance(tree, Setting):
         return tree.document()
     if isinstance(tree, dict):
@@ -111,7 +112,7 @@ def in_json(tree: Any) -> Any:
 
 
 def apply(policy: Policy, tree: Tree, subject: Subject) -> Application:
-    """What the policy that `tree` was traced from does with one session."""
+    """Return what a policy does with one session; `tree` is that policy's trace()."""
     verdict = judge(policy, subject)
     rules = {rule["name"].value: rule for rule in tree["rules"]}
     won = rules.get(verdict.rule, tree["environments"][policy.environment])
@@ -130,29 +131,29 @@ def _setting(value: Any, given: Given | None) -> Setting:
     return Setting(value, given.key.path, given.key.line) if given else Setting(value)
 
 
-def _settings(shown: Mapping[str, Any], table: Keys, given: Fields) -> Settings:
-    return {key: _setting(value, given.get(table[key][0])) for key, value in shown.items()}
+def _settings(mapping: Mapping[str, Any], table: Keys, given: Fields) -> Settings:
+    return {key: _setting(value, given.get(table[key][0])) for key, value in mapping.items()}
 
 
 def _environments(policy: Policy, draft: Draft) -> dict[str, Settings]:
-    """The environments before the ceiling, in document()'s order."""
+    """Return the environments before the ceiling, in document()'s order."""
     settled = {}
     for name in sorted(policy.environments):
         given = draft.environments.get(name, {})
-        shown = spelled(replace(built_in(name), **written(given)))
-        settled[name] = _against(_settings(shown, keys.LIMITS, given), policy.environments[name], LIMIT)
+        unfitted = spelled(replace(built_in(name), **written(given)))
+        settled[name] = _against(_settings(unfitted, keys.LIMITS, given), policy.environments[name], LIMIT)
     return settled
 
 
 def _rule(
     policy: Policy, rule: Rule, draft: DraftRule, match: Mapping[str, Any], base: Settings, ceiling: Settings
 ) -> Tree:
-    """One rule complete: what it says, what it has from the environment, and under the ceiling."""
-    shown = spelled(replace(rule.limits, **written(draft.given)))
+    """Return one complete rule: what it says itself, what it inherits, and what the ceiling changes."""
+    unfitted = spelled(replace(rule.limits, **written(draft.given)))
     limits = {}
     for key, (filled, _) in keys.LIMITS.items():
         if filled in draft.given:
-            limits[key] = _setting(shown[key], draft.given[filled])
+            limits[key] = _setting(unfitted[key], draft.given[filled])
         else:
             limits[key] = replace(base[key].instead_of or base[key], environment=policy.environment)
     limits = _against(limits, rule.limits, LIMIT)
@@ -164,7 +165,7 @@ def _rule(
 
 
 def _against(settings: Settings, limits: Limits, by: str) -> Settings:
-    """The settings with the values of these limits; those that differ were changed by what is named."""
+    """Return the settings with the values of these limits; `by` is what changed those that differ."""
     changed = {}
     for key, value in spelled(limits).items():
         before = settings[key]
@@ -180,7 +181,7 @@ def _against(settings: Settings, limits: Limits, by: str) -> Settings:
 
 
 def _changed(settings: Settings, capped: tuple[Limits, tuple[str, ...]], ceiling: Settings) -> Settings:
-    """The settings under the ceiling, `capped` being what cap() returned."""
+    """Return the settings under the ceiling; `capped` is the result of cap()."""
     limits, lowered = capped
     settings = _against(settings, limits, LIMIT)
     for key in lowered:

@@ -1,7 +1,7 @@
-"""The merged policy as YAML, for people and for the daemon's saved state.  Pure.
+"""Write the merged policy as YAML, for people and for the daemon's saved state. Pure.
 
-Written by hand and not by PyYAML: the shape is fixed and small, and a daemon whose file is all comments then never
-loads PyYAML (2.5 MiB of its 20).
+PyYAML is not used: the format is small and fixed, and a daemon whose policy file is all comments then never loads
+PyYAML (2.5 MiB of its 20).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from reaper.decide.policy.rules import Policy, document
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._@/-]*|[0-9]+(us|ms|s|min|h|d|w)( [0-9]+(us|ms|s|min|h|d|w))*")
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
-"""YAML 1.1: plain, these are no text, in whatever case."""
+"""Words that YAML 1.1 does not read as text without quotes, in any case."""
 
 
 def describe(policy: Policy) -> str:
-    """The whole policy as one file, which parse() makes the same policy of again."""
+    """Return the whole policy as the text of one file, of which parse() makes the same policy."""
     return "".join(f"{line}\n" for line in _lines(document(policy)))
 
 
@@ -39,12 +39,12 @@ def _lines(mapping: dict[str, Any]) -> Iterator[str]:
 
 
 def flow(value: str | int | list[str]) -> str:
-    """A value as it stands on one line."""
+    """Return a value as YAML on one line."""
     return f"[{', '.join(map(_scalar, value))}]" if isinstance(value, list) else _scalar(value)
 
 
 def _scalar(value: str | int) -> str:
-    """Plain where every reader of YAML takes it for the same text; else quoted as JSON does, which YAML shares."""
+    """Return a scalar: without quotes if every YAML reader reads it as the same text, else quoted as in JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):

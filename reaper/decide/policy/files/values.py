@@ -1,7 +1,7 @@
-"""What the keys of the policy file take: a small function for each kind of value.
+"""Read the values of the policy file: one small function for each kind of value.
 
-Pure.  Each gets a node of the tree and returns what policy.py holds, or raises PolicyError with all that is wrong
-in it.  What needs a look at another key (a warning against its limit) is config.py's.
+Pure. Each takes a node of the tree and returns the value for a field of the policy, or raises PolicyError with
+everything that is wrong in it. Checks that involve another key (a warning against its limit) are in parse.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reaper.decide.policy.match import parse_network
 from reaper.decide.policy.rules import AUTO, NEVER, UNLIMITED
 from reaper.decide.policy.template import Template, TemplateError, parse_template
 from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK, DurationError, format_duration, parse_duration
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 from reaper.decide.text.hours import Hours, HoursError, parse_hours
 from reaper.decide.text.size import SizeError, format_size, parse_size
 from reaper.decide.text.suggest import suggestion
@@ -32,13 +32,13 @@ Value = Callable[[Node], Any]
 NOT_YET = "is not in this version of reaper"
 
 LONGEST_PATTERN = 256
-"""Characters: LOGIN_NAME_MAX and longer than any terminal or PAM service; a host name has at most 253 (RFC 1035)."""
+"""Characters: LOGIN_NAME_MAX, which is more than any terminal, PAM service or host name (253, RFC 1035) has."""
 
 MOST_WARNINGS = 8
-"""Each is a message over the person's work; and each wakes the daemon for every session."""
+"""Each is a message over the user's work, and wakes the daemon for every session."""
 
 MOST_SESSIONS = 100_000
-"""More logins at once than a host carries: a number beyond it is a slip of the hand."""
+"""More sessions than a host can carry: a larger number is a typing error."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _ADDRESS_GLOB = re.compile(r"[0-9.*?\[\]-]*[0-9][0-9.*?\[\]-]*")
@@ -46,54 +46,54 @@ _HOST_GLOB = re.compile(r"[A-Za-z0-9._*?\[\]!-]+")
 
 
 def text(node: Node) -> str:
-    """A printable text that is not left out; it may be empty if quoted."""
+    """Read a printable text; it may be empty if quoted, but not left out."""
     if not isinstance(node, ScalarNode):
-        raise node.place.error(f"one value belongs here, not {kind(node)}", "write key: value")
+        raise node.place.error(f"expected a single value, not {kind(node)}", "write key: value")
     if node.text is None:
         raise node.place.error("the value is missing", "write one, or remove the key")
     if not node.text.isprintable():
-        raise node.place.error(f"'{shown(node.text)}' has a character that does not print", "write it on one line")
+        raise node.place.error(f"'{excerpt(node.text)}' has a character that does not print", "write it on one line")
     return node.text
 
 
 def duration(shortest: int, longest: int | None, why: str) -> Value:
-    """Microseconds within bounds; `why` tells the person where the bounds come from."""
+    """Return a reader of durations within bounds, in microseconds; `why` is the reason for the bounds, as a hint."""
 
     def value(node: Node) -> int:
         written = text(node)
         try:
             usec = parse_duration(written)
         except DurationError as error:
-            hint = "this cannot be never: it needs a length of time" if written == NEVER else error.hint
-            raise node.place.error(shown(error.message, 200), hint) from None
+            hint = "never is not possible here: write a duration" if written == NEVER else error.hint
+            raise node.place.error(excerpt(error.message, 200), hint) from None
         if usec < shortest:
-            raise node.place.error(f"{shown(written)} is shorter than {format_duration(shortest)}", why)
+            raise node.place.error(f"{excerpt(written)} is shorter than {format_duration(shortest)}", why)
         if longest is not None and usec > longest:
-            raise node.place.error(f"{shown(written)} is longer than {format_duration(longest)}", why)
+            raise node.place.error(f"{excerpt(written)} is longer than {format_duration(longest)}", why)
         return usec
 
     return value
 
 
 def or_never(value: Value) -> Value:
-    """The same value, or None for never."""
+    """Return a reader that also accepts `never`, as None."""
     return lambda node: None if text(node) == NEVER else value(node)
 
 
 _limit = duration(
     SHORTEST_LIMIT_USEC,
     None,
-    "the kernel dates input in steps of 8 seconds, and a limit needs two of them: one to see the person, one to warn",
+    "the kernel dates input in steps of 8 seconds, and a limit needs two: one to see the input, one to warn",
 )
 limit = or_never(_limit)
-_lead = duration(USEC_PER_SEC, None, "nobody can react to less")
-busy_max = duration(0, USEC_PER_WEEK, "a program puts an end off and does not prevent it: from 0 to 1w")
+_lead = duration(USEC_PER_SEC, None, "nobody can react in less time")
+busy_max = duration(0, USEC_PER_WEEK, "a program delays an end but does not prevent it: from 0 to 1w")
 
 
 def each(value: Callable[[Node], T], empty: str) -> Callable[[Node], tuple[tuple[T, Place], ...]]:
-    """The entries of a list, each with its place; one value stands for a list of one.
+    """Return a reader of lists, each entry with its place; a single value stands for a list of one.
 
-    `empty` is the remedy for a list without entries; an empty text allows it.
+    `empty` is the hint for a list without entries; if it is "", such a list is allowed.
     """
 
     def values(node: Node) -> tuple[tuple[T, Place], ...]:
@@ -116,28 +116,28 @@ def each(value: Callable[[Node], T], empty: str) -> Callable[[Node], tuple[tuple
     return values
 
 
-def plain(values: Callable[[Node], tuple[tuple[T, Place], ...]]) -> Callable[[Node], tuple[T, ...]]:
-    """The same list without the places, for what is checked when it is read."""
+def without_places(values: Callable[[Node], tuple[tuple[T, Place], ...]]) -> Callable[[Node], tuple[T, ...]]:
+    """Return a reader of the same list without the places, for entries that need no later check."""
     return lambda node: tuple(value for value, _ in values(node))
 
 
 def leads(node: Node) -> tuple[tuple[int, Place], ...]:
-    """Warnings before a limit, the longest first."""
+    """Read the warnings before a limit, the longest first."""
     found = each(_lead, empty="")(node)
     if len(found) > MOST_WARNINGS:
         raise node.place.error(f"{len(found)} warnings are too many", f"{MOST_WARNINGS} at most: each is a message")
     seen: set[int] = set()
     for lead, place in found:
         if lead in seen:
-            raise place.error(f"the warning {format_duration(lead)} before the limit is there twice", "remove one")
+            raise place.error(f"the warning {format_duration(lead)} before the limit appears twice", "remove one")
         seen.add(lead)
     return tuple(sorted(found, key=lambda entry: -entry[0]))
 
 
 def message(node: Node) -> Template:
-    """The text of a warning; empty for the built-in one."""
+    """Read the text of a warning; empty for the built-in one."""
     if not isinstance(node, ScalarNode):
-        raise node.place.error(f"one text belongs here, not {kind(node)}", "put a text with braces into quotes")
+        raise node.place.error(f"expected a text, not {kind(node)}", "put a text with braces into quotes")
     if node.text is None:
         raise node.place.error("the value is missing", 'write "" for the built-in text')
     try:
@@ -147,73 +147,75 @@ def message(node: Node) -> Template:
 
 
 def one_of(members: type[E]) -> Callable[[Node], E]:
-    """A member of an enum by its value."""
+    """Return a reader of an enum's members by their values."""
 
     def value(node: Node) -> E:
         written = text(node)
         words = [str(member.value) for member in members]
         if written not in words:
-            raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, words))
+            raise node.place.error(f"'{excerpt(written)}' is not known here", suggestion(written, words))
         return members(written)
 
     return value
 
 
 def activity(node: Node) -> tuple[EvidenceKind, ...]:
-    """Kinds of evidence; none for `auto`."""
+    """Read kinds of evidence; () for `auto`."""
     if isinstance(node, ScalarNode) and node.text == AUTO:
         return ()
-    return tuple(dict.fromkeys(plain(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node)))
+    return tuple(
+        dict.fromkeys(without_places(each(_evidence, f"without evidence every session is idle: write {AUTO}"))(node))
+    )
 
 
 def _evidence(node: Node) -> EvidenceKind:
     written = text(node)
     if written == "output":
-        raise node.place.error(f"'{written}' {NOT_YET}", "a program that prints is nobody who is there: remove it")
+        raise node.place.error(f"'{written}' {NOT_YET}", "a program's output does not show a user: remove it")
     words = [each.value for each in CONFIGURABLE]
     if written not in words:
-        raise node.place.error(f"'{shown(written)}' is not known here", suggestion(written, [*words, AUTO]))
+        raise node.place.error(f"'{excerpt(written)}' is not known here", suggestion(written, [*words, AUTO]))
     return EvidenceKind(written)
 
 
 def size(smallest: int, why: str) -> Value:
-    """Bytes, no less than `smallest`."""
+    """Return a reader of sizes in bytes, at least `smallest`; `why` is the reason for that, as a hint."""
 
     def value(node: Node) -> int:
         written = text(node)
         try:
             octets = parse_size(written)
         except SizeError as error:
-            raise node.place.error(f"'{shown(written)}' is not a size", str(error)) from None
+            raise node.place.error(f"'{excerpt(written)}' is not a size", str(error)) from None
         if octets < smallest:
-            raise node.place.error(f"{shown(written)} is less than {format_size(smallest)}", why)
+            raise node.place.error(f"{excerpt(written)} is less than {format_size(smallest)}", why)
         return octets
 
     return value
 
 
 def sessions(node: Node) -> int | None:
-    """A number of sessions; None is no brake."""
+    """Read a number of sessions; None for `unlimited`."""
     written = text(node)
     if written == UNLIMITED:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", written) or not 1 <= int(written) <= MOST_SESSIONS:
         hint = f"write {UNLIMITED}, or a number from 1 to {MOST_SESSIONS}; to end none, use action: observe"
-        raise node.place.error(f"'{shown(written)}' is not a number of sessions", hint)
+        raise node.place.error(f"'{excerpt(written)}' is not a number of sessions", hint)
     return int(written)
 
 
 def name(node: Node) -> str:
-    """The name of a rule or an environment; it goes into the journal and onto command lines."""
+    """Read the name of a rule or environment, which appears in the journal and on command lines."""
     written = text(node)
     if not _NAME.fullmatch(written):
         hint = "letters, digits and . _ @ - after a letter or digit, 64 at most"
-        raise node.place.error(f"'{shown(written)}' is not a name", hint)
+        raise node.place.error(f"'{excerpt(written)}' is not a valid name", hint)
     return written
 
 
 def glob(node: Node) -> str:
-    """A pattern for names, as fnmatch(3) without the backslash."""
+    """Read a pattern for names, as in fnmatch(3) but without the backslash."""
     written = text(node)
     place = node.place
     if not written:
@@ -221,67 +223,69 @@ def glob(node: Node) -> str:
     if len(written) > LONGEST_PATTERN:
         raise place.error(f"the pattern has {len(written)} characters", f"{LONGEST_PATTERN} at most")
     if "," in written:
-        raise place.error(f"'{shown(written)}' has a comma", "write a list: [one, two]")
+        raise place.error(f"'{excerpt(written)}' has a comma", "write a list: [one, two]")
     if written.startswith("!"):
-        raise place.error(f"'{shown(written)}' starts with !", "there is no not: put a rule for them before this")
+        raise place.error(f"'{excerpt(written)}' starts with !", "there is no negation: put a rule for them before it")
     if written != written.strip():
-        raise place.error(f"'{shown(written)}' has a space at an end", "remove it")
+        raise place.error(f"'{excerpt(written)}' begins or ends with a space", "remove it")
     if "[" in re.sub(r"\[(?:!.|[^!])[^]]*]", "", written):
-        raise place.error(f"'{shown(written)}' opens a [ that nothing closes", "write [[] for the character itself")
+        raise place.error(f"'{excerpt(written)}' has a [ without a closing ]", "write [[] for the character itself")
     return written
 
 
 def program(node: Node) -> str:
-    """A glob for the file names of programs."""
+    """Read a glob for the file names of programs."""
     written = glob(node)
     if "/" in written:
         name_of_file = written.rstrip("/").rpartition("/")[2] or "rsync"
-        raise node.place.error(f"'{shown(written)}' is a path", f"write the name of the file: {shown(name_of_file)}")
+        raise node.place.error(
+            f"'{excerpt(written)}' is a path", f"write the name of the file: {excerpt(name_of_file)}"
+        )
     if not written.strip("*?"):
         hint = "every session has a shell: write the names of programs, such as rsync"
-        raise node.place.error(f"'{shown(written)}' is any program", hint)
+        raise node.place.error(f"'{excerpt(written)}' matches any program", hint)
     return written
 
 
 def terminal(node: Node) -> str:
-    """A glob for terminals without their /dev/, or `none`, or `any`."""
+    """Read a glob for terminals without /dev/, or `none`, or `any`."""
     written = glob(node)
     return written[len("/dev/") :] if written.startswith("/dev/") and written != "/dev/" else written
 
 
 def remote(node: Node) -> str:
-    """An address, a network, or a glob for host names; networks come out in their usual spelling."""
+    """Read an address, a network, or a glob for host names; networks are returned in canonical form."""
     written = glob(node)
     try:
         network = parse_network(written)
     except ValueError as error:
-        raise node.place.error(shown(str(error), 200), _network_hint(written)) from None
+        raise node.place.error(excerpt(str(error), 200), _network_hint(written)) from None
     if network is not None:
         single = network.prefixlen == network.max_prefixlen
         return str(network.network_address) if single else str(network)
     if _ADDRESS_GLOB.fullmatch(written):
         hint = "write one address, or a network as 10.0.0.0/8"
-        raise node.place.error(f"'{shown(written)}' is not an address", hint)
+        raise node.place.error(f"'{excerpt(written)}' is not an address", hint)
     if not _HOST_GLOB.fullmatch(written):
         hint = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
-        raise node.place.error(f"'{shown(written)}' is neither an address nor a host name", hint)
+        raise node.place.error(f"'{excerpt(written)}' is neither an address nor a host name", hint)
     return written.lower().rstrip(".") or written
 
 
 def boolean(node: Node) -> bool:
-    """`true` or `false`, and none of YAML's other spellings."""
+    """Read `true` or `false`; YAML's other spellings are refused."""
     written = text(node)
     if written not in ("true", "false"):
-        raise node.place.error(f"'{shown(written)}' is neither true nor false", "write true or false")
+        raise node.place.error(f"'{excerpt(written)}' is neither true nor false", "write true or false")
     return written == "true"
 
 
 def hours(node: Node) -> Hours:
-    """Hours of the week."""
+    """Read hours of the week."""
     try:
         return parse_hours(text(node))
     except HoursError as error:
-        raise node.place.error(shown(error.message, 200), error.hint) from None
+        raise node.place.error(excerpt(error.message, 200), error.hint) from None
 
 
 def _network_hint(written: str) -> str:

@@ -1,9 +1,9 @@
-"""YAML text into a tree whose every node knows its place.  Pure; what reaper knows of reading with PyYAML is here.
+"""Read YAML text into a tree whose nodes know their places. Pure; the only module that reads with PyYAML.
 
-The tree is built from the parser's events and not from its objects: nothing is constructed, so no tag can make it run
-code; scalars stay the text that was written, so that a user named ``no`` is no boolean and ``15:00`` no number; and
-nothing recurses, so no file can exhaust the stack.  Aliases, tags and second documents are refused: a policy has no use
-for them, and an alias can make megabytes out of one line.
+The tree is built from the parser's events, not from its objects. Nothing is constructed, so no tag can run code.
+Scalars stay the text that was written, so a user named ``no`` is not a boolean and ``15:00`` is not a number. Nothing
+recurses, so no file can exhaust the stack. Aliases, tags and second documents are refused: a policy does not need them,
+and an alias can turn one line into megabytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
 from reaper.decide.policy.files.problems import PolicyError, Problem, Source
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,50 +21,48 @@ if TYPE_CHECKING:
     import yaml
 
 DEEPEST = 8
-"""Levels of nesting.  The deepest that a policy has are five: rules, a rule, its match, a key, an entry."""
+"""Levels of nesting. A policy has five at most: rules, a rule, its match, a key, an entry."""
 
 _NULL = ("", "~", "null", "Null", "NULL")
-"""YAML 1.1, type null: what a plain scalar says to say nothing."""
-
+"""The spellings of null in YAML 1.1, without quotes."""
 
 _TAG_PREFIX = "tag:yaml.org,2002:"
-"""What the parser makes of ``!!``."""
-
+"""The parser's form of ``!!``."""
 
 _SYNTAX_HINTS = (
     ("mapping values are not allowed here", "check the indentation, or put a value with a colon into quotes"),
     ("cannot start any token", "put the value into quotes"),
     ("unexpected end of stream", "close the quotes"),
-    ("while parsing a block", "indent what belongs together alike"),
+    ("while parsing a block", "indent all lines of a block by the same number of spaces"),
     ("could not find expected ':'", "write key: value, with a space after the colon"),
     ("while parsing a flow", "close the bracket"),
 )
-"""What PyYAML says, in part, and what to do about it."""
+"""A part of PyYAML's message, and the remedy."""
 
 _PLACEHOLDER = re.compile(r"\{[a-z]+\}")
-"""In a text without quotes, YAML takes it for a mapping."""
+"""A placeholder of a message; without quotes around the text, YAML reads it as a mapping."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where something is written; line and column count from 1."""
+    """A position in a file; line and column count from 1."""
 
     path: str
     line: int
     column: int
 
     def problem(self, message: str, hint: str = "") -> Problem:
-        """A mistake that is here."""
+        """Return a mistake at this position."""
         return Problem(self.path, self.line, self.column, message, hint)
 
     def error(self, message: str, hint: str = "") -> PolicyError:
-        """The same, to be raised."""
+        """Return an exception for one mistake at this position."""
         return PolicyError([self.problem(message, hint)])
 
 
 @dataclass(frozen=True)
 class ScalarNode:
-    """A text; None is a value left out (``key:`` and ``key: ~``)."""
+    """A text; None for a missing value (``key:`` or ``key: ~``)."""
 
     text: str | None
     place: Place
@@ -72,7 +70,7 @@ class ScalarNode:
 
 @dataclass(frozen=True)
 class ListNode:
-    """Its entries in the order of the file."""
+    """A list, in the order of the file."""
 
     items: list[Node]
     place: Place
@@ -80,7 +78,7 @@ class ListNode:
 
 @dataclass(frozen=True)
 class MappingNode:
-    """Keys in the order of the file; duplicates are still there."""
+    """A mapping, in the order of the file and with duplicate keys."""
 
     entries: list[tuple[ScalarNode, Node]]
     place: Place
@@ -90,16 +88,16 @@ Node = Union[ScalarNode, ListNode, MappingNode]
 
 
 def kind(node: Node) -> str:
-    """What the node is, in words: ``a list``."""
+    """Return what the node is, for messages: ``a list``."""
     if isinstance(node, ScalarNode):
-        return "empty" if node.text is None else f"'{shown(node.text)}'"
+        return "empty" if node.text is None else f"'{excerpt(node.text)}'"
     return "a list" if isinstance(node, ListNode) else "a mapping"
 
 
 def read_tree(source: Source) -> Node | None:
-    """The one document of a file; None when there is nothing in it but comments.  Raises PolicyError."""
+    """Return the document of a file; None if it has only comments. Raises PolicyError."""
     if all(not line.strip() or line.lstrip().startswith("#") for line in source.text.split("\n")):
-        return None  # as installed, the file is all comments: that costs no import of PyYAML
+        return None  # the installed file has only comments: PyYAML is not imported for it
     import yaml
 
     loader = None
@@ -140,13 +138,13 @@ def _syntax_error(source: Source, error: yaml.MarkedYAMLError) -> PolicyError:
 
 
 class _Builder:
-    """Nodes from events, with a stack of what is still open."""
+    """Builds nodes from events, with a stack of the open collections."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._open: list[ListNode | MappingNode] = []
         self._keys: list[ScalarNode | None] = []
-        """For each that is open, the key that waits for its value."""
+        """For each open collection, the key that has no value yet."""
         self._root: Node | None = None
 
     def build(self, events: Iterator[Any]) -> Node | None:
@@ -171,12 +169,12 @@ class _Builder:
         import yaml
 
         if isinstance(event, yaml.AliasEvent):
-            name = shown(str(event.anchor))
-            raise place.error(f"*{name} is an alias", f"write the value out, or quote a pattern: '*{name}'")
+            name = excerpt(str(event.anchor))
+            raise place.error(f"*{name} is an alias", f"write out the value, or quote a pattern: '*{name}'")
         if event.anchor is not None:
-            raise place.error(f"&{shown(event.anchor)} is an anchor", "write the value out wherever it is needed")
+            raise place.error(f"&{excerpt(event.anchor)} is an anchor", "write out the value wherever it is needed")
         if event.tag is not None:
-            tag = shown(event.tag.replace(_TAG_PREFIX, "!!"))
+            tag = excerpt(event.tag.replace(_TAG_PREFIX, "!!"))
             raise place.error(f"{tag} is a tag", "remove it: a value has the type of its key")
 
     def _node(self, event: Any, place: Place) -> None:

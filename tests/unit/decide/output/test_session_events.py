@@ -29,13 +29,13 @@ def tracked(action: Action = Action.TERMINATE, **fields: object) -> TrackedSessi
     host = FakeHost()
     login = host.login(100, "pts/1", **fields)
     now = host.clock()
-    found = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    found = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
     limits = replace(POLICY.environments["standard"], action=action)
     return policy_change.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
 
 
 def tell(fact: LifecycleEvent, reason: Reason, usec: int, action: Action = Action.TERMINATE, **more: object) -> Event:
-    return session_events.of_tell(LogEvent(fact, reason, usec), tracked(action), "p0l1cy", LATER, **more)  # type: ignore[arg-type]
+    return session_events.of_log_event(LogEvent(fact, reason, usec), tracked(action), "p0l1cy", LATER, **more)  # type: ignore[arg-type]
 
 
 COMMON = {
@@ -154,17 +154,19 @@ def test_observe_says_would():
 
 def test_what_is_not_shown_is_not_said_to_be():
     quiet = with_notify(tracked(), Notify.NONE)
-    warned = session_events.of_tell(LogEvent(LifecycleEvent.WARNED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    warned = session_events.of_log_event(LogEvent(LifecycleEvent.WARNED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
     assert "is not warned: it ends in 1min" in warned.message
     assert warned.fields["notify"] == "none"
     observed = with_notify(tracked(Action.OBSERVE), Notify.NONE)
     assert (
         "would not be warned (observe)"
-        in session_events.of_tell(
+        in session_events.of_log_event(
             LogEvent(LifecycleEvent.WARNED, Reason.IDLE, MINUTE), observed, "p0l1cy", LATER
         ).message
     )
-    cancelled = session_events.of_tell(LogEvent(LifecycleEvent.CANCELLED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
+    cancelled = session_events.of_log_event(
+        LogEvent(LifecycleEvent.CANCELLED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER
+    )
     assert cancelled.message == f"{ALICE} stays: its end is called off after 1min."
 
 
@@ -175,7 +177,7 @@ def with_notify(session: TrackedSession, notify: Notify) -> TrackedSession:
 
 def test_a_session_without_a_policy_says_nothing_of_limits():
     bare = replace(tracked(), limits=None, rule="")
-    event = session_events.of_tell(LogEvent(LifecycleEvent.CLOSED, Reason.IDLE, 0), bare, "", LATER)
+    event = session_events.of_log_event(LogEvent(LifecycleEvent.CLOSED, Reason.IDLE, 0), bare, "", LATER)
     assert event.message == f"{ALICE} closed."
     assert "action" not in event.fields
 
@@ -254,7 +256,7 @@ def test_an_end_that_was_ordered():
     """Not a word of a limit: it was none."""
     order = Order("root (session 7 of bob)", "maintenance\x1b[2J")
     found = replace(tracked(), order=order)
-    ending = session_events.of_tell(LogEvent(LifecycleEvent.ENDING, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    ending = session_events.of_log_event(LogEvent(LifecycleEvent.ENDING, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
     why = "maintenance\\x1b[2J"
     assert ending.message == f"Session {ALICE[8:]} is being ended, as root (session 7 of bob) ordered: {why}."
     assert ending.fields == {
@@ -265,7 +267,7 @@ def test_an_end_that_was_ordered():
         "why": why,
         "limit_usec": "0",
     }
-    freed = session_events.of_tell(
+    freed = session_events.of_log_event(
         LogEvent(LifecycleEvent.TERMINATED, Reason.IDLE, MINUTE),
         found,
         "p0l1cy",
@@ -307,7 +309,7 @@ def test_a_warning_that_an_administrator_gave(text, terminals, told):
 @pytest.mark.parametrize("fact", [LifecycleEvent.WARNED, LifecycleEvent.OBSERVED])
 def test_what_would_have_happened_to_a_held_session(fact):
     found = replace(tracked(Action.OBSERVE), hold=Hold(LATER, LATER + MINUTE, 0, "root", "x"))
-    event = session_events.of_tell(LogEvent(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
+    event = session_events.of_log_event(LogEvent(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
     assert "(held)" in event.message
     assert event.fields["observed"] == "1"
 

@@ -29,7 +29,7 @@ def idle(limits: Limits = LIMITS) -> tuple[TrackedSession, int]:
     host = FakeHost()
     login = host.login(100, "pts/1")
     now = host.clock()
-    found = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    found = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
     found = policy_change.apply_policy(found, make_policy(limits), frozenset(), now.boot_usec).tracked
     warned = operations.pass_time(found, now.boot_usec + 60 * SECOND).tracked
     return warned, now.boot_usec + 80 * SECOND
@@ -73,7 +73,7 @@ def test_who_has_just_typed_has_no_more_than_the_limit():
     login = host.login(100, "pts/1")
     now = host.clock()
     policy = make_policy(make_limits())
-    fresh = observation.meet(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
+    fresh = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
     fresh = policy_change.apply_policy(fresh, policy, frozenset(), now.boot_usec).tracked
     before = fresh.life.evidence_usec - 3 * SECOND
     shown = session_view.of_session(fresh, before)

@@ -93,7 +93,7 @@ TUESDAY = (2026, 11, 24)
     ],
 )
 def test_the_end_by_the_clock_on_the_wall(now, end, words):
-    assert end.seen_from(now) == words
+    assert end.relative_to(now) == words
     assert len(words) <= PLACEHOLDERS["deadline"]
 
 
@@ -119,7 +119,7 @@ def test_what_is_said_where_a_program_runs():
 
 
 def test_the_withdrawal():
-    assert terminal_messages.spared() == "\r\nreaper: Thank you, this session stays.\r\n"
+    assert terminal_messages.withdrawal() == "\r\nreaper: Thank you, this session stays.\r\n"
 
 
 def test_the_farewells():

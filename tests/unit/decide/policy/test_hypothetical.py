@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.policy.hypothetical import GivenFacts, HypotheticalSession, suppose
+from reaper.decide.policy.hypothetical import GivenFacts, HypotheticalSession, hypothetical_session
 from reaper.decide.policy.match import Origin
 from reaper.decide.text.hours import HoursError, LocalTime, parse_local_time
 
@@ -14,7 +14,7 @@ NOW = LocalTime(0, 60)
 def supposed(known: frozenset[str] | None = None, **fields: object) -> HypotheticalSession:
     nothing = dict.fromkeys(["groups", "remote", "origin", "line", "terminal", "service", "at"])
     told = {"user": "ann", "uid": 1000, **nothing, "elevated": False, **fields}
-    return suppose(GivenFacts(**told), known, NOW)  # type: ignore[arg-type]
+    return hypothetical_session(GivenFacts(**told), known, NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

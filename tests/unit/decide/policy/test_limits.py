@@ -9,13 +9,13 @@ from reaper.decide.policy.limits import (
     SHORTEST_LIMIT_USEC,
     Action,
     Notify,
-    are_shown,
-    asks_in_vain,
     counted,
     fit_leads,
     inherit,
+    is_lock_impossible,
     longest_lead,
     missing,
+    shows_warnings,
     with_action,
     without_limits,
     without_warnings,
@@ -101,7 +101,9 @@ def test_warnings_that_were_given_stay():
 def test_an_inherited_lock_gives_way_to_a_silent_rule():
     locking = make_limits(action=Action.LOCK)
     assert inherit(locking, {"notify": Notify.NONE}).action is Action.TERMINATE
-    assert asks_in_vain(inherit(locking, {"notify": Notify.NONE, "action": Action.LOCK})), "which the parser refuses"
+    assert is_lock_impossible(inherit(locking, {"notify": Notify.NONE, "action": Action.LOCK})), (
+        "which the parser refuses"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_an_inherited_lock_gives_way_to_a_silent_rule():
     ],
 )
 def test_where_warnings_are_shown(action, notify, is_shown):
-    assert are_shown(make_limits(action=action, notify=notify)) is is_shown
+    assert shows_warnings(make_limits(action=action, notify=notify)) is is_shown
 
 
 def test_a_lock_writes_on_the_terminals_whatever_the_rule_says_of_them():

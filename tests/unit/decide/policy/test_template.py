@@ -13,8 +13,8 @@ def rule(line):
     return f"rules:\n- {{name: a, {line}}}"
 
 
-UNPRINTABLE = "remove it; a line ends where the line of a | block does"
-WHEN = 'name {left} or {deadline} in it; "" is the built-in text'
+UNPRINTABLE = "remove it; for several lines, use a | block"
+WHEN = 'use {left} or {deadline} in it; "" is the built-in text'
 QUOTES = "put a text with braces into quotes"
 NAMES = "known: {deadline}, {hold}, {host}, {key}, {left}, {limit}, {reason}, {session}, {stay}, {user}, {what}"
 NOT_BLOCK = "not YAML: while parsing a block mapping, expected <block end>, but found '<scalar>'"
@@ -22,8 +22,8 @@ NOT_FLOW = "not YAML: while parsing a flow mapping, expected ',' or '}', but got
 
 MESSAGES = [
     (rule("message: "), "2:21: the value is missing", 'write "" for the built-in text'),
-    (rule("message: [a, b]"), "2:22: one text belongs here, not a list", QUOTES),
-    (rule("message: {left}"), "2:22: one text belongs here, not a mapping", QUOTES),
+    (rule("message: [a, b]"), "2:22: expected a text, not a list", QUOTES),
+    (rule("message: {left}"), "2:22: expected a text, not a mapping", QUOTES),
     (rule("message: ends in {left}"), f"2:30: {NOT_FLOW}", QUOTES),
     ("rules:\n- name: a\n  message: {left} to go", f"3:19: {NOT_BLOCK}", QUOTES),
     (rule(r'message: "{left}\e[2J"'), "2:22: '{left}\\x1b[2J' has a character that does not print", UNPRINTABLE),
@@ -33,24 +33,24 @@ MESSAGES = [
     (rule(r'message: "{left}\u202e"'), "2:22: '{left}\\u202e' has a character that does not print", UNPRINTABLE),
     (rule(f"message: {'x' * 401}"), "2:22: the message has 401 characters", "400 at most"),
     (rule(r'message: "{left}\n1\n2\n3\n4\n5"'), "2:22: the message has 6 lines", "5 at most"),
-    (rule(r'message: "{left} {lefft}"'), "2:22: '{lefft}' is no placeholder", "did you mean {left}?"),
-    (rule(r'message: "{LEFT}"'), "2:22: '{LEFT}' is no placeholder", "did you mean {left}?"),
-    (rule(r'message: "{left} {}"'), "2:22: '{}' is no placeholder", NAMES),
-    (rule(r'message: "{left} {0}"'), "2:22: '{0}' is no placeholder", NAMES),
-    (rule(r'message: "{__class__}"'), "2:22: '{__class__}' is no placeholder", NAMES),
+    (rule(r'message: "{left} {lefft}"'), "2:22: '{lefft}' is not a placeholder", "did you mean {left}?"),
+    (rule(r'message: "{LEFT}"'), "2:22: '{LEFT}' is not a placeholder", "did you mean {left}?"),
+    (rule(r'message: "{left} {}"'), "2:22: '{}' is not a placeholder", NAMES),
+    (rule(r'message: "{left} {0}"'), "2:22: '{0}' is not a placeholder", NAMES),
+    (rule(r'message: "{__class__}"'), "2:22: '{__class__}' is not a placeholder", NAMES),
     (rule(r'message: "{left!r}"'), "2:22: '{left!r}' is more than the name of a placeholder", "write {left}"),
     (rule(r'message: "{left:>9}"'), "2:22: '{left:>9}' is more than the name of a placeholder", "write {left}"),
     (rule(r'message: "{host.x}"'), "2:22: '{host.x}' is more than the name of a placeholder", "write {host}"),
     (rule(r'message: "{host[0]}"'), "2:22: '{host[0]}' is more than the name of a placeholder", "write {host}"),
     (rule(r'message: "{ left }"'), "2:22: '{ left }' is more than the name of a placeholder", "write {left}"),
-    (rule(r'message: "{left} {"'), "2:22: a { that nothing closes, in '{left} {'", "write {{ for the brace itself"),
-    (rule(r'message: "1 {left"'), "2:22: a { that nothing closes, in '1 {left'", "write {{ for the brace itself"),
-    (rule(r'message: "{left}}"'), "2:22: a } that nothing opens, in '{left}}'", "write }} for the brace itself"),
-    (rule("message: Good bye."), "2:22: the message 'Good bye.' does not tell when the session ends", WHEN),
-    (rule('message: "{{left}}"'), "2:22: the message '{{left}}' does not tell when the session ends", WHEN),
+    (rule(r'message: "{left} {"'), "2:22: a { without a closing }, in '{left} {'", "write {{ for the brace itself"),
+    (rule(r'message: "1 {left"'), "2:22: a { without a closing }, in '1 {left'", "write {{ for the brace itself"),
+    (rule(r'message: "{left}}"'), "2:22: a } without an opening {, in '{left}}'", "write }} for the brace itself"),
+    (rule("message: Good bye."), "2:22: the message 'Good bye.' does not say when the session ends", WHEN),
+    (rule('message: "{{left}}"'), "2:22: the message '{{left}}' does not say when the session ends", WHEN),
     (
         rule(f'message: "{"{left}{host}{user}" * 22}"'),
-        "2:22: the message can have 6720 bytes once it is filled in",
+        "2:22: the message can have 6720 bytes with its values",
         "4095 at most: use fewer placeholders",
     ),
 ]
@@ -68,10 +68,10 @@ def test_all_mistakes_at_once():
         parse_template("{a}\t{\n}\n{b!r}")
     assert [what for what, _ in caught.value.faults] == [
         "'{a}\\t{' has a character that does not print",
-        "'{a}' is no placeholder",
-        "a { that nothing closes, in '{a}\\t{'",
-        "a } that nothing opens, in '}'",
-        "'{b!r}' is no placeholder",
+        "'{a}' is not a placeholder",
+        "a { without a closing }, in '{a}\\t{'",
+        "a } without an opening {, in '}'",
+        "'{b!r}' is not a placeholder",
     ]
 
 

@@ -22,7 +22,7 @@ def make_state(phase: Phase = Phase.ACTIVE) -> SessionState:
     """The life of a session that has come to a phase as its limit came."""
     life = replace(state.begin(EvidenceKind.INPUT, USED), phase=phase)
     if phase is Phase.WARNED:
-        return replace(life, stages=2, first_warned_usec=DUE - 20 * SECOND, announced_usec=DUE, is_told=True)
+        return replace(life, stages=2, first_warned_usec=DUE - 20 * SECOND, announced_usec=DUE, was_shown=True)
     if phase is Phase.DEFERRED:
         return replace(life, deferred_usec=DUE)
     if phase is Phase.LOCKED:

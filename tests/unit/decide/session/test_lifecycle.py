@@ -72,65 +72,69 @@ def test_the_next_step_of_a_termination_comes_after_its_grace():
 
 
 def test_evidence_moves_the_limit():
-    life, acts = lifecycle.notice(make_state(), EvidenceKind.INPUT, DUE - 30 * SECOND, LIMITS, 0, DUE - 28 * SECOND)
+    life, acts = lifecycle.add_evidence(
+        make_state(), EvidenceKind.INPUT, DUE - 30 * SECOND, LIMITS, 0, DUE - 28 * SECOND
+    )
     assert (life.evidence, life.evidence_usec, acts) == (EvidenceKind.INPUT, DUE - 30 * SECOND, [])
 
 
 def test_a_gap_of_a_minute_is_logged_but_not_where_the_input_was_in_another_session():
     for kind, facts in ((EvidenceKind.INPUT, [LifecycleEvent.RESUMED]), (EvidenceKind.SHARED, [])):
-        _, acts = lifecycle.notice(make_state(), kind, USED + 60 * SECOND, LIMITS, 0, USED + 61 * SECOND)
-        assert [act.fact for act in acts] == facts
+        _, acts = lifecycle.add_evidence(make_state(), kind, USED + 60 * SECOND, LIMITS, 0, USED + 61 * SECOND)
+        assert [act.event for act in acts] == facts
 
 
 def test_older_evidence_changes_nothing():
-    assert lifecycle.notice(make_state(), EvidenceKind.INPUT, USED, LIMITS, 0, DUE) == (make_state(), [])
+    assert lifecycle.add_evidence(make_state(), EvidenceKind.INPUT, USED, LIMITS, 0, DUE) == (make_state(), [])
 
 
 @pytest.mark.parametrize("phase", [Phase.LOCKED, Phase.GONE])
 def test_what_is_typed_at_a_lock_is_no_evidence(phase):
-    assert lifecycle.notice(make_state(phase), EvidenceKind.INPUT, DUE, LIMITS, 0, DUE) == (make_state(phase), [])
+    assert lifecycle.add_evidence(make_state(phase), EvidenceKind.INPUT, DUE, LIMITS, 0, DUE) == (make_state(phase), [])
 
 
 def test_evidence_stops_no_end():
-    life, acts = lifecycle.notice(make_state(Phase.ENDING), EvidenceKind.INPUT, DUE, LIMITS, 0, DUE)
+    life, acts = lifecycle.add_evidence(make_state(Phase.ENDING), EvidenceKind.INPUT, DUE, LIMITS, 0, DUE)
     assert (life.phase, life.evidence_usec, acts) == (Phase.ENDING, DUE, [])
 
 
 def test_evidence_does_not_move_max_and_so_takes_no_warning_of_it_back():
     limits = replace(LIMITS, idle_usec=None, max_usec=DUE)
-    life, acts = lifecycle.notice(make_state(Phase.WARNED), EvidenceKind.INPUT, DUE - SECOND, limits, 0, DUE - SECOND)
+    life, acts = lifecycle.add_evidence(
+        make_state(Phase.WARNED), EvidenceKind.INPUT, DUE - SECOND, limits, 0, DUE - SECOND
+    )
     assert (life.phase, life.evidence_usec) == (Phase.WARNED, DUE - SECOND)
     assert acts == []
 
 
 def test_evidence_gives_programs_their_time_back():
-    life, _ = lifecycle.notice(make_state(Phase.DEFERRED), EvidenceKind.INPUT, DUE, LIMITS, 0, DUE)
+    life, _ = lifecycle.add_evidence(make_state(Phase.DEFERRED), EvidenceKind.INPUT, DUE, LIMITS, 0, DUE)
     assert (life.phase, life.deferred_usec) == (Phase.ACTIVE, 0)
 
 
 def test_what_a_robot_gave_is_taken_back_but_every_lead_is_left():
     now = USED + 10 * SECOND
-    life, acts = lifecycle.discount(make_state(), USED - 3600 * SECOND, LIMITS, now)
+    life, acts = lifecycle.discard_robot_evidence(make_state(), USED - 3600 * SECOND, LIMITS, now)
     assert life.evidence_usec == now + 20 * SECOND - 60 * SECOND
     assert acts == [LogEvent(LifecycleEvent.ROBOT, Reason.IDLE, 3610 * SECOND)]
 
 
 def test_without_warnings_the_whole_limit_is_left_after_a_robot():
     limits = replace(LIMITS, warn_usec=())
-    assert lifecycle.discount(make_state(), 0, limits, USED + 10 * SECOND)[0].evidence_usec == USED
+    assert lifecycle.discard_robot_evidence(make_state(), 0, limits, USED + 10 * SECOND)[0].evidence_usec == USED
 
 
 def test_what_was_announced_stands_when_a_robot_is_found():
     warned = make_state(Phase.WARNED)
-    assert lifecycle.discount(warned, 0, LIMITS, DUE)[0] == warned
+    assert lifecycle.discard_robot_evidence(warned, 0, LIMITS, DUE)[0] == warned
 
 
 def test_a_step_is_brought_forward_but_not_after_the_last():
     ending = make_state(Phase.ENDING)
-    assert lifecycle.hurry(ending, DUE + SECOND).rung_until_usec == DUE + SECOND
-    assert lifecycle.hurry(ending, DUE + 60 * SECOND) == ending
+    assert lifecycle.shorten_grace(ending, DUE + SECOND).rung_until_usec == DUE + SECOND
+    assert lifecycle.shorten_grace(ending, DUE + 60 * SECOND) == ending
     last = replace(ending, rung=TerminationStep.KILL)
-    assert lifecycle.hurry(last, DUE) == last
+    assert lifecycle.shorten_grace(last, DUE) == last
 
 
 def test_only_a_session_that_is_due_is_ended_or_deferred():

@@ -15,7 +15,7 @@ from reaper.decide.session.observation import (
     ExtraEvidence,
     combine,
     counts_work,
-    known,
+    previous_readings,
 )
 from reaper.decide.session.rhythm import Observation
 from reaper.decide.session.terminal_evidence import Refusal
@@ -69,7 +69,7 @@ def test_a_new_terminal_is_evidence_to_the_end_of_its_eight_seconds(scene):
 def test_a_terminal_that_got_the_number_of_another_is_new(scene):
     scene.ttys[1] = FakeTty("pts/2", scene.clock)
     assert scene.look().evidence.value == "terminal"
-    assert known(scene.tracked, scene.read()).keys() == {"pts/1"}
+    assert previous_readings(scene.tracked, scene.read()).keys() == {"pts/1"}
 
 
 def test_a_forged_time_is_named_once_and_is_no_evidence(scene):

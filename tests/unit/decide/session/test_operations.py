@@ -163,7 +163,7 @@ class Locked:
         self.host = FakeHost()
         self.login: FakeLogin = self.host.login(100, "pts/1")
         self.began = self.host.clock()
-        found = observation.meet(self.login.session, self.readings(), self.began, is_new=True)
+        found = observation.start_tracking(self.login.session, self.readings(), self.began, is_new=True)
         found = policy_change.apply_policy(found, make_policy(LOCKING), frozenset(), self.began.boot_usec).tracked
         self.wait(60)
         self.tracked: TrackedSession = operations.lock(found, self.host.time.boot_usec).tracked
@@ -190,7 +190,7 @@ def kept() -> Locked:
 def test_who_would_be_locked():
     host = FakeHost()
     login = host.login(100, "pts/1")
-    found = observation.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    found = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
     now = host.clock().boot_usec
     for limits, locks in (
         (replace(LOCKING, warn_usec=()), True),
@@ -273,7 +273,7 @@ def test_an_obstacle_makes_of_a_lock_an_end():
     host = FakeHost()
     login = host.login(100, "pts/1")
     now = host.clock().boot_usec
-    found = observation.meet(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
+    found = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
     for action, expected in ((Action.LOCK, Action.TERMINATE), (Action.OBSERVE, Action.OBSERVE)):
         policy = make_policy(replace(LOCKING, action=action))
         change = policy_change.apply_policy(found, policy, frozenset(), now, unlockable="why")

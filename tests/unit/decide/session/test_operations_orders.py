@@ -63,7 +63,7 @@ def test_an_order_ends_a_session_whatever_its_limits_say(action, phase):
     tracked = replace(make_tracked(phase, make_limits(action=action)), hold=WANTED)
     change = operations.terminate(tracked, order, NOW)
     assert (change.tracked.life.phase, change.tracked.order, change.tracked.hold) == (Phase.ENDING, order, None)
-    assert [act.fact for act in change.acts if isinstance(act, LogEvent)] == [LifecycleEvent.ENDING]
+    assert [act.event for act in change.acts if isinstance(act, LogEvent)] == [LifecycleEvent.ENDING]
     assert [act.rung for act in change.acts if isinstance(act, Signal)] == [TerminationStep.HANGUP]
 
 

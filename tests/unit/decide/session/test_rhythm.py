@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reaper.decide.session.progression import Bound
-from reaper.decide.session.rhythm import Observation, Rhythm, beside, described, is_decided
+from reaper.decide.session.rhythm import Observation, Rhythm, describe, is_decided, with_other_evidence
 from tests.unit.simulated import SECOND
 
 BOUNDS = (Bound(0, 0, 0, SECOND), Bound(1, 30 * SECOND, 1, 31 * SECOND))
@@ -22,11 +22,11 @@ def test_where_bytes_are_counted_they_alone_tell_whether_anything_was_typed(octe
 
 def test_evidence_of_another_kind_counts_from_its_latest_moment():
     assert RHYTHM.alone_usec == 5
-    later = beside(RHYTHM, 9)
+    later = with_other_evidence(RHYTHM, 9)
     assert later is not None
     assert later.alone_usec == 9
-    assert beside(later, 7) == later
-    assert beside(None, 7) is None
+    assert with_other_evidence(later, 7) == later
+    assert with_other_evidence(None, 7) is None
 
 
 def test_the_period_is_the_middle_of_what_it_can_be():
@@ -39,7 +39,7 @@ def test_the_period_is_the_middle_of_what_it_can_be():
     [(3, "one code of 3 bytes every 30s"), (1, "one code of 1 byte every 30s"), (0, "one code every 30s")],
 )
 def test_a_rhythm_in_words(size, text):
-    assert described(RHYTHM._replace(size=size)) == text
+    assert describe(RHYTHM._replace(size=size)) == text
 
 
 def test_a_robot_is_found_once():

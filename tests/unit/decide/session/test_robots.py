@@ -14,7 +14,7 @@ from reaper.decide.session import lifecycle, observation, robots, snapshot, stat
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import Instant
 from reaper.decide.session.progression import Bound, periods, window_of
-from reaper.decide.session.rhythm import Observation, Rhythm, beside, described
+from reaper.decide.session.rhythm import Observation, Rhythm, describe, with_other_evidence
 from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import LifecycleEvent, Phase
 from tests.unit.fakes import make_limits, make_session
@@ -34,7 +34,7 @@ RHYTHM = Rhythm(3, 4, 100, BOUNDS, 17, 5, 500, 501, 520, 510, 0)
 )
 def test_a_pace_in_words(size, period, said):
     end = round(period * SECOND) + 100
-    assert described(Rhythm(size, 2, 100, (Bound(1, 100, 1, 100), Bound(2, end, 2, end)))) == said
+    assert describe(Rhythm(size, 2, 100, (Bound(1, 100, 1, 100), Bound(2, end, 2, end)))) == said
 
 
 def test_bounds_of_a_period_and_of_the_next_sign():
@@ -44,7 +44,7 @@ def test_bounds_of_a_period_and_of_the_next_sign():
 
 
 def test_a_sign_of_another_size_is_irregular():
-    heard = robots.heed(RHYTHM, Observation(420, 500, 501, 4))
+    heard = robots.update(RHYTHM, Observation(420, 500, 501, 4))
     assert heard.counts
     assert heard.rhythm is not None
     assert (heard.rhythm.size, heard.rhythm.score) == (1, 0)
@@ -71,7 +71,7 @@ def decided(period_sec: int) -> Rhythm:
 def test_a_look_that_could_not_count_is_held_against_nobody(period_sec, dated, counts):
     """What is typed meanwhile is a person's, unless the terminal tells that it came when a robot's sign was due."""
     due = 6 * period_sec * SECOND
-    heard = robots.heed(decided(period_sec), Observation(due - 2 * SECOND, due + SECOND, due + SECOND, None, dated))
+    heard = robots.update(decided(period_sec), Observation(due - 2 * SECOND, due + SECOND, due + SECOND, None, dated))
     assert heard.counts is counts
     assert heard.rhythm is not None
     assert bool(heard.rhythm.decided_usec) is not counts
@@ -79,16 +79,16 @@ def test_a_look_that_could_not_count_is_held_against_nobody(period_sec, dated, c
 
 def test_evidence_of_another_kind_is_not_taken_back():
     assert decided(10).alone_usec == 10 * SECOND
-    rhythm = beside(decided(10), 30 * SECOND)
+    rhythm = with_other_evidence(decided(10), 30 * SECOND)
     assert rhythm is not None
     assert rhythm.alone_usec == 30 * SECOND
-    assert beside(None, 30 * SECOND) is None
+    assert with_other_evidence(None, 30 * SECOND) is None
 
 
 def test_a_bet_is_lost_by_a_sign_before_it_is_open_and_called_off_by_a_late_look():
     ready = RHYTHM._replace(target=5, opens_usec=510_000, opened_usec=0, closes_usec=600_000, bounds=(), size=1)
-    early = robots.heed(ready, Observation(450_000, 500_000, 500_100, 1)).rhythm
-    late = robots.heed(ready, Observation(450_000, 530_000, 530_100, 1)).rhythm
+    early = robots.update(ready, Observation(450_000, 500_000, 500_100, 1)).rhythm
+    late = robots.update(ready, Observation(450_000, 530_000, 530_100, 1)).rhythm
     assert early is not None
     assert late is not None
     assert early.score < RHYTHM.score == late.score
@@ -106,11 +106,11 @@ def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
     now = 20_000 * SECOND
     leads = (idle // 2, idle // 4) if has_warnings else ()
     limits = make_limits(idle_usec=idle, warn_usec=leads)
-    life, told = lifecycle.discount(state.begin(EvidenceKind.INPUT, now + ahead), now - ago, limits, now)
+    life, told = lifecycle.discard_robot_evidence(state.begin(EvidenceKind.INPUT, now + ahead), now - ago, limits, now)
     end = state.deadline(life, limits, 0)
     assert end is not None
     assert end.usec >= now + (leads[0] if leads else idle)
-    assert [act.fact for act in told] == [LifecycleEvent.ROBOT]
+    assert [act.event for act in told] == [LifecycleEvent.ROBOT]
     warned, _ = lifecycle.advance(life, limits, 0, now)
     assert not state.is_due(warned, limits, 0, now)
 
@@ -118,11 +118,11 @@ def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
 @pytest.mark.parametrize("phase", [Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
 def test_what_was_announced_stands(phase):
     life = replace(state.begin(EvidenceKind.INPUT, 100 * SECOND), phase=phase)
-    assert lifecycle.discount(life, 0, make_limits(), 120 * SECOND)[0] == life
+    assert lifecycle.discard_robot_evidence(life, 0, make_limits(), 120 * SECOND)[0] == life
 
 
 def test_a_rhythm_outlives_the_daemon_and_a_state_without_one_is_read():
-    tracked = observation.meet(make_session(), (), Instant(MINUTE, MINUTE * 1000), is_new=False)
+    tracked = observation.start_tracking(make_session(), (), Instant(MINUTE, MINUTE * 1000), is_new=False)
     state = Snapshot("b00t", Instant(5, 6), "", Ledger(()), (replace(tracked, rhythm=RHYTHM),))
     text = snapshot.encode(state)
     assert snapshot.decode(text, "b00t").sessions[0].rhythm == RHYTHM

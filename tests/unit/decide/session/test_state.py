@@ -127,11 +127,11 @@ def test_warnings_within_a_second_are_given_as_one():
 
 
 def test_a_warning_that_was_only_logged_leaves_the_user_untold():
-    logged = replace(make_state(Phase.WARNED), is_told=False)
-    assert state.is_untold(logged, LIMITS)
-    assert not state.is_untold(logged, make_limits(notify=Notify.NONE))
-    assert not state.is_untold(make_state(Phase.WARNED), LIMITS)
-    assert not state.is_untold(make_state(), LIMITS)
+    logged = replace(make_state(Phase.WARNED), was_shown=False)
+    assert state.is_warning_unshown(logged, LIMITS)
+    assert not state.is_warning_unshown(logged, make_limits(notify=Notify.NONE))
+    assert not state.is_warning_unshown(make_state(Phase.WARNED), LIMITS)
+    assert not state.is_warning_unshown(make_state(), LIMITS)
 
 
 def test_lengths_of_limits():

@@ -24,7 +24,7 @@ class Script:
         login = host.login(100, "pts/1")
         began = host.clock()
         self.policy = make_policy(make_limits(action=action, busy=("rsync",)))
-        found = observation.meet(login.session, host.read_terminals(["pts/1"]), began, is_new=True)
+        found = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), began, is_new=True)
         self.session = policy_change.apply_policy(found, self.policy, frozenset(), began.boot_usec).tracked
         self.key = login.session.key
         for seconds in (48, 58):  # warned twice, if there is so much time

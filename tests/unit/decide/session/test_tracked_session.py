@@ -22,18 +22,18 @@ WORK = ActivitySample(USED, 501, 4711, 1000, 1000, 1000)
 
 def test_a_new_session_was_last_used_at_its_login():
     session = make_session(100, opened_usec=USED - 100 * SECOND)
-    met = observation.meet(session, (), at(USED), is_new=True)
+    met = observation.start_tracking(session, (), at(USED), is_new=True)
     assert (met.life.evidence, met.life.evidence_usec) == (EvidenceKind.LOGIN, USED - 100 * SECOND)
 
 
 def test_a_session_that_was_there_before_the_daemon_counts_as_used_now():
     session = make_session(100, opened_usec=0)
-    met = observation.meet(session, (), at(USED), is_new=False)
+    met = observation.start_tracking(session, (), at(USED), is_new=False)
     assert (met.life.evidence, met.life.evidence_usec) == (EvidenceKind.SEEN, USED)
 
 
 def test_a_session_opened_in_the_future_counts_as_opened_now():
-    met = observation.meet(make_session(100, opened_usec=10**15), (), at(USED), is_new=True)
+    met = observation.start_tracking(make_session(100, opened_usec=10**15), (), at(USED), is_new=True)
     assert met.life.evidence_usec == USED
 
 
@@ -41,7 +41,7 @@ def test_input_before_the_first_sight_counts():
     clock = Clock(boot_usec=USED - 30 * SECOND)
     tty = FakeTty("pts/1", clock)
     clock.boot_usec = USED
-    met = observation.meet(make_session(100, opened_usec=0), (tty.read(),), clock.now(), is_new=True)
+    met = observation.start_tracking(make_session(100, opened_usec=0), (tty.read(),), clock.now(), is_new=True)
     assert USED - 30 * SECOND < met.life.evidence_usec <= USED - 22 * SECOND
 
 
@@ -115,7 +115,7 @@ def test_a_session_that_loses_its_last_terminal_is_warned_again():
 def test_input_in_another_session_of_the_user_takes_a_warning_back_without_a_return():
     change = observation.share(make_tracked(Phase.WARNED), DUE - SECOND, DUE)
     assert change.tracked.life.evidence.value == "shared"
-    assert LifecycleEvent.CANCELLED in [act.fact for act in change.acts if isinstance(act, LogEvent)]
+    assert LifecycleEvent.CANCELLED in [act.event for act in change.acts if isinstance(act, LogEvent)]
 
 
 def test_a_lapse_leaves_an_end_alone_that_was_ordered():
@@ -133,7 +133,7 @@ def test_time_passes_only_for_what_is_due():
 def test_a_departure_is_told_also_without_limits():
     change = operations.close(replace(make_tracked(), limits=None), DUE)
     assert change.tracked.life.phase is Phase.GONE
-    assert [act.fact for act in change.acts if isinstance(act, LogEvent)] == [LifecycleEvent.CLOSED]
+    assert [act.event for act in change.acts if isinstance(act, LogEvent)] == [LifecycleEvent.CLOSED]
 
 
 def test_a_hold_stays_capped_while_the_rule_cannot_be_told():

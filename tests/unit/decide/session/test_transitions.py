@@ -46,7 +46,7 @@ def test_gone_is_logged_once(phase):
     life, acts = step(make_state(phase), Stimulus.GONE, LIMITS, 0, DUE)
     fact = LifecycleEvent.TERMINATED if phase is Phase.ENDING else LifecycleEvent.CLOSED
     assert life.phase is Phase.GONE
-    assert [act.fact for act in acts if isinstance(act, LogEvent)] == [fact]
+    assert [act.event for act in acts if isinstance(act, LogEvent)] == [fact]
     assert step(life, Stimulus.GONE, LIMITS, 0, DUE) == (life, [])
 
 
@@ -58,14 +58,14 @@ def test_leads_that_were_missed_together_are_announced_as_one():
 
 def test_a_warning_names_the_end_that_it_announces():
     life, acts = step(make_state(), Stimulus.LEAD, LIMITS, 0, DUE - 20 * SECOND)
-    assert (life.stages, life.announced_usec, life.is_told) == (1, DUE, True)
+    assert (life.stages, life.announced_usec, life.was_shown) == (1, DUE, True)
     assert acts[0] == Warn(IDLE, 20 * SECOND)
     assert step(make_state(), Stimulus.LEAD, LOCKING, 0, DUE - 20 * SECOND)[0].announced_usec == 0
 
 
 def test_a_silent_warning_tells_nobody():
     life, _ = step(make_state(), Stimulus.LEAD, make_limits(notify=Notify.NONE), 0, DUE - 20 * SECOND)
-    assert (life.is_told, life.announced_usec) == (False, 0)
+    assert (life.was_shown, life.announced_usec) == (False, 0)
 
 
 @pytest.mark.parametrize("stimulus", list(Stimulus))
@@ -82,7 +82,7 @@ def test_evidence_takes_a_warning_back():
 
 
 def test_a_warning_that_nobody_was_shown_is_taken_back_without_a_word():
-    logged = replace(make_state(Phase.WARNED), is_told=False)
+    logged = replace(make_state(Phase.WARNED), was_shown=False)
     assert [type(act) for act in step(logged, Stimulus.EVIDENCE, LIMITS, 0, DUE)[1]] == [LogEvent]
 
 
@@ -119,7 +119,7 @@ def test_what_survives_the_last_step_is_logged_and_killed_again_once_a_minute():
     after, acts = step(life, Stimulus.RUNG, LIMITS, 0, DUE)
     assert after.rung_until_usec == DUE + RETRY_USEC == DUE + 60 * SECOND
     assert [type(act) for act in acts] == [LogEvent, Signal]
-    assert acts[0].fact is LifecycleEvent.TERMINATE_FAILED
+    assert acts[0].event is LifecycleEvent.TERMINATE_FAILED
 
 
 def test_a_termination_stops_where_the_policy_only_observes():

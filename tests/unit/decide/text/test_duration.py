@@ -51,7 +51,7 @@ def test_what_people_write(text, usec):
         ("\u0661\u0665m", "'\u0661\u0665m' is not a duration (write it as 90s, 15min or 1h 30min)"),
         ("infinity", "'infinity' is not a duration (write never for no limit)"),
         ("300000y", "'300000y' is longer than 292,000 years (write never for no limit)"),
-        ("9" * 101, "a duration of 101 characters is too long to be one (write it as 90s, 15min or 1h 30min)"),
+        ("9" * 101, "a duration of 101 characters is too long (write it as 90s, 15min or 1h 30min)"),
     ],
 )
 def test_what_is_none(text, message):

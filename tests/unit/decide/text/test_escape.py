@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.decide.text.escape import plain, shown
+from reaper.decide.text.escape import excerpt, plain
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_printable_text_stays_as_it_is():
 
 
 def test_long_text_is_cut():
-    assert shown("x" * 60) == "x" * 60
-    assert shown("x" * 61) == "x" * 60 + "..."
-    assert shown("abcd", most=3) == "abc..."
+    assert excerpt("x" * 60) == "x" * 60
+    assert excerpt("x" * 61) == "x" * 60 + "..."
+    assert excerpt("abcd", most=3) == "abc..."
 
 
 def test_text_is_cut_before_it_is_escaped():
     """A message cannot be made longer than four or ten times its limit."""
-    assert shown("\x1b" * 100, most=2) == "\\x1b\\x1b..."
+    assert excerpt("\x1b" * 100, most=2) == "\\x1b\\x1b..."

@@ -14,9 +14,7 @@ def said(*texts):
 
 
 WRITE = "write it as 90s, 15min or 1h 30min"
-STEPS = (
-    "the kernel dates input in steps of 8 seconds, and a limit needs two of them: one to see the person, one to warn"
-)
+STEPS = "the kernel dates input in steps of 8 seconds, and a limit needs two: one to see the input, one to warn"
 EXAMPLE = "see reaper.yaml(5) for an example"
 NAME = "letters, digits and . _ @ - after a letter or digit, 64 at most"
 HOSTS = "write an address, a network as 10.0.0.0/8 or fd00::/8, or a pattern as *.example.org"
@@ -27,12 +25,12 @@ RULE_KEYS = (
 TOP_KEYS = "known: brake, ceiling, environment, environments, poll, rules, terminal_servers"
 LINES = "write lines of key: value"
 KEY_VALUE = "write key: value"
-POLL = "more often costs CPU for nothing, more seldom dates activity badly"
-HOLD = "a hold is an exception for a while: from 0, for none, to 1w"
-NOBODY = "a program that prints is nobody who is there: remove it"
+POLL = "a shorter poll wastes CPU time, a longer one dates input badly"
+HOLD = "a hold is a temporary exception: from 0, for none, to 1w"
+NOBODY = "a program's output does not show a user: remove it"
 SHELL = "every session has a shell: write the names of programs, such as rsync"
-BUSY = "a program puts an end off and does not prevent it: from 0 to 1w"
-IN_VAIN = "action: lock asks on the terminals, and nothing is written on them under notify: none"
+BUSY = "a program delays an end but does not prevent it: from 0 to 1w"
+IN_VAIN = "action: lock needs to write on the terminals, which notify: none forbids"
 UNITS = "the units are us, ms, s, min, h, d, w"
 FIRST = "52s at most: 8s must pass between the last key and the first warning"
 NETWORK = "write one address, or a network as 10.0.0.0/8"
@@ -51,9 +49,9 @@ def match(text):
 
 SYNTAX = [
     ("a: b\n---\nc: d", "2:1: a second document starts here", "remove the ---, or use a drop-in file"),
-    ("poll: *a", "1:7: *a is an alias", "write the value out, or quote a pattern: '*a'"),
-    ("poll: &a 5s", "1:7: &a is an anchor", "write the value out wherever it is needed"),
-    ("a: &a [x, x]\nb: [*a, *a]", "1:4: &a is an anchor", "write the value out wherever it is needed"),
+    ("poll: *a", "1:7: *a is an alias", "write out the value, or quote a pattern: '*a'"),
+    ("poll: &a 5s", "1:7: &a is an anchor", "write out the value wherever it is needed"),
+    ("a: &a [x, x]\nb: [*a, *a]", "1:4: &a is an anchor", "write out the value wherever it is needed"),
     (match("user: *"), "2:28: a value starts with *", "put a pattern into quotes: '*'"),
     ("poll: !!int 5", "1:7: !!int is a tag", "remove it: a value has the type of its key"),
     (
@@ -81,7 +79,7 @@ SYNTAX = [
     (
         "rules:\n- name: a\n  idle: 1h\n max: 2h",
         "4:2: not YAML: while parsing a block mapping, expected <block end>, but found '<block mapping start>'",
-        "indent what belongs together alike",
+        "indent all lines of a block by the same number of spaces",
     ),
     (
         "poll: 5s\nbrake",
@@ -105,10 +103,10 @@ SHAPE = [
     ("xyzzy: 1", "1:1: the file has no key 'xyzzy'", TOP_KEYS),
     ("<<: {}", "1:1: the file has no key '<<'", TOP_KEYS),
     ('"a\\nb": 1', "1:1: the file has no key 'a\\nb'", TOP_KEYS),
-    ("poll: 5s\npoll: 6s", "2:1: poll is there twice", "remove one; line 1 has the other"),
+    ("poll: 5s\npoll: 6s", "2:1: poll appears twice", "remove one; the other is on line 1"),
     ("poll:", "1:6: the value is missing", "write one, or remove the key"),
-    ("poll: [5s]", "1:7: one value belongs here, not a list", KEY_VALUE),
-    ("poll: {a: b}", "1:7: one value belongs here, not a mapping", KEY_VALUE),
+    ("poll: [5s]", "1:7: expected a single value, not a list", KEY_VALUE),
+    ("poll: {a: b}", "1:7: expected a single value, not a mapping", KEY_VALUE),
     ("brake: 5", "1:8: brake is '5', not a mapping", LINES),
     ("ceiling:", "1:9: ceiling is empty, not a mapping", LINES),
     ("environments: [a]", "1:15: environments is a list, not a mapping", "write NAME: {idle: 15min}"),
@@ -116,19 +114,19 @@ SHAPE = [
     ("environments: {a: {idel: 5}}", "1:20: environment a has no key 'idel'", "did you mean idle?"),
     (
         "environments: {a: {}, a: {}}",
-        "1:23: environment a is there twice",
-        "put all of it into one; line 1 has the other",
+        "1:23: environment a appears twice",
+        "merge the two; the other is on line 1",
     ),
-    ("environments: {a b: {}}", "1:16: 'a b' is not a name", NAME),
+    ("environments: {a b: {}}", "1:16: 'a b' is not a valid name", NAME),
     ("environment: lab", "1:14: there is no environment lab", "known: restricted, standard"),
     ("environment: standrad", "1:14: there is no environment standrad", "did you mean standard?"),
     ("rules: {a: b}", "1:8: rules is a mapping, not a list", "start each rule with a dash: - name: NAME"),
     ("rules:", "1:7: rules is empty, not a list", "start each rule with a dash: - name: NAME"),
     ("rules: [a]", "1:9: a rule is 'a', not a mapping", LINES),
-    ("rules: [{idle: 1h}]", "1:9: a rule has no name", "add name: NAME; the journal tells it"),
-    ("rules: [{name: 'a:b'}]", "1:16: 'a:b' is not a name", NAME),
-    (f"rules: [{{name: {'x' * 65}}}]", f"1:16: '{'x' * 60}...' is not a name", NAME),
-    ("rules: [{name: a}, {name: a}]", "1:20: rule a is there twice", "rename one; line 1 has the other"),
+    ("rules: [{idle: 1h}]", "1:9: a rule has no name", "add name: NAME; the journal has it"),
+    ("rules: [{name: 'a:b'}]", "1:16: 'a:b' is not a valid name", NAME),
+    (f"rules: [{{name: {'x' * 65}}}]", f"1:16: '{'x' * 60}...' is not a valid name", NAME),
+    ("rules: [{name: a}, {name: a}]", "1:20: rule a appears twice", "rename one; the other is on line 1"),
     (rule("idel: 1h"), "2:13: a rule has no key 'idel'", "did you mean idle?"),
     (rule("xyzzy: 1h"), "2:13: a rule has no key 'xyzzy'", RULE_KEYS),
     (rule("match: ssh"), "2:20: match is 'ssh', not a mapping", LINES),
@@ -137,7 +135,7 @@ SHAPE = [
 
 NUMBERS = [
     ("poll: soon", "1:7: 'soon' is not a duration", WRITE),
-    ("poll: never", "1:7: 'never' is not a duration", "this cannot be never: it needs a length of time"),
+    ("poll: never", "1:7: 'never' is not a duration", "never is not possible here: write a duration"),
     ("poll: 999ms", "1:7: 999ms is shorter than 1s", POLL),
     ("poll: 6m", "1:7: 6m is longer than 5min", POLL),
     (rule("idle: -5m"), "2:19: '-5m' is negative", WRITE),
@@ -157,13 +155,13 @@ NUMBERS = [
         "2:19: the warning 15min before a limit of 15min is too early",
         "14min 52s at most: 8s must pass between the last key and the first warning",
     ),
-    (rule("warn: [1m, 2m, 60s]"), "2:28: the warning 1min before the limit is there twice", "remove one"),
-    (rule("warn: [0]"), "2:20: 0 is shorter than 1s", "nobody can react to less"),
-    (rule("warn: never"), "2:19: 'never' is not a duration", "this cannot be never: it needs a length of time"),
+    (rule("warn: [1m, 2m, 60s]"), "2:28: the warning 1min before the limit appears twice", "remove one"),
+    (rule("warn: [0]"), "2:20: 0 is shorter than 1s", "nobody can react in less time"),
+    (rule("warn: never"), "2:19: 'never' is not a duration", "never is not possible here: write a duration"),
     (rule("warn: [1,2,3,4,5,6,7,8,9]"), "2:19: 9 warnings are too many", "8 at most: each is a message"),
-    (rule("grace: 0"), "2:20: 0 is shorter than 1s", "programs need a moment to save, and no more"),
-    (rule("grace: 11m"), "2:20: 11m is longer than 10min", "programs need a moment to save, and no more"),
-    ("brake: {per: 2d}", "1:14: 2d is longer than 1d", "a brake works over seconds to a day"),
+    (rule("grace: 0"), "2:20: 0 is shorter than 1s", "programs need a moment to save their data, but no more"),
+    (rule("grace: 11m"), "2:20: 11m is longer than 10min", "programs need a moment to save their data, but no more"),
+    ("brake: {per: 2d}", "1:14: 2d is longer than 1d", "a brake works over a time from 1s to 1d"),
     *(
         (f"brake: {{sessions: {number}}}", f"1:19: '{number}' is not a number of sessions", SESSIONS)
         for number in NO_NUMBERS
@@ -190,16 +188,16 @@ WORDS = [
     (rule("activity: netwrok"), "2:23: 'netwrok' is not known here", "did you mean network?"),
     (rule("activity: []"), "2:23: the list is empty", "without evidence every session is idle: write auto"),
     (rule("network_floor: 16k"), "2:28: '16k' is not a size", "write a whole number with B, KiB, MiB or GiB, as 16KiB"),
-    (rule("network_floor: 0B"), "2:28: 0B is less than 1B", "nothing is no sign of life"),
+    (rule("network_floor: 0B"), "2:28: 0B is less than 1B", "0 bytes are not evidence"),
     (rule("cpu_floor: 2min"), "2:24: 2min is longer than 1min", "of a minute's CPU time"),
     (rule("share_activity: users"), "2:29: 'users' is not known here", "did you mean user?"),
     (rule("busy: /usr/bin/rsync"), "2:19: '/usr/bin/rsync' is a path", "write the name of the file: rsync"),
     (rule("busy: [rsync, /opt/]"), "2:27: '/opt/' is a path", "write the name of the file: opt"),
-    (rule("busy: '*'"), "2:19: '*' is any program", SHELL),
-    (rule("busy: '?*'"), "2:19: '?*' is any program", SHELL),
+    (rule("busy: '*'"), "2:19: '*' matches any program", SHELL),
+    (rule("busy: '?*'"), "2:19: '?*' matches any program", SHELL),
     (rule("busy: "), "2:18: the value is missing", "write one, or remove the key"),
     (rule("busy: 'a,b'"), "2:19: 'a,b' has a comma", "write a list: [one, two]"),
-    (rule("busy_max: never"), "2:23: 'never' is not a duration", "this cannot be never: it needs a length of time"),
+    (rule("busy_max: never"), "2:23: 'never' is not a duration", "never is not possible here: write a duration"),
     (rule("busy_max: 8d"), "2:23: 8d is longer than 1w", BUSY),
     ("ceiling: {busy_max: 8d}", "1:21: 8d is longer than 1w", BUSY),
     (match("origin: consol"), "2:29: 'consol' is not known here", "did you mean console?"),
@@ -208,21 +206,21 @@ WORDS = [
     (match("user: []"), "2:27: the list is empty", "remove the key to match every user"),
     (match("user: ''"), "2:27: the pattern is empty", "write a name or a pattern, or remove the key"),
     (match("user: 'a,b'"), "2:27: 'a,b' has a comma", "write a list: [one, two]"),
-    (match("user: '!a'"), "2:27: '!a' starts with !", "there is no not: put a rule for them before this"),
-    (match("user: 'a '"), "2:27: 'a ' has a space at an end", "remove it"),
-    (match("user: [[a]]"), "2:28: one value belongs here, not a list", KEY_VALUE),
+    (match("user: '!a'"), "2:27: '!a' starts with !", "there is no negation: put a rule for them before it"),
+    (match("user: 'a '"), "2:27: 'a ' begins or ends with a space", "remove it"),
+    (match("user: [[a]]"), "2:28: expected a single value, not a list", KEY_VALUE),
     (match(f"user: {'a' * 257}"), "2:27: the pattern has 257 characters", "256 at most"),
-    (match("group: 'a[b'"), "2:28: 'a[b' opens a [ that nothing closes", "write [[] for the character itself"),
-    (match("service: '[!]'"), "2:30: '[!]' opens a [ that nothing closes", "write [[] for the character itself"),
+    (match("group: 'a[b'"), "2:28: 'a[b' has a [ without a closing ]", "write [[] for the character itself"),
+    (match("service: '[!]'"), "2:30: '[!]' has a [ without a closing ]", "write [[] for the character itself"),
     (match("from: 10.0.0.1/8"), "2:27: 10.0.0.1/8 has host bits set", "write 10.0.0.0/8"),
     (match("from: '10.*'"), "2:27: '10.*' is not an address", NETWORK),
     (match("from: 10.0.0.256"), "2:27: '10.0.0.256' is not an address", NETWORK),
     (match("from: 'fd00:*'"), "2:27: 'fd00:*' is neither an address nor a host name", HOSTS),
     (match("from: 'a b'"), "2:27: 'a b' is neither an address nor a host name", HOSTS),
     (match("elevated: yes"), "2:31: 'yes' is neither true nor false", "write true or false"),
-    (match("elevated: [true]"), "2:31: one value belongs here, not a list", KEY_VALUE),
+    (match("elevated: [true]"), "2:31: expected a single value, not a list", KEY_VALUE),
     (match("hours: []"), "2:28: the list is empty", "remove the key to match at all hours"),
-    (match("hours: 18:00"), "2:28: '18:00' has no end", "write from when to when, as 08:00-18:00"),
+    (match("hours: 18:00"), "2:28: '18:00' has no end", "write the beginning and the end, as 08:00-18:00"),
     (match("hours: [Mon, Mun]"), "2:34: 'Mun' in 'Mun' is not a day of the week", DAYS),
     ("ceiling: {except: [brek]}\nrules: [{name: break}]", "1:20: there is no rule brek", "did you mean break?"),
     ("ceiling: {except: x}", "1:19: there is no rule x", "there are no rules"),
@@ -231,10 +229,10 @@ WORDS = [
 ]
 
 LATER = [
-    (rule("lock_for: 0"), "2:23: 0 is shorter than 1s", "the person needs a moment to unlock"),
+    (rule("lock_for: 0"), "2:23: 0 is shorter than 1s", "the user needs time to unlock the session"),
     (rule("lock_for: soon"), "2:23: 'soon' is not a duration", WRITE),
-    ("ceiling: {lock_for: 0}", "1:21: 0 is shorter than 1s", "the person needs a moment to unlock"),
-    (rule("hold_max: never"), "2:23: 'never' is not a duration", "this cannot be never: it needs a length of time"),
+    ("ceiling: {lock_for: 0}", "1:21: 0 is shorter than 1s", "the user needs time to unlock the session"),
+    (rule("hold_max: never"), "2:23: 'never' is not a duration", "never is not possible here: write a duration"),
     (rule("hold_max: 8d"), "2:23: 8d is longer than 1w", HOLD),
     ("ceiling: {hold_max: 8d}", "1:21: 8d is longer than 1w", HOLD),
     (rule("activity: [input, output]"), "2:31: 'output' is not in this version of reaper", NOBODY),

@@ -73,14 +73,14 @@ REFUSED = [
     (values.sessions, "0", "not a number of sessions"),
     (values.sessions, "100001", "not a number of sessions"),
     (values.sessions, "1_0", "not a number of sessions"),
-    (values.name, "-a", "not a name"),
-    (values.name, "a" * 65, "not a name"),
+    (values.name, "-a", "not a valid name"),
+    (values.name, "a" * 65, "not a valid name"),
     (values.glob, "", "empty"),
     (values.glob, "a" * 257, "257 characters"),
     (values.glob, "a,b", "comma"),
     (values.glob, "!a", "starts with !"),
-    (values.glob, " a", "space at an end"),
-    (values.glob, "a[b", "nothing closes"),
+    (values.glob, " a", "begins or ends with a space"),
+    (values.glob, "a[b", "without a closing ]"),
     (values.program, "/usr/bin/rsync", "is a path"),
     (values.program, "*?", "any program"),
     (values.remote, "10.0.0.1/8", "10.0.0.1/8"),
@@ -102,12 +102,12 @@ def test_what_is_refused_says_where_and_what_to_do(value, written, message):
 @pytest.mark.parametrize("value", [values.text, values.message, values.name, values.limit, values.hours])
 def test_one_value_is_neither_missing_nor_a_collection(value):
     assert "missing" in str(refusal(value, scalar(None)))
-    assert "belongs here, not a list" in str(refusal(value, listed("a")))
+    assert ", not a list" in str(refusal(value, listed("a")))
     assert "belongs here, not a mapping" in str(refusal(value, MappingNode([], HERE)))
 
 
 def test_one_value_stands_for_a_list_of_one():
-    assert values.plain(values.each(values.glob, ""))(scalar("a")) == ("a",)
+    assert values.without_places(values.each(values.glob, ""))(scalar("a")) == ("a",)
     assert values.each(values.glob, "")(listed("a", "b")) == (
         ("a", Place("a.yaml", 4, 5)),
         ("b", Place("a.yaml", 5, 5)),
@@ -129,7 +129,7 @@ def test_leads_are_sorted_the_longest_first():
 
 
 def test_leads_are_few_and_distinct():
-    assert "there twice" in str(refusal(values.leads, listed("60s", "1min")))
+    assert "appears twice" in str(refusal(values.leads, listed("60s", "1min")))
     assert "9 warnings are too many" in str(refusal(values.leads, listed(*[f"{each}s" for each in range(1, 10)])))
 
 
