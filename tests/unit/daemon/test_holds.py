@@ -363,7 +363,7 @@ def test_no_holds_no_word(bench, login):
 
 def test_a_person_cannot_change_what_root_holds(bench, login):
     hold(bench, login, HOUR, ROOT)
-    with pytest.raises(ReaperError, match="only who holds it and root") as refused:
+    with pytest.raises(ReaperError, match="only its holder and root") as refused:
         hold(bench, login, MINUTE, ALICE)
     assert refused.value.problem == "not-allowed"
     assert left_usec(bench) == HOUR

@@ -256,7 +256,7 @@ def test_the_person_logs_out_or_the_line_is_lost(bench, login):
     bench.run(6)
     assert bench.words()[-1] == "closed"
     assert bench.daemon.sessions == {}
-    assert bench.daemon.locks.standing == []
+    assert bench.daemon.locks.locked == []
 
 
 def test_a_lapse_breaks_no_end_off_that_a_lock_has_come_to(bench, login):
@@ -312,7 +312,7 @@ def test_a_lock_that_is_never_established_is_given_up(bench, login, stage, secon
     assert phase(bench) is Phase.WARNED
     assert bench.actor.withdrawn == ["100"]
     assert bench.warnings() == [
-        "session 100 is not locked, and goes on as it was: reaper-lock does not get it done",
+        "session 100 could not be locked and continues unlocked: reaper-lock did not lock it in time",
     ]
 
 
@@ -323,7 +323,7 @@ def test_a_session_whose_lock_nobody_knows_of_any_more_ends(bench, login):
     bench.host.lock_states.clear()
     bench.run(40)
     assert signalled(login)
-    assert bench.told(word="ending")[0].fields["why"] == "what was known of its lock is lost"
+    assert bench.told(word="ending")[0].fields["why"] == "the state of its lock is lost"
 
 
 # Restarts and policies.

@@ -57,7 +57,7 @@ def test_a_lock_that_fails(bench, login):
     bench.run(2)
     assert bench.actor.orders == {}
     assert "tampered" not in bench.words()
-    assert bench.warnings() == ["session 100 is not locked, and goes on as it was: its terminal \\x1b is gone"]
+    assert bench.warnings() == ["session 100 could not be locked and continues unlocked: its terminal \\x1b is gone"]
     assert bench.told(word="warned")[-1].fields["action"] == "terminate"
     check_warned_and_ended(bench, login, "its terminal \x1b is gone", 2)
 
