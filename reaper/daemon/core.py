@@ -362,7 +362,7 @@ class Daemon:
         self._observer.restore(state.counted, state.sessions, now)
         for tracked in state.sessions:
             self.sessions[tracked.session.key] = tracked
-            self._hold_notice.mark_told(tracked)
+            self._hold_notice.mark_notified(tracked)
             self.locks.update(tracked)
             self.presence.watch(tracked.session.key)
         if self.policy is not None:

@@ -12,27 +12,27 @@ class HoldNotice:
 
     def __init__(self, messenger: Messenger) -> None:
         self._messenger = messenger
-        self._told: set[SessionKey] = set()
+        self._notified: set[SessionKey] = set()
 
-    def mark_told(self, tracked: TrackedSession) -> None:
+    def mark_notified(self, tracked: TrackedSession) -> None:
         """Excludes a session that an earlier daemon knew: rather no notice than the same notice twice."""
-        self._told.add(tracked.session.key)
+        self._notified.add(tracked.session.key)
 
     def forget(self, key: SessionKey) -> None:
         """Forgets a session that is gone."""
-        self._told.discard(key)
+        self._notified.discard(key)
 
     def announce(self, sessions: dict[SessionKey, TrackedSession]) -> None:
         """Writes the notice to the sessions that have become elevated since the last call."""
         fresh = [
             tracked
             for key, tracked in sessions.items()
-            if tracked.elevated and tracked.readings and key not in self._told
+            if tracked.elevated and tracked.readings and key not in self._notified
         ]
         if not fresh:
             return
         held = sum(1 for tracked in sessions.values() if tracked.hold is not None)
         for tracked in fresh:
-            self._told.add(tracked.session.key)
+            self._notified.add(tracked.session.key)
             if held:
                 self._messenger.announce_holds(tracked, held)

@@ -91,13 +91,13 @@ class Requests:
         if is_silent(tracked):
             raise ReaperError("silent", f"its rule is {tracked.rule}: {SILENT}", "change notify in the rule")
         messenger = self._daemon.messenger
-        told = (
+        shown = (
             messenger.notify(tracked, by, text)
             if text
             else messenger.show_warning_again(tracked, _pending_warning(tracked, now), now)
         )
-        self._journal.send(session_events.warned_by(tracked, self._daemon.policy_id, by, text, told))
-        return told
+        self._journal.send(session_events.warned_by(tracked, self._daemon.policy_id, by, text, shown))
+        return shown
 
     def _refresh(self, key: SessionKey, now: Instant) -> TrackedSession:
         """Returns the session as it is at this moment: its terminals, its evidence, and whether it was unlocked."""

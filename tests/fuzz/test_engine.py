@@ -1,4 +1,4 @@
-"""The engine itself: what is planted is found, reduced, and can be run again."""
+"""The engine itself: it finds planted faults and reduces their inputs, which can be run again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_fault_is_found_and_reduced(run, monkeypatch):
         assert len(finding.data) <= 4
 
 
-def test_what_has_no_fault_is_run_as_often_as_wanted():
+def test_target_without_a_fault_is_run_as_often_as_asked():
     limits = resource.getrlimit(resource.RLIMIT_AS)
     figures = searched(text, runs=500)
     assert figures.runs == 500

@@ -1,4 +1,4 @@
-"""Every target, shortly and with one seed: its corpus, and then the same mutations in every run."""
+"""Runs every target briefly with one seed: its corpus, and then the same mutations in every run."""
 
 from __future__ import annotations
 
