@@ -156,9 +156,9 @@ class Daemon:
     def discover(self, now: Instant) -> None:
         """Finds the sessions that were opened since the last call, and tracks them."""
         for session in self.presence.find_new():
-            self._guarded(session.key, now, functools.partial(self._welcome, session))
+            self._guarded(session.key, now, functools.partial(self._track, session))
 
-    def _welcome(self, session: Session, key: SessionKey, now: Instant) -> None:
+    def _track(self, session: Session, key: SessionKey, now: Instant) -> None:
         self.sessions[key], is_new = self.presence.track(session, now)
         self.presence.watch(key)
         self.judge(key, now)
@@ -170,12 +170,12 @@ class Daemon:
 
     def _update_context(self, now: Instant) -> None:
         """Re-evaluates sessions whose elevation changed, and all of them when a rule's hours begin or end."""
-        context_change = self.context.update(self.sessions, self.policy, now.boot_usec)
-        for problem in context_change.problems:
+        changes = self.context.update(self.sessions, self.policy, now.boot_usec)
+        for problem in changes.problems:
             self.trouble.note_problem(problem)
-        for process in context_change.dead_marks:
+        for process in changes.dead_marks:
             self.actor.remove_mark(process)
-        for key in context_change.sessions:
+        for key in changes.sessions:
             self.sessions[key] = self.context.elevate(self.sessions[key])
             self._guarded(key, now, self.judge)
 

@@ -58,8 +58,8 @@ class Locks:
         self._starting: dict[SessionKey, TrackedSession] = {}
         self._counted_usec = 0
         self._watched_usec = host.clock().boot_usec  # since when the daemon has watched without a lapse
-        self._failed: dict[SessionKey, str] = {}
-        self._obstacles: dict[SessionKey, str] = {}
+        self._failed: dict[SessionKey, str] = {}  # why the last lock of each session failed
+        self._obstacles: dict[SessionKey, str] = {}  # why each session could not be locked when last asked
         self._blocked: set[SessionKey] = set()
         self._desktop_locked: set[SessionKey] = set()  # graphical sessions that their desktop has reported as locked
 

@@ -39,10 +39,10 @@ class RuleContext:
         touched = self.marked | found.sessions
         self.marked, self._newest = found.sessions, newest
         if self.update_hours(policy):
-            turned = list(sessions)
+            changed = list(sessions)
         else:
-            turned = [key for key in touched & sessions.keys() if self.elevate(sessions[key]) is not sessions[key]]
-        return ContextChange(turned, found.dead_marks, found.problems)
+            changed = [key for key in touched & sessions.keys() if self.elevate(sessions[key]) is not sessions[key]]
+        return ContextChange(changed, found.dead_marks, found.problems)
 
     def elevate(self, tracked: TrackedSession) -> TrackedSession:
         """Returns a session with its current elevation."""
@@ -50,9 +50,9 @@ class RuleContext:
 
     def update_hours(self, policy: Policy | None) -> bool:
         """Reads the time if a rule has hours; returns whether any rule's hours began or ended since the last call."""
-        asked = [rule.match.hours for rule in policy.rules if rule.match.hours] if policy else []
-        local = self.local = self._host.local_time() if asked else None
-        answers = tuple(local is not None and is_within(hours, local) for hours in asked)
-        is_turned = answers != self._hours_active
-        self._hours_active = answers
-        return is_turned
+        every_hours = [rule.match.hours for rule in policy.rules if rule.match.hours] if policy else []
+        local = self.local = self._host.local_time() if every_hours else None
+        active = tuple(local is not None and is_within(hours, local) for hours in every_hours)
+        has_changed = active != self._hours_active
+        self._hours_active = active
+        return has_changed

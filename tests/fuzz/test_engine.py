@@ -75,7 +75,7 @@ def test_target_without_a_fault_is_run_as_often_as_asked():
     assert sys.gettrace() is None
 
 
-def test_same_seed_makes_same_inputs():
+def test_same_seed_makes_the_same_inputs():
     first, second = [], []
     searched(first.append, runs=200)
     searched(second.append, runs=200)
@@ -83,7 +83,7 @@ def test_same_seed_makes_same_inputs():
     assert len(set(first)) > 150
 
 
-def test_no_input_is_longer_than_its_writer_could_make_it():
+def test_no_input_is_longer_than_allowed():
     mutator = Mutator("1", [SEED], 100)
     assert max(len(mutator.mutate([SEED])) for _ in range(2000)) <= 100
 
