@@ -12,7 +12,7 @@ from reaper.errors import ReaperError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the daemon, or only checks its policy. Returns the exit status: 0, 1 for failure, 2 usage, 78 bad policy."""
+    """Runs the daemon, or only checks the policy. Returns the exit status: 0, 1 failure, 2 usage, 78 bad policy."""
     parser = argparse.ArgumentParser(
         prog="reaperd", description="End or lock login sessions that people have walked away from."
     )

@@ -1,7 +1,7 @@
-"""What the daemon answers on its socket: the one implementation of control.methods.Subject.
+"""Answers the calls on the daemon's socket: the one implementation of control.methods.Backend.
 
-Who may ask for what is settled in control/methods.py, but for whose session it is, which is settled here: a person who
-names another's is told what they would be told if there were none.
+control/methods.py decides who may call which method. Whose session it is, is decided here: a user who names another
+user's session gets the same answer as if it did not exist.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 
-# A look for new sessions reads a directory and may ask logind, and names that nobody has cost a user nothing: no user
-# has the daemon look more often than this. Nor does one user's asking keep another's login from being found.
-LOOK_USEC = USEC_PER_SEC
+# A search for new sessions reads a directory and may ask logind, while a user can name unknown sessions without effort:
+# no user makes the daemon search more often than this. The calls of one user do not delay finding another's login.
+DISCOVER_USEC = USEC_PER_SEC
 
 T = TypeVar("T")
 SELF = "self"
 
 
 class Api:
-    """Answers from what the daemon knows; `reload` reads the policy files anew and returns what is wrong with them."""
+    """Answers calls from what the daemon knows; `reload` reads the policy files again and returns their mistakes."""
 
     def __init__(self, host: Host, daemon: Daemon, journal: Journal, reload: Callable[[], str]) -> None:
         self._host, self._daemon, self._reload = host, daemon, reload
         self._requests = Requests(daemon, journal)
-        self._looked_usec = 0
-        self._lookers: set[int] = set()  # for whom new sessions were looked for since then
+        self._discovered_usec = 0
+        self._discovered_for: set[int] = set()  # the users for whom it searched since then
 
     def list_sessions(self, uid: int) -> dict[str, Any]:
-        """The answer to io.reaper.List."""
+        """Answers io.reaper.List."""
         return self._sessions(uid, self._host.clock().boot_usec)
 
     def watch_sessions(self, uid: int) -> tuple[dict[str, Any], Any]:
-        """An answer to io.reaper.Watch, and what of it does not change by time alone."""
+        """Answers io.reaper.Watch; also returns the part of the answer that does not change by time alone."""
         now_usec = self._host.clock().boot_usec
         answer = self._sessions(uid, now_usec)
         return answer, view_aging.lasting(answer, now_usec)
@@ -62,25 +62,30 @@ class Api:
         }
 
     def explain_session(self, peer: Peer, name: str) -> dict[str, Any]:
-        """The answer to io.reaper.Explain."""
-        key = self._named(peer, name).session.key
+        """Answers io.reaper.Explain."""
+        key = self._require_session(peer, name).session.key
         self._daemon.look_closely(key, self._host.clock())
         tracked = self._daemon.sessions[key]
         policy = self._daemon.policy
-        groups, doubt = self._daemon.groups.of(tracked) or frozenset[str](), self._daemon.groups.doubt(tracked)
-        unlockable = self._daemon.locks.obstacle(tracked, policy)
-        lineless = "" if tracked.readings else self._host.terminal_obstacle(tracked.session)
+        groups, doubt = (
+            self._daemon.groups.names_of(tracked) or frozenset[str](),
+            self._daemon.groups.uncertainty(tracked),
+        )
+        unlockable = self._daemon.locks.find_obstacle(tracked, policy)
+        no_terminal = "" if tracked.readings else self._host.terminal_obstacle(tracked.session)
         now_usec, local = self._host.clock().boot_usec, self._daemon.context.local
         return {
-            "explanation": session_view.explain(tracked, policy, groups, now_usec, local, unlockable, doubt, lineless)
+            "explanation": session_view.explain(
+                tracked, policy, groups, now_usec, local, unlockable, doubt, no_terminal
+            )
         }
 
     def hold_session(self, peer: Peer, name: str, duration_usec: int, why: str) -> dict[str, Any]:
-        """The answer to io.reaper.Hold."""
+        """Answers io.reaper.Hold."""
         now = self._host.clock()
-        tracked = self._named(peer, name)
+        tracked = self._require_session(peer, name)
         until_usec = now.boot_usec + duration_usec
-        wanted = Hold(now.boot_usec, until_usec, peer.uid, self._who(peer), why)
+        wanted = Hold(now.boot_usec, until_usec, peer.uid, self._describe_peer(peer), why)
         shortened = _granted(lambda: self._requests.hold(tracked.session.key, wanted, now))
         hold = self._daemon.sessions[tracked.session.key].hold
         assert hold is not None
@@ -88,36 +93,38 @@ class Api:
         return {"session": plain(tracked.session.name), "hold": shown, "shortened": shortened}
 
     def release_session(self, peer: Peer, name: str, why: str) -> None:
-        """Does what io.reaper.Release says."""
-        key = self._named(peer, name).session.key
-        _granted(lambda: self._requests.release(key, peer.uid, self._who(peer), why, self._host.clock()))
+        """Carries out io.reaper.Release."""
+        key = self._require_session(peer, name).session.key
+        _granted(lambda: self._requests.release(key, peer.uid, self._describe_peer(peer), why, self._host.clock()))
 
     def warn_session(self, peer: Peer, name: str, text: str) -> dict[str, Any]:
-        """The answer to io.reaper.Warn."""
-        key = self._named(peer, name).session.key
+        """Answers io.reaper.Warn."""
+        key = self._require_session(peer, name).session.key
         return {
-            "terminals": _granted(lambda: self._requests.warn(key, self._who(peer), text, self._host.clock())),
+            "terminals": _granted(
+                lambda: self._requests.warn(key, self._describe_peer(peer), text, self._host.clock())
+            ),
         }
 
     def lock_session(self, peer: Peer, name: str) -> None:
-        """Does what io.reaper.Lock says."""
-        key = self._named(peer, name).session.key
-        _granted(lambda: self._requests.lock(key, self._who(peer), self._host.clock()))
+        """Carries out io.reaper.Lock."""
+        key = self._require_session(peer, name).session.key
+        _granted(lambda: self._requests.lock(key, self._describe_peer(peer), self._host.clock()))
 
     def terminate_session(self, peer: Peer, name: str, why: str, *, force: bool) -> None:
-        """Does what io.reaper.Terminate says."""
-        key, order = self._named(peer, name).session.key, Order(self._who(peer), why)
+        """Carries out io.reaper.Terminate."""
+        key, order = self._require_session(peer, name).session.key, Order(self._describe_peer(peer), why)
         _granted(lambda: self._requests.terminate(key, order, self._host.clock(), force=force))
 
     def reload_policy(self) -> dict[str, Any]:
-        """The answer to io.reaper.Reload."""
+        """Answers io.reaper.Reload."""
         rejected = self._reload()
         if rejected:
             raise CallError("io.reaper.PolicyRejected", problems=rejected, policy=self._daemon.policy_id)
         return {"policy": self._daemon.policy_id}
 
-    def _named(self, peer: Peer, name: str) -> TrackedSession:
-        """The session of that name that a person may see; also one that was opened since the last poll."""
+    def _require_session(self, peer: Peer, name: str) -> TrackedSession:
+        """Returns the session of this name that the caller may see, even if it was opened since the last poll."""
         tracked = self._find(peer, name)
         if tracked is None and self._discover(peer.uid):
             tracked = self._find(peer, name)
@@ -126,19 +133,19 @@ class Api:
         return tracked
 
     def _discover(self, uid: int) -> bool:
-        """Looks for new sessions, if it is not too early to do so once more for that user."""
+        """Searches for new sessions, unless it did so for this user just before; returns whether it searched."""
         now = self._host.clock()
-        if now.boot_usec - self._looked_usec >= LOOK_USEC:
-            self._looked_usec = now.boot_usec
-            self._lookers.clear()
-        if uid in self._lookers:
+        if now.boot_usec - self._discovered_usec >= DISCOVER_USEC:
+            self._discovered_usec = now.boot_usec
+            self._discovered_for.clear()
+        if uid in self._discovered_for:
             return False
-        self._lookers.add(uid)
+        self._discovered_for.add(uid)
         self._daemon.discover(now)
         return True
 
-    def _who(self, peer: Peer) -> str:
-        """Who asks, in words: a user, and where root asks the session that it was done from."""
+    def _describe_peer(self, peer: Peer) -> str:
+        """Describes the caller: the user and, for root, the session from which root called."""
         home = self._host.home_of(peer.pid) if peer.uid == 0 else None
         here = next((each.session for each in self._daemon.sessions.values() if each.session.key == home), None)
         user = (
@@ -152,7 +159,7 @@ class Api:
         return f"{user} (session {here.name} of {plain(here.user)})" if here is not None else user
 
     def _find(self, peer: Peer, name: str) -> TrackedSession | None:
-        """The session by its id, by a terminal that is its own at this very moment, or that of the calling process."""
+        """Finds a session by its ID, by a terminal that it has at this moment, or by the calling process ("self")."""
         visible = [each for each in self._daemon.sessions.values() if peer.uid in (0, each.session.uid)]
         for tracked in visible:
             if name in (tracked.session.name, str(tracked.session.key)):
@@ -161,14 +168,14 @@ class Api:
             home = self._host.home_of(peer.pid)
             return next((each for each in visible if each.session.key == home), None)
         terminal = name[len("/dev/") :] if name.startswith("/dev/") else name
-        likely = self._likely(visible, terminal)
-        return next((each for each in likely if terminal in self._host.terminal_names(each.session)), None)
+        candidates = self._candidates(visible, terminal)
+        return next((each for each in candidates if terminal in self._host.terminal_names(each.session)), None)
 
-    def _likely(self, visible: list[TrackedSession], terminal: str) -> Iterator[TrackedSession]:
-        """Those of the sessions whose terminal it could be; whose it is at this moment is asked of each by the caller.
+    def _candidates(self, visible: list[TrackedSession], terminal: str) -> Iterator[TrackedSession]:
+        """The sessions to which the terminal may belong; the caller checks for each whether it does at this moment.
 
-        A name is only ever matched, against what the sessions and devpts have: a path of it is never made, as any user
-        can ask for any name.
+        The name is only compared with the names of sessions' terminals and in devpts. It is never made into a path, as
+        any user can send any name.
         """
         yield from (each for each in visible if terminal == each.session.tty or terminal in each.terminals)
         if terminal in self._host.other_ptys(()):
@@ -177,7 +184,7 @@ class Api:
 
 
 def _granted(request: Callable[[], T]) -> T:
-    """Carries out a request. One that cannot be granted becomes the error on the wire that says so."""
+    """Carries out a request; turns a refusal into the Varlink error for it."""
     try:
         return request()
     except ReaperError as error:

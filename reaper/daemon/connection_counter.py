@@ -1,4 +1,4 @@
-"""What crosses the connections of sessions, counted at each look and weighed against the look before."""
+"""Counts the traffic of sessions' connections, and compares each sample with the one before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reaper.sense.host import Host
 
 
 class ConnectionSamples(NamedTuple):
-    """The last look at a connection that could be kept, and the one that was taken just now."""
+    """The last sample of a connection that could be kept, and the one taken just now; None for none."""
 
     before: ConnectionSample | None
     after: ConnectionSample | None
@@ -28,29 +28,33 @@ NO_SAMPLES = ConnectionSamples(None, None)
 class ConnectionCounter:
     """Keeps the last sample of each session's connection.
 
-    `written` is how many bytes the daemon itself has written on each session's terminals: those do not count.
+    `written` is how many bytes the daemon itself has written to each session's terminals; they do not count.
     """
 
     def __init__(self, host: Host, written: dict[SessionKey, int]) -> None:
         self._host, self._written = host, written
         self.samples: dict[SessionKey, ConnectionSample] = {}
-        self._counted_usec: dict[SessionKey, int] = {}  # when they were taken, also where nothing could be counted
+        self._counted_usec: dict[SessionKey, int] = {}  # when they were taken, even if nothing could be counted
         self._problems: dict[str, ReaperError | None] = {}  # why connections cannot be counted; None once reported
 
     def forget(self, key: SessionKey) -> None:
-        """Drops what is kept of a session that is gone."""
+        """Forgets a session that is gone."""
         self.samples.pop(key, None)
         self._counted_usec.pop(key, None)
 
     def is_due(self, tracked: TrackedSession, now: Instant) -> bool:
-        """Whether its connection was not counted since its last sign: all that came before that is known by now."""
+        """Whether the connection must be counted: it was not since the last evidence, which covers all before it."""
         if tracked.session.origin is not Origin.SSH or not tracked.readings or tracked.limits is None:
             return False
         since_usec, counted_usec = tracked.life.evidence_usec, self._counted_usec.get(tracked.session.key, -1)
         return tracked.life.evidence is not EvidenceKind.SHARED and counted_usec <= since_usec < now.boot_usec
 
     def count(self, tracked: TrackedSession, readings: Iterable[TerminalSample], now: Instant) -> ConnectionSamples:
-        """Looks at the connection. What cannot be counted at this moment is not kept: the next is held against it."""
+        """Samples the connection; returns the last sample that was kept, and the new one.
+
+        A new sample is kept once no byte is on its way (`is_settled`); until then later ones are compared with the old.
+        If there is no new sample at all, the old one is forgotten.
+        """
         key = tracked.session.key
         before, after = self.samples.get(key), self._host.read_line(tracked.session, [each.name for each in readings])
         if after is not None:
@@ -67,15 +71,15 @@ class ConnectionCounter:
         return ConnectionSamples(before, after)
 
     def problems(self) -> list[ReaperError]:
-        """Why connections cannot be counted; each reason once."""
+        """Returns why connections cannot be counted; each reason once."""
         found = [problem for problem in self._problems.values() if problem is not None]
         self._problems = dict.fromkeys(self._problems)
         return found
 
 
-def weigh(tracked: TrackedSession, lines: ConnectionSamples, now: Instant) -> tuple[int, EvidenceKind, bool]:
-    """Returns the latest sign that the connection shows (0 for none), its kind, and whether all keys were counted."""
-    (before, after), life = lines, tracked.life
+def weigh(tracked: TrackedSession, samples: ConnectionSamples, now: Instant) -> tuple[int, EvidenceKind, bool]:
+    """Returns the latest evidence of the connection (0 for none), its kind, and whether all keys were counted."""
+    (before, after), life = samples, tracked.life
     if after is None or tracked.limits is None:
         return 0, EvidenceKind.INPUT, False
     traffic = after.traffic
@@ -83,7 +87,7 @@ def weigh(tracked: TrackedSession, lines: ConnectionSamples, now: Instant) -> tu
     is_older = before is not None and before.boot_usec < life.evidence_usec and life.evidence is not EvidenceKind.SHARED
     is_first = before is None or (is_counted and is_older)
     if is_first and is_counted and traffic.is_settled:
-        # It is counted from here on. What came since the last sign was no more than a poll ago, and may be a key.
+        # Counting begins here. What came since the last evidence came within the last poll, and may be a key.
         is_later = life.evidence_usec < traffic.heard_usec
         return (traffic.heard_usec if is_later else 0), EvidenceKind.INPUT, True
     limits = tracked.limits
@@ -101,7 +105,7 @@ def weigh(tracked: TrackedSession, lines: ConnectionSamples, now: Instant) -> tu
 def _uncounted(tracked: TrackedSession, why: str) -> ReaperError:
     return ReaperError(
         "connections-uncounted",
-        f"what is typed in session {tracked.session.name} cannot be counted: {why}; any traffic of a connection like it"
-        " counts as typed while nothing is printed, keepalives too",
+        f"the input of session {tracked.session.name} cannot be counted: {why}; on such connections, any traffic counts"
+        " as input while nothing is printed, even keepalives",
         "reaperctl doctor",
     )

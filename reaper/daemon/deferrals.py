@@ -1,4 +1,4 @@
-"""The sessions whose end waits for a program that runs in them."""
+"""Finds the programs for which sessions are deferred (`busy`)."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from reaper.sense.host import Host
 
 
 class Deferrals:
-    """Looks for programs in sessions that are due, and at each poll in those that are deferred; in no others."""
+    """Searches for busy programs in sessions that are due and, at each poll, in deferred ones; in no others."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._deferred: set[SessionKey] = set()
 
     @property
-    def waiting(self) -> list[SessionKey]:
-        """The sessions that are deferred."""
+    def deferred(self) -> list[SessionKey]:
+        """The sessions that are deferred now."""
         return list(self._deferred)
 
-    def find(self, tracked: TrackedSession, now_usec: int) -> Program | None:
-        """What the end of a session has to wait for; None where there is nothing, or where it has waited enough."""
+    def find_program(self, tracked: TrackedSession, now_usec: int) -> Program | None:
+        """The program that the end of a session waits for; None if there is none or `busy_max` is used up."""
         if tracked.limits is None or not operations.busy_left_usec(tracked, now_usec):
             return None
         return self._host.busy_program(tracked.session, tracked.terminals, tracked.limits.busy)
 
     def forget(self, key: SessionKey) -> None:
-        """Drops what is kept of a session that is gone."""
+        """Forgets a session that is gone."""
         self._deferred.discard(key)
 
-    def follow(self, tracked: TrackedSession) -> None:
-        """Takes note of where a session is in its life."""
+    def update(self, tracked: TrackedSession) -> None:
+        """Notes whether a session is deferred."""
         if tracked.life.phase is Phase.DEFERRED:
             self._deferred.add(tracked.session.key)
         else:

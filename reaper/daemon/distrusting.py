@@ -1,4 +1,4 @@
-"""What the daemon makes of a process that it cannot read: it says so, and reads its user's processes no more."""
+"""Handles a process whose /proc files block the reader: logs it, and stops reading the processes of its user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reaper.sense.host import Host
 
 
 class Distrusting:
-    """What is remembered of such processes from one daemon to the next, in a file of its own."""
+    """Remembers such processes in a file, from one daemon to the next."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Distrusting:
         self._host, self._journal, self._write, self._end = host, journal, write, end
 
     def restore(self) -> None:
-        """Goes on where another daemon left off. To be called before anything is read of any process."""
+        """Takes over what an earlier daemon noted. Call it before any process is read."""
         known = stuck.decode(self._host.read_state("/run/reaper/stuck"))
         self._host.distrust(known)
         for each in known:
@@ -34,9 +34,12 @@ class Distrusting:
                 self._journal.note(Priority.ERR, _describe(each))
 
     def give_up(self, path: str) -> None:
-        """A read does not end, and so this daemon must. Called by the supervisor's thread, while the other waits."""
+        """Notes the process whose read does not end, and ends this daemon.
+
+        The supervisor's thread calls it while the main thread waits in that read.
+        """
         found = self._host.blame(path)
-        if found is None:  # it has ended, or it is no process: the watchdog sees to that
+        if found is None:  # the process has ended, or the file is of no process: the watchdog handles that
             return
         try:
             self._write(stuck.encode(stuck.add(self._host.distrusted, found)))
@@ -44,7 +47,7 @@ class Distrusting:
             self._end()
 
     def look(self, now_usec: int) -> None:
-        """Finds out whether what could not be read can be read again. Waits for nothing."""
+        """Checks, without waiting, whether a process that could not be read can be read again."""
         over = self._host.probe(now_usec)
         if over is None:
             return
@@ -54,7 +57,7 @@ class Distrusting:
         try:
             self._write(stuck.encode(known))
         except OSError as error:
-            self._journal.note(Priority.ERR, f"cannot write what processes can be read: {error}, ignoring")
+            self._journal.note(Priority.ERR, f"cannot write the list of unreadable processes: {error}, ignoring")
 
 
 def _whose(each: Stuck) -> str:
@@ -63,9 +66,9 @@ def _whose(each: Stuck) -> str:
 
 def _describe(each: Stuck) -> str:
     if not each.uid:
-        return f"process {each.pid} of root's cannot be read (it made the daemon wait), and is passed over until it can"
+        return f"process {each.pid} of root cannot be read (reading it blocked the daemon): it is skipped until it can"
     return (
-        f"process {each.pid} of uid {each.uid} cannot be read (it made the daemon wait, as it waits itself for a file"
-        " system that does not answer); the sessions of that user are warned and ended without a look at their"
-        " processes until all of them can be read"
+        f"process {each.pid} of uid {each.uid} cannot be read (reading it blocked the daemon, as the process waits for"
+        " a file system that does not answer); until all processes of this user can be read, reaper warns and ends the"
+        " user's sessions without reading them"
     )

@@ -1,4 +1,4 @@
-"""What is done on the way from one moment of a session to the next: each act of the lifecycle carried out."""
+"""Carries out the acts of the lifecycle: messages, journal events, locks, and the steps of a termination."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from reaper.decide.session.tracked_session import TrackedSession
 
 
 class ActionRunner:
-    """Carries acts out: on terminals, on processes, in the journal."""
+    """Carries out acts on terminals, on processes and in the journal."""
 
-    def __init__(self, journal: Journal, messenger: Messenger, endings: Terminations, locks: Locks) -> None:
-        self._journal, self._messenger, self._endings, self._locks = journal, messenger, endings, locks
+    def __init__(self, journal: Journal, messenger: Messenger, terminations: Terminations, locks: Locks) -> None:
+        self._journal, self._messenger, self._terminations, self._locks = journal, messenger, terminations, locks
 
     def perform(
         self,
@@ -38,10 +38,10 @@ class ActionRunner:
         program: Program | None,
         why: str,
     ) -> None:
-        """Carries acts out in their order.
+        """Carries out the acts in order.
 
-        `program` is what an end is put off for. What an act has to say goes into the record of the fact that follows
-        it. `why` goes with the first act: into its record, or as who ordered the lock that it is.
+        `program` is the program for which an end is deferred. `why` belongs to the first act: it is the reason in a log
+        event, or who ordered a lock. What an act returns is the reason in the log event that follows it.
         """
         for act in acts:
             why = self._perform(tracked, act, policy_id, now, program, why)
@@ -52,15 +52,15 @@ class ActionRunner:
         assert tracked.limits is not None or isinstance(act, LogEvent)
         key = tracked.session.key
         if isinstance(act, LogEvent):
-            freed = self._endings.freed(key) if act.event is LifecycleEvent.TERMINATED else None
+            freed = self._terminations.freed(key) if act.event is LifecycleEvent.TERMINATED else None
             if act.event is LifecycleEvent.TERMINATE_FAILED:
-                why = self._endings.why_failed(tracked)
+                why = self._terminations.why_failed(tracked)
             elif (
                 act.event in (LifecycleEvent.WARNED, LifecycleEvent.ENDING)
                 and act.reason is Reason.IDLE
                 and tracked.order is None
             ):
-                why = "; ".join(filter(None, (why, self._locks.why_not(tracked))))
+                why = "; ".join(filter(None, (why, self._locks.reason_not_lockable(tracked))))
             self._journal.send(session_events.of_log_event(act, tracked, policy_id, now.boot_usec, why, freed))
             return ""
         if isinstance(act, Warn):
@@ -70,16 +70,16 @@ class ActionRunner:
             self._messenger.defer(tracked, act, program)
             return named(program)
         if isinstance(act, WithdrawWarning):
-            self._messenger.spare(tracked)
+            self._messenger.withdraw_warning(tracked)
             return ""
         if isinstance(act, Lock):
-            self._messenger.withdraw(key)
-            self._endings.drop_tickets(tracked)
+            self._messenger.drop_pending(key)
+            self._terminations.drop_tickets(tracked)
             self._locks.begin(tracked, policy_id, why, now)
             return ""
         if act.rung is TerminationStep.HANGUP:
-            self._messenger.part(tracked, act.reason)
-        self._endings.escalate(tracked, act.rung)
+            self._messenger.say_farewell(tracked, act.reason)
+        self._terminations.escalate(tracked, act.rung)
         self._locks.end(tracked)
         if act.rung is TerminationStep.KILL:
             self._locks.thaw(tracked)

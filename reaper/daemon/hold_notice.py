@@ -1,4 +1,4 @@
-"""What an administrator is told as they become root: that there are holds in force on the host."""
+"""Tells administrators who become root that sessions of the host are held."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from reaper.decide.session.tracked_session import TrackedSession
 
 
 class HoldNotice:
-    """Tells each session once, in which root logs in or begins to act, as soon as it has a terminal."""
+    """Tells each elevated session once, as soon as it has a terminal: root's own, and those in which root acts."""
 
     def __init__(self, messenger: Messenger) -> None:
         self._messenger = messenger
-        self._told: set[SessionKey] = set()
+        self._notified: set[SessionKey] = set()
 
-    def remember(self, tracked: TrackedSession) -> None:
-        """A session of the daemon before this one: told then, or let go now, rather than told twice."""
-        self._told.add(tracked.session.key)
+    def mark_notified(self, tracked: TrackedSession) -> None:
+        """Excludes a session that an earlier daemon knew: rather no notice than the same notice twice."""
+        self._notified.add(tracked.session.key)
 
     def forget(self, key: SessionKey) -> None:
-        """Drops what is kept of a session that is gone."""
-        self._told.discard(key)
+        """Forgets a session that is gone."""
+        self._notified.discard(key)
 
-    def look(self, sessions: dict[SessionKey, TrackedSession]) -> None:
-        """Tells the sessions that are elevated since the last look."""
+    def announce(self, sessions: dict[SessionKey, TrackedSession]) -> None:
+        """Writes the notice to the sessions that have become elevated since the last call."""
         fresh = [
             tracked
             for key, tracked in sessions.items()
-            if tracked.elevated and tracked.readings and key not in self._told
+            if tracked.elevated and tracked.readings and key not in self._notified
         ]
         if not fresh:
             return
         held = sum(1 for tracked in sessions.values() if tracked.hold is not None)
         for tracked in fresh:
-            self._told.add(tracked.session.key)
+            self._notified.add(tracked.session.key)
             if held:
-                self._messenger.announce(tracked, held)
+                self._messenger.announce_holds(tracked, held)

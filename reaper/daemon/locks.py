@@ -1,7 +1,7 @@
-"""The sessions that are locked: how a lock begins, what has become of it at each look, and how it is ended.
+"""Begins locks, follows what becomes of them, and ends them.
 
-A session of terminals is held by reaper-lock, a program of its own that goes on whatever becomes of the daemon; what it
-has to tell stands in its files. A graphical session is locked by its desktop, and logind tells whether it is.
+The terminals of a session are held by reaper-lock, a separate program that continues whatever happens to the daemon;
+its files show the state of the lock. A graphical session is locked by its desktop, and logind shows whether it is.
 """
 
 from __future__ import annotations
@@ -26,105 +26,104 @@ from reaper.decide.text.escape import plain
 from reaper.errors import ReaperError
 from reaper.sense.host import Host
 
-# A lock is in force within a second or two. One of which nobody says by now that they are at it never will be; one that
-# somebody is at may be on a machine that does much else at this moment, as after a suspend.
+# A lock is in force within a second or two. After ESTABLISH_USEC without a running keeper it never will be; a keeper
+# that still runs gets SLOW_USEC, as its machine may be busy, for example after a suspend.
 ESTABLISH_USEC = 30 * USEC_PER_SEC
 SLOW_USEC = 120 * USEC_PER_SEC
-# So many locks are established at a time, each by a program that starts and reads all of /proc. One that does not get
-# on is no longer counted after a while: nobody's sessions may keep those of others from being locked.
+# At most this many locks are established at a time, each by a program that starts and reads all of /proc. A lock that
+# makes no progress is not counted after COUNTED_USEC: no user's sessions may delay the locks of others for long.
 MOST_AT_ONCE = 8
 COUNTED_USEC = 10 * USEC_PER_SEC
 PACE_USEC = 2 * USEC_PER_SEC
-COUNT_AGAIN_USEC = 100_000  # they are not counted for each of many that wait at one moment
-# When to look first at what became of it.
+COUNT_AGAIN_USEC = 100_000  # if many sessions wait at one moment, the locks are not counted again for each
+# How soon after the order a lock is checked first.
 FIRST_LOOK_USEC = 2 * USEC_PER_SEC
 
 
 class LockChange(NamedTuple):
-    """What a look at a lock brought: a change of its session, if any, and why."""
+    """The result of checking a lock: a change of its session, if any, and the reason for the journal."""
 
     change: Change | None = None
     why: str = ""
 
 
 class Locks:
-    """Begins locks and looks after them. Times are boot-time microseconds."""
+    """Begins, follows and ends locks. Times are boot-time microseconds."""
 
     def __init__(self, host: Host, actor: Actor, journal: Journal) -> None:
         self._host, self._actor, self._journal = host, actor, journal
         self._policy: Policy | None = None
         self._locked: set[SessionKey] = set()
-        self._begun: dict[
-            SessionKey, TrackedSession
-        ] = {}  # those of the locked that were not in force when last looked at
-        self._counted_usec = 0  # when that was
-        self._watched_usec = host.clock().boot_usec  # since when somebody has watched what becomes of them
-        self._failed: dict[SessionKey, str] = {}
-        self._obstacles: dict[SessionKey, str] = {}
-        self._hindered: set[SessionKey] = set()
-        self._hinted: set[SessionKey] = set()  # graphical sessions whose desktop has said that it is locked
+        # Of the locked sessions, those whose lock was not in force when they were last counted, and when that was.
+        self._starting: dict[SessionKey, TrackedSession] = {}
+        self._counted_usec = 0
+        self._watched_usec = host.clock().boot_usec  # since when the daemon has watched without a lapse
+        self._failed: dict[SessionKey, str] = {}  # why the last lock of each session failed
+        self._obstacles: dict[SessionKey, str] = {}  # why each session could not be locked when last asked
+        self._blocked: set[SessionKey] = set()
+        self._desktop_locked: set[SessionKey] = set()  # graphical sessions that their desktop has reported as locked
 
     @property
-    def standing(self) -> list[SessionKey]:
+    def locked(self) -> list[SessionKey]:
         """The sessions that are locked."""
         return list(self._locked)
 
     @property
-    def hindered(self) -> list[SessionKey]:
-        """The sessions that were warned and cannot be locked: what stands in the way may be gone by now."""
-        return list(self._hindered)
+    def blocked(self) -> list[SessionKey]:
+        """The sessions that were warned and could not be locked: the obstacle may be gone by now."""
+        return list(self._blocked)
 
-    def follow(self, tracked: TrackedSession) -> None:
-        """Takes note of where a session is in its life."""
+    def update(self, tracked: TrackedSession) -> None:
+        """Notes the phase of a session."""
         key = tracked.session.key
         if tracked.life.phase is Phase.WARNED and key in self._obstacles and key not in self._failed:
-            self._hindered.add(key)
+            self._blocked.add(key)
         else:
-            self._hindered.discard(key)
+            self._blocked.discard(key)
         if tracked.life.phase is Phase.LOCKED:
             if key not in self._locked:
-                self._begun[key] = tracked
+                self._starting[key] = tracked
             self._locked.add(key)
         else:
-            self._begun.pop(key, None)
+            self._starting.pop(key, None)
             self._locked.discard(key)
-            self._hinted.discard(key)
+            self._desktop_locked.discard(key)
 
     def forget(self, key: SessionKey) -> None:
-        """Drops what is kept of a session that is gone; reaper-lock has seen that by itself, if it runs."""
-        self._begun.pop(key, None)
+        """Forgets a session that is gone; a running reaper-lock notices that by itself."""
+        self._starting.pop(key, None)
         self._locked.discard(key)
-        self._hinted.discard(key)
-        self._hindered.discard(key)
+        self._desktop_locked.discard(key)
+        self._blocked.discard(key)
         self._failed.pop(key, None)
         self._obstacles.pop(key, None)
 
-    def obstacle(self, tracked: TrackedSession, policy: Policy | None) -> str:
-        """Why a session cannot be locked where a rule may ask for that; "" where it can, or none does."""
+    def find_obstacle(self, tracked: TrackedSession, policy: Policy | None) -> str:
+        """Why a session cannot be locked; "" if it can, or if no rule of the policy locks. Remembers the answer."""
         key = tracked.session.key
         self._policy = policy
         self._obstacles.pop(key, None)
         if policy is None or not policy.locks:
             return ""
-        why = self._failed.get(key) or self.examine(tracked)
+        why = self._failed.get(key) or self.current_obstacle(tracked)
         if why:
             self._obstacles[key] = why
         return why
 
-    def examine(self, tracked: TrackedSession) -> str:
-        """Why a session cannot be locked at this moment; "" where it can."""
+    def current_obstacle(self, tracked: TrackedSession) -> str:
+        """Why a session cannot be locked at this moment; "" if it can."""
         return self._host.lock_obstacle(tracked.session, tracked.terminals)
 
-    def why_not(self, tracked: TrackedSession) -> str:
-        """Why a session that its rule would lock cannot be, as a record has it; "" for any other."""
+    def reason_not_lockable(self, tracked: TrackedSession) -> str:
+        """Why a session that its rule would lock cannot be locked, as the journal says it; "" for any other session."""
         why = self._obstacles.get(tracked.session.key, "")
         is_asked_for = self._policy is not None and asks_to_lock(self._policy, tracked.rule)
         return f"it cannot be locked: {why}" if why and is_asked_for else ""
 
     def begin(self, tracked: TrackedSession, policy_id: str, by: str, now: Instant) -> None:
-        """Has a session locked. What stands in the way is found at the next look.
+        """Orders the lock of a session. An error is handled when the lock is next checked.
 
-        Where a lock of it stands already, its files are all that the terminals can be given back by: they stay.
+        If a lock already holds the session, its files stay: only they can give the terminals back.
         """
         session, limits = tracked.session, tracked.limits
         assert limits is not None
@@ -135,12 +134,12 @@ class Locks:
                 self._journal.send(session_events.desktop_locked(tracked, policy_id, by, now.boot_usec))
                 return
             if self._host.standing_lock(session) is not None:
-                with contextlib.suppress(ReaperError):  # asked again at the next look
+                with contextlib.suppress(ReaperError):  # tried again when the lock is next checked
                     self._actor.start_keeper(session.name)
                 return
             before = self._host.read_lock(session)
             if before is not None and before.stage not in OVER and self._host.is_running(before.keeper):
-                raise ReaperError("lock-failed", "what an earlier lock of it has taken is still being given back")
+                raise ReaperError("lock-failed", "the terminals of its earlier lock are still being given back")
             until = None if limits.lock_for_usec is None else now.boot_usec + limits.lock_for_usec
             heading = lock_heading(tracked, by, now.boot_usec)
             fields = session_events.lock_fields(tracked, policy_id, by, now.boot_usec)
@@ -148,28 +147,28 @@ class Locks:
         except ReaperError as error:
             self._failed[session.key] = str(error)
 
-    def take_up(self, tracked: TrackedSession) -> TrackedSession:
-        """The session, locked where a lock stands that the daemon has not known of.
+    def adopt(self, tracked: TrackedSession) -> TrackedSession:
+        """Returns the session as locked if a lock holds it that this daemon does not know.
 
-        An earlier daemon ordered it, whose state was lost or could not be saved since.
+        An earlier daemon ordered that lock, and its state was lost or could not be saved.
         """
         order = self._host.standing_lock(tracked.session)
         if order is None or tracked.life.phase in LASTING:
             return tracked
         self._journal.note(Priority.NOTICE, f"the lock of session {plain(tracked.session.name)} is taken up again")
         tracked = operations.adopt_lock(tracked, order)
-        self.follow(tracked)
+        self.update(tracked)
         return tracked
 
-    def look(self, tracked: TrackedSession, now: Instant) -> LockChange:
-        """What has become of a lock since the last look."""
+    def check_progress(self, tracked: TrackedSession, now: Instant) -> LockChange:
+        """Returns what has happened to a session's lock since the last check."""
         key = tracked.session.key
         if tracked.life.phase is not Phase.LOCKED:
             return LockChange()
         if key in self._failed:
-            return self._give_up(tracked, self._failed[key], now)
+            return self._abandon(tracked, self._failed[key], now)
         if tracked.origin is Origin.GRAPHICAL:
-            return self._look_at_desktop(tracked, now)
+            return self._check_desktop(tracked, now)
         state = self._host.read_lock(tracked.session)
         is_kept = state is not None and self._host.is_running(state.keeper)
         if state is None or state.stage is Stage.LOCKING:
@@ -179,96 +178,99 @@ class Locks:
         elif state.stage is Stage.UNLOCKED:
             return LockChange(operations.unlock(tracked, self._readings(tracked), state.since_usec, now))
         elif state.stage is Stage.FAILED:
-            return self._give_up(tracked, state.why, now)
+            return self._abandon(tracked, state.why, now)
         elif state.stage is Stage.REFUSED:
             return LockChange(operations.terminate_locked(tracked, now.boot_usec), state.why)
-        # (Without an order it was stopped, and the session is about to be gone.)
+        # (Without an order the lock was stopped, and the session will soon be gone.)
         if not is_kept and self._host.standing_lock(tracked.session) is not None:
-            with contextlib.suppress(ReaperError):  # asked again at the next look
+            with contextlib.suppress(ReaperError):  # tried again at the next check
                 self._actor.start_keeper(tracked.session.name)
         return LockChange()
 
     def _withdraw(self, tracked: TrackedSession, now: Instant, *, is_lost: bool) -> LockChange:
-        """A lock is not in force in time; or `is_lost`, which cannot be told from one that nobody keeps any more."""
+        """Withdraws a lock that is not in force in time.
+
+        `is_lost`: it has no state, so its files may have been lost. If its processes are frozen, they were.
+        """
         if is_lost and self._host.is_frozen(tracked.session):
-            return LockChange(operations.terminate_locked(tracked, now.boot_usec), "what was known of its lock is lost")
+            return LockChange(operations.terminate_locked(tracked, now.boot_usec), "the state of its lock is lost")
         with contextlib.suppress(ReaperError):
             self._actor.withdraw_lock(tracked.session.name)
-        return self._give_up(tracked, "reaper-lock does not get it done", now)
+        return self._abandon(tracked, "reaper-lock did not lock it in time", now)
 
-    def _give_up(self, tracked: TrackedSession, why: str, now: Instant) -> LockChange:
-        """What was to be locked is not, and will not be tried again unless somebody orders it."""
+    def _abandon(self, tracked: TrackedSession, why: str, now: Instant) -> LockChange:
+        """Gives up a lock; it is not tried again unless someone orders it."""
         self._failed[tracked.session.key] = why
         name = plain(tracked.session.name)
-        self._journal.note(Priority.ERR, f"session {name} is not locked, and goes on as it was: {plain(why)}")
+        self._journal.note(Priority.ERR, f"session {name} could not be locked and continues unlocked: {plain(why)}")
         return LockChange(operations.abandon_lock(tracked, self._readings(tracked), now.boot_usec), why)
 
     def _readings(self, tracked: TrackedSession) -> tuple[TerminalSample, ...]:
         return self._host.read_terminals(self._host.terminal_names(tracked.session))
 
-    def lapse(self, now_usec: int) -> None:
-        """Nobody has looked for a while, and perhaps nothing has run: nobody is late before they could be in time."""
+    def restart_timeouts(self, now_usec: int) -> None:
+        """Restarts the timeouts of locks being established: in a lapse, reaper-lock may not have run either."""
         self._watched_usec = now_usec
 
     def delay_usec(self, tracked: TrackedSession, now: Instant) -> int:
-        """How long what is due for a session is to wait: 0 for not at all.
+        """How long the end or the lock of a session that is due has to wait; 0 for not at all.
 
-        Its end waits as its person has just unlocked it, its lock while many others are being established.
+        An end waits while the user is unlocking the session, a lock while many others are being established.
         """
         if operations.would_lock(tracked, now.boot_usec):
-            return self._queue_usec(now)
-        return self._opening_usec(tracked, now)
+            return self._queue_delay_usec(now)
+        return self._unlocking_delay_usec(tracked, now)
 
-    def _queue_usec(self, now: Instant) -> int:
-        if len(self._begun) >= MOST_AT_ONCE and now.boot_usec - self._counted_usec >= COUNT_AGAIN_USEC:
+    def _queue_delay_usec(self, now: Instant) -> int:
+        if len(self._starting) >= MOST_AT_ONCE and now.boot_usec - self._counted_usec >= COUNT_AGAIN_USEC:
             self._counted_usec = now.boot_usec
-            self._begun = {key: each for key, each in self._begun.items() if self._is_begun(each, now)}
-        return PACE_USEC if len(self._begun) >= MOST_AT_ONCE else 0
+            self._starting = {key: each for key, each in self._starting.items() if self._is_starting(each, now)}
+        return PACE_USEC if len(self._starting) >= MOST_AT_ONCE else 0
 
-    def _is_begun(self, tracked: TrackedSession, now: Instant) -> bool:
-        """Whether a lock was ordered a moment ago, and is not yet in force as far as anybody has told."""
+    def _is_starting(self, tracked: TrackedSession, now: Instant) -> bool:
+        """Whether a lock was ordered a moment ago and is not known to be in force yet."""
         waited_usec = now.boot_usec - tracked.life.locked_usec
         if tracked.origin is Origin.GRAPHICAL:
             return waited_usec < PACE_USEC
         state = self._host.read_lock(tracked.session)
         return waited_usec < COUNTED_USEC and (state is None or state.stage is Stage.LOCKING)
 
-    def _opening_usec(self, tracked: TrackedSession, now: Instant) -> int:
+    def _unlocking_delay_usec(self, tracked: TrackedSession, now: Instant) -> int:
         if tracked.life.phase is not Phase.LOCKED or tracked.origin is Origin.GRAPHICAL:
             return 0
         state = self._host.read_lock(tracked.session)
-        is_opening = state is not None and state.stage in (Stage.UNLOCKING, Stage.UNLOCKED)
+        is_unlocking = state is not None and state.stage in (Stage.UNLOCKING, Stage.UNLOCKED)
         since_usec = state.since_usec if state is not None else 0
-        return FIRST_LOOK_USEC if is_opening and now.boot_usec - since_usec < ESTABLISH_USEC else 0
+        return FIRST_LOOK_USEC if is_unlocking and now.boot_usec - since_usec < ESTABLISH_USEC else 0
 
-    def _look_at_desktop(self, tracked: TrackedSession, now: Instant) -> LockChange:
-        """Unlocked is what was locked by logind's word and is not any more, or what is used though it never was."""
+    def _check_desktop(self, tracked: TrackedSession, now: Instant) -> LockChange:
+        """Checks a desktop's lock: it is unlocked if logind no longer reports the lock, or if the session is used."""
         key = tracked.session.key
         is_locked = self._host.read_locked_hint(tracked.session)
         if is_locked is None:
             return LockChange()
         if is_locked:
-            self._hinted.add(key)
+            self._desktop_locked.add(key)
             return LockChange()
         idle_usec = self._host.read_idle_usec(tracked.session)
         is_used = idle_usec is not None and now.boot_usec - idle_usec > tracked.life.locked_usec + FIRST_LOOK_USEC
-        if key in self._hinted or is_used:
+        if key in self._desktop_locked or is_used:
             policy_id = self._policy.id if self._policy else ""
             self._journal.send(session_events.desktop_unlocked(tracked, policy_id, now.boot_usec))
             return LockChange(operations.unlock(tracked, (), now.boot_usec, now))
         return LockChange()
 
     def end(self, tracked: TrackedSession) -> None:
-        """A session ends that may be locked: what is frozen wakes to a hangup, and its terminals are not given back."""
+        """Ends the lock of a session that is being ended: its processes wake to a hangup, its terminals stay taken."""
         if tracked.life.locked_usec and tracked.origin is not Origin.GRAPHICAL:
-            with contextlib.suppress(ReaperError):  # asked again at the next rung
+            with contextlib.suppress(ReaperError):  # tried again at the next step of the termination
                 self._actor.end_lock(tracked.session.name)
 
     def thaw(self, tracked: TrackedSession) -> None:
-        """What a lock has stopped goes on, of a session whose line is lost or cut: there is nothing left to listen at.
+        """Thaws the processes that a lock froze, of a session that has lost its terminals.
 
-        That is for reaper-lock to do; but it may have been killed, or been stopped before it was at work, and then
-        what outlives the session would stay frozen for ever.
+        They can no longer read what is typed there. Usually reaper-lock thaws them. But it may have been killed, or
+        stopped before it began, and then processes that outlive the session would stay frozen forever.
         """
         if not self._host.is_frozen(tracked.session):
             return
@@ -276,10 +278,10 @@ class Locks:
             self._actor.thaw(tracked.session.scope)
         except ReaperError as error:
             name = plain(tracked.session.name)
-            self._journal.note(Priority.ERR, f"what session {name} leaves stays frozen: {plain(str(error))}")
+            self._journal.note(Priority.ERR, f"the processes that session {name} left stay frozen: {plain(str(error))}")
 
-    def clear(self, tracked: TrackedSession) -> None:
-        """Clears away what a lock has left that is over by reaper-lock's own word, and whose session goes on."""
+    def remove_finished(self, tracked: TrackedSession) -> None:
+        """Removes the files of a lock that reaper-lock reports as over, of a session that continues."""
         state = self._host.read_lock(tracked.session)
         if not tracked.life.locked_usec and state is not None and state.stage in OVER:
             self._actor.forget_lock(tracked.session.name)

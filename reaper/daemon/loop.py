@@ -1,7 +1,7 @@
-"""The loop: it waits for the poll, the earliest moment, logind, leaders that end, signals and the socket.
+"""The main loop: waits for the next poll or due session, logind, exits of leaders, signals and the socket.
 
-Wakes for nothing else, but for what those who watch on the socket were to be told and it was too early. Everything that
-it wakes for ends in Daemon.tick() or in an answer on the socket. However many ask there, no more than one is answered
+Apart from these it wakes only for the watchdog and for updates to clients of Watch that came too soon after the last.
+Every wake-up ends in Daemon.tick() or in an answer on the socket. However many clients call, only one is answered
 between two ticks.
 """
 
@@ -31,37 +31,37 @@ from reaper.sense.exit_watcher import ExitWatcher
 from reaper.sense.host import Host
 from systemd import daemon as systemd  # type: ignore[attr-defined,unused-ignore]
 
-# logind tells of a session before its PAM stack is through; the record is there a moment later.
+# logind announces a session before its PAM stack has finished; the login record is there a moment later.
 LOGIN_USEC = 1_000_000
 
 
 class DaemonLoop:
-    """The daemon in its surroundings: systemd, the socket, the files."""
+    """Connects the daemon to systemd, the socket, and the policy and state files."""
 
     def __init__(self, host: Host, daemon: Daemon, journal: Journal, read_policy: Callable[[], Policy]) -> None:
         self._host, self._daemon, self._journal, self._read_policy = host, daemon, journal, read_policy
-        self.answers = Api(host, daemon, journal, self.reload_for_systemd)
+        self.api = Api(host, daemon, journal, self.reload_for_systemd)
         self._selector = selectors.DefaultSelector()
-        self._server = Server(self._selector, self.answers, on_error=daemon.trouble.note_error)
+        self._server = Server(self._selector, self.api, on_error=daemon.trouble.note_error)
         self._server_failed = False
         self._wakeup, self._wakeup_writer = socket.socketpair()
-        self._leaders: ExitWatcher[SessionKey] = ExitWatcher()
+        self._exit_watcher: ExitWatcher[SessionKey] = ExitWatcher()
         self._distrusting = Distrusting(host, journal)
         self._supervisor = Supervisor(self._distrusting.give_up)
         self._signals: set[int] = set()
         self._rejected = ""
         self._watchdog_usec = int(os.environ.get("WATCHDOG_USEC", "0")) // 2
         self._petted_usec = 0
-        self._selector.register(self._leaders, selectors.EVENT_READ, self._leaders)
-        daemon.presence.on_track = self._leaders.watch
-        daemon.sessions.join(self._leaders.unwatch)
+        self._selector.register(self._exit_watcher, selectors.EVENT_READ, self._exit_watcher)
+        daemon.presence.on_track = self._exit_watcher.watch
+        daemon.sessions.join(self._exit_watcher.unwatch)
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT."""
         self._catch_signals()
         self._distrusting.restore()
         self._supervisor.start()
-        self._supervisor.begin()
+        self._supervisor.arm()
         self._restore()
         monitor = self._host.monitor().fileno()
         if monitor is not None:
@@ -79,7 +79,7 @@ class DaemonLoop:
         systemd.notify("STOPPING=1")
         self._daemon.save()
         self._server.close()
-        self._leaders.close()
+        self._exit_watcher.close()
         self._supervisor.close()
         self._journal.send(session_events.stopped(len(self._daemon.sessions)))
 
@@ -92,7 +92,7 @@ class DaemonLoop:
         self._selector.register(self._wakeup, selectors.EVENT_READ, "signal")
 
     def _turn(self) -> None:
-        """One turn of the loop after waking."""
+        """Does one turn of the loop, after a wake-up."""
         now = self._host.clock()
         self._distrusting.look(now.boot_usec)
         self._daemon.tick(now)
@@ -102,7 +102,7 @@ class DaemonLoop:
         except OSError as error:
             if not self._server_failed:
                 self._journal.note(
-                    Priority.ERR, f"cannot bind the control socket: {error}; reaperctl cannot ask until then"
+                    Priority.ERR, f"cannot bind the control socket: {error}; reaperctl does not work until then"
                 )
             self._server_failed = True
         self._server.expire(now.boot_usec)
@@ -119,9 +119,9 @@ class DaemonLoop:
         refresh = self._server.next_wake()
         if refresh is not None:
             wake = min(wake, refresh)
-        self._supervisor.rest()
+        self._supervisor.disarm()
         ready = self._selector.select(max(0, wake - now_usec) / 1_000_000)
-        self._supervisor.begin()
+        self._supervisor.arm()
         for key, _ in ready:
             self._handle(key.fd, key.data)
         self._server.serve(self._host.clock().boot_usec)
@@ -136,20 +136,20 @@ class DaemonLoop:
         elif data == "signal":
             self._wakeup.recv(256)
         else:
-            for key in self._leaders.ended():
+            for key in self._exit_watcher.ended():
                 self._daemon.presence.leader_died(key, now.boot_usec)
 
     # Policy and state.
 
     def reload_for_systemd(self) -> str:
-        """Reads the policy files anew, and tells systemd while it does; returns what is wrong with them, or ""."""
+        """Reads the policy files again, notifying systemd; returns their mistakes, or ""."""
         systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={_monotonic_usec()}")
         self.reload()
         systemd.notify(f"READY=1\nSTATUS={self._status()}")
         return self._rejected
 
     def reload(self) -> None:
-        """Reads the policy files anew. What does not parse is told, and the last good policy stays in force."""
+        """Reads the policy files again. If they do not parse, logs why, and the last good policy stays in force."""
         try:
             policy = self._read_policy()
         except ReaperError as error:

@@ -1,4 +1,4 @@
-"""What persons are told about their sessions, and what is remembered of it: warnings that a terminal did not take."""
+"""Writes warnings and other messages to the terminals of sessions, and retries warnings that a terminal blocked."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from reaper.decide.text.hours import LocalMoment
 
 
 class Messenger:
-    """Speaks to the terminals of sessions, but for those whose rule wants nothing written on them.
+    """Writes to the terminals of sessions, except where the rule of a session allows no messages (`notify: none`).
 
-    `name` is the host's, `local` tells what its people call a moment, and `needs_enter` whether a key pressed on a
-    terminal of a session is seen only with the end of its line.
+    `name` is the host's name. `local` converts wall-clock nanoseconds to local time. `needs_enter` returns whether a
+    key on this terminal of the session is seen only after Enter.
     """
 
     def __init__(
@@ -36,67 +36,67 @@ class Messenger:
         self._actor, self._journal, self._name, self._local = actor, journal, name, local
         self._needs_enter = needs_enter
         self._unsent: dict[SessionKey, tuple[Reason, list[str]]] = {}
-        self._untold: set[SessionKey] = set()
+        self._refused: set[SessionKey] = set()
         self.written: dict[SessionKey, int] = {}
-        """How many bytes each session's terminals have been given in all, as they cross a connection."""
+        """Bytes that the daemon has written to each session's terminals in all, as they cross a connection."""
 
     @property
-    def waiting(self) -> list[SessionKey]:
-        """The sessions with a warning that some terminal has not taken yet."""
+    def unsent(self) -> list[SessionKey]:
+        """The sessions with a warning that some terminal has not accepted yet."""
         return list(self._unsent)
 
-    def is_untold(self, key: SessionKey) -> bool:
-        """Whether the last warning of a session was refused on every terminal: a person who was not warned."""
-        return key in self._untold
+    def was_refused(self, key: SessionKey) -> bool:
+        """Whether every terminal of a session refused its last warning, so that its user was not warned."""
+        return key in self._refused
 
     def warn(self, tracked: TrackedSession, act: Warn, now: Instant) -> str:
-        """Warns on every terminal; says where that did not work, or was not wanted, or ""."""
+        """Warns on every terminal; returns where that failed, or that the rule allows no warning, or ""."""
         key = tracked.session.key
-        self.withdraw(key)
+        self.drop_pending(key)
         if terminal_messages.is_silent(tracked):
             return terminal_messages.SILENT
         outcome = self._warn(tracked, act, now)
         refused = [name for name, delivery in outcome.items() if delivery is Delivery.REFUSED]
         missed = [name for name, delivery in outcome.items() if delivery is Delivery.BLOCKED]
         if refused and len(refused) == len(outcome):
-            self._untold.add(key)
+            self._refused.add(key)
             return f"reaperd may not write to {', '.join(refused)}, and does not end a session that it cannot warn"
         if missed:
             self._unsent[key] = act.reason, missed
         return f"not shown on {', '.join(missed)}, which does not take output" if missed else ""
 
     def defer(self, tracked: TrackedSession, act: Defer, program: Program) -> str:
-        """Says that the session stays for a program; returns which, in the words of the journal."""
-        self.withdraw(tracked.session.key)
-        self._tell_how_to_stay(
+        """Tells the user that the session stays for a program; returns the program as the journal names it."""
+        self.drop_pending(tracked.session.key)
+        self._write_with_key_hint(
             tracked, functools.partial(terminal_messages.deferral_for, tracked, act, program, self._name)
         )
         return terminal_messages.named(program)
 
-    def spare(self, tracked: TrackedSession) -> None:
-        """Takes a warning back, or what was said instead of one."""
-        self.withdraw(tracked.session.key)
-        self._tell(tracked, terminal_messages.withdrawal())
+    def withdraw_warning(self, tracked: TrackedSession) -> None:
+        """Tells the user that a warning, or the message of a deferral, no longer holds."""
+        self.drop_pending(tracked.session.key)
+        self._write(tracked, terminal_messages.withdrawal())
 
-    def part(self, tracked: TrackedSession, reason: Reason) -> None:
-        """Says why the session ends, as the last thing that it shows."""
-        self.withdraw(tracked.session.key)
-        self._tell(tracked, terminal_messages.farewell_for(tracked, reason, self._name))
+    def say_farewell(self, tracked: TrackedSession, reason: Reason) -> None:
+        """Writes why the session ends, as the last message on its terminals."""
+        self.drop_pending(tracked.session.key)
+        self._write(tracked, terminal_messages.farewell_for(tracked, reason, self._name))
 
-    def remind(self, tracked: TrackedSession, act: Warn, now: Instant) -> list[str]:
-        """Shows the warning of a session out of turn; returns on which terminals it is."""
+    def show_warning_again(self, tracked: TrackedSession, act: Warn, now: Instant) -> list[str]:
+        """Shows the warning of a session now, outside its schedule; returns the terminals that show it."""
         return _delivered(self._warn(tracked, act, now))
 
     def notify(self, tracked: TrackedSession, by: str, text: str) -> list[str]:
-        """Shows an administrator's own words; returns on which terminals they are."""
-        return _delivered(self._tell(tracked, terminal_messages.notice(by, text, self._name)))
+        """Shows an administrator's text; returns the terminals that show it."""
+        return _delivered(self._write(tracked, terminal_messages.notice(by, text, self._name)))
 
-    def announce(self, tracked: TrackedSession, held: int) -> None:
-        """Tells an administrator that sessions are held."""
-        self._tell(tracked, terminal_messages.holds(held))
+    def announce_holds(self, tracked: TrackedSession, held: int) -> None:
+        """Tells an administrator how many sessions are held."""
+        self._write(tracked, terminal_messages.holds(held))
 
     def retry(self, tracked: TrackedSession, now: Instant) -> None:
-        """Tries a warning again where it was not taken, with the time that is left by now; not just before the next."""
+        """Retries a warning where it was blocked, with the time left now; not just before the next warning."""
         key, limits, opened_usec = tracked.session.key, tracked.limits, tracked.session.opened_usec
         if limits is not None and is_about_to_warn(tracked.life, limits, opened_usec, now.boot_usec):
             return
@@ -111,38 +111,38 @@ class Messenger:
         else:
             self._journal.note(Priority.INFO, f"the warning of session {tracked.session.name} is on its terminal now")
 
-    def withdraw(self, key: SessionKey) -> None:
-        """Drops a warning that was to be shown again: nothing is left to be said to the session."""
+    def drop_pending(self, key: SessionKey) -> None:
+        """Drops a warning that was to be retried or was refused; writes nothing."""
         self._unsent.pop(key, None)
-        self._untold.discard(key)
+        self._refused.discard(key)
 
     def forget(self, key: SessionKey) -> None:
-        """Drops what is kept of a session that is gone."""
-        self.withdraw(key)
+        """Forgets a session that is gone."""
+        self.drop_pending(key)
         self.written.pop(key, None)
 
     def _warn(
         self, tracked: TrackedSession, act: Warn, now: Instant, only: Collection[str] | None = None
     ) -> dict[str, Delivery]:
-        """Writes a warning that is given now."""
+        """Writes a warning with the time left from now."""
         end = self._local(now.wall_ns + act.left_usec * 1000).relative_to(self._local(now.wall_ns))
         text = functools.partial(terminal_messages.warning_for, tracked, act, self._name, now.boot_usec, end)
-        return self._tell_how_to_stay(tracked, text, only)
+        return self._write_with_key_hint(tracked, text, only)
 
-    def _tell_how_to_stay(
+    def _write_with_key_hint(
         self, tracked: TrackedSession, text: Callable[..., str], only: Collection[str] | None = None
     ) -> dict[str, Delivery]:
-        """Writes to each terminal which key is seen there, asked at this moment: a program changes that any time."""
+        """Writes `text` to each terminal, for the keys that it shows now: a program can change that at any time."""
         outcome: dict[str, Delivery] = {}
         for name in tracked.terminals if only is None else only:
             needs_enter = self._needs_enter(tracked.session, name)
-            outcome.update(self._tell(tracked, text(needs_enter=needs_enter), [name]))
+            outcome.update(self._write(tracked, text(needs_enter=needs_enter), [name]))
         return outcome
 
-    def _tell(self, tracked: TrackedSession, text: str, only: Collection[str] | None = None) -> dict[str, Delivery]:
-        """Writes to the session's terminals, or only to some; returns what became of it on each.
+    def _write(self, tracked: TrackedSession, text: str, only: Collection[str] | None = None) -> dict[str, Delivery]:
+        """Writes to the session's terminals, or only to some; returns the result on each.
 
-        Everything that reaper writes on a terminal goes through here, but for what a lock shows.
+        The daemon writes to terminals only here. The screen of a lock is reaper-lock's.
         """
         if terminal_messages.is_silent(tracked):
             return {}

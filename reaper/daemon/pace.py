@@ -1,8 +1,8 @@
-"""Distinguishes the daemon's own work from time in which it did not run, and gives each user's sessions a turn.
+"""Detects that the daemon did not run for a while, and shares each tick fairly between users.
 
-The daemon does not watch while it is stopped or frozen, or while the machine sleeps. Its own work is none of that,
-however long it takes, nor is the time that it waits for a processor: each session is looked at just before anything is
-done to it, and what its person has typed meanwhile is seen then.
+The daemon sees nothing while it is stopped or frozen, or while the machine sleeps: that is a lapse. Its own work is not
+a lapse, however long it takes, nor is the time that it waits for a processor: each session is checked just before
+anything is done to it, and what its user has typed meanwhile is seen then.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from reaper.sense.host import Host
 
 
 class Pace:
-    """Where the time of the daemon goes. Times are boot-time microseconds."""
+    """Accounts for the daemon's time. Times are boot-time microseconds."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._until_usec = 0  # up to when its time is accounted for; 0 before it has rested for the first time
+        self._until_usec = 0  # up to when the daemon's time is accounted for; 0 before the end of the first tick
         self._worked_usec = 0  # its own work up to then
-        self._began_usec = 0  # the tick
-        self._served: set[int] = set()  # the users who had a turn in ticks that were cut short since the last whole one
+        self._began_usec = 0  # when the tick began
+        self._served: set[int] = set()  # users who had a turn since the last tick that was not cut short
 
-    def rest(self, until_usec: int) -> None:
-        """The daemon has done what was due, and means to go on at a moment, or at once where that is over."""
-        self.expect(max(until_usec, self._host.clock().boot_usec))
+    def end_tick(self, until_usec: int) -> None:
+        """Ends a tick: the daemon sleeps until `until_usec`, or goes on at once if that is past."""
+        self.expect_tick(max(until_usec, self._host.clock().boot_usec))
 
-    def expect(self, usec: int) -> None:
-        """The daemon is to go on at a moment; where it was another that was to, that may be long ago."""
+    def expect_tick(self, usec: int) -> None:
+        """Expects the next step at `usec`, which is past if an earlier daemon should have taken it."""
         self._until_usec, self._worked_usec = usec, self._host.worked_usec()
 
-    def begin(self, now_usec: int) -> None:
-        """A tick begins."""
+    def begin_tick(self, now_usec: int) -> None:
+        """Begins a tick."""
         self._began_usec = now_usec
 
     def step(self) -> tuple[Instant, bool]:
-        """Returns the current time, and whether the daemon did not run before it. Is called before each step of a tick.
+        """Returns the current time, and whether there was a lapse before it. Call it before each step of a tick.
 
-        Only the time since the last step counts, and of that neither rest nor work: a daemon that shares the processors
-        with a crowd gets on more slowly, and watches all the same.
+        Only the time since the last step counts, without sleep and work: a daemon that shares the processors with many
+        others is slower, but it still watches.
         """
         now, worked_usec = self._host.clock(), self._host.worked_usec()
         lost_usec = now.boot_usec - self._until_usec - (worked_usec - self._worked_usec)
@@ -51,9 +51,9 @@ class Pace:
         return now, is_lapse
 
     def due(self, sessions: Mapping[SessionKey, TrackedSession], now_usec: int) -> Iterator[SessionKey]:
-        """The sessions whose moment has come, users taking turns; no more of them once a tick has taken long enough.
+        """The sessions that are due, users taking turns; stops early once the tick has taken TICK_USEC.
 
-        The next tick goes on with users who have not had a turn yet.
+        The next tick continues with users who have not had a turn yet.
         """
         due = sorted(
             (tracked.due_usec, key)

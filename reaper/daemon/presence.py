@@ -1,6 +1,6 @@
-"""Which sessions are there: how they are found, that their leader has ended, and that they are gone.
+"""Which sessions exist: finds new ones, notes that a leader has ended, and checks whether a session is gone.
 
-Reads the host and decides nothing; the daemon (core.py) does what follows.
+Reads the host and decides nothing; the daemon (core.py) acts on it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from reaper.sense.host import Host
 
 
 class Presence:
-    """Finds sessions, and checks whether those that the registry has are still there."""
+    """Finds new sessions, and checks whether those in the registry still exist."""
 
-    def __init__(self, host: Host, actor: Actor, trouble: Trouble, registry: Registry, ends: Terminations) -> None:
-        self._host, self._actor, self._trouble, self._registry, self._ends = host, actor, trouble, registry, ends
+    def __init__(
+        self, host: Host, actor: Actor, trouble: Trouble, registry: Registry, terminations: Terminations
+    ) -> None:
+        self._host, self._actor, self._trouble = host, actor, trouble
+        self._registry, self._terminations = registry, terminations
         self.on_track: Callable[[SessionKey], bool] = lambda _key: False
-        """Watches a leader's exit; returns False where that is not possible."""
-        self._unwatched: set[SessionKey] = set()  # sessions whose leader gives no sign when it ends, or has ended
-        self._settling: dict[SessionKey, int] = {}  # when to check a session whose leader has just ended
+        """Called for each new session to watch its leader's exit; returns False if that is not possible."""
+        self._unwatched: set[SessionKey] = set()  # sessions whose leader cannot be watched, or has ended
+        self._settling: dict[SessionKey, int] = {}  # when to check each session whose leader has just ended
         registry.join(self._unwatched.discard, lambda key: self._settling.pop(key, None))
 
-    def find(self) -> list[Session]:
-        """Returns the sessions that were opened since the last call; reports each that cannot be read, once."""
+    def find_new(self) -> list[Session]:
+        """Returns the sessions that were opened since the last call; logs each unreadable record once."""
         found = self._host.discover(self._registry, (each.session.session_id for each in self._registry.values()))
         for problem in found.problems:
             self._trouble.note_problem(problem)
@@ -39,30 +42,30 @@ class Presence:
             self._actor.remove_record(key)
         return found.sessions
 
-    def meet(self, session: Session, now: Instant) -> tuple[TrackedSession, bool]:
-        """Returns a session at first sight, and whether its user has logged in just now."""
+    def track(self, session: Session, now: Instant) -> tuple[TrackedSession, bool]:
+        """Returns a new session with its first observation, and whether its user has logged in just now."""
         readings = self._host.read_terminals(self._host.terminal_names(session))
         is_new = session.source == "pam" and now.boot_usec - session.opened_usec < NEW_LOGIN_USEC
         work = None if readings else self._host.read_work(session, has_terminal=False)
         return observation.start_tracking(session, readings, now, is_new=is_new, work=work), is_new
 
     def watch(self, key: SessionKey) -> None:
-        """Watches the leader of a session; where that is not possible, each poll checks whether it is there."""
+        """Watches the leader of a session; if that is not possible, each poll checks the session instead."""
         if not self.on_track(key):
             self._unwatched.add(key)
 
     def leader_died(self, key: SessionKey, now_usec: int) -> None:
-        """Notes that the leader of a session has ended: the session is checked a moment later, and at each poll."""
+        """Notes that the leader of a session has ended: the session is checked after SETTLE_USEC and at each poll."""
         if key in self._registry:
             self._unwatched.add(key)
             self.check_soon(key, now_usec)
 
     def check_soon(self, key: SessionKey, now_usec: int) -> None:
-        """Has a session checked once its processes have had time to die."""
+        """Schedules the check of a session for when its processes have had time to die (SETTLE_USEC)."""
         self._settling[key] = now_usec + SETTLE_USEC
 
     def take_settled(self, now_usec: int) -> list[SessionKey]:
-        """Returns the sessions that are to be checked by now, each once."""
+        """Returns the sessions whose scheduled check is due, each once."""
         settled = [key for key, at_usec in self._settling.items() if now_usec >= at_usec]
         for key in settled:
             del self._settling[key]
@@ -70,21 +73,21 @@ class Presence:
 
     @property
     def unwatched(self) -> list[SessionKey]:
-        """The sessions to check at each poll."""
+        """The sessions to check at each poll, as no leader's exit will show that they are gone."""
         return list(self._unwatched)
 
     @property
     def next_check_usec(self) -> int | None:
-        """When take_settled() has something to return; None while nothing settles."""
+        """When take_settled() next has something to return; None if no check is scheduled."""
         return min(self._settling.values(), default=None)
 
     def is_gone(self, tracked: TrackedSession) -> bool:
-        """Whether a session is not there any more, and nothing of it still runs that is to end with it."""
-        return not self._host.is_alive(tracked.session) and not self._ends.has_leftovers(tracked)
+        """Whether a session no longer exists and none of the processes that end with it still runs."""
+        return not self._host.is_alive(tracked.session) and not self._terminations.has_leftovers(tracked)
 
-    def hurried(self, tracked: TrackedSession, now_usec: int) -> TrackedSession:
-        """Returns a session that is still there; its next step comes soon where only its connection is left."""
-        is_hung_up = tracked.life.phase is Phase.ENDING and not self._ends.has_leftovers(tracked)
+    def hastened(self, tracked: TrackedSession, now_usec: int) -> TrackedSession:
+        """Returns a session that still exists; its next step comes soon if only its connection is left."""
+        is_hung_up = tracked.life.phase is Phase.ENDING and not self._terminations.has_leftovers(tracked)
         if is_hung_up and not self._host.terminal_names(tracked.session):
             return operations.shorten_grace(tracked, now_usec + CLOSING_USEC)
         return tracked

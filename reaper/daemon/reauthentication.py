@@ -1,4 +1,4 @@
-"""Who comes back after their session was ended: the login that follows it is recorded as such, once."""
+"""Logs `reauthenticated` for a user's first login after one of their sessions was terminated."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from reaper.decide.session.tracked_session import TrackedSession
 
 
 class Reauthentication:
-    """The sessions that were ended and that no login has followed yet; `past` outlives the daemon."""
+    """Remembers the terminated sessions that no login has followed yet; `past` is saved with the state."""
 
     def __init__(self, journal: Journal) -> None:
         self.past: Past = ()
         self._journal = journal
 
-    def note(self, tracked: TrackedSession, now_usec: int) -> None:
-        """The end of a session begins."""
+    def note_termination(self, tracked: TrackedSession, now_usec: int) -> None:
+        """Remembers a session whose termination begins."""
         session, life = tracked.session, tracked.life
         reason = "order" if tracked.order is not None else life.ending.value if life.ending is not None else ""
         self.past = past_terminations.remember(self.past, PastTermination(session.uid, session.name, reason, now_usec))
 
-    def welcome(self, tracked: TrackedSession, others: Iterable[TrackedSession], policy_id: str) -> None:
-        """Somebody has logged in, just now."""
+    def note_login(self, tracked: TrackedSession, others: Iterable[TrackedSession], policy_id: str) -> None:
+        """Logs the event if the user of this new session had a session terminated before."""
         session = tracked.session
         staying = {
             each.session.name

@@ -1,8 +1,8 @@
-"""The sessions that the daemon knows, and the one way out for a session that is gone.
+"""The sessions that the daemon knows, and the only way to remove one that is gone.
 
-Each part of the daemon keeps what it remembers of a session itself, by the session's key, where it is typed and used.
-It joins the registry with the function that forgets a key; remove() calls all of them. So no part can be left out, and
-a test (tests/unit/daemon/test_registry.py) looks through every part for keys of sessions that are gone.
+Each part of the daemon keeps what it remembers of a session itself, by the session's key. It joins the registry with a
+function that forgets a key, and remove() calls all of these functions, so that no part can be left out. A test
+(tests/unit/daemon/test_registry.py) searches every part for keys of sessions that are gone.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Registry(dict[SessionKey, TrackedSession]):
         self._forgetting: list[Callable[[SessionKey], object]] = []
 
     def join(self, *forget: Callable[[SessionKey], object]) -> None:
-        """Has these functions called with the key of each session that is removed from now on."""
+        """Registers functions that remove() calls with the key of each session that is gone."""
         self._forgetting += forget
 
     def remove(self, key: SessionKey) -> None:
-        """Forgets a session everywhere; the only way out."""
+        """Removes a session from the registry and from every part that joined it."""
         del self[key]
         for forget in self._forgetting:
             forget(key)

@@ -1,7 +1,7 @@
-"""What people ask the daemon to do with a session: hold it, let it go, warn its person, end it.
+"""Carries out what users and administrators request: hold, release, warn, lock or terminate a session.
 
-Who may ask for what is settled before (control/, service.py); whether it can be is settled here. A request that cannot
-be granted raises ReaperError and changes nothing.
+control/methods.py and api.py have already decided who may request what; this module decides whether it is possible. A
+request that is refused raises ReaperError and changes nothing.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ PAUSE_USEC = 2 * USEC_PER_SEC
 
 
 class Requests:
-    """Carries requests out. `by` says in words who asks."""
+    """Carries out requests. `by` describes the caller in words."""
 
     def __init__(self, daemon: Daemon, journal: Journal) -> None:
         self._daemon, self._journal = daemon, journal
-        self._held: dict[SessionKey, int] = {}  # when a hold of each was last granted
+        self._held: dict[SessionKey, int] = {}  # when each session was last held
 
     def hold(self, key: SessionKey, wanted: Hold, now: Instant) -> str:
-        """Holds a session; returns what made the hold shorter than wanted, or "".
+        """Holds a session; returns the limit that made the hold shorter than wanted, or "".
 
-        Raises ReaperError where it would be none at all, or the session is locked or being ended.
+        Raises ReaperError if no hold is possible, or if the session is locked or being ended.
         """
         daemon = self._daemon
-        self._require_patience(key, wanted)
+        self._require_pause(key, wanted)
         limits = daemon.sessions[key].limits
         if wanted.uid != 0 and limits is not None and not limits.hold_max_usec:
-            raise ReaperError("not-allowed", _why_not("hold_max", daemon.sessions[key].rule), "ask an administrator")
-        tracked = self._look(key, now)
+            raise ReaperError(
+                "not-allowed", _hold_refusal("hold_max", daemon.sessions[key].rule), "ask an administrator"
+            )
+        tracked = self._refresh(key, now)
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
             raise ReaperError("ending", "the session is being ended already")
         if tracked.life.phase is Phase.LOCKED:
@@ -54,7 +56,7 @@ class Requests:
             bounds = policy_change.bounds(tracked, daemon.policy, tracked.rule, tracked.limits)
             latest, bound = holds.latest_usec(bounds, wanted.uid, wanted.since_usec)
         if latest <= now.boot_usec:
-            raise ReaperError("not-allowed", _why_not(bound, tracked.rule), "ask an administrator")
+            raise ReaperError("not-allowed", _hold_refusal(bound, tracked.rule), "ask an administrator")
         if latest < wanted.until_usec:
             wanted, shortened = wanted._replace(until_usec=latest), bound
         self._held[key] = now.boot_usec
@@ -65,47 +67,51 @@ class Requests:
         return shortened
 
     def release(self, key: SessionKey, uid: int, by: str, why: str, now: Instant) -> None:
-        """Ends a hold. Raises ReaperError where there is none, or it is another's."""
+        """Ends a hold. Raises ReaperError if there is none, or if another user holds the session."""
         hold = self._daemon.sessions[key].hold
         if hold is None:
             raise ReaperError("not-held", "the session is not held")
         _require_own(hold, uid)
         self._daemon.release(key, by, why or "released", now)
 
-    def _require_patience(self, key: SessionKey, wanted: Hold) -> None:
-        """Each hold is a record in the journal and a write of the state: not for users to have in a loop."""
+    def _require_pause(self, key: SessionKey, wanted: Hold) -> None:
+        """Refuses a user's hold too soon after the last: each one writes a journal entry and the state."""
         known = self._daemon.sessions
         self._held = {asked: at for asked, at in self._held.items() if asked in known}
         if wanted.uid != 0 and wanted.since_usec - self._held.get(key, -PAUSE_USEC) < PAUSE_USEC:
             raise ReaperError("too-often", "the session was held just now", "ask again in a moment")
 
     def warn(self, key: SessionKey, by: str, text: str, now: Instant) -> list[str]:
-        """Tells the person when their session ends, or what an administrator has to say; returns on which terminals.
+        """Shows the user when the session ends, or an administrator's text; returns the terminals that show it.
 
-        Raises ReaperError where there is nothing to tell, as nothing would end the session, or where its rule wants
-        nothing written on its terminals.
+        Raises ReaperError if there is nothing to show, as nothing would end the session, or if its rule allows no
+        messages on its terminals.
         """
-        tracked = self._look(key, now)
+        tracked = self._refresh(key, now)
         if is_silent(tracked):
             raise ReaperError("silent", f"its rule is {tracked.rule}: {SILENT}", "change notify in the rule")
         messenger = self._daemon.messenger
-        told = messenger.notify(tracked, by, text) if text else messenger.remind(tracked, _due(tracked, now), now)
-        self._journal.send(session_events.warned_by(tracked, self._daemon.policy_id, by, text, told))
-        return told
+        shown = (
+            messenger.notify(tracked, by, text)
+            if text
+            else messenger.show_warning_again(tracked, _pending_warning(tracked, now), now)
+        )
+        self._journal.send(session_events.warned_by(tracked, self._daemon.policy_id, by, text, shown))
+        return shown
 
-    def _look(self, key: SessionKey, now: Instant) -> TrackedSession:
-        """The session as it is at this moment: which terminals are its own, and whether its person has unlocked it."""
+    def _refresh(self, key: SessionKey, now: Instant) -> TrackedSession:
+        """Returns the session as it is at this moment: its terminals, its evidence, and whether it was unlocked."""
         self._daemon.look_closely(key, now)
         self._daemon.look_at_lock(key, now)
         return self._daemon.sessions[key]
 
     def lock(self, key: SessionKey, by: str, now: Instant) -> None:
-        """Locks a session, whatever its limits say, or has its desktop do that; `by` is root or its user.
+        """Locks a session, or makes its desktop lock it, whatever its limits are; `by` is root or its user.
 
-        Raises ReaperError where it cannot be locked, is held or only observed, or is locked or being ended already.
+        Raises ReaperError if it cannot be locked, is held or only observed, or is locked or being ended already.
         """
         daemon = self._daemon
-        tracked = self._look(key, now)
+        tracked = self._refresh(key, now)
         if tracked.life.phase in (Phase.LOCKED, Phase.ENDING, Phase.GONE):
             doing = "locked" if tracked.life.phase is Phase.LOCKED else "being ended"
             raise ReaperError("too-late", f"the session is {doing} already")
@@ -114,19 +120,19 @@ class Requests:
         if tracked.limits is not None and tracked.limits.action is Action.OBSERVE:
             raise ReaperError("observed", f"its rule {tracked.rule} only observes", "warn or terminate it")
         is_written_to = not is_silent(tracked)
-        why = daemon.locks.examine(tracked) if is_written_to else SILENT
+        why = daemon.locks.current_obstacle(tracked) if is_written_to else SILENT
         if why:
             hint = "warn or terminate it" if is_written_to else "terminate it"
             raise ReaperError("not-lockable", f"the session cannot be locked: {why}", hint)
         daemon.lock(key, operations.lock(tracked, now.boot_usec), by, now)
 
     def terminate(self, key: SessionKey, order: Order, now: Instant, *, force: bool) -> None:
-        """Begins the end of a session, whatever its limits, the brake and programs that are busy say.
+        """Begins to end a session, whatever its limits, the brake and busy programs.
 
-        Raises ReaperError where it is held or only observed and this is not forced, or where it is being ended already.
+        Raises ReaperError if it is held or only observed and `force` is not given, or if it is being ended already.
         """
         daemon = self._daemon
-        tracked = self._look(key, now)
+        tracked = self._refresh(key, now)
         if tracked.life.phase in (Phase.ENDING, Phase.GONE):
             raise ReaperError("ending", "the session is being ended already")
         if tracked.hold is not None and not force:
@@ -145,13 +151,13 @@ class Requests:
 def _require_own(hold: Hold | None, uid: int) -> None:
     if hold is not None and uid not in (0, hold.uid):
         raise ReaperError(
-            "not-allowed", f"{plain(hold.by)} holds the session, and only who holds it and root may change that"
+            "not-allowed", f"{plain(hold.by)} holds the session, and only its holder and root may change that"
         )
 
 
-def _due(tracked: TrackedSession, now: Instant) -> Warn:
-    """What there is to warn of. Raises ReaperError where that is nothing."""
-    hint = "say what to tell the person"
+def _pending_warning(tracked: TrackedSession, now: Instant) -> Warn:
+    """Returns the warning that is due for a session. Raises ReaperError if nothing would end it."""
+    hint = "give a text to show to the user"
     end = tracked_session.deadline(tracked)
     if end is None or tracked.hold is not None or tracked.limits is None:
         raise ReaperError("nothing-due", "nothing is going to end the session", hint)
@@ -162,7 +168,7 @@ def _due(tracked: TrackedSession, now: Instant) -> Warn:
     return Warn(end.reason, max(0, end.usec - now.boot_usec))
 
 
-def _why_not(bound: str, rule: str) -> str:
+def _hold_refusal(bound: str, rule: str) -> str:
     if bound == "hold_max":
         return f"the rule {rule} lets its users hold no session any longer"
     if bound == "no policy":

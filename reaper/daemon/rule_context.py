@@ -1,4 +1,4 @@
-"""What changes about a session while nobody logs in or types: that root acts in it, and the hours of its rules."""
+"""What changes which rule applies while nobody logs in: root begins to act in a session, or a rule's hours begin."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from reaper.sense.host import Host
 
 
 class ContextChange(NamedTuple):
-    """What has changed since the last look."""
+    """What has changed since the last poll."""
 
-    sessions: list[SessionKey]  # to be judged anew
+    sessions: list[SessionKey]  # to be put under their rules again
     dead_marks: list[ProcessId]
     problems: list[ReaperError]
 
 
 class RuleContext:
-    """What was so at the last look."""
+    """Remembers which sessions were elevated and which hours applied at the last poll."""
 
     def __init__(self, host: Host) -> None:
-        self.local: LocalTime | None = None  # None where no rule asks for the time
-        self.marked: frozenset[SessionKey] = frozenset()  # where su, sudo or run0 made somebody root
+        self.local: LocalTime | None = None  # None if no rule has hours
+        self.marked: frozenset[SessionKey] = frozenset()  # where su, sudo or run0 made a user root
         self._host = host
         self._newest: SessionKey | None = None
-        self._answers: tuple[bool, ...] = ()
+        self._hours_active: tuple[bool, ...] = ()
 
-    def look(self, sessions: dict[SessionKey, TrackedSession], policy: Policy | None, now_usec: int) -> ContextChange:
-        """Looks at both; of most sessions at most polls there is nothing to say."""
+    def update(self, sessions: dict[SessionKey, TrackedSession], policy: Policy | None, now_usec: int) -> ContextChange:
+        """Reads elevations and the time, and returns what has changed: at most polls nothing."""
         newest = next(reversed(sessions), None)
         every = (tracked.session for tracked in sessions.values())
         found = self._host.elevated(every, now_usec, has_new_sessions=newest != self._newest)
         touched = self.marked | found.sessions
         self.marked, self._newest = found.sessions, newest
-        if self.is_turned(policy):
-            turned = list(sessions)
+        if self.update_hours(policy):
+            changed = list(sessions)
         else:
-            turned = [key for key in touched & sessions.keys() if self.elevate(sessions[key]) is not sessions[key]]
-        return ContextChange(turned, found.dead_marks, found.problems)
+            changed = [key for key in touched & sessions.keys() if self.elevate(sessions[key]) is not sessions[key]]
+        return ContextChange(changed, found.dead_marks, found.problems)
 
     def elevate(self, tracked: TrackedSession) -> TrackedSession:
-        """A session as it is now: elevated or not."""
+        """Returns a session with its current elevation."""
         return tracked_session.elevate(tracked, tracked.session.key in self.marked)
 
-    def is_turned(self, policy: Policy | None) -> bool:
-        """Reads the time if a rule asks for it; whether the hours of any rule have begun or ended since the last."""
-        asked = [rule.match.hours for rule in policy.rules if rule.match.hours] if policy else []
-        local = self.local = self._host.local_time() if asked else None
-        answers = tuple(local is not None and is_within(hours, local) for hours in asked)
-        is_turned = answers != self._answers
-        self._answers = answers
-        return is_turned
+    def update_hours(self, policy: Policy | None) -> bool:
+        """Reads the time if a rule has hours; returns whether any rule's hours began or ended since the last call."""
+        every_hours = [rule.match.hours for rule in policy.rules if rule.match.hours] if policy else []
+        local = self.local = self._host.local_time() if every_hours else None
+        active = tuple(local is not None and is_within(hours, local) for hours in every_hours)
+        has_changed = active != self._hours_active
+        self._hours_active = active
+        return has_changed

@@ -1,8 +1,8 @@
-"""What is typed in one session and counts in the others of its user, where their rule says `share_activity: user`.
+"""Counts input in one session also for the user's other sessions whose rule says `share_activity: user`.
 
-Typed input alone, and no other evidence: a program that logs in every minute, or opens a terminal, keeps nothing.
-Where no rule says it, this costs nothing; else a poll passes over all sessions once if somebody typed, and a tick once
-more if one of those that share is due, however many there are of each.
+Only typed input is shared, no other evidence: a program that logs in every minute, or opens a terminal, keeps nothing.
+This costs nothing if no rule says it. Otherwise a poll in which anybody typed goes through all sessions once, and so
+does a tick in which a sharing session is due, however many there are of each.
 """
 
 from __future__ import annotations
@@ -20,66 +20,66 @@ Sessions = Mapping[SessionKey, TrackedSession]
 
 
 class SharedActivity:
-    """When the people whose sessions share were last seen to type, by uid."""
+    """Remembers, by uid, when each user last typed."""
 
     def __init__(self) -> None:
         self._is_used = False
-        self._typed: dict[int, int] = {}  # what no poll has passed on yet
-        self._latest: dict[int, int] = {}  # all there is, as of this tick
-        self._unseen: dict[int, list[SessionKey]] = {}  # who was not looked at in this tick for the sake of others
+        self._typed: dict[int, int] = {}  # not passed on by a poll yet
+        self._latest: dict[int, int] = {}  # the latest of all sessions, as of this tick
+        self._not_looked_at: dict[int, list[SessionKey]] = {}  # not yet in this tick, on behalf of other sessions
 
     def adopt(self, policy: Policy) -> None:
-        """Whether any rule of a policy shares."""
+        """Notes whether any rule of a new policy shares activity."""
         limits = [*policy.environments.values(), *(rule.limits for rule in policy.rules)]
         self._is_used = any(each.share_activity is Share.USER for each in limits)
         self._typed.clear()
 
     def begin_tick(self) -> None:
-        """Forgets what was only of the tick before."""
+        """Forgets what held only for the tick before."""
         self._latest.clear()
-        self._unseen.clear()
+        self._not_looked_at.clear()
 
     def note(self, before: TrackedSession, after: TrackedSession) -> None:
-        """Takes note of what a look at a session has brought."""
+        """Notes the input that an observation of a session has found."""
         typed_usec, uid = _typed_usec(after), after.session.uid
         if self._is_used and typed_usec > before.life.evidence_usec:
             self._typed[uid] = max(typed_usec, self._typed.get(uid, 0))
             self._latest[uid] = max(typed_usec, self._latest.get(uid, 0))
 
-    def takers(self, sessions: Sessions) -> list[tuple[SessionKey, int]]:
-        """The sessions that are kept by what was typed since the last call, each with when that was."""
+    def pass_on(self, sessions: Sessions) -> list[tuple[SessionKey, int]]:
+        """Returns the sessions that input in others has kept since the last call, each with the time of that input."""
         if not self._typed:
             return []
         typed, self._typed = self._typed, {}
-        return [(key, typed[each.session.uid]) for key, each in sessions.items() if _takes(each, typed)]
+        return [(key, typed[each.session.uid]) for key, each in sessions.items() if _is_kept(each, typed)]
 
-    def unseen(self, tracked: TrackedSession, sessions: Sessions) -> Iterator[SessionKey]:
-        """The sessions to look at before anything is done to one that shares: those of its user, each once a tick."""
-        if not self._is_used or not _is_taker(tracked):
+    def not_looked_at(self, tracked: TrackedSession, sessions: Sessions) -> Iterator[SessionKey]:
+        """The sessions to observe before a sharing session is acted on: those of its user, each once a tick."""
+        if not self._is_used or not _shares(tracked):
             return
-        if not self._unseen:
+        if not self._not_looked_at:
             for key, each in sessions.items():
                 uid = each.session.uid
-                self._unseen.setdefault(uid, []).append(key)
+                self._not_looked_at.setdefault(uid, []).append(key)
                 self._latest[uid] = max(_typed_usec(each), self._latest.get(uid, 0))
-        pending = self._unseen[tracked.session.uid]
+        pending = self._not_looked_at[tracked.session.uid]
         while pending:
             yield pending[-1]
-            pending.pop()  # not if the look failed: then nobody is ended who might be kept by it
+            pending.pop()  # not if observing it failed: then no session is ended that it might have kept
 
     def typed_usec(self, tracked: TrackedSession) -> int | None:
-        """When the person typed in another session, where that keeps this one; asked after those were looked at."""
-        return self._latest[tracked.session.uid] if _takes(tracked, self._latest) else None
+        """When the user typed in another session, if that keeps this one. Call it after not_looked_at()."""
+        return self._latest[tracked.session.uid] if _is_kept(tracked, self._latest) else None
 
 
 def _typed_usec(tracked: TrackedSession) -> int:
     return tracked.life.evidence_usec if tracked.life.evidence is EvidenceKind.INPUT else 0
 
 
-def _is_taker(tracked: TrackedSession) -> bool:
+def _shares(tracked: TrackedSession) -> bool:
     is_open = tracked.life.phase not in (Phase.ENDING, Phase.GONE)
     return is_open and tracked.limits is not None and tracked.limits.share_activity is Share.USER
 
 
-def _takes(tracked: TrackedSession, typed: Mapping[int, int]) -> bool:
-    return typed.get(tracked.session.uid, 0) > tracked.life.evidence_usec and _is_taker(tracked)
+def _is_kept(tracked: TrackedSession, typed: Mapping[int, int]) -> bool:
+    return typed.get(tracked.session.uid, 0) > tracked.life.evidence_usec and _shares(tracked)

@@ -1,4 +1,4 @@
-"""What outlives the daemon: its state, written so that a restart changes no outcome."""
+"""Saves the daemon's state, so that a restart changes no outcome."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from reaper.decide.session.snapshot import Counted, Snapshot
 from reaper.decide.session.tracked_session import TrackedSession
 from reaper.decide.text.duration import USEC_PER_SEC
 
-# Evidence between two saves is found again on the terminals themselves, so the state may be this old after a crash.
+# The state may be this old after a crash: the next daemon finds later evidence on the terminals themselves.
 SAVE_USEC = 60 * USEC_PER_SEC
 
 
 class StateFile:
-    """Writes the state. Says so once where it cannot, and goes on. Times are boot-time microseconds."""
+    """Writes the state. Logs a failure once, and continues. Times are boot-time microseconds."""
 
     def __init__(self, actor: Actor, journal: Journal, boot_id: str) -> None:
         self._actor, self._journal, self._boot_id = actor, journal, boot_id
@@ -27,7 +27,7 @@ class StateFile:
         self._saved_usec = 0
 
     def is_old(self, now_usec: int) -> bool:
-        """Whether it is time to save, if nothing has happened that must be saved at once."""
+        """Whether the last save is so old that the state should be saved even without a change."""
         return now_usec - self._saved_usec >= SAVE_USEC
 
     def save(
@@ -39,14 +39,14 @@ class StateFile:
         counted: Counted,
         now_usec: int,
     ) -> None:
-        """Puts a state in the place of the last."""
+        """Replaces the saved state."""
         self._saved_usec = now_usec
         state = Snapshot(self._boot_id, polled, self.policy_text, ledger, sessions, past, counted)
         try:
             self._actor.write_state(snapshot.encode_lines(state))
         except OSError as error:
             if not self._has_failed:
-                self._journal.note(Priority.ERR, f"cannot save the state: {error}; a restart would begin anew")
+                self._journal.note(Priority.ERR, f"cannot save the state: {error}; a restart would start from nothing")
             self._has_failed = True
         else:
             self._has_failed = False

@@ -1,4 +1,4 @@
-"""Whose end is let through at this moment, and whose is held back, as too many sessions would end at once."""
+"""Rate limiter for terminations (`brake`): admits one now, or says when to retry."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from reaper.decide.session.tracked_session import TrackedSession
 
 
 class TerminationLimiter:
-    """Counts the ends that limits bring about. Times are boot-time microseconds."""
+    """Counts the terminations that limits cause; orders do not count. Times are boot-time microseconds."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.ledger = Ledger()
 
-    def held_until(self, tracked: TrackedSession, policy: Policy, now_usec: int) -> int:
-        """When to ask again for a session that is due; 0 where it may end now, and is counted.
+    def admit(self, tracked: TrackedSession, policy: Policy, now_usec: int) -> int:
+        """Admits and counts the termination of a session that is due, and returns 0; or returns when to ask again.
 
-        The first that is held back is told, and no other until one may end again.
+        The first session that has to wait is logged; the next is logged only after another was admitted.
         """
         was_engaged = self.ledger.is_engaged
         is_admitted, self.ledger = brake.admit(self.ledger, policy.brake, now_usec)

@@ -1,4 +1,4 @@
-"""What lies unread on terminals, which shows that somebody types though no program reads it."""
+"""Counts unread input on terminals: it shows that the user types even if no program reads it."""
 
 from __future__ import annotations
 
@@ -8,44 +8,45 @@ from reaper.sense.host import Host
 
 
 class Unread:
-    """Keeps the most that lay unread on each terminal since something was read there."""
+    """Keeps the highest count of unread input on each terminal since something was read there."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._counts: dict[str, int] = {}
-        self._read_until: dict[str, int] = {}  # until when more may have been read without a trace
+        self._read_until: dict[str, int] = {}  # until when more input may have been read without a trace
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """In bytes, or in canonical mode in those of complete lines, by terminal."""
+        """By terminal, the unread bytes; in canonical mode, only those of complete lines."""
         return self._counts
 
     def restore(self, counts: Mapping[str, int]) -> None:
-        """Goes on from what another daemon has counted."""
+        """Continues from the counts of an earlier daemon."""
         self._counts = dict(counts)
 
-    def keep(self, names: Collection[str]) -> None:
-        """From now on only these terminals are kept."""
+    def keep_only(self, names: Collection[str]) -> None:
+        """Forgets all terminals but these."""
         for name in (self._counts.keys() | self._read_until.keys()) - set(names):
             self.forget(name)
 
     def forget(self, name: str) -> None:
-        """It is another terminal of that name."""
+        """Forgets a terminal whose name now belongs to another one."""
         self._counts.pop(name, None)
         self._read_until.pop(name, None)
 
-    def make_room(self, name: str, until_usec: int) -> None:
-        """Something was read there: what lies there from now on may be new.
+    def note_read(self, name: str, until_usec: int) -> None:
+        """Notes that input was read on a terminal: all unread input from now on may be new.
 
-        More can be read in the same 8 seconds and leave no trace, so until they are over, too.
+        The kernel dates reads in steps of 8 seconds. More can be read in the same step without a trace, so this holds
+        until `until_usec`, when the step is over.
         """
         self._read_until[name] = until_usec
 
     def has_grown(self, name: str, now_usec: int) -> bool:
-        """Whether more lies unread than ever since something was read.
+        """Whether there is more unread input than at any time since something was read.
 
-        A program can make the count fall and rise again as often as it likes: what lies unread is counted by lines in
-        canonical mode, and by bytes in raw mode.
+        Only a new maximum counts, as a program can make the count fall and rise at will: in canonical mode only
+        complete lines are counted, in raw mode all bytes.
         """
         if name in self._read_until:
             self._counts.pop(name, None)

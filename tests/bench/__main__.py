@@ -1,4 +1,4 @@
-"""`make bench`: every figure that the README gives, measured side by side on booted hosts."""
+"""`make bench`: measures every figure in the README, side by side on booted hosts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.host.lab import DEFAULT_SUITES, Host, LabError, build_deb, require_to
 
 BENCHES = {"login": login, "poll": poll, "latency": latency, "clients": clients, "locks": locks}
 
-ALONE = {"antiidle": antiidle}  # for whoever names it: it takes 37 minutes
+ALONE = {"antiidle": antiidle}  # only if named: it takes 37 minutes
 
 
 def main() -> int:
@@ -21,11 +21,11 @@ def main() -> int:
         nargs="*",
         metavar="BENCH",
         default=list(BENCHES),
-        help=f"{', '.join([*BENCHES, *ALONE])}; and soak, an hour",
+        help=f"{', '.join([*BENCHES, *ALONE])}; or soak, which takes an hour",
     )
-    parser.add_argument("--suite", action="append", help="of the hosts; bookworm and trixie unless given")
-    parser.add_argument("--sessions", type=int, default=soak.SESSIONS, help="of the soak; %(default)s unless given")
-    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="of the soak; %(default)g unless given")
+    parser.add_argument("--suite", action="append", help="suite of a host (default: bookworm and trixie)")
+    parser.add_argument("--sessions", type=int, default=soak.SESSIONS, help="sessions of the soak (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="minutes of the soak (%(default)g)")
     options = parser.parse_args()
     if unknown := {*options.benches} - {*BENCHES, *ALONE, "soak"}:
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")

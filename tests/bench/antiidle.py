@@ -1,7 +1,7 @@
 """How soon an anti-idle client is recognized, and what it costs: real ssh sessions, in real time; not in `make bench`.
 
-Of the sessions one sends a space every 33 s, one every 60 s, one types as a person does, and one is left. Shown is when
-each was taken for a robot's, warned and ended. It takes about 37 minutes.
+One session sends a space every 33 s, one every 60 s, in one a simulated person types, and one is left. The bench prints
+when each was recognized as a robot, warned and ended. It takes about 37 minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LASTS_SEC = 36 * 60
 
 
 def main(host: Host) -> None:
-    """Prints each user's story in minutes from the start; fails where the person was warned or a robot was kept."""
+    """Prints each user's events in minutes from the start; fails if the person was warned or a robot was kept."""
     host.write("/etc/reaper/reaper.d/bench.yaml", POLICY)
     host.run(["systemctl", "reload", "reaper.service"])
     users = [*PACES, "person", "left"]
@@ -35,7 +35,7 @@ def main(host: Host) -> None:
             client.prompt(60)
         type_all(clients)
         print(f"reaperd took {(cpu_sec(host) - cpu) / (time.time() - began) * 1000:.2f} ms of CPU a second")
-        stories = {user: story(host, user, began) for user in users}
+        stories = {user: events_of(host, user, began) for user in users}
     for user, told in stories.items():
         print(user, *(f"{word} {minutes:.1f}" for word, minutes in told))
     for user in users:
@@ -49,7 +49,7 @@ def main(host: Host) -> None:
 
 
 def type_all(clients: dict[str, SshClient]) -> None:
-    """Each robot at its pace, without drift, and the person with pauses of log-normal lengths."""
+    """Types for everyone: each robot at its pace, without drift, and the person with pauses of log-normal length."""
     start = time.monotonic()
     due = {user: start + pace for user, pace in PACES.items()} | {"person": start}
     while due and time.monotonic() < start + LASTS_SEC:
@@ -64,13 +64,13 @@ def type_all(clients: dict[str, SshClient]) -> None:
         due[user] += PACES.get(user) or min(150, random.lognormvariate(3, 1))
 
 
-def story(host: Host, user: str, began: float) -> list[tuple[str, float]]:
-    """What the journal tells of a user, and when, in minutes."""
+def events_of(host: Host, user: str, began: float) -> list[tuple[str, float]]:
+    """Returns the journal's events of a user, each with its time in minutes from `began`."""
     told = host.journal(REAPER_USER=user)
     return [(each["REAPER_EVENT"], (int(each["__REALTIME_TIMESTAMP"]) / 1e6 - began) / 60) for each in told]
 
 
 def cpu_sec(host: Host) -> float:
-    """The CPU time of reaperd so far."""
+    """Returns the CPU time of reaperd so far."""
     text = host.output(["systemctl", "show", "--property=CPUUsageNSec", "--value", "reaper.service"])
     return int(text) / 1e9

@@ -1,11 +1,11 @@
-"""How late the daemon does what is due while clients of its socket mean no good: none, then one storm after the other.
+"""How late the daemon's ticks are while hostile clients load its socket: first without any, then one storm at a time.
 
-Every hold ends at a moment that its reply tells, and the tick that comes for it sends `released` to the journal, which
-the kernel stamps with the time of the sending (_SOURCE_REALTIME_TIMESTAMP). So holds are alarm clocks: a hundred
-sessions are held until moments spread over a storm, and the time from each to its stamp is how late a tick was, by
-clocks that are not the daemon's. It takes in what the host's scheduler takes, and all that the tick itself has to do:
-hence the first line, without a storm. The time that an honest client of root's is kept waiting for a List is printed,
-too: other clients' turns come before it, so it says nothing of the tick.
+A hold ends at a time that its reply gives, and the tick at that time sends `released` to the journal, which the kernel
+stamps with the time of sending (_SOURCE_REALTIME_TIMESTAMP). So holds serve as alarm clocks: a hundred sessions are
+held until times spread over a storm, and the difference between each time and its stamp shows how late the tick was, by
+clocks that are not the daemon's. This includes the delay of the host's scheduler and the work of the tick itself, hence
+the first row, without a storm. The time that an honest client of root waits for a List is printed, too. Other clients'
+turns come before it, so it does not show the delay of ticks.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 HERE = os.path.dirname(__file__)
 SESSIONS = 200
 ALARMS = 100  # the others are for the storm to hold
-LEAD, SECONDS = 4, 8  # until the first moment, while the storm gathers; and from there to the last
-LATEST_MS = 100  # what is promised
+LEAD, SECONDS = 4, 8  # seconds until the first alarm, while the storm builds up, and from there to the last
+LATEST_MS = 100  # the promised bound
 POLICY = """\
 poll: 1s
 environments: {standard: {idle: 4h, hold_max: 3h}}
@@ -47,7 +47,7 @@ KINDS = (
     "churn",
 )
 
-# Runs in the host, as root: sets the alarms, says "ready", and asks like an honest client until all have rung.
+# Runs in the host, as root: sets the alarms, prints "ready", and calls like an honest client until all have gone off.
 ALARM_CLOCKS = r"""
 import contextlib, json, socket, sys, time
 
@@ -59,7 +59,7 @@ def call(verb, **parameters):
         while not reply.endswith(b"\0"):
             data = connection.recv(1 << 20)
             if not data:
-                raise OSError("let go")
+                raise OSError("the daemon closed the connection")
             reply += data
         assert "error" not in json.loads(reply[:-1]), reply
 
@@ -68,7 +68,7 @@ due = {}
 began = time.time() + float(first)
 for number, name in enumerate(names):
     rings = began + number * float(spread) / len(names)
-    # No later than this by the daemon's clock: what the call takes makes a tick seem later, never earlier.
+    # By the daemon's clock the hold ends no earlier: the time of the call makes a tick seem later, never earlier.
     call("Hold", session=name, duration_usec=max(1, int((rings - time.time()) * 1e6)), why="an alarm clock")
     due[name] = int(rings * 1e6)
 print("ready", flush=True)
@@ -86,7 +86,7 @@ print(json.dumps({"due": due, "waited": waited, "refused": refused}))
 
 
 def main(host: Host) -> None:
-    """Prints how late ticks were, and fails where one was later than is promised."""
+    """Prints how late ticks were, and fails if one was later than promised."""
     host.write("/etc/reaper/reaper.d/bench.yaml", POLICY)
     host.write("/etc/pam.d/crowd", SERVICE)
     with tempfile.TemporaryDirectory() as directory:
@@ -120,7 +120,7 @@ def main(host: Host) -> None:
 
 
 class Measured(NamedTuple):
-    """What one storm did, in milliseconds."""
+    """The delays during one storm, in milliseconds."""
 
     late_ms: list[float]
     waited_ms: list[float]
@@ -128,7 +128,7 @@ class Measured(NamedTuple):
 
 
 def measure(host: Host, names: list[str], storm: list[str]) -> Measured:
-    """Sets the alarms, has the storm blow until the last has rung, and reads when each did."""
+    """Sets the alarms, runs the storm until the last one has gone off, and returns how late each was."""
     words = ["python3", "-c", ALARM_CLOCKS, str(LEAD), str(SECONDS), *names[:ALARMS]]
     with subprocess.Popen(host.words(words), stdout=subprocess.PIPE, text=True) as clocks:
         assert clocks.stdout is not None
@@ -146,7 +146,7 @@ def measure(host: Host, names: list[str], storm: list[str]) -> Measured:
 
 
 def row(name: str, measured: Measured) -> str:
-    """A line of the table."""
+    """Returns a row of the table."""
     late, waited = sorted(measured.late_ms), measured.waited_ms
     refused = f"  ({measured.refused} refused)" if measured.refused else ""
     figures = f"{statistics.median(late):>12.1f} {late[int(len(late) * 0.99) - 1]:>8.1f} {late[-1]:>8.1f}"

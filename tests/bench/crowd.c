@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A crowd of real login sessions: each a process that opens a PAM session and holds the master of a terminal, as sshd's
- * monitor does, with a utmp entry beside it so that w(1) sees the same people.
+/* Makes many real login sessions: each is a process that opens a PAM session and holds the master of a terminal, as
+ * sshd's monitor does. Each has a utmp entry, too, so that w(1) sees the same sessions.
  *
  *     crowd SERVICE USER COUNT      prints "ready" when all are logged in; all log out at the end of stdin */
 
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
                         log_in(argv[1], user, pipes[1]);
                         _exit(0);
                 }
-                if (read(pipes[0], &byte, 1) != 1) /* one at a time, as people do */
+                if (read(pipes[0], &byte, 1) != 1) /* one after the other, as in reality */
                         errx(1, "session %d did not open", i);
         }
         puts("ready");

@@ -1,8 +1,8 @@
-"""How long after its limit a session is gone, in 100 real ssh sessions that end at the package's own poll and grace.
+"""How long after its limit a session ends: 100 real ssh sessions, with the default poll and grace.
 
-The limit counts from the last key that the person pressed, on the person's own clock. Early would be a mistake;
-late is the kernel's clock of terminals (it moves in steps of 8 s, and the daemon takes the latest moment that a step
-can mean), and the time to end a session.
+The limit counts from the last key that the user pressed, on the user's own clock. No session may end early. The delay
+comes from the kernel's times of terminals (they have steps of 8 s, and the daemon assumes the latest time within a
+step), from the poll, and from the time that it takes to end a session.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ environments: {{standard: {{idle: {IDLE}s, warn: [10s], grace: {GRACE}s}}}}
 
 
 def main(host: Host) -> None:
-    """Prints the distribution, and fails where a session ended early or the median is past what is promised."""
+    """Prints the distribution, and fails if a session ended early or the median is later than promised."""
     host.write("/etc/reaper/reaper.d/bench.yaml", POLICY)
     host.run(["systemctl", "reload", "reaper.service"])
     host.add_user("late")
@@ -56,7 +56,7 @@ def main(host: Host) -> None:
 
 
 def collect(waiting: dict[SshClient, float]) -> list[float]:
-    """When each connection closed, from its limit."""
+    """Returns when each connection closed, in seconds after its limit."""
     late = []
     deadline = time.monotonic() + IDLE + 60
     while waiting and time.monotonic() < deadline:

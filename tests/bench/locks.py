@@ -1,8 +1,8 @@
-"""What a lock costs: how long it takes for one session and for many at one moment, and what holding one takes.
+"""What a lock costs: the time to lock one session, or many at once, and the CPU time and memory to hold a lock.
 
-Real ssh sessions. Of one, from the order to the moment when its terminal asks; of many that reach their limit together,
-from the first of them to the last. CPU time and memory are the kernel's counts, of reaper-lock and of the process that
-asks, whose pages are shared with it (PSS).
+The sessions are real ssh sessions. One session is measured from the order until its terminal asks for the password; of
+many that reach their limit together, the time from the first lock to the last. CPU time and memory are the kernel's
+counts for reaper-lock and its process that asks, whose shared pages are divided among them (PSS).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ONE_BY_ONE = 10
 TOGETHER = 40
 HELD_SECONDS = 20
-IDLE = 20  # most of them have been idle for longer by the time that this is in force
+IDLE = 20  # most sessions have been idle for longer when this policy is put in force
 POLICY = f"""\
 poll: 5s
 environments: {{standard: {{idle: {IDLE}s, warn: [10s], action: lock}}}}
@@ -27,7 +27,7 @@ environments: {{standard: {{idle: {IDLE}s, warn: [10s], action: lock}}}}
 LOCKED = r"This session on \S+ is locked\."
 PASSWORD = "correct horse"
 
-# Runs in the host: CPU milliseconds a second of a service's processes, their memory in KiB, and how many there are.
+# Runs in the host: CPU milliseconds a second of a service's processes, and the memory of each in KiB.
 MEASURE = r"""
 import json, re, sys, time
 group, seconds = f"/sys/fs/cgroup/system.slice/system-reaper\\x2dlock.slice/{sys.argv[1]}", int(sys.argv[2])
@@ -48,7 +48,7 @@ print(json.dumps([(spent() - before) / seconds, [pss(pid) for pid in pids()]]))
 
 
 def main(host: Host) -> None:
-    """Prints the figures; fails where one of many was not locked but ended."""
+    """Prints the figures; fails if one of many sessions was not locked."""
     host.add_user("lock", password=PASSWORD)
     took = [lock_one(host) for _ in range(ONE_BY_ONE)]
     print(f"from `reaperctl lock` to the prompt, {ONE_BY_ONE} sessions one by one, in seconds:")
@@ -59,7 +59,7 @@ def main(host: Host) -> None:
 
 
 def log_in(host: Host) -> tuple[SshClient, str]:
-    """A session, and its name."""
+    """Opens a session; returns its terminal and its name."""
     terminal = host.ssh("lock")
     terminal.prompt(60)
     name = terminal.command("echo $XDG_SESSION_ID")
@@ -68,7 +68,7 @@ def log_in(host: Host) -> tuple[SshClient, str]:
 
 
 def lock_one(host: Host) -> float:
-    """Seconds until a session is locked that root has locked."""
+    """Returns the seconds from root's order until a session is locked."""
     terminal, name = log_in(host)
     with terminal:
         began = time.monotonic()
@@ -78,7 +78,7 @@ def lock_one(host: Host) -> float:
 
 
 def hold_one(host: Host) -> None:
-    """Prints what a lock takes while nobody comes."""
+    """Prints what a lock costs while nobody unlocks it."""
     terminal, name = log_in(host)
     with terminal:
         host.run(["reaperctl", "lock", name])
@@ -91,7 +91,7 @@ def hold_one(host: Host) -> None:
 
 
 def lock_many(host: Host) -> None:
-    """Prints how long it takes until all are locked whose limit comes at one moment, as with another policy."""
+    """Prints how long it takes to lock many sessions whose limit comes at one moment, as after a change of policy."""
     with contextlib.ExitStack() as stack:
         terminals = []
         for _ in range(TOGETHER):

@@ -1,4 +1,7 @@
-"""What pam_reaper.so adds to a login, beside pam_systemd and pam_exec with a Python script: login_cost.py in a host."""
+"""What pam_reaper.so adds to a login, compared with pam_systemd and with pam_exec and a Python script.
+
+Runs login_cost.py in a host.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ MODULE = "/usr/lib/x86_64-linux-gnu/security/pam_reaper.so"
 
 
 def main(host: Host) -> None:
-    """Prints login_cost.py's table; fails where another module costs less than 20 times ours."""
+    """Prints the table of login_cost.py; fails if another module costs less than 20 times ours."""
     with tempfile.TemporaryDirectory() as directory:
         driver = os.path.join(directory, "login_cost")
         source = os.path.join(HERE, "login_cost.c")

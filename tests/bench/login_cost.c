@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clock of login_cost.py: what pam_open_session and pam_close_session take, a new process for each, as in a login.
+/* Measures for login_cost.py how long pam_open_session and pam_close_session take, each login in a new process.
  *
  *     login_cost CONFDIR USER ROUNDS SERVICE...   prints "SERVICE NSEC_LOAD NSEC_OPEN NSEC_CLOSE XDG_SESSION_ID"
- *     login_cost CONFDIR USER hold SERVICE        opens one, says so, and closes it at the end of stdin
+ *     login_cost CONFDIR USER hold SERVICE        opens a session, prints that, and closes it at the end of stdin
  *
- * The services take turns, so that whatever else the machine does falls on all of them. */
+ * The services take turns, so that the machine's other work affects all of them equally. */
 
 #include <err.h>
 #include <security/pam_appl.h>

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 """What three session modules add to a login, side by side: ours, pam_systemd, and pam_exec with a Python script.
 
-Every login is a new process that opens and closes a PAM session through the real libpam. The modules take turns. What
-libpam itself takes, with pam_permit in their place, is subtracted. pam_systemd is measured where systemd runs; one
-session of the user is held open meanwhile, so that it does not start and stop a service manager for each login, which
+Every login is a new process that opens and closes a PAM session through the real libpam. The modules take turns. The
+time of libpam itself, measured with pam_permit, is subtracted. pam_systemd is measured only if systemd runs; meanwhile
+one session of the user is held open, so that systemd does not start and stop a service manager for each login, which
 would flatter us.
 
     python3 tests/bench/login_cost.py
 
-Where there is no compiler, say inside a host, it is given what was built elsewhere: --driver and --module.
+Without a compiler, for example inside a host, give it programs that were built elsewhere: --driver and --module.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SCRIPT = "#!{python}\nimport os\n\nos.environ.get('PAM_USER')\n"
 
 @dataclass(frozen=True)
 class Cost:
-    """Medians in microseconds, over those of pam_permit; `slow` is the 95th percentile of both together."""
+    """Medians in microseconds, less those of pam_permit; `slow_usec` is the 95th percentile of both together."""
 
     name: str
     load_usec: float
@@ -45,7 +45,10 @@ def die(message: str, hint: str) -> None:
 
 
 def enter_a_unit() -> None:
-    """pam_systemd does nothing inside a session, and logind finds no unit for what nsenter has put beside its tree."""
+    """Runs this program again in a unit of its own, if it runs inside a session or outside systemd's tree.
+
+    pam_systemd does nothing inside a session, and logind finds no unit for a process that nsenter has put elsewhere.
+    """
     cgroup = Path("/proc/self/cgroup").read_text()
     if os.path.isdir("/run/systemd/system") and ("/session-" in cgroup or "/../" in cgroup or cgroup.strip() == "0::/"):
         command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--working-directory={os.getcwd()}"]
@@ -77,7 +80,7 @@ def measure(driver: Path, confdir: Path, user: str, rounds: int, names: list[str
     command = [driver, confdir, user, str(rounds), *names]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        die(f"{driver} failed", "its reason is above; a module's is in the journal, or in syslog")
+        die(f"{driver} failed", "its error is above; a module's error is in the journal or syslog")
     samples: dict[str, list[tuple[int, ...]]] = {name: [] for name in names}
     for line in done.stdout.splitlines():
         name, load, opened, closed, session = line.split()
@@ -124,7 +127,7 @@ def main() -> int:
         die("must be root", "modules write below /run")
     enter_a_unit()
 
-    # On /run, where the records are in earnest.
+    # On /run, where the real records are.
     with tempfile.TemporaryDirectory(prefix="reaper-login-cost.", dir="/run") as directory:
         work = Path(directory)
         driver = (options.driver or compile_driver(work)).resolve()

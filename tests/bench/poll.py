@@ -1,8 +1,8 @@
-"""What one poll of 1,000 sessions costs, beside w(1) and loginctl(1) on the same sessions; and their memory.
+"""What one poll of 1,000 sessions costs, compared with w(1) and loginctl(1) on the same sessions; and its memory.
 
-Inside a booted host: real PAM sessions, registered with logind, each holding the master of a terminal of its own. CPU
-time is the kernel's count: of the daemon over many polls (with all that it does meanwhile), of the others' own process
-over a few runs. What `loginctl` makes logind and the bus do is not even counted.
+Inside a booted host there are real PAM sessions, registered with logind, each holding the master of its own terminal.
+CPU time is the kernel's count: for the daemon over many polls (with all its other work meanwhile), for the others' own
+process over a few runs. What `loginctl` makes logind and the bus do is not counted.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ print(json.dumps({
 
 
 def compile_crowd(directory: str) -> bytes:
-    """The program that makes the sessions; the hosts have no compiler."""
+    """Compiles the program that makes the sessions; the hosts have no compiler."""
     source = os.path.join(os.path.dirname(__file__), "crowd.c")
     target = os.path.join(directory, "crowd")
     subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", target, source, "-lpam"], check=True)
@@ -72,8 +72,8 @@ def compile_crowd(directory: str) -> bytes:
 
 @contextmanager
 def running(host: Host, words: list[str]) -> Iterator[None]:
-    """Runs a program that says "ready" and ends at the end of its input."""
-    # In a unit of its own: what nsenter has put beside the tree of units is no place for a login.
+    """Runs a program that prints "ready" and exits at the end of its input."""
+    # In a unit of its own: logind knows no unit for a process that nsenter has put outside systemd's tree.
     unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--property=TasksMax=infinity", "--", *words]
     process = subprocess.Popen(host.words(unit), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
@@ -102,7 +102,7 @@ def main(host: Host) -> None:
     host.run(["systemctl", "restart", "reaper.service"])
     pid = int(host.output(["systemctl", "show", "--value", "--property=MainPID", "reaper.service"]))
     empty = resident(host, pid)
-    # A few sessions first: what the daemon takes once, when it first sees one, is not what each of them takes.
+    # A few sessions first: what the daemon allocates once, at its first session, does not count for each of them.
     with running(host, ["crowd", "crowd", "crowd", str(FEW)]):
         wait_for_all(host, FEW)
         few = resident(host, pid)
@@ -126,7 +126,7 @@ def main(host: Host) -> None:
 
 
 def wait_for_all(host: Host, sessions: int) -> None:
-    """Until the daemon has taken in as many sessions."""
+    """Waits until the daemon has found that many sessions."""
     for _ in range(60):
         if len(host.journal(REAPER_EVENT="opened")) >= sessions:
             return
@@ -135,6 +135,6 @@ def wait_for_all(host: Host, sessions: int) -> None:
 
 
 def resident(host: Host, pid: int) -> int:
-    """Resident KiB of the daemon; the median of a few looks."""
+    """Returns the resident KiB of the daemon: the median of 5 readings."""
     looks = [host.output(["grep", "VmRSS", f"/proc/{pid}/status"]) for _ in range(5)]
     return int(statistics.median(int(look.split()[1]) for look in looks))

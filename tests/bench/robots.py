@@ -1,10 +1,12 @@
-"""How often a person is taken for a robot, and how soon a robot is: python3 -m tests.bench.robots [HOURS [PERSON...]].
+"""How often a person is taken for a robot, and how soon a robot is recognized.
 
-Plays each person of tests/property/typists.py, or those who are named, for so many hours of a session (1,000 unless
-given), counted and by the terminal's times, and shows how far the scores of rhythms get. decide/robots.py claims: of
-the rhythms that a person begins a share of exp(-s) reaches a score of s at most. Shown is that share for s of ln 10,
-ln 100 and so on, and an upper bound of the false verdicts in an hour: rhythms that have bet, times exp(-CONVINCING).
-Needs no host: time is simulated.
+    python3 -m tests.bench.robots [HOURS [PERSON...]]
+
+Simulates each person of tests/property/typists.py, or those named, for HOURS of a session (1,000 by default), both with
+counted bytes and by the terminal's times, and prints which scores their rhythms reach. decide/session/robots.py claims
+that of the rhythms that a person begins, at most a share of exp(-s) reaches a score of s. The table shows this share
+for s = ln 10, ln 100 and so on, and an upper bound of the false verdicts in an hour: the number of rhythms that have
+bet, times exp(-CONVINCING). It needs no host, as time is simulated.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ SHIFT = 10 * HOUR
 
 
 def scores(person: Typist, is_counted: bool, hours: int) -> tuple[list[int], int]:
-    """The highest score of each rhythm that has bet, and the verdicts."""
+    """Returns the highest score of each rhythm that has bet, and the number of verdicts."""
     highest: list[int] = []
     verdicts = 0
     for seed in range(math.ceil(hours * HOUR / SHIFT)):

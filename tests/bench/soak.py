@@ -1,8 +1,9 @@
 """Many real ssh sessions for a long time, by default 1,000 for an hour, while the daemon is restarted and reloaded.
 
-A third of the people type to the end, two thirds leave at different moments (soak_people.py). Nobody who types may be
-warned or ended, and who has left must be ended, not before the limit and soon after it. Of the daemon, memory and
-descriptors are the kernel's count: before anybody is there, with all of them, at the end, and when all have gone.
+A third of the users type to the end, two thirds leave at different times (soak_people.py). No user who types may be
+warned or lose the session; the session of a user who has left must end at the limit or soon after it. The daemon's
+memory and descriptors are the kernel's counts: before the first login, with all sessions, at the end, and after the
+last session has ended.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 SESSIONS, MINUTES = 1000, 60.0
 USERS = 10
-LIMIT_OF_RUN = 1 / 6  # the limit, of the run's time
-POLL, GRACE, STEP = 15, 10, 8  # the package's own; and the kernel's step of a terminal's times
-LATEST = STEP + POLL + 2 * GRACE + 2  # seconds from the limit to the end of a session: what is promised
-RESTARTS = (1 / 6, 1 / 3)  # of the run's time; how the last daemon grows is seen in the rest of it
+LIMIT_OF_RUN = 1 / 6  # the limit, as a share of the run's time
+POLL, GRACE, STEP = 15, 10, 8  # the defaults; and the step of the kernel's times of a terminal
+LATEST = STEP + POLL + 2 * GRACE + 2  # the promised bound: seconds from the limit to the end of a session
+RESTARTS = (1 / 6, 1 / 3)  # as shares of the run's time; the rest of it shows how the last daemon grows
 RELOADS = 20
 POLICY = """\
 poll: {poll}s
@@ -40,14 +41,14 @@ print(re.search(r"VmRSS:\\s+(\\d+)", status)[1], len(os.listdir(f"/proc/{sys.arg
 
 
 class Size(NamedTuple):
-    """What the daemon takes."""
+    """The daemon's resident memory and open descriptors."""
 
     kib: int
     descriptors: int
 
 
 def main(host: Host, sessions: int = SESSIONS, minutes: float = MINUTES) -> None:
-    """Prints the figures; fails where a person who types was warned, or one who left was not ended on time."""
+    """Prints the figures; fails if a user who types was warned, or the session of one who left did not end in time."""
     seconds = 60 * minutes
     limit = int(seconds * LIMIT_OF_RUN)
     host.write("/etc/reaper/reaper.d/bench.yaml", POLICY.format(poll=POLL, limit=limit, lead=limit // 3, grace=GRACE))
@@ -75,25 +76,25 @@ def main(host: Host, sessions: int = SESSIONS, minutes: float = MINUTES) -> None
         sizes["end"] = size(host)
         found = [json.loads(line) for line in process.communicate("", timeout=300)[0].splitlines()]
     wait_for_none(host)
-    time.sleep(2 * POLL)  # what the daemon holds of them it lets go at a poll
+    time.sleep(2 * POLL)  # the daemon closes their descriptors at a poll
     sizes["all gone"] = size(host)
     for user in users:
         host.remove_user(user)
     host.run(["rm", "/etc/reaper/reaper.d/bench.yaml"])
     host.run(["systemctl", "reload", "reaper.service"])
-    tell(found, limit, sizes)
+    report(found, limit, sizes)
     print(f"(`python3 -m tests.bench soak --sessions {sessions} --minutes {minutes:g}`)")
 
 
 def people(host: Host, machine: Workstation, plan: dict[str, Any]) -> subprocess.Popen[str]:
-    """Starts the people's side."""
+    """Starts the clients (soak_people.py) on their machine."""
     with open(os.path.join(os.path.dirname(__file__), "soak_people.py"), encoding="utf-8") as stream:
         words = [*machine.enter(host.leader), "python3", "-c", stream.read(), json.dumps(plan)]
     return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def disturb(host: Host, seconds: float) -> dict[str, Size]:
-    """Reloads and restarts the daemon while the people are at it; returns what it took after its last restart."""
+    """Reloads and restarts the daemon while the users are logged in; returns its size after the last restart."""
     began = time.monotonic()
     acts = [(seconds * each, "restart") for each in RESTARTS]
     acts += [(seconds * (number + 0.5) / RELOADS, "reload") for number in range(RELOADS)]
@@ -101,28 +102,28 @@ def disturb(host: Host, seconds: float) -> dict[str, Size]:
         time.sleep(max(0.0, began + at - time.monotonic()))
         host.run(["systemctl", verb, "reaper.service"])
         if (at, verb) == (seconds * RESTARTS[-1], "restart"):
-            time.sleep(2 * POLL)  # it has seen all of them
+            time.sleep(2 * POLL)  # until it has observed all sessions
             sizes = {"last restart": size(host)}
     time.sleep(max(0.0, began + seconds - time.monotonic()))
     return sizes
 
 
 def size(host: Host) -> Size:
-    """What the daemon takes now."""
+    """Returns the daemon's current size."""
     pid = host.output(["systemctl", "show", "--value", "--property=MainPID", "reaper.service"])
     return Size(*map(int, host.output(["python3", "-c", MEASURE, pid]).split()))
 
 
 def wait_for_none(host: Host) -> None:
-    """Until the daemon knows of no session."""
+    """Waits until the daemon knows no session."""
     deadline = time.monotonic() + 60
     while json.loads(host.output(["reaperctl", "list", "--json"]))["sessions"]:
         assert time.monotonic() < deadline, "sessions are left"
         time.sleep(1)
 
 
-def tell(found: list[dict[str, Any]], limit: float, sizes: dict[str, Size]) -> None:
-    """Prints what came of it, and fails where it is not what is promised."""
+def report(found: list[dict[str, Any]], limit: float, sizes: dict[str, Size]) -> None:
+    """Prints the results, and fails if they are not as promised."""
     failed = [each["error"] for each in found if each["error"]]
     assert not failed, f"{len(failed)} could not log in: {failed[0]}"
     stayed, left = ([each for each in found if each["types"] is types] for types in (True, False))
@@ -150,5 +151,5 @@ def tell(found: list[dict[str, Any]], limit: float, sizes: dict[str, Size]) -> N
 
 
 def after_keys(person: dict[str, Any]) -> bool:
-    """Whether all warnings came after the last key."""
+    """Returns whether all warnings came after the last key."""
     return all(at > person["key_at"] for at in person["warned_at"])

@@ -1,7 +1,8 @@
-"""The people of the soak: many real ssh sessions from one process, by asyncssh. See soak.py, which starts it.
+"""The users of the soak: many real ssh sessions from one process, with asyncssh. soak.py starts it.
 
-It runs on a workstation, by its own python3, and imports nothing of ours. The argument is JSON (see Plan). It says
-`in` when all are in, does what they do until the end of its input, and then says how it was for each, a line of JSON.
+It runs on a workstation with that machine's python3, and imports nothing of this repository. The argument is JSON (see
+Plan). It prints `in` when all users are logged in, plays them until the end of its input, and then prints what happened
+to each as a line of JSON.
 """
 
 from __future__ import annotations
@@ -18,25 +19,25 @@ import asyncssh
 
 WARNING = b"idle and ends in"
 AT_ONCE = 10  # logins under way
-# What the person has in front; "" is the shell's prompt. Nothing reads the keys under the second.
+# The program in the foreground; "" is the shell's prompt. No program reads the keys with the second one.
 FRONTS = ("", "tail -f /dev/null", "cat > /dev/null")
-PAUSES = (0.05, 0.6)  # between two keys, of the limit: short of the warning, which comes at two thirds
+PAUSES = (0.05, 0.6)  # between two keys, as shares of the limit: the warning comes later, at two thirds
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What all have in common. Times are in seconds."""
+    """The settings that all users share. Times are in seconds."""
 
     users: list[str]
     key: str
     sessions: int
     limit: float
-    leaving: float  # how long after the last login the last of those who leave has pressed their last key
+    leaving: float  # of those who leave, all have pressed their last key this long after the last login
 
 
 @dataclass
 class Person:
-    """One session and what became of it. Times are CLOCK_MONOTONIC."""
+    """One session and what happened to it. Times are CLOCK_MONOTONIC."""
 
     number: int
     types: bool  # to the end; or leaves
@@ -64,7 +65,7 @@ async def main(plan: Plan) -> None:
 async def live(
     person: Person, plan: Plan, door: asyncio.Semaphore, everyone_in: asyncio.Event, over: asyncio.Event
 ) -> None:
-    """From the login until it is over, or the session is."""
+    """Plays one user from the login until the soak or the session is over."""
     async with contextlib.AsyncExitStack() as stack:
         try:
             async with door:
@@ -86,7 +87,7 @@ async def live(
 
 
 def connect(person: Person, plan: Plan) -> asyncssh.SSHClientConnection:
-    """Every second one is compressed, and every second pair has keepalives."""
+    """Connects a user; every second connection is compressed, and every second pair has keepalives."""
     return asyncssh.connect(
         "127.0.0.1",
         username=plan.users[person.number % len(plan.users)],
@@ -103,7 +104,7 @@ def connect(person: Person, plan: Plan) -> asyncssh.SSHClientConnection:
 async def type_on(
     person: Person, plan: Plan, process: asyncssh.SSHClientProcess[bytes], everyone_in: asyncio.Event
 ) -> None:
-    """Presses a letter now and then; who leaves does so at a moment of their own."""
+    """Presses a letter from time to time; a user who leaves stops at a random time."""
     leaves_at = None
     chance = random.Random(person.number)
     while True:
@@ -120,7 +121,7 @@ async def type_on(
 
 
 async def watch(person: Person, process: asyncssh.SSHClientProcess[bytes]) -> None:
-    """Until the session is over."""
+    """Notes warnings, and when the session closes."""
     rest = b""
     while data := await process.stdout.read(4096):
         rest += data

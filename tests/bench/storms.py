@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Clients of the daemon's socket that mean no good, for a booted host: one kind of storm until the end of the input.
+"""Hostile clients of the daemon's socket, in a booted host: runs one kind of storm until the end of its input.
 
-    python3 storms.py KIND [SESSION ...]      prints "ready" when it blows
+    python3 storms.py KIND [SESSION ...]      prints "ready" when the storm has begun
 
-Runs as whoever may connect, which is everybody. The sessions are those that its calls are about; without, it names none
-that there are.
+It runs as any user, as everybody may connect. Its calls name the given sessions or, without any, one that does not
+exist.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ ONEWAY = b'{"method":"io.reaper.List","oneway":true}\0'
 WATCH = b'{"method":"io.reaper.Watch","more":true}\0'
 INFO = b'{"method":"org.varlink.service.GetInfo"}\0'
 MANY = 1000
-PLACES = 16  # of one user's
-AT_ONCE = 200  # connections in one process of the storm's; the other storms take as many as one user gets
+PLACES = 16  # connections that the daemon serves for one user
 
 
 def call(verb: str, **parameters: object) -> bytes:
@@ -36,14 +35,14 @@ def call(verb: str, **parameters: object) -> bytes:
 
 
 def connect() -> socket.socket:
-    """A connection; tried again where the daemon's queue is full."""
+    """Returns a connection; waits if the daemon's queue is full."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(PATH)
     return connection
 
 
 def silent() -> None:
-    """A thousand connections at once that send nothing; each that is closed comes again."""
+    """Opens a thousand connections that send nothing, and reopens each that is closed."""
     connections = [connect() for _ in range(MANY // 5)]
     while True:
         for at, connection in enumerate(connections):
@@ -54,21 +53,21 @@ def silent() -> None:
 
 
 def partial() -> None:
-    """A call byte by byte, over and over, that is never whole."""
+    """Sends a call byte by byte, over and over, and never completes it."""
     with connect() as connection:
         for byte in itertools.cycle(LIST[:-1]):
             connection.sendall(bytes([byte]))
 
 
 def huge() -> None:
-    """16 KiB to 10 MiB without an end."""
+    """Sends 16 KiB to 10 MiB without the terminating NUL."""
     with connect() as connection:
         connection.sendall(b"x" * random.choice((16 << 10, 1 << 20, 10 << 20)))
         connection.recv(1)
 
 
 def nested() -> None:
-    """As deep as a call can be, and as long as a number can be."""
+    """Sends calls that are nested as deeply as possible, and a number that is as long as possible."""
     for data in (b"[" * 16_000, b'{"method":"io.reaper.List","parameters":' + b'{"a":' * 900 + b"1" + b"}" * 901):
         with connect() as connection:
             connection.sendall(data + b"\0")
@@ -79,21 +78,21 @@ def nested() -> None:
 
 
 def pipelined() -> None:
-    """Thousands of calls in one write, no reply of which is read."""
+    """Sends thousands of calls in one write, and reads no reply."""
     with connect() as connection:
         connection.settimeout(1)
         connection.sendall(LIST * 5000)
 
 
 def oneway() -> None:
-    """Thousands of calls in one write that want no reply."""
+    """Sends thousands of calls in one write that ask for no reply."""
     with connect() as connection:
         while True:
             connection.sendall(ONEWAY * 5000)
 
 
 def unknown() -> None:
-    """Many calls in one write about sessions that are not there."""
+    """Sends many calls in one write about sessions that do not exist."""
     with connect() as connection:
         for number in itertools.count():
             connection.sendall(call("Explain", session=f"x{number}") * 100)
@@ -101,7 +100,7 @@ def unknown() -> None:
 
 
 def calls() -> None:
-    """All that can be asked for, as fast as it is answered."""
+    """Calls every method that a user may call, as fast as it is answered."""
     names = itertools.cycle(sys.argv[2:] or ["x"])
     with connect() as connection:
         while True:
@@ -119,7 +118,7 @@ def calls() -> None:
 
 
 def holds() -> None:
-    """Holds, a hundred in one write."""
+    """Sends holds, a hundred in one write."""
     names = itertools.cycle(sys.argv[2:] or ["x"])
     with connect() as connection:
         while True:
@@ -129,12 +128,12 @@ def holds() -> None:
 
 
 def watchers() -> None:
-    """Those that may watch do and never read; the others see to it that the loop turns."""
+    """Watches without reading on as many connections as may; the others keep the daemon's loop turning."""
     with connect() as connection:
         connection.sendall(WATCH)
         if threading.current_thread().name.endswith("0"):
             connection.recv(1 << 20)
-            connection.sendall(LIST)  # never answered, and never asked for again
+            connection.sendall(LIST)  # never answered, and not sent again
             while True:
                 time.sleep(1)
         while True:
@@ -143,7 +142,7 @@ def watchers() -> None:
 
 
 def churn() -> None:
-    """Connections that come and go."""
+    """Connects and disconnects."""
     while True:
         connect().close()
 
@@ -155,14 +154,14 @@ STORMS = {
 
 
 def drain(connection: socket.socket) -> None:
-    """Reads what is there."""
+    """Reads what has arrived."""
     with contextlib.suppress(BlockingIOError):
         while connection.recv(1 << 20, socket.MSG_DONTWAIT):
             continue
 
 
 def blow(kind: str) -> Iterator[threading.Thread]:
-    """The threads of a storm: each begins anew whenever the daemon lets it go."""
+    """The threads of a storm; each starts again whenever the daemon closes its connection."""
 
     def work() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""python -m tests.fuzz [TARGET ...] [--minutes N] [--replay FILE]: see the package's own words (__init__.py)."""
+"""python -m tests.fuzz [TARGET ...] [--minutes N] [--replay FILE]: see the package's docstring (__init__.py)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ for _module in sorted(Path(__file__).resolve().parent.glob("targets_*.py")):
 
 
 def names() -> list[str]:
-    """Every target, those of C first."""
+    """Returns the names of all targets, those in C first."""
     return [*native.SOURCES, *TARGETS]
 
 
 def search_for(name: str, seconds: float, seed: str) -> Figures:
-    """Searches for so long, with what earlier searches have kept. Raises Finding, with its input's path."""
+    """Searches for `seconds`, starting with what earlier searches kept. Raises Finding with the path of its input."""
     kept = cache() / "kept" / name
     if name not in native.SOURCES:
         try:
@@ -44,7 +44,7 @@ def replay_file(name: str, path: Path) -> None:
 
 
 def is_clean(name: str, seconds: float, seed: str) -> bool:
-    """Searches, and prints what comes of it; whether nothing was found."""
+    """Searches, and prints the result; returns whether nothing was found."""
     try:
         print(row(name, search_for(name, seconds, seed)), flush=True)
     except Finding as finding:
@@ -54,7 +54,7 @@ def is_clean(name: str, seconds: float, seed: str) -> bool:
 
 
 def row(name: str, figures: Figures) -> str:
-    """A line of the table."""
+    """Returns a row of the table."""
     rate = figures.runs / max(figures.seconds, 0.001)
     unit = "edges" if name in native.SOURCES else "lines"
     counts = f"{figures.runs:>12,}{rate:>12,.0f}{figures.inputs:>8}"
@@ -62,11 +62,11 @@ def row(name: str, figures: Figures) -> str:
 
 
 def main() -> int:
-    """0 where nothing was found, 1 where something was."""
+    """Runs the targets. Returns the exit status: 0 if nothing was found, 1 if something was."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"all, if left out: {' '.join(names())}")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"default: all ({' '.join(names())})")
     parser.add_argument("--minutes", type=float, default=10, help="in all, shared by the targets (10)")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the mutations (the time)")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="seed of the mutations (the time)")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run the one target on this input")
     arguments = parser.parse_args()
     wanted = arguments.targets or names()

@@ -1,4 +1,4 @@
-"""Runs functions of bytes on a corpus and on mutations of it, and keeps what reaches new lines of the package."""
+"""Runs Python targets on a corpus and on mutations of it, and keeps inputs that reach new lines of the package."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .mutator import Mutator
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = Path(__file__).resolve().parent / "corpus"
-MOST_SECONDS = 2.0  # of CPU time, so that a busy machine slows nothing down; reading is a matter of milliseconds
-MOST_BYTES = 512 * 1024 * 1024  # over what the interpreter has already
+MOST_SECONDS = 2.0  # of CPU time, so that a busy machine does not matter; a parser takes milliseconds
+MOST_BYTES = 512 * 1024 * 1024  # more than the interpreter has before the run
 _REDUCING_SECONDS = 5.0
 _LOOK_EVERY = 64  # runs between two looks at the clock
 
@@ -31,7 +31,7 @@ Run = Callable[[bytes], object]
 
 @dataclass(frozen=True)
 class Target:
-    """A function of bytes, and the longest input that it can be given. `written` is what the package itself writes."""
+    """A function of bytes, and the longest input that it takes. `written` are inputs that the package itself writes."""
 
     name: str
     run: Run
@@ -41,7 +41,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a search did. `reached` is lines of the package (of C: edges), out of `entered` in the functions entered."""
+    """The figures of a search; `reached` lines (edges in C) of the `entered` lines of all called functions."""
 
     runs: int
     seconds: float
@@ -52,7 +52,7 @@ class Figures:
 
 @dataclass(eq=False)
 class Finding(Exception):
-    """An input for which a target raised something; `kind` tells faults apart."""
+    """An input for which a target raised an exception; faults of the same `kind` count as one."""
 
     target: str
     data: bytes
@@ -67,7 +67,7 @@ class Finding(Exception):
 
 
 class TooSlow(BaseException):
-    """An input took too long. No Exception: nothing in the package is to catch it."""
+    """An input took too long. It is no Exception, so that the package does not catch it."""
 
 
 TARGETS: dict[str, Target] = {}
@@ -87,7 +87,7 @@ def target(*, longest: int = 65536, written: Sequence[bytes] = ()) -> Callable[[
 
 @contextmanager
 def refusing(kind: type[Exception], law: Callable[[Any], object] = lambda _error: True) -> Iterator[None]:
-    """Allows an input to be refused with that exception, if it is as it should be."""
+    """Allows a target to refuse an input with this exception, if `law` holds for it."""
     try:
         yield
     except kind as error:
@@ -96,7 +96,7 @@ def refusing(kind: type[Exception], law: Callable[[Any], object] = lambda _error
 
 
 class Coverage:
-    """Which lines of the package have run. A function all of whose lines have run is traced no more."""
+    """Records which lines of the package have run. A function whose lines have all run is no longer traced."""
 
     def __init__(self, below: str = str(ROOT / "reaper")) -> None:
         self._below = below
@@ -110,7 +110,7 @@ class Coverage:
         return self.entered - sum(map(len, self._missing.values()))
 
     def trace(self, frame: FrameType, _event: str, _argument: Any) -> Any:
-        """What sys.settrace() has called at each call of a function."""
+        """The trace function for sys.settrace(), called at each call of a function."""
         missing = self._missing.get(frame.f_code)
         if missing is None:
             missing = self._missing[frame.f_code] = self._lines(frame.f_code)
@@ -131,7 +131,7 @@ class Coverage:
 
 @contextmanager
 def limits() -> Iterator[None]:
-    """Has an input that computes for too long raise TooSlow (see attempt), and one that takes too much MemoryError."""
+    """Makes an input that runs too long raise TooSlow (see attempt()), and one that needs too much MemoryError."""
 
     def expire(_number: int, _frame: FrameType | None) -> None:
         raise TooSlow(f"more than {MOST_SECONDS:g} s of CPU time")
@@ -148,7 +148,7 @@ def limits() -> Iterator[None]:
 
 
 def attempt(run: Run, data: bytes, coverage: Coverage | None = None) -> BaseException | None:
-    """Runs one input, and returns what it raised. One that is too slow only because it is traced is none."""
+    """Runs one input, and returns what it raised. An input that is too slow only under tracing runs again without."""
     before = sys.gettrace()
     try:
         signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
@@ -169,9 +169,10 @@ def attempt(run: Run, data: bytes, coverage: Coverage | None = None) -> BaseExce
 def search(
     wanted: Target, *, seed: str, runs: int | None = None, until: float | None = None, kept: Path | None = None
 ) -> Figures:
-    """Runs the corpus and then mutations of it, so many runs in all or until a time.monotonic(). Raises Finding.
+    """Runs the corpus and then mutations of it, for `runs` runs in all or until time.monotonic() is `until`.
 
-    New inputs go to the directory `kept`, and the next search begins with them, too.
+    Inputs that reach new lines are saved in the directory `kept`, with which the next search also begins. Raises
+    Finding.
     """
     corpus = [b"", *seeds(wanted, *([kept] if kept else []))]
     pending, coverage = list(reversed(corpus)), Coverage()
@@ -200,7 +201,7 @@ def search(
 
 
 def seeds(wanted: Target, *others: Path) -> list[bytes]:
-    """The inputs of a target's corpus, in the order of their names, and those of other directories."""
+    """Returns the inputs of a target's corpus in the order of their names, and those of other directories."""
     places = [place for place in (CORPUS / wanted.name, *others) if place.is_dir()]
     found = [path.read_bytes() for place in places for path in sorted(place.iterdir())]
     return list(dict.fromkeys([*wanted.written, *found]))
@@ -215,7 +216,7 @@ def replay(wanted: Target, data: bytes) -> None:
 
 
 def found(wanted: Target, data: bytes, error: BaseException) -> Finding:
-    """A failure with its traceback."""
+    """Returns a failure as a Finding with its traceback."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__)[-12:])
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames and not isinstance(error, TooSlow) else ""
@@ -223,7 +224,7 @@ def found(wanted: Target, data: bytes, error: BaseException) -> Finding:
 
 
 def reduced(wanted: Target, data: bytes, error: BaseException) -> Finding:
-    """The same fault with as much of its input taken out as a few seconds allow."""
+    """Returns the same fault with its input made as short as possible in a few seconds."""
     best, end, size = found(wanted, data, error), time.monotonic() + _REDUCING_SECONDS, max(1, len(data) // 2)
     while size:
         at = 0
@@ -240,7 +241,7 @@ def reduced(wanted: Target, data: bytes, error: BaseException) -> Finding:
 
 
 def save(directory: Path, data: bytes) -> Path:
-    """Writes an input under a name of its own."""
+    """Writes an input to a file named by its hash; returns the path."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / hashlib.sha256(data).hexdigest()[:16]
     path.write_bytes(data)
@@ -248,5 +249,5 @@ def save(directory: Path, data: bytes) -> Path:
 
 
 def cache() -> Path:
-    """Where inputs are kept that are not of the tree."""
+    """Returns the directory of inputs that are not committed."""
     return Path(os.environ.get("REAPER_TEST_CACHE", "/var/cache/reaper-tests")) / "fuzz"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the targets of libFuzzer share. */
+/* What the libFuzzer targets share. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A law that does not hold is a crash, whose input libFuzzer keeps. */
+/* Aborts if a law does not hold; libFuzzer then saves the input. */
 #define REQUIRE(law)                                                                                                   \
         do {                                                                                                           \
                 if (!(law)) {                                                                                          \
@@ -20,7 +20,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A string of exactly its length, so that AddressSanitizer sees a read of one byte more. The caller frees it. */
+/* Returns a string in a buffer of exactly its size, so that AddressSanitizer sees a read of one byte more. The caller
+ * frees it. */
 static inline char *string_of(const uint8_t *data, size_t size)
 {
         char *text = malloc(size + 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth_describe(): whatever sshd puts into SSH_AUTH_INFO_0, it is read no further than it goes, and fits. What comes of
- * it is held against a reference in tests/property/test_module.py. */
+/* auth_describe(): whatever is in SSH_AUTH_INFO_0, it is not read past its end, and the result fits its buffer.
+ * tests/property/test_module.py compares the result with a reference. */
 
 #include "fuzz.h"
 #include "pam_reaper.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text_escape(): whatever the string, what comes out is printable, fits, and stands for the string or its beginning. */
+/* text_escape(): for any string, the result is printable, fits its buffer, and unescapes to the string or to its
+ * beginning. */
 
 #include "fuzz.h"
 #include "pam_reaper.h"
@@ -35,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 REQUIRE(escaped[i] >= 0x20 && escaped[i] < 0x7f);
 
         read = unescape(again, escaped, length);
-        if (read != wanted || memcmp(again, raw, read) != 0) { /* cut: "..." and nothing else follows the beginning */
+        if (read != wanted || memcmp(again, raw, read) != 0) { /* cut: the beginning, and then only "..." */
                 REQUIRE(length >= 3 && strcmp(escaped + length - 3, "...") == 0);
                 REQUIRE(length > VALUE_MAX - 4);
                 read = unescape(again, escaped, length - 3);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole module, from pam_sm_open_session() on, but for the directories: an input is the text of /proc/self/stat,
- * the items of PAM and the options, with a NUL between each two. What it writes is held to the form of a record. */
+/* The whole module, from pam_sm_open_session() on, without opening real directories: an input is the text of
+ * /proc/self/stat, the items of PAM and the options, separated by NUL. The module must write a valid record. */
 
 #include "fuzz.h"
 #include "pam_reaper.h"
@@ -81,7 +81,7 @@ struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *user)
         return user[0] == '\0' ? NULL : &passwd;
 }
 
-/* As many groups as the user's name has bytes, up to twice what fits; their name is the one of PAM_RUSER. */
+/* As many groups as the user's name has bytes, up to twice what fits; each has the name in PAM_RUSER. */
 int getgrouplist(const char *user, gid_t primary, gid_t *ids, int *count)
 {
         int most = *count, total = (int)(strlen(user) % (2 * GROUPS_MOST));
@@ -116,7 +116,7 @@ int pam_modutil_read(int fd, char *buffer, int count)
         return (int)length;
 }
 
-/* Lines of KEY=value, each key once, of printable characters, and VERSION first. */
+/* Requires lines of KEY=value in printable characters, each key once, and VERSION first. */
 int pam_modutil_write(int fd, const char *buffer, int count)
 {
         char *text = string_of((const uint8_t *)buffer, (size_t)count), *line = text, *end;

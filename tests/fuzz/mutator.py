@@ -1,4 +1,4 @@
-"""Makes inputs of the inputs that there are: by the words that are in them, and by what parsers trip over."""
+"""Makes new inputs from existing ones, with the words in them and with input that parsers often handle wrongly."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 import re
 from collections.abc import Sequence
 
-# Numbers that are none and numbers that are too large, digits and letters of other scripts that Python takes for
-# ASCII ones, ends of lines and of words, halves of characters and of escapes, and what the formats here are made of.
+# Malformed and too large numbers, digits and letters of other scripts that Python takes for ASCII ones, ends of lines
+# and of words, halves of characters and of escapes, and the syntax of the formats that the targets read.
 NUMBERS = b"0 1 -1 +1 1_0 1.5 1e999 0x1f 18446744073709551615 18446744073709551616 -9223372036854775809 NaN -Infinity"
 CHARACTERS = "²٣Ⅷſıİµ\u2028\u2029\x85\u200f\U000e0041\ufffd"
 ODD = (
@@ -18,12 +18,12 @@ ENDS = (b"\0", b"\n", b"\r", b"\r\n", b"\v", b"\f", b"\x1c", b"\t", b" ", b"\n\n
 TOKENS = (*NUMBERS.split(), b"9" * 20, b"9" * 5000, *(char.encode() for char in CHARACTERS), b"\xff", b"\xed\xa0\x80",
           b"\xc3", *ODD.split(), *ENDS, b'"', b"root", b"yes", b"no", b"never")  # fmt: skip
 _WORD = re.compile(rb"\x1b[^\x1b\r\n]{1,12}|[\w./-]{1,32}[=:]?[ \t]?")
-_USUAL = 1024  # bytes of most inputs: small ones are run by the thousand in the time of a large one
-_LARGE = 0.01  # of the inputs may be as large as they can get, to find what takes time or memory out of proportion
+_USUAL = 1024  # the most bytes of usual inputs: a thousand small ones run in the time of a large one
+_LARGE = 0.01  # this share may be as large as the target takes, to find input that takes too much time or memory
 
 
 class Mutator:
-    """A source of inputs, the same for the same seed and corpus."""
+    """Makes inputs, the same ones for the same seed and corpus."""
 
     def __init__(self, seed: str, corpus: Sequence[bytes], longest: int) -> None:
         words = sorted({word for data in corpus for word in _WORD.findall(data)})
@@ -33,7 +33,7 @@ class Mutator:
                          self._flip, self._join)  # fmt: skip
 
     def mutate(self, corpus: Sequence[bytes]) -> bytes:
-        """Returns one input of the corpus with some changes; the latest inputs are taken more often."""
+        """Returns one input of the corpus with some changes; it chooses later inputs more often."""
         choose, last = self._random, len(corpus) - 1
         data = bytearray(corpus[max(choose.randint(0, last), choose.randint(0, last))])
         for _ in range(choose.choice((1, 1, 1, 2, 2, 3, 5, 8))):
@@ -58,7 +58,7 @@ class Mutator:
         data[self._range(data)] = self._random.choice(self._tokens)
 
     def _replace_word(self, data: bytearray, _corpus: Sequence[bytes]) -> None:
-        """Letters and digits in a row give way to a token."""
+        """Replaces consecutive letters and digits by a token."""
         start = end = self._place(data)
         while start and data[start - 1 : start].isalnum():
             start -= 1

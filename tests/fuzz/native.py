@@ -1,4 +1,4 @@
-"""libFuzzer on the C of the PAM module: builds the targets with clang and its sanitizers, and runs them."""
+"""Runs libFuzzer on the C code of the PAM module: builds the targets with clang and its sanitizers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .engine import ROOT, Figures, Finding
 
 HOOK = ROOT / "pam_hook"
 HERE = Path(__file__).resolve().parent
-# Target: the files of the module that it runs. Those of the whole module find the functions of libpam in the target.
+# By target, the files of the module that it runs. In the target `module`, fuzz_module.c defines libpam's functions.
 SOURCES = {
     "escape": ("text.c",),
     "auth": ("auth.c", "sha256.c"),
     "module": ("auth.c", "groups.c", "pam_reaper.c", "record.c", "services.c", "sha256.c", "text.c", "tty.c"),
 }
-# Integer overflow of unsigned types is no fault in a hash; all else of UBSan's is one.
+# UBSan's default checks. They do not include overflow of unsigned integers, which is no fault in a hash.
 FLAGS = ("-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra",
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")  # fmt: skip
 MOST_SECONDS, MOST_MIB, LONGEST = 5, 1024, 8192
 
 
 def build(name: str, where: Path) -> Path:
-    """Compiles a target; the path of its program."""
+    """Compiles a target; returns the path of its program."""
     program = where / f"fuzz_{name}"
     where.mkdir(parents=True, exist_ok=True)
     files = [HERE / f"fuzz_{name}.c", *(HOOK / source for source in SOURCES[name])]
@@ -34,7 +34,7 @@ def build(name: str, where: Path) -> Path:
 
 
 def run(program: Path, name: str, found: Path, *arguments: str) -> Figures:
-    """Runs a target with some of libFuzzer's arguments. Raises Finding; its input is in the directory `found`."""
+    """Runs a target with these arguments for libFuzzer. Raises Finding; its input is in the directory `found`."""
     found.mkdir(parents=True, exist_ok=True)
     options = [f"-artifact_prefix={found}/{name}-", "-print_final_stats=1", f"-timeout={MOST_SECONDS}",
                f"-rss_limit_mb={MOST_MIB}", f"-max_len={LONGEST}", "-use_value_profile=1"]  # fmt: skip
@@ -57,7 +57,7 @@ def run(program: Path, name: str, found: Path, *arguments: str) -> Figures:
 
 
 def figures(said: str) -> Figures:
-    """What libFuzzer says of a search."""
+    """Returns the figures that libFuzzer printed about a search."""
 
     def last(pattern: str) -> int:
         return int((re.findall(pattern, said) or ["0"])[-1])

@@ -1,4 +1,4 @@
-"""What clients and the daemon send each other over the socket, and what the journal has of reaper."""
+"""Targets for what clients and the daemon send each other over the socket, and for entries of the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .engine import target
 
 
 class Answering:
-    """A daemon that knows no session, and holds each method's arguments to what the interface promises."""
+    """A backend without sessions that checks each method's arguments against the promises of the interface."""
 
     def list_sessions(self, _uid: int) -> dict[str, Any]:
         return {"sessions": [], "policy": ""}
@@ -61,7 +61,7 @@ class Answering:
 
 @target(longest=MAX_CALL_BYTES)
 def call(data: bytes) -> None:
-    """Calls of any client: what is JSON is answered with JSON, parameters or the name of an error."""
+    """Calls of any client: every JSON call gets a JSON reply with parameters, or with the name of an error."""
     for text in data.split(b"\0"):
         try:
             message = json.loads(text)
@@ -75,7 +75,7 @@ def call(data: bytes) -> None:
 
 
 def answered(*parts: bytes) -> bytes:
-    """What the server answers to a client that sends this in so many writes."""
+    """Returns the server's answer to a client that sends these parts, one write each."""
     selector, errors = selectors.DefaultSelector(), []
     with tempfile.TemporaryDirectory() as directory, selector, socket.socket(socket.AF_UNIX) as client:
         server = Server(selector, Answering(), f"{directory}/s", errors.append)
@@ -101,7 +101,7 @@ def answered(*parts: bytes) -> bytes:
 
 @target(longest=2 * MAX_CALL_BYTES)
 def calls(data: bytes) -> None:
-    """What a client writes to the socket, at once or in pieces: whole replies, none of them about a mistake of ours."""
+    """What a client writes to the socket, at once or in pieces: replies are complete, and the server never fails."""
     whole = answered(data)
     assert not whole or whole.endswith(b"\0")
     third = len(data) // 3 + 1
@@ -110,7 +110,7 @@ def calls(data: bytes) -> None:
 
 
 def taken(*parts: bytes) -> tuple[list[Any], str]:
-    """The replies that a client takes out of these reads, and the error that ended them."""
+    """Returns the replies that a client takes from these reads, and the name of the error that ended them, or ""."""
     ours, theirs = socket.socketpair()
     stream = Stream.__new__(Stream)
     stream._path, stream._received, stream._connection = "x", bytearray(), ours
@@ -128,7 +128,7 @@ def taken(*parts: bytes) -> tuple[list[Any], str]:
 
 @target(longest=2000)
 def reply(data: bytes) -> None:
-    """What a daemon, or what has its place, answers to a client: the same whole or byte by byte."""
+    """What a daemon, or a program in its place, answers to a client: read the same at once or byte by byte."""
     whole, error = taken(data)
     cut, cut_error = taken(*(data[at : at + 1] for at in range(len(data))))
     assert all(isinstance(each, dict) for each in whole)
@@ -138,7 +138,7 @@ def reply(data: bytes) -> None:
 
 @target(longest=8192)
 def journal(data: bytes) -> None:
-    """Entries of the journal, a field a line: told whatever they hold, in lines of which a terminal obeys nothing."""
+    """Entries of the journal, a field a line: they can always be shown, in lines without control sequences."""
     told = []
     for second, block in enumerate(data.split(b"\n\n")):
         entry: dict[str, Any] = {"__REALTIME_TIMESTAMP": 1_795_435_200_000_000 + second}

@@ -1,4 +1,4 @@
-"""What reaper has saved, and what an administrator or a person writes: policies, lengths of time, hours, warnings."""
+"""Targets for saved state, and for what administrators and users write: policies, durations, hours, templates."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from .engine import refusing, target
 
 @target(longest=MOST_BYTES)
 def policy(data: bytes) -> None:
-    """Policy files, one after the other; what is accepted can be written and is read as the same."""
+    """Policy files, one after the other: an accepted policy can be written and is read as the same."""
     sources = [Source(str(rank), part.decode("utf-8", "replace")) for rank, part in enumerate(data.split(b"\0")[:4])]
-    with refusing(PolicyError, lambda error: all(map(is_tellable, error.problems))):
+    with refusing(PolicyError, lambda error: all(map(is_printable, error.problems))):
         made = parse(sources)
         assert parse([Source("x", describe(made))]).id == made.id
 
 
-def is_tellable(problem: Problem) -> bool:
-    """Whether a mistake has its place, a remedy, and nothing that a terminal obeys."""
+def is_printable(problem: Problem) -> bool:
+    """Whether a mistake has its place, a remedy, and no control characters."""
     return problem.line >= 1 and problem.column >= 1 and bool(problem.hint) and str(problem).isprintable()
 
 
 @target(longest=2000)
 def value(data: bytes) -> None:
-    """Small values of a policy and of the command line, which are written as they are read."""
+    """Small values of a policy and of the command line: an accepted value can be written and is read as the same."""
     text = data.decode("utf-8", "surrogateescape")
     with refusing(DurationError, lambda error: error.hint):
         usec = parse_duration(text)
@@ -62,7 +62,7 @@ def value(data: bytes) -> None:
 
 @target(longest=2000)
 def moment(data: bytes) -> None:
-    """The times that a person gives to `reaperctl log`."""
+    """The times that a user gives to `reaperctl log`."""
     text = data.decode("utf-8", "surrogateescape")
     for read in (parse_moment, parse_day):
         with refusing(MomentError, lambda error: error.hint):
@@ -70,7 +70,7 @@ def moment(data: bytes) -> None:
 
 
 def written_state() -> bytes:
-    """A state as the daemon writes it: of a session that is held, and of one that is being ended."""
+    """Returns a state as the daemon writes it: of a session that is held, and of one that is being ended."""
     host = FakeHost()
     login, now = host.login(100, "pts/1"), host.clock()
     tracked = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), now, is_new=True)
@@ -86,7 +86,7 @@ def written_state() -> bytes:
 
 
 def written_locks() -> tuple[bytes, bytes]:
-    """An order and a state of a lock."""
+    """Returns an order and a state of a lock, as they are written."""
     order = LockOrder(FakeHost().login(100, "pts/1").session, "Locked.", {"user": "ann"}, 5, 9)
     state = LockState(Stage.LOCKED, 5, 2, "", ProcessId(100, 7))
     return lock_protocol.encode_order(order).encode(), lock_protocol.encode_state(
@@ -96,7 +96,7 @@ def written_locks() -> tuple[bytes, bytes]:
 
 @target(written=[written_state()])
 def state(data: bytes) -> None:
-    """The daemon's saved state; what is accepted is written as the same."""
+    """The daemon's saved state: what is accepted is written and read as the same."""
     with refusing(ReaperError, lambda error: error.problem == "state-refused"):
         read = snapshot.decode(data.decode("utf-8", "replace"), "b00t")
         assert snapshot.decode(snapshot.encode(read), "b00t") == read
@@ -104,7 +104,7 @@ def state(data: bytes) -> None:
 
 @target(written=[stuck.encode([Stuck(5, 1000, False, 7), Stuck(6, 0, True, 8, 2, is_over=True)]).encode()])
 def stuck_processes(data: bytes) -> None:
-    """What a daemon has noted of processes that it could not read; what is taken in is written as the same."""
+    """A daemon's notes of processes that it could not read: what is accepted is written and read as the same."""
     read = stuck.decode(data.decode("utf-8", "replace"))
     assert stuck.decode(stuck.encode(read)) == read
     assert all(each.until_usec >= each.since_usec for each in read)
@@ -112,7 +112,7 @@ def stuck_processes(data: bytes) -> None:
 
 @target(written=written_locks()[:1])
 def lock_order(data: bytes) -> None:
-    """What the daemon asks of a lock; what is accepted is written as the same."""
+    """The daemon's order for a lock: what is accepted is written and read as the same."""
     with refusing(ReaperError, lambda error: error.problem == "lock-order"):
         read = lock_protocol.decode_order(data.decode("utf-8", "replace"))
         assert lock_protocol.decode_order(lock_protocol.encode_order(read)) == read
@@ -120,7 +120,7 @@ def lock_order(data: bytes) -> None:
 
 @target(written=written_locks()[1:])
 def lock_state(data: bytes) -> None:
-    """What a lock says of itself; what is accepted is written as the same."""
+    """The state that a lock reports: what is accepted is written and read as the same."""
     with refusing(ReaperError, lambda error: error.problem == "lock-state"):
         read, _ = lock_protocol.decode_state(data.decode("utf-8", "replace"))
         assert lock_protocol.decode_state(lock_protocol.encode_state(read))[0] == read

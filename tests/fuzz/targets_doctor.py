@@ -1,4 +1,4 @@
-"""What the doctor reads of a host's configuration. It takes anything, and says no more than it has understood."""
+"""Targets for the host's configuration, as `reaperctl doctor` reads it. The doctor accepts any text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sshd_config(data: bytes) -> None:
 
 
 LONG_LINES = (b"declare -" + b"r" * 60_000, b"readonly " * 7_000)
-"""Each took half a minute when one pattern was looked for from everywhere."""
+"""Each took half a minute while a regular expression searched from every position."""
 
 
 @target(longest=65536, written=LONG_LINES)
@@ -74,7 +74,7 @@ def units(data: bytes) -> None:
 
 @target(longest=65536)
 def shown(data: bytes) -> None:
-    """What a daemon, of another version perhaps, shows of its sessions."""
+    """What a daemon, perhaps of another version, shows of its sessions."""
     try:
         rows = json.loads(data)
     except (ValueError, RecursionError):

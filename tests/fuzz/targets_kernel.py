@@ -1,4 +1,4 @@
-"""The kernel's texts, in which users name threads, mount points, control groups and files."""
+"""Targets for files of /proc and control groups, in which users choose names of threads, mount points and files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .engine import target
 
 
 @contextmanager
-def told(text: bytes) -> Iterator[None]:
-    """Has every file of the kernel's say that."""
+def every_file_is(text: bytes) -> Iterator[None]:
+    """Gives every file of the kernel this content."""
     before = kernel_text.read
     kernel_text.read = lambda *_: text
     try:
@@ -27,14 +27,14 @@ def told(text: bytes) -> Iterator[None]:
 
 
 def number(text: bytes) -> int | None:
-    """A slow reference for a number: digits, and a minus before them."""
+    """A slow reference for reading a number: digits, perhaps after a minus; None for anything else."""
     digits = text[1:] if text[:1] == b"-" else text
     return int(text) if 0 < len(digits) <= 20 and all(0x30 <= byte <= 0x39 for byte in digits) else None
 
 
 @target(longest=4096)
 def stat(data: bytes) -> None:
-    """/proc/PID/stat is read as a slow reference reads it, from the last parenthesis on."""
+    """/proc/PID/stat: read as a slow reference reads it, from the last parenthesis on."""
     read = parse_stat(data)
     close = max((at for at in range(len(data)) if data[at : at + 1] == b")"), default=None)
     if close is None:
@@ -50,9 +50,9 @@ def stat(data: bytes) -> None:
 
 @target(longest=4096)
 def status(data: bytes) -> None:
-    """Fields of status, io, fdinfo and cgroup: of the first line by its name, the name of the thread left aside."""
+    """Fields of status, io, fdinfo and cgroup: the first line with a name counts, but never the thread's name."""
     lines = data.split(b"\n")
-    with told(data):
+    with every_file_is(data):
         for name, read in ((b"Tgid:", procfs.read_tgid(1)), (b"mnt_id:", (procfs.read_descriptor(1, 1) or (None,))[0]),
                            (b"tty-index:", procfs.read_tty_index(1, 1))):  # fmt: skip
             where = lines[1:] if name == b"Tgid:" else lines
@@ -69,7 +69,7 @@ def status(data: bytes) -> None:
 
 @target(longest=4096)
 def tty_drivers(data: bytes) -> None:
-    """/proc/tty/drivers: each driver is of a line, and no device of any text is a line without one."""
+    """/proc/tty/drivers: each driver comes from a line of the text, and no device is a terminal without a driver."""
     found = parse_drivers(data)
     assert len(found) <= data.count(b"\n") + 1
     assert all(each.kind in data and b" " not in each.kind for each in found)
@@ -81,7 +81,7 @@ def tty_drivers(data: bytes) -> None:
 
 @target(longest=16384)
 def mountinfo(data: bytes) -> None:
-    """Lines of mountinfo, as a lock reads them and as the doctor does."""
+    """Lines of mountinfo, as a lock reads them and as the doctor reads them."""
     for line in kernel_text.lines(data):
         number = kernel_text.number(line.partition(b" ")[0])
         found = None if number is None else find_mount(line, number)

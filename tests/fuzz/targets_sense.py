@@ -1,4 +1,4 @@
-"""What tells of logins: the files of pam_reaper.so, loginctl, shadow(5), and PAM's own files."""
+"""Targets for what describes logins: the files of pam_reaper.so, loginctl, shadow(5), and PAM's own files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = SessionKey(123, 456)
 
 
 def unescaped(text: str) -> str:
-    """A slow reference for \\xNN, byte by byte."""
+    """A slow reference for reading \\xNN, byte by byte."""
     octets, at = bytearray(), 0
     while at < len(text):
         if (
@@ -37,13 +37,13 @@ def unescaped(text: str) -> str:
 
 
 def values(data: bytes) -> dict[str, str]:
-    """A slow reference for a record's lines; the last of a name counts."""
+    """A slow reference for reading a record's lines; the last line of a name counts."""
     return {name: unescaped(value) for name, _, value in (line.partition("=") for line in data.decode().split("\n"))}
 
 
 @target(longest=pam_files.MAX_BYTES + 10)
 def record(data: bytes) -> None:
-    """A login's record is read as the slow reference reads it, or refused with the error that is meant for it."""
+    """A login record: read as the slow reference reads it, or refused with `record-broken`."""
     with refusing(ReaperError, lambda error: error.problem == "record-broken"):
         read, told = parse_record(KEY, data), values(data)
         rest = (told["SERVICE"], told.get("TTY", ""), told.get("RHOST", ""), told.get("XDG_SESSION_ID", ""))
@@ -52,14 +52,14 @@ def record(data: bytes) -> None:
 
 @target(longest=pam_files.MAX_BYTES + 10)
 def mark(data: bytes) -> None:
-    """A mark of an elevation."""
+    """The mark of an elevation."""
     with refusing(ReaperError, lambda error: error.problem == "mark-broken"):
         assert parse_mark(ProcessId(123, 456), data) >= 0
 
 
 @target(longest=255)
 def record_name(data: bytes) -> None:
-    """A file's name in the directory of the records."""
+    """A file's name in the directory of login records."""
     name = os.fsdecode(data)
     key = parse_name(name)
     assert key is None or re.fullmatch(r"[1-9]\d*\.\d+", name, re.ASCII)
@@ -76,7 +76,7 @@ def loginctl(data: bytes) -> None:
 
 @target(longest=8192)
 def shadow(data: bytes) -> None:
-    """The lines of shadow(5), of which one user's is wanted."""
+    """The lines of shadow(5), from which one user's is read."""
     with tempfile.TemporaryDirectory() as root:
         os.mkdir(f"{root}/etc")
         with open(f"{root}/etc/shadow", "wb") as file:
@@ -88,7 +88,7 @@ def shadow(data: bytes) -> None:
 
 @target(longest=4096)
 def pam_includes(data: bytes) -> None:
-    """Files in /etc/pam.d that include each other, parts of the input being the files."""
+    """Files in /etc/pam.d that include each other; the parts of the input are the files."""
     texts = data.decode("utf-8", "replace").split("\0")
     files = dict(zip("abc", texts))
 

@@ -1,4 +1,4 @@
-"""What a terminal sends: keys, replies to questions, and what was typed ahead of a lock."""
+"""Targets for what a terminal sends: keys, replies to queries, and input that was typed before a lock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .engine import target
 
 
 def typed(*reads: bytes) -> tuple[bytes, bool, bool]:
-    """The line after these reads, up to the one that ends it."""
+    """Returns the line after these reads, whether one of them ended it, and whether it is too long."""
     keys = LineEditor()
     ended = any(keys.feed(read) for read in reads)
     return bytes(keys.line()), ended, keys.is_too_long
@@ -35,7 +35,7 @@ def typed(*reads: bytes) -> tuple[bytes, bool, bool]:
 
 @target(longest=4096)
 def keys(data: bytes) -> None:
-    """What is typed at a locked terminal: the same line however the reads cut it, without a control character."""
+    """Input at a locked terminal: the same line however the reads are cut, without control characters."""
     whole = typed(data)
     assert typed(*(data[at : at + 1] for at in range(len(data)))) == whole
     line, _, is_too_long = whole
@@ -47,7 +47,7 @@ def keys(data: bytes) -> None:
 
 @target(longest=65536)
 def terminal_reply(data: bytes) -> None:
-    """What a terminal answers to the questions of a lock: modes to be kept as JSON, and what was typed meanwhile."""
+    """A terminal's replies to the queries of a lock: modes that can be kept as JSON, and what was typed meanwhile."""
     replies = read_replies(data)
     reports_modes(replies.device)
     assert len(replies.typed) <= len(data)
@@ -61,7 +61,7 @@ def terminal_reply(data: bytes) -> None:
 
 @target(longest=2000)
 def lock_screen(data: bytes) -> None:
-    """What PAM's modules, hosts and users are called on a lock's screen: nothing that the terminal obeys."""
+    """Texts of PAM modules, and names of hosts and users, on the screen of a lock: no control sequences get through."""
     text = data.decode("utf-8", "surrogateescape")
     view = LockView(text[:40], text[40:80], text[:20], text[20:60], text, 1, (text,), text, text[:50])
     for kind in TerminalKind:
@@ -72,7 +72,7 @@ def lock_screen(data: bytes) -> None:
 
 @target(longest=5000)
 def typeahead(data: bytes) -> None:
-    """What was typed ahead: the keys that bring it back mean the same, and it can be kept as JSON."""
+    """Input that was typed before a lock: the keys that restore it mean the same, and it can be kept as JSON."""
     pieces = [Piece(part, list(End)[len(part) % 3] if part else End.FILE) for part in data.split(b"\0")]
     kept = shorten(pieces)
     assert sum(piece.size for piece in kept) <= MOST
@@ -83,7 +83,7 @@ def typeahead(data: bytes) -> None:
 
 @target(longest=2000)
 def kept_terminal(data: bytes) -> None:
-    """What a lock has written down of a terminal."""
+    """What a lock has saved about a terminal."""
     try:
         document = parse_document(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The engine itself: what is planted is found, reduced, and can be run again."""
+"""The engine itself: it finds planted faults and reduces their inputs, which can be run again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_fault_is_found_and_reduced(run, monkeypatch):
         assert len(finding.data) <= 4
 
 
-def test_what_has_no_fault_is_run_as_often_as_wanted():
+def test_target_without_a_fault_is_run_as_often_as_asked():
     limits = resource.getrlimit(resource.RLIMIT_AS)
     figures = searched(text, runs=500)
     assert figures.runs == 500
@@ -75,7 +75,7 @@ def test_what_has_no_fault_is_run_as_often_as_wanted():
     assert sys.gettrace() is None
 
 
-def test_same_seed_makes_same_inputs():
+def test_same_seed_makes_the_same_inputs():
     first, second = [], []
     searched(first.append, runs=200)
     searched(second.append, runs=200)
@@ -83,7 +83,7 @@ def test_same_seed_makes_same_inputs():
     assert len(set(first)) > 150
 
 
-def test_no_input_is_longer_than_its_writer_could_make_it():
+def test_no_input_is_longer_than_allowed():
     mutator = Mutator("1", [SEED], 100)
     assert max(len(mutator.mutate([SEED])) for _ in range(2000)) <= 100
 

@@ -1,4 +1,4 @@
-"""Every target, shortly and with one seed: its corpus, and then the same mutations in every run."""
+"""Runs every target briefly with one seed: its corpus, and then the same mutations in every run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUNS, NATIVE_RUNS = 300, 10_000
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_python(name):
+def test_python_target_finds_nothing(name):
     try:
         search(TARGETS[name], seed="1", runs=RUNS)
     except Finding as finding:
@@ -23,7 +23,7 @@ def test_python(name):
 
 
 @pytest.mark.parametrize("name", native.SOURCES)
-def test_native(name, tmp_path):
+def test_native_target_finds_nothing(name, tmp_path):
     assert shutil.which("clang"), "`make test` installs clang"
     (tmp_path / "corpus").mkdir()
     options = [f"-runs={NATIVE_RUNS}", "-seed=1", str(tmp_path / "corpus"), str(CORPUS / name)]

@@ -1,4 +1,4 @@
-"""`make scoreboard`: plays the scenarios under each enforcer on each suite, and shows who was right."""
+"""`make scoreboard`: plays the scenarios under each enforcer on each suite, and shows which of them were right."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CLIENTS = {"rsync": "rsync", "mosh": "mosh"}
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench.scoreboard", description=__doc__)
-    parser.add_argument("--suite", action="append", help="of the hosts; bookworm and trixie unless given")
-    parser.add_argument("--enforcer", action="append", choices=list(ENFORCERS), help="all but `nobody` unless given")
-    parser.add_argument("--only", metavar="GLOB", action="append", help="only scenarios of these names")
-    parser.add_argument("--write", action="store_true", help="take the results into results.json and RESULTS.md")
-    parser.add_argument("--page", action="store_true", help="make RESULTS.md from results.json, and play none")
-    parser.add_argument("--list", action="store_true", help="show the scenarios, and play none")
+    parser.add_argument("--suite", action="append", help="suite of a host (default: bookworm and trixie)")
+    parser.add_argument("--enforcer", action="append", choices=list(ENFORCERS), help="default: all but `nobody`")
+    parser.add_argument("--only", metavar="GLOB", action="append", help="play only scenarios whose names match")
+    parser.add_argument("--write", action="store_true", help="write the results to results.json and RESULTS.md")
+    parser.add_argument("--page", action="store_true", help="make RESULTS.md from results.json, and play nothing")
+    parser.add_argument("--list", action="store_true", help="list the scenarios, and play nothing")
     return parser.parse_args()
 
 
@@ -59,12 +59,12 @@ def one_pass(results: Results, suite: str, enforcer: str, chosen: Sequence[Scena
     began = time.monotonic()
     say(f"== {suite}, {enforcer}: {len(chosen)} scenarios")
 
-    def tell(scenario: Scenario, cell: Cell) -> None:
+    def report(scenario: Scenario, cell: Cell) -> None:
         mark = ("right" if cell.right else "WRONG") if judged(scenario, enforcer) else "     "
         at = f"{time.monotonic() - began:5.0f} s  {enforcer:<8}"
         say(f"{at} {scenario.expect:<6} {scenario.name:<20} {mark}  {words(cell, judge=False)}  {cell.error}")
 
-    version, cells = play_pass(suite, ENFORCERS[enforcer], chosen, tell)
+    version, cells = play_pass(suite, ENFORCERS[enforcer], chosen, report)
     merge(results, suite, enforcer, version, cells)
     if write:
         with only_one("scoreboard"):

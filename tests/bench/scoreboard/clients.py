@@ -1,6 +1,6 @@
-"""The ssh clients of the matrix (scenarios/clients.py): which machine each runs on, and the words that start it.
+"""The ssh clients of the matrix (scenarios/clients.py): on which machine each runs, and its command lines.
 
-Every suite's tree can be a person's machine (tests.host.lab.Workstation), so OpenSSH 9.2 and 10.0 are those of Debian
+The tree of every suite can be a person's machine (tests.host.lab.Workstation), so OpenSSH 9.2 and 10.0 come from Debian
 12 and 13 on either host. The others are of the host's own suite: PuTTY 0.78 and 0.83, dropbear 2022.83 and 2025.89,
 paramiko 2.12 and 3.5, asyncssh 2.10 and 2.20.
 """
@@ -27,23 +27,23 @@ ALIVE = 5  # seconds between two keepalives
 
 @dataclass(frozen=True)
 class Client(abc.ABC):
-    """One way to reach a host by ssh."""
+    """One ssh client; each method returns the command line for one use of it."""
 
     name: str  # begins the names of its scenarios
     title: str
-    suite: str  # of the machine it is on; "": the host's own
+    suite: str  # suite of the machine on which it runs; "": the host's own
 
     @abc.abstractmethod
     def shell(self, person: Person, *, away: bool) -> list[str]:
-        """Logs in on a terminal; with keepalives, if the person is going to be away."""
+        """Logs in on a terminal; with keepalives if the person will be away."""
 
     @abc.abstractmethod
     def forward(self, person: Person) -> list[str]:
-        """Forwards a port, and nothing else."""
+        """Forwards a port, without a shell."""
 
     @abc.abstractmethod
     def sftp(self, person: Person) -> list[str]:
-        """sftp, at its prompt."""
+        """Starts sftp, at its prompt."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class OpenSSH(Client):
     """ssh(1) and sftp(1) with these options."""
 
     options: tuple[str, ...] = ()
-    polled: bool = False  # the server asks whether the client is alive, as guest.py has told it for this name
+    polled: bool = False  # the server sends the keepalives, as guest.py configures it for users of this name
 
     def _words(self, program: str, person: Person, away: bool) -> list[str]:
         alive = ["-o", f"ServerAliveInterval={ALIVE}"] if away and not self.polled else []
@@ -112,8 +112,8 @@ class Dropbear(Client):
         return [*self._words(person), "-N", "-L", f"{person.port}:127.0.0.1:{ECHO_PORT}", "127.0.0.1"]
 
     def sftp(self, person: Person) -> list[str]:
-        # OpenSSH's sftp over it, without the options that sftp gives to an OpenSSH client. dbclient would make the
-        # terminal non-blocking by way of its stderr, at which sftp, which reads it, would end.
+        # OpenSSH's sftp over dbclient, without the options that sftp gives to an OpenSSH client. With the terminal as
+        # its stderr, dbclient would make the terminal non-blocking, and sftp, which reads it, would exit.
         script = os.path.join(person.directory, "over-dropbear")
         with open(script, "w", encoding="ascii") as stream:
             os.fchmod(stream.fileno(), 0o755)
@@ -123,7 +123,7 @@ class Dropbear(Client):
 
 @dataclass(frozen=True)
 class Library(Client):
-    """A program of ours (programs/) over a library."""
+    """Our program (programs/) that uses a library."""
 
     program: str = ""
 
@@ -146,7 +146,7 @@ REKEY = ("-o", "RekeyLimit=1G 20s", *ALIVE_OPTION)
 
 
 def both(suffix: str, title: str, *options: str, polled: bool = False) -> list[Client]:
-    """OpenSSH 9.2 and 10.0 with the same options."""
+    """Returns OpenSSH 9.2 and 10.0 with the same options."""
     versions = (("ssh9", "OpenSSH 9.2", "bookworm"), ("ssh10", "OpenSSH 10.0", "trixie"))
     return [OpenSSH(name + suffix, short + title, suite, options, polled) for name, short, suite in versions]
 

@@ -1,6 +1,6 @@
 """The enforcers, each set up as its own manual recommends, all with the same limit.
 
-Whoever doubts that a column is fair finds all of it here.
+To check whether a column is fair, read this file: it has all of the setup.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .scenario import LIMIT
 
 SECONDS = f"{LIMIT:.0f}"
 
-# As packaged, but for the limit, its warning, and the brake: it is there to stop a mass of ends, which is what is
-# wanted here. The rules are what some of the scenarios are about; a user is named after the scenario.
+# As packaged, except for the limit, its warning, and the brake, which would delay many sessions that end at once, as
+# here. Some of the scenarios need the rules; a user is named after the scenario.
 REAPER = f"""\
 brake: {{sessions: unlimited}}
 environments:
@@ -26,11 +26,11 @@ rules:
   - {{name: port, match: {{user: port-that-counts}}, activity: [input, network]}}
 """
 
-# logind.conf(5). The login manager is told before anybody is in.
+# logind.conf(5). logind is restarted before the first login.
 LOGIND = f"[Login]\nStopIdleSessionSec={SECONDS}\n"
 
-# sshd_config(5). 9.2 has limits for each channel alone; from 9.7 on, `global` takes them together, so that who has
-# several windows on one connection loses none. The second line is for connections that have no channel at all.
+# sshd_config(5). OpenSSH 9.2 has limits for each channel alone; from 9.7 on, `global` takes them together, so that a
+# user with several windows on one connection loses none. The second line is for connections without any channel.
 SSHD = {
     "bookworm": f"ChannelTimeout *={SECONDS}\nUnusedConnectionTimeout {SECONDS}\n",
     "trixie": f"ChannelTimeout global={SECONDS}\nUnusedConnectionTimeout {SECONDS}\n",
@@ -40,8 +40,8 @@ SSHD = {
 # zsh, which knows TMOUT too, the third.
 TMOUT = f'[ -n "$TMOUT" ] || readonly TMOUT={SECONDS}\nexport TMOUT\n'
 
-# autolog.conf(5): warned after the limit, which it knows in minutes, ended `grace` seconds later. Without `nolostkill`
-# it kills what it takes for left over: everybody, where there is no utmp.
+# autolog.conf(5): it warns after the limit, which is in minutes, and ends the session `grace` seconds later. Without
+# `nolostkill` it kills processes that it takes for left over: those of all users, if there is no utmp.
 AUTOLOG = f"name=root idle=-1\nidle={LIMIT / 60:.0f} grace=5 nomail\nnolostkill\n"
 
 
@@ -50,11 +50,11 @@ class Enforcer:
     """One way to end idle sessions. `files` go to the host, then `commands` run there."""
 
     title: str
-    files: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # by suite, where it matters
+    files: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # by suite if they differ
     commands: tuple[str, ...] = ()
     before: Callable[[Host], object] | None = None
-    version: str = "true"  # prints what the page says of the version
-    note: str = ""  # what the table does not tell
+    version: str = "true"  # prints the version for the page
+    note: str = ""  # what the table does not show
 
     def apply(self, host: Host) -> str:
         """Puts it in force; returns its version."""
@@ -101,8 +101,8 @@ ENFORCERS = {
         "autolog",
         {"/etc/autolog.conf": AUTOLOG},
         ("systemctl enable --now autolog.service",),
-        note="it warns one session after the other and sleeps meanwhile, so that it is late in this crowd. With nobody "
-        "else there, it warned a shell left at its prompt and ended it after 131 s (Debian 12)",
+        note="it warns one session after the other and sleeps meanwhile, so that it is late with so many sessions. "
+        "Without others, it warned a shell that was left at its prompt and ended it after 131 s (Debian 12)",
         version=of_package("autolog"),
     ),
     "nobody": Enforcer("nobody (control)"),

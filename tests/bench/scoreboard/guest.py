@@ -1,4 +1,4 @@
-"""Gets a freshly booted host ready for the people: users, files to move, a server to reach through tunnels."""
+"""Prepares a freshly booted host: users, files to copy, a server to reach through tunnels, a second sshd."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.host.lab import Host
 from .clients import ALIVE
 from .person import ECHO_PORT
 
-# For the persons whose client does not ask whether the server is still there, but the other way round.
+# For the scenarios in which the server sends the keepalives instead of the client.
 POLLED = f"Match User *-polled-*\n    ClientAliveInterval {ALIVE}\n    ClientAliveCountMax 1000\n"
-ADMIN_PORT = 2022  # of the second sshd
+ADMIN_PORT = 2022  # port of the second sshd
 PACKAGES = ("autolog", "cockpit-bridge", "cockpit-ws", "expect", "mosh", "rsync", "screen", "zsh")
 SHELLS = {"zsh-idle": "/usr/bin/zsh", "zsh-typist": "/usr/bin/zsh", "dash-idle": "/bin/dash"}
 SERVER = f"""\
@@ -27,10 +27,10 @@ Server(("127.0.0.1", {ECHO_PORT}), Echo).serve_forever()
 
 
 def furnish(host: Host) -> None:
-    """What every pass has, whoever enforces."""
-    # Debian starts it at the installation; it is only for the pass that asks for it.
+    """Sets up what every pass has, whatever its enforcer."""
+    # Debian starts it when it is installed; only its own pass needs it.
     host.shell("systemctl disable --now autolog.service")
-    # A hundred people behind one address are suspicious to newer sshds.
+    # Newer versions of sshd penalize an address from which a hundred users log in.
     host.shell(
         "if sshd -T | grep -q '^persourcepenalties '; then "
         "echo 'PerSourcePenalties no' > /etc/ssh/sshd_config.d/penalties.conf; systemctl reload ssh.service; fi"
@@ -57,7 +57,7 @@ def admit(host: Host, names: Sequence[str]) -> dict[str, int]:
 
 
 def begin_second_sshd(host: Host) -> None:
-    """Its PAM service is sshd-admin: up to OpenSSH 9.7 by the name of its program, then by configuration."""
+    """Starts an sshd whose PAM service is sshd-admin: up to OpenSSH 9.7 by its program's name, later by an option."""
     host.run(["cp", "/etc/pam.d/sshd", "/etc/pam.d/sshd-admin"])
     program, option = "/usr/sbin/sshd", "-o PAMServiceName=sshd-admin"
     if host.suite == "bookworm":

@@ -1,4 +1,4 @@
-"""Runs in the host: the process table once a second, as one line of JSON, until nobody reads it any more.
+"""Runs in the host: prints the process table once a second as one line of JSON, until its reader is gone.
 
 A line is a list of [pid, start time, parent, uid, name]: the users' processes, and those that hold sessions.
 """

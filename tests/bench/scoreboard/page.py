@@ -15,24 +15,24 @@ HEAD = f"""\
 Made by `make scoreboard`; see `tests/bench/scoreboard/`. Every cell is a real session of a real client on a booted
 Debian host, under one enforcer with a limit of {LIMIT:.0f} s.
 
-Sessions that must be kept have a sign of their person, or of work, every {GAP:.0f} s or so, and were watched for
-{OBSERVED:.0f} s. Those that must be ended have none; they must be gone from the host within {LATEST:.0f} s, and were
-watched for {WATCHED:.0f} s. The seconds in a cell are from the last sign of the person (where a session must be kept:
-from the begin) to the end of the session.
+In a session that must be kept, there is input from its user, or work, about every {GAP:.0f} s; it was watched for
+{OBSERVED:.0f} s. In one that must be ended, there is none; it must be gone from the host within {LATEST:.0f} s, and was
+watched for {WATCHED:.0f} s. The seconds in a cell are from the last sign of the user (if the session must be kept: from
+its begin) to the end of the session.
 
-**Bold** cells are wrong; those in *italics* are not judged, because nobody can know, or because only reaper can be told
-to do what the scenario asks for. *lost*: the session stayed, but something in it that the person needed was ended.
-*warned*: at least 3 s before the end, it said on a terminal that the end is near.
+Cells in **bold** are wrong. Cells in *italics* are not judged, because nothing on the host shows what is right, or
+because only reaper can be configured to do what the scenario requires. *lost*: the session stayed, but a program in it
+that the user needed was ended. *warned*: at least 3 s before the end, a terminal of the session showed a warning.
 """
 
 
 def judged(scenario: Scenario, enforcer: str) -> bool:
-    """Whether this cell can be right or wrong at all."""
+    """Whether this cell is judged right or wrong."""
     return scenario.expect != SHOWN and (enforcer == "reaper" or not scenario.asked)
 
 
 def words(cell: Cell | None, *, judge: bool = True) -> str:
-    """One cell of the long table."""
+    """Returns one cell of the long table."""
     if cell is None:
         return ""
     if cell.error:
@@ -54,7 +54,7 @@ def of(expect: str) -> list[Scenario]:
 
 
 def counts(enforcer: str, column: Column) -> dict[str, str]:
-    """The totals of a column, the most serious first."""
+    """Returns the totals of a column, the most serious first."""
     kept, ended = (
         [column.cells[each.name] for each in of(expect) if each.name in column.cells and judged(each, enforcer)]
         for expect in (KEPT, ENDED)
@@ -70,7 +70,7 @@ def counts(enforcer: str, column: Column) -> dict[str, str]:
 
 
 def summary(results: Results) -> str:
-    """A row for every enforcer and suite."""
+    """Returns the short table, with a row for every enforcer and suite."""
     lines = [
         row(["", "Debian", "active sessions ended", "idle sessions left", "warned before the end"]),
         row(["---"] * 5),
@@ -84,12 +84,12 @@ def summary(results: Results) -> str:
 
 
 def table(columns: Mapping[str, Column]) -> Iterator[str]:
-    """A suite's cells, by expectation and theme."""
+    """Returns the lines of a suite's tables, by expectation and theme."""
     names = [name for name in ENFORCERS if name in columns and name in REAL]
     for expect, title in (
         (KEPT, "Must be kept"),
         (ENDED, "Must be ended"),
-        (SHOWN, "Shown, and not judged: what nobody on the host can tell from its opposite"),
+        (SHOWN, "Shown, but not judged: nothing on the host shows which is right"),
     ):
         yield f"\n### {title}\n"
         yield row(["", *names])
@@ -104,7 +104,7 @@ def table(columns: Mapping[str, Column]) -> Iterator[str]:
 
 
 def page(results: Results) -> str:
-    """RESULTS.md."""
+    """Returns the text of RESULTS.md."""
     lines = [HEAD, summary(results), ""]
     for suite, columns in sorted(results.items()):
         lines.append(f"\n## Debian {suite}\n")
@@ -117,9 +117,9 @@ def page(results: Results) -> str:
         lines += control(columns)
         lines += table(columns)
         lines += errors(columns)
-    lines += ["\n## What there is to say of some\n"]
+    lines += ["\n## Notes on single scenarios\n"]
     lines += [f"- *{scenario.title}*: {scenario.why}" for scenario in ALL.values() if scenario.why]
-    lines += ["\n## How each was set up\n", "All of it is in `enforcers.py`.\n"]
+    lines += ["\n## How each enforcer was set up\n", "All of it is in `enforcers.py`.\n"]
     for title, text in (
         ("reaper.yaml", REAPER),
         ("logind.conf", LOGIND),
@@ -132,7 +132,7 @@ def page(results: Results) -> str:
 
 
 def control(columns: Mapping[str, Column]) -> list[str]:
-    """What the pass without an enforcer says: that what ends, ends because of one."""
+    """Returns the result of the pass without an enforcer, in which all sessions should stay."""
     if "nobody" not in columns:
         return []
     cells = columns["nobody"].cells

@@ -1,4 +1,4 @@
-"""A person of a scenario: their windows, what they do every so often, and when they last gave a sign of themselves."""
+"""The person of a scenario: their windows, what they do from time to time, and when they last did something."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.host.lab.host import EnteredTerminal
 if TYPE_CHECKING:
     from .scenario import Scenario
 
-ECHO_PORT = 7007  # where guest.py's server answers, for forwards to go to
+ECHO_PORT = 7007  # port of guest.py's server, the target of forwarded ports
 CONFIG = """\
 Host *
   HostName 127.0.0.1
@@ -34,11 +34,11 @@ Host *
   LogLevel ERROR
   ServerAliveCountMax 1000
 """
-# What anything might say to warn somebody; whose words they are does not matter. Not bash's "timed out waiting for
-# input: auto-logout": it says so when it is over, of an inner shell too, while an outer one goes on.
+# The warnings of all enforcers. Not bash's "timed out waiting for input: auto-logout": bash prints it at the end, also
+# for an inner shell while the outer one continues.
 WARNING = re.compile(rb"reaper: This session|been idle|be logged off|idle too long|idle and ends|inactiv", re.I)
-WARNED_BEFORE = 3.0  # seconds: what comes later is a farewell
-ONE_WARNING = 5.0  # seconds: what comes within them of a warning is the rest of it
+WARNED_BEFORE = 3.0  # seconds: a message later than this before the end is no warning
+ONE_WARNING = 5.0  # seconds: a message sooner than this after a warning belongs to it
 PROMPT = r"[$#%] (\x1b\[\S*)?\Z"
 
 
@@ -47,14 +47,14 @@ class Window:
     """A program on the person's side, on a terminal."""
 
     terminal: Terminal
-    needed: bool  # a person who is there needs it to stay
-    remote: bool  # what appears in it comes from a terminal of the session
+    needed: bool  # the person needs it to stay
+    remote: bool  # it shows a terminal of the session
     warnings: list[float] = field(default_factory=list)  # when each appeared
     looked: int = 0
-    answers: dict[bytes, bytes] = field(default_factory=dict)  # what the terminal itself says when asked
+    answers: dict[bytes, bytes] = field(default_factory=dict)  # the terminal's own replies to queries
 
     def look(self) -> None:
-        """Takes in what has appeared."""
+        """Reads new output; notes warnings and replies to queries."""
         while self.terminal.read_available():
             pass
         if len(self.terminal.transcript) == self.looked:
@@ -71,16 +71,16 @@ class Window:
 
 
 class Person:
-    """What a scenario has in hand."""
+    """The person of a scenario, with everything that a scenario can use."""
 
     PASSWORD = "open-sesame"
 
     def __init__(self, scenario: Scenario, host: Host, uid: int, machines: Mapping[str, Workstation]) -> None:
         self.name, self.host, self.uid, self._machines = scenario.name, host, uid, machines
-        self.port = 10000 + uid  # of their own: all forward on the host's one network
+        self.port = 10000 + uid  # each person has their own, as all forward ports on the host's one network
         self.windows: list[Window] = []
         self.habits: list[tuple[float, Callable[[], None]]] = []
-        self.holder = ""  # the name of a process that holds the session, where neither sshd nor login does
+        self.holder = ""  # the name of a process that holds the session, if neither sshd nor login does
         self.sign_at = time.monotonic()
         self._stack = contextlib.ExitStack()
         self.directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sb-"))
@@ -89,7 +89,7 @@ class Person:
             stream.write(CONFIG.format(user=self.name, key=host.key, known_hosts=host.known_hosts))
 
     def leave(self) -> None:
-        """Closes what is still open."""
+        """Closes everything that is still open."""
         self._stack.close()
 
     # Windows
@@ -107,27 +107,27 @@ class Person:
         return self._machines[on or self.host.suite].enter(self.host.leader, home=self.directory)
 
     def prepare(self, words: Sequence[str], on: str) -> None:
-        """Runs a program there to its end, before all else."""
+        """Runs a program on the machine `on` and waits for its end."""
         subprocess.run(
             [*self._enter(on), *words], check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
         )
 
     def shell(self, script: str, needed: bool = True) -> Window:
-        """Runs a shell script there; $SSH is ssh with its options, `there` the host."""
+        """Runs a shell script on this machine; $SSH is ssh with its options, and `there` the name of the host."""
         return self.run("sh", "-c", f"SSH='ssh -F {self.config}'; {script}", needed=needed)
 
     def ssh(self, *words: str, needed: bool = True) -> Window:
-        """ssh, sure not to ask for a terminal."""
+        """Runs ssh without asking for a terminal."""
         return self.run("ssh", "-F", self.config, *words, needed=needed)
 
     def login(self, *words: str, needed: bool = True, wait: str = PROMPT) -> Window:
-        """ssh with a terminal; waits for the shell's prompt, or what else is said."""
+        """Runs ssh with a terminal; waits for the shell's prompt, or for `wait`."""
         return self.at_prompt(["ssh", "-F", self.config, *(words or ("there",))], needed=needed, wait=wait)
 
     def at_prompt(
         self, words: Sequence[str], *, on: str | None = None, needed: bool = True, wait: str = PROMPT
     ) -> Window:
-        """Logs in by any client, with a terminal; waits for the shell's prompt, or what else is said."""
+        """Logs in with any client on a terminal; waits for the shell's prompt, or for `wait`."""
         window = self.run(*words, needed=needed, remote=True, on=on)
         window.terminal.expect(wait, 60)
         self.sign_at = time.monotonic()
@@ -149,11 +149,11 @@ class Person:
         return window
 
     def set_password(self) -> None:
-        """Gives the person a password; they have none at first."""
+        """Gives the person a password; at first they have none."""
         self.root(f"echo {self.name}:{self.PASSWORD} | chpasswd")
 
     def inside(self, source: str, *words: str) -> Window:
-        """Runs a program of the lab's in the host that serves a terminal; the window is the person's side of it."""
+        """Runs a program of the lab in the host that serves a terminal; returns the person's side of it."""
         path = os.path.join(os.path.dirname(__file__), "..", "..", "host", "lab", source)
         with open(path, encoding="utf-8") as stream:
             self.host.write(f"/run/lab-{self.name}.py", stream.read())
@@ -168,13 +168,13 @@ class Person:
     # What people do
 
     def type(self, window: Window, keys: str | bytes) -> None:
-        """Presses keys: a sign of the person."""
+        """Presses keys, which counts as the person's last sign of life."""
         self.sign_at = time.monotonic()
         with contextlib.suppress(OSError):  # the window may just have closed
             window.terminal.send(keys)
 
     def start(self, window: Window, line: str, wait: str = "") -> None:
-        """Types a command at the prompt, and waits until it shows something."""
+        """Types a command at the prompt, and waits until `wait` appears."""
         window.terminal.read_available(0.3)
         self.type(window, line + "\n")
         if wait:
@@ -182,15 +182,15 @@ class Person:
             window.terminal.expect(wait, 60)
 
     def every(self, seconds: float, habit: Callable[[], None]) -> None:
-        """Has something done every so often from when all is set up."""
+        """Calls `habit` every `seconds` once the scenario is set up."""
         self.habits.append((seconds, habit))
 
     def types(self, window: Window, keys: str, seconds: float) -> None:
-        """Presses these keys every so often."""
+        """Presses these keys every `seconds`."""
         self.every(seconds, lambda: self.type(window, keys))
 
     def answers_warnings(self, window: Window, keys: str, seconds: float) -> None:
-        """Presses these keys so long after each warning, and none otherwise."""
+        """Presses these keys `seconds` after each warning, and no others."""
         answered = 0
 
         def answer() -> None:
@@ -202,35 +202,35 @@ class Person:
         self.every(0.5, answer)
 
     def root(self, script: str) -> str:
-        """What an administrator, or the scenery, does on the host."""
+        """Runs a script on the host as root; returns its output."""
         return self.host.shell(script, timeout=120).stdout
 
     def put(self, name: str, text: str) -> str:
-        """Leaves a program of the person's own on the host; returns the words that run it."""
+        """Writes a program into the person's home directory; returns the command that runs it."""
         path = f"/home/{self.name}/{name}"
         self.host.write(path, text, mode=0o755)
         return f"python3 {shlex.quote(path)}" if name.endswith(".py") else path
 
     def process(self, name: str) -> None:
-        """Says that the session is held by a process of this name."""
+        """Sets the name of the process that holds the session."""
         self.holder = name
 
     # What the judge asks
 
     def look(self, seconds: float) -> None:
-        """Takes in what has appeared everywhere."""
+        """Reads new output in all windows, and then waits."""
         for window in self.windows:
             window.look()
         time.sleep(seconds)
 
-    def misses(self) -> bool:
-        """Whether something that the person needs is gone."""
+    def has_lost_window(self) -> bool:
+        """Whether a window that the person needs is closed."""
         return any(window.needed and window.terminal.closed() for window in self.windows)
 
     def has_terminal(self) -> bool:
         return any(window.remote for window in self.windows)
 
     def warned(self, end: float) -> bool:
-        """Whether a warning stood on a terminal in time."""
+        """Whether a terminal showed a warning at least WARNED_BEFORE seconds before the end."""
         times = [at for window in self.windows if window.remote for at in window.warnings]
         return any(at <= end - WARNED_BEFORE for at in times)

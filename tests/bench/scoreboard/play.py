@@ -1,4 +1,4 @@
-"""One pass: all the scenarios at once on one host under one enforcer, and what came of each."""
+"""One pass: plays all scenarios at once on one host under one enforcer, and returns the result of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .person import Person
 from .scenario import ENDED, KEPT, LATEST, LIMIT, OBSERVED, SHOWN, STEP, WATCHED, Scenario
 from .table import Table
 
-STAGGER = 0.8  # seconds between two logins: nobody's begin disturbs another's
+STAGGER = 0.8  # seconds between two logins, so that they do not disturb each other
 LOOK = 0.25
 LOGIN_SECONDS = 60.0
 ENDING = 15.0
@@ -25,13 +25,13 @@ ENDING = 15.0
 
 @dataclass(frozen=True)
 class Cell:
-    """What came of one scenario under one enforcer."""
+    """The result of one scenario under one enforcer."""
 
     right: bool | None  # None: SHOWN only
-    ended: float | None  # seconds after the last sign of the person, or None: still there
+    ended: float | None  # seconds after the person's last sign of life; None: still there
     warned: bool | None  # None: there was no terminal to warn on
-    error: str = ""  # why it could not be played; then it is not right either
-    lost: bool = False  # not the session ended, but something in it that the person needed
+    error: str = ""  # why it could not be played; then `right` is False
+    lost: bool = False  # the session stayed, but a program that the person needed ended
 
 
 def play_pass(
@@ -64,13 +64,13 @@ def play_pass(
 
 
 def play(scenario: Scenario, host: Host, uid: int, machines: Mapping[str, Workstation], table: Table) -> Cell:
-    """One scenario from the login to the verdict. Whatever goes wrong with it is its own cell's error."""
+    """Plays one scenario from the login to the verdict. Any exception becomes the error in its cell."""
     person = Person(scenario, host, uid, machines)
     try:
         scenario.play(person)
         session = find_session(person, table)
-        if person.misses():
-            return Cell(False, None, None, "a program of the person's ended at once")
+        if person.has_lost_window():
+            return Cell(False, None, None, "a program of the person ended at once")
         return watch(scenario, person, session, table)
     except Exception as error:
         shown = [window.terminal.text[-300:] for window in person.windows]
@@ -80,7 +80,7 @@ def play(scenario: Scenario, host: Host, uid: int, machines: Mapping[str, Workst
 
 
 def find_session(person: Person, table: Table) -> set[tuple[int, int]]:
-    """What to watch; clients that show nothing may not even be logged in yet."""
+    """Returns the processes of the person's session; waits for clients that do not show when they are logged in."""
     deadline = time.monotonic() + LOGIN_SECONDS
     while time.monotonic() < deadline:
         person.look(0)
@@ -91,14 +91,14 @@ def find_session(person: Person, table: Table) -> set[tuple[int, int]]:
 
 
 def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], table: Table) -> Cell:
-    """Lets the person do what they do, until the session is over or it is clear that it stays."""
+    """Plays the person's habits until the session is over or has stayed long enough; returns the verdict."""
     begin = time.monotonic()
     due = [begin + seconds for seconds, _ in person.habits]
     stays = begin + (OBSERVED if scenario.expect == KEPT else WATCHED)
     lost = False
     while any(table.alive(key) for key in session):
         now = time.monotonic()
-        if scenario.expect == KEPT and (person.misses() or not all(table.alive(key) for key in session)):
+        if scenario.expect == KEPT and (person.has_lost_window() or not all(table.alive(key) for key in session)):
             lost = True
             break
         if now >= stays:
@@ -110,7 +110,7 @@ def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], tab
         person.look(LOOK)
     end = time.monotonic()
     while any(table.alive(key) for key in session) and time.monotonic() < end + ENDING:
-        person.look(LOOK)  # the rest of it may just be ending
+        person.look(LOOK)  # the rest of it may be about to end
     person.look(LOOK)
     since = begin if scenario.expect == KEPT else person.sign_at
     return verdict(
@@ -119,12 +119,12 @@ def watch(scenario: Scenario, person: Person, session: set[tuple[int, int]], tab
 
 
 def warned(scenario: Scenario, person: Person, end: float) -> bool | None:
-    """Whether there was a warning in time; None where there is nobody to read it."""
+    """Whether there was a warning in time; None if no terminal could show one."""
     return None if scenario.deaf or not person.has_terminal() else person.warned(end)
 
 
 def verdict(scenario: Scenario, ended: float | None, told: bool | None, lost: bool = False) -> Cell:
-    """Holds what happened against what an administrator would want."""
+    """Compares what happened with what an administrator wants."""
     right: bool | None
     if scenario.expect == SHOWN:
         right = None

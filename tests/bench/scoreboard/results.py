@@ -1,4 +1,4 @@
-"""What has been found, kept as JSON beside the page, so that a column can be played again alone."""
+"""Keeps the results as JSON beside the page, so that a single column can be played again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Results = dict[str, dict[str, Column]]  # by suite, then by enforcer
 
 
 def load() -> Results:
-    """What was written last; empty if nothing was."""
+    """Returns the results that were written last; empty if there are none."""
     if not os.path.exists(PATH):
         return {}
     with open(PATH, encoding="utf-8") as stream:
@@ -48,7 +48,7 @@ def load() -> Results:
 
 
 def merge(into: Results, suite: str, enforcer: str, version: str, cells: Mapping[str, Cell]) -> None:
-    """Puts new cells in the place of old ones."""
+    """Replaces the cells of a column that were played again."""
     column = Column(version, time.strftime("%Y-%m-%d"), platform.release().partition("-")[0])
     old = into.setdefault(suite, {}).get(enforcer)
     column.cells = {**(old.cells if old else {}), **cells}
@@ -56,7 +56,7 @@ def merge(into: Results, suite: str, enforcer: str, version: str, cells: Mapping
 
 
 def save(results: Results) -> None:
-    """Writes it all, in an order that makes for small differences."""
+    """Writes all results, sorted, so that differences between versions stay small."""
     raw = {
         suite: {
             enforcer: {**asdict(column), "cells": {name: asdict(cell) for name, cell in sorted(column.cells.items())}}

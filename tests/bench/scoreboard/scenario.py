@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from .person import Person
 
 LIMIT = 60.0  # autolog and utmp know only minutes
-GAP = 0.4 * LIMIT  # between two signs of a person who is there
-OBSERVED = 2.5 * LIMIT  # how long one who is there is watched
-LATEST = 2.25 * LIMIT  # from the last sign of the person: by then the session of one who left is over
-WATCHED = 4.0 * LIMIT  # how long one who left is watched, to tell late from never
-STEP = 8.0  # the kernel dates terminals in steps of so many seconds: before LIMIT - STEP is early
+GAP = 0.4 * LIMIT  # seconds between two signs of life of a person who is there
+OBSERVED = 2.5 * LIMIT  # how long the session of a person who is there is watched
+LATEST = 2.25 * LIMIT  # from the last sign of life: by then the session of a person who left must be over
+WATCHED = 4.0 * LIMIT  # how long the session of a person who left is watched, to distinguish late from never
+STEP = 8.0  # the kernel dates terminals in steps of this many seconds: an end before LIMIT - STEP is too early
 
 KEPT, ENDED, SHOWN = "kept", "ended", "shown"
 Play = Callable[["Person"], None]
@@ -28,24 +28,24 @@ class Scenario:
     name: str  # also the user's name on the host
     title: str
     theme: str
-    expect: str  # KEPT, ENDED, or SHOWN: nobody on the host can know
-    why: str  # what there is to say for another expectation, or ""
+    expect: str  # KEPT, ENDED, or SHOWN: nothing on the host shows which is right
+    why: str  # an argument about the expectation, or ""
     play: Play
-    asked: bool = False  # for what only reaper can be told to do: no mistake of the others
-    deaf: bool = False  # nobody sees what is written to the terminal: they cannot be warned
+    asked: bool = False  # only reaper can be configured to do this: the others are not judged
+    deaf: bool = False  # nobody sees what is written to the terminal, so the person cannot be warned
 
 
 ALL: dict[str, Scenario] = {}
 
 
 def enter(one: Scenario) -> None:
-    """Enters a scenario in the list."""
+    """Adds a scenario to the list."""
     assert one.name not in ALL, one.name
     ALL[one.name] = one
 
 
 def scenario(expect: str, title: str, *, asked: bool = False, deaf: bool = False) -> Callable[[Play], Play]:
-    """Enters a function in the list; its docstring is the reason for what is expected, where that is debatable."""
+    """Adds a function to the list as a scenario; its docstring explains the expectation if that is debatable."""
 
     def decorate(play: Play) -> Play:
         name = play.__name__.replace("_", "-")

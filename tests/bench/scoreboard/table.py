@@ -1,4 +1,4 @@
-"""The judge's eyes: the host's process table, as inside.py tells it every second."""
+"""The host's process table for the judge, as inside.py prints it every second."""
 
 from __future__ import annotations
 
@@ -69,29 +69,29 @@ class Table:
         self._process.stdout.close()
 
     def stop(self) -> None:
-        """Has everybody who asks from now on fail."""
+        """Makes all later calls fail."""
         self._stopped = True
 
     def fresh(self, timeout: float = 20.0) -> list[Process]:
-        """The processes at some moment from now on."""
+        """Returns the processes as they were read after this call."""
         with self._changed:
-            # Two looks on: the first may have begun before now.
+            # The second table from now: the first may have been read before now.
             wanted = self._looks + 2
             if not self._changed.wait_for(lambda: self._looks >= wanted, timeout) or self._stopped:
-                raise LabError("the host's process table does not come")
+                raise LabError("the host does not send its process table")
             return self._processes
 
     def alive(self, key: tuple[int, int]) -> bool:
-        """Whether that process was there when the table was last read, which must have been lately."""
+        """Whether the process existed when the table was last read, which must be at most 30 s ago."""
         with self._changed:
             if self._stopped or time.monotonic() - self._at > 30:
-                raise LabError("the host's process table has stopped coming")
+                raise LabError("the host no longer sends its process table")
             return key in self._alive
 
     def session(self, uid: int, others: str = "") -> set[tuple[int, int]]:
-        """Who holds the user's sessions: sshd's monitors with their children, login(1), processes of the name `others`.
+        """Returns what holds a user's sessions: sshd's monitors and their children, login(1), processes named `others`.
 
-        A monitor is a root's process with a child that is the user's.
+        A monitor is a process of root with a child that belongs to the user.
         """
         found = self.fresh()
         by_pid = {process.pid: process for process in found}

@@ -37,7 +37,11 @@ class Parts:
     def __getattr__(self, name: str):
         def note(_tracked, *rest):
             self.done.append(" ".join([name, *(each.name for each in rest if isinstance(each, TerminationStep))]))
-            return {"warn": "not shown on pts/1", "why_not": self.lock_obstacle, "why_failed": "it waits"}.get(name)
+            return {
+                "warn": "not shown on pts/1",
+                "reason_not_lockable": self.lock_obstacle,
+                "why_failed": "it waits",
+            }.get(name)
 
         return note
 
@@ -65,7 +69,7 @@ def perform(bench, login, parts):
 def test_what_an_act_has_to_say_goes_into_the_record_that_follows_it(perform, parts):
     records = perform(Warn(IDLE, SECOND), LogEvent(LifecycleEvent.WARNED, IDLE, SECOND))
     assert records == [(EventKind.WARNED, "not shown on pts/1")]
-    assert parts.done == ["warn", "why_not"]
+    assert parts.done == ["warn", "reason_not_lockable"]
 
 
 def test_why_goes_into_the_first_record_alone(perform):
@@ -91,18 +95,18 @@ def test_a_deferral_names_its_program(perform, parts):
 
 def test_a_warning_is_withdrawn(perform, parts):
     assert perform(WithdrawWarning()) == []
-    assert parts.done == ["spare"]
+    assert parts.done == ["withdraw_warning"]
 
 
 def test_a_lock_takes_the_tickets_before_it_begins(perform, parts):
     perform(Lock())
-    assert parts.done == ["withdraw", "drop_tickets", "begin"]
+    assert parts.done == ["drop_pending", "drop_tickets", "begin"]
 
 
 @pytest.mark.parametrize(
     ("rung", "done"),
     [
-        (TerminationStep.HANGUP, ["part", "escalate HANGUP", "end"]),
+        (TerminationStep.HANGUP, ["say_farewell", "escalate HANGUP", "end"]),
         (TerminationStep.TERM, ["escalate TERM", "end"]),
         (TerminationStep.KILL, ["escalate KILL", "end", "thaw"]),
     ],

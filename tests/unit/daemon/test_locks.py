@@ -244,7 +244,7 @@ def test_locked_session_that_ends_by_itself_is_closed(bench, login):
     bench.run(6)
     assert bench.words()[-1] == "closed"
     assert bench.daemon.sessions == {}
-    assert bench.daemon.locks.standing == []
+    assert bench.daemon.locks.locked == []
 
 
 def test_lapse_does_not_stop_the_end_of_a_locked_session(bench, login):
@@ -300,7 +300,7 @@ def test_lock_that_is_never_established_is_given_up(bench, login, stage, seconds
     assert bench.phase() is Phase.WARNED
     assert bench.actor.withdrawn == ["100"]
     assert bench.warnings() == [
-        "session 100 is not locked, and goes on as it was: reaper-lock does not get it done",
+        "session 100 could not be locked and continues unlocked: reaper-lock did not lock it in time",
     ]
 
 
@@ -311,7 +311,7 @@ def test_frozen_session_whose_lock_files_are_gone_ends(bench, login):
     bench.host.lock_states.clear()
     bench.run(40)
     assert signalled(login)
-    assert bench.events(word="ending")[0].fields["why"] == "what was known of its lock is lost"
+    assert bench.events(word="ending")[0].fields["why"] == "the state of its lock is lost"
 
 
 # Restarts and policies.

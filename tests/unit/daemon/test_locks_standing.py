@@ -90,7 +90,7 @@ def test_failure_to_thaw_is_logged(bench, frozen):
     bench.actor.thaw_trouble = ReaperError("cannot-thaw", "\x1b")
     bench.host.leave(frozen)
     bench.run(6)
-    assert bench.warnings() == ["what session 100 leaves stays frozen: \\x1b"]
+    assert bench.warnings() == ["the processes that session 100 left stay frozen: \\x1b"]
     assert bench.daemon.sessions == {}
 
 

@@ -46,7 +46,7 @@ def test_failed_lock_leads_to_a_warning_and_an_end(bench, login):
     bench.run(2)
     assert bench.actor.orders == {}
     assert "tampered" not in bench.words()
-    assert bench.warnings() == ["session 100 is not locked, and goes on as it was: its terminal \\x1b is gone"]
+    assert bench.warnings() == ["session 100 could not be locked and continues unlocked: its terminal \\x1b is gone"]
     assert bench.events(word="warned")[-1].fields["action"] == "terminate"
     check_warned_and_ended(bench, login, "its terminal \x1b is gone", 2)
 

@@ -59,7 +59,7 @@ class Stand:
 
     def stop(self) -> None:
         self.service._selector.close()
-        self.service._leaders.close()
+        self.service._exit_watcher.close()
         self.service._wakeup.close()
         self.service._wakeup_writer.close()
 
@@ -255,7 +255,7 @@ def test_session_is_explained_while_its_groups_are_unknown(stand):
     stand.bench.host.login(100, "pts/1", user="carol")
     stand.bench.host.groups["carol"] = None
     stand.bench.run(1)
-    explanation = stand.service.answers.explain_session(Peer(1, 0), "100")["explanation"]
+    explanation = stand.service.api.explain_session(Peer(1, 0), "100")["explanation"]
     assert explanation["session"]["user"] == "carol"
     assert (
         "The groups of its user cannot be told yet: until then it is treated as if the user were in no group."
@@ -274,11 +274,11 @@ def test_explanation_names_unknown_groups(stand):
     stand.service.reload()
     host.login(100, "pts/1", user="carol")
     stand.bench.run(1)
-    explanation = stand.service.answers.explain_session(Peer(1, 0), "100")["explanation"]
+    explanation = stand.service.api.explain_session(Peer(1, 0), "100")["explanation"]
     doubt = "Nothing has told the names of all groups of its user (not 5001): a rule may name one of them."
     assert doubt in explanation["text"]
-    assert stand.service.answers.list_sessions(0)["unknown_groups"] == ["ops"]
-    assert stand.service.answers.list_sessions(1000)["unknown_groups"] == []
+    assert stand.service.api.list_sessions(0)["unknown_groups"] == ["ops"]
+    assert stand.service.api.list_sessions(1000)["unknown_groups"] == []
 
 
 # What the socket asks for.
@@ -295,24 +295,24 @@ def crowd(stand) -> Stand:
 
 @pytest.mark.parametrize(("uid", "users"), [(0, ["alice", "bob"]), (1000, ["alice"]), (1001, ["bob"]), (1002, [])])
 def test_users_see_their_own_sessions(crowd, uid, users):
-    assert [each["user"] for each in crowd.service.answers.list_sessions(uid)["sessions"]] == users
+    assert [each["user"] for each in crowd.service.api.list_sessions(uid)["sessions"]] == users
 
 
 @pytest.mark.parametrize("uid", [0, 1000, 1002])
 def test_users_watch_the_sessions_that_they_see(crowd, uid):
-    assert crowd.service.answers.watch_sessions(uid)[0] == crowd.service.answers.list_sessions(uid)
+    assert crowd.service.api.watch_sessions(uid)[0] == crowd.service.api.list_sessions(uid)
 
 
 def test_watchers_get_changes_of_the_sessions_that_they_see(crowd):
     """Time alone is no change, and a login is one only for those who may see it."""
     crowd.bench.run(10)
-    before = {uid: crowd.service.answers.watch_sessions(uid)[1] for uid in (0, 1000)}
+    before = {uid: crowd.service.api.watch_sessions(uid)[1] for uid in (0, 1000)}
     crowd.bench.run(15)
-    assert {uid: crowd.service.answers.watch_sessions(uid)[1] for uid in (0, 1000)} == before
+    assert {uid: crowd.service.api.watch_sessions(uid)[1] for uid in (0, 1000)} == before
     crowd.bench.host.login(300, "pts/3", user="carol", uid=1003)
     crowd.bench.run(15)
-    assert crowd.service.answers.watch_sessions(0)[1] != before[0]
-    assert crowd.service.answers.watch_sessions(1000)[1] == before[1000]
+    assert crowd.service.api.watch_sessions(0)[1] != before[0]
+    assert crowd.service.api.watch_sessions(1000)[1] == before[1000]
 
 
 def test_loop_wakes_for_an_update_that_came_too_soon(stand, monkeypatch):
@@ -332,20 +332,20 @@ def test_list_says_how_long_the_brake_holds(stand):
     stand.bench.host.login(100, "pts/1")
     stand.bench.host.login(200, "pts/2")
     stand.bench.run(59)
-    assert stand.service.answers.list_sessions(0)["brake_usec"] is None
+    assert stand.service.api.list_sessions(0)["brake_usec"] is None
     stand.bench.run(20)
-    assert 0 < stand.service.answers.list_sessions(1000)["brake_usec"] <= 60 * SECOND
+    assert 0 < stand.service.api.list_sessions(1000)["brake_usec"] <= 60 * SECOND
 
 
 @pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2"])
 def test_session_is_found_by_each_of_its_names(crowd, name):
     for uid in (0, 1001):
-        assert crowd.service.answers.explain_session(Peer(1, uid), name)["explanation"]["session"]["user"] == "bob"
+        assert crowd.service.api.explain_session(Peer(1, uid), name)["explanation"]["session"]["user"] == "bob"
 
 
 @pytest.mark.parametrize("name", ["200.1400", "pts/2", "/dev/pts/2", "", "pts", "x" * 5000, "\ud800"])
 def test_session_of_another_user_does_not_exist_for_a_caller(crowd, name):
     with pytest.raises(CallError) as caught:
-        crowd.service.answers.explain_session(Peer(1, 1000), name)
+        crowd.service.api.explain_session(Peer(1, 1000), name)
     assert caught.value.name == "io.reaper.NoSuchSession"
     assert len(caught.value.parameters["session"]) <= 200

@@ -150,7 +150,7 @@ def test_loop_of_sudo_postpones_the_end_once(other):
     login = bench.host.login(100, "pts/1")
     bench.run(50)
     began = bench.host.time.boot_usec
-    while not signalled(login) and login.session.key not in bench.daemon.locks.standing:
+    while not signalled(login) and login.session.key not in bench.daemon.locks.locked:
         assert bench.host.time.boot_usec - began <= 40 * SECOND
         sudo = bench.host.become_root(login.session, bench.host.time.boot_usec)
         bench.run(5)

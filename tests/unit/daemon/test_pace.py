@@ -112,13 +112,13 @@ def test_stop_during_a_tick_ends_no_further_session(bench, seconds, is_lapse):
 def test_stop_between_the_last_look_and_the_act_ends_nothing(bench):
     login = bench.host.login(100, "pts/1")
     bench.run(67.9)
-    held_until = bench.daemon.limiter.held_until
+    held_until = bench.daemon.limiter.admit
 
     def stop(*args):
         bench.sleep(3600)
         return held_until(*args)
 
-    bench.daemon.limiter.held_until = stop
+    bench.daemon.limiter.admit = stop
     bench.sleep(0.1)
     bench.tick()
     assert not signalled(login)

@@ -15,19 +15,19 @@ def presence(bench: Bench):
 
 def test_session_is_found_until_the_registry_has_it(bench, presence):
     login = bench.host.login(100, "pts/1")
-    assert [session.key for session in presence.find()] == [login.session.key]
+    assert [session.key for session in presence.find_new()] == [login.session.key]
     bench.run(1)
-    assert presence.find() == []
+    assert presence.find_new() == []
 
 
 def test_login_of_this_moment_is_told_from_one_before_the_daemon(bench, presence):
     fresh = bench.host.login(100, "pts/1")
     bench.host.time.boot_usec += 3600 * SECOND
     now = bench.host.clock()
-    tracked, is_new = presence.meet(fresh.session, now)
+    tracked, is_new = presence.track(fresh.session, now)
     assert (is_new, tracked.life.evidence.value) == (False, "seen")
     later = bench.host.login(200, "pts/2")
-    tracked, is_new = presence.meet(later.session, now)
+    tracked, is_new = presence.track(later.session, now)
     assert (is_new, tracked.life.evidence.value) == (True, "login")
 
 
@@ -66,8 +66,8 @@ def test_session_is_gone_when_its_user_has_left_and_not_before(bench, presence):
     assert presence.is_gone(tracked)
 
 
-def test_session_that_stays_is_not_hurried(bench, presence):
+def test_session_that_stays_is_not_hastened(bench, presence):
     login = bench.host.login(100, "pts/1")
     bench.run(1)
     tracked = bench.daemon.sessions[login.session.key]
-    assert presence.hurried(tracked, bench.host.time.boot_usec) is tracked
+    assert presence.hastened(tracked, bench.host.time.boot_usec) is tracked

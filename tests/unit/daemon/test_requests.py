@@ -210,7 +210,7 @@ def test_requested_lock_that_fails_leaves_the_session_as_it_was(bench, login):
     lock(bench, login)
     bench.run(3)
     assert bench.tracked(login).life.phase is Phase.ACTIVE
-    assert bench.warnings() == ["session 100 is not locked, and goes on as it was: systemd refuses"]
+    assert bench.warnings() == ["session 100 could not be locked and continues unlocked: systemd refuses"]
     bench.run(50)
     assert [event.fields["why"] for event in bench.events(word="warned")] == [""]
     bench.actor.lock_trouble = None

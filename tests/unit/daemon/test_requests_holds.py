@@ -300,7 +300,7 @@ def test_ending_session_is_not_held(bench, login):
 
 def test_user_cannot_change_a_hold_of_root(bench, login):
     hold(bench, login, HOUR, ROOT)
-    with pytest.raises(ReaperError, match="only who holds it and root") as refused:
+    with pytest.raises(ReaperError, match="only its holder and root") as refused:
         hold(bench, login, MINUTE, ALICE)
     assert refused.value.problem == "not-allowed"
     assert left_usec(bench) == HOUR

@@ -43,13 +43,13 @@ def test_read_that_does_not_return_is_reported(told, watched, tmp_path):
     os.mkfifo(tmp_path / "stat")
     path = str(tmp_path / "stat")
     reader = threading.Thread(target=kernel_text.read, args=(path,))
-    watched.begin()
+    watched.arm()
     reader.start()
     try:
         assert told.is_told.wait(10)
         assert told.paths[0] == path
     finally:
-        watched.rest()
+        watched.disarm()
         os.close(os.open(path, os.O_WRONLY))
         reader.join()
     assert kernel_text.reading is None
@@ -57,28 +57,28 @@ def test_read_that_does_not_return_is_reported(told, watched, tmp_path):
 
 def test_many_reads_of_one_file_are_not_reported(told, watched, tmp_path):
     (tmp_path / "stat").write_text("1")
-    watched.begin()
+    watched.arm()
     until = time.monotonic() + PATIENCE_SEC + 2 * supervisor.LOOKS * LOOK_SEC
     while time.monotonic() < until:
         kernel_text.read(str(tmp_path / "stat"))
-    watched.rest()
+    watched.disarm()
     assert not told.paths
 
 
 def test_readlink_that_does_not_return_is_reported(told, watched):
-    watched.begin()
+    watched.arm()
     kernel_text.noting("/proc/5/exe", lambda _path: told.is_told.wait(10))
-    watched.rest()
+    watched.disarm()
     assert told.paths[0] == "/proc/5/exe"
 
 
 def test_work_without_a_read_is_not_reported(told, watched):
-    watched.begin()
+    watched.arm()
     assert not told.is_told.wait(PATIENCE_SEC + 2 * supervisor.LOOKS * LOOK_SEC)
-    watched.rest()
+    watched.disarm()
 
 
 def test_nothing_is_reported_while_the_loop_waits(told, watched):
-    watched.begin()
-    watched.rest()
+    watched.arm()
+    watched.disarm()
     assert kernel_text.noting("/proc/5/exe", lambda _path: told.is_told.wait(PATIENCE_SEC + 2 * 6 * LOOK_SEC)) is False

@@ -252,5 +252,5 @@ def test_ticket_that_cannot_be_removed_is_logged_and_stops_nothing(bench):
     bench.run(120)
     assert bench.words()[-1] == "terminated"
     assert bench.warnings() == [
-        "a ticket of alice is not removed: /run/sudo/ts: others than root may change \\x1bsudo, ignoring"
+        "a sudo ticket of alice is not removed: /run/sudo/ts: others than root may change \\x1bsudo, ignoring"
     ]

@@ -1,4 +1,4 @@
-"""Clients that are libraries, each as a program: `python3 PROGRAM shell|forward|sftp USER KEY PORT`.
+"""Programs that use ssh client libraries: `python3 PROGRAM shell|forward|sftp USER KEY PORT`.
 
-They run on a workstation, by its own python3 and the library that its suite has, and import nothing of ours.
+They run on a workstation with its own python3 and its suite's library, and import nothing of this repository.
 """

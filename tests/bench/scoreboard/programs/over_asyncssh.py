@@ -1,4 +1,4 @@
-"""asyncssh as a client on a terminal; sends keepalives every 5 s. See the package's docstring."""
+"""An ssh client with asyncssh; sends keepalives every 5 s. See the package's docstring."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import asyncssh
 
 
 async def shell(connection: asyncssh.SSHClientConnection) -> None:
-    """A shell with a terminal; keys go through as they are pressed."""
+    """Runs a shell with a terminal; each key is sent as it is pressed."""
     process = await connection.create_process(term_type="xterm", term_size=(200, 24), encoding=None)
     tty.setraw(0)
     asyncio.get_running_loop().add_reader(0, lambda: process.stdin.write(os.read(0, 4096)))
@@ -20,7 +20,7 @@ async def shell(connection: asyncssh.SSHClientConnection) -> None:
 
 
 async def sftp(connection: asyncssh.SSHClientConnection) -> None:
-    """Lists a directory, and again for each line that is typed."""
+    """Lists a directory over sftp, and again for each line that is typed."""
     client = await connection.start_sftp_client()
     lines: asyncio.Queue[bytes] = asyncio.Queue()
     asyncio.get_running_loop().add_reader(0, lambda: lines.put_nowait(os.read(0, 4096)))

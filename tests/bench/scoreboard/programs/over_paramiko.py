@@ -1,4 +1,4 @@
-"""paramiko as a client on a terminal; sends keepalives every 5 s. See the package's docstring."""
+"""An ssh client with paramiko; sends keepalives every 5 s. See the package's docstring."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import paramiko
 
 
 def shell(client: paramiko.SSHClient) -> None:
-    """A shell with a terminal; keys go through as they are pressed."""
+    """Runs a shell with a terminal; each key is sent as it is pressed."""
     channel = client.invoke_shell(term="xterm", width=200, height=24)
     tty.setraw(0)
     while True:
@@ -26,7 +26,7 @@ def shell(client: paramiko.SSHClient) -> None:
 
 
 def sftp(client: paramiko.SSHClient) -> None:
-    """Lists a directory, and again for each line that is typed."""
+    """Lists a directory over sftp, and again for each line that is typed."""
     files = client.open_sftp()
     channel = files.get_channel()
     while True:
@@ -37,7 +37,7 @@ def sftp(client: paramiko.SSHClient) -> None:
 
 
 def forward(client: paramiko.SSHClient, port: int) -> None:
-    """One connection through the host that is open, and on which nothing moves."""
+    """Keeps one connection through the host open, on which nothing is sent."""
     channel = client.get_transport().open_channel("direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 0))
     channel.recv(1)
 

@@ -1,4 +1,4 @@
-"""The scenarios, by theme; importing this enters them all in scenario.ALL."""
+"""The scenarios, by theme; importing this package adds them all to scenario.ALL."""
 
 from __future__ import annotations
 

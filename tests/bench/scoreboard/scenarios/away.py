@@ -1,6 +1,6 @@
 """Gone, with something left on the terminal
 
-Nobody presses a key; what the terminal shows, runs or refuses is no sign of a person.
+Nobody presses a key. Nothing that the terminal shows, runs or refuses is a sign of a person.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .typing import mosh, nested
 
 
 def leaves(person: Person, line: str, wait: str = "") -> None:
-    """Logs in, starts something, and goes."""
+    """Logs in, starts a program, and leaves."""
     person.start(person.login(), line, wait)
 
 
@@ -91,7 +91,7 @@ def stopped_job(person: Person) -> None:
 
 @scenario(ENDED, "leaves a computation in the foreground")
 def cpu_burner(person: Person) -> None:
-    """A program is no person. Whose computations should go on uses tmux, or is given `busy` or `activity: [cpu]`."""
+    """A program is no person. For computations that should continue, use tmux, or `busy` or `activity: [cpu]`."""
     leaves(person, "while true; do python3 -c 'sum(range(2000000))'; sleep 0.2; done")
 
 
@@ -153,7 +153,7 @@ def keyboard_poller(person: Person) -> None:
 
 @scenario(ENDED, "closes the laptop's lid while top runs", deaf=True)
 def lid_closed(person: Person) -> None:
-    """The connection stays and nobody answers: keys may yet come, but have not."""
+    """The connection stays and nobody answers: keys may still come, but none have."""
     window = person.login()
     person.start(window, "top", "load average")
     window.terminal.process.send_signal(signal.SIGSTOP)
@@ -168,7 +168,7 @@ def written_to(person: Person) -> None:
 
 @scenario(ENDED, "resizes the window now and then, and presses no key")
 def resizer(person: Person) -> None:
-    """Debatable: somebody may be there. But window managers resize by themselves, and a person has a key at hand."""
+    """Debatable: somebody may be there. But window managers resize by themselves, and a person can press a key."""
     window = person.login()
     sizes = [24, 30]
 
@@ -181,5 +181,5 @@ def resizer(person: Person) -> None:
 
 @scenario(ENDED, "calls a program of their own rsync, where the policy calls rsync busy")
 def busy_impostor(person: Person) -> None:
-    """Anybody can copy a program under another name; the one that was meant is the system's."""
+    """Anybody can copy a program under another name; the policy means the system's program."""
     leaves(person, "cp /bin/sleep rsync; ./rsync 100000")

@@ -1,6 +1,6 @@
 """What no host can know
 
-Keys that come over the line are keys, whoever pressed them. Shown, and not judged.
+Keys that come over the connection are keys, no matter who pressed them. Shown, but not judged.
 """
 
 from __future__ import annotations

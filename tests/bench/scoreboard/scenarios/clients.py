@@ -1,7 +1,7 @@
 """Clients of all kinds
 
-What crosses a connection is another matter with each: keepalives by five names, chaff, compression, new keys by time,
-ciphers that hide lengths. What a person does is the same. Those who left have keepalives on.
+The bytes on the connection differ with each client: keepalives of five kinds, chaff, compression, new keys by time,
+ciphers that hide lengths. The persons do the same with each. The clients of those who left send keepalives.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def login(person: Person, client: Client, *, away: bool) -> Window:
 
 
 def keys(person: Person, client: Client) -> None:
-    """Nothing reads the letters and nothing but their echo answers, but the person is there."""
+    """No program reads the letters and only their echo comes back, but the person is there."""
     window = login(person, client, away=False)
     person.start(window, "sleep 100000")
     person.types(window, "x", GAP)
 
 
 def letter(person: Person, client: Client, delay: float) -> None:
-    """Presses nothing but what the warning asks for; judged only where there is such a warning."""
+    """Presses only the key for which a warning asks; judged only for enforcers with such a warning."""
     window = login(person, client, away=False)
     person.start(window, "tail -f /dev/null")
     person.answers_warnings(window, "x", delay)
@@ -64,7 +64,7 @@ Act = Callable[[Person, Client], None]
 
 @dataclass(frozen=True)
 class Situation:
-    """What a client is seen in."""
+    """One use of a client, to be played with each client."""
 
     name: str  # ends the names of its scenarios
     title: str
@@ -86,11 +86,11 @@ SITUATIONS = (
     Situation("forward", "leaves a forwarded port", ENDED, forward),
     Situation("sftp", "leaves sftp at its prompt", ENDED, sftp),
 )
-LISTING = ("ssh10-c", "putty", "dropbear", "paramiko", "asyncssh")  # the others differ in nothing that matters to it
+LISTING = ("ssh10-c", "putty", "dropbear", "paramiko", "asyncssh")  # the others do not differ in this situation
 
 
 def fits(number: int, client: Client, situation: Situation) -> bool:
-    """Whether this client is played in this situation: all are, but for the letters and the listings."""
+    """Whether this client is played in this situation: all are, except for the letters and the listings."""
     if situation.name.startswith("letter"):
         return situation.name == f"letter{DELAYS[number % len(DELAYS)]:.0f}"
     return situation.name != "lists" or client.name in LISTING

@@ -1,6 +1,6 @@
 """On a serial line
 
-login(1) on a line of the host, without sshd. Serial, because in a container logind knows no other consoles.
+login(1) on a serial line of the host, without sshd: in a container logind knows no other consoles.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Gone, with signs of life forged
 
-A terminal belongs to its user, who can set its times, and so do the processes on it. None of this may keep a session by
-a second, but for what was typed and not read, which is noticed once.
+A terminal and the processes on it belong to the user, who can set the terminal's times. No such forgery may keep a
+session for a second. Only unread input counts, once, when it is noticed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..scenario import ENDED, scenario
 
 
 def forges(person: Person, loop: str) -> None:
-    """Leaves a loop in the background that knows the terminal as $T."""
+    """Leaves a loop in the background, in which $T is the terminal."""
     path = person.put("forge", f"#!/bin/bash\nT=$1\nwhile true; do\n{loop}\nsleep 1\ndone\n")
     person.start(person.login(), f"{path} $(tty) > /dev/null 2>&1 &")
 

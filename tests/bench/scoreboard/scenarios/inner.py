@@ -1,6 +1,7 @@
 """Gone, with a program that types inside
 
-A terminal that a program made is typed on by programs. Only the outer one, where the line ends, tells of a person.
+Programs type on terminals that programs have made. Only the outer terminal, at which the connection ends, shows whether
+a person types.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """On other lines
 
-Logins that no sshd of the usual name lets in: what a program of root's serves, a second sshd, a web page.
+Logins without an sshd of the usual name: through a program of root that serves a terminal, a second sshd, a web page.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def greeted_idle(person: Person) -> None:
 
 
 def greeted(person: Person, line: str) -> Window:
-    """As greetd does, without its greeter: a service with a PAM session on a console."""
+    """Starts a service with a PAM session on a console, as greetd does, without its greeter."""
     window = person.inside("serve.py", "console", line)
     person.root(f"timeout 20 sh -c 'until mountpoint -q /dev/{line}; do sleep 0.1; done'")
     settings = f"-p User={person.name} -p PAMName=greetd -p TTYPath=/dev/{line} -p StandardInput=tty"
     person.root(
         f"systemd-run --quiet {settings} -p StandardOutput=tty -p StandardError=tty -p Environment='PS1=$ ' bash --norc"
     )
-    window.terminal.expect(r"\$", 60)  # systemd takes the blank after it away
+    window.terminal.expect(r"\$", 60)  # systemd removes the blank after it
     person.process("bash")
     return window
 

@@ -13,14 +13,14 @@ from .tunnels import talk
 
 
 def window_of(person: Person, needed: bool = True) -> Window:
-    """One more window on the person's one connection."""
+    """Opens one more window on the person's one connection."""
     control = os.path.join(person.directory, "control")
     return person.login("-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "there", needed=needed)
 
 
 @scenario(KEPT, "types in the second window of a connection whose first is idle")
 def second_window(person: Person) -> None:
-    """Whether the idle window closes is not asked; the connection and the window that is typed in must stay."""
+    """The idle window may close or stay; the connection and the window in which the person types must stay."""
     window_of(person, needed=False)
     person.types(window_of(person), "date\n", GAP)
 
@@ -34,7 +34,7 @@ def by_turns(person: Person) -> None:
 
 @scenario(KEPT, "copies a file at 32 KiB/s over the connection of an idle shell")
 def shared_transfer(person: Person) -> None:
-    """Debatable: nobody types. But to whoever started the copy it is work of its own, as on another connection."""
+    """Debatable: nobody types. But for the user who started it, the copy is work, as it is on a separate connection."""
     window_of(person)
     control = os.path.join(person.directory, "control")
     person.shell(f"scp -F {person.config} -o ControlPath={control} -l 256 there:/srv/large {person.directory}/copy")
@@ -42,7 +42,7 @@ def shared_transfer(person: Person) -> None:
 
 @scenario(KEPT, "idles here and types in another connection, where the policy says `share_activity: user`", asked=True)
 def share_activity(person: Person) -> None:
-    """An administrator may let all sessions of a person count as one: a choice that only reaper has."""
+    """An administrator may let all sessions of a user count as one: only reaper has this option."""
     person.login()
     person.types(person.login(), "date\n", GAP)
 
@@ -64,14 +64,14 @@ def control_persist(person: Person) -> None:
 
 
 def shell_with_port(person: Person, port: int) -> None:
-    """A shell that is left, and a program that uses a port of its connection."""
+    """Leaves a shell while a program uses a forwarded port of its connection."""
     person.login("-L", f"{port}:127.0.0.1:{ECHO_PORT}", "there")
     talk(person, port)
 
 
 @scenario(ENDED, "leaves a shell while a program uses a port that its connection forwards")
 def port_beside_shell(person: Person) -> None:
-    """Debatable: a person may be at the far end of the port. But the shell stands open for who comes along."""
+    """Debatable: a person may be at the far end of the port. But the shell is open to anybody who passes by."""
     shell_with_port(person, 9007)
 
 

@@ -1,6 +1,6 @@
 """Commands and files, without a terminal
 
-Nobody can type here. What crosses the connection and what is computed tells; keepalives do not.
+Nobody can type here. Traffic on the connection and computation show use; keepalives do not.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def editor_user(person: Person) -> None:
 
 @scenario(SHOWN, "leaves an editor open, whose server runs on the host and is asked for a sign of life every 5 s")
 def editor_idle(person: Person) -> None:
-    """A line to a program, and its answer: a person who types slowly at `ssh -T` looks just so. An administrator who
+    """A line to a program, and its answer: a person who types slowly at `ssh -T` looks the same. An administrator who
     knows the editor can set `network_floor`."""
     person.host.write(f"/home/{person.name}/server.py", EDITOR)
     person.shell("(while sleep 5; do echo alive; done) | $SSH -T there python3 server.py > /dev/null")

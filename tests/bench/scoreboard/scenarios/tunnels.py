@@ -1,6 +1,6 @@
 """Tunnels
 
-ssh -N: no terminal, no command, only forwarded ports. The connections that go through are what counts.
+ssh -N: no terminal, no command, only forwarded ports. Only the connections through them count.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from ..person import ECHO_PORT, Person, Window
 from ..scenario import ENDED, GAP, KEPT, SHOWN, scenario
 
-# On the person's machine: says something through the tunnel now and then, over SOCKS if asked to.
+# On the person's machine: sends data through the tunnel from time to time, over SOCKS if asked to.
 TALK = """\
 import socket, struct, sys, time
 port, socks, pause = int(sys.argv[1]), sys.argv[2] == "socks", float(sys.argv[3])
@@ -43,7 +43,7 @@ def tunnel(person: Person, *words: str) -> None:
 
 
 def talk(person: Person, port: int, how: str = "plain", pause: float = GAP) -> None:
-    """Has a program on the person's side use the tunnel."""
+    """Runs a program on the person's side that uses the tunnel."""
     path = os.path.join(person.directory, "talk.py")
     with open(path, "w", encoding="ascii") as stream:
         stream.write(TALK)
@@ -98,14 +98,14 @@ def hop_idle(person: Person) -> None:
 
 @scenario(SHOWN, "leaves what goes through the host by ssh -W, and the far end is asked for a sign of life every 5 s")
 def hop_inner_keepalive(person: Person) -> None:
-    """What the two ends of the tunnel say to each other is encrypted: a key looks just so. An administrator can set
+    """The data between the two ends of the tunnel are encrypted: a key looks the same. An administrator can set
     `network_floor`, or have the far end enforce the limit."""
     window = hop(person)
     person.every(5, lambda: window.terminal.send("alive\n"))
 
 
 def hop(person: Person) -> Window:
-    """A connection through the host to what echoes."""
+    """Opens a connection through the host to the echo server."""
     window = person.ssh("-o", "ServerAliveInterval=5", "-W", f"127.0.0.1:{ECHO_PORT}", "there")
     person.type(window, "hello\n")
     window.terminal.expect("hello\r\nhello", 60)

@@ -1,6 +1,6 @@
 """There, and typing
 
-Every one of them presses a key in less than half of the limit, as slow people do, and must keep the session.
+Each person presses a key in less than half of the limit, as slow people do, and must keep the session.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def types_ahead(person: Person) -> None:
 
 @scenario(KEPT, "presses single keys while a silent program runs in the foreground, as a warning asks for")
 def keys_ahead(person: Person) -> None:
-    """Nobody reads the keys, and without Enter the kernel does not count them as unread: but the person is there."""
+    """No program reads the keys, and the kernel counts them as unread only after Enter: but the person is there."""
     window = person.login()
     person.start(window, "sleep 1000")
     person.types(window, "x", GAP)
@@ -103,7 +103,7 @@ def over_output(person: Person) -> None:
 
 @scenario(KEPT, "toggles mesg n and mesg y, and types")
 def mesg_toggler(person: Person) -> None:
-    """mesg(1) is a chmod of the terminal: to the kernel's clocks the same as a forger's."""
+    """mesg(1) is a chmod of the terminal: the terminal's times look the same as those of a forger."""
     window = person.login()
     person.types(window, "mesg n; mesg y\n", GAP)
     person.types(window, "x", GAP / 2)
@@ -111,7 +111,7 @@ def mesg_toggler(person: Person) -> None:
 
 @scenario(KEPT, "has mesg y in PROMPT_COMMAND, so that every Enter is followed by a chmod of the terminal")
 def mesg_prompt(person: Person) -> None:
-    """To the kernel's clocks of the terminal, this is what `touch -a` with a chmod after it looks like."""
+    """In the terminal's times, this looks like `touch -a` followed by chmod."""
     window = person.login()
     person.start(window, "PROMPT_COMMAND='mesg n; mesg y'")
     person.types(window, "date\n", GAP)
@@ -158,7 +158,7 @@ def nested_typist(person: Person) -> None:
 
 
 def nested(person: Person) -> Window:
-    """A login from which the person logs in once more."""
+    """Logs in, and from there logs in to the same host once more."""
     person.root(
         f'su {person.name} -c \'cd; ssh-keygen -q -t ed25519 -N "" -f .ssh/id_ed25519; '
         "cat .ssh/id_ed25519.pub >> .ssh/authorized_keys'"
@@ -189,7 +189,7 @@ def mosh_typist(person: Person) -> None:
 
 
 def mosh(person: Person) -> Window:
-    """A login over mosh: ssh starts mosh-server and is done."""
+    """Logs in over mosh: ssh starts mosh-server and exits."""
     window = person.run("mosh", f"--ssh=ssh -F {person.config}", "127.0.0.1", remote=True)
     window.terminal.expect("[$] ", 60)
     person.process("mosh-server")
@@ -198,6 +198,6 @@ def mosh(person: Person) -> Window:
 
 @scenario(KEPT, "is away while rsync copies in the foreground, where the policy calls rsync busy", asked=True)
 def busy_rsync(person: Person) -> None:
-    """Only the administrator can say which work may go on without its person: here `busy: [rsync, dpkg]`."""
+    """Only the administrator knows which work may continue without its user: here `busy: [rsync, dpkg]`."""
     window = person.login()
     person.start(window, "rsync --bwlimit=32 /srv/large copy")
