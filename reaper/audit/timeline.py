@@ -91,8 +91,7 @@ def summary_of(story: Timeline, this_boot: str) -> str:
     terminated, failed = story.last(EventKind.TERMINATED), story.last(EventKind.TERMINATE_FAILED)
     opened = story.last(EventKind.OPENED)
     if terminated is not None:
-        freed = f"{terminated.number('freed_processes')} processes, {_size(terminated.number('freed_rss'))} freed"
-        return f"Ended {_cause(story)}; {freed}."
+        return f"Ended {_cause(story)}{_freed(terminated)}."
     closed = story.last(EventKind.CLOSED)
     if closed is not None:
         lasted_usec = closed.time_usec - opened.time_usec if opened else -1  # less than nothing where the clock was set
@@ -120,6 +119,14 @@ def _cause(story: Timeline) -> str:
     if ending.fields.get("reason") == "max":
         return f"at {span(ending.number('limit_usec'))}, the longest that its rule allows"
     return f"after {span(ending.number('idle_usec'))} without {'input' if story.terminals else 'work'}"
+
+
+def _freed(terminated: JournalRecord) -> str:
+    """What was freed, as a part of a sentence that ends there; "" if nothing was. Leaves out what rounds to zero."""
+    number, octets = terminated.number("freed_processes"), terminated.number("freed_rss")
+    parts = [f"{number} processes"] if number else []
+    parts += [_size(octets)] if octets >= KIB else []
+    return f"; {', '.join(parts)} freed" if parts else ""
 
 
 def _size(octets: int) -> str:

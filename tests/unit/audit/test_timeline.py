@@ -100,6 +100,20 @@ def test_summary_of_a_session_without_a_terminal():
     assert summary_of(story(OPENED, ending, gone), BOOT) == "Ended after 15min without work; 1 processes, 4 KiB freed."
 
 
+@pytest.mark.parametrize(
+    ("freed", "said"),
+    [
+        ({}, ""),
+        ({"freed_processes": "0", "freed_rss": "0"}, ""),
+        ({"freed_processes": "2", "freed_rss": "1023"}, "; 2 processes freed"),
+        ({"freed_processes": "0", "freed_rss": "2048"}, "; 2 KiB freed"),
+    ],
+)
+def test_summary_leaves_out_what_was_not_freed(freed, said):
+    ended = of_session(EventKind.TERMINATED, "is ended", **freed)
+    assert summary_of(story(OPENED, ENDING, ended), BOOT) == f"Ended after 15min without input{said}."
+
+
 def test_summary_of_what_could_not_be_ended():
     failed = of_session(EventKind.TERMINATE_FAILED, "could not be ended")
     assert summary_of(story(OPENED, ENDING, failed), BOOT) == "Could not be ended; something of it is still there."
