@@ -51,6 +51,11 @@ def read(path: str, most: int = MOST_BYTES) -> bytes | None:
         reading = None
 
 
+def read_unnoted(path: str, most: int = MOST_BYTES) -> bytes | None:
+    """Returns what read() returns, for a thread that is left behind where it waits: that is no wait of the others."""
+    return _read(path, most)
+
+
 def noting(path: str, look: Callable[[str], T]) -> T:
     """Returns what another kind of look at one of these files returns; it is noted as a read is."""
     global reading  # noqa: PLW0603
