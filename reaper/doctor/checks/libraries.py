@@ -9,6 +9,7 @@ from reaper.doctor.checks.locking import rules_that_lock
 from reaper.doctor.findings import Finding, error, note, warning
 
 NEEDED = {"yaml": "python3-yaml (EL: python3-pyyaml)", "systemd": "python3-systemd"}
+FOR_PROCESSES = {"psutil": "python3-psutil"}
 # Debian's python3-pampy imports six and does not depend on it.
 TO_LOCK = {"pam": "python3-pampy (EL: python3-pam)", "six": "python3-six"}
 
@@ -18,6 +19,10 @@ def check(missing: Collection[str], policy: Policy | None) -> Iterator[Finding]:
     for module, package in NEEDED.items():
         if module in missing:
             yield error("python-missing", f"Python has no module {module}: reaperd cannot run.", f"install {package}")
+    for module, package in FOR_PROCESSES.items():
+        if module in missing:
+            message = "Python has no module psutil: reaperctl explain and list -l cannot tell what processes run and use."
+            yield note("python-psutil-missing", message, f"install {package}")
     for_lock = [package for module, package in TO_LOCK.items() if module in missing]
     if not for_lock:
         return

@@ -244,6 +244,7 @@ def test_clock(read: Clock, in_force: Any, expected: list[tuple[str, str]]) -> N
         ((), []),
         (("pam", "six"), [("note", "python-pam-missing")]),
         (("six",), [("note", "python-pam-missing")]),
+        (("psutil",), [("note", "python-psutil-missing")]),
         (("yaml", "systemd"), [("error", "python-missing")] * 2),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from reaper import kernel_text, procfs
 from reaper.decide.session.model import Holding, ProcessId, Usage
 from reaper.sense import shared_memory
 from reaper.sense.aside import Aside
+from tests.unit.waiting import release, waiting_files
 
 ROLLUP = b"""55d3c0a00000-7ffd1b5f0000 ---p 00000000 00:00 0                          [rollup]
 Rss:                2048 kB
@@ -27,20 +29,17 @@ def holding(*pids: int, rss_bytes: int = 1 << 20) -> Holding:
 def rollup(tmp_path, monkeypatch):
     """Has the kernel say of a process what is given; None: the read waits until the test is over."""
     monkeypatch.setattr(procfs, "PROC", str(tmp_path))
-    waiting = []
+    with waiting_files() as make:
 
-    def write(pid: int, text: bytes | None) -> None:
-        (tmp_path / str(pid)).mkdir()
-        path = tmp_path / str(pid) / "smaps_rollup"
-        if text is None:
-            os.mkfifo(path)
-            waiting.append(path)
-        else:
-            path.write_bytes(text)
+        def write(pid: int, text: bytes | None) -> None:
+            (tmp_path / str(pid)).mkdir()
+            path = tmp_path / str(pid) / "smaps_rollup"
+            if text is None:
+                make(path)
+            else:
+                path.write_bytes(text)
 
-    yield write
-    for path in waiting:
-        os.close(os.open(path, os.O_RDWR))
+        yield write
 
 
 def test_shares_of_a_real_process():
@@ -79,9 +78,8 @@ def test_process_that_makes_the_reader_wait(rollup):
     began = time.monotonic()
     assert shared_memory.weigh(holding(5), 10, aside) == holding(5)
     assert time.monotonic() - began < 2
-    (aside_thread,) = [aside._thread]
-    os.close(os.open(f"{procfs.PROC}/6/smaps_rollup", os.O_RDWR))
-    aside_thread.join(10)
+    release(Path(procfs.PROC, "6", "smaps_rollup"))
+    aside._thread.join(10)
     assert shared_memory.weigh(holding(5), 10, aside) != holding(5)
 
 
