@@ -21,7 +21,7 @@ def check(missing: Collection[str], policy: Policy | None) -> Iterator[Finding]:
             yield error("python-missing", f"Python has no module {module}: reaperd cannot run.", f"install {package}")
     for module, package in FOR_PROCESSES.items():
         if module in missing:
-            message = "Python has no module psutil: reaperctl explain and list -l cannot tell what processes run and use."
+            message = "Python has no module psutil: reaperctl explain and list -l cannot say what runs."
             yield note("python-psutil-missing", message, f"install {package}")
     for_lock = [package for module, package in TO_LOCK.items() if module in missing]
     if not for_lock:
