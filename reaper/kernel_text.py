@@ -6,7 +6,9 @@ is. Python's text mode, str.splitlines() and str.split() take them for the end o
 "\\rUid:0" would be a field of its own. Hence:
 
 1. Every file of /proc/PID, of its threads and of cgroupfs is read by read(), and by nothing else in the package
-   (tests/repo/test_laws.py) but for cgroup.events, which lock/cgroups.py keeps open to poll it.
+   (tests/repo/test_laws.py) but for cgroup.events, which lock/cgroups.py keeps open to poll it, and by psutil for what
+   reaperctl shows of processes (sense/process_details.py). In the daemon a thread that may be left behind takes
+   read_unnoted(), so that its wait is not taken for one of the daemon's.
 2. Lines end at b"\\n" and at nothing else; fields end at the byte that the kernel puts there.
 3. A number is what number() takes: ASCII digits alone. What is no number is None and never an exception, so that no
    user can raise one here.
