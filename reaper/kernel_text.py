@@ -6,7 +6,9 @@ Python's text mode, str.splitlines() and str.split() take these for the end of a
 "\\rUid:0" would look like a field of its own. Hence:
 
 1. Every file of /proc/PID, of its threads and of cgroupfs is read by read(), and by nothing else in the package
-   (tests/repo/test_laws.py), except cgroup.events, which lock/freeze/cgroups.py keeps open to poll it.
+   (tests/repo/test_laws.py), except cgroup.events, which lock/freeze/cgroups.py keeps open to poll it, and what psutil
+   reads of processes for reaperctl (sense/process_details.py). In the daemon, a thread that may be abandoned uses
+   read_unnoted(), so that its wait does not count as one of the daemon's.
 2. Lines end at b"\\n" and at nothing else; fields end at the byte that the kernel puts there.
 3. A number is what number() accepts: ASCII digits only. Anything else is None and never an exception, so that no user
    can raise one here.
@@ -50,6 +52,11 @@ def read(path: str, most: int = MOST_BYTES) -> bytes | None:
         return _read(path, most)
     finally:
         reading = None
+
+
+def read_unnoted(path: str, most: int = MOST_BYTES) -> bytes | None:
+    """Returns what read() returns, for a thread that is left behind where it waits: that is no wait of the others."""
+    return _read(path, most)
 
 
 def noting(path: str, look: Callable[[str], T]) -> T:

@@ -1,13 +1,6 @@
 """Ending a session: the ladder, and signals each to a process that is certainly the one meant.
 
-The ladder is what a lost line does first, and force last:
-
-HANGUP  SIGHUP and SIGCONT to what is in front on the session's terminals, as the kernel does when a line is lost; a
-        shell passes it on to its jobs, but for those that were disowned, and ends, and PAM closes the session.
-TERM    SIGTERM to the leader, or what it waits for where it passes the signal over (cockpit-session), so that the PAM
-        session and the connection are closed. With `kill: session`, to all.
-KILL    SIGKILL. With `kill: terminal` to the connection and to what is in front on its terminals, for what detached
-        itself (tmux, nohup) survives a lost line, too; with `kill: session` to everything that the session holds.
+Which processes get which signal at which step is in decide/session/recipients.py.
 
 A process is named by pid and start time; it is opened as a pidfd, checked, and signalled through that same pidfd, so
 that a pid which was reused in between is never hit.
@@ -23,6 +16,7 @@ from reaper import procfs
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session import lock_protocol
 from reaper.decide.session.model import ProcessId, Targets
+from reaper.decide.session.recipients import find
 from reaper.decide.session.state import TerminationStep
 
 CGROUP = "/sys/fs/cgroup"
@@ -34,21 +28,14 @@ def escalate(targets: Targets, rung: TerminationStep, kill: Kill, scope: str) ->
     Returns False where that was to kill all of a scope and only the processes in `targets` could be signalled.
     """
     is_all = True
-    in_front = [each.process for each in targets.attached if each.in_front]
-    if rung is TerminationStep.HANGUP:
-        send(in_front, signal.SIGHUP, signal.SIGCONT)
-    elif rung is TerminationStep.TERM:
-        send(targets.everything if kill is Kill.SESSION else targets.connection[:1], signal.SIGTERM, signal.SIGCONT)
-        # bash and its like pass SIGTERM over at their prompt; and without a leader nothing else ends them.
-        send(in_front, signal.SIGHUP, signal.SIGCONT)
-    elif kill is Kill.SESSION:
+    recipients = find(targets, rung, kill)
+    send(recipients.terminated, signal.SIGTERM, signal.SIGCONT)
+    send(recipients.hung_up, signal.SIGHUP, signal.SIGCONT)
+    if recipients.is_scope_killed:
         is_all = kill_scope(scope)
         if not is_all:
             send(targets.everything, signal.SIGKILL)
-        others = (each.process for each in targets.attached)
-        send([*targets.connection, *others, *targets.strays], signal.SIGKILL)
-    else:
-        send([*targets.connection, *in_front], signal.SIGKILL)
+    send(recipients.killed, signal.SIGKILL)
     return is_all
 
 

@@ -91,8 +91,7 @@ def summary_of(timeline: Timeline, this_boot: str) -> str:
     terminated, failed = timeline.last(EventKind.TERMINATED), timeline.last(EventKind.TERMINATE_FAILED)
     opened = timeline.last(EventKind.OPENED)
     if terminated is not None:
-        freed = f"{terminated.number('freed_processes')} processes, {_size(terminated.number('freed_rss'))} freed"
-        return f"Ended {_cause(timeline)}; {freed}."
+        return f"Ended {_cause(timeline)}{_freed(terminated)}."
     closed = timeline.last(EventKind.CLOSED)
     if closed is not None:
         lasted_usec = closed.time_usec - opened.time_usec if opened else -1  # negative if the clock was set back
@@ -120,6 +119,14 @@ def _cause(timeline: Timeline) -> str:
     if ending.fields.get("reason") == "max":
         return f"after {span(ending.number('limit_usec'))}, the longest time that its rule allows"
     return f"after {span(ending.number('idle_usec'))} without {'input' if timeline.terminals else 'work'}"
+
+
+def _freed(terminated: JournalRecord) -> str:
+    """Returns what was freed, as the end of a sentence; "" if nothing was. Leaves out what rounds to zero."""
+    number, octets = terminated.number("freed_processes"), terminated.number("freed_rss")
+    parts = [f"{number} processes"] if number else []
+    parts += [_size(octets)] if octets >= KIB else []
+    return f"; {', '.join(parts)} freed" if parts else ""
 
 
 def _size(octets: int) -> str:

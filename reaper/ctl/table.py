@@ -46,10 +46,13 @@ ORIGIN = Column("ORIGIN")
 SERVICE = Column("SERVICE", least=8)
 EVIDENCE = Column("EVIDENCE")
 HELD = Column("HELD BY", least=12)
+COMMAND = Column("COMMAND", least=12)
 
 USUAL = (SESSION, USER, FROM, TERMINAL, IDLE, PHASE, NEXT)
 # The columns that a wider terminal adds, in this order, as far as they fit.
 MORE = (RULE, HELD, OPENED, EVIDENCE, SERVICE, ORIGIN)
+# The columns that are read from the sessions' processes, if all columns are asked for.
+READ = (COMMAND,)
 # The columns that a narrow terminal leaves out, in this order.
 DISPENSABLE = ("PHASE", "TERMINAL", "FROM", "IDLE", "SESSION")
 
@@ -94,6 +97,11 @@ def next_of(session: dict[str, Any]) -> str:
 def ink_of(session: dict[str, Any]) -> Ink:
     """Returns the colour of a session's phase."""
     return _INKS.get("held" if session.get("hold") else session["phase"], Ink.PLAIN)
+
+
+def command_of(command: str | None, glyphs: Glyphs) -> Cell:
+    """What is in the foreground of a session's terminal; "" is nothing, None could not be read."""
+    return Cell("?" if command is None else tell(command, glyphs) or "-")
 
 
 def cells_of(session: dict[str, Any], glyphs: Glyphs) -> dict[str, Cell]:
@@ -142,6 +150,14 @@ def fit(rows: list[Row], columns: tuple[Column, ...], more: tuple[Column, ...], 
         if _total(fitted) <= width:
             return fitted
     return fitted
+
+
+def cut_last(fitted: Fitted, width: int | None) -> Fitted:
+    """The same columns, the last of them cut to what the others leave of `width`, but not to less than it can be."""
+    if width is None:
+        return fitted
+    column, wide = fitted[-1]
+    return [*fitted[:-1], (column, min(wide, max(column.least, width - _total(fitted[:-1]) - 1)))]
 
 
 def _natural(column: Column, rows: list[Row]) -> int:

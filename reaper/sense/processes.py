@@ -136,6 +136,11 @@ def _on_terminals(numbers: Collection[int], held: Iterable[int], read: Reader) -
     return [leader for leader in leaders if leader is not None and leader.tty_nr in numbers]
 
 
+def foreground_groups(terminals: Iterable[str], held: Iterable[int]) -> set[int]:
+    """The process groups in the foreground of these terminals; `held` are the pids of what the session holds."""
+    return {leader.tpgid for leader in _on_terminals(_numbers(terminals), held, procfs.read_stat)}
+
+
 def pages_apart(terminals: Iterable[str], held: Collection[int]) -> bool:
     """Returns whether a process in the foreground of one of these terminals reads /dev/tty, as pagers do.
 

@@ -56,7 +56,7 @@ LAYERS = {
     "reaper.audit": ("reaper.audit", "reaper.decide", "reaper.errors"),
     # check reads the policy files as the daemon would, so it needs `sense`; the tool changes nothing, so never `act`.
     "reaper.ctl": ("reaper.ctl", "reaper.audit", "reaper.control", "reaper.decide", "reaper.doctor", "reaper.sense",
-                   "reaper.errors",
+                   "reaper.errors", "reaper.procfs",
                    "reaper.__version__"),
 }  # fmt: skip
 
@@ -306,6 +306,21 @@ def test_no_dependency_but_the_stated():
             if top not in standard and top not in RUNTIME_DEPENDENCIES | {"reaper", "_sha2", "_sha256"}:
                 wrong.append(f"{name}:{line}: {module}")
     assert not wrong, listed(wrong)
+
+
+def test_psutil_is_for_the_tool_alone():
+    """The daemon would grow by 2.1 MiB, and psutil 5.8 reads files of whatever length a user gives them."""
+    modules = {name: [module for module, _ in imports(name)] for name in python_files("reaper")}
+    users = {name for name, found in modules.items() if any(is_within(module, ("psutil",)) for module in found)}
+    assert users == {"reaper/sense/process_details.py"}
+    for aside in ("process_details", "survivors", "in_time"):
+        readers = ("reaper/ctl/", f"reaper/sense/{aside}.py")
+        importing = [
+            name
+            for name, found in modules.items()
+            if any(f"reaper.sense.{aside}" in module for module in found) and not name.startswith(readers)
+        ]
+        assert importing == []
 
 
 def called(name: str) -> Iterator[tuple[str, int]]:

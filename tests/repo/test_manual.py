@@ -66,7 +66,7 @@ def test_what_list_chooses_and_shows():
     own = part(page("reaperctl.1"), "list")
     words = {word for line in own.splitlines() if line.startswith(".Cm ") for word in line.split()}
     assert {*SORT_KEYS, *ORIGINS, *PHASES} <= words
-    titles = {column.title for column in (*table.USUAL, *table.MORE)}
+    titles = {column.title for column in (*table.USUAL, *table.MORE, *table.READ)}
     assert set(re.findall(r"^\.It Ql ([A-Z ]+)$", own, re.MULTILINE)) == titles
 
 

@@ -17,6 +17,15 @@ def test_file_is_read_whole(tmp_path):
     assert kernel_text.read(str(path)) == b"one\rtwo\n" * 100_000
 
 
+def test_read_that_is_not_noted(tmp_path, monkeypatch):
+    """A thread that was left behind neither shows as a wait of the daemon's nor hides one."""
+    (tmp_path / "file").write_bytes(b"one\n")
+    for noted in (None, "/proc/1/stat"):
+        monkeypatch.setattr(kernel_text, "reading", noted)
+        assert kernel_text.read_unnoted(str(tmp_path / "file")) == b"one\n"
+        assert kernel_text.reading is noted
+
+
 def test_empty_file_is_empty(tmp_path):
     (tmp_path / "file").touch()
     assert kernel_text.read(str(tmp_path / "file")) == b""

@@ -33,7 +33,7 @@ complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l rule -x -d 
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l from -x -d 'Only from an address, a network or a pattern of host names'
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -l sort -x -a 'opened session user from terminal idle phase next rule' -d 'Sort by these keys'
 complete -c reaperctl -n '__fish_seen_subcommand_from list watch' -s r -l reverse -d 'Reverse the order'
-complete -c reaperctl -n '__fish_seen_subcommand_from list' -s l -l full -d 'Show all columns, and cut nothing'
+complete -c reaperctl -n '__fish_seen_subcommand_from list' -s l -l full -d 'Show all columns, and cut nothing but commands'
 complete -c reaperctl -n '__fish_seen_subcommand_from list' -l no-header -d 'Print only the sessions'
 
 complete -c reaperctl -n '__fish_seen_subcommand_from explain' -a '(__reaperctl_sessions)' -d 'Session'

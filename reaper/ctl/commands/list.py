@@ -17,7 +17,7 @@ HELP = "list the sessions that reaper watches"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the subcommand."""
     selection.add_arguments(parser, "opened")
-    parser.add_argument("-l", "--full", action="store_true", help="show all columns, and cut nothing")
+    parser.add_argument("-l", "--full", action="store_true", help="show all columns, and cut nothing but commands")
     parser.add_argument("--no-header", action="store_true", help="print only the sessions")
     parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
 
@@ -39,7 +39,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     rows = [table.cells_of(each, glyphs) for each in answer["sessions"]]
     if options.full:
-        width, fitted = None, table.fit(rows, table.USUAL + table.MORE, (), None)
+        from reaper.ctl import session_processes  # what reads processes takes 70 ms to load, and others wait for none
+
+        commands = session_processes.read_commands(answer["sessions"])
+        rows = [{**row, "COMMAND": table.command_of(each, glyphs)} for row, each in zip(rows, commands)]
+        width, fitted = None, table.fit(rows, table.USUAL + table.MORE + table.READ, (), None)
+        fitted = table.cut_last(fitted, style.terminal_width(sys.stdout))
     else:
         width = style.terminal_width(sys.stdout)
         fitted = table.fit(rows, table.USUAL, table.MORE, width)

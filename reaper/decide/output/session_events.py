@@ -267,21 +267,34 @@ def _sentence(logged: LogEvent, tracked: TrackedSession, why: str, freed: Usage 
         return f"{verb}: it {'is locked' if locks else 'ends'} in {span(logged.usec)}, {cause}{also}"
     if logged.event is LifecycleEvent.CANCELLED:
         what = "its end is called off" if is_silent(tracked) else "its warning is withdrawn"
-        return f"stays: {what} after {span(logged.usec)}" if logged.usec else f"stays: {what}"
+        return f"stays: {what}{_after(logged.usec)}"
     if logged.event is LifecycleEvent.DEFERRED:
-        past = cause.replace("at ", "past ", 1)
-        return f"stays while {why or 'a program'} runs, for {span(logged.usec)} at most, {past}"
+        return (
+            f"stays while {why or 'a program'} runs, for {span(logged.usec)} at most,"
+            f" {cause.replace('at ', 'past ', 1)}"
+        )
     if logged.event is LifecycleEvent.OBSERVED:
         return f"would end now ({exception}), {cause}"
     if logged.event is LifecycleEvent.ENDING:
         without = missing(tracked.limits, bool(tracked.readings))
-        idle = "" if tracked.order else f" after {span(logged.usec)} without {without}"
+        idle = "" if tracked.order else _after(logged.usec, f" without {without}")
         return f"is being ended{idle}, {cause}{also}"
     if logged.event is LifecycleEvent.TERMINATED and freed is not None:
-        return (
-            f"is ended, {cause}: {freed.processes} processes, {freed.rss_bytes // 1024} KiB of memory"
-            f" and {span(freed.cpu_usec)} of CPU time freed{also}"
-        )
+        return f"is ended, {cause}{_freed(freed)}{also}"
     if logged.event is LifecycleEvent.TERMINATE_FAILED:
         return f"could not be ended, and will be tried again in {span(transitions.RETRY_USEC)}{also}"
     return "closed"
+
+
+def _after(usec: int, what: str = "") -> str:
+    """How long after, as a part of a sentence; "" if that rounds to zero."""
+    return f" after {span(usec)}{what}" if span(usec) != span(0) else ""
+
+
+def _freed(freed: Usage) -> str:
+    """What was freed, as a part of a sentence that ends there; "" if nothing was. Leaves out what rounds to zero."""
+    parts = [f"{freed.processes} processes"] if freed.processes else []
+    parts += [f"{freed.rss_bytes // 1024} KiB of memory"] if freed.rss_bytes >= 1024 else []
+    parts += [f"{span(freed.cpu_usec)} of CPU time"] if span(freed.cpu_usec) != span(0) else []
+    last = " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
+    return f": {last} freed" if parts else ""

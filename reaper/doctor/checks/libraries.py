@@ -10,6 +10,7 @@ from reaper.doctor.findings import Finding, error, note, warning
 
 # A Python module, and the package that has it on Debian and on EL.
 NEEDED = {"yaml": ("python3-yaml", "python3-pyyaml"), "systemd": ("python3-systemd", "python3-systemd")}
+FOR_PROCESSES = {"psutil": ("python3-psutil", "python3-psutil")}
 # Debian's python3-pampy imports six and does not depend on it.
 TO_LOCK = {"pam": ("python3-pampy", "python3-pam"), "six": ("python3-six", "python3-six")}
 
@@ -20,6 +21,10 @@ def check(missing: Collection[str], policy: Policy | None) -> Iterator[Finding]:
         if module in missing:
             message = f"The Python module {module} is missing: reaperd cannot run."
             yield error("python-missing", message, _install([packages]))
+    for module, packages in FOR_PROCESSES.items():
+        if module in missing:
+            message = f"The Python module {module} is missing: reaperctl explain and list -l cannot show processes."
+            yield note("python-psutil-missing", message, _install([packages]))
     for_lock = [packages for module, packages in TO_LOCK.items() if module in missing]
     if not for_lock:
         return

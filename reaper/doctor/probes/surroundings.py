@@ -11,7 +11,7 @@ from reaper import procfs
 from reaper.doctor.checks.clock import Clock
 from reaper.doctor.checks.journal import JournalFacts, parse_settings
 from reaper.doctor.checks.kernel import Kernel, parse_mounts
-from reaper.doctor.checks.libraries import NEEDED, TO_LOCK
+from reaper.doctor.checks.libraries import FOR_PROCESSES, NEEDED, TO_LOCK
 from reaper.doctor.checks.logind import LogindFacts, parse_property, parse_span
 from reaper.doctor.checks.pam import Pam
 from reaper.doctor.checks.rules import Files
@@ -33,7 +33,7 @@ CATALOGED = "reaper: "
 def probe(host: HostReader, version: str) -> Facts:
     """Returns all facts that the checks need; `version` is that of the installed package."""
     unchecked: list[str] = []
-    missing = tuple(name for name in (*NEEDED, *TO_LOCK) if importlib.util.find_spec(name) is None)
+    missing = tuple(name for name in (*NEEDED, *FOR_PROCESSES, *TO_LOCK) if importlib.util.find_spec(name) is None)
     ssh, is_complete = sshd_config.probe(host)
     if not is_complete:
         unchecked.append("all of sshd's configuration")

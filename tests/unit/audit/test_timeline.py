@@ -104,6 +104,20 @@ def test_summary_of_a_session_without_a_terminal():
     )
 
 
+@pytest.mark.parametrize(
+    ("freed", "said"),
+    [
+        ({}, ""),
+        ({"freed_processes": "0", "freed_rss": "0"}, ""),
+        ({"freed_processes": "2", "freed_rss": "1023"}, "; 2 processes freed"),
+        ({"freed_processes": "0", "freed_rss": "2048"}, "; 2 KiB freed"),
+    ],
+)
+def test_summary_leaves_out_what_was_not_freed(freed, said):
+    ended = of_session(EventKind.TERMINATED, "is ended", **freed)
+    assert summary_of(timeline(OPENED, ENDING, ended), BOOT) == f"Ended after 15min without input{said}."
+
+
 def test_summary_of_a_session_that_could_not_be_ended():
     failed = of_session(EventKind.TERMINATE_FAILED, "could not be ended")
     assert summary_of(timeline(OPENED, ENDING, failed), BOOT) == "Could not be ended; some of its processes still run."

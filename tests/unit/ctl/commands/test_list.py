@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from reaper.ctl import session_processes, style
 from reaper.ctl.__main__ import main
 from reaper.ctl.commands import list as verb
-from tests.unit.ctl.shown import ANN, BOB, CROWD, answer
+from tests.unit.ctl.shown import ANN, BOB, CROWD, HOSTILE, answer
 from tests.unit.simulated import SECOND
 
 
@@ -36,7 +38,7 @@ def test_pipe_gets_whole_values(ask):
 
 def test_full_has_every_column(ask):
     out, _ = ask(CROWD, "-l")
-    assert "OPENED EVIDENCE SERVICE ORIGIN" in out
+    assert re.search(r"OPENED EVIDENCE SERVICE ORIGIN +COMMAND", out)
     assert "root: migration" in out
 
 
@@ -61,3 +63,26 @@ def test_message_if_no_session_is_shown(ask):
     assert ask(answer(ANN), "--user", "nobody") == ("", "No session matches the options; there is 1.\n")
     out, err = ask(answer(), "--json")
     assert (json.loads(out), err) == (answer(), "")
+
+
+def test_commands_stand_last_are_escaped_and_fit(ask, monkeypatch):
+    commands = {"12": HOSTILE, "15": None, "9": ""}
+    told = [commands.get(each["session"], "vim " + "x" * 300) for each in CROWD["sessions"]]
+    monkeypatch.setattr(session_processes, "read_commands", lambda sessions: told[: len(sessions)])
+    out, _ = ask(CROWD, "-l", "--no-header")
+    lines = out.splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert lines[0].endswith(style.tell(HOSTILE, style.ASCII))
+    assert [lines[index][-2:] for index in (1, 4)] == [" ?", " -"]
+    monkeypatch.setattr(verb.style, "terminal_width", lambda _stream: 220)
+    lines = ask(CROWD, "-l", "--no-header")[0].splitlines()
+    assert max(map(len, lines)) == 220
+    assert any(" vim xx" in line for line in lines)
+    monkeypatch.setattr(verb.style, "terminal_width", lambda _stream: 80)
+    lines = ask(CROWD, "-l", "--no-header")[0].splitlines()
+    assert lines[2].endswith(" vim xxxxxxx\u2026"), "nothing else is cut, and the command is told"
+
+
+def test_without_full_no_process_is_read(ask, monkeypatch):
+    monkeypatch.setattr(session_processes, "read_commands", None)
+    assert "COMMAND" not in ask(CROWD)[0]

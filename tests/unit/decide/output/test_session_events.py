@@ -121,6 +121,29 @@ def test_what_was_freed():
     assert event.fields["freed_cpu_usec"] == "61000000"
 
 
+@pytest.mark.parametrize(
+    ("freed", "said"),
+    [
+        (Usage(0, 0, 0), ""),
+        (Usage(2, 1023, SECOND // 2 - 1), ": 2 processes freed"),
+        (Usage(2, 2048, 0), ": 2 processes and 2 KiB of memory freed"),
+        (Usage(2, 0, SECOND), ": 2 processes and 1s of CPU time freed"),
+        (Usage(2, 2048, SECOND), ": 2 processes, 2 KiB of memory and 1s of CPU time freed"),
+    ],
+)
+def test_what_rounds_to_zero_is_not_said_and_stays_a_field(freed, said):
+    event = tell(LifecycleEvent.TERMINATED, Reason.IDLE, MINUTE, freed=freed)
+    assert event.message == f"{ALICE} is ended, at its limit of 15min (idle, rule environment:standard){said}."
+    fields = tuple(int(event.fields[name]) for name in ("freed_processes", "freed_rss", "freed_cpu_usec"))
+    assert fields == freed
+
+
+def test_no_time_is_said_that_rounds_to_zero():
+    ending = tell(LifecycleEvent.ENDING, Reason.MAX, SECOND // 3)
+    assert " is being ended, at its limit of 8h " in ending.message
+    assert tell(LifecycleEvent.CANCELLED, Reason.IDLE, 1).message.endswith("its warning is withdrawn.")
+
+
 def test_why_is_told_and_a_field():
     event = tell(LifecycleEvent.WARNED, Reason.MAX, MINUTE, why="not shown on pts/1, which does not take output")
     assert event.message == (

@@ -14,6 +14,7 @@ LOCKS = policy("rules: [{name: desks, match: {user: ann}, action: lock}]")
     ("missing", "expected"),
     [
         ((), []),
+        (("psutil",), [("note", "python-psutil-missing")]),
         (("pam", "six"), [("note", "python-pam-missing")]),
         (("six",), [("note", "python-pam-missing")]),
         (("yaml", "systemd"), [("error", "python-missing")] * 2),

@@ -1,0 +1,90 @@
+"""What a process is called, and what it uses, for a person to see. For reaperctl alone: no daemon imports psutil.
+
+psutil reads these as ps(1) does, and waits as ps does for a process whose user makes it wait. So each process has a
+thread of its own and a time limit. A command is what the process itself says: it can be anything, of any length.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from reaper import procfs
+from reaper.decide.session.model import ProcessId
+from reaper.decide.text.duration import USEC_PER_SEC
+from reaper.decide.text.escape import shown
+from reaper.sense import shared_memory
+from reaper.sense.aside import Aside, IsOver
+
+EACH_SEC = 0.25
+MOST_SEC = 2.0
+# More than anybody reads. The kernel gives up to 6 MiB (a quarter of a stack limit that a user can raise, execve(2)).
+MOST_CHARACTERS = 200
+
+
+class ProcessDetails(NamedTuple):
+    """What was read of a process; None for what could not be read, or not in time."""
+
+    command: str | None = None
+    cpu_usec: int | None = None
+    memory_bytes: int | None = None
+
+
+def is_available() -> bool:
+    """Whether Python has the module psutil."""
+    try:
+        import psutil  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def read(
+    processes: Iterable[ProcessId], each_sec: float = EACH_SEC, most_sec: float = MOST_SEC, *, has_shares: bool = True
+) -> dict[ProcessId, ProcessDetails]:
+    """Returns the details of the processes that still run; with `has_shares` their memory is counted in shares."""
+    if not is_available():
+        return dict.fromkeys(processes, ProcessDetails())
+    end, found = time.monotonic() + most_sec, {}
+    for process in processes:
+        seconds = min(each_sec, end - time.monotonic())
+        reading = _Reading(process, has_shares=has_shares)
+        if seconds > 0:
+            Aside().do(reading, seconds)
+        if not reading.is_gone:
+            found[process] = reading.details
+    return found
+
+
+class _Reading:
+    """What the thread of one process reads: what can wait comes last, and what was read before that stays."""
+
+    def __init__(self, process: ProcessId, *, has_shares: bool) -> None:
+        self._process, self._has_shares = process, has_shares
+        self.details = ProcessDetails()
+        self.is_gone = False
+
+    def __call__(self, _is_over: IsOver) -> None:
+        import psutil
+
+        stat = procfs.read_stat(self._process.pid)
+        if stat is None or stat.starttime != self._process.start_ticks:
+            self.is_gone = not procfs.is_withheld(self._process.pid)
+            return
+        try:
+            process = psutil.Process(self._process.pid)
+            times = process.cpu_times()
+            self.details = ProcessDetails(
+                cpu_usec=round((times.user + times.system) * USEC_PER_SEC), memory_bytes=process.memory_info().rss
+            )
+            words = process.cmdline()
+            command = " ".join(words) if words else f"[{process.name()}]"  # a task of the kernel, or one that ends
+            self.details = self.details._replace(command=shown(command, MOST_CHARACTERS))
+            shares = shared_memory.read(self._process.pid) if self._has_shares else None
+            if shares is not None:
+                self.details = self.details._replace(memory_bytes=shares)
+        except psutil.NoSuchProcess:
+            self.is_gone = True
+        except (psutil.Error, OSError):  # kept from us
+            return
