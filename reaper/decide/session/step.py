@@ -52,7 +52,7 @@ class Surroundings(Protocol):
         """Close the session if nothing of it exists any more."""
 
     def delay_usec(self, key: SessionKey, now: Instant) -> int:
-        """Return how long the end or lock must wait for a warning to be delivered or for other locks; 0 if not at all."""
+        """Return how long the end or lock must wait for a warning to be delivered or for other locks; 0 if not."""
 
     def busy_program(self, key: SessionKey, now: Instant) -> Program | None:
         """Return the program that delays the end; None if there is none or its time is over."""

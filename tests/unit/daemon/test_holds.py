@@ -325,7 +325,7 @@ def test_what_is_being_ended_is_not_held(bench, login):
 
 # What an administrator is told.
 
-TOLD = "reaper: {} held and not ended when idle; reaperctl list tells which."
+TOLD = "reaper: {} held and not ended when idle; reaperctl list shows which."
 
 
 def test_root_is_told_of_holds_at_login(bench, login):

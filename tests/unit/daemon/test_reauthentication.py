@@ -39,7 +39,7 @@ def test_the_next_login_of_that_user_is_told_once(bench):
     assert event.message.startswith(
         "Session 300 of alice from 192.0.2.9 on pts/3 follows session 100 of the same user,"
     )
-    assert event.message.endswith("s before (idle).")
+    assert event.message.endswith("s earlier (idle).")
 
 
 def test_who_comes_back_while_the_rest_of_it_still_ends(bench):
