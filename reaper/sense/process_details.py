@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reaper import procfs
 from reaper.decide.session.model import ProcessId
 from reaper.decide.text.duration import USEC_PER_SEC
-from reaper.decide.text.escape import shown
+from reaper.decide.text.escape import excerpt
 from reaper.sense import shared_memory
 from reaper.sense.aside import Aside, IsOver
 
@@ -80,7 +80,7 @@ class _Reading:
             )
             words = process.cmdline()
             command = " ".join(words) if words else f"[{process.name()}]"  # a task of the kernel, or one that ends
-            self.details = self.details._replace(command=shown(command, MOST_CHARACTERS))
+            self.details = self.details._replace(command=excerpt(command, MOST_CHARACTERS))
             shares = shared_memory.read(self._process.pid) if self._has_shares else None
             if shares is not None:
                 self.details = self.details._replace(memory_bytes=shares)

@@ -114,7 +114,7 @@ def test_root_holds_and_releases(host: Host, person: str) -> None:
         assert "by root: a long build" in host.run(["reaperctl", "explain", name]).stdout
         with root_shell(host, f"{person}x") as root:
             root.expect(
-                r"reaper: \d+ sessions? (is|are) held and not ended when idle; reaperctl list tells which\.", 30
+                r"reaper: \d+ sessions? (is|are) held and not ended when idle; reaperctl list shows which\.", 30
             )
         assert refused(host, "terminate", name, "--reason", "x")[0] == 1
         terminal.send(f"reaperctl release {name}; echo status=$?\n")

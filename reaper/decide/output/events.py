@@ -1,7 +1,7 @@
-"""The events an auditor reads: their names, their message ids, and the sentence each one is told in.
+"""The kinds of events in the journal: their names, message ids, priorities and fields. Pure.
 
-One row an event, and one entry in systemd/reaper.catalog for each row (tests/repo holds the two together). An Event is
-data; act/journal.py writes it. Fields carry the names of DESIGN without their prefix: ``user`` becomes REAPER_USER.
+Each row has one entry in systemd/reaper.catalog (a test in tests/repo compares them). An Event is data; act/journal.py
+writes it. Fields are named without their prefix: ``user`` becomes REAPER_USER.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FIELDS = frozenset(
 
 
 class Priority(enum.IntEnum):
-    """syslog(3)."""
+    """The priorities of syslog(3) that are used."""
 
     ALERT = 1
     ERR = 3
@@ -58,7 +58,7 @@ class _EventKind(NamedTuple):
 
 
 class EventKind(enum.Enum):
-    """What happened."""
+    """What happened; each has a name, a message id that never changes, and a priority."""
 
     OPENED = _EventKind("opened", "3ad82131ac7246f6ad5d294cf378461b", Priority.INFO)
     REAUTHENTICATED = _EventKind("reauthenticated", "d551fcd9acf74f55b89b47015f1aadc4", Priority.NOTICE)
@@ -92,18 +92,18 @@ class EventKind(enum.Enum):
 
     @property
     def message_id(self) -> str:
-        """The MESSAGE_ID that the catalog explains."""
+        """The MESSAGE_ID under which the catalog explains the event."""
         return self.value.message_id
 
     @property
     def priority(self) -> Priority:
-        """The syslog priority of every event of the kind."""
+        """The syslog priority of all events of this kind."""
         return self.value.priority
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the journal: a message that reads alone, and its fields."""
+    """One journal entry: a message that can be understood alone, and its fields."""
 
     kind: EventKind
     message: str

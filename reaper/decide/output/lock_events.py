@@ -1,4 +1,4 @@
-"""What an auditor reads about a lock: reaper-lock's records, by what the order says of the session.  Pure."""
+"""The journal events of reaper-lock, which knows the session only from the lock's order. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reaper.decide.text.escape import plain
 
 
 def locked(order: LockOrder, terminals: Collection[str]) -> Event:
-    """The terminals are taken."""
+    """Return the event of a session that was locked, on these terminals."""
     by = order.fields.get("by", "")
     if by:
         cause = f"as {by} ordered"
@@ -23,7 +23,7 @@ def locked(order: LockOrder, terminals: Collection[str]) -> Event:
 
 
 def unlocked(order: LockOrder, terminal: str, now_usec: int) -> Event:
-    """Its person has proved who they are."""
+    """Return the event of a session that its user has unlocked on a terminal."""
     after_usec = max(0, now_usec - order.locked_usec)
     return _event(
         EventKind.UNLOCKED,
@@ -34,7 +34,7 @@ def unlocked(order: LockOrder, terminal: str, now_usec: int) -> Event:
 
 
 def unlock_failed(order: LockOrder, terminal: str, failures: int, why: str) -> Event:
-    """Somebody tried, and has not."""
+    """Return the event of a failed attempt to unlock a session."""
     attempt = f"attempt {failures} of {MAX_FAILURES} on {terminal}: {plain(why)}"
     return _event(
         EventKind.UNLOCK_FAILED, order, f"is not unlocked by {attempt}", {"terminals": terminal, "why": attempt}

@@ -1,4 +1,4 @@
-"""From what happened to a session to the line that an auditor reads: an Event with its sentence and its fields."""
+"""Make journal events of what happened to sessions and to the daemon: the sentence and the fields of each. Pure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from reaper.errors import ReaperError
 
 
 def of_session(kind: EventKind, tracked: TrackedSession, policy_id: str, text: str, **fields: str) -> Event:
-    """An event about one session. `text` goes on from "Session 3 of alice from 10.0.0.1 (pts/0) "."""
+    """Return an event about one session. `text` continues "Session 3 of alice from 10.0.0.1 on pts/0 "."""
     common = common_fields(tracked, policy_id)
     common.update(fields)
     return Event(kind, f"Session {_who(tracked)} {text}.", common)
 
 
 def common_fields(tracked: TrackedSession, policy_id: str) -> dict[str, str]:
-    """What every record about a session has."""
+    """Return the fields that every event about a session has."""
     limits = tracked.limits
     common = _identity(tracked)
     common["terminals"] = " ".join(tracked.terminals)
@@ -64,7 +64,7 @@ def _who(tracked: TrackedSession) -> str:
 
 
 def opened(tracked: TrackedSession, policy_id: str) -> Event:
-    """A session that was not known before."""
+    """Return the event of a session that was not known before."""
     session = tracked.session
     login = f" as {plain(session.login)}" if session.login else ""
     text = f"opened{login} ({plain(session.service)}, {tracked.origin.value})"
@@ -72,10 +72,10 @@ def opened(tracked: TrackedSession, policy_id: str) -> Event:
 
 
 def reauthenticated(tracked: TrackedSession, policy_id: str, followed: PastTermination) -> Event:
-    """A person has logged in again whose session was ended."""
+    """Return the event of a login that follows an ended session of the same user."""
     gap_usec = tracked.session.opened_usec - followed.ended_usec
     previous = plain(followed.session)
-    text = f"follows session {previous} of the same user, which was ended {span(gap_usec)} before ({followed.reason})"
+    text = f"follows session {previous} of the same user, which was ended {span(gap_usec)} earlier ({followed.reason})"
     return of_session(
         EventKind.REAUTHENTICATED, tracked, policy_id, text,
         previous=previous, reason=followed.reason, idle_usec=str(gap_usec),
@@ -83,15 +83,15 @@ def reauthenticated(tracked: TrackedSession, policy_id: str, followed: PastTermi
 
 
 def tampered(tracked: TrackedSession, policy_id: str, terminal: str) -> Event:
-    """A terminal's times were set by hand."""
-    text = f"had the times of {terminal} set by hand: that does not count as activity"
+    """Return the event of a terminal whose times were set by hand."""
+    text = f"had the times of {terminal} set by hand: this does not count as activity"
     return of_session(
         EventKind.TAMPERED, tracked, policy_id, text, why=f"ctime of {terminal} moved; mode and owner did not"
     )
 
 
 def held(tracked: TrackedSession, policy_id: str, now_usec: int) -> Event:
-    """Somebody holds a session."""
+    """Return the event of a session that is held."""
     hold = tracked.hold
     assert hold is not None
     left = hold.until_usec - now_usec
@@ -102,15 +102,15 @@ def held(tracked: TrackedSession, policy_id: str, now_usec: int) -> Event:
 
 
 def released(tracked: TrackedSession, policy_id: str, by: str, why: str) -> Event:
-    """A hold is over; `by` is who released the session, "" where nobody did, and `tracked` still has its hold."""
+    """Return the event of a hold that ends; `by` is who released it, "" if nobody. `tracked` still has the hold."""
     assert tracked.hold is not None
-    agent = f" by {plain(by)}" if by else ""
-    text = f"is not held any more{agent}: {plain(why)} (held by {plain(tracked.hold.by)}: {plain(tracked.hold.why)})"
+    what = f"is released by {plain(by)}" if by else "is no longer held"
+    text = f"{what}: {plain(why)} (held by {plain(tracked.hold.by)}: {plain(tracked.hold.why)})"
     return of_session(EventKind.RELEASED, tracked, policy_id, text, by=plain(by), why=plain(why))
 
 
 def lock_fields(tracked: TrackedSession, policy_id: str, by: str, now_usec: int) -> dict[str, str]:
-    """What the records about a lock have in common; reaper-lock writes them, and knows no more of the session."""
+    """Return the fields that all events about a lock have, for reaper-lock, which knows nothing else of the session."""
     fields = common_fields(tracked, policy_id)
     idle_usec = max(0, now_usec - tracked.life.evidence_usec)
     reason, limit_usec = ("order", 0) if by else ("idle", _limit_usec(Reason.IDLE, tracked))
@@ -119,22 +119,22 @@ def lock_fields(tracked: TrackedSession, policy_id: str, by: str, now_usec: int)
 
 
 def desktop_locked(tracked: TrackedSession, policy_id: str, by: str, now_usec: int) -> Event:
-    """The desktop of a graphical session was asked to lock it; what reaper-lock has taken, it tells itself."""
+    """Return the event of a graphical session whose desktop was asked to lock it; reaper-lock logs other locks."""
     fields = lock_fields(tracked, policy_id, by, now_usec)
     cause = f"as {plain(by)} ordered" if by else f"after {span(int(fields['idle_usec']))} without input"
     return of_session(EventKind.LOCKED, tracked, policy_id, f"is locked by its desktop {cause}", **fields)
 
 
 def desktop_unlocked(tracked: TrackedSession, policy_id: str, now_usec: int) -> Event:
-    """The desktop of a graphical session tells that it is not locked any more; `tracked` still is."""
+    """Return the event of a graphical session that its desktop has unlocked; `tracked` is still locked."""
     after_usec = max(0, now_usec - tracked.life.locked_usec)
     text = f"is unlocked by its desktop, {span(after_usec)} after it was locked"
     return of_session(EventKind.UNLOCKED, tracked, policy_id, text)
 
 
 def warned_by(tracked: TrackedSession, policy_id: str, by: str, text: str, terminals: Collection[str]) -> Event:
-    """An administrator had the person warned, with a text of theirs or the session's own warning."""
-    where = f"on {', '.join(terminals)}" if terminals else "on no terminal, as none takes it"
+    """Return the event of a warning by an administrator, whose `text` is "" if it was the session's own warning."""
+    where = f"on {', '.join(terminals)}" if terminals else "on no terminal, because none accepts it"
     said = f": {plain(text)}" if text else ""
     return of_session(
         EventKind.WARNED, tracked, policy_id, f"is warned by {plain(by)} {where}{said}", by=plain(by), why=plain(text)
@@ -142,67 +142,71 @@ def warned_by(tracked: TrackedSession, policy_id: str, by: str, text: str, termi
 
 
 def ungrouped(session: Session) -> str:
-    """A line, no event: nothing tells in which groups the user of a session is."""
+    """Return a log line, not an event: the groups of a session's user are not known."""
     user, name = plain(session.user), plain(session.name)
     return (
-        f"the groups of {user} cannot be told yet: session {name} keeps the limits that it has, or is treated"
+        f"the groups of {user} are not known yet: session {name} keeps the limits that it has, or is treated"
         " as if the user were in no group"
     )
 
 
-NO_GROUPS = "The groups of its user cannot be told yet: until then it is treated as if the user were in no group."
+NO_GROUPS = "The groups of its user are not known yet: until then it is treated as if the user were in no group."
 
 
 def unnamed_groups(gids: Iterable[int]) -> str:
-    """A sentence for explain: what rules by group may not see."""
+    """Return a sentence for `explain`: the groups whose names are not known, so that a rule may fail to match."""
     numbers = ", ".join(map(str, sorted(gids)))
-    return f"Nothing has told the names of all groups of its user (not {numbers}): a rule may name one of them."
+    return f"The names of some groups of its user are not known ({numbers}): a rule may name one of them."
 
 
 def unknown_groups(names: Iterable[str]) -> str:
-    """A line, no event: groups that rules name are known to no name service, or to none that answers."""
+    """Return a log line, not an event: no name service that answers knows these groups, which rules name."""
     return (
         f"no name service that reaperd can reach knows group {', '.join(map(plain, names))}: a rule for it matches only"
-        " where the record of the login has the name"
+        " if the login record has the name"
     )
 
 
 def started(version: str) -> Event:
-    """The daemon is up."""
+    """Return the event of the daemon's start."""
     return Event(EventKind.STARTED, f"reaperd {version} watches the sessions of this host.", {})
 
 
 def stopped(sessions: int) -> Event:
-    """The daemon ends, at somebody's wish."""
+    """Return the event of the daemon's regular stop."""
     return Event(EventKind.STOPPED, f"reaperd stops; {sessions} sessions are not watched until it is back.", {})
 
 
 def clock_stepped(step_usec: int) -> Event:
-    """Somebody set the wall clock."""
-    way = "forth" if step_usec > 0 else "back"
-    message = f"The time of day was set {way} by {span(abs(step_usec))}; no session ends earlier or later by it."
+    """Return the event of a change of the wall clock; `step_usec` is negative if it was set back."""
+    way = "forward" if step_usec > 0 else "back"
+    message = (
+        f"The time of day was set {way} by {span(abs(step_usec))}; no session ends earlier or later because of this."
+    )
     return Event(EventKind.CLOCK_STEPPED, message, {})
 
 
 def policy_loaded(policy: Policy) -> Event:
-    """A policy is in force."""
+    """Return the event of a policy that comes into force."""
     sources = ", ".join(policy.sources) or "no file: the built-in policy"
     message = f"Policy {policy.id} is in force, environment {policy.environment} ({sources})."
     return Event(EventKind.POLICY_LOADED, message, {"policy": policy.id})
 
 
 def policy_rejected(error: ReaperError, current: Policy | None) -> Event:
-    """The policy files do not parse."""
-    stays = f"Policy {current.id} stays in force" if current else "There is no policy, and nobody is touched"
-    message = f"The policy files are not used. {stays} until they are mended and reaper.service is reloaded.\n{error}"
+    """Return the event of invalid policy files; `current` is the policy that stays in force, if any."""
+    stays = f"Policy {current.id} stays in force" if current else "There is no policy, and no session is touched"
+    message = (
+        f"The policy files are not used. {stays} until they are corrected and reaper.service is reloaded.\n{error}"
+    )
     return Event(EventKind.POLICY_REJECTED, message, {"policy": current.id if current else "", "why": str(error)})
 
 
 def braked(tracked: TrackedSession, policy: Policy) -> Event:
-    """More sessions are due than the brake lets go; told once until it lets go again."""
+    """Return the event of a session that the brake holds back; logged once until the brake is released."""
     text = (
-        f"and maybe others wait: {policy.brake.sessions} sessions were ended within {span(policy.brake.per_usec)},"
-        " which is all that the brake allows"
+        f"waits, and others may too: {policy.brake.sessions} sessions were ended within {span(policy.brake.per_usec)},"
+        " the most that the brake allows"
     )
     return of_session(EventKind.BRAKE, tracked, policy.id, text, reason="brake")
 
@@ -210,10 +214,9 @@ def braked(tracked: TrackedSession, policy: Policy) -> Event:
 def of_log_event(
     logged: LogEvent, tracked: TrackedSession, policy_id: str, now_usec: int, why: str = "", freed: Usage | None = None
 ) -> Event:
-    """A fact of the lifecycle as an event.
+    """Return the event of a session's life as a journal event.
 
-    `why` is what else the daemon knows of it: how a warning was delivered, what is still running, what a session stays
-    for.
+    `why` is what the daemon adds: how a warning was delivered, what is still running, or which program delays the end.
     """
     kind = EventKind[logged.event.name]
     if logged.event is LifecycleEvent.ROBOT and tracked.rhythm is not None:
@@ -247,7 +250,7 @@ def _cause(logged: LogEvent, tracked: TrackedSession) -> str:
 
 
 def _warned(verb: str, tracked: TrackedSession) -> str:
-    """That a session is warned, or where its terminals are not written to, that it is not: after "is" or "would be"."""
+    """Return "is warned" or "would be warned" without its first word, negated if its terminals are not written to."""
     negated = "not be" if verb == "be" else f"{verb} not"
     return f"{negated if is_silent(tracked) else verb} warned"
 
@@ -260,13 +263,13 @@ def _sentence(logged: LogEvent, tracked: TrackedSession, why: str, freed: Usage 
     if logged.event is LifecycleEvent.RESUMED:
         return f"is in use again after {span(logged.usec)}"
     if logged.event is LifecycleEvent.ROBOT:
-        return f"is typed to by a robot, {why}, since {span(logged.usec)}: that does not count as input"
+        return f"gets input from a robot, {why}, for {span(logged.usec)}: this does not count as input"
     if logged.event is LifecycleEvent.WARNED:
         verb = f"would {_warned('be', tracked)} ({exception})" if observing else _warned("is", tracked)
         locks = tracked.limits is not None and tracked.limits.action is Action.LOCK and logged.reason is Reason.IDLE
         return f"{verb}: it {'is locked' if locks else 'ends'} in {span(logged.usec)}, {cause}{also}"
     if logged.event is LifecycleEvent.CANCELLED:
-        what = "its end is called off" if is_silent(tracked) else "its warning is withdrawn"
+        what = "its end is cancelled" if is_silent(tracked) else "its warning is withdrawn"
         return f"stays: {what}{_after(logged.usec)}"
     if logged.event is LifecycleEvent.DEFERRED:
         return (
@@ -282,7 +285,7 @@ def _sentence(logged: LogEvent, tracked: TrackedSession, why: str, freed: Usage 
     if logged.event is LifecycleEvent.TERMINATED and freed is not None:
         return f"is ended, {cause}{_freed(freed)}{also}"
     if logged.event is LifecycleEvent.TERMINATE_FAILED:
-        return f"could not be ended, and will be tried again in {span(transitions.RETRY_USEC)}{also}"
+        return f"could not be ended; the next attempt is in {span(transitions.RETRY_USEC)}{also}"
     return "closed"
 
 

@@ -1,4 +1,4 @@
-"""A session as others get to see it: the io.reaper.Session and Explanation of control/io.reaper.varlink. Pure."""
+"""Describe a session for clients: the types Session and Explanation of control/io.reaper.varlink. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from reaper.decide.text.escape import plain
 from reaper.decide.text.hours import LocalTime
 
 _OUTLOOKS = {"observe": "would end (observe)", "lock": "is locked", "end": "ends"}
-_SETTLED = (Phase.LOCKED, Phase.ENDING)  # whether it could be locked is no question any more
+_SETTLED = (Phase.LOCKED, Phase.ENDING)  # it does not matter any more whether it can be locked
 _NEXT_AT_LIMIT = {Action.OBSERVE: "observe", Action.LOCK: "lock", Action.TERMINATE: "end"}
 
 
 def of_session(tracked: TrackedSession, now_usec: int) -> dict[str, Any]:
-    """The io.reaper.Session of a tracked session."""
+    """Return a session as an io.reaper.Session."""
     session, life, limits = tracked.session, tracked.life, tracked.limits
     end = None
     phases = (Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED, Phase.LOCKED)
@@ -59,12 +59,12 @@ def of_session(tracked: TrackedSession, now_usec: int) -> dict[str, Any]:
 
 
 def of_hold(hold: Hold, now_usec: int) -> dict[str, Any]:
-    """The io.reaper.Hold of a hold."""
+    """Return a hold as an io.reaper.Hold."""
     return {"left_usec": max(0, hold.until_usec - now_usec), "by": plain(hold.by), "why": plain(hold.why)}
 
 
 def _change_usec(tracked: TrackedSession) -> int | None:
-    """When something happens to a session; that it is looked at for its rhythm's sake is nothing."""
+    """Return when something happens to a session; a look that only its rhythm needs does not count."""
     return tracked.due_usec if tracked.rhythm is None else tracked_session.next_change(tracked)
 
 
@@ -84,7 +84,7 @@ def _next(tracked: TrackedSession) -> str:
 
 
 def _at_limit(action: Action, reason: Reason) -> str:
-    """What happens at a limit: no lock makes a session younger, so its `max` ends it."""
+    """Return what happens at a limit. `max` ends even a session to be locked, as a lock does not make it younger."""
     return "end" if action is Action.LOCK and reason is not Reason.IDLE else _NEXT_AT_LIMIT[action]
 
 
@@ -96,19 +96,19 @@ def explain(
     local: LocalTime | None = None,
     unlockable: str = "",
     doubt: str = "",
-    lineless: str = "",
+    terminal_doubt: str = "",
 ) -> dict[str, Any]:
-    """The io.reaper.Explanation of a tracked session.
+    """Return the explanation of a session as an io.reaper.Explanation.
 
-    `unlockable` is why it could not be locked, `doubt` why a rule by group may not be seen to fit, and `lineless` why
-    what its login calls its terminal is not believed to be; "" for nothing.
+    `unlockable` is why it could not be locked, `doubt` why a rule by group may fail to match, and `terminal_doubt` why
+    the terminal that its login names is not believed; each is "" if there is nothing to say.
     """
     verdict = judge(policy, subject_of(tracked, groups, local)) if policy else None
     if verdict is None or verdict.limits.action is not Action.LOCK or tracked.life.phase in _SETTLED:
         unlockable = ""
-    shown = of_session(tracked, now_usec)
+    view = of_session(tracked, now_usec)
     return {
-        "session": shown,
+        "session": view,
         "source": tracked.session.source,
         "scope": tracked.session.scope,
         "leader_ticks": tracked.session.key.start_ticks,
@@ -120,20 +120,20 @@ def explain(
         "passed_over": [{"rule": rule, "why": plain(why)} for rule, why in verdict.passed_over] if verdict else [],
         "refused": tracked.refusal,
         "unlockable": plain(unlockable),
-        "text": _sentences(tracked, shown, verdict, plain(unlockable), doubt, plain(lineless), now_usec),
+        "text": _sentences(tracked, view, verdict, plain(unlockable), doubt, plain(terminal_doubt), now_usec),
     }
 
 
 def _sentences(
     tracked: TrackedSession,
-    shown: dict[str, Any],
+    view: dict[str, Any],
     verdict: Verdict | None,
     unlockable: str,
     doubt: str,
-    lineless: str,
+    terminal_doubt: str,
     now_usec: int,
 ) -> list[str]:
-    lines = _state(tracked, shown, lineless, now_usec)
+    lines = _state(tracked, view, terminal_doubt, now_usec)
     if verdict is None:
         return [*lines, "No policy is in force: nothing happens to any session until one loads."]
     capped = f"; its {' and '.join(verdict.capped)} lowered by the ceiling" if verdict.capped else ""
@@ -145,30 +145,30 @@ def _sentences(
         lines.append(f"It cannot be locked, and will be ended instead: {unlockable}.")
     if is_silent(tracked):
         lines.append(f"{SILENT[0].upper()}{SILENT[1:]}.")
-    lines.append(_outlook(tracked, shown))
+    lines.append(_outlook(tracked, view))
     is_holdable = tracked.hold is None and tracked.life.phase is not Phase.LOCKED
-    if is_holdable and shown["left_usec"] is not None and verdict.limits.hold_max_usec:
+    if is_holdable and view["left_usec"] is not None and verdict.limits.hold_max_usec:
         longest = span(verdict.limits.hold_max_usec)
-        command = hold_command(verdict.limits, shown["session"])
+        command = hold_command(verdict.limits, view["session"])
         lines.append(f"Its user may hold it with {command}, until {longest} after the last sign of life.")
     return lines
 
 
-def _state(tracked: TrackedSession, shown: dict[str, Any], lineless: str, now_usec: int) -> list[str]:
-    """Who it is, and what was seen of it."""
-    remote = f" from {shown['remote']}" if shown["remote"] else ""
-    phase = "about to end" if shown["phase"] == Phase.WARNED.value and is_silent(tracked) else shown["phase"]
+def _state(tracked: TrackedSession, view: dict[str, Any], terminal_doubt: str, now_usec: int) -> list[str]:
+    """Return the sentences about the session itself and its evidence."""
+    remote = f" from {view['remote']}" if view["remote"] else ""
+    phase = "about to end" if view["phase"] == Phase.WARNED.value and is_silent(tracked) else view["phase"]
     lines = [
-        f"Session {shown['session']} of {shown['user']}{remote} ({shown['service']}, {shown['origin']}) is {phase}.",
-        (f"The last sign of life was {tracked.life.evidence.words}, {span(shown['idle_usec'])} ago."),
+        f"Session {view['session']} of {view['user']}{remote} ({view['service']}, {view['origin']}) is {phase}.",
+        (f"The last sign of life was {tracked.life.evidence.words}, {span(view['idle_usec'])} ago."),
     ]
     if tracked.session.login:
-        lines.append(f"Its user logged in as {shown['login']}, which is another name of the same account.")
+        lines.append(f"Its user logged in as {view['login']}, which is another name of the same account.")
     if tracked.elevated:
         who = "it is root's own" if tracked.session.uid == 0 else "root acts in it, by su, sudo or run0"
         lines.append(f"It is elevated: {who}.")
-    if lineless:
-        lines.append(f"Its terminal is not known: {lineless}.")
+    if terminal_doubt:
+        lines.append(f"Its terminal is not known: {terminal_doubt}.")
     if tracked.refusal:
         lines.append(f"Refused as evidence: {tracked.refusal}.")
     return [*lines, *_robots(tracked, now_usec)]
@@ -183,9 +183,9 @@ def _robots(tracked: TrackedSession, now_usec: int) -> list[str]:
     return []
 
 
-def _outlook(tracked: TrackedSession, shown: dict[str, Any]) -> str:
-    """What comes next, at somebody's word or else by the limits."""
-    hold, order = shown["hold"], tracked.order
+def _outlook(tracked: TrackedSession, view: dict[str, Any]) -> str:
+    """Return the sentence about what comes next, by a hold or order or else by the limits."""
+    hold, order = view["hold"], tracked.order
     if hold is not None:
         until = f"It is held for {span(hold['left_usec'])} more, by {hold['by']}: {hold['why']}."
         then = "it ends" if is_silent(tracked) else "it is warned"
@@ -193,33 +193,31 @@ def _outlook(tracked: TrackedSession, shown: dict[str, Any]) -> str:
         return f"{until} Until then nothing happens to it; then {then}, if it is past its limit{and_ends}."
     if order is not None and tracked.life.phase is Phase.ENDING:
         return f"It is being ended, as {plain(order.by)} ordered: {plain(order.why)}."
-    return _outlook_by_limits(tracked, shown)
+    return _outlook_by_limits(tracked, view)
 
 
-def _outlook_by_limits(tracked: TrackedSession, shown: dict[str, Any]) -> str:
+def _outlook_by_limits(tracked: TrackedSession, view: dict[str, Any]) -> str:
     if not tracked.readings and tracked.work is None and tracked.session.origin is not Origin.GRAPHICAL:
-        return "It has no terminal, and nothing tells whether it is in use: nothing happens to it."
+        return "It has no terminal, and nothing shows whether it is in use: nothing happens to it."
     if tracked.life.phase is Phase.ENDING:
-        return f"It is being ended; what is left of it is pressed harder in {span(shown['next_usec'] or 0)}."
+        return f"It is being ended; if it still exists, the next step is taken in {span(view['next_usec'] or 0)}."
     if tracked.life.phase is Phase.OBSERVED:
         return "It would have been ended (observe); nothing more happens until it is used again."
     if tracked.life.phase is Phase.DEFERRED:
-        left = f"{span(shown['left_usec'] or 0)} at most"
+        left = f"{span(view['left_usec'] or 0)} at most"
         return f"It has reached its limit and stays while a program runs in it that its rule names as busy, {left}."
-    if shown["left_usec"] is None:
+    if view["left_usec"] is None:
         if tracked.life.phase is Phase.LOCKED:
             return "It is locked until its user unlocks it on one of its terminals."
         return "No limit applies to it: nothing happens to it."
     if tracked.life.phase is Phase.LOCKED:
-        return (
-            f"It is locked until its user unlocks it on one of its terminals, and ends in {span(shown['left_usec'])}."
-        )
-    act = _OUTLOOKS[_at_limit(Action(shown["action"]), Reason(shown["reason"]))]
-    # Where the last key counts from a few seconds ahead, what follows is told from there on, as its idle time is.
-    ahead_usec = max(0, shown["left_usec"] - shown["limit_usec"])
-    is_next = shown["next"] == "warn" and not is_silent(tracked)
-    warn = f" It is warned in {span(shown['next_usec'] - ahead_usec)}." if is_next else ""
+        return f"It is locked until its user unlocks it on one of its terminals, and ends in {span(view['left_usec'])}."
+    act = _OUTLOOKS[_at_limit(Action(view["action"]), Reason(view["reason"]))]
+    # The last evidence can be dated a few seconds ahead of the clock; then times are counted from there, as idle_usec.
+    ahead_usec = max(0, view["left_usec"] - view["limit_usec"])
+    is_next = view["next"] == "warn" and not is_silent(tracked)
+    warn = f" It is warned in {span(view['next_usec'] - ahead_usec)}." if is_next else ""
     without = f"without {missing(tracked.limits, bool(tracked.readings))}"
-    kind = "of age" if shown["reason"] == "max" else without
-    left = span(shown["left_usec"] - ahead_usec)
-    return f"It {act} in {left}, at its limit of {span(shown['limit_usec'])} {kind}.{warn}"
+    kind = "of age" if view["reason"] == "max" else without
+    left = span(view["left_usec"] - ahead_usec)
+    return f"It {act} in {left}, at its limit of {span(view['limit_usec'])} {kind}.{warn}"

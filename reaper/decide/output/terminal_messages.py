@@ -1,7 +1,7 @@
-"""What the person reads on the terminal: the words of warnings, of their withdrawal, and of the end.
+"""The messages that a user reads on the session's terminals: warnings, their withdrawal, and the end. Pure.
 
-Pure text. A terminal obeys control characters, and a host name or a user's comes from outside: whatever is not ours
-goes through plain() first. Lines end in CR LF, for a full-screen program has put the terminal in raw mode.
+A terminal obeys control characters, and names of hosts and users come from outside: every foreign text goes through
+plain() first. Lines end in CR LF, because a full-screen program puts the terminal in raw mode.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ _SCREEN = re.compile(r"(pts/|tty)[0-9]+")
 
 
 class Outlook(NamedTuple):
-    """What there is to be told of a session that will end. All but the times is as it came from outside."""
+    """What a warning can say about a session that will end. The texts are not escaped yet."""
 
     left_usec: int
-    deadline: str  # the end, by the clock on the wall
+    deadline: str  # the end, in the host's local time
     idle_usec: int
     limit_usec: int
     host: str
     user: str
     session: str
     hold: str  # how to hold it, or ""
-    needs_enter: bool = False  # on this terminal no other key is seen
+    needs_enter: bool = False  # on this terminal only Enter shows as input
 
 
 def for_terminal(text: str, name: str) -> str:
-    """A message as it is written to a terminal: on a screen, the rest of each row that it covers is erased.
+    """Return a message as it is written to a terminal: on a screen, the rest of each row is erased.
 
-    What a full-screen program had there would else be read as part of it. Whatever draws a pty or a virtual console
-    knows EL (ECMA-48; xterm, tmux and the kernel do), and what does not shows three characters after the text. On a
-    serial line anything may listen, a printer too, and nothing is sent that does not print. The space is for a text
-    that ends in the last column: the cursor is then still on its last character, and EL of xterm or the kernel would
-    erase that.
+    Otherwise what a full-screen program has there would read as part of the message. Terminal emulators and virtual
+    consoles know EL (ECMA-48; xterm, tmux and the kernel do); one that does not shows three characters after the text.
+    On a serial line anything may be connected, even a printer, so only printing characters are sent. The space before
+    EL is for a text that ends in the last column: the cursor is then still on its last character, which EL of xterm or
+    of the kernel would erase.
     """
     if not _SCREEN.fullmatch(name):
         return text
@@ -59,18 +59,18 @@ def for_terminal(text: str, name: str) -> str:
 
 
 def hold_hint(limits: Limits, session: str) -> str:
-    """How the person can hold the session: empty where the rule grants no holds."""
+    """Return how the user can hold the session; "" if the rule does not allow it."""
     return f"To keep it: {hold_command(limits, session)}" if limits.hold_max_usec else ""
 
 
 def hold_command(limits: Limits, session: str) -> str:
-    """What to type to hold the session: for an hour, or for as long as the rule allows. The time is one word."""
+    """Return the command that holds the session for an hour, or for as long as allowed; the time is one word."""
     longest = span(min(limits.hold_max_usec, USEC_PER_HOUR)).replace(" ", "")
     return f"reaperctl hold {session} {longest} --reason TEXT"
 
 
 def is_silent(tracked: TrackedSession) -> bool:
-    """Whether the session has terminals, and its rule wants nothing written on them."""
+    """Return whether the session has terminals, but its rule does not allow messages on them."""
     limits = tracked.limits
     return limits is not None and limits.notify is Notify.NONE and bool(tracked.readings)
 
@@ -78,7 +78,7 @@ def is_silent(tracked: TrackedSession) -> bool:
 def warning_for(
     tracked: TrackedSession, act: Warn, host: str, now_usec: int, deadline: str, *, needs_enter: bool = False
 ) -> str:
-    """The warning of a session; `deadline` is its end by the clock on the wall."""
+    """Return the warning of a session; `deadline` is its end in the host's local time."""
     limits, session = tracked.limits, tracked.session
     assert limits is not None
     outlook = Outlook(
@@ -96,14 +96,14 @@ def warning_for(
 
 
 def deferral_for(tracked: TrackedSession, act: Defer, program: Program, host: str, *, needs_enter: bool = False) -> str:
-    """What is said where a session stays for a program."""
+    """Return the message that a program delays the end of a session."""
     assert tracked.limits is not None
     limit_usec = limit_of(tracked.limits, act.reason)
     return deferral(act.reason, act.left_usec, limit_usec, host, program.name, needs_enter=needs_enter)
 
 
 def farewell_for(tracked: TrackedSession, reason: Reason, host: str) -> str:
-    """The last message of a session."""
+    """Return the last message of a session."""
     assert tracked.limits is not None
     if tracked.order is not None:
         return dismissal(tracked.order, host)
@@ -111,9 +111,9 @@ def farewell_for(tracked: TrackedSession, reason: Reason, host: str) -> str:
 
 
 def warning(template: Template, reason: Reason, outlook: Outlook, *, locks: bool = False) -> str:
-    """A warning, by the administrator's text or, where that is empty, by the built-in one.
+    """Return a warning in the administrator's text, or in the built-in text if that is empty.
 
-    `locks`: idleness does not end the session, but locks it.
+    `locks`: the limit `idle` locks the session and does not end it.
     """
     limit = span(outlook.limit_usec)
     is_idle = reason is Reason.IDLE
@@ -135,7 +135,7 @@ def warning(template: Template, reason: Reason, outlook: Outlook, *, locks: bool
 
 
 def _stay(reason: Reason, *, needs_enter: bool) -> str:
-    """How to stay, or what to do where nobody can."""
+    """Return how to keep the session, or what to do if that is not possible."""
     if reason is not Reason.IDLE:
         return _LEAVE
     return f"Press {_ENTER if needs_enter else _ANY_KEY} to stay."
@@ -144,7 +144,7 @@ def _stay(reason: Reason, *, needs_enter: bool) -> str:
 def deferral(
     reason: Reason, left_usec: int, limit_usec: int, host: str, program: str, *, needs_enter: bool = False
 ) -> str:
-    """That a session stays while a program runs, instead of its end."""
+    """Return the message that a session stays while a program runs."""
     while_it_runs = f"stays while {plain(program)} runs, {span(left_usec)} at most"
     if reason is Reason.IDLE:
         what = f"is idle, and {while_it_runs}"
@@ -154,20 +154,20 @@ def deferral(
 
 
 def named(program: Program) -> str:
-    """A program as the journal has it."""
+    """Return a program as text for the journal: name, path and pid."""
     return f"{plain(program.name)} ({plain(program.path)}, pid {program.pid})"
 
 
 def withdrawal() -> str:
-    """The withdrawal of a warning, or of what was said instead of one."""
+    """Return the message that withdraws a warning, or the message of a delay."""
     return _framed("", "Thank you, this session stays.")
 
 
 def farewell(reason: Reason, limit_usec: int, host: str, kill: Kill) -> str:
-    """The last message of a session.
+    """Return the last message of a session that a limit ends.
 
-    What it says of detached programs is what reaper does: logind may still end them after the session, as after every
-    logout (KillUserProcesses= in logind.conf(5)).
+    What it says of detached programs is true of reaper itself: logind may still end them after the session, as after
+    every logout (KillUserProcesses= in logind.conf(5)).
     """
     if reason is Reason.IDLE:
         why = f"nobody has typed for {span(limit_usec)}"
@@ -180,27 +180,27 @@ def farewell(reason: Reason, limit_usec: int, host: str, kill: Kill) -> str:
 
 
 def dismissal(order: Order, host: str) -> str:
-    """The last message of a session that somebody ends."""
+    """Return the last message of a session that an administrator ends."""
     text = f"This session on {plain(host)} ends now: {plain(order.by)} ended it: {plain(order.why)}."
     return _framed(_BELL, f"{text} Log in again to go on.")
 
 
 def lock_heading(tracked: TrackedSession, by: str, now_usec: int) -> str:
-    """Why a session is locked, above the prompt that unlocks it; `by` is who ordered it, "" where nobody did."""
+    """Return why a session is locked, for the line above the prompt; `by` is who ordered it, "" if nobody."""
     if by:
         return f"Locked by {plain(by)}."
     return f"Locked after {span(now_usec - tracked.life.evidence_usec)} without input."
 
 
 def notice(by: str, text: str, host: str) -> str:
-    """An administrator's own words."""
+    """Return a message of an administrator's own text."""
     return _framed(_BELL, f"{plain(by)} on {plain(host)}: {plain(text)}")
 
 
 def holds(number: int) -> str:
-    """How many sessions are held, for whoever becomes root; who holds them is for reaperctl to tell, and to root."""
+    """Return a message with the number of held sessions, for a user who becomes root."""
     what = "1 session is held" if number == 1 else f"{number} sessions are held"
-    return _framed("", f"{what} and not ended when idle; reaperctl list tells which.")
+    return _framed("", f"{what} and not ended when idle; reaperctl list shows which.")
 
 
 def _framed(start: str, *lines: str) -> str:

@@ -1,19 +1,19 @@
-"""What of an answer about sessions moves with time alone: ages grow, and what is left shrinks. Pure.
+"""The fields of an answer about sessions that change with time alone: ages grow, and times left shrink. Pure.
 
-The daemon asks whether there is anything new to tell a client that watches; the client counts on by itself in between.
+The daemon uses it to find out whether a client that watches must get a new answer; in between the client counts itself.
 """
 
 from __future__ import annotations
 
 from typing import Any, Callable
 
-# The fields of io.reaper by name, wherever in an answer they stand; all other times stand still.
+# The fields of io.reaper by name, anywhere in an answer; no other field changes with time.
 GROWING = frozenset(("idle_usec", "opened_usec"))
 SHRINKING = frozenset(("next_usec", "left_usec", "brake_usec"))
 
 
 def aged(answer: Any, usec: int) -> Any:
-    """The answer as it would be so much later, if nothing happened but time. What is left never falls below 0."""
+    """Return the answer as it is `usec` later if nothing else happens. A time left never falls below 0."""
 
     def move(name: str, value: int) -> int:
         return value + usec if name in GROWING else max(0, value - usec)
@@ -22,10 +22,10 @@ def aged(answer: Any, usec: int) -> Any:
 
 
 def lasting(answer: Any, now_usec: int) -> Any:
-    """What two answers have in common, each with its own `now_usec`, between which nothing happened but time.
+    """Return an answer with points in time in place of ages and times left.
 
-    Ages and remainders become moments. What is at 0 may stay there for a while: what has run out, and the age of what
-    the clock of terminals dates a few seconds ahead.
+    Two answers, each with its own `now_usec`, become equal if only time passed between them. A 0 stays 0, because it
+    can last for a while: a time left that is over, or the age of evidence that is dated a few seconds ahead.
     """
 
     def fix(name: str, value: int) -> int:

@@ -34,10 +34,10 @@ _WORDS = {
     EvidenceKind.TERMINAL: "a terminal that was opened on its connection",
     EvidenceKind.INPUT: "input on its terminal",
     EvidenceKind.TRAFFIC: "traffic of its connection, which cannot be counted and may have been a key",
-    EvidenceKind.DESKTOP: "what its desktop tells logind",
-    EvidenceKind.NETWORK: "what crossed its connection",
+    EvidenceKind.DESKTOP: "activity that its desktop reports to logind",
+    EvidenceKind.NETWORK: "data on its connection",
     EvidenceKind.CPU: "the CPU time of its processes",
-    EvidenceKind.UNLOCKED: "its user's unlocking it",
+    EvidenceKind.UNLOCKED: "its user unlocking it",
     EvidenceKind.SHARED: "input in another session of the same user",
 }
 

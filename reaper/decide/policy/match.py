@@ -1,4 +1,4 @@
-"""The conditions of a rule, the facts of a session that they test, and why a rule does not match.
+"""The conditions of a rule, the facts about a session that they test, and why a rule does not match.
 
 Pure: no I/O, no name service, no address lookup, no clock. Names, groups, the remote host and the local time are
 given as values.
@@ -38,7 +38,7 @@ class Origin(enum.Enum):
 
 @dataclass(frozen=True)
 class Subject:
-    """The facts of one session that rules match, at one moment.
+    """The facts about one session that a rule is matched against, at one moment.
 
     `groups` has the names of the primary and all secondary groups. `remote` is the host as PAM reported it, an address
     or a name; empty for a local session. `terminals` are the outer terminals without /dev/ (``pts/3``). `elevated`: it

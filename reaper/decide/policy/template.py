@@ -81,7 +81,7 @@ class Template:
         Lines that are blank then are left out, so that a placeholder may have an empty value. `values` has a printable
         text for each placeholder.
         """
-        text = "".join(_fitted(part.name, values) if isinstance(part, Slot) else part for part in self.parts)
+        text = "".join(_filled_in(part.name, values) if isinstance(part, Slot) else part for part in self.parts)
         return [line.rstrip() for line in text.split("\n") if line.strip()]
 
     @property
@@ -104,7 +104,7 @@ def parse_template(text: str) -> Template:
     text = text.rstrip("\n")
     if len(text) > MOST_CHARACTERS:
         raise TemplateError([(f"the message has {len(text)} characters", f"{MOST_CHARACTERS} at most")])
-    faults = _foreign(text)
+    faults = _layout_faults(text)
     parts: list[Part] = []
     end = 0
     for token in _TOKEN.finditer(text):
@@ -115,12 +115,12 @@ def parse_template(text: str) -> Template:
         elif token[1] in PLACEHOLDERS:
             parts.append(Slot(token[1]))
         else:
-            what, remedy = _UNBALANCED.get(token[0]) or _unknown(token[1])
-            faults.append((f"{what}, in '{_around(text, token)}'" if token[1] is None else what, remedy))
+            what, remedy = _UNBALANCED.get(token[0]) or _unknown_placeholder(token[1])
+            faults.append((f"{what}, in '{_context_of(text, token)}'" if token[1] is None else what, remedy))
     _append(parts, text[end:])
     template = Template(tuple(parts))
     if text and not faults:
-        faults = _useless(template)
+        faults = _content_faults(template)
     if faults:
         raise TemplateError(faults)
     return template
@@ -133,14 +133,14 @@ def _append(parts: list[Part], text: str) -> None:
         parts.append(text)
 
 
-def _fitted(name: str, values: Mapping[str, str]) -> str:
+def _filled_in(name: str, values: Mapping[str, str]) -> str:
     value, most = values[name], PLACEHOLDERS[name]
     assert value.isprintable(), name
     octets = value.encode()
     return value if len(octets) <= most else octets[: most - 3].decode("utf-8", "ignore") + "..."
 
 
-def _foreign(text: str) -> list[tuple[str, str]]:
+def _layout_faults(text: str) -> list[tuple[str, str]]:
     lines = text.split("\n")
     faults = [
         (
@@ -155,7 +155,7 @@ def _foreign(text: str) -> list[tuple[str, str]]:
     return faults
 
 
-def _unknown(name: str) -> tuple[str, str]:
+def _unknown_placeholder(name: str) -> tuple[str, str]:
     """Return what is wrong with a name in braces that is not a placeholder, and the remedy."""
     known = re.match(r"\s*([a-z]+)\s*(?=[!:.\[]|\Z)", name)
     if known and known[1] in PLACEHOLDERS:
@@ -164,14 +164,14 @@ def _unknown(name: str) -> tuple[str, str]:
     return f"'{{{excerpt(name)}}}' is not a placeholder", suggestion(f"{{{name.strip().lower()}}}", words)
 
 
-def _around(text: str, token: re.Match[str]) -> str:
+def _context_of(text: str, token: re.Match[str]) -> str:
     """Return the offending brace with the text next to it on its line."""
     line = text[text.rfind("\n", 0, token.start()) + 1 :].partition("\n")[0]
     at = token.start() - text.rfind("\n", 0, token.start()) - 1
     return excerpt(line[max(0, at - 10) : at + 20])
 
 
-def _useless(template: Template) -> list[tuple[str, str]]:
+def _content_faults(template: Template) -> list[tuple[str, str]]:
     if not {Slot("left"), Slot("deadline")} & set(template.parts):
         return [
             (

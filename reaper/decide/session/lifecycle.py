@@ -9,7 +9,8 @@ the rule has a warning.
 
 1. No session is ended or locked by a limit unless its user has been warned for at least the shortest lead of its rule.
    The end comes at the limit, or that lead after the first warning, whichever is later. So after a stop of the daemon,
-   or under a stricter policy, a warning comes first.
+   or under a stricter policy, a warning comes first. (Without warnings are rules that have none, sessions without a
+   terminal, and sessions that are locked.)
 2. Evidence that moves the limit withdraws the warning, once. (Evidence does not move the limit `max`.)
 3. If the action is `observe`, nothing is done that touches the session or its terminals: the only actions returned are
    LogEvent.

@@ -104,7 +104,7 @@ def combine(
     rhythm, counted_usec = _weigh_typing(tracked, typed, previous, now, extra)
     if counted_usec:
         evidence_usec, kind = max(evidence_usec, counted_usec), EvidenceKind.INPUT
-    if extra.unseen_usec > evidence_usec and not _is_typed(extra):
+    if extra.unseen_usec > evidence_usec and not _is_extra_input(extra):
         evidence_usec, kind = extra.unseen_usec, extra.unseen
     working = _work_kind(tracked, extra.work)
     if working is not None and not kind:
@@ -116,7 +116,7 @@ def combine(
     return CombinedEvidence(kind, evidence_usec, refusal, tuple(forged), work, rhythm)
 
 
-def _is_typed(extra: ExtraEvidence) -> bool:
+def _is_extra_input(extra: ExtraEvidence) -> bool:
     """Return whether the extra evidence is input, which counts only if its rhythm is not a robot's."""
     return extra.typing is not None and extra.unseen_usec > 0 and extra.unseen is EvidenceKind.INPUT
 
@@ -137,10 +137,10 @@ def _weigh_typing(
     seen = extra.typing
     if seen is None:
         return None, latest_usec
-    if _is_typed(extra):
+    if _is_extra_input(extra):
         latest_usec = max(latest_usec, extra.unseen_usec)
     if latest_usec:
-        is_dated = len(typed) == 1 and not _is_typed(extra) and not terminal_evidence.clock_step_ns(previous, now)
+        is_dated = len(typed) == 1 and not _is_extra_input(extra) and not terminal_evidence.clock_step_ns(previous, now)
         dated = terminal_evidence.first_moments(typed[0][1], now) if is_dated else (seen.since_usec, seen.until_usec)
         if seen.dated is not None:  # no input came after the last packet
             dated = dated[0], min(dated[1], seen.dated[1])

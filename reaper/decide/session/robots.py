@@ -91,8 +91,8 @@ def update(rhythm: Rhythm | None, seen: Observation) -> RhythmUpdate:
     if rhythm.score < HOPELESS and counts:
         return _begin(seen)
     if signs:
-        rhythm = _extended(rhythm, seen, signs)
-    if not rhythm.decided_usec and _convinces(rhythm, seen):
+        rhythm = _with_signs(rhythm, seen, signs)
+    if not rhythm.decided_usec and _is_convincing(rhythm, seen):
         rhythm, counts = rhythm._replace(decided_usec=seen.until_usec), False
     return RhythmUpdate(_plan(rhythm, seen), counts)
 
@@ -105,8 +105,8 @@ def _begin(seen: Observation, size: int | None = None) -> RhythmUpdate:
     signs = seen.octets // size if seen.octets else 1
     if signs > MOST_SIGNS_A_LOOK:
         size, signs = seen.octets or 0, 1
-    rhythm = Rhythm(size, 0, _narrowed(seen, signs)[1], ())
-    return RhythmUpdate(_extended(rhythm, seen, signs), counts=True)
+    rhythm = Rhythm(size, 0, _sign_interval(seen, signs)[1], ())
+    return RhythmUpdate(_with_signs(rhythm, seen, signs), counts=True)
 
 
 def _continue_uncounted(rhythm: Rhythm, seen: Observation) -> RhythmUpdate:
@@ -126,7 +126,7 @@ def _continue_uncounted(rhythm: Rhythm, seen: Observation) -> RhythmUpdate:
     return RhythmUpdate(_plan(_skip_missed(rhythm, seen.until_usec), seen), counts=False)
 
 
-def _narrowed(seen: Observation, signs: int) -> tuple[int, int]:
+def _sign_interval(seen: Observation, signs: int) -> tuple[int, int]:
     """Return the earliest time of the first sign of a look, and the latest time of the last."""
     if signs != 1 or seen.dated is None:
         return seen.since_usec, seen.until_usec
@@ -134,11 +134,11 @@ def _narrowed(seen: Observation, signs: int) -> tuple[int, int]:
     return (since_usec, until_usec) if since_usec <= until_usec else (seen.since_usec, seen.until_usec)
 
 
-def _extended(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
+def _with_signs(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
     """Return the rhythm with the signs of a look, which bound it unless they were only within the tolerance."""
     bounds = rhythm.bounds
     if _fits(rhythm, seen, signs, 0):
-        since_usec, until_usec = _narrowed(seen, signs)
+        since_usec, until_usec = _sign_interval(seen, signs)
         first, last = rhythm.signs + 1, rhythm.signs + signs
         bound = Bound(first, since_usec - JITTER_USEC, last, until_usec + JITTER_USEC)
         bounds = (*bounds, bound)[-MOST_BOUNDS:]
@@ -147,7 +147,7 @@ def _extended(rhythm: Rhythm, seen: Observation, signs: int) -> Rhythm:
 
 def _fits(rhythm: Rhythm, seen: Observation, signs: int, slack_usec: int) -> bool:
     """Return whether exactly so many signs in a look are consistent with the rhythm."""
-    since_usec, until_usec = _narrowed(seen, signs)
+    since_usec, until_usec = _sign_interval(seen, signs)
     if signs:
         first, last = (window_of(rhythm.bounds, rhythm.signs + each) for each in (1, signs))
         if first is not None and first[1] < since_usec - slack_usec:
@@ -203,7 +203,7 @@ def _without_bet(rhythm: Rhythm) -> Rhythm:
     return rhythm._replace(target=0, opens_usec=0, opened_usec=0, closes_usec=0)
 
 
-def _convinces(rhythm: Rhythm, seen: Observation) -> bool:
+def _is_convincing(rhythm: Rhythm, seen: Observation) -> bool:
     lasted_usec = seen.until_usec - rhythm.began_usec
     is_long = rhythm.signs >= LEAST_SIGNS and lasted_usec >= LEAST_USEC
     return is_long and rhythm.score >= CONVINCING and _is_slow(rhythm, _least_period_usec(rhythm))

@@ -61,7 +61,7 @@ class TerminalEvidence(NamedTuple):
     tampered: bool  # ctime changed, but neither mode nor owner did
 
 
-NOTHING = TerminalEvidence(None, None, False)
+NO_EVIDENCE = TerminalEvidence(None, None, False)
 
 
 def weigh(before: TerminalSample, after: TerminalSample, previous: Instant, now: Instant) -> TerminalEvidence:
@@ -72,7 +72,7 @@ def weigh(before: TerminalSample, after: TerminalSample, previous: Instant, now:
     nobody gains more than one poll.
     """
     if after == before:
-        return NOTHING
+        return NO_EVIDENCE
     tampered = is_tampered(before, after)
     if after.atime_ns == before.atime_ns:
         return TerminalEvidence(None, None, tampered)

@@ -73,7 +73,7 @@ class Change:
 
 
 def subject_of(tracked: TrackedSession, groups: frozenset[str], local: LocalTime | None) -> Subject:
-    """Return the facts of a session that rules match."""
+    """Return the facts about a session that rules are matched against."""
     session = tracked.session
     return Subject(
         user=session.user,

@@ -12,7 +12,7 @@ from tests.unit.simulated import FakeTty
 
 LOGGED_IN_FOR_SEC = 1
 POLICY = HOLDING
-TOLD = "reaper: {} held and not ended when idle; reaperctl list tells which."
+TOLD = "reaper: {} held and not ended when idle; reaperctl list shows which."
 
 
 def test_root_is_told_of_holds_once_at_login(bench, login):

@@ -258,7 +258,7 @@ def test_session_is_explained_while_its_groups_are_unknown(stand):
     explanation = stand.service.api.explain_session(Peer(1, 0), "100")["explanation"]
     assert explanation["session"]["user"] == "carol"
     assert (
-        "The groups of its user cannot be told yet: until then it is treated as if the user were in no group."
+        "The groups of its user are not known yet: until then it is treated as if the user were in no group."
         in (explanation["text"])
     )
 
@@ -275,7 +275,7 @@ def test_explanation_names_unknown_groups(stand):
     host.login(100, "pts/1", user="carol")
     stand.bench.run(1)
     explanation = stand.service.api.explain_session(Peer(1, 0), "100")["explanation"]
-    doubt = "Nothing has told the names of all groups of its user (not 5001): a rule may name one of them."
+    doubt = "The names of some groups of its user are not known (5001): a rule may name one of them."
     assert doubt in explanation["text"]
     assert stand.service.api.list_sessions(0)["unknown_groups"] == ["ops"]
     assert stand.service.api.list_sessions(1000)["unknown_groups"] == []

@@ -49,7 +49,7 @@ def test_input_keeps_the_session_without_a_message(bench, login):
     login.ttys["pts/1"].type()
     bench.run(10)
     assert bench.words() == ["opened", "warned", "cancelled", "resumed"]
-    assert "stays: its end is called off after " in bench.events(100, "cancelled")[0].message
+    assert "stays: its end is cancelled after " in bench.events(100, "cancelled")[0].message
     assert login.ttys["pts/1"].shown == []
     assert not signalled(login)
 

@@ -92,9 +92,9 @@ def test_session_whose_terminal_is_not_known_has_no_limit():
     assert not signalled(login)
     tracked, now_usec = bench.daemon.sessions[login.session.key], bench.host.time.boot_usec
     why = "its login did not have tty9 when it began"
-    text = session_view.explain(tracked, bench.daemon.policy, frozenset(), now_usec, lineless=why)["text"]
+    text = session_view.explain(tracked, bench.daemon.policy, frozenset(), now_usec, terminal_doubt=why)["text"]
     assert f"Its terminal is not known: {why}." in text
-    assert text[-1] == "It has no terminal, and nothing tells whether it is in use: nothing happens to it."
+    assert text[-1] == "It has no terminal, and nothing shows whether it is in use: nothing happens to it."
 
 
 ASKED = make_policy(rules=(Rule("desktops", Match(origin=(Origin.GRAPHICAL,)), make_limits()),))

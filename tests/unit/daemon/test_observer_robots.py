@@ -55,7 +55,7 @@ def test_a_robot_is_recognized_warned_and_ended(bench, login):
     told = bench.events(word="robot")[0]
     size = " of 1 byte" if login.typed is not None else ""
     assert told.fields["why"] == f"one code{size} every 45s"
-    assert "is typed to by a robot" in told.message
+    assert "gets input from a robot" in told.message
     assert 10 * MINUTE <= int(told.fields["idle_usec"]) <= 40 * MINUTE
     assert "A robot types on it" in explained(bench)
     began = bench.host.time.boot_usec

@@ -184,7 +184,7 @@ def test_restored_session_whose_groups_are_unknown_has_limits(grouped, seconds):
     assert grouped.words().count("warned") == (2 if seconds == 1 else 3)
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(3600, "forth by 1h"), (-86400, "back by 1d"), (1, "")])
+@pytest.mark.parametrize(("seconds", "words"), [(3600, "forward by 1h"), (-86400, "back by 1d"), (1, "")])
 def test_clock_change_is_logged_and_moves_no_limit(bench, seconds, words):
     login = bench.host.login(100, "pts/1")
     bench.run(21)

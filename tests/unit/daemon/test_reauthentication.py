@@ -39,7 +39,7 @@ def test_next_login_of_the_user_is_logged_once(bench):
     assert event.message.startswith(
         "Session 300 of alice from 192.0.2.9 on pts/3 follows session 100 of the same user,"
     )
-    assert event.message.endswith("s before (idle).")
+    assert event.message.endswith("s earlier (idle).")
 
 
 def test_login_during_the_termination_is_logged(bench):

@@ -14,8 +14,8 @@ from tests.unit.simulated import SECOND
 OPS = Rule("ops", Match(group=("ops",)), make_limits(idle_usec=None), ("idle",))
 DEVELOPERS = Rule("developers", Match(group=("dev-*",)), make_limits(idle_usec=None), ("idle",))
 UNKNOWN = (
-    "no name service that reaperd can reach knows group ops: a rule for it matches only where the record of the login"
-    " has the name"
+    "no name service that reaperd can reach knows group ops: a rule for it matches only if the login record has the"
+    " name"
 )
 
 # Where only `ops` may idle.
@@ -207,7 +207,7 @@ def test_session_with_unknown_groups_is_under_the_rules_for_a_user_of_none(bench
     login = bench.host.login(100, "pts/1")
     bench.run(30)
     assert rules(bench) == {100: "environment:standard"}
-    told = "the groups of alice cannot be told yet: session 100 keeps the limits that it has, or is treated as"
+    told = "the groups of alice are not known yet: session 100 keeps the limits that it has, or is treated as"
     assert bench.warnings() == [f"{told} if the user were in no group"]
     assert 5 <= len(bench.host.asked_groups) <= 8
     bench.run(50)

@@ -81,7 +81,7 @@ def trace(policy: Policy, draft: Draft) -> Tree:
     return {
         **_settings({key: whole[key] for key in keys.TOP}, keys.TOP, draft.top),
         "environments": {
-            name: _changed(limits, cap(policy.environments[name], policy.ceiling), ceiling)
+            name: _under_ceiling(limits, cap(policy.environments[name], policy.ceiling), ceiling)
             for name, limits in settled.items()
         },
         "ceiling": ceiling,
@@ -123,7 +123,7 @@ def apply(policy: Policy, tree: Tree, subject: Subject) -> Application:
         verdict=verdict,
         rule=won["name"] if verdict.rule in rules else replace(tree["environment"], value=verdict.rule),
         passed_over={name: rules[name]["name"] for name, _ in verdict.passed_over},
-        limits=_against(limits, kind, by),
+        limits=_with_limits(limits, kind, by),
     )
 
 
@@ -141,7 +141,7 @@ def _environments(policy: Policy, draft: Draft) -> dict[str, Settings]:
     for name in sorted(policy.environments):
         given = draft.environments.get(name, {})
         unfitted = spelled(replace(built_in(name), **written(given)))
-        settled[name] = _against(_settings(unfitted, keys.LIMITS, given), policy.environments[name], LIMIT)
+        settled[name] = _with_limits(_settings(unfitted, keys.LIMITS, given), policy.environments[name], LIMIT)
     return settled
 
 
@@ -156,15 +156,15 @@ def _rule(
             limits[key] = _setting(unfitted[key], draft.given[filled])
         else:
             limits[key] = replace(base[key].instead_of or base[key], environment=policy.environment)
-    limits = _against(limits, rule.limits, LIMIT)
+    limits = _with_limits(limits, rule.limits, LIMIT)
     if rule.name not in policy.ceiling.exempt:
-        limits = _changed(limits, cap(rule.limits, policy.ceiling), ceiling)
+        limits = _under_ceiling(limits, cap(rule.limits, policy.ceiling), ceiling)
     conditions = _settings(match, keys.MATCH, draft.conditions)
     name = Setting(rule.name, draft.place.path, draft.place.line)
     return {"name": name, **({"match": conditions} if conditions else {}), **limits}
 
 
-def _against(settings: Settings, limits: Limits, by: str) -> Settings:
+def _with_limits(settings: Settings, limits: Limits, by: str) -> Settings:
     """Return the settings with the values of these limits; `by` is what changed those that differ."""
     changed = {}
     for key, value in spelled(limits).items():
@@ -180,10 +180,10 @@ def _against(settings: Settings, limits: Limits, by: str) -> Settings:
     return changed
 
 
-def _changed(settings: Settings, capped: tuple[Limits, tuple[str, ...]], ceiling: Settings) -> Settings:
+def _under_ceiling(settings: Settings, capped: tuple[Limits, tuple[str, ...]], ceiling: Settings) -> Settings:
     """Return the settings under the ceiling; `capped` is the result of cap()."""
     limits, lowered = capped
-    settings = _against(settings, limits, LIMIT)
+    settings = _with_limits(settings, limits, LIMIT)
     for key in lowered:
         place = ceiling[key]
         settings[key] = replace(settings[key], path=place.path, line=place.line, changed_by=CEILING)

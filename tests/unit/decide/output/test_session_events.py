@@ -86,7 +86,7 @@ FACTS = [
     (
         LifecycleEvent.TERMINATE_FAILED,
         16 * MINUTE,
-        "could not be ended, and will be tried again in 1min",
+        "could not be ended; the next attempt is in 1min",
         {**IDLE, **NOW_IDLE},
     ),
 ]
@@ -190,7 +190,7 @@ def test_what_is_not_shown_is_not_said_to_be():
     cancelled = session_events.of_log_event(
         LogEvent(LifecycleEvent.CANCELLED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER
     )
-    assert cancelled.message == f"{ALICE} stays: its end is called off after 1min."
+    assert cancelled.message == f"{ALICE} stays: its end is cancelled after 1min."
 
 
 def with_notify(session: TrackedSession, notify: Notify) -> TrackedSession:
@@ -238,17 +238,19 @@ def test_the_others():
     assert all(event.kind is kind and event.fields.keys() <= FIELDS for kind, event in events.items())
     assert {kind: event.message for kind, event in events.items()} == {
         EventKind.OPENED: f"{ALICE} opened (sshd, ssh).",
-        EventKind.TAMPERED: f"{ALICE} had the times of pts/1 set by hand: that does not count as activity.",
+        EventKind.TAMPERED: f"{ALICE} had the times of pts/1 set by hand: this does not count as activity.",
         EventKind.STARTED: "reaperd 1.2 watches the sessions of this host.",
         EventKind.STOPPED: "reaperd stops; 7 sessions are not watched until it is back.",
-        EventKind.CLOCK_STEPPED: "The time of day was set back by 1h; no session ends earlier or later by it.",
+        EventKind.CLOCK_STEPPED: (
+            "The time of day was set back by 1h; no session ends earlier or later because of this."
+        ),
         EventKind.POLICY_LOADED: f"Policy {policy.id} is in force, environment standard (/etc/reaper/reaper.yaml).",
         EventKind.POLICY_REJECTED: (
-            "The policy files are not used. There is no policy, and nobody is touched until they are mended and"
+            "The policy files are not used. There is no policy, and no session is touched until they are corrected and"
             " reaper.service is reloaded.\nreaper.yaml:3:5: no such key (remove it)"
         ),
         EventKind.BRAKE: (
-            f"{ALICE} and maybe others wait: 2 sessions were ended within 1min, which is all that the brake allows."
+            f"{ALICE} waits, and others may too: 2 sessions were ended within 1min, the most that the brake allows."
         ),
     }
     assert f"Policy {policy.id} stays in force" in session_events.policy_rejected(error, policy).message
@@ -308,10 +310,10 @@ def test_a_hold_and_its_end():
     assert held.message == f"{ALICE} is held for 2h by alice: a long\\nbuild."
     assert held.fields == {**COMMON, "by": "alice", "why": "a long\\nbuild", "left_usec": str(2 * 60 * MINUTE)}
     released = session_events.released(found, "p0l1cy", "root", "done\a")
-    assert released.message == f"{ALICE} is not held any more by root: done\\x07 (held by alice: a long\\nbuild)."
+    assert released.message == f"{ALICE} is released by root: done\\x07 (held by alice: a long\\nbuild)."
     assert released.fields == {**COMMON, "by": "root", "why": "done\\x07"}
     assert session_events.released(found, "", "", "its time is over").message.startswith(
-        f"{ALICE} is not held any more: its time"
+        f"{ALICE} is no longer held: its time"
     )
 
 
@@ -320,7 +322,7 @@ def test_a_hold_and_its_end():
     [
         ("", ["pts/1"], "is warned by root on pts/1"),
         ("go\x1b home", ["pts/1", "pts/2"], "is warned by root on pts/1, pts/2: go\\x1b home"),
-        ("", [], "is warned by root on no terminal, as none takes it"),
+        ("", [], "is warned by root on no terminal, because none accepts it"),
     ],
 )
 def test_a_warning_that_an_administrator_gave(text, terminals, told):

@@ -7,7 +7,7 @@ import pytest
 from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.session import terminal_evidence
 from reaper.decide.session.model import NS_PER_SEC, ActivitySample, Instant
-from reaper.decide.session.terminal_evidence import NOTHING, Refusal, TerminalEvidence
+from reaper.decide.session.terminal_evidence import NO_EVIDENCE, Refusal, TerminalEvidence
 from tests.unit.fakes import make_limits
 from tests.unit.simulated import SECOND, Clock, FakeTty
 
@@ -37,7 +37,7 @@ def look() -> Look:
 
 def test_a_terminal_on_which_nothing_happened_says_nothing(look):
     look.pass_sec(100)
-    assert look.weigh() == NOTHING
+    assert look.weigh() == NO_EVIDENCE
 
 
 def test_input_is_dated_at_the_end_of_its_eight_seconds(look):
@@ -85,7 +85,7 @@ def test_a_time_in_the_future_is_no_input(look):
 def test_a_changed_mode_explains_a_changed_ctime(look):
     look.pass_sec(10)
     look.tty.chmod(0o600)
-    assert look.weigh() == NOTHING
+    assert look.weigh() == NO_EVIDENCE
 
 
 @pytest.mark.parametrize(("first", "second", "is_other"), [(1, 2, True), (1, 1, False), (0, 2, False), (1, 0, False)])
