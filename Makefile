@@ -98,7 +98,7 @@ test-vm: test-tools ## The tests that need consoles, clocks and old kernels, in 
 	$(PYTEST) tests/host/vm $(ARGS)
 
 test-unit: $(VENV)/.complete ## The tests that need no host, in seconds
-	$(PYTEST) -n logical tests/unit tests/property $(ARGS)
+	$(PYTEST) -n logical --dist worksteal tests/unit tests/property $(ARGS)
 
 fuzz: test-tools ## Fuzz every reader of foreign bytes (MINUTES=10 in all, TARGETS='policy keys' for some)
 	@$(IN_VENV) tests.fuzz --minutes $(MINUTES) $(ARGS) $(TARGETS)

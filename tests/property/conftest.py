@@ -1,4 +1,4 @@
-"""The same examples in every run: a failure here is a change's doing, never the dice's.
+"""The same examples in every run, so that a failure comes from a change and not from chance.
 
 HYPOTHESIS_PROFILE=search looks for new ones, and for longer.
 """

@@ -36,7 +36,7 @@ FRESH_USEC = FRESH_CTIME_NS // 1000
 def limits_of(
     idle: int | None, longest: int | None, leads: list[int], action: Action, busy_max: int | None = None
 ) -> Limits:
-    """As the policy file lets them be: the first warning at least eight seconds after the last input."""
+    """Returns limits as a policy file allows them: the first warning at least 8 s after the last input."""
     nearest = min([each for each in (idle, longest) if each is not None], default=None)
     fitting = sorted({lead for lead in leads if nearest is None or lead <= nearest - 8}, reverse=True)
     return make_limits(
@@ -156,14 +156,14 @@ class Watcher:
             self.acts.append((self.clock.boot_usec, act))
 
     def look(self, now: Instant) -> None:
-        """One look, and as the daemon does, the policy applied anew where that found other terminals."""
+        """Takes one look, and as the daemon does, applies the policy again if it found other terminals."""
         before = self.tracked.terminals
         self.take(observation.look(self.tracked, self.read(), self.polled, now))
         if self.tracked.terminals != before:
             self.take(self.judged())
 
     def moment(self) -> None:
-        """One tick of the daemon."""
+        """Runs one tick of the daemon."""
         now = self.clock.now()
         if self.restarts_every and next(self.moments) % self.restarts_every == 0:
             self.restart()
@@ -180,7 +180,7 @@ class Watcher:
         self.expected = min(self.poll_at, self.tracked.due_usec or self.poll_at)
 
     def catch_up(self, now: Instant) -> None:
-        """After a lapse: what was announced or begun counts no more, and an end has kept the limits of then."""
+        """After a lapse nothing counts that was announced or begun, and an end has kept its first limits."""
         if now.boot_usec - self.expected > LAPSE_USEC:
             self.tracked = operations.lapse(self.tracked, now.boot_usec)
             self.observer.lapse()
@@ -202,7 +202,7 @@ class Watcher:
                 self.take(put_off(self.tracked, now.boot_usec))
 
     def restart(self) -> None:
-        """What the next daemon knows is what the last one wrote."""
+        """The next daemon knows what the last one wrote."""
         written = snapshot.encode(Snapshot("b00t", self.polled, "", Ledger(), (self.tracked,)))
         read = snapshot.decode(written, "b00t")
         (self.tracked,) = read.sessions
@@ -212,7 +212,7 @@ class Watcher:
         self.tracked = change.tracked
 
     def live(self, steps: list) -> list[tuple[int, Act]]:
-        """The acts of a whole life, each with its moment."""
+        """Returns the acts of a whole life, each with its moment."""
         for what, argument in steps:
             if self.tracked.life.phase is Phase.GONE:
                 break
@@ -241,7 +241,7 @@ class Watcher:
             self.observer.someone_is_there()
 
     def do_share(self, milliseconds: int) -> None:
-        """It was in another session that they typed, a while ago."""
+        """The user typed in another session, a while ago."""
         at = self.clock.boot_usec - milliseconds * 1000
         if self.tracked.limits is not None and at > self.session.opened_usec:
             self.observer.typed_usec = max(at, self.observer.typed_usec)
@@ -268,7 +268,7 @@ class Watcher:
             self.clock.boot_usec += 2 * FRESH_USEC
 
     def do_close(self, number: int) -> None:
-        """Between two looks at least, so that a terminal made anew is seen to be another."""
+        """Two looks at least come between, so that a new terminal is seen to be another."""
         if number in self.ttys:
             del self.ttys[number]
             self.look(self.clock.now())

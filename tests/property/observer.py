@@ -1,4 +1,4 @@
-"""Who stands beside a session, knows what really happened, and holds every act to the laws."""
+"""An observer of a session that knows what really happened, and checks every act against the laws."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reaper.decide.session.state import (
 
 
 def quiet(limits: Limits) -> Limits:
-    """The same where nothing is written on the terminals."""
+    """The same limits with nothing written on the terminals."""
     return replace(limits, notify=Notify.NONE)
 
 
@@ -84,18 +84,18 @@ class Observer:
         self.is_deferred = True
 
     def someone_is_there(self) -> None:
-        """Or may be: what they do may leave no trace."""
+        """A user is there, or may be: what they do can leave no trace."""
         self.deferred_usec = None
 
     def hold(self, phase: Phase, now_usec: int) -> None:
-        """What must be true of a phase at any moment."""
+        """Checks what must be true of a phase at any moment."""
         if phase is not Phase.DEFERRED:
             self.is_deferred = False
         elif self.deferred_usec is not None:
             assert now_usec - self.deferred_usec < self.limits.busy_max_usec, "no program puts an end off for longer"
 
     def lapse(self) -> None:
-        """Nobody watched: what was announced or begun before counts no more."""
+        """Nobody watched: what was announced or begun before no longer counts."""
         self.forget_warning()
         self.is_ending = False
 
@@ -104,11 +104,11 @@ class Observer:
 
     @property
     def told_usec(self) -> int | None:
-        """Since when a warning stands, for whoever it is under these limits: the person, or the journal alone."""
+        """Returns since when a warning stands, for those it is meant for: the user, or the journal alone."""
         return self.warned_usec if self.limits.notify is Notify.NONE else self.shown_usec
 
     def ends_at(self, reason: Reason) -> bool:
-        """Whether what comes at a limit is an end."""
+        """Returns whether it is an end that comes at a limit."""
         return self.limits.action is Action.TERMINATE or reason is not Reason.IDLE
 
     def announce(self, act: Warn, end_usec: int) -> None:
@@ -116,7 +116,7 @@ class Observer:
             self.announced_usec = min(end_usec, self.announced_usec or end_usec)
 
     def change_limits(self, now_usec: int, *, stands: bool) -> None:
-        """Other limits are in force from now on, and the warning stands or does not."""
+        """Puts other limits in force; the warning stands or does not."""
         self.changed_usec = now_usec
         if not stands:
             self.forget_warning()

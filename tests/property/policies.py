@@ -37,7 +37,7 @@ SECOND = 1_000_000
 
 
 def escaped(text):
-    """A text as a message has it: braces doubled."""
+    """Returns a text as a message contains it: braces doubled."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
@@ -183,7 +183,7 @@ trees = st.recursive(
 
 
 def written(tree):
-    """A tree as flow YAML; a list of pairs is a mapping, which so can have a key twice."""
+    """Returns a tree as flow YAML. A list of pairs is a mapping, which can have a key twice."""
     if isinstance(tree, str):
         return tree
     if tree and all(isinstance(entry, tuple) for entry in tree):

@@ -1,4 +1,4 @@
-"""How long programs put the end of a session off, to the second."""
+"""How long programs defer the end of a session, to the second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.simulated import SECOND
 
 
 def ended_usec(watcher: Watcher) -> int:
-    """When the end of a session began."""
+    """Returns when the end of a session began."""
     ((ended, _),) = [
         each for each in watcher.acts if isinstance(each[1], Signal) and each[1].rung is TerminationStep.HANGUP
     ]
@@ -20,8 +20,8 @@ def ended_usec(watcher: Watcher) -> int:
 
 
 @given(st.integers(16, 100), st.lists(st.integers(1, 40), max_size=3), st.integers(0, 200), st.integers(0, 300))
-def test_a_program_puts_the_end_off_and_no_longer(idle, leads, busy_max, runs):
-    """Neither ended while it runs and has time left, nor kept for longer than the time, a poll and a warning."""
+def test_program_defers_the_end_and_no_longer_than_busy_max(idle, leads, busy_max, runs):
+    """The end neither comes while it runs and has time left, nor later than the time, a poll and a warning."""
     limits = limits_of(idle, None, leads, Action.TERMINATE, busy_max)
     watcher = Watcher(limits)
     watcher.do_busy(True)
@@ -42,7 +42,7 @@ def test_a_program_puts_the_end_off_and_no_longer(idle, leads, busy_max, runs):
     st.lists(st.integers(1, 20_000), max_size=30),
 )
 @example([2], 60, [30_000, 1_000, 1_500, 1_000] + [6_000, 1_000] * 6)
-def test_programs_that_take_turns_have_the_same_time(leads, busy_max, turns):
+def test_programs_that_take_turns_share_busy_max(leads, busy_max, turns):
     limits = limits_of(20, None, leads, Action.TERMINATE, busy_max)
     watcher = Watcher(limits)
     due = watcher.tracked.life.evidence_usec + 20 * SECOND

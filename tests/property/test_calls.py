@@ -1,4 +1,4 @@
-"""Whatever a user sends to the control socket, the daemon answers or refuses it, and no call is an internal error."""
+"""The daemon answers or refuses whatever a user sends to the control socket, without an internal error."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PEERS = st.sampled_from([Peer(1, 0), Peer(101, 1000), Peer(201, 0), Peer(1, 6553
 
 
 def make_answers() -> tuple[Bench, Api]:
-    """Alice's session and bob's, of a daemon that was just started."""
+    """Alice's session and bob's, of a daemon that has just started."""
     bench = Bench(make_policy(make_limits(hold_max_usec=60 * MINUTE)))
     bench.host.login(100, "pts/1")
     bench.host.login(200, "pts/2", user="bob", uid=1001)
@@ -54,7 +54,7 @@ def make_answers() -> tuple[Bench, Api]:
 
 
 def answer(answers: Api, message: Any, peer: Peer) -> dict[str, Any]:
-    """The answer to what comes out of a message that is sent as JSON, as JSON."""
+    """Returns the reply to a message, both in JSON."""
     received = json.loads(json.dumps(message))
     is_watch(received)
     reply: dict[str, Any] = json.loads(json.dumps(reply_to(received, peer, answers)))
@@ -66,7 +66,7 @@ def answer(answers: Api, message: Any, peer: Peer) -> dict[str, Any]:
 @example("io.reaper.Explain", {"session": "pts/1\0"}, Peer(1, 65534))
 @example("io.reaper.Explain", {"session": "\ud800"}, Peer(1, 65534))
 @example("io.reaper.Terminate", {"session": "100", "why": "\ud800"}, Peer(1, 0))
-def test_no_parameters_are_an_internal_error(method, parameters, peer):
+def test_no_parameters_cause_an_internal_error(method, parameters, peer):
     bench, answers = make_answers()
     reply = answer(answers, {"method": method, "parameters": parameters}, peer)
     assert isinstance(reply["parameters"], dict)
@@ -76,6 +76,6 @@ def test_no_parameters_are_an_internal_error(method, parameters, peer):
 
 
 @given(JSON | st.dictionaries(st.sampled_from(["method", "parameters", "more", "oneway", "upgrade"]), METHODS | JSON))
-def test_no_message_is_an_internal_error(message):
+def test_no_message_causes_an_internal_error(message):
     _, answers = make_answers()
     assert isinstance(answer(answers, message, Peer(1, 1000))["parameters"], dict)

@@ -32,7 +32,7 @@ PAUSES = st.lists(st.integers(500, 30_000), min_size=1, max_size=12)  # millisec
 @example([SILENT, limits_of(60, None, [30], Action.TERMINATE)], [6_000])
 @example([SILENT, limits_of(60, None, [30], Action.LOCK)], [6_000])
 @example([SILENT, quiet(limits_of(60, None, [29], Action.TERMINATE))], [6_000])
-def test_limits_that_change_for_ever_keep_no_session(rules, pauses):
+def test_limits_that_change_forever_keep_no_session(rules, pauses):
     """Nobody types, and soon after the laxest of the limits the session is over, in whatever order they come.
 
     And it was warned as the limits say that it ends under: the observer sees to it.

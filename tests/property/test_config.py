@@ -1,4 +1,4 @@
-"""Laws of the policy: what a file may be, what can be written back, and that the strictest wins."""
+"""Laws of the policy: what files can contain, that they can be read back, and that the strictest limit wins."""
 
 from dataclasses import fields, replace
 
@@ -23,7 +23,7 @@ from .policies import FEWER, SECOND, ceilings, documents, limits, policies, subj
 
 @FEWER
 @given(policies())
-def test_a_policy_can_be_written_and_read_back(policy):
+def test_policy_can_be_written_and_read_back(policy):
     again = parse([Source("x", describe(policy))])
     assert again == policy
     assert again.id == policy.id
@@ -83,7 +83,7 @@ def test_under_a_ceiling_the_strictest_wins(before, ceiling):
 
 
 @given(limits, ceilings)
-def test_whoever_was_to_be_warned_still_is_and_never_too_soon(before, ceiling):
+def test_ceiling_keeps_a_warning_and_none_comes_too_soon(before, ceiling):
     after, _ = cap(before, ceiling)
     assert bool(after.warn_usec) == bool(before.warn_usec)
     assert after.warn_usec == tuple(sorted(set(after.warn_usec), reverse=True))

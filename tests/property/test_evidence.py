@@ -1,12 +1,12 @@
-"""Which signs of life are believed, against a simulated kernel and a user who tries everything that a user can.
+"""Which changes of a terminal's times are evidence, against a simulated kernel and a user who tries everything.
 
-The user types; sets the times of the terminal to any value (utimes), changes its mode to another or to the same one
+The user types, sets the times of the terminal to any value (utimes), changes its mode to another or to the same one
 (chmod), as fast as two calls in one tick of the kernel, just before and just after each look. The wall clock is set
-forth and back. Beside it stands the truth: when the person really typed.
+forward and back. Beside it stands the truth: when the user really typed.
 
-Held: what was forged never counts; what was typed is never dated too early, nor more than eight seconds too late; it is
-lost only where the user tampered (in that interval, or with the eight seconds that the kernel tells apart), where the
-wall clock was set in that interval, or where ctime was fresh when the interval began.
+The laws: what was forged never counts. What was typed is never dated too early, nor more than eight seconds too late;
+it is lost only where the user tampered (in that interval, or within the eight seconds that the kernel does not tell
+apart), where the wall clock was set in that interval, or where ctime was fresh when the interval began.
 """
 
 from __future__ import annotations
@@ -106,11 +106,11 @@ class Trial:
 
     @property
     def is_excused(self) -> bool:
-        """Whether this interval may lose what was typed in it: a clock that was set back leaves it in the future."""
+        """Whether input in this interval may be lost: a clock that was set back leaves its date in the future."""
         return self.touched or self.before.is_fresh or self.clock_was_set
 
     def hold(self, input_usec: int | None, now: Instant) -> None:
-        """One interval, by itself."""
+        """Checks one interval by itself."""
         traces = [at for at, has_trace in self.typed if has_trace]
         if input_usec is not None:
             assert traces, "nothing counts but what was typed"
@@ -124,7 +124,7 @@ class Trial:
             raise AssertionError("what was typed counts")
 
     def hold_life(self, evidence_usec: int) -> None:
-        """All that was typed, whether it left a trace or not, is in the evidence by now."""
+        """Checks that all input is in the evidence by now, whether it left a trace or not."""
         if self.is_excused:
             return
         for at, has_trace in self.typed:
@@ -134,7 +134,7 @@ class Trial:
 
 @given(KERNELS, st.lists(MOMENTS, min_size=5, max_size=40))
 @example((4_000_000, False), [(100_000, ("poll", None)), (7_800_000, ("type", None)), (15_000_000, ("poll", None))])
-def test_a_user_who_tries_everything(kernel, moments):
+def test_user_who_tries_everything_forges_no_evidence_and_loses_none(kernel, moments):
     trial = Trial(kernel)
     for delay_usec, step in moments:
         trial.do(delay_usec, step)
@@ -142,8 +142,8 @@ def test_a_user_who_tries_everything(kernel, moments):
 
 
 @given(KERNELS, st.lists(st.tuples(DELAYS, STEPS | CLOCK_STEPS), min_size=5, max_size=40))
-def test_while_the_clock_is_set_at_will(kernel, moments):
-    """No step of the wall clock makes evidence where there is none, or moves it by more than one poll and a bucket."""
+def test_clock_changes_make_no_evidence_and_move_it_by_a_poll_at_most(kernel, moments):
+    """No change of the wall clock makes evidence, or moves it by more than one poll and a bucket."""
     trial = Trial(kernel)
     for delay_usec, step in moments:
         trial.do(delay_usec, step)
@@ -151,8 +151,8 @@ def test_while_the_clock_is_set_at_will(kernel, moments):
 
 
 @given(KERNELS, st.lists(st.tuples(DELAYS, STEPS.filter(lambda step: step[0] != "type")), max_size=40))
-def test_a_robot_at_utimes_keeps_no_session(kernel, moments):
-    """Whatever it sets and whenever: the life never hears of it."""
+def test_robot_that_sets_times_keeps_no_session(kernel, moments):
+    """Whatever times it sets, and whenever: they are no evidence."""
     trial = Trial(kernel)
     begun = trial.tracked.life.evidence_usec
     for delay_usec, step in moments:
@@ -162,8 +162,8 @@ def test_a_robot_at_utimes_keeps_no_session(kernel, moments):
 
 
 @given(KERNELS, SECONDS, st.integers(0, POLL_USEC), st.integers(1, 30))
-def test_a_clock_step_alone_changes_nothing(kernel, seconds, delay, polls):
-    """Nobody types, and the clock is set: nobody's session ends sooner for it, nor later."""
+def test_clock_change_alone_changes_nothing(kernel, seconds, delay, polls):
+    """Nobody types: the session ends no sooner and no later."""
     trial = Trial(kernel)
     begun = trial.tracked.life.evidence_usec
     trial.do(delay, ("clock", seconds))
@@ -173,8 +173,8 @@ def test_a_clock_step_alone_changes_nothing(kernel, seconds, delay, polls):
 
 
 @given(KERNELS, SECONDS, st.lists(st.integers(8 * SECOND, 15 * SECOND), min_size=3, max_size=30))
-def test_who_types_through_a_clock_step_stays_in_use(kernel, seconds, pauses):
-    """Typing at least every 15 s: the evidence never lags by more than a poll, the pause and the blind bucket."""
+def test_user_who_types_during_clock_changes_stays_in_use(kernel, seconds, pauses):
+    """With a key at least every 15 s, evidence lags by a poll, the pause and the blind bucket at most."""
     trial = Trial(kernel)
     trial.do(FRESH_CTIME_NS // 1000, ("poll", None))
     for number, pause in enumerate(pauses):
@@ -188,7 +188,7 @@ def test_who_types_through_a_clock_step_stays_in_use(kernel, seconds, pauses):
 
 @given(st.integers(0, FRESH_CTIME_NS // 1000 - 1))
 def test_two_changes_in_one_tick_are_not_taken_for_input(delay):
-    """The attack that ctime's grain allows: set the times, be looked at, and set them again in the same tick."""
+    """ctime's grain allows it: set the times, wait for the look, and set them again in the same tick."""
     trial = Trial((10_000_000, False))
     trial.do(SECOND - SECOND % 10_000, ("touch", -60 * NS_PER_SEC))
     trial.do(min(delay, 4_000), ("poll", None))
@@ -198,8 +198,7 @@ def test_two_changes_in_one_tick_are_not_taken_for_input(delay):
     assert "set by hand" in trial.tracked.refusal
 
 
-def test_the_refusals_tell_apart():
-    """Each of the three ways to be refused has its words for explain."""
+def test_each_refusal_has_its_own_reason():
     clock = Clock()
     tty = FakeTty("pts/0", clock)
     clock.boot_usec += SECOND
@@ -216,8 +215,8 @@ def test_the_refusals_tell_apart():
     assert terminal_evidence.weigh(before, ahead, start, clock.now()).refused is Refusal.FUTURE
 
 
-def test_a_forged_future_date_does_not_hold():
-    """One touch to next year, then silence: logind would keep the session for ever (FACTS); here it ends."""
+def test_forged_future_date_keeps_no_session():
+    """One touch to next year, then silence: logind would keep the session forever."""
     trial = Trial((4_000_000, False))
     begun = trial.tracked.life.evidence_usec
     trial.do(SECOND, ("touch", 10**17))
@@ -229,7 +228,7 @@ def test_a_forged_future_date_does_not_hold():
     assert trial.tracked.life.evidence.value == "input"
 
 
-def test_what_counts_is_dated_to_the_end_of_its_bucket():
+def test_input_is_dated_at_the_end_of_its_eight_seconds():
     trial = Trial((4_000_000, False))
     trial.do(SECOND, ("poll", None))
     trial.do(9 * SECOND, ("type", None))

@@ -1,4 +1,4 @@
-"""A frame of watch, whatever the daemon says of whomever: it fits the screen, and no terminal obeys it."""
+"""A frame of `reaperctl watch`: it fits the screen and contains nothing that a terminal obeys."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ GLYPHS = st.sampled_from([UTF8, ASCII])
 
 
 @given(VIEW, st.integers(1, 220), st.integers(1, 30), GLYPHS)
-def test_a_frame_fits_and_is_harmless(view, width, height, glyphs):
+def test_frame_fits_and_is_harmless(view, width, height, glyphs):
     frame = frame_of(view, width, height, glyphs)
     assert len(frame.lines) <= height
     for line in frame.lines:
@@ -59,7 +59,7 @@ def test_a_frame_fits_and_is_harmless(view, width, height, glyphs):
 
 
 @given(WORD, st.integers(0, 40), st.booleans(), GLYPHS)
-def test_what_is_cut_fits(text, width, is_middle, glyphs):
+def test_text_that_was_cut_fits(text, width, is_middle, glyphs):
     told = tell(text, glyphs)
     shown = cut(told, width, glyphs, is_middle=is_middle)
     assert width_of(shown) <= width
@@ -68,6 +68,6 @@ def test_what_is_cut_fits(text, width, is_middle, glyphs):
 
 
 @given(st.text(max_size=10))
-def test_a_width_is_no_less_than_of_what_stands_alone(text):
+def test_width_of_a_text_is_no_less_than_that_of_its_parts(text):
     wide = [char for char in text if unicodedata.east_asian_width(char) in "WF"]
     assert 2 * len(wide) <= width_of(text) <= len(text) + len(wide)

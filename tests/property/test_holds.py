@@ -1,4 +1,4 @@
-"""The laws of holds (reaper/decide/session/hold.py), over any order of asking, typing and time."""
+"""The laws of holds (reaper/decide/session/hold.py), over any order of requests, input and time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ steps = st.lists(
 
 
 class Story:
-    """A session of alice's, and what befalls it."""
+    """A session of alice's, and what happens to it."""
 
     def __init__(self, policy: Policy) -> None:
         self.bench, self.policy = Bench(policy), policy
@@ -55,12 +55,12 @@ class Story:
 
     @property
     def held_usec(self) -> int:
-        """For how much longer the session is held."""
+        """Returns for how much longer the session is held."""
         holds = [tracked.hold for tracked in self.bench.daemon.sessions.values() if tracked.hold is not None]
         return holds[0].until_usec - self.bench.host.time.boot_usec if holds else 0
 
     def wait(self, seconds: int) -> None:
-        """Not past the end of a hold: until then nothing is said or done."""
+        """Lets time pass, but not past the end of a hold: until then nothing is shown or done."""
         shown, held_usec = len(self.login.ttys["pts/1"].shown), self.held_usec
         self.bench.run(min(seconds, held_usec / SECOND - 0.1) if held_usec > SECOND else seconds)
         if held_usec > SECOND:
@@ -107,7 +107,7 @@ def test_no_hold_outlasts_its_bounds_and_while_it_lasts_nothing_is_done(policy, 
 
 
 def _check_bounds(hold: Hold, policy: Policy, opened: int, typed: int) -> None:
-    """By when the person really typed, and the clock of terminals at its worst."""
+    """Measured by when the user really typed, and the worst case of a terminal's times."""
     latest = typed + STEP_USEC
     ceiling = policy.ceiling
     if hold.uid:

@@ -13,7 +13,7 @@ WEEK = [LocalTime(weekday, minute) for weekday in range(7) for minute in range(M
 
 
 def minutes_of(hours: Hours) -> set[LocalTime]:
-    """All that they cover, by walking through them from the beginning on each of their days."""
+    """Returns all the minutes that they cover, by counting from the beginning on each of their days."""
     found = set()
     for day in hours.days:
         for minute in range(hours.begin, hours.end):
@@ -23,12 +23,12 @@ def minutes_of(hours: Hours) -> set[LocalTime]:
 
 
 @given(week_hours)
-def test_every_minute_of_the_week(hours):
+def test_hours_cover_exactly_their_minutes_of_the_week(hours):
     assert {now for now in WEEK if hours.covers(now)} == minutes_of(hours)
 
 
 @given(st.lists(week_hours, max_size=3))
-def test_one_of_a_list_is_enough(several):
+def test_one_of_a_list_of_hours_is_enough(several):
     assert {now for now in WEEK if is_within(several, now)} == set().union(*map(minutes_of, several))
 
 

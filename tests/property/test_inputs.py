@@ -1,7 +1,7 @@
-"""Whatever comes from outside is understood or refused with the one error that is meant for it, never with another.
+"""Whatever comes from outside is read or refused with the one error that is meant for it.
 
-Login records, the saved state, loginctl's output, calls on the control socket; and what goes out to a
-terminal or to the journal says what was meant and nothing else.
+Login records, the saved state, loginctl's output and calls on the control socket. And what goes out to a terminal or
+to the journal says what was meant and nothing else.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ JSON = st.recursive(
 
 
 def outcome(read: Callable[[], object], problem: str) -> object:
-    """What was read, or None where it was refused with that problem."""
+    """Returns what was read, or None if it was refused with that problem."""
     try:
         return read()
     except ReaperError as error:
@@ -74,7 +74,7 @@ def as_record(values: dict[str, str]) -> bytes:
 
 
 def escaped(text: str) -> str:
-    """As pam_reaper.so writes a string: printable ASCII but for the backslash, and all else as \\xNN."""
+    """Escapes a string as pam_reaper.so does: all but printable ASCII, and the backslash, as \\xNN."""
     return "".join(
         chr(byte) if 0x20 <= byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in text.encode("utf-8")
     )
@@ -94,12 +94,12 @@ def test_any_bytes_are_a_record_or_refused(data):
     st.dictionaries(st.sampled_from(sorted(GOOD_RECORD)), TEXT, max_size=4),
     st.sets(st.sampled_from(sorted(GOOD_RECORD))),
 )
-def test_any_value_of_a_record(changed, missing):
+def test_any_value_in_a_record_is_read_or_refused(changed, missing):
     holds_record(as_record({**{k: v for k, v in GOOD_RECORD.items() if k not in missing}, **changed}))
 
 
 @given(st.data())
-def test_a_mutated_record(data):
+def test_changed_record_is_read_or_refused(data):
     good = bytearray(as_record(GOOD_RECORD))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(good) - 1))
@@ -110,8 +110,8 @@ def test_a_mutated_record(data):
 
 
 @given(st.text(max_size=100), st.text(max_size=100))
-def test_what_the_module_writes_is_read_back(user, rhost):
-    """Any string at all, with line feeds and equals signs and backslashes in it."""
+def test_record_of_the_module_is_read_back(user, rhost):
+    """With any string, also with line feeds, equals signs and backslashes."""
     values = {**GOOD_RECORD, "USER": escaped(user), "RHOST": escaped(rhost)}
     record = parse_record(KEY, as_record(values))
     assert (record.user, record.rhost) == (user, rhost)
@@ -121,7 +121,7 @@ def test_what_the_module_writes_is_read_back(user, rhost):
 @example("0.1")
 @example("1.1.new")
 @example("1.1\n")
-def test_any_file_name(name):
+def test_any_file_name_is_a_record_or_passed_over(name):
     key = parse_name(name)
     assert key is None or str(key) == name
 
@@ -161,7 +161,7 @@ def test_any_json_is_a_state_or_refused(value):
 
 
 def paths(value: object, prefix: tuple = ()) -> list[tuple]:
-    """Every place in a JSON document."""
+    """Yields every place in a JSON document."""
     found = [prefix] if prefix else []
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
@@ -170,7 +170,7 @@ def paths(value: object, prefix: tuple = ()) -> list[tuple]:
 
 
 @given(st.sampled_from(paths(list(map(json.loads, GOOD_STATE.splitlines())))), JSON, st.booleans())
-def test_a_state_with_one_thing_changed(path, value, is_taken_out):
+def test_state_with_one_change_is_read_or_refused(path, value, is_taken_out):
     document = list(map(json.loads, GOOD_STATE.splitlines()))
     place = document
     for key in path[:-1]:
@@ -183,11 +183,11 @@ def test_a_state_with_one_thing_changed(path, value, is_taken_out):
 
 
 @given(st.integers(0, len(GOOD_STATE) - 1))
-def test_a_state_that_is_cut_off(length):
+def test_state_that_is_cut_off_is_refused(length):
     holds_state(GOOD_STATE[:length])
 
 
-def test_the_good_state_is_good():
+def test_example_state_is_read():
     state = snapshot.decode(GOOD_STATE, "b00t")
     assert snapshot.encode(state) == GOOD_STATE
 
@@ -198,7 +198,7 @@ PROPERTIES = ["Id", "User", "Name", "TTY", "RemoteHost", "Service", "Leader", "C
 
 
 @given(TEXT, st.integers(0, 10**12))
-def test_any_text_of_loginctl(text, now):
+def test_any_output_of_loginctl_is_read_or_refused(text, now):
     assert all(isinstance(each, LogindSession) for each in parse_sessions(text, now))
 
 
@@ -206,7 +206,7 @@ def test_any_text_of_loginctl(text, now):
     st.lists(st.tuples(st.sampled_from([*PROPERTIES, "", "X"]), TEXT), max_size=20),
     st.integers(0, 10**12),
 )
-def test_any_properties(properties, now):
+def test_any_properties_are_read_or_refused(properties, now):
     found = parse_sessions("\n".join(f"{name}={value}" for name, value in properties), now)
     for session in found:
         assert session.session_id
@@ -221,8 +221,8 @@ VALUES = st.text(st.characters(exclude_characters="\n", codec="utf-8"), max_size
 @example("host\u2028Leader=1", "")
 @example("host\x0bLeader=1\x0bUser=0", "")
 @example("host\x85Leader=1", "\rLeader=1")
-def test_a_value_stays_in_its_property(remote, name):
-    """A hostile remote host names no leader."""
+def test_value_stays_in_its_property(remote, name):
+    """A hostile remote host cannot name a leader."""
     values = dict(zip(PROPERTIES, ["3", "1000", name, "", remote, "sshd", "777", "user", "tty", "5"]))
     (session,) = parse_sessions("".join(f"{key}={value}\n" for key, value in values.items()), 9)
     assert session == LogindSession("3", 777, name, 1000, "sshd", "", remote, "tty", 4)
@@ -232,15 +232,15 @@ def test_a_value_stays_in_its_property(remote, name):
 
 
 @given(TEXT)
-def test_plain_text_is_plain(text):
-    """No control character, no bidirectional mark, no line end, nothing that a terminal obeys."""
+def test_escaped_text_is_printable(text):
+    """Without control characters, bidirectional marks and line ends."""
     shown = escape.plain(text)
     assert all(unicodedata.category(char)[0] not in "C" and char not in "\u2028\u2029" for char in shown)
     shown.encode("utf-8")
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
-def test_ordinary_text_is_left_alone(text):
+def test_ordinary_text_is_not_escaped(text):
     assert escape.plain(text) == text
 
 
@@ -262,8 +262,8 @@ MESSAGES = TEXT | st.lists(TOKENS | st.text(max_size=5), max_size=60).map("".joi
 @given(MESSAGES, st.sampled_from([Reason.IDLE, Reason.MAX]), OUTLOOKS, st.sampled_from(["pts/3", "tty1", "ttyS0"]))
 @example("{left}" * 50, Reason.IDLE, Outlook(2**63, "", 0, 0, "", "", "", ""), "pts/3")
 @example("{left}" + "\U0001f480" * 390, Reason.MAX, Outlook(1, "", 0, 0, "", "", "", ""), "pts/3")
-def test_a_text_is_refused_or_makes_a_warning(text, reason, outlook, terminal):
-    """Lines of printable characters, a bell at first, and nothing else that a terminal obeys but EL; under a page."""
+def test_text_is_refused_or_makes_a_harmless_warning(text, reason, outlook, terminal):
+    """A bell, then lines of printable characters with EL as the only escape sequence; less than a page."""
     try:
         template = parse_template(text)
     except TemplateError as error:
@@ -285,7 +285,7 @@ def test_a_text_is_refused_or_makes_a_warning(text, reason, outlook, terminal):
 
 
 @given(st.sampled_from(Reason), st.integers(0, 10**12), TEXT, st.sampled_from(Kill))
-def test_a_farewell_is_one_line(reason, limit, host, kill):
+def test_farewell_is_one_line(reason, limit, host, kill):
     start, line, end = terminal_messages.farewell(reason, limit, host, kill).split("\r\n")
     assert (start, end) == ("\a", "")
     assert line.isprintable()
@@ -295,7 +295,7 @@ def test_a_farewell_is_one_line(reason, limit, host, kill):
 
 
 @given(st.sampled_from(EventKind), TEXT, st.dictionaries(st.sampled_from(sorted(FIELDS)), TEXT))
-def test_an_event_is_read_back_as_it_was(kind, message, fields):
+def test_event_is_read_back_as_it_was(kind, message, fields):
     told = parse_datagram(journal.encode(Event(kind, message, fields)))
     assert told.pop("MESSAGE") == message.encode("utf-8", "backslashreplace")
     assert told.pop("MESSAGE_ID").decode() == kind.message_id
@@ -308,7 +308,7 @@ def test_an_event_is_read_back_as_it_was(kind, message, fields):
 
 
 @given(st.integers(0, 4), st.sampled_from(["a", "é", "\U0001f600", "\n"]), st.integers(32_000, 100_000))
-def test_a_value_that_is_too_long_is_cut_between_characters(offset, char, length):
+def test_value_that_is_too_long_is_cut_between_characters(offset, char, length):
     told = parse_datagram(journal.encode(Event(EventKind.STARTED, "x" * offset + char * length, {})))
     assert len(told["MESSAGE"]) <= journal.MAX_VALUE_BYTES
     told["MESSAGE"].decode("utf-8")
@@ -348,7 +348,7 @@ CALLS = st.fixed_dictionaries(
 
 @given(JSON | CALLS)
 def test_any_call_is_answered(message):
-    """Any JSON at all gets a reply that is JSON, either parameters or an error with a qualified name."""
+    """Any JSON gets a reply in JSON, with parameters or an error that has a qualified name."""
     reply = json.loads(json.dumps(reply_to(message, Peer(1, 1000), FakeSubject())))
     assert isinstance(reply["parameters"], dict)
     assert set(reply) <= {"parameters", "error"}
@@ -356,8 +356,8 @@ def test_any_call_is_answered(message):
         assert reply["error"].startswith(("org.varlink.service.", "io.reaper."))
 
 
-def test_the_session_of_a_record_is_the_one_of_its_name():
-    """A record that is about another process than its file's name says is refused: it decides whom a signal reaches."""
+def test_record_is_about_the_process_that_its_name_says():
+    """Any other is refused, for the record decides whom a signal reaches."""
     good = as_record(GOOD_RECORD)
     assert parse_record(KEY, good).key == KEY
     for other in (SessionKey(124, 456), SessionKey(123, 457)):

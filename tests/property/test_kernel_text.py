@@ -1,4 +1,4 @@
-"""Whatever a user names in the kernel's text, no field of it reads otherwise, and nothing raises.
+"""Whatever names users choose, no field of the kernel's text reads otherwise for it, and nothing raises.
 
 Names are what users choose: of threads, mount points, control groups and files. Every end of a line that Python or the
 C library knows is in them, parentheses, names of fields, and nothing at all; and files of 16 MiB.
@@ -30,13 +30,13 @@ SIZES = st.integers(-(2**63), 2**64 - 1)
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_read() -> Iterator[None]:
-    """No test here reads the real files by mistake."""
+    """Fails a test that reads the real files."""
     with mock.patch.object(kernel_text, "read", side_effect=AssertionError):
         yield
 
 
 def told(text: bytes | None) -> mock._patch[mock.MagicMock]:
-    """Has every file of the kernel's say that."""
+    """Has every file of the kernel's contain that."""
     return mock.patch.object(kernel_text, "read", return_value=text)
 
 
@@ -45,7 +45,7 @@ SIGNALS = b"ShdPnd:\t%016x\n" % 2 + SIGNALS
 
 
 def status(name: bytes) -> bytes:
-    """A whole /proc/PID/status, as proc_task_name() escapes what its process calls itself."""
+    """Returns a whole /proc/PID/status, with the process's own name as proc_task_name() escapes it."""
     shown = name.replace(b"\\", b"\\\\")
     return b"Name:\t%s\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nUid:\t1\t2\t3\t4\n" % shown + SIGNALS
 
@@ -70,7 +70,7 @@ def test_thread_name_changes_no_field_of_its_status(name):
 @example(b") S 1", [7] * 49, "S")
 @example(b"a\n) S 1\n", [7] * 49, "S")
 def test_thread_name_changes_no_field_of_its_stat(name, numbers, state):
-    """Line feeds, too: the kernel escapes none here."""
+    """Line feeds included: the kernel escapes none here."""
     stat = parse_stat(b"42 (%s) %s %s\n" % (name, state.encode(), b" ".join(b"%d" % each for each in numbers)))
     assert stat == Stat(
         pid=42, state=state, ppid=numbers[0], pgrp=numbers[1], session=numbers[2], tty_nr=numbers[3],
@@ -102,8 +102,8 @@ def test_mount_point_makes_no_mount(point, source):
 
 
 @given(NAMES)
-def test_what_a_driver_adds_to_fdinfo_comes_too_late(name):
-    """A dma-buf's name stands in its fdinfo as its user gave it, line feeds and all (DMA_BUF_SET_NAME)."""
+def test_text_that_a_driver_adds_to_fdinfo_changes_no_field(name):
+    """A dma-buf's name stands there as its user gave it, line feeds included (DMA_BUF_SET_NAME)."""
     with told(b"pos:\t0\nflags:\t02\nmnt_id:\t15\nino:\t7\nname:\ta\nmnt_id:\t1\nino:\t2\n%s\n" % name):
         assert procfs.read_descriptor(42, 3) == (15, 7)
 

@@ -1,10 +1,4 @@
-"""The laws of a session's life (reaper/decide/session/lifecycle.py, DESIGN "Decide"), over any life that can be led.
-
-A life is a list of things that befall it: time, input here or in another session, other limits, programs that run, a
-stop of the daemon, terminals that come and go, restarts. A small watcher drives reaper.decide.tracking through it as
-the daemon does, and an observer beside it (observer.py), which knows when the person really typed, holds every act that
-comes back to the laws.
-"""
+"""The laws of a session's life (reaper/decide/session/lifecycle.py), over any life that lives.py can make."""
 
 from __future__ import annotations
 
@@ -51,15 +45,15 @@ OLD_AGE = limits_of(None, 16, [], Action.TERMINATE)
 @example((CUT_SHORT, [("wait", 23_941), ("policy", OLD_AGE), ("wait", 1)]), 1)
 @example((CUT_SHORT, [("wait", 23_941), ("policy", replace(OLD_AGE, grace_usec=9 * SECOND)), ("wait", 9_000)]), 1)
 def test_restarts_change_no_outcome(case, every):
-    """Law 4: the same life with and without restarts, act for act and moment for moment."""
+    """Law 4: the same life with and without restarts has the same acts at the same moments."""
     limits, steps = case
     assert Watcher(limits, restarts_every=every).live(steps) == Watcher(limits).live(steps)
 
 
 @given(st.integers(16, 300), st.lists(st.integers(1, 40), max_size=3), st.integers(1, 60_000))
 @example(16, [8], 7_999)
-def test_who_types_once_more_is_ended_in_time(idle, leads, after):
-    """Neither early nor late: at the limit, counted from the last input, or up to eight seconds later."""
+def test_session_ends_at_the_limit_after_the_last_input(idle, leads, after):
+    """No sooner, and at most 8 s later."""
     limits = limits_of(idle, None, leads, Action.TERMINATE)
     watcher = Watcher(limits)
     watcher.do_wait(after)
@@ -75,7 +69,7 @@ def test_who_types_once_more_is_ended_in_time(idle, leads, after):
 
 
 @given(LIMITS, st.integers(0, 300))
-def test_a_warning_is_taken_back_once(limits, seconds):
+def test_warning_is_withdrawn_once(limits, seconds):
     """Law 2: input after a warning that the limit moves by is answered by one Spare, and the session stays.
 
     Who has read no warning reads nothing of its withdrawal.
@@ -99,8 +93,8 @@ def test_a_warning_is_taken_back_once(limits, seconds):
 
 
 @given(LIMITS, LIVES, st.integers((POLL_USEC + LAPSE_USEC) // 1000 + 1, 300_000))
-def test_after_a_lapse_nothing_stands(limits, steps, milliseconds):
-    """Whatever had been announced or begun, and without a word: nobody watched for the answer."""
+def test_warnings_and_ends_from_before_a_lapse_do_not_count(limits, steps, milliseconds):
+    """Nothing is shown of that."""
     watcher = Watcher(limits)
     for what, argument in steps:
         getattr(watcher, f"do_{what}")(argument)
@@ -117,8 +111,8 @@ def test_after_a_lapse_nothing_stands(limits, steps, milliseconds):
     assert not any(isinstance(act, Signal) for _, act in watcher.acts[told:]) or not watcher.limits.warn_usec
 
 
-def test_equal_limits():
-    """idle and max strike in the same moment: either is the reason, and neither is a mistake."""
+def test_equal_limits_end_a_session_once():
+    """idle and max are over in the same moment; either is a correct reason."""
     limits = limits_of(20, 20, [], Action.TERMINATE)
     for begun in (0, 1):
         end = state.deadline(state.begin("login", begun), limits, 0)
@@ -127,7 +121,7 @@ def test_equal_limits():
 
 
 @pytest.mark.parametrize("action", [Action.TERMINATE, Action.OBSERVE])
-def test_a_session_without_a_terminal_is_never_due(action):
+def test_session_without_a_terminal_is_never_due(action):
     watcher = Watcher(limits_of(16, 20, [5], action))
     watcher.ttys.clear()
     watcher.do_wait(10_000_000)
@@ -135,8 +129,8 @@ def test_a_session_without_a_terminal_is_never_due(action):
     assert watcher.tracked.due_usec is None
 
 
-def test_the_simulated_life_is_not_trivial():
-    """The laws above are not kept by nothing happening."""
+def test_simulated_life_is_not_trivial():
+    """The laws are not kept by nothing happening."""
     acts = Watcher(limits_of(30, None, [10, 5], Action.TERMINATE)).live(
         [("wait", 30_000), ("type", 0), ("wait", 60_000)]
     )
@@ -146,7 +140,7 @@ def test_the_simulated_life_is_not_trivial():
 
 
 def tracked_states() -> list[TrackedSession]:
-    """One session at every phase, for what must hold at each."""
+    """Returns one session in each phase."""
     found = []
     for milliseconds in (1, 20_000, 25_000, 39_000, 42_000):
         watcher = Watcher(limits_of(30, None, [10, 5], Action.TERMINATE))
@@ -156,7 +150,7 @@ def tracked_states() -> list[TrackedSession]:
 
 
 @pytest.mark.parametrize("tracked", tracked_states(), ids=lambda tracked: tracked.life.phase.value)
-def test_snapshot_round_trip(tracked):
+def test_session_in_each_phase_is_read_back_from_a_snapshot(tracked):
     state = Snapshot("b00t", Instant(5, 6), "poll: 5s\n", Ledger((1, 2)), (tracked,))
     (back,) = snapshot.decode(snapshot.encode(state), "b00t").sessions
     assert (back.session, back.life) == (tracked.session, tracked.life)

@@ -1,7 +1,7 @@
-"""The laws of locks (rule 8 of reaper/decide/session/lifecycle.py), over any life that can be led with them.
+"""The laws of locks (rule 8 of reaper/decide/session/lifecycle.py), over any life with locks in it.
 
-A life as in test_lifecycle.py, in which besides somebody orders locks, a person unlocks or tries too often, and hosts
-can lock or cannot. What is typed at a lock is typed by anybody.
+A life as in lives.py, in which administrators also order locks, users unlock or fail too often, and hosts can lock or
+cannot. What is typed at a lock is typed by anybody.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LIVES = st.tuples(LOCKING, st.lists(LOCK_STEPS, min_size=5, max_size=40))
 
 @dataclass
 class LockObserver(Observer):
-    """Knows besides whether the session is locked, since when, and under which limits."""
+    """Knows also whether the session is locked, since when, and under which limits."""
 
     locked_usec: int | None = None
     locked_under: Limits | None = None
@@ -81,7 +81,7 @@ class LockObserver(Observer):
         self.forget_warning()
 
     def see_locked(self, act: Act, now_usec: int) -> None:
-        """What is locked is told nothing, and ends at its own limits alone."""
+        """Checks that a locked session shows nothing, and ends at its own limits alone."""
         assert self.locked_under is not None
         assert self.locked_usec is not None
         assert not isinstance(act, Warn)
@@ -182,7 +182,7 @@ class LockWatcher(Watcher):
         assert self.is_locked
 
     def do_unlock(self, milliseconds: int) -> None:
-        """Its person, who may type before the daemon looks."""
+        """Its user unlocks it, and may type before the daemon looks."""
         if not self.is_locked:
             return
         since_usec = self.observer.typed_usec = self.clock.boot_usec
@@ -198,7 +198,7 @@ class LockWatcher(Watcher):
         self.take(self.judged())
 
     def do_fail(self, _nothing: None) -> None:
-        """It does not come to be locked, and could not be."""
+        """The lock fails."""
         if self.is_locked:
             self.obstacle = "why"
             self.eye.open()
@@ -213,7 +213,7 @@ class LockWatcher(Watcher):
             assert self.tracked.life.phase is Phase.ENDING
 
     def lose(self) -> None:
-        """The next daemon refuses what the last one wrote, and finds the session, and the order of its lock."""
+        """The next daemon refuses what the last one wrote, and finds the session and the order of its lock."""
         locked_usec, limits = self.tracked.life.locked_usec, self.tracked.limits
         assert limits is not None
         until_usec = None if limits.lock_for_usec is None else locked_usec + limits.lock_for_usec
@@ -235,7 +235,7 @@ OBSERVED = limits_of(None, None, [], Action.OBSERVE)
 @given(LIVES)
 @example((IDLE, [("lock", None), ("refuse", None), ("wait", 1), ("policy", OBSERVED), ("wait", 9000)]))
 @example((OLD, [("lock", None), ("policy", OBSERVED), ("wait", 25_000)]))
-def test_no_life_breaks_a_law(case):
+def test_no_life_with_locks_breaks_a_law(case):
     limits, steps = case
     LockWatcher(limits).live(steps)
 
@@ -243,14 +243,14 @@ def test_no_life_breaks_a_law(case):
 @given(LIVES, st.integers(1, 5))
 @example((IDLE, [("wait", 40_000), ("policy", SOON), ("wait", 90_000)]), 1)
 @example((OLD, [("lock", None), ("policy", OBSERVED), ("wait", 25_000)]), 1)
-def test_restarts_change_no_outcome(case, every):
-    """Nor do they open a lock."""
+def test_restarts_change_no_outcome_of_a_lock(case, every):
+    """Nor do they open one."""
     limits, steps = case
     assert LockWatcher(limits, restarts_every=every).live(steps) == LockWatcher(limits).live(steps)
 
 
 def locked_under(limits):
-    """A session that is locked, how its life is since, and when it ends."""
+    """Returns a locked session, its life since, and when it ends."""
     watcher = LockWatcher(limits)
     watcher.do_wait(1000)
     if not watcher.is_locked:
@@ -264,8 +264,8 @@ SAME_POLICY = STEPS.filter(lambda step: step[0] != "policy")
 
 
 @given(LOCKING, st.lists(SAME_POLICY, max_size=30), st.sets(st.integers(0, 30)), LOCKING | LIMITS)
-def test_a_daemon_that_remembers_nothing_ends_a_lock_at_the_same_moment(limits, steps, losses, meanwhile):
-    """It has the order alone; `max` is no part of that, and is what the rule says."""
+def test_daemon_without_a_state_ends_a_locked_session_at_the_same_moment(limits, steps, losses, meanwhile):
+    """It has only the order; `max` is not part of that, and comes from the rule."""
     watcher, began, end = locked_under(limits)
     watcher.limits = replace(meanwhile, max_usec=limits.max_usec)
     for number, (what, argument) in enumerate(steps):
@@ -286,8 +286,8 @@ NOTHING_OPENS = STEPS | BUSY_STEPS | st.tuples(st.just("obstacle"), st.booleans(
 
 @given(LOCKING, st.lists(NOTHING_OPENS, max_size=30))
 @example(IDLE, [("stop", 50_000), ("type", 0), ("share", 0), ("policy", replace(IDLE, action=Action.OBSERVE))])
-def test_a_lock_ends_at_its_limit_or_not_at_all(limits, steps):
-    """Unless its person comes: no evidence, policy, lapse or obstacle makes it end sooner, or later."""
+def test_lock_ends_at_its_limit_or_not_at_all(limits, steps):
+    """Unless its user unlocks it: no evidence, policy, lapse or obstacle moves the end."""
     watcher, began, end = locked_under(limits)
     for what, argument in steps:
         getattr(watcher, f"do_{what}")(argument)
@@ -301,7 +301,7 @@ def test_a_lock_ends_at_its_limit_or_not_at_all(limits, steps):
 
 
 @given(LOCKING, st.integers(0, 400), st.sampled_from(list(Stimulus)))
-def test_only_what_is_said_opens_a_lock(limits, seconds, stimulus):
+def test_only_an_unlock_or_a_failure_opens_a_lock(limits, seconds, stimulus):
     life = replace(state.begin("input", 0), phase=Phase.LOCKED, locked_usec=5)
     after, acts = transitions.step(life, stimulus, limits, 0, seconds * SECOND)
     if stimulus not in (Stimulus.UNLOCK, Stimulus.FAIL, Stimulus.LIMIT, Stimulus.GONE):
@@ -309,8 +309,8 @@ def test_only_what_is_said_opens_a_lock(limits, seconds, stimulus):
 
 
 @given(LOCKING.filter(lambda limits: limits.idle_usec is not None and limits.warn_usec), st.integers(0, 60))
-def test_what_cannot_be_held_is_warned_before_it_ends(limits, seconds):
-    """Rule 1 holds for it as for any other, from the moment at which the lock failed."""
+def test_session_whose_lock_fails_is_warned_before_it_ends(limits, seconds):
+    """Rule 1 applies from the moment at which the lock failed."""
     watcher = LockWatcher(replace(limits, max_usec=None, lock_for_usec=None, busy=()))
     watcher.do_wait((limits.idle_usec or 0) // 1000 + 90_000)
     watcher.do_wait(seconds * 1000 + 1)

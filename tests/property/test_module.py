@@ -1,4 +1,4 @@
-"""The PAM module's C against Python: what the one writes, the other reads, and a hash is a hash.
+"""The PAM module's C against Python: each reads what the other writes, and both hash alike.
 
 The parts that need no PAM handle are called by ctypes, from a library made of the module's own sources.
 """
@@ -69,7 +69,7 @@ def described(module: ctypes.CDLL, info: bytes) -> bytes:
 @example(b"\xff" * 65)
 @example(b"1" * 254 + b"\xff")
 @example(b"1" * 300)
-def test_what_the_module_escapes_is_read_back(module, raw):
+def test_string_that_the_module_escapes_is_read_back(module, raw):
     """Whole, or cut between two characters and marked with three dots."""
     pieces = [bytes([byte]) if 0x20 <= byte < 0x7F and byte != 0x5C else b"\\x%02x" % byte for byte in raw]
     expected, kept = b"".join(pieces), raw
@@ -85,7 +85,7 @@ def test_what_the_module_escapes_is_read_back(module, raw):
 @example(bytes(55), 0)
 @example(bytes(56), 0)
 @example(bytes(64), 0)
-def test_hash_is_that_of_hashlib(module, data, times):
+def test_hash_equals_that_of_hashlib(module, data, times):
     data *= times
     state, digest = Sha256(), (ctypes.c_uint8 * 32)()
     module.sha256_begin(ctypes.byref(state))
@@ -118,7 +118,7 @@ def test_key_has_the_fingerprint_that_sshd_logs(module, methods):
 @example(b"a) R 1\n(b")
 @example(b"\rTgid:1")
 def test_module_and_daemon_read_the_same_process(module, name):
-    """Whatever a login program is called by the person who starts it."""
+    """Whatever name the user's login program has."""
     libc, before = ctypes.CDLL(None), Path("/proc/self/comm").read_bytes().rstrip(b"\n")
     leader = Leader()
     libc.prctl(PR_SET_NAME, name)

@@ -1,4 +1,4 @@
-"""A locked terminal is typed on with anything, and shows anything: the line is the same, and nothing is obeyed."""
+"""Any bytes typed at a locked terminal give the same line, and nothing that it shows is obeyed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_any_bytes_cut_anywhere_give_the_same_line(data, cuts):
 
 
 @given(PIECES)
-def test_after_any_bytes_a_cleared_line_is_as_typed(data):
+def test_line_typed_after_any_bytes_and_a_kill_is_as_typed(data):
     keys = LineEditor()
     keys.feed(data)
     keys.settle()
@@ -52,7 +52,7 @@ TEXT = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
     st.integers(1, 60),
     st.integers(2, 200),
 )
-def test_nothing_from_outside_is_obeyed(view, rows, columns):
+def test_terminal_obeys_nothing_from_outside(view, rows, columns):
     data = render(screen_lines(view), TerminalKind.PTY, rows, columns)
     ours = rb"\x1b\\|\x1b\(B\x0f|\x1b\[m|\x1b\[H|\x1b\[2J|\x1b\[\d+;1H"
     rest = re.sub(ours, b"", data).decode()

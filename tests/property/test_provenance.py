@@ -1,4 +1,4 @@
-"""Laws of what is told of a policy: it is what is in force, and what is printed of it is that policy again."""
+"""Laws of the traced policy: it is the policy in force, and printed it is that policy again."""
 
 from hypothesis import given
 
@@ -16,7 +16,7 @@ from .policies import FEWER, documents, policies, subjects
 
 @FEWER
 @given(policies(), documents)
-def test_what_is_told_of_a_policy_is_what_is_in_force(policy, text):
+def test_traced_policy_is_the_policy_in_force(policy, text):
     sources = [Source("a", describe(policy)), Source("b", text)]
     try:
         made, draft = parse_traced(sources)
@@ -37,7 +37,7 @@ def test_what_is_told_of_a_policy_is_what_is_in_force(policy, text):
 
 @FEWER
 @given(policies(), subjects)
-def test_what_is_told_of_a_session_is_its_verdict(policy, subject):
+def test_traced_application_is_the_verdict(policy, subject):
     made, draft = parse_traced([Source("x", describe(policy))])
     application = apply(made, trace(made, draft), subject)
     assert application.verdict == judge(made, subject)
@@ -47,7 +47,7 @@ def test_what_is_told_of_a_session_is_its_verdict(policy, subject):
 
 @FEWER
 @given(policies())
-def test_what_is_printed_is_the_same_policy(policy):
+def test_annotated_policy_is_the_same_policy(policy):
     made, draft = parse_traced([Source("x", describe(policy))])
     tree = trace(made, draft)
     again, draft = parse_traced([Source("again", annotate(tree))])

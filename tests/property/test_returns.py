@@ -1,4 +1,4 @@
-"""Whatever order people come and go in: each ended session is followed once at most, by its own user, afterwards."""
+"""Whatever the order of logins and ends: a terminated session is followed once at most, and by its own user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_each_is_followed_once_at_most_and_by_its_own_user(steps):
+def test_terminated_session_is_followed_once_at_most_and_by_its_own_user(steps):
     past: Past = ()
     told: list[str] = []
     now = 0
@@ -45,7 +45,7 @@ def test_each_is_followed_once_at_most_and_by_its_own_user(steps):
 
 
 @given(STEPS)
-def test_who_logs_in_after_an_end_of_the_same_day_follows_it(steps):
+def test_login_on_the_day_of_a_termination_follows_it(steps):
     past: Past = ()
     now = 0
     for number, (_, uid, pause, _) in enumerate(steps):

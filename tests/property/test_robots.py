@@ -1,8 +1,8 @@
-"""No person is taken for a robot, however regularly they type; and robots are recognized, whatever their pace.
+"""No user is taken for a robot, however regularly they type; and robots are recognized, whatever their pace.
 
-The bound is analytic: decide/robots.py says how. Here it is held to by people who are as punctual as people get, each
-for a few hours with a fixed seed, and `python3 -m tests.bench.robots` plays as many hours as are wanted. What is
-measured there is how far the score of a rhythm gets: that it reaches s has a probability of exp(-s) at most.
+The bound is analytic: reaper/decide/session/robots.py explains it. Here users who are as punctual as people get test
+it, each for a few hours with a fixed seed; `python3 -m tests.bench.robots` plays as many hours as wanted and measures
+how far the score of a rhythm gets: that it reaches s has a probability of exp(-s) at most.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def test_no_person_is_a_robot(person, is_counted):
     ("period", "size", "minutes"),
     [(5, 1, 13), (7, 8, 13), (10, 1, 14), (15, 3, 15), (30, 1, 20), (60, 1, 35), (240, 1, 140)],
 )
-def test_a_counted_robot_is_recognized_in_time(period, size, minutes):
+def test_counted_robot_is_recognized_in_time(period, size, minutes):
     for seed in range(2):
         watch = Watch(robot(period, size), random.Random(seed), is_counted=True)
         watch.run(minutes * MINUTE)
@@ -47,14 +47,14 @@ def test_a_counted_robot_is_recognized_in_time(period, size, minutes):
 
 
 @pytest.mark.parametrize(("period", "minutes"), [(33, 25), (60, 35), (120, 70)])
-def test_a_robot_is_recognized_by_times_alone(period, minutes):
+def test_robot_is_recognized_by_times_alone(period, minutes):
     watch = Watch(robot(period), random.Random(1), is_counted=False)
     watch.run(minutes * MINUTE)
     assert watch.verdicts
 
 
 @COUNTED
-def test_a_robot_whose_clock_drifts_and_whose_network_delays_is_recognized(is_counted):
+def test_robot_with_a_drifting_clock_and_a_slow_network_is_recognized(is_counted):
     watch = Watch(robot(60, jitter=0.01, drift=0.003), random.Random(2), is_counted)
     watch.run(2 * HOUR)
     assert watch.verdicts
@@ -62,14 +62,14 @@ def test_a_robot_whose_clock_drifts_and_whose_network_delays_is_recognized(is_co
 
 @COUNTED
 @pytest.mark.parametrize("poll", [1, 5, 15, 60])
-def test_whatever_the_poll(is_counted, poll):
+def test_robot_is_recognized_at_any_poll(is_counted, poll):
     watch = Watch(robot(130), random.Random(3), is_counted, poll=poll * SECOND)
     watch.run(3 * HOUR)
     assert watch.verdicts
 
 
 @COUNTED
-def test_a_person_who_takes_over_from_a_robot_counts_with_their_first_keys(is_counted):
+def test_first_keys_of_a_user_who_takes_over_from_a_robot_count(is_counted):
     for seed in range(5):
         watch = Watch(joined(robot(60), HOUR, working), random.Random(seed), is_counted)
         watch.run(HOUR)
@@ -87,8 +87,7 @@ def test_a_person_who_takes_over_from_a_robot_counts_with_their_first_keys(is_co
         max_size=60,
     )
 )
-def test_whatever_is_seen(looks):
-    """Any looks at all, in any order of kinds: the next look is later, and what is irregular counts."""
+def test_next_look_is_later_and_irregular_signs_count_whatever_is_seen(looks):
     rhythm, now = None, 1000 * SECOND
     for gap, octets, dated in looks:
         since, now = now, now + gap

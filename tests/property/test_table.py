@@ -1,4 +1,4 @@
-"""The table of a session's life (reaper/decide/session/transitions.py): total, and what each single step may do."""
+"""The table of a session's life (reaper/decide/session/transitions.py): total, and bounded in what a step may do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_phase_meets_every_stimulus():
 
 @given(ANY_LIFE, st.sampled_from(Stimulus), LIMITS, MOMENTS, MOMENTS, st.integers(0, 10**9))
 def test_step_is_total(life, stimulus, limits, opened, now, gap):
-    """Whatever befalls whichever life leads to where the table says, and observe to words alone."""
+    """Any event in any life leads where the table says, and under `observe` to records alone."""
     after, acts = transitions.step(life, stimulus, limits, opened, now, gap)
     assert after.phase in TABLE[life.phase, stimulus].to
     if limits.action is Action.OBSERVE:
@@ -57,8 +57,8 @@ def test_time_alone_ends_nothing(life, limits, opened, now):
 
 
 @given(ANY_LIFE, LIMITS, MOMENTS, MOMENTS)
-def test_time_is_taken_in_once(life, limits, opened, now):
-    """What was due is not due again in the same moment, unless it is the end itself."""
+def test_time_that_passed_is_handled_once(life, limits, opened, now):
+    """What was due is not due again in the same moment, but for the end itself."""
     after, _ = lifecycle.advance(life, limits, opened, now)
     again, acts = lifecycle.advance(after, limits, opened, now)
     if after.phase is not Phase.ENDING and after.stages >= len(limits.warn_usec):
@@ -66,7 +66,7 @@ def test_time_is_taken_in_once(life, limits, opened, now):
 
 
 @given(ANY_LIFE, MOMENTS)
-def test_who_hurries_only_comes_sooner(life, by_usec):
+def test_shorter_grace_only_brings_a_step_forward(life, by_usec):
     after = lifecycle.shorten_grace(life, by_usec)
     assert after.rung_until_usec <= life.rung_until_usec
     assert replace(after, rung_until_usec=0) == replace(life, rung_until_usec=0)

@@ -1,4 +1,4 @@
-"""What crosses a connection by ssh: whatever happens beside a key, the key counts; what can be told apart does not."""
+"""Traffic of ssh connections: a key counts whatever else is sent, and what can be told from keys does not count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BEFORE = ConnectionSample(0, 1_000_003 * NS_PER_SEC, SUMS, 0, 0, 10**6, 10**6)
 
 
 def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetched: int) -> ConnectionSample:
-    """The same connection later; `forwarded`: by each forwarded connection, the first of which was there before."""
+    """Returns the same connection later. `forwarded`: bytes of each forwarded connection; the first is an old one."""
     sums = BEFORE.traffic
     forwards = tuple(ForwardedConnection(7 + index, sent) for index, sent in enumerate(forwarded))
     traffic = sums._replace(
@@ -32,7 +32,7 @@ def after(keys: int, printed: int, forwarded: list[int], transferred: int, fetch
 
 
 @given(st.integers(1, 10_000), COUNTS, st.lists(COUNTS, max_size=5), COUNTS, COUNTS, FLOORS)
-def test_a_key_counts_beside_all_else(keys, printed, forwarded, transferred, fetched, floor):
+def test_key_counts_whatever_else_is_sent(keys, printed, forwarded, transferred, fetched, floor):
     assert weigh_line(BEFORE, after(keys, printed, forwarded, transferred, fetched), floor) is EvidenceKind.INPUT
 
 
@@ -42,6 +42,6 @@ def test_output_and_forwarded_connections_are_no_keys(printed, forwarded):
 
 
 @given(COUNTS, COUNTS, st.integers(1, 1 << 30))
-def test_a_transfer_is_use_from_the_floor_on(transferred, fetched, floor):
+def test_transfer_above_the_floor_is_use(transferred, fetched, floor):
     found = weigh_line(BEFORE, after(0, 0, [], transferred, fetched), floor)
     assert found is (EvidenceKind.NETWORK if transferred + fetched >= floor else None)

@@ -1,4 +1,4 @@
-"""Whatever is typed ahead of a lock, on two real terminals: one is locked and unlocked, the other is not."""
+"""Whatever is typed ahead of a lock, on two real terminals of which one is locked and unlocked."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MODES = st.sampled_from([termios.ICANON, 0])
 
 
 @given(st.lists(KEYS, max_size=60).map(bytes), MODES, st.lists(KEYS, max_size=20).map(bytes))
-def test_whatever_is_typed_ahead(typed, mode, later):
-    """But for a last ^V: that the next character is to be literal, nobody but the kernel knows."""
+def test_lock_changes_nothing_that_is_typed_ahead(typed, mode, later):
+    """But for a last ^V: only the kernel knows that the next character is to be literal."""
     apart, locked = Pty(), Pty()
     try:
         for pty in (apart, locked):

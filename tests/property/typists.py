@@ -1,4 +1,4 @@
-"""People and robots at a terminal, and a daemon that looks at it, in simulated time: for what is decided of a rhythm.
+"""Users and robots at a terminal, and a daemon that looks at it, in simulated time: to test how rhythms are judged.
 
 A typist yields signs: when each is given (microseconds) and how many bytes it has. Watch looks at them as the daemon
 does, through a terminal whose atime moves once in eight seconds, or with an exact count.
@@ -34,7 +34,7 @@ def log_normal(chance: random.Random, median: float, sigma: float) -> float:
 
 
 def working(chance: random.Random) -> Signs:
-    """Types commands, reads what comes of them, thinks, and is away now and then."""
+    """Types commands, reads their output, thinks, and is away now and then."""
     at = 0
     while True:
         for _ in range(chance.randint(1, 60)):
@@ -44,7 +44,7 @@ def working(chance: random.Random) -> Signs:
 
 
 def holding_keys(chance: random.Random) -> Signs:
-    """Scrolls with a key held down: it repeats thirty times a second, or as slowly as twice."""
+    """Scrolls with a key held down, which repeats thirty times a second, or as slowly as twice."""
     at = 0
     while True:
         gap = chance.choice([1 / 30, 1 / 25, 1 / 10.9, 0.5])
@@ -56,7 +56,7 @@ def holding_keys(chance: random.Random) -> Signs:
 
 
 def weighing_down(chance: random.Random) -> Signs:
-    """Has put a book on a key for hours."""
+    """Has a book lying on a key for hours."""
     gap = usec(chance.choice([1 / 30, 1 / 10.9, 0.5]))
     at = 0
     while True:
@@ -65,7 +65,7 @@ def weighing_down(chance: random.Random) -> Signs:
 
 
 def glancing(chance: random.Random) -> Signs:
-    """Has top in front, and presses a key now and then."""
+    """Has top in the foreground, and presses a key now and then."""
     at = 0
     while True:
         at += usec(log_normal(chance, 90, 0.7))
@@ -73,7 +73,7 @@ def glancing(chance: random.Random) -> Signs:
 
 
 def paging(chance: random.Random) -> Signs:
-    """Reads page after page: as regular as reading gets (a deviation of a tenth)."""
+    """Reads page after page, as regularly as reading gets (a deviation of a tenth)."""
     at, pace = 0, log_normal(chance, 40, 0.3)
     while True:
         at += usec(log_normal(chance, pace, 0.1))
@@ -92,7 +92,7 @@ def answering(chance: random.Random) -> Signs:
 
 
 def answering_clock(chance: random.Random) -> Signs:
-    """Presses a key each time that a clock strikes, with the same reaction time, and does nothing else."""
+    """Presses a key each time that a clock strikes, with the same reaction time."""
     period = chance.choice([5, 10, 15, 20, 30, 60, 60, 300]) * SECOND
     strike = usec(chance.uniform(0, 60))
     while True:
@@ -101,7 +101,7 @@ def answering_clock(chance: random.Random) -> Signs:
 
 
 def tapping(chance: random.Random) -> Signs:
-    """Keeps time by itself, as a musician can: 3 % of the interval."""
+    """Keeps time without a clock, as a musician can: with a deviation of 3 % of the interval."""
     pace = chance.choice([0.5, 1, 2, 4, 5, 8, 15])
     at = 0
     while True:
@@ -118,7 +118,7 @@ PEOPLE: list[Typist] = [
 
 
 def robot(period: float, size: int = 1, jitter: float = 0.002, drift: float = 0.0) -> Typist:
-    """One code every `period` seconds; what it sends is delayed by the network, and `drift` adds up."""
+    """Sends one code every `period` seconds; the network delays them, and `drift` adds up."""
 
     def signs(chance: random.Random) -> Signs:
         at = chance.uniform(0, period)
@@ -130,7 +130,7 @@ def robot(period: float, size: int = 1, jitter: float = 0.002, drift: float = 0.
 
 
 def joined(first: Typist, after: int, second: Typist) -> Typist:
-    """One until a moment, then the other."""
+    """Is one until a moment, then the other."""
 
     def signs(chance: random.Random) -> Signs:
         for at, size in first(chance):
@@ -145,7 +145,7 @@ def joined(first: Typist, after: int, second: Typist) -> Typist:
 
 @dataclass
 class Watch:
-    """One terminal, and a daemon that looks at it every `poll` and when the rhythm says so."""
+    """One terminal, and a daemon that looks at it every `poll` and when the rhythm asks for it."""
 
     typist: Typist
     chance: random.Random

@@ -1,4 +1,4 @@
-"""What the auditor reads: for each fact the sentence, and the fields, which are those of the contract and no other."""
+"""What an auditor reads: the sentence of each event, and its fields, which are the documented ones and no other."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ FACTS = [
 
 
 @pytest.mark.parametrize(("fact", "usec", "text", "fields"), FACTS, ids=lambda value: str(value)[:20])
-def test_a_fact(fact, usec, text, fields):
+def test_sentence_and_fields_of_each_fact(fact, usec, text, fields):
     event = tell(fact, Reason.IDLE, usec)
     assert event.message == f"{ALICE} {text}."
     assert event.kind.word == fact.value
@@ -110,7 +110,7 @@ def test_every_fact_has_a_kind_and_a_sentence():
         assert "closed" not in event.message or fact is LifecycleEvent.CLOSED
 
 
-def test_what_was_freed():
+def test_terminated_session_says_what_was_freed():
     event = tell(LifecycleEvent.TERMINATED, Reason.IDLE, MINUTE, freed=Usage(3, 5 * 1024 * 1024, 61 * SECOND))
     assert event.message == (
         f"{ALICE} is ended, at its limit of 15min (idle, rule environment:standard):"
@@ -144,7 +144,7 @@ def test_no_time_is_said_that_rounds_to_zero():
     assert tell(LifecycleEvent.CANCELLED, Reason.IDLE, 1).message.endswith("its warning is withdrawn.")
 
 
-def test_why_is_told_and_a_field():
+def test_reason_is_in_the_sentence_and_in_a_field():
     event = tell(LifecycleEvent.WARNED, Reason.MAX, MINUTE, why="not shown on pts/1, which does not take output")
     assert event.message == (
         f"{ALICE} is warned: it ends in 1min, at its limit of 8h (max, rule environment:standard);"
@@ -153,7 +153,7 @@ def test_why_is_told_and_a_field():
     assert event.fields["why"] == "not shown on pts/1, which does not take output"
 
 
-def test_what_a_session_stays_for():
+def test_deferred_session_names_its_program():
     why = terminal_messages.named(Program("/usr/bin/rsync", 123))
     assert why == "rsync (/usr/bin/rsync, pid 123)"
     event = tell(LifecycleEvent.DEFERRED, Reason.MAX, MINUTE, why=why)
@@ -164,7 +164,7 @@ def test_what_a_session_stays_for():
     assert event.fields["why"] == why
 
 
-def test_observe_says_would():
+def test_observed_session_says_what_would_have_happened():
     warned = tell(LifecycleEvent.WARNED, Reason.IDLE, MINUTE, Action.OBSERVE)
     assert "would be warned (observe): it ends in 1min" in warned.message
     observed = tell(LifecycleEvent.OBSERVED, Reason.IDLE, MINUTE, Action.OBSERVE)
@@ -175,7 +175,7 @@ def test_observe_says_would():
     assert observed.fields["action"] == "observe"
 
 
-def test_what_is_not_shown_is_not_said_to_be():
+def test_warning_that_is_not_shown_is_not_called_shown():
     quiet = with_notify(tracked(), Notify.NONE)
     warned = session_events.of_log_event(LogEvent(LifecycleEvent.WARNED, Reason.IDLE, MINUTE), quiet, "p0l1cy", LATER)
     assert "is not warned: it ends in 1min" in warned.message
@@ -198,7 +198,7 @@ def with_notify(session: TrackedSession, notify: Notify) -> TrackedSession:
     return replace(session, limits=replace(session.limits, notify=notify))
 
 
-def test_a_session_without_a_policy_says_nothing_of_limits():
+def test_session_without_a_policy_names_no_limits():
     bare = replace(tracked(), limits=None, rule="")
     event = session_events.of_log_event(LogEvent(LifecycleEvent.CLOSED, Reason.IDLE, 0), bare, "", LATER)
     assert event.message == f"{ALICE} closed."
@@ -215,14 +215,14 @@ def test_hostile_strings_are_escaped():
     assert event.fields["remote"] == "evil\\nREAPER_USER=root"
 
 
-def test_a_hostile_session_id_is_escaped():
-    """It is what PAM's environment says, which a program before us in the stack may have taken from anywhere."""
+def test_hostile_session_id_is_escaped():
+    """It comes from PAM's environment, which a program before the module in the stack may have set."""
     event = session_events.opened(tracked(session_id="7\nREAPER_USER=root\x1b[2J"), "p0l1cy")
     assert event.fields["session"] == "7\\nREAPER_USER=root\\x1b[2J"
     assert event.message.startswith("Session 7\\nREAPER_USER=root\\x1b[2J of alice ")
 
 
-def test_the_others():
+def test_sentences_of_the_other_events():
     error = ReaperError("policy-invalid", "reaper.yaml:3:5: no such key", "remove it")
     policy = make_policy(brake=Brake(2, MINUTE), sources=("/etc/reaper/reaper.yaml",))
     events = {
@@ -256,8 +256,8 @@ def test_the_others():
     assert f"Policy {policy.id} stays in force" in session_events.policy_rejected(error, policy).message
 
 
-def test_every_kind_is_reported_by_something():
-    """No event that nobody can ever see: each comes of a fact, or of a function of its own."""
+def test_every_kind_of_event_is_sent_by_a_function():
+    """No kind is left that nobody can ever see."""
     by_fact = {EventKind[fact.name] for fact in LifecycleEvent}
     others = {
         EventKind.OPENED,
@@ -277,8 +277,7 @@ def test_every_kind_is_reported_by_something():
     assert len({kind.message_id for kind in EventKind}) == len(EventKind)
 
 
-def test_an_end_that_was_ordered():
-    """Not a word of a limit: it was none."""
+def test_ordered_end_names_no_limit():
     order = Order("root (session 7 of bob)", "maintenance\x1b[2J")
     found = replace(tracked(), order=order)
     ending = session_events.of_log_event(LogEvent(LifecycleEvent.ENDING, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
@@ -304,7 +303,7 @@ def test_an_end_that_was_ordered():
     )
 
 
-def test_a_hold_and_its_end():
+def test_hold_and_its_release_name_who_asked():
     found = replace(tracked(), hold=Hold(LATER, LATER + 2 * 60 * MINUTE, 1000, "alice", "a long\nbuild"))
     held = session_events.held(found, "p0l1cy", LATER)
     assert held.message == f"{ALICE} is held for 2h by alice: a long\\nbuild."
@@ -325,14 +324,14 @@ def test_a_hold_and_its_end():
         ("", [], "is warned by root on no terminal, because none accepts it"),
     ],
 )
-def test_a_warning_that_an_administrator_gave(text, terminals, told):
+def test_requested_warning_names_the_administrator(text, terminals, told):
     event = session_events.warned_by(tracked(), "p0l1cy", "root", text, terminals)
     assert (event.kind, event.message) == (EventKind.WARNED, f"{ALICE} {told}.")
     assert event.fields == {**COMMON, "by": "root", "why": escape.plain(text)}
 
 
 @pytest.mark.parametrize("fact", [LifecycleEvent.WARNED, LifecycleEvent.OBSERVED])
-def test_what_would_have_happened_to_a_held_session(fact):
+def test_held_session_says_what_would_have_happened(fact):
     found = replace(tracked(Action.OBSERVE), hold=Hold(LATER, LATER + MINUTE, 0, "root", "x"))
     event = session_events.of_log_event(LogEvent(fact, Reason.IDLE, MINUTE), found, "p0l1cy", LATER)
     assert "(held)" in event.message
@@ -342,14 +341,14 @@ def test_what_would_have_happened_to_a_held_session(fact):
 # Locks.
 
 
-def test_a_warning_says_whether_it_locks():
+def test_warning_says_whether_the_session_ends_or_is_locked():
     assert (
         "is warned: it is locked in 1min, at" in tell(LifecycleEvent.WARNED, Reason.IDLE, MINUTE, Action.LOCK).message
     )
     assert "is warned: it ends in 1min, at" in tell(LifecycleEvent.WARNED, Reason.MAX, MINUTE, Action.LOCK).message
 
 
-def test_the_end_of_what_was_not_unlocked():
+def test_end_of_a_session_that_was_not_unlocked():
     event = tell(LifecycleEvent.ENDING, Reason.LOCK, 45 * MINUTE, Action.LOCK, why="5 attempts failed")
     assert event.message == (
         f"{ALICE} is being ended after 45min without input,"
@@ -358,7 +357,7 @@ def test_the_end_of_what_was_not_unlocked():
     assert (event.fields["reason"], event.fields["limit_usec"]) == ("lock", str(30 * MINUTE))
 
 
-def test_what_the_records_of_a_lock_have_in_common():
+def test_records_of_a_lock_have_the_fields_of_its_session():
     fields = session_events.lock_fields(tracked(Action.LOCK), "p0l1cy", "", LATER)
     assert fields == {**COMMON, **IDLE, **NOW_IDLE, "action": "lock"}
     ordered = session_events.lock_fields(tracked(Action.LOCK), "p0l1cy", "ro\not", LATER)
@@ -366,7 +365,7 @@ def test_what_the_records_of_a_lock_have_in_common():
     assert fields.keys() | ordered.keys() <= FIELDS
 
 
-def test_name_that_was_typed_is_told_where_it_is_another():
+def test_typed_login_name_is_shown_if_it_differs():
     event = session_events.opened(tracked(login="ALICE\n"), "p0l1cy")
     assert event.message == f"{ALICE} opened as ALICE\\n (sshd, ssh)."
     assert event.fields["user"] == "alice"

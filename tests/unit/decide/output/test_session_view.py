@@ -1,4 +1,4 @@
-"""What reaperctl shows of a session that waits for a program, that others of its user keep, or that is locked."""
+"""What reaperctl shows of a session that waits for a program, that another session keeps, or that is locked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def idle(limits: Limits = LIMITS) -> tuple[TrackedSession, int]:
     return warned, now.boot_usec + 80 * SECOND
 
 
-def test_a_deferred_session():
+def test_deferred_session_shows_its_program_and_the_time_left():
     tracked, due = idle()
     deferred = operations.defer(tracked, due).tracked
     shown = session_view.of_session(deferred, due + 40 * SECOND)
@@ -49,7 +49,7 @@ def test_a_deferred_session():
     )
 
 
-def test_a_session_that_another_keeps():
+def test_session_kept_by_another_says_so():
     tracked, due = idle()
     kept = observation.share(tracked, due - 5 * SECOND, due).tracked
     text = session_view.explain(kept, make_policy(LIMITS), frozenset(), due)["text"]
@@ -57,8 +57,8 @@ def test_a_session_that_another_keeps():
 
 
 @pytest.mark.parametrize(("hold_max", "said"), [(4 * 3600, "1h"), (90, "1min30s")])
-def test_how_its_user_may_hold_it(hold_max, said):
-    """The command can be entered as it stands: its time is one word, and no longer than the rule allows."""
+def test_session_shows_the_command_that_holds_it(hold_max, said):
+    """The command can be entered as it stands: its time is one word, and as long as the rule allows at most."""
     tracked, due = idle()
     policy = make_policy(make_limits(hold_max_usec=hold_max * SECOND))
     text = session_view.explain(tracked, policy, frozenset(), due)["text"]
@@ -67,8 +67,8 @@ def test_how_its_user_may_hold_it(hold_max, said):
     assert parse_duration(said) == min(hold_max, 3600) * SECOND
 
 
-def test_who_has_just_typed_has_no_more_than_the_limit():
-    """The moment that the last key counts from can lie ahead of the clock."""
+def test_time_left_after_a_key_is_the_limit_at_most():
+    """The moment that the last key counts from can be ahead of the clock."""
     host = FakeHost()
     login = host.login(100, "pts/1")
     now = host.clock()
@@ -85,7 +85,7 @@ def test_who_has_just_typed_has_no_more_than_the_limit():
     assert next_of(shown) == next_of(session_view.of_session(fresh, before + 3 * SECOND))
 
 
-def test_what_a_ceiling_lowered():
+def test_limits_that_a_ceiling_lowered_are_named():
     tracked, due = idle()
     policy = make_policy(LIMITS, ceiling=Ceiling(busy_max_usec=30 * SECOND))
     text = session_view.explain(tracked, policy, frozenset(), due)["text"]
@@ -95,7 +95,7 @@ def test_what_a_ceiling_lowered():
 # Locks.
 
 
-def test_a_session_that_will_be_locked():
+def test_session_that_will_be_locked_says_so():
     tracked, due = idle(LOCKING)
     shown = session_view.of_session(tracked, due - 15 * SECOND)
     assert (shown["phase"], shown["action"], shown["reason"]) == ("warned", "lock", "idle")
@@ -105,7 +105,7 @@ def test_a_session_that_will_be_locked():
     assert any(each.startswith("It is locked in 5s, at its limit of 1min without input.") for each in text)
 
 
-def test_a_session_that_is_locked():
+def test_locked_session_shows_when_it_ends():
     tracked, due = idle(LOCKING)
     kept = operations.lock(tracked, due).tracked
     shown = session_view.of_session(kept, due + 40 * SECOND)
@@ -118,7 +118,7 @@ def test_a_session_that_is_locked():
     assert text[-1] == "It is locked until its user unlocks it on one of its terminals, and ends in 1min."
 
 
-def test_a_session_that_is_locked_for_ever():
+def test_session_locked_forever_shows_no_end():
     tracked, due = idle(make_limits(lock_for_usec=None))
     kept = operations.lock(tracked, due).tracked
     shown = session_view.of_session(kept, due)
@@ -127,7 +127,7 @@ def test_a_session_that_is_locked_for_ever():
     assert text[-1] == "It is locked until its user unlocks it on one of its terminals."
 
 
-def test_what_was_unlocked():
+def test_unlocked_session_shows_its_evidence():
     tracked, due = idle(LOCKING)
     kept = operations.lock(tracked, due).tracked
     now = Instant(due + 50 * SECOND, WALL_NS)
@@ -140,14 +140,14 @@ WHY = "its user has no password here"
 
 
 def explained(action: Action, unlockable: str, phase: Phase = Phase.ACTIVE) -> tuple[str, list[str]]:
-    """What explain says of a lock, and all that it says; the session is under what reaperd makes of the rule."""
+    """Returns what explain says of a lock; the session is under its rule as reaperd applies it."""
     tracked, due = idle()
     tracked = replace(tracked, life=replace(tracked.life, phase=phase))
     told = session_view.explain(tracked, make_policy(make_limits(action=action)), frozenset(), due, None, unlockable)
     return told["unlockable"], told["text"]
 
 
-def test_a_session_that_cannot_be_locked():
+def test_session_that_cannot_be_locked_says_why():
     told, text = explained(Action.LOCK, f"{WHY}\x1b")
     assert told == f"{WHY}\\x1b"
     assert f"It cannot be locked, and will be ended instead: {WHY}\\x1b." in text
@@ -163,13 +163,13 @@ def test_a_session_that_cannot_be_locked():
         (Action.LOCK, WHY, Phase.LOCKED),
     ],
 )
-def test_nothing_is_said_of_locks_where_none_is_in_question(action, unlockable, phase):
+def test_locks_are_not_mentioned_where_no_rule_locks(action, unlockable, phase):
     told, text = explained(action, unlockable, phase)
     assert told == ""
     assert not any("cannot be locked" in line for line in text)
 
 
-def test_a_session_that_is_not_written_to():
+def test_session_under_notify_none_says_that_nothing_is_written():
     limits = make_limits(notify=Notify.NONE)
     tracked, due = idle(limits)
     explained = session_view.explain(tracked, make_policy(limits), frozenset(), due - 30 * SECOND)
@@ -182,7 +182,7 @@ def test_a_session_that_is_not_written_to():
     assert text[-1].endswith("Until then nothing happens to it; then it ends, if it is past its limit.")
 
 
-def test_name_that_was_typed_is_shown_and_escaped():
+def test_typed_login_name_is_shown_and_escaped():
     tracked, due = idle()
     assert session_view.of_session(tracked, due)["login"] == ""
     tracked = replace(tracked, session=replace(tracked.session, login="ALICE\n"))
@@ -200,7 +200,7 @@ def test_name_that_was_typed_is_shown_and_escaped():
         ((EvidenceKind.CPU,), "work"),
     ],
 )
-def test_what_is_missing_is_what_counts(activity, without):
+def test_idle_session_names_the_evidence_that_is_missing(activity, without):
     limits = make_limits(activity=activity)
     tracked, due = idle(limits)
     text = session_view.explain(tracked, make_policy(limits), frozenset(), due)["text"]

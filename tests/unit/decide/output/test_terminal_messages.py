@@ -1,4 +1,4 @@
-"""The exact words that a person reads on the terminal."""
+"""The exact words that a user reads on the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reaper.decide.policy.defaults import BUILT_IN
 from reaper.decide.policy.limits import Kill
 from reaper.decide.policy.template import PLACEHOLDERS, Template, parse_template
 from reaper.decide.session.state import Reason
-from reaper.decide.text import duration, escape
+from reaper.decide.text import duration
 from reaper.decide.text.hours import LocalMoment, LocalTime
 from tests.unit.fakes import make_limits
 from tests.unit.simulated import MINUTE, SECOND
@@ -23,13 +23,13 @@ HOLD = "To keep it: reaperctl hold 7 1h --reason TEXT"
 ODD = Outlook(MINUTE, "14:32", 14 * MINUTE, 15 * MINUTE, "host1", "alice", "7", "")
 
 
-def test_the_warning_before_idleness_ends_it():
+def test_warning_before_the_idle_limit():
     assert terminal_messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(left_usec=5 * MINUTE)) == (
         "\a\r\nreaper: This session on host1 is idle and ends in 5min. Press any key to stay.\r\n"
     )
 
 
-def test_the_warning_before_its_age_ends_it():
+def test_warning_before_max():
     outlook = ODD._replace(left_usec=90 * SECOND, limit_usec=8 * HOUR)
     assert terminal_messages.warning(BUILT_IN_TEXT, Reason.MAX, outlook) == (
         "\a\r\nreaper: This session on host1 ends in 1min 30s: sessions here last at most 8h."
@@ -37,13 +37,13 @@ def test_the_warning_before_its_age_ends_it():
     )
 
 
-def test_who_may_hold_the_session_is_told_how():
+def test_warning_says_how_to_hold_the_session():
     assert terminal_messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(hold=HOLD)) == (
         f"\a\r\nreaper: This session on host1 is idle and ends in 1min. Press any key to stay.\r\nreaper: {HOLD}\r\n"
     )
 
 
-def test_where_the_rule_grants_no_holds_there_is_nothing_to_say():
+def test_warning_mentions_no_hold_where_the_rule_allows_none():
     assert terminal_messages.hold_hint(make_limits(), "7") == ""
 
 
@@ -60,7 +60,7 @@ EVERYTHING = "\n".join(
         (Reason.MAX, "sessions here last at most 15min", "Save your work and log in again.", "any key"),
     ],
 )
-def test_the_administrators_own_text(reason, why, stay, key):
+def test_warning_with_the_text_of_the_policy(reason, why, stay, key):
     outlook = ODD._replace(hold=HOLD, needs_enter=key == "Enter")
     names = terminal_messages.warning(
         parse_template("{limit} {host} {user} {session} {what} {key} {left}"), reason, outlook
@@ -92,23 +92,23 @@ TUESDAY = (2026, 11, 24)
         (LocalMoment(TUESDAY, LocalTime(1, 0)), LocalMoment((2026, 12, 1), LocalTime(1, 0)), "Tue 2026-12-01 00:00"),
     ],
 )
-def test_the_end_by_the_clock_on_the_wall(now, end, words):
+def test_warning_names_the_end_in_local_time(now, end, words):
     assert end.relative_to(now) == words
     assert len(words) <= PLACEHOLDERS["deadline"]
 
 
 @pytest.mark.parametrize("name", ["pts/0", "pts/12", "tty1", "tty63"])
-def test_on_a_screen_the_rest_of_a_row_is_erased(name):
-    """Not of the row in which the cursor was: that is the person's."""
+def test_rest_of_each_row_is_erased_on_a_screen(name):
+    """Not of the row that the cursor was in: that text is the user's."""
     assert terminal_messages.for_terminal("\a\r\none\r\ntwo\r\n", name) == "\a\r\none \x1b[K\r\ntwo \x1b[K\r\n"
 
 
 @pytest.mark.parametrize("name", ["ttyS0", "ttyAMA0", "ttyUSB0", "hvc0", "console", "tty", "xpts/0"])
-def test_on_a_line_nothing_is_sent_that_does_not_print(name):
+def test_serial_line_gets_printable_text_only(name):
     assert terminal_messages.for_terminal("\a\r\none\r\n", name) == "\a\r\none\r\n"
 
 
-def test_what_is_said_where_a_program_runs():
+def test_message_while_a_program_runs():
     assert terminal_messages.deferral(Reason.IDLE, 4 * HOUR, 15 * MINUTE, "host1", "rsync") == (
         "\r\nreaper: This session on host1 is idle, and stays while rsync runs, 4h at most. Press any key to stay.\r\n"
     )
@@ -118,11 +118,11 @@ def test_what_is_said_where_a_program_runs():
     )
 
 
-def test_the_withdrawal():
+def test_message_that_withdraws_a_warning():
     assert terminal_messages.withdrawal() == "\r\nreaper: Thank you, this session stays.\r\n"
 
 
-def test_the_farewells():
+def test_last_messages_before_an_end():
     assert terminal_messages.farewell(Reason.IDLE, 15 * MINUTE, "host1", Kill.SESSION) == (
         "\a\r\nreaper: This session on host1 ends now: nobody has typed for 15min. Log in again to go on.\r\n"
     )
@@ -148,27 +148,9 @@ def test_times_are_whole_seconds(usec, text):
     assert duration.span(usec) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("alice", "alice"),
-        ("Ünïcödé 名", "Ünïcödé 名"),
-        ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
-        ("a\r\nb", "a\\r\\nb"),
-        ("\x9b31m", "\\x9b31m"),
-        ("\u202egnp.exe", "\\u202egnp.exe"),
-        ("a\u2028b", "a\\u2028b"),
-        ("\ud800", "\\ud800"),
-        ("\U000e0041", "\\U000e0041"),
-    ],
-)
-def test_plain(text, shown):
-    assert escape.plain(text) == shown
-
-
 @pytest.mark.parametrize("reason", [Reason.IDLE, Reason.MAX])
-def test_what_is_filled_in_has_room(reason):
-    """All but names, which are cut, is whole in the longest case; a host's name has at most 64 bytes (uname(2))."""
+def test_longest_values_fit_into_a_message(reason):
+    """All but names, which are cut; a host's name has at most 64 bytes (uname(2))."""
     longest = BUILT_IN.environments["standard"].busy_max_usec * 400 * 6 + 23 * HOUR + 59 * MINUTE + 59 * SECOND
     outlook = Outlook(longest, "Wed 2026-11-25 00:04", longest, longest, "h" * 64, "u" * 32, "12345.1234567890", HOLD)
     text = terminal_messages.warning(parse_template(EVERYTHING), reason, outlook)
@@ -176,7 +158,7 @@ def test_what_is_filled_in_has_room(reason):
     assert len(terminal_messages.warning(BUILT_IN_TEXT, reason, outlook).encode()) < 1024
 
 
-def test_what_is_locked_and_not_ended():
+def test_warning_of_a_lock():
     warning = terminal_messages.warning(BUILT_IN_TEXT, Reason.IDLE, ODD._replace(left_usec=5 * MINUTE), locks=True)
     assert "is idle and is locked in 5min. Press any key to stay." in warning
     assert "locked" not in terminal_messages.warning(BUILT_IN_TEXT, Reason.MAX, ODD, locks=True)
@@ -184,12 +166,12 @@ def test_what_is_locked_and_not_ended():
     assert "reaper: It is locked in 1min.\r\n" in own
 
 
-def test_a_farewell_to_what_nobody_has_unlocked():
+def test_last_message_of_a_session_that_was_not_unlocked():
     said = terminal_messages.farewell(Reason.LOCK, 30 * MINUTE, "host1", Kill.SESSION)
     assert "ends now: nobody has unlocked it for 30min. Log in again to go on." in said
 
 
-def test_the_heading_of_a_lock():
+def test_heading_of_a_lock():
     tracked = SimpleNamespace(life=SimpleNamespace(evidence_usec=0))
     assert terminal_messages.lock_heading(tracked, "", 15 * MINUTE) == "Locked after 15min without input."
     assert terminal_messages.lock_heading(tracked, "ro\x1b[2Jot", 0) == "Locked by ro\\x1b[2Jot."

@@ -1,4 +1,4 @@
-"""What moves with time alone, and what is news."""
+"""What changes with time alone in an answer, and what is a change to report."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def test_ages_grow_and_what_is_left_shrinks():
 
 
 @pytest.mark.parametrize("usec", [0, 1, 4])
-def test_time_alone_is_no_news(usec):
+def test_time_alone_is_no_change(usec):
     assert lasting(aged(ANSWER, usec), 1000 + usec) == lasting(ANSWER, 1000)
 
 
-def test_what_has_run_out_stays_so():
+def test_time_left_stays_at_zero():
     spent = aged(ANSWER, 1000)
     assert lasting(spent, 5000) == lasting(aged(spent, 50), 5050)
 
 
-def test_everything_else_is_news():
+def test_everything_else_is_a_change():
     for change in ({"policy": "q"}, {"brake_usec": None}, {"brake_usec": 13}, {"sessions": []}):
         assert lasting({**ANSWER, **change}, 1000) != lasting(ANSWER, 1000)
     typed = copy.deepcopy(ANSWER)
@@ -57,8 +57,8 @@ def test_everything_else_is_news():
     assert lasting(typed, 1000) != lasting(ANSWER, 1000)
 
 
-def test_an_idle_session_is_no_news_until_something_happens_to_it():
-    """The daemon's own answers: two a poll apart have all in common, and those around a warning have not."""
+def test_idle_session_is_no_change_until_something_happens():
+    """Two answers of the daemon a poll apart are equal, and those around a warning are not."""
     bench = Bench(make_policy(make_limits(idle_usec=100 * SECOND, warn_usec=(30 * SECOND,))))
     bench.host.login(100, "pts/1")
     bench.run(20)
@@ -75,8 +75,8 @@ def test_an_idle_session_is_no_news_until_something_happens_to_it():
     assert seen() != before
 
 
-def test_who_has_just_typed_is_news_once():
-    """Their evidence is dated ahead, so their age stands at 0 for some seconds."""
+def test_typing_is_one_change():
+    """Evidence is dated ahead, so the idle time stays 0 for some seconds."""
     bench = Bench(make_policy())
     bench.host.login(100, "pts/1")
     bench.run(1)
@@ -98,7 +98,7 @@ def test_every_relative_time_of_an_answer_is_known():
     assert {name for name in shown if name.endswith("_usec")} == GROWING | SHRINKING - {"brake_usec"} | {"limit_usec"}
 
 
-def test_how_long_the_brake_holds():
+def test_time_that_the_brake_holds_shrinks():
     brake = Brake(sessions=2, per_usec=60)
     engaged = Ledger((100, 110), is_engaged=True)
     assert held_usec(engaged, brake, 120) == 40

@@ -1,4 +1,4 @@
-"""What is assumed of a session that a policy is only asked about."""
+"""What is assumed of a session that only a question is about."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def supposed(known: frozenset[str] | None = None, **fields: object) -> Hypotheti
         ({"line": Origin.OTHER, "service": "cron"}, Origin.OTHER, "cron", ()),
     ],
 )
-def test_what_is_not_told(told, origin, service, terminals):
+def test_defaults_of_what_is_not_given(told, origin, service, terminals):
     subject = supposed(**told).subject
     assert (subject.origin, subject.service, subject.terminals) == (origin, service, terminals)
 
 
-def test_what_was_assumed_is_said_and_nothing_else():
+def test_only_assumptions_are_reported():
     every = {"groups": frozenset(["b", "a"]), "remote": "h", "origin": Origin.SSH, "terminal": "none", "service": "x"}
     assert supposed(**every, elevated=True, at=NOW).assumed == {}
     assert set(supposed().assumed) == {"group", "origin", "from", "terminal", "service", "elevated", "hours"}
 
 
-def test_the_document_is_plain():
+def test_document_is_plain_json():
     document = supposed(user="an\x1bn", uid=None, groups=frozenset(["b", "a"])).document()
     assert (document["user"], document["uid"], document["group"]) == ("an\\x1bn", None, ["a", "b"])
     assert (document["terminal"], document["hours"]) == ("tty1", "Mon 01:00")
 
 
-def test_groups_are_those_told_or_known_or_none():
+def test_groups_are_those_given_or_known_or_none():
     assert supposed(frozenset(["ops"])).subject.groups == {"ops"}
     assert supposed(frozenset(["ops"]), groups=frozenset()).subject.groups == frozenset()
     assert supposed(None).assumed["group"] == "unknown here"
@@ -59,12 +59,12 @@ def test_root_is_elevated():
 
 
 @pytest.mark.parametrize("text", ["Mon 14:30", "monday  14:30", " MON 14:30 "])
-def test_a_moment_of_the_week(text):
+def test_moments_of_the_week(text):
     assert str(parse_local_time(text)) == "Mon 14:30"
 
 
 @pytest.mark.parametrize("text", ["", "Mon", "14:30", "Mon 24:00", "Mon 25:00", "Moon 14:30", "Mon 14:30 x", "x" * 999])
-def test_what_is_no_moment_of_the_week(text):
+def test_text_that_is_no_moment_is_refused(text):
     with pytest.raises(HoursError) as caught:
         parse_local_time(text)
     assert caught.value.hint

@@ -1,4 +1,4 @@
-"""What a rule matches, and the words for what it does not."""
+"""What a rule matches, and the words for what it does not match."""
 
 import pytest
 
@@ -58,7 +58,7 @@ FITS = [
 
 
 @pytest.mark.parametrize(("match", "given"), FITS)
-def test_fits(match, given):
+def test_subject_matches(match, given):
     assert mismatch(match, subject(**given)) == ""
 
 
@@ -96,10 +96,10 @@ FITS_NOT = [
 
 
 @pytest.mark.parametrize(("match", "given", "why"), FITS_NOT)
-def test_fits_not_and_says_why(match, given, why):
+def test_mismatch_says_why(match, given, why):
     assert mismatch(match, subject(**given)) == why
 
 
 @pytest.mark.parametrize("remote", ["%", "1" * 5000, "\udc80", "::ffff:", "[::1]", "10.0.0.1:22", "\x1b[2J"])
-def test_a_hostile_remote_is_only_text(remote):
+def test_hostile_remote_is_only_text(remote):
     assert mismatch(Match(remote=("10.0.0.0/8", "::/0", "bastion")), subject(remote=remote))

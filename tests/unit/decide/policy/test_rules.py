@@ -1,4 +1,4 @@
-"""judge(): the first rule that matches, the environment else, and the ceiling over both."""
+"""judge(): the first rule that matches, or the environment, and the ceiling over both."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def policy(*rules, **fields):
     return replace(BUILT_IN, rules=rules, **fields)
 
 
-def test_built_in():
+def test_built_in_policy():
     assert BUILT_IN.environment == "standard"
     assert BUILT_IN.poll_usec == 15 * SECOND
     assert BUILT_IN.rules == ()
@@ -40,32 +40,32 @@ def test_built_in():
     assert BUILT_IN.ceiling == Ceiling(None, None, None, None, None, ())
 
 
-def test_without_rules_the_environment_stands():
+def test_environment_applies_without_rules():
     verdict = judge(replace(BUILT_IN, environment="restricted"), ALICE)
     assert verdict.rule == "environment:restricted"
     assert verdict.limits == BUILT_IN.environments["restricted"]
     assert verdict.capped == verdict.passed_over == ()
 
 
-def test_the_first_match_wins_and_the_rules_before_it_say_why_they_did_not():
+def test_first_match_wins_and_the_rules_before_it_say_why_they_do_not_match():
     verdict = judge(policy(rule("b", "bob"), rule("a", "al*", idle_usec=HOUR), rule("all", "*")), ALICE)
     assert (verdict.rule, verdict.limits.idle_usec) == ("a", HOUR)
     assert verdict.passed_over == (("b", "user alice is not bob"),)
 
 
-def test_a_ceiling_lowers_and_says_so():
+def test_ceiling_lowers_limits_and_says_so():
     verdict = judge(policy(rule("long", "*", idle_usec=HOUR), ceiling=Ceiling(10 * MINUTE, 8 * HOUR)), ALICE)
     assert (verdict.limits.idle_usec, verdict.limits.max_usec) == (10 * MINUTE, 8 * HOUR)
     assert verdict.capped == ("idle", "max")
     assert verdict.limits.warn_usec == (5 * MINUTE, MINUTE)
 
 
-def test_a_ceiling_covers_the_environment_too():
+def test_ceiling_covers_the_environment_too():
     verdict = judge(policy(ceiling=Ceiling(10 * MINUTE)), ALICE)
     assert (verdict.rule, verdict.limits.idle_usec, verdict.capped) == ("environment:standard", 10 * MINUTE, ("idle",))
 
 
-def test_a_ceiling_never_lengthens():
+def test_ceiling_never_lengthens_a_limit():
     assert cap(STANDARD, Ceiling(HOUR, None)) == (STANDARD, ())
     assert cap(STANDARD, Ceiling(15 * MINUTE, None)) == (STANDARD, ())
 
@@ -75,19 +75,19 @@ def test_never_is_longer_than_any_ceiling():
     assert (limits.idle_usec, limits.max_usec, capped) == (30 * MINUTE, None, ("idle",))
 
 
-def test_an_exempt_rule_goes_through_the_ceiling():
+def test_exempt_rule_is_not_lowered():
     verdict = judge(policy(rule("free", "*", idle_usec=None), ceiling=Ceiling(MINUTE, MINUTE, exempt=("free",))), ALICE)
     assert (verdict.limits.idle_usec, verdict.limits.max_usec, verdict.capped) == (None, None, ())
 
 
-def test_a_ceiling_covers_what_puts_the_end_off():
+def test_ceiling_covers_deferrals():
     deferring = rule("backup", "*", busy=("rsync",))
     verdict = judge(policy(deferring, ceiling=Ceiling(busy_max_usec=HOUR)), ALICE)
     assert (verdict.limits.busy_max_usec, verdict.capped) == (HOUR, ("busy_max",))
     assert judge(policy(deferring, ceiling=Ceiling(busy_max_usec=0)), ALICE).limits.busy_max_usec == 0
 
 
-def test_a_ceiling_covers_locks_whoever_orders_them():
+def test_ceiling_covers_locks_that_are_requested_too():
     for action in Action:
         verdict = judge(policy(rule("any", "*", action=action), ceiling=Ceiling(lock_for_usec=MINUTE)), ALICE)
         assert (verdict.limits.lock_for_usec, verdict.capped) == (MINUTE, ("lock_for",))
@@ -96,7 +96,7 @@ def test_a_ceiling_covers_locks_whoever_orders_them():
     assert judge(policy(never), ALICE).limits.lock_for_usec is None
 
 
-def test_who_is_locked():
+def test_sessions_that_may_be_locked():
     lab = replace(STANDARD, action=Action.LOCK)
     locks, ends = rule("locks", "a*", action=Action.LOCK), rule("ends", "*")
     some = policy(locks, ends)
@@ -109,7 +109,7 @@ def test_who_is_locked():
     assert not BUILT_IN.locks
 
 
-def test_a_ceiling_leaves_alone_what_nothing_puts_off():
+def test_ceiling_leaves_busy_max_alone_without_programs():
     assert cap(STANDARD, Ceiling(busy_max_usec=HOUR)) == (STANDARD, ())
 
 
@@ -133,7 +133,7 @@ def test_observe_stays_observe_under_a_ceiling():
         (None, None, (5 * MINUTE,), (5 * MINUTE,)),
     ],
 )
-def test_warnings_that_do_not_fit_go_and_one_stays(idle, longest, leads, fitting):
+def test_warnings_that_do_not_fit_are_dropped_and_one_stays(idle, longest, leads, fitting):
     limits = replace(STANDARD, idle_usec=idle, max_usec=longest, warn_usec=leads)
     assert fit_leads(limits).warn_usec == fitting
 
@@ -144,7 +144,7 @@ def test_inherited_warnings_give_way_to_a_shorter_limit_and_given_ones_do_not():
     assert inherit(STANDARD, {"kill": Kill.SESSION}) == replace(STANDARD, kill=Kill.SESSION)
 
 
-def test_the_id_is_of_what_is_enforced():
+def test_id_depends_on_what_is_enforced_alone():
     assert BUILT_IN.id == replace(BUILT_IN, sources=("/etc/reaper/reaper.yaml",)).id
     assert BUILT_IN.id == replace(BUILT_IN, environments=dict(reversed(list(BUILT_IN.environments.items())))).id
     assert BUILT_IN.id != replace(BUILT_IN, poll_usec=SECOND).id
@@ -153,12 +153,12 @@ def test_the_id_is_of_what_is_enforced():
     assert set(BUILT_IN.id) <= set("0123456789abcdef")
 
 
-def test_the_id_of_the_built_in_policy_is_the_same_on_every_host_and_python():
+def test_id_of_the_built_in_policy_is_the_same_everywhere():
     assert BUILT_IN.id == "bfa96b5ed480"
 
 
 @pytest.mark.parametrize("elevated", [True, False])
-def test_a_condition_that_must_be_false_is_in_the_document_too(elevated):
+def test_condition_that_must_be_false_is_in_the_document(elevated):
     given = Rule("x", Match(elevated=elevated, hours=(parse_hours("mon 8:00 - 9:00"),)), STANDARD)
     assert document(policy(given))["rules"] == [
         {"name": "x", "match": {"elevated": elevated, "hours": ["Mon 08:00-09:00"]}}
@@ -166,7 +166,7 @@ def test_a_condition_that_must_be_false_is_in_the_document_too(elevated):
     assert policy(given).id != policy(replace(given, match=replace(given.match, elevated=not elevated))).id
 
 
-def test_the_document_is_complete():
+def test_document_is_complete():
     assert list(document(BUILT_IN)) == [
         "environment",
         "poll",

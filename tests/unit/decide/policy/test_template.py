@@ -1,4 +1,4 @@
-"""The administrator's text of a warning: each mistake in it and what exactly is said of it, and how it is filled in."""
+"""The text of a warning in a policy: each mistake in it with its exact message, and how it is filled in."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_one_mistake(text, message, remedy):
     assert str(caught.value) == f"x:{message} ({remedy})"
 
 
-def test_all_mistakes_at_once():
+def test_all_mistakes_are_reported():
     with pytest.raises(TemplateError) as caught:
         parse_template("{a}\t{\n}\n{b!r}")
     assert [what for what, _ in caught.value.faults] == [
@@ -75,7 +75,7 @@ def test_all_mistakes_at_once():
     ]
 
 
-def test_taken_apart():
+def test_text_is_split_into_words_and_placeholders():
     assert parse_template("").parts == ()
     assert parse_template("{{left}} {{{left}}} }}{{").parts == ("{left} {", Slot("left"), "} }{")
     assert parse_template("{left}{left}").parts == (Slot("left"), Slot("left"))
@@ -85,29 +85,28 @@ def test_taken_apart():
 VALUES = {name: name.upper() for name in PLACEHOLDERS}
 
 
-def test_filled_in():
+def test_placeholders_are_filled_in():
     template = parse_template("{user}, {{1}}: {left} {hold}\n{stay}")
     assert template.fill(VALUES) == ["USER, {1}: LEFT HOLD", "STAY"]
 
 
-def test_a_placeholder_that_stands_for_nothing_leaves_no_trace():
-    """Neither an empty line nor a space at an end."""
+def test_empty_placeholder_leaves_neither_a_line_nor_a_space():
     template = parse_template("{left} {hold}\n  {hold}\n\n{stay}")
     assert template.fill({**VALUES, "hold": ""}) == ["LEFT", "STAY"]
 
 
-def test_what_is_filled_in_is_not_taken_for_a_placeholder():
+def test_values_with_braces_are_not_filled_in_again():
     assert parse_template("{user} {left}").fill({**VALUES, "user": "{left}{"}) == ["{left}{ LEFT"]
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "\u540d" * 100, "\U0001f480" * 100])
-def test_a_name_that_is_too_long_is_cut(name):
+def test_name_that_is_too_long_is_cut(name):
     (line,) = parse_template("{user}{left}").fill({**VALUES, "user": name, "left": ""})
     assert line.endswith("...")
     assert name.startswith(line[:-3])
     assert PLACEHOLDERS["user"] - 4 < len(line.encode()) <= PLACEHOLDERS["user"]
 
 
-def test_the_built_in_text_is_no_text():
+def test_built_in_text_is_no_text():
     assert parse_template("\n\n") == Template()
     assert Template().most_bytes < MOST_BYTES

@@ -1,4 +1,4 @@
-"""A locked session in the lifecycle and in tracking: how it comes to be one, and what alone makes it none."""
+"""A locked session in the lifecycle and in tracking: how it becomes locked, and what alone ends the lock."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def life(phase: Phase, limits: Limits = LOCKING) -> SessionState:
 # The lifecycle.
 
 
-def test_the_idle_limit_locks():
+def test_idle_limit_locks():
     after, acts = lifecycle.end(life(Phase.WARNED), LOCKING, 0, DUE)
     assert (after.phase, after.locked_usec, after.stages, after.first_warned_usec) == (Phase.LOCKED, DUE, 0, 0)
     assert (after.evidence_usec, after.ending) == (USED, None)
     assert acts == [Lock()]
 
 
-def test_max_ends():
+def test_max_terminates():
     limits = replace(LOCKING, max_usec=DUE)
     warned = life(Phase.WARNED)
     after, acts = lifecycle.end(replace(warned, evidence_usec=DUE - SECOND), limits, 0, DUE)
@@ -65,24 +65,24 @@ def test_max_ends():
 
 
 @pytest.mark.parametrize("phase", [Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED])
-def test_an_order_locks(phase):
+def test_requested_lock_locks(phase):
     after, acts = lifecycle.lock(life(phase), LOCKING, 0, DUE)
     assert (after.phase, after.locked_usec, acts) == (Phase.LOCKED, DUE, [Lock()])
 
 
 @pytest.mark.parametrize("phase", [Phase.LOCKED, Phase.OBSERVED, Phase.ENDING, Phase.GONE])
-def test_an_order_that_comes_too_late_changes_nothing(phase):
+def test_requested_lock_that_comes_too_late_changes_nothing(phase):
     assert lifecycle.lock(life(phase), LOCKING, 0, DUE + SECOND) == (life(phase), [])
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-def test_who_is_only_observed_is_not_locked(phase):
+def test_observed_session_is_not_locked(phase):
     limits = replace(LOCKING, action=Action.OBSERVE)
     assert lifecycle.lock(life(phase), limits, 0, DUE) == (life(phase), [])
 
 
 @pytest.mark.parametrize("stimulus", list(Stimulus))
-def test_what_alone_changes_a_lock(stimulus):
+def test_only_unlock_failure_limit_and_departure_change_a_lock(stimulus):
     after, _ = transitions.step(life(Phase.LOCKED), stimulus, LOCKING, 0, DUE + SECOND)
     leads = {
         Stimulus.UNLOCK: Phase.ACTIVE,
@@ -95,7 +95,7 @@ def test_what_alone_changes_a_lock(stimulus):
         assert after == life(Phase.LOCKED)
 
 
-def test_unlocked_is_evidence():
+def test_unlocking_is_evidence():
     before = replace(life(Phase.LOCKED), deferred_usec=5)
     after, acts = lifecycle.unlock(before, LOCKING, 0, DUE + 30 * SECOND)
     assert after == state.begin(EvidenceKind.UNLOCKED, DUE + 30 * SECOND)
@@ -104,18 +104,18 @@ def test_unlocked_is_evidence():
     assert early.evidence_usec == USED, "evidence only ever moves on"
 
 
-def test_a_lock_that_fails_is_as_if_there_had_been_none():
+def test_failed_lock_leaves_the_session_as_it_was():
     after, acts = transitions.step(life(Phase.LOCKED), Stimulus.FAIL, LOCKING, 0, DUE + SECOND)
     assert (after, acts) == (life(Phase.ACTIVE), [])
 
 
-def test_a_lock_that_fails_gives_programs_no_time_anew():
+def test_failed_lock_restores_no_busy_max():
     before = replace(life(Phase.LOCKED), deferred_usec=DUE - 50 * SECOND)
     after, _ = transitions.step(before, Stimulus.FAIL, LOCKING, 0, DUE)
     assert after.deferred_usec == DUE - 50 * SECOND
 
 
-def test_lock_for():
+def test_locked_session_ends_after_lock_for():
     kept = life(Phase.LOCKED)
     end = state.deadline(kept, LOCKING, 0)
     assert end == (DUE + 100 * SECOND, Reason.LOCK, 100 * SECOND)
@@ -128,7 +128,7 @@ def test_lock_for():
     assert acts[0] == LogEvent(LifecycleEvent.ENDING, Reason.LOCK, end.usec - USED)
 
 
-def test_the_nearer_of_lock_for_and_max():
+def test_locked_session_ends_at_the_nearer_of_lock_for_and_max():
     kept = life(Phase.LOCKED)
     assert state.deadline(kept, replace(LOCKING, max_usec=DUE + SECOND), 0).reason is Reason.MAX
     assert state.deadline(kept, replace(LOCKING, max_usec=DUE + 200 * SECOND), 0).reason is Reason.LOCK
@@ -140,13 +140,13 @@ def test_the_nearer_of_lock_for_and_max():
     assert after.ending is Reason.LOCK, "tried too often"
 
 
-def test_nothing_runs_in_it_that_could_be_waited_for():
+def test_end_of_a_locked_session_is_not_deferred():
     busy = replace(LOCKING, busy=("rsync",))
     assert state.busy_left_usec(life(Phase.LOCKED), busy, DUE) == 0
     assert state.busy_left_usec(life(Phase.WARNED), busy, DUE) > 0
 
 
-def test_a_lapse_breaks_off_no_end_that_came_of_a_lock():
+def test_lapse_does_not_stop_the_end_of_a_locked_session():
     ending = replace(life(Phase.LOCKED), phase=Phase.ENDING, ending=Reason.LOCK)
     assert transitions.step(ending, Stimulus.LAPSE, LOCKING, 0, DUE) == (ending, [])
     never_locked = replace(ending, locked_usec=0, ending=Reason.IDLE)
@@ -187,7 +187,7 @@ def kept() -> Locked:
     return Locked()
 
 
-def test_who_would_be_locked():
+def test_sessions_that_would_be_locked_at_their_limit():
     host = FakeHost()
     login = host.login(100, "pts/1")
     found = observation.start_tracking(login.session, host.read_terminals(["pts/1"]), host.clock(), is_new=True)
@@ -204,7 +204,7 @@ def test_who_would_be_locked():
 
 
 @pytest.mark.parametrize("what", ["type", "touch", "chmod", "lose"])
-def test_what_happens_on_its_terminals_is_nothing(kept, what):
+def test_activity_on_locked_terminals_is_no_evidence(kept, what):
     before = kept.tracked.life
     kept.wait(20)
     tty = kept.login.ttys["pts/1"]
@@ -219,7 +219,7 @@ def test_what_happens_on_its_terminals_is_nothing(kept, what):
     assert [each.ctime_ns for each in change.tracked.readings] == [each.ctime_ns for each in kept.readings()]
 
 
-def test_unlocking_begins_anew_with_the_terminals_as_they_are(kept):
+def test_unlocking_starts_with_the_terminals_as_they_are(kept):
     tty = kept.login.ttys["pts/1"]
     tty.chmod(0o600)
     kept.look()
@@ -236,7 +236,7 @@ def test_unlocking_begins_anew_with_the_terminals_as_they_are(kept):
     assert kept.look().tampered == ("pts/1",), "and from then on as ever"
 
 
-def test_what_was_typed_since_it_was_unlocked_counts(kept):
+def test_input_since_the_unlocking_counts(kept):
     since = kept.wait(20).boot_usec
     kept.wait(20)
     assert kept.login.ttys["pts/1"].type()
@@ -246,7 +246,7 @@ def test_what_was_typed_since_it_was_unlocked_counts(kept):
     assert typed <= life.evidence_usec <= typed + 8 * SECOND
 
 
-def test_giving_up_begins_anew_with_the_terminals_as_they_are(kept):
+def test_failed_lock_starts_with_the_terminals_as_they_are(kept):
     tty = kept.login.ttys["pts/1"]
     kept.wait(20)
     tty.chmod(0o620)  # as it was; only ctime tells
@@ -256,20 +256,20 @@ def test_giving_up_begins_anew_with_the_terminals_as_they_are(kept):
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_another_policy_leaves_it_locked_under_the_one_that_it_was_locked_under(kept, action):
+def test_another_policy_leaves_a_lock_under_its_first_limits(kept, action):
     policy = make_policy(make_limits(action=action, lock_for_usec=5))
     change = policy_change.apply_policy(kept.tracked, policy, frozenset(), kept.host.time.boot_usec)
     assert (change.tracked.life, change.tracked.limits, change.acts) == (kept.tracked.life, LOCKING, ())
     assert change.tracked.due_usec == kept.tracked.due_usec
 
 
-def test_no_policy_leaves_it_locked_and_a_lapse_too(kept):
+def test_missing_policy_and_lapse_leave_a_session_locked(kept):
     change = policy_change.apply_policy(kept.tracked, None, frozenset(), kept.host.time.boot_usec)
     assert (change.tracked.life, change.tracked.limits) == (kept.tracked.life, LOCKING)
     assert operations.lapse(kept.tracked, kept.host.time.boot_usec).life == kept.tracked.life
 
 
-def test_an_obstacle_makes_of_a_lock_an_end():
+def test_obstacle_turns_a_lock_into_an_end():
     host = FakeHost()
     login = host.login(100, "pts/1")
     now = host.clock().boot_usec
@@ -280,7 +280,7 @@ def test_an_obstacle_makes_of_a_lock_an_end():
         assert change.tracked.limits.action is expected
 
 
-def test_too_many_attempts(kept):
+def test_too_many_attempts_end_the_session(kept):
     change = operations.terminate_locked(kept.tracked, kept.host.time.boot_usec)
     assert change.tracked.life.phase is Phase.ENDING
     assert change.acts[-1] == Signal(TerminationStep.HANGUP, Reason.LOCK)
@@ -289,8 +289,8 @@ def test_too_many_attempts(kept):
 
 @pytest.mark.parametrize("phase", [Phase.ACTIVE, Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
 @pytest.mark.parametrize("lock_for", [None, 50 * SECOND])
-def test_a_lock_that_nobody_remembers_is_taken_up_as_its_order_has_it(kept, phase, lock_for):
-    """From whatever its session was taken to be meanwhile, and under whatever it was taken to be under."""
+def test_lock_is_taken_up_as_its_order_says(kept, phase, lock_for):
+    """Whatever its session was taken for meanwhile."""
     hold = Hold(DUE, DUE + 100 * SECOND, 0, "root", "")
     found = replace(kept.tracked, life=life(phase), limits=replace(LOCKING, action=Action.OBSERVE), rule="b", hold=hold)
     until_usec = None if lock_for is None else DUE + lock_for
@@ -301,14 +301,14 @@ def test_a_lock_that_nobody_remembers_is_taken_up_as_its_order_has_it(kept, phas
     assert after.limits == replace(LOCKING, lock_for_usec=lock_for)
 
 
-def test_a_lock_is_taken_up_under_no_policy(kept):
+def test_lock_is_taken_up_without_a_policy(kept):
     found = replace(kept.tracked, life=life(Phase.ACTIVE), limits=None)
     after = operations.adopt_lock(found, LockOrder(found.session, "", {}, DUE, DUE + SECOND))
     assert (after.life.phase, after.due_usec) == (Phase.LOCKED, DUE + SECOND)
 
 
-def test_no_policy_calls_an_end_off_that_a_lock_has_come_to(kept):
-    """Its terminals are hung up; and a restart in the middle must not make a difference."""
+def test_no_policy_stops_the_end_of_a_locked_session(kept):
+    """Its terminals are hung up, and a restart must make no difference."""
     ending = operations.terminate_locked(kept.tracked, kept.host.time.boot_usec).tracked
     observed = make_policy(replace(LOCKING, action=Action.OBSERVE))
     change = policy_change.apply_policy(ending, observed, frozenset(), kept.host.time.boot_usec)

@@ -1,4 +1,4 @@
-"""Which ended session a login follows."""
+"""Which terminated session a login follows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def past(*ended: PastTermination) -> Past:
     return kept
 
 
-def test_a_login_follows_the_last_session_that_was_ended_before_it():
+def test_login_follows_the_last_session_terminated_before_it():
     first, last, later = (
         PastTermination(ANN, "3", "idle", 10),
         PastTermination(ANN, "4", "max", 20),
@@ -38,38 +38,38 @@ def test_a_login_follows_the_last_session_that_was_ended_before_it():
     assert follow(left, ANN, 40, ()) == (later, (bobs,))
 
 
-def test_who_never_left_does_not_come_back():
-    """The end of session 4 was broken off; that of 3 was not."""
+def test_login_does_not_follow_a_termination_that_was_stopped():
+    """The end of session 4 was stopped; that of 3 was not."""
     kept = past(PastTermination(ANN, "3", "idle", 10), PastTermination(ANN, "4", "idle", 20))
     assert follow(kept, ANN, 30, {"4"}) == (kept[0], ())
     assert follow(kept, ANN, 30, {"3", "4"}) == (None, ())
 
 
 @pytest.mark.parametrize(("later", "is_followed"), [(KEPT_USEC - 1, True), (KEPT_USEC, False)])
-def test_a_login_of_another_day_follows_nothing(later, is_followed):
+def test_login_on_another_day_follows_nothing(later, is_followed):
     followed, left = follow(past(PastTermination(ANN, "3", "idle", 10)), ANN, 10 + later, ())
     assert (followed is not None) is is_followed
     assert left == ()
 
 
-def test_what_is_too_old_is_forgotten():
+def test_old_terminations_are_forgotten():
     young = PastTermination(BOB, "4", "idle", 10 + KEPT_USEC)
     assert past(PastTermination(ANN, "3", "idle", 10), young) == (young,)
 
 
-def test_an_end_that_begins_anew_is_one():
+def test_termination_that_begins_again_counts_once():
     anew = PastTermination(ANN, "3", "max", 20)
     assert past(PastTermination(ANN, "3", "idle", 10), anew) == (anew,)
 
 
-def test_nobody_pushes_out_what_is_remembered_of_others():
+def test_no_user_displaces_the_terminations_of_others():
     bobs = PastTermination(BOB, "0", "idle", 0)
     kept = past(bobs, *(PastTermination(ANN, f"{at}", "idle", at) for at in range(1, 2 * KEPT)))
     assert kept[0] == bobs
     assert [each.ended_usec for each in kept[1:]] == list(range(2 * KEPT - KEPT_OF_ONE, 2 * KEPT))
 
 
-def test_so_many_are_remembered_and_no_more():
+def test_number_of_terminations_is_bounded():
     kept = past(*(PastTermination(uid, f"{uid}", "idle", uid) for uid in range(KEPT + 5)))
     assert len(kept) == KEPT
     assert kept[-1].uid == KEPT + 4

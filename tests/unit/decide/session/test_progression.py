@@ -32,3 +32,12 @@ def test_the_window_of_a_far_sign_is_wide():
     assert near is not None
     assert far is not None
     assert far[1] - far[0] > near[1] - near[0]
+
+
+OTHERS = (Bound(1, 100, 1, 110), Bound(2, 200, 2, 210), Bound(3, 300, 4, 410))
+
+
+def test_bounds_of_a_period_and_of_the_next_sign():
+    assert periods(OTHERS) == (95.0, (410 - 100) / 3)
+    assert window_of(OTHERS, 5) == (490, 514)
+    assert window_of(OTHERS[:1], 2) is None

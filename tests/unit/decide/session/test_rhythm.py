@@ -48,3 +48,16 @@ def test_a_robot_is_found_once():
     assert is_decided(None, decided)
     assert is_decided(RHYTHM, decided)
     assert not is_decided(decided, decided)
+
+
+@pytest.mark.parametrize(
+    ("size", "period", "said"),
+    [
+        (0, 30.0, "one code every 30s"),
+        (1, 4.52, "one code of 1 byte every 4s 500ms"),
+        (8, 60.04, "one code of 8 bytes every 1min"),
+    ],
+)
+def test_pace_in_words(size, period, said):
+    end = round(period * SECOND) + 100
+    assert describe(Rhythm(size, 2, 100, (Bound(1, 100, 1, 100), Bound(2, end, 2, end)))) == said

@@ -1,4 +1,4 @@
-"""What is said and remembered of a rhythm, and what a verdict does to a session's life."""
+"""What is remembered of a rhythm, and what its recognition does to a session's life."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.session import lifecycle, observation, robots, snapshot, state
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.model import Instant
-from reaper.decide.session.progression import Bound, periods, window_of
-from reaper.decide.session.rhythm import Observation, Rhythm, describe, with_other_evidence
+from reaper.decide.session.progression import Bound
+from reaper.decide.session.rhythm import Observation, Rhythm, with_other_evidence
 from reaper.decide.session.snapshot import Snapshot
 from reaper.decide.session.state import LifecycleEvent, Phase
 from tests.unit.fakes import make_limits, make_session
@@ -24,26 +24,7 @@ BOUNDS = (Bound(1, 100, 1, 110), Bound(2, 200, 2, 210), Bound(3, 300, 4, 410))
 RHYTHM = Rhythm(3, 4, 100, BOUNDS, 17, 5, 500, 501, 520, 510, 0)
 
 
-@pytest.mark.parametrize(
-    ("size", "period", "said"),
-    [
-        (0, 30.0, "one code every 30s"),
-        (1, 4.52, "one code of 1 byte every 4s 500ms"),
-        (8, 60.04, "one code of 8 bytes every 1min"),
-    ],
-)
-def test_a_pace_in_words(size, period, said):
-    end = round(period * SECOND) + 100
-    assert describe(Rhythm(size, 2, 100, (Bound(1, 100, 1, 100), Bound(2, end, 2, end)))) == said
-
-
-def test_bounds_of_a_period_and_of_the_next_sign():
-    assert periods(BOUNDS) == (95.0, (410 - 100) / 3)
-    assert window_of(BOUNDS, 5) == (490, 514)
-    assert window_of(BOUNDS[:1], 2) is None
-
-
-def test_a_sign_of_another_size_is_irregular():
+def test_sign_of_another_size_is_irregular():
     heard = robots.update(RHYTHM, Observation(420, 500, 501, 4))
     assert heard.counts
     assert heard.rhythm is not None
@@ -68,8 +49,8 @@ def decided(period_sec: int) -> Rhythm:
     ],
     ids=["nothing", "when a sign was due", "at another time", "nobody knows when", "a terminal hides others' keys"],
 )
-def test_a_look_that_could_not_count_is_held_against_nobody(period_sec, dated, counts):
-    """What is typed meanwhile is a person's, unless the terminal tells that it came when a robot's sign was due."""
+def test_looks_that_could_not_count_are_no_evidence_of_a_robot(period_sec, dated, counts):
+    """What is typed meanwhile is a user's, unless the terminal shows that it came when a robot's sign was due."""
     due = 6 * period_sec * SECOND
     heard = robots.update(decided(period_sec), Observation(due - 2 * SECOND, due + SECOND, due + SECOND, None, dated))
     assert heard.counts is counts
@@ -77,7 +58,7 @@ def test_a_look_that_could_not_count_is_held_against_nobody(period_sec, dated, c
     assert bool(heard.rhythm.decided_usec) is not counts
 
 
-def test_evidence_of_another_kind_is_not_taken_back():
+def test_evidence_of_another_kind_stays():
     assert decided(10).alone_usec == 10 * SECOND
     rhythm = with_other_evidence(decided(10), 30 * SECOND)
     assert rhythm is not None
@@ -85,7 +66,7 @@ def test_evidence_of_another_kind_is_not_taken_back():
     assert with_other_evidence(None, 30 * SECOND) is None
 
 
-def test_a_bet_is_lost_by_a_sign_before_it_is_open_and_called_off_by_a_late_look():
+def test_early_sign_loses_a_bet_and_a_late_look_cancels_it():
     ready = RHYTHM._replace(target=5, opens_usec=510_000, opened_usec=0, closes_usec=600_000, bounds=(), size=1)
     early = robots.update(ready, Observation(450_000, 500_000, 500_100, 1)).rhythm
     late = robots.update(ready, Observation(450_000, 530_000, 530_100, 1)).rhythm
@@ -101,8 +82,8 @@ def test_a_bet_is_lost_by_a_sign_before_it_is_open_and_called_off_by_a_late_look
     st.integers(0, 8).map(lambda seconds: seconds * SECOND),
     st.booleans(),
 )
-def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
-    """Law 1, and more of it: the first warning is not shortened."""
+def test_recognition_leaves_every_lead(idle, ago, ahead, has_warnings):
+    """Law 1, and more: the first warning is not shortened."""
     now = 20_000 * SECOND
     leads = (idle // 2, idle // 4) if has_warnings else ()
     limits = make_limits(idle_usec=idle, warn_usec=leads)
@@ -116,12 +97,12 @@ def test_a_verdict_leaves_every_lead(idle, ago, ahead, has_warnings):
 
 
 @pytest.mark.parametrize("phase", [Phase.WARNED, Phase.DEFERRED, Phase.OBSERVED])
-def test_what_was_announced_stands(phase):
+def test_recognition_changes_nothing_announced(phase):
     life = replace(state.begin(EvidenceKind.INPUT, 100 * SECOND), phase=phase)
     assert lifecycle.discard_robot_evidence(life, 0, make_limits(), 120 * SECOND)[0] == life
 
 
-def test_a_rhythm_outlives_the_daemon_and_a_state_without_one_is_read():
+def test_rhythm_outlives_the_daemon_and_a_state_without_one_is_read():
     tracked = observation.start_tracking(make_session(), (), Instant(MINUTE, MINUTE * 1000), is_new=False)
     state = Snapshot("b00t", Instant(5, 6), "", Ledger(()), (replace(tracked, rhythm=RHYTHM),))
     text = snapshot.encode(state)

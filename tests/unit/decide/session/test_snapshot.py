@@ -1,4 +1,4 @@
-"""The state as text: a line of the daemon's own and one a session, whole or not at all."""
+"""The state as text: one line for the daemon and one for each session, read whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.fakes import make_limits, make_policy
 
 @pytest.fixture
 def state() -> Snapshot:
-    """Of three sessions."""
+    """A state with three sessions."""
     bench = Bench(make_policy())
     for pid in (100, 200, 300):
         bench.host.login(pid, f"pts/{pid}")
@@ -30,8 +30,8 @@ def state() -> Snapshot:
     return Snapshot("b00t", bench.host.clock(), "poll: 5s\n", Ledger((1, 2)), tuple(bench.daemon.sessions.values()))
 
 
-def test_a_line_a_session(state):
-    """One at a time, so that a thousand sessions need no more memory than one."""
+def test_each_session_is_one_line(state):
+    """Encoded one at a time, so that a thousand sessions need no more memory than one."""
     lines = snapshot.encode_lines(state)
     assert isinstance(lines, Iterator)
     first, *rest = [json.loads(line) for line in lines]
@@ -43,7 +43,7 @@ def test_a_line_a_session(state):
     assert [each.session for each in back.sessions] == [each.session for each in state.sessions]
 
 
-def test_no_session_is_one_line(state):
+def test_state_without_sessions_is_one_line(state):
     empty = Snapshot("b00t", state.polled, "", Ledger(), ())
     assert snapshot.encode(empty).count("\n") == 1
     assert snapshot.decode(snapshot.encode(empty), "b00t") == empty
@@ -62,7 +62,7 @@ def test_no_session_is_one_line(state):
         (lambda lines: lines[1:], "KeyError"),
     ],
 )
-def test_a_state_that_is_not_whole_is_refused(state, spoil, why):
+def test_incomplete_state_is_refused(state, spoil, why):
     lines = spoil(list(snapshot.encode_lines(state)))
     with pytest.raises(ReaperError, match=why):
         snapshot.decode("".join(lines), "b00t")
@@ -70,7 +70,7 @@ def test_a_state_that_is_not_whole_is_refused(state, spoil, why):
 
 @pytest.mark.parametrize("hold", [None, Hold(1, 2, 0, "root", "why \u2603"), Hold(1, 2, 0, "r", "w", Action.TERMINATE)])
 @pytest.mark.parametrize("order", [None, Order("root", "why")])
-def test_what_somebody_said_of_a_session_outlives_the_daemon(state, hold, order):
+def test_holds_and_orders_outlive_the_daemon(state, hold, order):
     first, *others = state.sessions
     said = replace(state, sessions=(replace(first, hold=hold, order=order), *others))
     back = snapshot.decode(snapshot.encode(said), "b00t")
@@ -84,7 +84,7 @@ def test_groups_of_a_session_outlive_the_daemon(state, groups):
     assert snapshot.decode(snapshot.encode(kept), "b00t").sessions[0].membership == groups
 
 
-def test_state_of_a_daemon_that_kept_less_is_read(state):
+def test_state_of_an_older_daemon_is_read(state):
     first, *rest = snapshot.encode(state).splitlines()
     old = [{key: value for key, value in json.loads(line).items() if key not in ("groups", "login")} for line in rest]
     back = snapshot.decode("\n".join([first, *map(json.dumps, old)]), "b00t")
@@ -106,14 +106,14 @@ def test_state_of_a_daemon_that_kept_less_is_read(state):
         ("order", [1, 2]),
     ],
 )
-def test_what_nobody_can_have_said_is_refused(state, name, value):
+def test_impossible_holds_and_orders_are_refused(state, name, value):
     first, *rest = snapshot.encode(state).splitlines()
     spoiled = json.dumps({**json.loads(rest[0]), name: value})
     with pytest.raises(ReaperError):
         snapshot.decode("\n".join([first, spoiled, *rest[1:]]), "b00t")
 
 
-def test_what_is_locked_keeps_what_it_was_locked_under(state):
+def test_locked_session_keeps_its_limits(state):
     limits = make_limits(action=Action.LOCK, lock_for_usec=None, idle_usec=77_000_000)
     kept = operations.lock(replace(state.sessions[0], limits=limits), state.polled.boot_usec).tracked
     back = snapshot.decode(snapshot.encode(replace(state, sessions=(kept,))), "b00t").sessions[0]
@@ -122,7 +122,7 @@ def test_what_is_locked_keeps_what_it_was_locked_under(state):
     assert snapshot.decode(snapshot.encode(state), "b00t").sessions[0].limits is None
 
 
-def test_who_may_come_back_outlives_the_daemon(state):
+def test_past_terminations_outlive_the_daemon(state):
     past = (PastTermination(1000, "3", "idle", 5), PastTermination(1001, "\u2603", "order", 6))
     kept = replace(state, past=past)
     assert snapshot.decode(snapshot.encode(kept), "b00t").past == past
@@ -131,14 +131,14 @@ def test_who_may_come_back_outlives_the_daemon(state):
 @pytest.mark.parametrize(
     "spoilt", ["null", '[[1000,"3","idle"]]', '[["1000","3","idle",5]]', '[[1000,3,"idle",5]]', "5"]
 )
-def test_who_may_come_back_is_read_as_the_rest_is(state, spoilt):
+def test_broken_past_terminations_are_refused(state, spoilt):
     lines = list(snapshot.encode_lines(state))
     text = "".join([lines[0].replace('"past":[]', f'"past":{spoilt}'), *lines[1:]])
     with pytest.raises(ReaperError):
         snapshot.decode(text, "b00t")
 
 
-def test_name_that_was_typed_outlives_the_daemon(state):
+def test_typed_login_name_outlives_the_daemon(state):
     first, *others = state.sessions
     kept = replace(state, sessions=(replace(first, session=replace(first.session, login="ALICE")), *others))
     assert snapshot.decode(snapshot.encode(kept), "b00t").sessions[0].session.login == "ALICE"

@@ -1,4 +1,4 @@
-"""What a connection shows beside the times of the terminals: what is believed, and what is not."""
+"""What a connection shows beside the times of the terminals: what counts as input, and what does not."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def test_output_alone_does_not_count(printed):
     assert weigh_line(BEFORE, later(printed=printed), 16) is None
 
 
-def test_a_transfer_beside_the_terminals():
-    """What its program reads explains what the client sent; keys beside it do not hide."""
+def test_transfer_explains_what_the_client_sent_and_hides_no_key():
     upload = later(typed=32768, channel_read=300 + 32768, channel_bytes=300 + 65536)
     assert weigh_line(BEFORE, upload, 16) is EvidenceKind.NETWORK
     assert weigh_line(BEFORE, upload, 65536) is None
@@ -43,12 +42,12 @@ def test_a_transfer_beside_the_terminals():
     assert weigh_line(BEFORE, with_a_key, None) is EvidenceKind.INPUT
 
 
-def test_what_its_programs_read_from_files_did_not_cross_the_connection():
+def test_reads_of_files_explain_no_traffic():
     assert weigh_line(BEFORE, later(channel_bytes=300 + 65536), 16) is None
 
 
-def test_keys_beside_a_program_that_reads_files():
-    """It may have read the key, too, as far as its counter tells; that must not hide a person."""
+def test_keys_beside_a_program_that_reads_files_count():
+    """By its counter the program may have read the key, too; that must not hide a user."""
     reading = later(typed=1, printed=1, channel_read=300 + 1_000_000, channel_bytes=300 + 1_000_000)
     assert weigh_line(BEFORE, reading, None) is EvidenceKind.INPUT
     assert weigh_line(BEFORE, reading, 16) is EvidenceKind.INPUT
@@ -57,8 +56,8 @@ def test_keys_beside_a_program_that_reads_files():
     assert weigh_line(BEFORE, silent, None) is None
 
 
-def test_a_transfer_that_never_pauses_is_use():
-    """Where something moves all the time, nothing can be counted to the byte."""
+def test_transfer_that_never_pauses_is_use():
+    """While something moves all the time, bytes cannot be counted."""
     moving = later(typed=700, channel_read=300 + 700, channel_bytes=300 + 50_000_000, printed=50_000_000)
     moving = moving._replace(traffic=moving.traffic._replace(is_settled=False))
     assert weigh_line(BEFORE, moving, 16) is EvidenceKind.NETWORK
@@ -80,15 +79,15 @@ def test_a_transfer_that_never_pauses_is_use():
     ],
     ids=["keys", "nothing", "a channel's", "a key beside", "went back", "uncounted", "a forward closed", "one opened"],
 )
-def test_how_much_was_typed(after, typed):
+def test_bytes_typed_are_counted(after, typed):
     assert count_typed(BEFORE, after) == typed
 
 
-def test_a_program_that_has_ended_explains_nothing():
+def test_program_that_has_ended_explains_nothing():
     assert weigh_line(BEFORE, later(typed=5, channel_read=0, channel_bytes=0), 16) is EvidenceKind.INPUT
 
 
-def test_what_a_forwarded_connection_carries_was_not_typed():
+def test_bytes_of_forwarded_connections_were_not_typed():
     known = forwarding(later(typed=50, printed=900), ForwardedConnection(7, 150), ForwardedConnection(8, 100))
     assert weigh_line(BEFORE, known, 16) is None
     opened = forwarding(later(typed=50), *TRAFFIC.forwards, ForwardedConnection(9, 50))
@@ -97,24 +96,24 @@ def test_what_a_forwarded_connection_carries_was_not_typed():
     assert weigh_line(BEFORE, with_a_key, 16) is EvidenceKind.INPUT
 
 
-def test_a_key_while_a_forwarded_connection_opens():
+def test_key_while_a_forwarded_connection_opens_counts():
     opened = forwarding(later(typed=1), *TRAFFIC.forwards, ForwardedConnection(9, 0))
     assert weigh_line(BEFORE, opened, 16) is EvidenceKind.INPUT
 
 
-def test_what_a_forwarded_connection_carried_that_has_closed_cannot_be_told_from_keys():
+def test_bytes_of_a_closed_forwarded_connection_count_as_keys():
     closed = forwarding(later(typed=50), ForwardedConnection(7, 100))
     assert weigh_line(BEFORE, closed, 16) is EvidenceKind.INPUT
 
 
 @pytest.mark.parametrize("fields", [{"carrier": 502}, {"socket": 4712}, {"typed": 999}])
-def test_what_cannot_be_told_counts(fields):
+def test_traffic_that_cannot_be_told_from_keys_counts(fields):
     after = later()
     assert weigh_line(BEFORE, after._replace(traffic=after.traffic._replace(**fields)), 16) is EvidenceKind.INPUT
 
 
 @pytest.mark.parametrize("is_last", [False, True])
-def test_counts_that_are_off_count_only_where_the_session_may_end_by_them(is_last):
+def test_unsettled_counts_matter_only_where_the_session_may_end_by_them(is_last):
     after = later(typed=700)
     after = after._replace(traffic=after.traffic._replace(is_settled=False))
     assert weigh_line(BEFORE, after, 16, is_last=is_last) is (EvidenceKind.INPUT if is_last else None)
@@ -130,7 +129,7 @@ def test_uncounted_traffic_counts_while_nothing_is_printed():
 
 
 def test_uncounted_traffic_does_not_count_by_times_that_were_set_by_hand():
-    """A robot that prints, and sets the time of that back."""
+    """A robot prints, and sets the time of that back."""
     assert weigh_line(UNCOUNTED, later(UNCOUNTED, typed=37, changed_ns=UNCOUNTED.wall_ns + 1), 16) is None
     just_now = UNCOUNTED._replace(changed_ns=UNCOUNTED.wall_ns - 1)
     assert weigh_line(just_now, later(just_now, typed=37), 16) is None

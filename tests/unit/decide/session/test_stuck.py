@@ -1,4 +1,4 @@
-"""What is remembered of processes that could not be read."""
+"""The records of processes that could not be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reaper.decide.session.stuck import Stuck
 from reaper.decide.text.duration import USEC_PER_HOUR
 
 
-def test_what_is_remembered_is_read_back():
+def test_records_are_read_back():
     known = (Stuck(5, 1000, True, 7), Stuck(6, 0, False, 8, 3, is_over=True))
     assert stuck.decode(stuck.encode(known)) == known
 
@@ -28,7 +28,7 @@ def test_what_is_remembered_is_read_back():
         '{"pid": 5, "uid": 0, "is_strict": false, "since_usec": 0}',
     ],
 )
-def test_what_is_none_of_ours_is_passed_over(line):
+def test_other_lines_are_passed_over(line):
     good = stuck.encode([Stuck(5, 1000, False, 7)])
     assert stuck.decode(f"{line}\n{good}") == (Stuck(5, 1000, False, 7),)
 
@@ -47,13 +47,13 @@ def test_another_process_of_the_same_user_is_no_second_entry():
     assert known == (Stuck(6, 1000, True, 8, 2),)
 
 
-def test_processes_of_roots_are_remembered_one_by_one_and_forgotten_when_they_can_be_read():
+def test_processes_of_root_are_recorded_one_by_one_and_dropped_when_readable():
     known = stuck.add(stuck.add((), Stuck(5, 0, False, 7)), Stuck(6, 0, False, 8))
     assert [each.pid for each in known] == [6, 5]
     assert stuck.end(known, known[0]) == (known[1],)
 
 
-def test_what_is_over_is_forgotten_before_what_is_not():
+def test_records_that_are_over_are_dropped_first():
     known: tuple[Stuck, ...] = ()
     for uid in range(1, stuck.MOST + 1):
         known = stuck.add(known, Stuck(5, uid, False, uid))

@@ -1,4 +1,4 @@
-"""What reaper has written as JSON, read again."""
+"""JSON that reaper has written, read again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 from reaper.decide.text.document import parse_document
 
 
-def test_json_without_fractions():
+def test_json_is_read_without_fractions():
     assert parse_document('{"a": [1, -2, "x", null, true]}') == {"a": [1, -2, "x", None, True]}
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "1e999", "1.5", "2E2", "", "{"])
 def test_fractions_and_infinities_are_refused(text):
-    """int() of an infinity is an OverflowError, which no reader of a saved state expects."""
+    """int() of an infinity raises OverflowError, which no reader of a saved state expects."""
     with pytest.raises(ValueError):
         parse_document(text)

@@ -1,4 +1,4 @@
-"""Durations as systemd.time(7) has them."""
+"""Durations as systemd.time(7) defines them."""
 
 import pytest
 
@@ -32,7 +32,7 @@ SECOND = 1_000_000
         ("1s 1s", 2 * SECOND),
     ],
 )
-def test_what_people_write(text, usec):
+def test_durations_as_people_write_them(text, usec):
     assert parse_duration(text) == usec
 
 
@@ -54,7 +54,7 @@ def test_what_people_write(text, usec):
         ("9" * 101, "a duration of 101 characters is too long (write it as 90s, 15min or 1h 30min)"),
     ],
 )
-def test_what_is_none(text, message):
+def test_text_that_is_no_duration_is_refused(text, message):
     with pytest.raises(DurationError) as caught:
         parse_duration(text)
     assert str(caught.value) == message
@@ -71,9 +71,9 @@ def test_what_is_none(text, message):
         (8 * 86400 * SECOND, "1w 1d"),
     ],
 )
-def test_is_written_exactly(usec, text):
+def test_durations_are_written_exactly(usec, text):
     assert format_duration(usec) == text
 
 
-def test_the_longest_can_be_read_back():
+def test_longest_duration_can_be_read_back():
     assert parse_duration(format_duration(LONGEST_USEC)) == LONGEST_USEC

@@ -39,3 +39,21 @@ def test_long_text_is_cut():
 def test_text_is_cut_before_it_is_escaped():
     """A message cannot be made longer than four or ten times its limit."""
     assert excerpt("\x1b" * 100, most=2) == "\\x1b\\x1b..."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("alice", "alice"),
+        ("Ünïcödé 名", "Ünïcödé 名"),
+        ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
+        ("a\r\nb", "a\\r\\nb"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u2028b", "a\\u2028b"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_hostile_text_is_escaped(text, shown):
+    assert plain(text) == shown

@@ -1,4 +1,4 @@
-"""How hours of the week are written, and each way in which they can be wrong."""
+"""Hours of the week as text, and each mistake in them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WRITE = "write it as Mon..Fri 08:00-18:00, Sat,Sun, or 22:00-06:00"
         ("  Sat  ", {5}, 0, 1440, "Sat"),
     ],
 )
-def test_ways_to_write_them(text, days, begin, end, written):
+def test_ways_to_write_hours(text, days, begin, end, written):
     hours = parse_hours(text)
     assert hours == Hours(frozenset(days), begin, end)
     assert str(hours) == written
@@ -66,7 +66,7 @@ def test_ways_to_write_them(text, days, begin, end, written):
         ("\u0661:00-2:00", "'\u0661:00' is not a time of day", "write hours and minutes, as 08:00"),
     ],
 )  # fmt: skip
-def test_mistakes(text, message, hint):
+def test_mistakes_are_refused_with_a_remedy(text, message, hint):
     with pytest.raises(HoursError) as caught:
         parse_hours(text)
     assert (caught.value.problem, caught.value.message, caught.value.hint) == ("hours-invalid", message, hint)
@@ -89,7 +89,7 @@ def test_mistakes(text, message, hint):
         ("Sat,Sun", MON, "00:00", False),
     ],
 )
-def test_boundaries(text, weekday, time, is_covered):
+def test_first_minute_is_in_and_the_last_is_not(text, weekday, time, is_covered):
     hour, minute = map(int, time.split(":"))
     now = LocalTime(weekday, hour * 60 + minute)
     assert parse_hours(text).covers(now) is is_covered

@@ -1,4 +1,4 @@
-"""Whole numbers out of text, and what is none."""
+"""Whole numbers in text."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_whole_numbers(text, number):
 @pytest.mark.parametrize(
     "text", ["", "-1", "+1", " 1", "1 ", "1\n", "1_0", "1.5", "0x1", "²", "٣", "Ⅷ", "9" * 21, "9" * 5000]
 )
-def test_anything_else_is_none(text):
+def test_any_other_text_is_none(text):
     assert parse_whole(text) is None

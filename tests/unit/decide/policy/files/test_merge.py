@@ -1,4 +1,4 @@
-"""Sound files: what they mean, how they lie over each other, and that describe() gives it all back."""
+"""Valid files: what they mean, how they are merged, and that describe() gives it all back."""
 
 from dataclasses import replace
 
@@ -60,7 +60,7 @@ def parsed(*texts):
     return parse([Source(f"{rank}.yaml", text) for rank, text in enumerate(texts)])
 
 
-def test_every_key():
+def test_every_key_is_read():
     policy = parsed(EXAMPLE)
     assert (policy.environment, policy.poll_usec, policy.sources) == ("restricted", 10 * SECOND, ("0.yaml",))
     assert policy.ceiling == Ceiling(30 * MINUTE, 24 * HOUR, 45 * MINUTE, 2 * HOUR, 3 * HOUR, ("break-glass",))
@@ -102,7 +102,7 @@ def test_every_key():
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n\n  # at all", "---\n", "~", "{}", "\ufeff# mark", "--- # x\n...\n"])
-def test_a_file_that_says_nothing_leaves_the_built_in_policy(text):
+def test_empty_file_leaves_the_built_in_policy(text):
     assert parsed(text) == replace(BUILT_IN, sources=("0.yaml",))
     assert parse([]) == BUILT_IN
 
@@ -128,7 +128,7 @@ environments:
 """
 
 
-def test_a_message_over_several_lines():
+def test_message_over_several_lines():
     policy = parsed(BLOCK)
     message = policy.environments["standard"].message
     parts = (Slot("user"), ", {this} ends at ", Slot("deadline"), ": #1.\n\n", Slot("stay"), ' "Really."')
@@ -137,7 +137,7 @@ def test_a_message_over_several_lines():
 
 
 @pytest.mark.parametrize("style", ["|", "|-", "|+", ">", ">-"])
-def test_a_message_does_not_end_in_empty_lines(style):
+def test_message_loses_empty_lines_at_its_end(style):
     text = f"rules:\n  - name: a\n    message: {style}\n      It ends in {{left}}.\n\n    idle: 5min\n"
     assert str(parsed(text).rules[0].limits.message) == "It ends in {left}."
 
@@ -148,7 +148,7 @@ def test_scalars_stay_the_text_that_was_written():
     assert policy.rules[0].match.user == ("yes", "0100", "1e3", "12:30:45", "=", "2001-01-01")
 
 
-def test_a_rule_can_take_back_what_its_environment_lets_finish():
+def test_rule_can_empty_the_busy_list_of_its_environment():
     policy = parsed(
         "environments: {standard: {busy: rsync}}\nrules: [{name: none, busy: []}, {name: some, busy_max: 0}]"
     )
@@ -160,12 +160,12 @@ def test_windows_line_ends_are_line_ends():
     assert parsed("poll: 10s\r\nenvironment: restricted\r\n").environment == "restricted"
 
 
-def test_a_new_environment_starts_from_the_built_in_standard():
+def test_new_environment_starts_from_the_built_in_standard():
     lab = parsed("environments: {lab: {idle: 10m}}").environments["lab"]
     assert lab == replace(BUILT_IN.environments["standard"], idle_usec=10 * MINUTE)
 
 
-def test_a_later_file_wins_key_by_key():
+def test_later_file_wins_key_by_key():
     policy = parsed(
         "poll: 9s\nenvironments: {standard: {idle: 1h, grace: 9s}}\nceiling: {idle: 1h, max: 9h}\nbrake: {sessions: 5}",
         "environments: {standard: {idle: 25m}, lab: {}}\nceiling: {idle: never}\nbrake: {per: 5m}",
@@ -176,7 +176,7 @@ def test_a_later_file_wins_key_by_key():
     assert (policy.ceiling, policy.brake) == (Ceiling(None, 9 * HOUR), Brake(5, 5 * MINUTE))
 
 
-def test_a_list_of_a_later_file_replaces_the_list():
+def test_list_of_a_later_file_replaces_the_list():
     rules = "rules: [{name: a}, {name: b}]\n"
     assert parsed(f"{rules}ceiling: {{except: [a]}}", "ceiling: {except: [b]}").ceiling.exempt == ("b",)
     assert parsed(f"{rules}ceiling: {{except: [a]}}", "ceiling: {except: []}").ceiling.exempt == ()
@@ -189,18 +189,18 @@ def names(policy):
     return [rule.name for rule in policy.rules]
 
 
-def test_the_rules_of_a_later_file_come_first_in_their_own_order():
+def test_rules_of_a_later_file_come_first_in_their_own_order():
     policy = parsed("rules: [{name: a}, {name: b}]", "rules: [{name: c}, {name: d}]", "rules: [{name: e}]")
     assert names(policy) == ["e", "c", "d", "a", "b"]
 
 
-def test_a_rule_of_the_same_name_is_replaced_where_it_stands_and_as_a_whole():
+def test_rule_of_the_same_name_is_replaced_in_its_place_and_as_a_whole():
     policy = parsed("rules: [{name: a}, {name: b, idle: 1h, kill: session}]", "rules: [{name: c}, {name: b, idle: 2h}]")
     assert names(policy) == ["c", "a", "b"]
     assert policy.rules[2].given == ("idle",)
 
 
-def test_the_environment_of_a_later_file_reaches_the_rules_of_an_earlier_one():
+def test_environment_of_a_later_file_applies_to_the_rules_of_an_earlier_one():
     policy = parsed("rules: [{name: a, kill: terminal}]", "environment: restricted")
     assert policy.rules[0].limits == replace(BUILT_IN.environments["restricted"], kill=Kill.TERMINAL)
 
@@ -216,7 +216,7 @@ def test_older_warnings_give_way_to_a_later_shorter_limit():
 
 
 @pytest.mark.parametrize("later", ["environment: restricted", "environments: {standard: {idle: 10m}}"])
-def test_a_rules_older_warnings_give_way_to_a_later_environment(later):
+def test_older_warnings_of_a_rule_give_way_to_a_later_environment(later):
     policy = parsed("rules: [{name: a, warn: [12m, 1m]}, {name: b, idle: 1h, max: 2h, warn: 50m}]", later)
     assert [rule.limits.warn_usec for rule in policy.rules] == [(MINUTE,), (50 * MINUTE,)]
     assert parsed(describe(policy)) == replace(policy, sources=("0.yaml",))
@@ -227,11 +227,11 @@ def test_later_warnings_must_fit_an_older_limit():
         parsed("environments: {standard: {idle: 3m}}", "environments: {standard: {warn: [5m, 1m]}}")
 
 
-def test_a_warning_may_come_8_seconds_after_the_last_key():
+def test_warning_may_come_8_seconds_after_the_last_key():
     assert parsed("environments: {standard: {idle: 16s, warn: 8s}}").environments["standard"].warn_usec == (8 * SECOND,)
     assert parsed("rules: [{name: a, idle: never, max: never, warn: 1d}]").rules[0].limits.warn_usec == (24 * HOUR,)
 
 
-def test_the_poll_may_be_slower_than_a_warning():
+def test_poll_may_be_slower_than_a_warning():
     """The daemon wakes for every warning and limit; the poll only dates evidence."""
     assert parsed("poll: 5m\nenvironments: {standard: {idle: 16s, warn: 1s}}").poll_usec == 5 * MINUTE

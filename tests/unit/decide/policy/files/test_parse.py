@@ -1,4 +1,4 @@
-"""Each kind of mistake, and exactly what is said about it."""
+"""Each kind of mistake, and the exact message about it."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Sour
 
 
 def said(*texts):
-    """The mistakes, without the name of the first file."""
+    """Returns the mistakes, without the name of the first file."""
     with pytest.raises(PolicyError) as caught:
         parse([Source(f"{rank}.yaml", text) for rank, text in enumerate(texts)])
     return [line[len("0.yaml:") :] if line.startswith("0.yaml:") else line for line in str(caught.value).split("\n")]
@@ -244,7 +244,7 @@ def test_one_mistake(text, message, remedy):
     assert said(text) == [f"{message} ({remedy})"]
 
 
-def test_all_mistakes_at_once_in_the_order_of_the_files():
+def test_all_mistakes_are_reported_in_the_order_of_the_files():
     first = "environment: lab\npol: 5s\nrules:\n- {name: a, idle: 1s, match: {origin: [lan, wan], from: '10.*'}}\n"
     second = "poll: 5x\nenvironments: {standard: {warn: 20m}}"
     third = "ceiling: {except: [c]}"
@@ -261,24 +261,24 @@ def test_all_mistakes_at_once_in_the_order_of_the_files():
     ]
 
 
-def test_what_is_missing_may_be_in_a_file_that_is_no_yaml():
+def test_missing_names_are_not_reported_beside_a_file_that_is_no_yaml():
     assert len(said("poll: 5x\nenvironment: lab\nceiling: {except: [c]}", "rules: [", "poll: 6x")) == 3
 
 
-def test_a_mistake_makes_no_others():
-    """A warning is not held against a limit that was not understood, nor a name against a rule that is flawed."""
+def test_one_mistake_causes_no_further_ones():
+    """A warning is not compared with a limit that was not understood, nor a name with a rule that has mistakes."""
     assert len(said("environments: {standard: {idle: 3x, warn: 20m}}\nrules: [{name: a, warn: 16m}]")) == 1
     assert len(said("ceiling: {except: a}\nrules: [{name: a, idle: 3x}]")) == 1
     assert len(said("environment: nowhere\nrules: [{name: a, warn: 16m}]")) == 1
     assert len(said("rules: [{name: 'a b', idle: 20s}]")) == 1
 
 
-def test_a_file_of_nothing_but_mistakes_is_not_read_to_its_end():
+def test_file_with_many_mistakes_is_not_read_to_its_end():
     assert len(said("".join(f"k{number}: 1\n" for number in range(500)))) == MOST_PROBLEMS
     assert len(said(match(f"origin: [{'x, ' * 500}]"))) == MOST_PROBLEMS
 
 
-def test_the_error_is_one_sentence_and_has_every_problem():
+def test_error_is_one_sentence_and_has_every_problem():
     with pytest.raises(PolicyError) as caught:
         parse([Source("/etc/reaper/reaper.yaml", "a: 1\nb: 2\nc: 3")])
     error = caught.value

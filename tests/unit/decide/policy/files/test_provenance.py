@@ -1,4 +1,4 @@
-"""Where each value of a policy comes from: files over each other, environments, rules, the ceiling."""
+"""Where each value of a policy comes from: merged files, environments, rules, the ceiling."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_without_a_file_everything_is_built_in():
         assert {place(setting) for setting in section.values()} == {"built-in"}
 
 
-def test_a_value_is_where_its_key_stands():
+def test_value_is_at_its_key():
     tree = traced(MAIN)
     assert place(tree["environment"]) == "0.yaml:1"
     assert tree["environments"]["lab"]["warn"] == Setting(["5min", "1min"], "0.yaml", 5)
@@ -74,7 +74,7 @@ def test_a_value_is_where_its_key_stands():
     assert place(tree["ceiling"]["except"]) == "0.yaml:11"
 
 
-def test_a_rule_is_where_it_begins_and_so_are_its_conditions():
+def test_rule_and_its_conditions_are_where_the_rule_begins():
     ops = rule(traced(MAIN), "ops")
     assert place(ops["name"]) == "0.yaml:16"
     assert ops["match"] == {"group": Setting(["ops"], "0.yaml", 17), "from": Setting(["10.0.0.0/8"], "0.yaml", 18)}
@@ -90,20 +90,20 @@ def test_files_merge_key_by_key_and_rules_as_a_whole():
     assert (place(ops["name"]), "match" in ops) == ("1.yaml:7", False)
 
 
-def test_what_a_rule_leaves_out_is_its_environments():
+def test_value_that_a_rule_leaves_out_is_its_environments():
     late = rule(traced(MAIN, DROP_IN), "late")
     assert late["max"] == Setting("9h", "1.yaml", 4, environment="lab")
     assert late["kill"] == Setting("terminal", environment="lab")
 
 
-def test_what_the_ceiling_lowers_has_both_places():
+def test_value_that_the_ceiling_lowers_has_both_places():
     tree = traced(MAIN)
     said = Setting("2h", "0.yaml", 20)
     assert rule(tree, "ops")["idle"] == Setting("30min", "0.yaml", 10, changed_by="ceiling", instead_of=said)
     assert rule(tree, "glass")["idle"] == Setting("2h", "0.yaml", 15)
 
 
-def test_what_the_ceiling_lowers_may_be_the_environments():
+def test_ceiling_lowers_values_of_the_environment_too():
     tree = traced("environments: {standard: {idle: 1h}}\nceiling: {idle: 30min}\nrules: [{name: a}]")
     said = Setting("1h", "0.yaml", 1)
     lowered = Setting("30min", "0.yaml", 2, changed_by="ceiling", instead_of=said)
@@ -112,28 +112,28 @@ def test_what_the_ceiling_lowers_may_be_the_environments():
     assert (inherited.value, inherited.changed_by, inherited.instead_of.environment) == ("30min", "ceiling", "standard")
 
 
-def test_warnings_that_give_way_to_a_limit():
+def test_warnings_that_give_way_to_a_limit_say_so():
     tree = traced("environments: {standard: {idle: 2min}}")
     warn = tree["environments"]["standard"]["warn"]
     assert warn == Setting(["1min"], changed_by="limit", instead_of=Setting(["5min", "1min"]))
 
 
-def test_warnings_that_fit_again_under_a_rule_of_its_own_limit():
-    """The environment's were fitted; what a rule inherits are the fitted ones."""
+def test_fitted_warnings_of_an_environment_stay_fitted_in_a_rule():
+    """A rule inherits the fitted ones, though its own limit is longer."""
     tree = traced("environments: {standard: {idle: 2min}}\nrules: [{name: a, idle: 1h}, {name: b, idle: 20s}]")
     assert [rule(tree, name)["warn"].value for name in "ab"] == [["1min"], ["10s"]]
     assert {rule(tree, name)["warn"].instead_of.value[0] for name in "ab"} == {"5min"}
 
 
 @pytest.mark.parametrize("texts", [[], [MAIN], [MAIN, DROP_IN]])
-def test_the_values_are_those_of_the_policy(texts):
+def test_traced_values_are_those_of_the_policy(texts):
     sources = [Source(f"{rank}.yaml", text) for rank, text in enumerate(texts)]
     shown, wanted = values(traced(*texts)), document(parse(sources))
     for key in (*keys.TOP, "ceiling", "brake"):
         assert shown[key] == wanted[key]
 
 
-def test_what_is_printed_is_a_policy_and_fits_the_terminal():
+def test_annotated_policy_is_a_policy_and_fits_the_terminal():
     text = annotate(traced(MAIN, DROP_IN))
     assert max(map(len, text.splitlines())) <= COLUMNS
     again = trace(*parse_traced([Source("again.yaml", text)]))
@@ -143,7 +143,7 @@ def test_what_is_printed_is_a_policy_and_fits_the_terminal():
     assert "    max: 9h                  # environment, 1.yaml:4\n" in text
 
 
-def test_a_long_path_goes_on_below():
+def test_long_path_goes_on_below():
     path = "/etc/reaper/reaper.d/50-operators-of-the-site.yaml"
     text = annotate(trace(*parse_traced([Source(path, "environments: {standard: {idle: 20m}}\nrules: [{name: a}]")])))
     assert f"    idle: 20min              # {path}:1\n" in text
@@ -168,7 +168,7 @@ def applied(text: str, **fields: object):
     return apply(policy, trace(policy, draft), subject(**fields))
 
 
-def test_the_rule_that_wins_and_the_ones_before_it():
+def test_application_names_the_rule_that_wins_and_those_before_it():
     application = applied(MAIN)
     assert application.rule == Setting("ops", "0.yaml", 16)
     assert application.verdict.passed_over == (("glass", "user ann is not root"),)
@@ -177,26 +177,26 @@ def test_the_rule_that_wins_and_the_ones_before_it():
     assert list(application.limits) == list(keys.LIMITS)
 
 
-def test_no_rule_is_the_environment():
+def test_session_without_a_rule_is_under_the_environment():
     application = applied(MAIN, remote="192.0.2.1")
     assert application.rule == Setting("environment:lab", "0.yaml", 1)
     assert place(application.limits["idle"]) == "0.yaml:4"
 
 
-def test_without_a_terminal_nobody_is_warned():
+def test_session_without_a_terminal_has_no_warnings():
     warn = applied(MAIN, terminals=()).limits["warn"]
     said = Setting(["5min", "1min"], "0.yaml", 5, environment="lab")
     assert warn == Setting([], "0.yaml", 5, changed_by="terminal", instead_of=said)
 
 
 @pytest.mark.parametrize(("match", "idle"), [("", "never"), ("match: {origin: graphical}, ", "15min")])
-def test_a_desktop_has_limits_only_where_its_rule_asks_for_it(match, idle):
+def test_desktop_has_limits_only_if_its_rule_names_graphical(match, idle):
     application = applied(f"rules: [{{name: all, {match}kill: session}}]", origin=Origin.GRAPHICAL, terminals=())
     assert application.limits["idle"].value == idle
     assert application.limits["idle"].changed_by == ("graphical" if idle == "never" else "")
 
 
-def test_a_lock_that_a_rule_inherits_gives_way_to_terminals_that_are_not_written_to():
+def test_inherited_lock_gives_way_to_notify_none():
     text = "environments: {standard: {action: lock}}\nrules:\n- {name: ci, notify: none}\n- {name: others}"
     tree = traced(text)
     said = Setting("lock", "0.yaml", 1, environment="standard")
