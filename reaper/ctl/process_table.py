@@ -8,9 +8,9 @@ from reaper.ctl.session_processes import ShownProcess, ShownProcesses
 from reaper.ctl.style import Glyphs, cut, pad, tell
 from reaper.ctl.table import short
 from reaper.decide.text.size import KIB
-from reaper.sense.survivors import Outcome
+from reaper.sense.survivors import ProcessOutcome
 
-_ENDS = {Outcome.ENDS: "yes", Outcome.SURVIVES: "no", Outcome.HUNG_UP: "hangup", Outcome.UNKNOWN: "?"}
+_ENDS = {ProcessOutcome.ENDS: "yes", ProcessOutcome.SURVIVES: "no", ProcessOutcome.HUNG_UP: "hangup", ProcessOutcome.UNKNOWN: "?"}
 _TITLES = ("ENDS", "PID", "STARTED", "CPU", "MEMORY", "COMMAND")
 _IS_RIGHT = (False, True, True, True, True, False)
 _LEAST_COMMAND = 12  # on the narrowest terminal
@@ -30,8 +30,8 @@ def lines_of(found: ShownProcesses | None, kill: str, glyphs: Glyphs, width: int
     rows = [_cells(each, glyphs) for each in found.shown]
     notes = [_left_out(found.left_out)] if found.left_out else []
     outcomes = {each.outcome for each in found.shown}
-    notes += [_HUNG_UP] if Outcome.HUNG_UP in outcomes else []
-    notes += [_UNKNOWN] if Outcome.UNKNOWN in outcomes and kill != "none" else []
+    notes += [_HUNG_UP] if ProcessOutcome.HUNG_UP in outcomes else []
+    notes += [_UNKNOWN] if ProcessOutcome.UNKNOWN in outcomes and kill != "none" else []
     notes += [_UNREAD] if any("-" in row for row in rows) else []
     return [_headline(found, kill), *_table(rows, glyphs, width), *notes]
 
@@ -44,8 +44,8 @@ def _headline(found: ShownProcesses, kill: str) -> str:
     return f"{its}, and what the end of the session does to {each} (kill: {kill}):"
 
 
-def _left_out(outcomes: tuple[Outcome, ...]) -> str:
-    counts = [(_ENDS[each], outcomes.count(each)) for each in Outcome]
+def _left_out(outcomes: tuple[ProcessOutcome, ...]) -> str:
+    counts = [(_ENDS[each], outcomes.count(each)) for each in ProcessOutcome]
     told = ", ".join(f"{word}: {count}" for word, count in counts if count)
     return f"And {len(outcomes)} more ({told})."
 
@@ -87,8 +87,8 @@ def documents_of(found: ShownProcesses) -> list[dict[str, Any]]:
             "since_usec": each.since_usec,
             "cpu_usec": each.details.cpu_usec,
             "memory_bytes": each.details.memory_bytes,
-            "ends": {Outcome.ENDS: True, Outcome.SURVIVES: False}.get(each.outcome),
-            "hung_up": each.outcome is Outcome.HUNG_UP,
+            "ends": {ProcessOutcome.ENDS: True, ProcessOutcome.SURVIVES: False}.get(each.outcome),
+            "hung_up": each.outcome is ProcessOutcome.HUNG_UP,
         }
         for each in found.shown
     ]

@@ -20,7 +20,7 @@ from reaper.sense.clock import read_clock
 from reaper.sense.host import Host
 from reaper.sense.in_time import PatientReader
 from reaper.sense.process_details import ProcessDetails
-from reaper.sense.survivors import Outcome, SessionProcess
+from reaper.sense.survivors import ProcessOutcome, SessionProcess
 
 MOST_SHOWN = 40
 Answer = Mapping[str, Any]
@@ -31,7 +31,7 @@ class ShownProcess(NamedTuple):
 
     pid: int
     since_usec: int | None
-    outcome: Outcome
+    outcome: ProcessOutcome
     details: ProcessDetails
 
 
@@ -39,7 +39,7 @@ class ShownProcesses(NamedTuple):
     """The first processes of a session, the oldest first, and what becomes of those that are left out."""
 
     shown: tuple[ShownProcess, ...]
-    left_out: tuple[Outcome, ...] = ()
+    left_out: tuple[ProcessOutcome, ...] = ()
 
 
 def read(explanation: Answer, sessions: Iterable[Answer], most: int = MOST_SHOWN) -> ShownProcesses | None:
@@ -120,7 +120,7 @@ def _prepare(host: Host, session: Session, others: Iterable[Answer], servers: tu
 
 def _unread(session: Session, kill: Kill | None, passed_over: Collection[int]) -> list[SessionProcess]:
     """The processes of the session's scope that cannot be read: what would be killed with all of the scope, ends."""
-    outcome = Outcome.ENDS if kill is Kill.SESSION else Outcome.UNKNOWN
+    outcome = ProcessOutcome.ENDS if kill is Kill.SESSION else ProcessOutcome.UNKNOWN
     unread = set(passed_over).intersection(processes.member_pids(session.scope))
     return [SessionProcess(ProcessId(pid, 0), outcome) for pid in sorted(unread)]
 

@@ -32,11 +32,16 @@ executables.py       the owner of the file that a process runs
 strays.py            a session's processes outside of its scope
 targets.py           all processes that ending a session concerns
 walk.py              reads many processes once, and no more than a limit
+shared_memory.py     how much memory processes use, shared pages counted in shares (PSS)
+survivors.py         which processes of a session would end with it, and which would survive
+process_details.py   names, CPU time and memory of processes by psutil, for reaperctl alone
 exit_watcher.py      reports at once that a process has ended
 
 Processes that cannot be read
 distrust.py          users whose processes are not read, because one of them blocked a read
 read_probe.py        a child process that tries whether they can be read again
+in_time.py           reads processes within a time limit, for a user who waits
+aside.py             runs a read in a thread that is abandoned if it does not end in time
 
 Files
 policy_files.py      the policy files in their order, and whether they can be trusted

@@ -28,7 +28,7 @@ MOST_DESCRIPTORS = 256
 MOST_NESTED = 8
 
 
-class Outcome(enum.Enum):
+class ProcessOutcome(enum.Enum):
     """What becomes of a process at the end of its session."""
 
     ENDS = "yes"
@@ -41,7 +41,7 @@ class SessionProcess(NamedTuple):
     """A process of a session, and what becomes of it."""
 
     process: ProcessId
-    outcome: Outcome
+    outcome: ProcessOutcome
 
 
 def find(host: Host, session: Session, names: Collection[str], kill: Kill | None) -> list[SessionProcess]:
@@ -56,28 +56,28 @@ def find(host: Host, session: Session, names: Collection[str], kill: Kill | None
     behind = [each.process for each in targets.attached if not each.in_front]
     found = dict.fromkeys([*targets.connection, *in_front, *behind, *targets.everything])
     if kill is None:
-        return [SessionProcess(process, Outcome.UNKNOWN) for process in found]
+        return [SessionProcess(process, ProcessOutcome.UNKNOWN) for process in found]
     ending = recipients.of_all_steps(targets, kill)
-    known = dict.fromkeys(ending, Outcome.ENDS)
+    known = dict.fromkeys(ending, ProcessOutcome.ENDS)
     left = [process for process in found if process not in ending]
     known.update({process: _at_hangup(process.pid) for process in left if process in behind})
     _add_detached(known, [process for process in left if process not in behind])
-    every = sorted(found, key=lambda process: known[process] is not Outcome.ENDS)
+    every = sorted(found, key=lambda process: known[process] is not ProcessOutcome.ENDS)
     return [SessionProcess(process, known[process]) for process in every]
 
 
-def _at_hangup(pid: int) -> Outcome:
+def _at_hangup(pid: int) -> ProcessOutcome:
     ignored = procfs.read_ignored_signals(pid)
-    return Outcome.SURVIVES if ignored is not None and ignored & 1 << (signal.SIGHUP - 1) else Outcome.HUNG_UP
+    return ProcessOutcome.SURVIVES if ignored is not None and ignored & 1 << (signal.SIGHUP - 1) else ProcessOutcome.HUNG_UP
 
 
-def _add_detached(known: dict[ProcessId, Outcome], left: list[ProcessId]) -> None:
+def _add_detached(known: dict[ProcessId, ProcessOutcome], left: list[ProcessId]) -> None:
     """Adds what is neither signalled nor on a terminal of the session's: it survives, unless its own terminal goes."""
     stats = {process: procfs.read_stat(process.pid) for process in left}
     within = {process: stat for process, stat in stats.items() if stat is not None and stat.tty_nr}
     for process in left:
         if process not in within:
-            known[process] = Outcome.UNKNOWN if _may_be_channel(stats[process]) else Outcome.SURVIVES
+            known[process] = ProcessOutcome.UNKNOWN if _may_be_channel(stats[process]) else ProcessOutcome.SURVIVES
     holders = _holders([*known, *within], {stat.tty_nr for stat in within.values()}) if within else {}
     for _ in range(MOST_NESTED):
         for process, stat in list(within.items()):
@@ -85,14 +85,14 @@ def _add_detached(known: dict[ProcessId, Outcome], left: list[ProcessId]) -> Non
             if outcomes and None not in outcomes:
                 known[process] = _on_terminal_of(outcomes, process.pid)
                 del within[process]
-    known.update(dict.fromkeys(within, Outcome.UNKNOWN))
+    known.update(dict.fromkeys(within, ProcessOutcome.UNKNOWN))
 
 
-def _on_terminal_of(outcomes: Collection[Outcome | None], pid: int) -> Outcome:
+def _on_terminal_of(outcomes: Collection[ProcessOutcome | None], pid: int) -> ProcessOutcome:
     """What becomes of a process on a terminal that is served by processes of which these things become."""
-    if Outcome.SURVIVES in outcomes:
-        return Outcome.SURVIVES
-    return Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else _at_hangup(pid)
+    if ProcessOutcome.SURVIVES in outcomes:
+        return ProcessOutcome.SURVIVES
+    return ProcessOutcome.UNKNOWN if ProcessOutcome.UNKNOWN in outcomes else _at_hangup(pid)
 
 
 def _may_be_channel(stat: Stat | None) -> bool:

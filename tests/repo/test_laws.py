@@ -337,7 +337,7 @@ def test_who_opens_files():
 
 
 def test_nothing_in_the_daemon_asks_a_name_service():
-    """An answer may take minutes. A process of its own asks (sense/nameservice.py), and so do tools."""
+    """An answer may take minutes. A process of its own asks (sense/name_service.py), and so do tools."""
     asking = {"grp", "pwd", "getpass"}
     calls = {"os.getgrouplist", "os.initgroups", "os.path.expanduser", "socket.getaddrinfo", "socket.gethostbyaddr",
              "socket.gethostbyname", "socket.getfqdn", "socket.getnameinfo"}  # fmt: skip

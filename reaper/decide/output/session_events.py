@@ -272,10 +272,8 @@ def _sentence(logged: LogEvent, tracked: TrackedSession, why: str, freed: Usage 
         what = "its end is cancelled" if is_silent(tracked) else "its warning is withdrawn"
         return f"stays: {what}{_after(logged.usec)}"
     if logged.event is LifecycleEvent.DEFERRED:
-        return (
-            f"stays while {why or 'a program'} runs, for {span(logged.usec)} at most,"
-            f" {cause.replace('at ', 'past ', 1)}"
-        )
+        past = cause.replace("at ", "past ", 1)
+        return f"stays while {why or 'a program'} runs, for {span(logged.usec)} at most, {past}"
     if logged.event is LifecycleEvent.OBSERVED:
         return f"would end now ({exception}), {cause}"
     if logged.event is LifecycleEvent.ENDING:

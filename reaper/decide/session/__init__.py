@@ -19,6 +19,7 @@ Begin with lifecycle.py, which has the rules, and transitions.py, which has the 
     progression.py         the period of regular input, calculated
     robots.py              whether regular input comes from a robot
 
+    recipients.py          which processes each step of a termination signals
     hold.py                holds, and how long they may last
     brake.py               limits how many sessions are ended within a time
     past_terminations.py   sessions that were ended, and the logins that follow them

@@ -8,15 +8,15 @@ from reaper.ctl.process_table import NONE_SEEN, NOT_READ, documents_of, lines_of
 from reaper.ctl.session_processes import ShownProcess, ShownProcesses
 from reaper.ctl.style import ASCII, UTF8, width_of
 from reaper.sense.process_details import ProcessDetails
-from reaper.sense.survivors import Outcome
+from reaper.sense.survivors import ProcessOutcome
 from tests.unit.ctl.shown import HOSTILE
 from tests.unit.simulated import MINUTE, SECOND
 
 MIB = 1 << 20
-BASH = ShownProcess(4711, 95 * MINUTE, Outcome.ENDS, ProcessDetails("-bash", 2 * SECOND, 5 * MIB + MIB // 2))
-TMUX = ShownProcess(4890, 3 * SECOND, Outcome.SURVIVES, ProcessDetails("tmux new -d", 0, 3 << 30))
-JOB = ShownProcess(10, 0, Outcome.HUNG_UP, ProcessDetails("sleep 60", 0, 0))
-UNREAD = ShownProcess(12, None, Outcome.UNKNOWN, ProcessDetails())
+BASH = ShownProcess(4711, 95 * MINUTE, ProcessOutcome.ENDS, ProcessDetails("-bash", 2 * SECOND, 5 * MIB + MIB // 2))
+TMUX = ShownProcess(4890, 3 * SECOND, ProcessOutcome.SURVIVES, ProcessDetails("tmux new -d", 0, 3 << 30))
+JOB = ShownProcess(10, 0, ProcessOutcome.HUNG_UP, ProcessDetails("sleep 60", 0, 0))
+UNREAD = ShownProcess(12, None, ProcessOutcome.UNKNOWN, ProcessDetails())
 
 
 def test_lines():
@@ -38,13 +38,13 @@ def test_nothing_is_explained_that_is_not_there():
     assert lines_of(ShownProcesses((BASH,)), "terminal", UTF8, 80)[0].startswith(
         "Its process, and what the end of the session does to it"
     )
-    without = ShownProcesses((BASH._replace(outcome=Outcome.UNKNOWN),))
+    without = ShownProcesses((BASH._replace(outcome=ProcessOutcome.UNKNOWN),))
     assert lines_of(without, "none", UTF8, 80)[0] == "Its process; without a policy nothing ends:"
     assert len(lines_of(without, "none", UTF8, 80)) == 3
 
 
 def test_what_is_left_out_is_counted():
-    left_out = (Outcome.ENDS,) * 150 + (Outcome.SURVIVES,) * 10
+    left_out = (ProcessOutcome.ENDS,) * 150 + (ProcessOutcome.SURVIVES,) * 10
     lines = lines_of(ShownProcesses((BASH,), left_out), "terminal", UTF8, 80)
     assert lines[0].startswith("Its 161 processes")
     assert lines[-1] == "And 160 more (yes: 150, no: 10)."

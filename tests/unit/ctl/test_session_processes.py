@@ -12,7 +12,7 @@ import pytest
 
 from reaper import procfs
 from reaper.ctl import session_processes
-from reaper.sense.survivors import Outcome
+from reaper.sense.survivors import ProcessOutcome
 from tests.unit.ctl.shown import session
 from tests.unit.people import RealLogin, real_login
 from tests.unit.sense.trees import Tree
@@ -47,9 +47,9 @@ def test_processes_of_a_login(login):
     assert found is not None
     (line,) = login.lines.values()
     assert {each.pid: each.outcome for each in found.shown} == {
-        login.pid: Outcome.ENDS,
-        line.shell.pid: Outcome.ENDS,
-        line.job.pid: Outcome.HUNG_UP,
+        login.pid: ProcessOutcome.ENDS,
+        line.shell.pid: ProcessOutcome.ENDS,
+        line.job.pid: ProcessOutcome.HUNG_UP,
     }
     assert found.shown[0].pid == login.pid, "the oldest first"
     for each in found.shown:
@@ -62,15 +62,15 @@ def test_processes_of_a_login(login):
 def test_no_more_than_so_many_are_shown_and_those_that_end_first(login):
     found = session_processes.read(explanation(login), [], most=2)
     assert found is not None
-    assert [each.outcome for each in found.shown] == [Outcome.ENDS, Outcome.ENDS]
-    assert found.left_out == (Outcome.HUNG_UP,)
+    assert [each.outcome for each in found.shown] == [ProcessOutcome.ENDS, ProcessOutcome.ENDS]
+    assert found.left_out == (ProcessOutcome.HUNG_UP,)
 
 
 def test_without_a_policy_nothing_is_known_to_end(login):
     for fields in ({"kill": "none"}, {"kill": "none", "leader_ticks": login.session.key.start_ticks}):
         found = session_processes.read(explanation(login, **fields), [])
         assert found is not None
-        assert {each.outcome for each in found.shown} == {Outcome.UNKNOWN}
+        assert {each.outcome for each in found.shown} == {ProcessOutcome.UNKNOWN}
 
 
 def test_answer_of_an_older_daemon(login):
@@ -118,4 +118,4 @@ def test_processes_that_cannot_be_read_are_shown_as_such(tmp_path, monkeypatch):
     assert time.monotonic() - began < 10
     assert found is not None
     told = {each.pid: (each.outcome, each.details.command) for each in found.shown}
-    assert told[502] == told[503] == (Outcome.ENDS, None)
+    assert told[502] == told[503] == (ProcessOutcome.ENDS, None)

@@ -14,7 +14,7 @@ import pytest
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session.model import AttachedProcess, ProcessId, Targets
 from reaper.sense import survivors
-from reaper.sense.survivors import Outcome, SessionProcess
+from reaper.sense.survivors import ProcessOutcome, SessionProcess
 from tests.unit.people import fork, identify
 
 
@@ -55,11 +55,11 @@ def child(work) -> Iterator[ProcessId]:
         os.close(is_ready)
 
 
-def outcomes(found: list[SessionProcess]) -> dict[ProcessId, Outcome]:
+def outcomes(found: list[SessionProcess]) -> dict[ProcessId, ProcessOutcome]:
     return {each.process: each.outcome for each in found}
 
 
-def find(targets: Targets, kill: Kill | None, *, is_shared: bool = False) -> dict[ProcessId, Outcome]:
+def find(targets: Targets, kill: Kill | None, *, is_shared: bool = False) -> dict[ProcessId, ProcessOutcome]:
     return outcomes(survivors.find(FixedHost(targets, is_shared=is_shared), None, (), kill))  # type: ignore[arg-type]
 
 
@@ -72,35 +72,35 @@ def test_a_real_login(real):
     line = real.open()
     found = survivors.find(real.host, real.session, [line.name], Kill.TERMINAL)
     assert outcomes(found) == {
-        real.leader: Outcome.ENDS,
-        line.shell: Outcome.ENDS,
-        line.job: Outcome.HUNG_UP,
+        real.leader: ProcessOutcome.ENDS,
+        line.shell: ProcessOutcome.ENDS,
+        line.job: ProcessOutcome.HUNG_UP,
     }
     assert [each.process for each in found][-1] == line.job, "what ends comes first"
     found = survivors.find(real.host, real.session, [line.name], Kill.SESSION)
-    assert set(outcomes(found).values()) == {Outcome.ENDS}
+    assert set(outcomes(found).values()) == {ProcessOutcome.ENDS}
     found = survivors.find(real.host, real.session, [line.name], None)
     assert outcomes(found).keys() == {real.leader, line.shell, line.job}
-    assert set(outcomes(found).values()) == {Outcome.UNKNOWN}
+    assert set(outcomes(found).values()) == {ProcessOutcome.UNKNOWN}
 
 
 def test_what_ignores_a_hangup_survives():
     with child(ignore_hangup) as guarded, child(lambda: None) as job:
         attached = tuple(AttachedProcess(each, in_front=False) for each in (guarded, job))
         targets = Targets(attached, (), (guarded, job))
-        assert find(targets, Kill.TERMINAL) == {guarded: Outcome.SURVIVES, job: Outcome.HUNG_UP}
-        assert find(targets, Kill.SESSION) == {guarded: Outcome.ENDS, job: Outcome.ENDS}
+        assert find(targets, Kill.TERMINAL) == {guarded: ProcessOutcome.SURVIVES, job: ProcessOutcome.HUNG_UP}
+        assert find(targets, Kill.SESSION) == {guarded: ProcessOutcome.ENDS, job: ProcessOutcome.ENDS}
 
 
 def test_another_login_within_spares_the_rest():
     """Never more than the terminals' processes, where another's connection came in through the session."""
     with child(os.setsid) as detached:
         targets = Targets((), (), (detached,))
-        assert find(targets, Kill.SESSION, is_shared=True) == {detached: Outcome.SURVIVES}
-        assert find(targets, Kill.SESSION) == {detached: Outcome.ENDS}
+        assert find(targets, Kill.SESSION, is_shared=True) == {detached: ProcessOutcome.SURVIVES}
+        assert find(targets, Kill.SESSION) == {detached: ProcessOutcome.ENDS}
 
 
-@pytest.mark.parametrize(("holder_kind", "expected"), [("in_front", Outcome.HUNG_UP), ("detached", Outcome.SURVIVES)])
+@pytest.mark.parametrize(("holder_kind", "expected"), [("in_front", ProcessOutcome.HUNG_UP), ("detached", ProcessOutcome.SURVIVES)])
 def test_a_terminal_within_goes_with_who_serves_it(holder_kind, expected):
     """script(1), or sudo with use_pty, ends and its terminal with it; the server of tmux stays, and its panes do."""
     ready, is_ready = os.pipe()
@@ -118,7 +118,7 @@ def test_a_terminal_within_goes_with_who_serves_it(holder_kind, expected):
         attached = (AttachedProcess(holder, in_front=True),) if holder_kind == "in_front" else ()
         found = find(Targets(attached, (), (holder, inner)), Kill.TERMINAL)
         assert found[inner] is expected
-        assert find(Targets((), (), (inner,)), Kill.TERMINAL)[inner] is Outcome.UNKNOWN, "nobody is known to serve it"
+        assert find(Targets((), (), (inner,)), Kill.TERMINAL)[inner] is ProcessOutcome.UNKNOWN, "nobody is known to serve it"
     finally:
         for process in (inner, holder):
             os.kill(process.pid, signal.SIGKILL)
@@ -131,10 +131,10 @@ def test_what_is_kept_from_us_is_not_known(monkeypatch):
     """A user cannot see what sshd's processes run, and so not what sshd has started."""
     monkeypatch.setattr(survivors.procfs, "read_program", lambda _pid: None)
     with child(os.setsid) as kept:
-        assert find(Targets((), (), (kept,)), Kill.TERMINAL) == {kept: Outcome.UNKNOWN}
+        assert find(Targets((), (), (kept,)), Kill.TERMINAL) == {kept: ProcessOutcome.UNKNOWN}
 
 
 def test_a_process_that_has_ended_meanwhile():
     with subprocess.Popen(["true"]) as process:
         ended = identify(process.pid) if os.path.exists(f"/proc/{process.pid}") else ProcessId(process.pid, 1)
-    assert find(Targets((), (), (ended,)), Kill.TERMINAL) == {ended: Outcome.UNKNOWN}
+    assert find(Targets((), (), (ended,)), Kill.TERMINAL) == {ended: ProcessOutcome.UNKNOWN}

@@ -12,7 +12,7 @@ from reaper.ctl.commands import explain
 from reaper.ctl.commands.explain import folded
 from reaper.ctl.session_processes import ShownProcess, ShownProcesses
 from reaper.sense.process_details import ProcessDetails
-from reaper.sense.survivors import Outcome
+from reaper.sense.survivors import ProcessOutcome
 from tests.unit.ctl.shown import ANN, answer
 
 SENTENCES = [
@@ -54,7 +54,7 @@ def ask(monkeypatch, capsys):
     return run
 
 
-BASH = ShownProcess(4711, 5_000_000, Outcome.ENDS, ProcessDetails("-bash", 0, 1 << 20))
+BASH = ShownProcess(4711, 5_000_000, ProcessOutcome.ENDS, ProcessDetails("-bash", 0, 1 << 20))
 
 
 def test_processes_stand_below_the_sentences(ask):
@@ -69,7 +69,7 @@ def test_processes_stand_below_the_sentences(ask):
 
 
 def test_json_has_the_processes_beside_the_answer(ask):
-    told = json.loads(ask(ShownProcesses((BASH,), (Outcome.ENDS,) * 3), "--json"))
+    told = json.loads(ask(ShownProcesses((BASH,), (ProcessOutcome.ENDS,) * 3), "--json"))
     assert told["explanation"]["text"] == SENTENCES
     assert [each["pid"] for each in told["processes"]] == [4711]
     assert told["processes_left_out"] == 3
