@@ -123,7 +123,7 @@ def test_a_lock_writes_on_the_terminals_whatever_the_rule_says_of_them():
     silent = make_limits(notify=Notify.NONE)
     assert with_action(silent, Action.LOCK).notify is Notify.TERMINAL
     assert with_action(silent, Action.OBSERVE).notify is Notify.NONE
-    assert with_action(silent, silent.action) is silent
+    assert with_action(silent, silent.action) == silent
 
 
 def test_limits_without_something_are_one_object_for_all_sessions_under_a_rule():
