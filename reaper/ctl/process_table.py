@@ -10,7 +10,12 @@ from reaper.ctl.table import short
 from reaper.decide.text.size import KIB
 from reaper.sense.survivors import ProcessOutcome
 
-_ENDS = {ProcessOutcome.ENDS: "yes", ProcessOutcome.SURVIVES: "no", ProcessOutcome.HUNG_UP: "hangup", ProcessOutcome.UNKNOWN: "?"}
+_ENDS = {
+    ProcessOutcome.ENDS: "yes",
+    ProcessOutcome.SURVIVES: "no",
+    ProcessOutcome.HUNG_UP: "hangup",
+    ProcessOutcome.UNKNOWN: "?",
+}
 _TITLES = ("ENDS", "PID", "STARTED", "CPU", "MEMORY", "COMMAND")
 _IS_RIGHT = (False, True, True, True, True, False)
 _LEAST_COMMAND = 12  # on the narrowest terminal

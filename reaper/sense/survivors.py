@@ -68,7 +68,11 @@ def find(host: Host, session: Session, names: Collection[str], kill: Kill | None
 
 def _at_hangup(pid: int) -> ProcessOutcome:
     ignored = procfs.read_ignored_signals(pid)
-    return ProcessOutcome.SURVIVES if ignored is not None and ignored & 1 << (signal.SIGHUP - 1) else ProcessOutcome.HUNG_UP
+    return (
+        ProcessOutcome.SURVIVES
+        if ignored is not None and ignored & 1 << (signal.SIGHUP - 1)
+        else ProcessOutcome.HUNG_UP
+    )
 
 
 def _add_detached(known: dict[ProcessId, ProcessOutcome], left: list[ProcessId]) -> None:

@@ -29,11 +29,8 @@ def of_session(kind: EventKind, tracked: TrackedSession, policy_id: str, text: s
 def common_fields(tracked: TrackedSession, policy_id: str) -> dict[str, str]:
     """Return the fields that every event about a session has."""
     limits = tracked.limits
-    common = _identity(tracked)
-    common["terminals"] = " ".join(tracked.terminals)
-    common["rule"] = tracked.rule
-    common["policy"] = policy_id
-    common["evidence"] = tracked.life.evidence.value
+    common = {**_identity(tracked), "terminals": " ".join(tracked.terminals), "rule": tracked.rule}
+    common |= {"policy": policy_id, "evidence": tracked.life.evidence.value}
     if limits is not None:
         common["action"] = limits.action.value
         if limits.action is Action.OBSERVE:
@@ -288,12 +285,12 @@ def _sentence(logged: LogEvent, tracked: TrackedSession, why: str, freed: Usage 
 
 
 def _after(usec: int, what: str = "") -> str:
-    """How long after, as a part of a sentence; "" if that rounds to zero."""
+    """Return how long after, as a part of a sentence; "" if that rounds to zero."""
     return f" after {span(usec)}{what}" if span(usec) != span(0) else ""
 
 
 def _freed(freed: Usage) -> str:
-    """What was freed, as a part of a sentence that ends there; "" if nothing was. Leaves out what rounds to zero."""
+    """Return what was freed, as the end of a sentence; "" if nothing was. Leaves out what rounds to zero."""
     parts = [f"{freed.processes} processes"] if freed.processes else []
     parts += [f"{freed.rss_bytes // 1024} KiB of memory"] if freed.rss_bytes >= 1024 else []
     parts += [f"{span(freed.cpu_usec)} of CPU time"] if span(freed.cpu_usec) != span(0) else []

@@ -100,7 +100,9 @@ def test_another_login_within_spares_the_rest():
         assert find(targets, Kill.SESSION) == {detached: ProcessOutcome.ENDS}
 
 
-@pytest.mark.parametrize(("holder_kind", "expected"), [("in_front", ProcessOutcome.HUNG_UP), ("detached", ProcessOutcome.SURVIVES)])
+@pytest.mark.parametrize(
+    ("holder_kind", "expected"), [("in_front", ProcessOutcome.HUNG_UP), ("detached", ProcessOutcome.SURVIVES)]
+)
 def test_a_terminal_within_goes_with_who_serves_it(holder_kind, expected):
     """script(1), or sudo with use_pty, ends and its terminal with it; the server of tmux stays, and its panes do."""
     ready, is_ready = os.pipe()
@@ -118,7 +120,9 @@ def test_a_terminal_within_goes_with_who_serves_it(holder_kind, expected):
         attached = (AttachedProcess(holder, in_front=True),) if holder_kind == "in_front" else ()
         found = find(Targets(attached, (), (holder, inner)), Kill.TERMINAL)
         assert found[inner] is expected
-        assert find(Targets((), (), (inner,)), Kill.TERMINAL)[inner] is ProcessOutcome.UNKNOWN, "nobody is known to serve it"
+        assert find(Targets((), (), (inner,)), Kill.TERMINAL)[inner] is ProcessOutcome.UNKNOWN, (
+            "nobody is known to serve it"
+        )
     finally:
         for process in (inner, holder):
             os.kill(process.pid, signal.SIGKILL)
