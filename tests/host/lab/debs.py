@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 
 from .container import run_in
 from .errors import LabError
@@ -14,7 +15,8 @@ from .trees import build_tree, cache_directory, made_once, remove_tree, scratch_
 
 CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 NOT_PACKAGED = ("tests/", ".ci/", ".git")
-KEPT = 4  # built packages a suite, so that the cache does not grow for ever
+KEPT = 4  # built packages a suite, so that the cache does not grow for ever; and
+KEPT_SECONDS = 86400.0  # those that a run may still need, however many another checkout builds meanwhile
 BUILD_SECONDS = 600.0
 
 
@@ -86,5 +88,7 @@ def make_deb(names: list[str], layers: list[str], path: str) -> None:
 
 def forget_old(suite: str) -> None:
     built = glob.glob(os.path.join(cache_directory(), f"deb-{suite}-" + "[0-9a-f]" * 12))
-    for path in sorted(built, key=lambda path: os.stat(path).st_mtime)[:-KEPT]:
-        remove_tree(path)
+    used = {path: os.stat(path).st_mtime for path in built}
+    for path in sorted(used, key=lambda path: used[path])[:-KEPT]:
+        if used[path] < time.time() - KEPT_SECONDS:
+            remove_tree(path)
