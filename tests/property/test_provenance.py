@@ -9,7 +9,8 @@ from reaper.decide.policy.files.parse import parse_traced
 from reaper.decide.policy.files.problems import PolicyError, Source
 from reaper.decide.policy.files.provenance import apply, trace, values
 from reaper.decide.policy.files.render import describe
-from reaper.decide.policy.rules import document, judge, limits_of_kind, spelled
+from reaper.decide.policy.limits import spelled
+from reaper.decide.policy.rules import document, judge, limits_of_kind
 
 from .policies import FEWER, documents, policies, subjects
 

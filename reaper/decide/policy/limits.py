@@ -16,8 +16,11 @@ from typing import Any
 
 from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.template import Template
-from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK
+from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK, format_duration
+from reaper.decide.text.size import format_size
 
+NEVER = "never"
+AUTO = "auto"
 TTY_STEP_USEC = 8 * USEC_PER_SEC
 SHORTEST_LIMIT_USEC = 2 * TTY_STEP_USEC
 
@@ -180,3 +183,31 @@ def with_action(limits: Limits, action: Action) -> Limits:
     if limits.action is action:
         return limits
     return replace(limits, action=action, notify=Notify.TERMINAL if action is Action.LOCK else limits.notify)
+
+
+def spelled(limits: Limits) -> dict[str, Any]:
+    """Return limits as a policy file has them, in plain JSON types."""
+    return {
+        "idle": duration_or_never(limits.idle_usec),
+        "max": duration_or_never(limits.max_usec),
+        "warn": [format_duration(lead) for lead in limits.warn_usec],
+        "message": str(limits.message),
+        "notify": limits.notify.value,
+        "action": limits.action.value,
+        "lock_for": duration_or_never(limits.lock_for_usec),
+        "kill": limits.kill.value,
+        "grace": format_duration(limits.grace_usec),
+        "activity": [each.value for each in limits.activity] or AUTO,
+        "network_floor": format_size(limits.network_floor_bytes),
+        "cpu_floor": format_duration(limits.cpu_floor_usec),
+        "share_activity": limits.share_activity.value,
+        "robots": limits.robots.value,
+        "busy": list(limits.busy),
+        "busy_max": format_duration(limits.busy_max_usec),
+        "hold_max": format_duration(limits.hold_max_usec),
+    }
+
+
+def duration_or_never(usec: int | None) -> str:
+    """Return a duration as a policy file has it; None is `never`."""
+    return NEVER if usec is None else format_duration(usec)

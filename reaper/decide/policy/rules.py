@@ -22,16 +22,15 @@ from reaper.decide.policy.ceiling import Ceiling, cap
 from reaper.decide.policy.limits import (
     Action,
     Limits,
+    duration_or_never,
+    spelled,
     without_limits,
     without_warnings,
 )
 from reaper.decide.policy.match import Match, Origin, Subject, mismatch
 from reaper.decide.text.duration import format_duration
-from reaper.decide.text.size import format_size
 
-NEVER = "never"
 UNLIMITED = "unlimited"
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -157,11 +156,11 @@ def document(policy: Policy) -> dict[str, Any]:
         "terminal_servers": list(policy.terminal_servers),
         "environments": {name: spelled(limits) for name, limits in sorted(policy.environments.items())},
         "ceiling": {
-            "idle": _or_never(policy.ceiling.idle_usec),
-            "max": _or_never(policy.ceiling.max_usec),
-            "lock_for": _or_never(policy.ceiling.lock_for_usec),
-            "busy_max": _or_never(policy.ceiling.busy_max_usec),
-            "hold_max": _or_never(policy.ceiling.hold_max_usec),
+            "idle": duration_or_never(policy.ceiling.idle_usec),
+            "max": duration_or_never(policy.ceiling.max_usec),
+            "lock_for": duration_or_never(policy.ceiling.lock_for_usec),
+            "busy_max": duration_or_never(policy.ceiling.busy_max_usec),
+            "hold_max": duration_or_never(policy.ceiling.hold_max_usec),
             "except": list(policy.ceiling.exempt),
         },
         "brake": {
@@ -186,33 +185,6 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
     match = {key: wanted for key, wanted in conditions.items() if wanted not in (None, [])}
     return {"name": rule.name, **({"match": match} if match else {}), **{key: limits[key] for key in rule.given}}
-
-
-def spelled(limits: Limits) -> dict[str, Any]:
-    """Return limits as a policy file has them, in plain JSON types."""
-    return {
-        "idle": _or_never(limits.idle_usec),
-        "max": _or_never(limits.max_usec),
-        "warn": [format_duration(lead) for lead in limits.warn_usec],
-        "message": str(limits.message),
-        "notify": limits.notify.value,
-        "action": limits.action.value,
-        "lock_for": _or_never(limits.lock_for_usec),
-        "kill": limits.kill.value,
-        "grace": format_duration(limits.grace_usec),
-        "activity": [each.value for each in limits.activity] or AUTO,
-        "network_floor": format_size(limits.network_floor_bytes),
-        "cpu_floor": format_duration(limits.cpu_floor_usec),
-        "share_activity": limits.share_activity.value,
-        "robots": limits.robots.value,
-        "busy": list(limits.busy),
-        "busy_max": format_duration(limits.busy_max_usec),
-        "hold_max": format_duration(limits.hold_max_usec),
-    }
-
-
-def _or_never(usec: int | None) -> str:
-    return NEVER if usec is None else format_duration(usec)
 
 
 def _sha256(data: bytes) -> str:

@@ -16,9 +16,8 @@ from reaper.decide.policy import membership
 from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.files import parse
 from reaper.decide.policy.files.problems import PolicyError, Source
-from reaper.decide.policy.limits import Action, Limits
+from reaper.decide.policy.limits import Action, Limits, spelled
 from reaper.decide.policy.membership import Membership
-from reaper.decide.policy.rules import spelled
 from reaper.decide.session.brake import Ledger
 from reaper.decide.session.codec import decode_session, encode_session, integer, string
 from reaper.decide.session.hold import Hold

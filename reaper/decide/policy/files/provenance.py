@@ -15,9 +15,9 @@ from reaper.decide.policy.ceiling import cap
 from reaper.decide.policy.files import keys
 from reaper.decide.policy.files.merge import Draft, DraftRule, Fields, Given, Keys
 from reaper.decide.policy.files.parse import built_in, written
-from reaper.decide.policy.limits import Limits
+from reaper.decide.policy.limits import Limits, spelled
 from reaper.decide.policy.match import Origin, Subject
-from reaper.decide.policy.rules import Policy, Rule, Verdict, document, judge, limits_of_kind, spelled
+from reaper.decide.policy.rules import Policy, Rule, Verdict, document, judge, limits_of_kind
 
 CEILING, LIMIT, TERMINAL, GRAPHICAL, NOTIFY = "ceiling", "limit", "terminal", "graphical", "notify"
 """What can change a value that is written: the ceiling; for a warning, a limit that it does not fit or a session

@@ -15,9 +15,9 @@ from reaper.decide.policy.evidence_kind import CONFIGURABLE, EvidenceKind
 from reaper.decide.policy.files import yaml_tree
 from reaper.decide.policy.files.problems import MOST_PROBLEMS, PolicyError, Problem
 from reaper.decide.policy.files.yaml_tree import Node, Place, ScalarNode, kind
-from reaper.decide.policy.limits import SHORTEST_LIMIT_USEC
+from reaper.decide.policy.limits import AUTO, NEVER, SHORTEST_LIMIT_USEC
 from reaper.decide.policy.match import parse_network
-from reaper.decide.policy.rules import AUTO, NEVER, UNLIMITED
+from reaper.decide.policy.rules import UNLIMITED
 from reaper.decide.policy.template import Template, TemplateError, parse_template
 from reaper.decide.text.duration import USEC_PER_SEC, USEC_PER_WEEK, DurationError, format_duration, parse_duration
 from reaper.decide.text.escape import excerpt
