@@ -55,7 +55,7 @@ def read(path: str, most: int = MOST_BYTES) -> bytes | None:
 
 
 def read_unnoted(path: str, most: int = MOST_BYTES) -> bytes | None:
-    """Returns what read() returns, for a thread that is left behind where it waits: that is no wait of the others."""
+    """Returns what read() returns, for a thread that may be abandoned: the supervisor does not see its wait."""
     return _read(path, most)
 
 

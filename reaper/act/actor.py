@@ -22,9 +22,9 @@ class Actor:
         """See terminal_output.write_message."""
         return terminal_output.write_message(terminal, text, uid)
 
-    def escalate(self, targets: Targets, rung: TerminationStep, kill: Kill, scope: str) -> bool:
+    def escalate(self, targets: Targets, step: TerminationStep, kill: Kill, scope: str) -> bool:
         """See terminate.escalate."""
-        return terminate.escalate(targets, rung, kill, scope)
+        return terminate.escalate(targets, step, kill, scope)
 
     def lock(self, session_id: str) -> None:
         """See lock_service.lock_session."""

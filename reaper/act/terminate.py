@@ -1,4 +1,4 @@
-"""Ending a session: the ladder, and signals each to a process that is certainly the one meant.
+"""Ends a session in steps, with signals that reach only the processes that are meant.
 
 Which processes get which signal at which step is in decide/session/recipients.py.
 
@@ -16,19 +16,19 @@ from reaper import procfs
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session import lock_protocol
 from reaper.decide.session.model import ProcessId, Targets
-from reaper.decide.session.recipients import find
+from reaper.decide.session.recipients import recipients_of
 from reaper.decide.session.state import TerminationStep
 
 CGROUP = "/sys/fs/cgroup"
 
 
-def escalate(targets: Targets, rung: TerminationStep, kill: Kill, scope: str) -> bool:
-    """Takes one step of the ladder.
+def escalate(targets: Targets, step: TerminationStep, kill: Kill, scope: str) -> bool:
+    """Takes one step of a termination.
 
-    Returns False where that was to kill all of a scope and only the processes in `targets` could be signalled.
+    Returns False if the step was to kill all of a scope and only the processes in `targets` could be signalled.
     """
     is_all = True
-    recipients = find(targets, rung, kill)
+    recipients = recipients_of(targets, step, kill)
     send(recipients.terminated, signal.SIGTERM, signal.SIGCONT)
     send(recipients.hung_up, signal.SIGHUP, signal.SIGCONT)
     if recipients.is_scope_killed:

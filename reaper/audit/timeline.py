@@ -124,7 +124,7 @@ def _cause(timeline: Timeline) -> str:
 def _freed(terminated: JournalRecord) -> str:
     """Returns what was freed, as the end of a sentence; "" if nothing was. Leaves out what rounds to zero."""
     number, octets = terminated.number("freed_processes"), terminated.number("freed_rss")
-    parts = [f"{number} processes"] if number else []
+    parts = [f"{number} process{'es' * (number > 1)}"] if number else []
     parts += [_size(octets)] if octets >= KIB else []
     return f"; {', '.join(parts)} freed" if parts else ""
 

@@ -36,7 +36,7 @@ def lines_of(found: ShownProcesses | None, kill: str, glyphs: Glyphs, width: int
     notes = [_left_out(found.left_out)] if found.left_out else []
     outcomes = {each.outcome for each in found.shown}
     notes += [_HUNG_UP] if ProcessOutcome.HUNG_UP in outcomes else []
-    notes += [_UNKNOWN] if ProcessOutcome.UNKNOWN in outcomes and kill != "none" else []
+    notes += [_UNKNOWN] if ProcessOutcome.UNKNOWN in outcomes and kill not in ("none", "unknown") else []
     notes += [_UNREAD] if any("-" in row for row in rows) else []
     return [_headline(found, kill), *_table(rows, glyphs, width), *notes]
 
@@ -44,6 +44,8 @@ def lines_of(found: ShownProcesses | None, kill: str, glyphs: Glyphs, width: int
 def _headline(found: ShownProcesses, kill: str) -> str:
     number = len(found.shown) + len(found.left_out)
     its, each = ("Its process", "it") if number == 1 else (f"Its {number} processes", "each")
+    if kill == "unknown":
+        return f"{its} (this reaperd is older than reaperctl, and does not say what ends):"
     if kill == "none":
         return f"{its}; without a policy nothing ends:"
     return f"{its}, and what the end of the session does to {each} (kill: {kill}):"

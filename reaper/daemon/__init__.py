@@ -21,7 +21,7 @@ itself or writes to a terminal itself: that is for decide, sense and act.
     hold_notice.py          tells administrators that sessions are held
     termination.py          ends sessions, step by step
     termination_limiter.py  the brake: limits how many sessions end in a time
-    deferrals.py            finds the busy programs that sessions wait for
+    deferrals.py            finds busy programs (step.py decides that sessions wait for them)
     locks.py                begins locks, follows them, ends them
     reauthentication.py     logs a user's first login after a termination
     api.py                  answers the calls on the socket

@@ -263,7 +263,7 @@ class Daemon:
         return self._host.is_alive(self.sessions[key].session)
 
     def delay_usec(self, key: SessionKey, now: Instant) -> int:
-        """How long an end or a lock has to wait, as the warning was refused or for Locks.delay_usec(); 0 for not."""
+        """How long an end or a lock must wait because its warning was refused, or as Locks says; 0 if it need not."""
         return RETRY_WARNING_USEC if self.messenger.was_refused(key) else self.locks.delay_usec(self.sessions[key], now)
 
     def busy_program(self, key: SessionKey, now: Instant) -> Program | None:
@@ -271,7 +271,7 @@ class Daemon:
         return self._deferrals.find_program(self.sessions[key], now.boot_usec)
 
     def brake_until_usec(self, key: SessionKey, now: Instant) -> int:
-        """Until when the brake delays an end; 0 for not at all (without a policy, root had the session locked)."""
+        """Until when the brake delays an end; 0 if it does not. (There is no policy only if root ordered a lock.)"""
         return self.limiter.admit(self.sessions[key], self.policy or BUILT_IN, now.boot_usec)
 
     def terminate(self, key: SessionKey, change: Change, now: Instant) -> None:
@@ -299,14 +299,15 @@ class Daemon:
         """Closes a session if it no longer exists."""
         if key not in self.sessions:
             return
-        if not self.presence.is_gone(self.sessions[key]):
-            self.sessions[key] = self.presence.hastened(self.sessions[key], now.boot_usec)
+        left = self.presence.what_is_left(self.sessions[key], now.boot_usec)
+        if left is not None:
+            self.sessions[key] = left
             return
+        self.is_dirty = True
         self.commit(key, operations.close(self.sessions[key], now.boot_usec), now)
         self.actor.remove_record(key)
         self.locks.thaw(self.sessions[key])
         self.sessions.remove(key)
-        self.is_dirty = True
 
     # Acting.
 

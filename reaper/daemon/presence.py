@@ -81,13 +81,15 @@ class Presence:
         """When take_settled() next has something to return; None if no check is scheduled."""
         return min(self._settling.values(), default=None)
 
-    def is_gone(self, tracked: TrackedSession) -> bool:
-        """Whether a session no longer exists and none of the processes that end with it still runs."""
-        return not self._host.is_alive(tracked.session) and not self._terminations.has_leftovers(tracked)
+    def what_is_left(self, tracked: TrackedSession, now_usec: int) -> TrackedSession | None:
+        """Returns a session that still exists; its next step comes soon if only its connection is left.
 
-    def hastened(self, tracked: TrackedSession, now_usec: int) -> TrackedSession:
-        """Returns a session that still exists; its next step comes soon if only its connection is left."""
-        is_hung_up = tracked.life.phase is Phase.ENDING and not self._terminations.has_leftovers(tracked)
+        None if it no longer exists and none of the processes that end with it still runs.
+        """
+        has_leftovers = self._terminations.has_leftovers(tracked)
+        if not has_leftovers and not self._host.is_alive(tracked.session):
+            return None
+        is_hung_up = tracked.life.phase is Phase.ENDING and not has_leftovers
         if is_hung_up and not self._host.terminal_names(tracked.session):
             return operations.shorten_grace(tracked, now_usec + CLOSING_USEC)
         return tracked

@@ -7,6 +7,7 @@ function that forgets a key, and remove() calls all of these functions, so that 
 
 from __future__ import annotations
 
+import contextlib
 from typing import Callable
 
 from reaper.decide.session.model import SessionKey
@@ -25,7 +26,8 @@ class Registry(dict[SessionKey, TrackedSession]):
         self._forgetting += forget
 
     def remove(self, key: SessionKey) -> None:
-        """Removes a session from the registry and from every part that joined it."""
+        """Removes a session from the registry and from every part that joined it, even if one of them raises."""
         del self[key]
-        for forget in self._forgetting:
-            forget(key)
+        with contextlib.ExitStack() as parts:
+            for forget in reversed(self._forgetting):
+                parts.callback(forget, key)

@@ -46,7 +46,7 @@ class Terminations:
             self.reauthentication.note_termination(tracked, self._host.clock().boot_usec)
             self.drop_tickets(tracked)
             front = tuple(each.process for each in targets.attached if each.in_front)
-            self._ending[key] = Ending(targets.holding, front, names)
+            self._ending[key] = Ending(self._host.weigh(targets.holding), front, names)
         elif ending is not None:
             # A shell that ignores the hangup no longer has a terminal, but has not detached itself either.
             present = {each.process for each in targets.attached}

@@ -1,8 +1,8 @@
-"""Work that is done in a thread of its own, and left behind there if it does not end in time.
+"""Runs work in a thread of its own, which is abandoned if it does not end in time.
 
 /proc/PID/cmdline and smaps_rollup wait for the lock of a process's memory map (mmap_lock), and a user can have it held
-for as long as they like: see sense/distrust.py, lock/bounded.py. Nothing breaks off such a wait but the death of the
-thread, and a thread dies with its process. So what may wait is a thread's, which does not keep the process from ending.
+for as long as they like: see sense/distrust.py, lock/bounded.py. Only the death of the waiting thread ends such a
+wait, and a thread dies with its process. So a read that may wait has a thread, which does not keep the process alive.
 """
 
 from __future__ import annotations
@@ -24,15 +24,19 @@ class Aside:
         """Has a thread do some work; returns whether it ended in time.
 
         The work asks what it is given, between two steps, whether its time is over. It keeps its results where the
-        caller finds those that are there by then. While an earlier piece of work still waits, nothing is done: threads
-        that were left behind would become more and more.
+        caller finds those that are there by then. Nothing is done while an earlier piece of work still waits, or else
+        the number of abandoned threads would grow; nor where no thread can be started (pids.max, memory).
         """
         if self.is_stuck:
             return False
         end = time.monotonic() + seconds
-        self._thread = threading.Thread(target=work, args=(lambda: time.monotonic() > end,), name="aside", daemon=True)
-        self._thread.start()
-        self._thread.join(seconds)
+        thread = threading.Thread(target=work, args=(lambda: time.monotonic() > end,), name="aside", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        thread.join(seconds)
         return not self.is_stuck
 
     @property

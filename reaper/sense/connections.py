@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 from collections.abc import Collection, Iterable
 
 from reaper import procfs
@@ -13,7 +12,7 @@ from reaper.decide.session.model import AttachedProcess, ProcessId, Session
 from reaper.procparse import Stat
 from reaper.sense import executables
 from reaper.sense.executables import ProgramFiles
-from reaper.sense.processes import Reader, is_alive, member_pids, scope_of
+from reaper.sense.processes import Reader, ignores_hangup, is_alive, member_pids, scope_of
 from reaper.sense.terminals import held_ptys
 
 SSHD = ("sshd", "sshd-session")
@@ -263,12 +262,7 @@ def on_channels(session: Session, held: Collection[int], read: Reader) -> list[A
         return []
     stats = (read(pid) for pid in held if procfs.read_session(pid) in leaders)
     return [
-        AttachedProcess(ProcessId(each.pid, each.starttime), not _ignores_hangup(each.pid))
+        AttachedProcess(ProcessId(each.pid, each.starttime), not ignores_hangup(each.pid))
         for each in stats
         if each is not None and each.session in leaders and not each.tty_nr
     ]
-
-
-def _ignores_hangup(pid: int) -> bool:
-    ignored = procfs.read_ignored_signals(pid)
-    return ignored is not None and bool(ignored & 1 << (signal.SIGHUP - 1))

@@ -39,6 +39,7 @@ from reaper.sense import (
     processes,
     programs,
     saved_state,
+    shared_memory,
     strays,
     targets,
     terminals,
@@ -239,6 +240,10 @@ class Host:
     def targets(self, session: Session, names: Collection[str], *, whole: bool) -> Targets:
         """Returns the processes on its terminals and channels and of its connection; if `whole`, all it holds."""
         return targets.find(session, names, self._strays(session), self.terminal_servers, whole=whole)
+
+    def weigh(self, holding: Holding) -> Holding:
+        """Returns the same with shared memory counted in shares, as far as that can be read in a tenth of a second."""
+        return shared_memory.weigh(holding)
 
     def held_pids(self, session: Session) -> list[int]:
         """Returns the pids of all processes of a session, in its scope and elsewhere."""

@@ -1,4 +1,4 @@
-"""Looks at processes for a person who waits: they end in time, whatever the users of the processes do.
+"""Reads processes for a user who waits: each read ends in time, whatever the owners of the processes do.
 
 For reaperctl alone. The daemon cannot go on while a read of /proc waits, and ends itself (daemon/supervisor.py); the
 tool passes over the process whose file cannot be read, and begins again.
@@ -46,7 +46,7 @@ class PatientReader:
     def look(self, read: Callable[[], T]) -> list[T]:
         """Returns what `read` returns, in a list; an empty list if it did not end in time. Raises what `read` raises.
 
-        Of the processes that were passed over, `read` finds what procfs says of hidden ones: nothing.
+        procfs hides the processes that were passed over, so `read` finds nothing of them.
         """
         while time.monotonic() < self._end:
             attempt = _Try(read)

@@ -86,5 +86,5 @@ class _Reading:
                 self.details = self.details._replace(memory_bytes=shares)
         except psutil.NoSuchProcess:
             self.is_gone = True
-        except (psutil.Error, OSError):  # kept from us
+        except (psutil.Error, OSError):  # the kernel refuses
             return

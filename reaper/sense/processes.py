@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Callable, Optional
@@ -215,6 +216,12 @@ def groups_of(leader: int, uid: int) -> frozenset[int]:
         if set(procfs.read_uids(pid)) == {uid}:
             return procfs.read_gids(pid)
     return frozenset()
+
+
+def ignores_hangup(pid: int) -> bool:
+    """Returns whether a process ignores SIGHUP; False if it is gone."""
+    ignored = procfs.read_ignored_signals(pid)
+    return ignored is not None and bool(ignored & 1 << (signal.SIGHUP - 1))
 
 
 def has_ended(process: ProcessId) -> bool:

@@ -1,9 +1,9 @@
 """How much memory processes hold, with what they share with others counted in shares (PSS, proc_pid_smaps(5)).
 
 The sum of the resident sizes of a shell and ten copies of a program counts the C library eleven times, though their end
-frees it at most once. smaps_rollup (Linux 4.14) has the shares, and must be read aside, as it waits for mmap_lock: at
-most LOOK_SEC for all. stat, which has the resident size, does not take that lock (do_task_stat in fs/proc/array.c reads
-counters; tests/host/test_explain.py has a process whose smaps_rollup waits, and whose stat does not).
+frees it at most once. smaps_rollup (Linux 4.14) has the shares. It waits for mmap_lock, so it is read in a thread that
+can be abandoned, for at most LOOK_SEC in all. stat, which has the resident size, does not take that lock (do_task_stat
+in fs/proc/array.c reads counters; in tests/host/test_explain.py a process's smaps_rollup waits, and its stat does not).
 
 Not by psutil: memory_full_info() of 5.8 (EL 9, Debian 11) reads smaps, of which a user can make 50 MiB for each process
 (vm.max_map_count), and the daemon's memory is bounded. smaps_rollup always has 1 KiB.
@@ -35,7 +35,7 @@ def read(pid: int) -> int | None:
     return None if kib is None else kib * 1024
 
 
-_aside = Aside()
+_aside = Aside()  # one for the process: while a read waits, nothing else is read
 
 
 def weigh(holding: Holding, look_sec: float = LOOK_SEC, aside: Aside = _aside) -> Holding:

@@ -1,15 +1,14 @@
 """Which processes of a session would end with it, and which would survive, as they are at one moment.
 
-Whom the steps of a termination signal is decided by decide/session/recipients.py, of the same Targets that the daemon
-reads. What is not signalled may be hung up all the same: a shell passes SIGHUP on to its jobs, but for those that were
-disowned, and a terminal whose master is closed with what ended hangs up what is on it (sudo with use_pty, script(1)).
-Most programs end at that. Whether one does cannot be read, but for those that ignore SIGHUP.
+decide/session/recipients.py decides which processes the steps of a termination signal, from the same Targets that the
+daemon reads. Other processes may be hung up all the same: a shell sends SIGHUP on to its jobs, except disowned ones,
+and a terminal whose master is closed hangs up the processes on it (sudo with use_pty, script(1)). Most programs end at
+a hangup. Whether one does cannot be read, except that some ignore SIGHUP.
 """
 
 from __future__ import annotations
 
 import enum
-import signal
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from reaper.decide.policy.limits import Kill
 from reaper.decide.session import recipients
 from reaper.decide.session.model import ProcessId, Session
 from reaper.procparse import Stat
-from reaper.sense import terminals
+from reaper.sense import processes, terminals
 from reaper.sense.host import Host
 
 # Of these it is looked up who holds a terminal of a process; more than a person has open, and 20 ms of work.
@@ -67,12 +66,7 @@ def find(host: Host, session: Session, names: Collection[str], kill: Kill | None
 
 
 def _at_hangup(pid: int) -> ProcessOutcome:
-    ignored = procfs.read_ignored_signals(pid)
-    return (
-        ProcessOutcome.SURVIVES
-        if ignored is not None and ignored & 1 << (signal.SIGHUP - 1)
-        else ProcessOutcome.HUNG_UP
-    )
+    return ProcessOutcome.SURVIVES if processes.ignores_hangup(pid) else ProcessOutcome.HUNG_UP
 
 
 def _add_detached(known: dict[ProcessId, ProcessOutcome], left: list[ProcessId]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from reaper.decide.policy.match import Origin
 from reaper.decide.session.model import Holding, ProcessId, Session, Targets, Usage
-from reaper.sense import connections, processes, shared_memory, walk
+from reaper.sense import connections, processes, walk
 
 
 def find(
@@ -32,7 +32,7 @@ def find(
         return Targets(tuple(attached), tuple(holders), strays=tuple(strays))
     everything = tuple(dict.fromkeys([*reader.processes(held), *strays]))
     named = {*holders, *everything, *(each.process for each in attached)}
-    holding = shared_memory.weigh(reader.holding(named, held, session.scope))
+    holding = reader.holding(named, held, session.scope)
     return Targets(tuple(attached), tuple(holders), everything, tuple(strays), holding)
 
 

@@ -12,6 +12,7 @@ from reaper.ctl import table
 from reaper.ctl.__main__ import SUBCOMMANDS, make_parser
 from reaper.ctl.selection import ORIGINS, PHASES, SORT_KEYS
 from reaper.decide.policy import template
+from reaper.decide.policy.evidence_kind import EvidenceKind
 from reaper.decide.policy.files import keys
 from reaper.doctor.checks import precedence
 
@@ -143,3 +144,18 @@ def test_placeholders():
     """The manual has a row for each and for no other, in their order; the sample names them all."""
     assert re.findall(r"^\.It Cm \{(\w+)\} Ta ", page("reaper.yaml.5"), re.MULTILINE) == list(template.PLACEHOLDERS)
     assert set(re.findall(r"\{(\w+)\}", read("packaging/reaper.yaml"))) == set(template.PLACEHOLDERS)
+
+
+@pytest.mark.parametrize("kind", [kind.value for kind in EvidenceKind])
+def test_kinds_of_evidence(kind):
+    listed = re.search(r"^\.It Dv REAPER_EVIDENCE\n(.*?)^\.It ", page("reaperd.8"), re.MULTILINE | re.DOTALL)
+    assert listed
+    assert kind in re.findall(r"\w+", listed[1])
+
+
+def test_contributing_names_what_there_is():
+    """Functions in backticks: a recipe that sends the reader to one that was renamed costs more than none."""
+    code = "\n".join(read(name) for name in python_files("reaper"))
+    named = re.findall(r"`(\w+)\(\)`", read("CONTRIBUTING.md"))
+    missing = [name for name in named if not re.search(rf"def {name}\b", code)]
+    assert missing == []

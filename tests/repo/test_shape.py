@@ -12,6 +12,7 @@ from .tree import files, listed, parsed, python_files, read
 MOST_LINES = 400
 WANTED_LINES = 300
 LONG_FILES = {
+    "reaper/sense/host.py": "one short method for each question of the daemon's",
     "reaper/daemon/core.py": "one class that joins everything; apart, its parts would only pass its state around",
 }
 MOST_FUNCTION_LINES = 60

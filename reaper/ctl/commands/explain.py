@@ -8,9 +8,14 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from reaper.control.client import call
 from reaper.ctl import session_argument, style
+from reaper.errors import ReaperError
+
+if TYPE_CHECKING:
+    from reaper.ctl.session_processes import Answer, ShownProcesses
 
 HELP = "explain which rule applies to a session, why, what happens next, and what would end with it"
 
@@ -26,20 +31,31 @@ def run(options: argparse.Namespace) -> int:
 
     Raises ReaperError if the daemon does not answer or knows no such session.
     """
-    from reaper.ctl import process_table, session_processes  # takes 70 ms to load, and no other subcommand reads them
+    from reaper.ctl import process_table  # takes 70 ms to load, and few subcommands need it
 
     answer = session_argument.call_for("io.reaper.Explain", options.session, {})
     explanation = answer["explanation"]
-    found = session_processes.read(explanation, call("io.reaper.List", {})["sessions"])
     if options.json:
+        found = _read_processes(explanation)
         processes = None if found is None else process_table.documents_of(found)
         left_out = 0 if found is None else len(found.left_out)
         print(json.dumps({**answer, "processes": processes, "processes_left_out": left_out}, indent=2))
         return 0
     width, glyphs = style.terminal_width(sys.stdout), style.glyphs_of(os.environ)
-    print("\n".join(folded(explanation["text"], width)))
-    print("\n".join(["", *process_table.lines_of(found, explanation.get("kill", "none"), glyphs, width)]))
+    print("\n".join(folded(explanation["text"], width)), flush=True)
+    found = _read_processes(explanation)
+    print("\n".join(["", *process_table.lines_of(found, explanation.get("kill", "unknown"), glyphs, width)]))
     return 0
+
+
+def _read_processes(explanation: Answer) -> ShownProcesses | None:
+    """Returns the processes of the session; None if they could not be read, which spoils no answer of the daemon's."""
+    from reaper.ctl import session_processes
+
+    try:
+        return session_processes.read(explanation, call("io.reaper.List", {})["sessions"])
+    except (OSError, ReaperError):
+        return None
 
 
 def folded(sentences: Sequence[str], width: int | None) -> list[str]:

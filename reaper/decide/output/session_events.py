@@ -291,7 +291,7 @@ def _after(usec: int, what: str = "") -> str:
 
 def _freed(freed: Usage) -> str:
     """Return what was freed, as the end of a sentence; "" if nothing was. Leaves out what rounds to zero."""
-    parts = [f"{freed.processes} processes"] if freed.processes else []
+    parts = [f"{freed.processes} process{'es' * (freed.processes > 1)}"] if freed.processes else []
     parts += [f"{freed.rss_bytes // 1024} KiB of memory"] if freed.rss_bytes >= 1024 else []
     parts += [f"{span(freed.cpu_usec)} of CPU time"] if span(freed.cpu_usec) != span(0) else []
     last = " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)

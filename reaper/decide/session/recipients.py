@@ -1,13 +1,13 @@
 """Which processes are signalled at the end of a session, at each step of it. Pure.
 
-HANGUP  SIGHUP and SIGCONT to what is in front on the session's terminals, as the kernel does when a line is lost; a
-        shell passes it on to its jobs, but for those that were disowned, and ends, and PAM closes the session.
-TERM    SIGTERM to the leader, or what it waits for where it passes the signal over (cockpit-session), so that the PAM
-        session and the connection are closed. With `kill: session`, to all.
-KILL    SIGKILL. With `kill: terminal` to the connection and to what is in front on its terminals, for what detached
-        itself (tmux, nohup) survives a lost line, too; with `kill: session` to everything that the session holds.
+HANGUP  SIGHUP and SIGCONT to the foreground processes of the session's terminals, as the kernel does when a terminal
+        hangs up. A shell sends SIGHUP on to its jobs, except disowned ones, and ends; then PAM closes the session.
+TERM    SIGTERM to the leader, or to the process that it waits for if it ignores SIGTERM (cockpit-session), so that the
+        PAM session and the connection are closed. With `kill: session`, to all processes.
+KILL    SIGKILL. With `kill: terminal` to the connection and to the foreground processes of its terminals, since a
+        process that detached itself (tmux, nohup) also survives a hangup; with `kill: session` to all processes.
 
-act/terminate.py sends the signals; `reaperctl explain` shows whom they would reach.
+act/terminate.py sends the signals; `reaperctl explain` shows the processes that they would reach.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Recipients(NamedTuple):
     is_scope_killed: bool = False  # all of the session's scope is killed before, or, where that fails, `everything`
 
 
-def find(targets: Targets, step: TerminationStep, kill: Kill) -> Recipients:
+def recipients_of(targets: Targets, step: TerminationStep, kill: Kill) -> Recipients:
     """Returns the processes that one step is for."""
     in_front = tuple(each.process for each in targets.attached if each.in_front)
     if step is TerminationStep.HANGUP:
         return Recipients(hung_up=in_front)
     if step is TerminationStep.TERM:
-        # bash and its like pass SIGTERM over at their prompt; and without a leader nothing else ends them.
+        # At their prompt, bash and similar shells ignore SIGTERM; and without a leader nothing else ends them.
         return Recipients(targets.everything if kill is Kill.SESSION else targets.connection[:1], hung_up=in_front)
     if kill is Kill.TERMINAL:
         return Recipients(killed=(*targets.connection, *in_front))
@@ -46,6 +46,6 @@ def find(targets: Targets, step: TerminationStep, kill: Kill) -> Recipients:
 
 def of_all_steps(targets: Targets, kill: Kill) -> frozenset[ProcessId]:
     """Returns the processes that the steps signal together; `targets` have everything that the session holds."""
-    steps = [find(targets, step, kill) for step in TerminationStep]
+    steps = [recipients_of(targets, step, kill) for step in TerminationStep]
     everything = targets.everything if any(each.is_scope_killed for each in steps) else ()
     return frozenset(everything).union(*(part for each in steps for part in each[:3]))

@@ -1,7 +1,7 @@
 """Decide from the traffic of an ssh connection whether somebody typed, where the times of terminals do not show it.
 
 Pure. Keys that no program reads leave no trace in the times of a terminal, and none in its unread input unless they
-make a line. But each key crosses the connection. sense/ssh_traffic.py counts exactly the bytes that the client sent,
+make a line. But each key crosses the connection. sense/ssh_counters.py counts exactly the bytes that the client sent,
 without what ssh adds. They are counted together: what was typed, what was sent to a program without a terminal (sftp),
 and what came back through forwarded ports, agents and displays. What can be distinguished is subtracted:
 

@@ -14,6 +14,6 @@ rules.py        the policy in force is that of the files, and which rules end no
 servers.py      servers without a PAM session, and consoles that log a user in
 sessions.py     current sessions without a limit
 shell.py        TMOUT in the files of login shells
-sshd.py         sshd's configuration
+sshd.py         what sshd's configuration means for reaper
 sudo.py         sudo opens the PAM session that marks an elevation
 """

@@ -20,6 +20,9 @@ class Clock:
     is_synchronized: bool | None = None
 
 
+REMEDY = "timedatectl set-ntp true; without a time server: timedatectl set-ntp false, then set-time 'YYYY-MM-DD HH:MM'"
+
+
 def check(clock: Clock, policy: Policy | None) -> Iterator[Finding]:
     """Yields what a wrong clock affects."""
     rules = [rule.name for rule in policy.rules if rule.match.hours] if policy else []
@@ -27,11 +30,11 @@ def check(clock: Clock, policy: Policy | None) -> Iterator[Finding]:
         yield error(
             "clock-not-set",
             f"The time of day is not set: rules with hours ({', '.join(rules)}) apply at the wrong times.",
-            "timedatectl set-time 'YYYY-MM-DD HH:MM'",
+            REMEDY,
         )
     elif not clock.is_set:
         message = "The time of day is not set: the journal records what reaper does with wrong times."
-        yield warning("clock-not-set", message, "timedatectl set-time 'YYYY-MM-DD HH:MM'")
+        yield warning("clock-not-set", message, REMEDY)
     elif clock.is_synchronized is False:
         message = "The clock of this host is not synchronized: times in the journal may differ from other hosts' times."
         yield note("clock-alone", message)

@@ -65,7 +65,7 @@ def _select(rows: Sequence[Row], by: str) -> list[tuple[Row, Mechanism]]:
 def _remedy(by: str, edit: str, found: Sequence[tuple[Row, Mechanism]]) -> str:
     usec = min(mechanism.shortest_usec for _, mechanism in found)
     remedy = FINDINGS[by][2].format(setting=found[0][1].setting)
-    return f"{remedy}; or in /etc/reaper/reaper.yaml {edit} at most {span(usec)}"
+    return f"{remedy}; or {edit} less than {span(usec)} (reaperctl policy shows where)"
 
 
 def _setting(found: Sequence[tuple[Row, Mechanism]]) -> str:

@@ -58,7 +58,7 @@ def check(kernel: Kernel) -> Iterator[Finding]:
         yield error(
             "kernel-too-old",
             f"Linux {kernel.release} is too old: reaper needs 5.10 or newer.",
-            "apt-get full-upgrade (EL: dnf upgrade kernel), then reboot",
+            "boot a kernel of 5.10 or newer (EL 9 and Debian 11 have one)",
         )
     elif version < DATES_DEV_TTY:
         yield note(
@@ -72,8 +72,8 @@ def check(kernel: Kernel) -> Iterator[Finding]:
             f"reaperd cannot count what is typed into an ssh connection ({kernel.uncounted}). While nothing is printed,"
             " it takes any traffic for typing, so that a client's keepalives keep the session. While a program prints,"
             " it does not see a single key until Enter is pressed.",
-            "kernel.yama.ptrace_scope=2 in /etc/sysctl.d/99-reaper.conf, then reboot; in a container, allow"
-            " pidfd_getfd(2) in the system call filter",
+            "if kernel.yama.ptrace_scope is 3, set it to 2 in /etc/sysctl.d/99-reaper.conf and reboot; else allow"
+            " pidfd_getfd(2) in the system call filter of this container",
         )
     if kernel.cgroup != "v2":
         yield error(

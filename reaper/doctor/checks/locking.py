@@ -78,6 +78,6 @@ def check(locking: Locking, policy: Policy | None) -> Iterator[Finding]:
         yield warning(
             "user-unlockable",
             f"Sessions of {', '.join(users)} cannot be locked, and are ended instead: {why}.",
-            "passwd USER (chage -E -1 USER if the account has expired); or give these users a rule with action:"
-            " terminate",
+            "give these users a rule with action: terminate, or a password to unlock with (passwd USER) where they may"
+            " have one",
         )

@@ -163,4 +163,8 @@ def _stop(where: str, program: str) -> str:
     if where.endswith((".service", ".socket")):
         return f"systemctl disable --now {where}"
     kind, _, pid = where.partition(" ")
-    return f"kill {pid}" if kind == "process" else f"remove {program} from {where}"
+    return (
+        f"stop {program} (process {pid}) from another connection"
+        if kind == "process"
+        else f"remove {program} from {where}"
+    )

@@ -2,14 +2,14 @@
 
 It must not decide whether a session is locked, and shows nothing to the user.
 
-frozen.py       the frozen processes of one session: searched, frozen, put back
+frozen.py       decides which processes of one session are frozen, and when they are put back
 apart.py        the same from a separate thread, which is abandoned if the kernel makes it wait for good
 readers.py      which processes of the user can read a terminal, and whether another user's can
 descriptors.py  what one process has open, and whether it is one of the terminals
 mounts.py       the mount a file is on, without asking its file system
 io_uring.py     rings, by which a process can read even while it is frozen
-freezer.py      the frozen cgroup below the scope of the session
-guard.py        returns a process that was moved out of the frozen cgroup, and notices if it has run
+freezer.py      the frozen cgroup below the scope of the session: moves processes in, and back where they came from
+guard.py        moves a process that left the frozen cgroup back into it, and notices if it has run
 tracer.py       holds the threads of frozen processes by ptrace(2)
 quiesce.py      freezes all of a user for one search, so that no reader escapes it
 other_locks.py  the processes that other locks have frozen

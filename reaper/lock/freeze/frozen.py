@@ -1,4 +1,4 @@
-"""The frozen processes of a locked session: finds those that can read its terminals, freezes and returns them."""
+"""The frozen processes of a locked session: finds those that can read its terminals, freezes them, puts them back."""
 
 from __future__ import annotations
 

@@ -99,9 +99,7 @@ def test_summary_of_a_lock(why, cause):
 def test_summary_of_a_session_without_a_terminal():
     ending = of_session(EventKind.ENDING, "is ended", reason="idle", idle_usec=str(900 * USEC), terminals="")
     gone = of_session(EventKind.TERMINATED, "is ended", terminals="", freed_processes="1", freed_rss="4096")
-    assert (
-        summary_of(timeline(OPENED, ending, gone), BOOT) == "Ended after 15min without work; 1 processes, 4 KiB freed."
-    )
+    assert summary_of(timeline(OPENED, ending, gone), BOOT) == "Ended after 15min without work; 1 process, 4 KiB freed."
 
 
 @pytest.mark.parametrize(

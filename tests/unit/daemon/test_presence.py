@@ -61,13 +61,13 @@ def test_session_is_gone_when_its_user_has_left_and_not_before(bench, presence):
     login = bench.host.login(100, "pts/1")
     bench.run(1)
     tracked = bench.daemon.sessions[login.session.key]
-    assert not presence.is_gone(tracked)
+    assert presence.what_is_left(tracked, bench.host.time.boot_usec) is not None
     bench.host.leave(login)
-    assert presence.is_gone(tracked)
+    assert presence.what_is_left(tracked, bench.host.time.boot_usec) is None
 
 
 def test_session_that_stays_is_not_hastened(bench, presence):
     login = bench.host.login(100, "pts/1")
     bench.run(1)
     tracked = bench.daemon.sessions[login.session.key]
-    assert presence.hastened(tracked, bench.host.time.boot_usec) is tracked
+    assert presence.what_is_left(tracked, bench.host.time.boot_usec) is tracked

@@ -73,6 +73,16 @@ def test_no_part_of_the_daemon_remembers_a_session_that_is_gone(bench, user, aft
     assert [path for path in found if "past" not in path] == []
 
 
+def test_part_that_fails_keeps_no_other_from_forgetting():
+    registry, told = Registry(), []
+    registry.join(told.append, lambda key: 1 // 0, told.append)
+    key = SessionKey(1, 2)
+    registry[key] = object()  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        registry.remove(key)
+    assert (dict(registry), told) == ({}, [key, key])
+
+
 def test_every_part_is_told_once():
     registry, told = Registry(), []
     registry.join(told.append)

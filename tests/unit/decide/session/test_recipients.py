@@ -6,7 +6,7 @@ import pytest
 
 from reaper.decide.policy.limits import Kill
 from reaper.decide.session.model import AttachedProcess, ProcessId, Targets
-from reaper.decide.session.recipients import Recipients, find, of_all_steps
+from reaper.decide.session.recipients import Recipients, of_all_steps, recipients_of
 from reaper.decide.session.state import TerminationStep
 
 LEADER, CHILD, SHELL, JOB, DETACHED, STRAY = (ProcessId(pid, 7) for pid in range(10, 16))
@@ -31,7 +31,7 @@ HANGUP, TERM, KILL = TerminationStep
     ],
 )
 def test_steps(step, kill, expected):
-    assert find(TARGETS, step, kill) == expected
+    assert recipients_of(TARGETS, step, kill) == expected
 
 
 def test_all_steps_together():

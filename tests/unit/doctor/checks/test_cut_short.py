@@ -91,7 +91,7 @@ def test_finding_names_the_kinds_of_session_and_the_remedy() -> None:
         " ssh, at a shell prompt; console, at a shell prompt; serial line, at a shell prompt."
     )
     assert finding.remedy == (
-        "remove TMOUT in /etc/profile.d/t.sh:1; or in /etc/reaper/reaper.yaml set hold_max to at most 10min"
+        "remove TMOUT in /etc/profile.d/t.sh:1; or set hold_max to less than 10min (reaperctl policy shows where)"
     )
 
 

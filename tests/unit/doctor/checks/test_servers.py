@@ -109,7 +109,7 @@ def test_commands_are_sorted_into_servers_and_findings() -> None:
     ("where", "remedy"),
     [
         ("a.socket", "systemctl disable --now a.socket"),
-        ("process 7", "kill 7"),
+        ("process 7", "stop dropbear (process 7) from another connection"),
         ("/etc/inetd.conf", "remove dropbear from /etc/inetd.conf"),
     ],
 )
