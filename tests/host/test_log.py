@@ -163,7 +163,7 @@ def test_follow_ends_with_its_reader(host: Host) -> None:
 def test_who_may_read(host: Host, person: str) -> None:
     refused = host.run(["runuser", "-u", person, "--", "reaperctl", "log"], check=False)
     assert (refused.returncode, refused.stdout) == (4, "")
-    assert "those of your own sessions too" in refused.stderr
+    assert "That includes those of your own sessions" in refused.stderr
     assert "systemd-journal" in refused.stderr
     auditor = host.add_user(f"{person}a", groups=["systemd-journal"])
     assert "started" in host.output(["runuser", "-u", auditor, "--", "reaperctl", "log"])
