@@ -114,7 +114,8 @@ def test_session_that_could_not_be_locked_goes_on(host: Host, someone: str) -> N
             host.run(["systemctl", "daemon-reload"])
             host.run(["reaperctl", "lock", name])
             assert " locked" in host.run(["reaperctl", "explain", name]).stdout
-            host.wait_journal(lambda entry: f"session {name} could not be locked and continues unlocked" in entry["MESSAGE"], 60)
+            told = f"session {name} could not be locked and continues unlocked"
+            host.wait_journal(lambda entry: told in entry["MESSAGE"], 60)
             assert terminal.command("echo here") == "here"
             wait_active(host, name)
         finally:
