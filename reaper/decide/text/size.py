@@ -6,7 +6,7 @@ import re
 
 KIB = 1024
 _UNITS = {"": 1, "B": 1, "KiB": KIB, "MiB": KIB**2, "GiB": KIB**3}
-_WRITTEN = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{0,3})", re.ASCII)
+_WRITTEN = re.compile(r"([0-9]{1,15})(?: ?([A-Za-z]{1,3}))?", re.ASCII)
 
 
 class SizeError(ValueError):
@@ -16,9 +16,9 @@ class SizeError(ValueError):
 def parse_size(text: str) -> int:
     """Return a size in bytes. Raises SizeError."""
     match = _WRITTEN.fullmatch(text)
-    if not match or match[2] not in _UNITS:
+    if not match or (match[2] or "") not in _UNITS:
         raise SizeError("write a whole number with B, KiB, MiB or GiB, as 16KiB")
-    return int(match[1]) * _UNITS[match[2]]
+    return int(match[1]) * _UNITS[match[2] or ""]
 
 
 def format_size(octets: int) -> str:

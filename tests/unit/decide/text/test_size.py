@@ -16,7 +16,7 @@ def test_parse(text, octets):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "KiB", "-1", "1.5KiB", "1kB", "1KB", "1kib", "16  KiB", " 16", "1_0", "٣", "9" * 16, "1TiB"]
+    "text", ["", "KiB", "-1", "1.5KiB", "1kB", "1KB", "1kib", "16  KiB", " 16", "16 ", "1_0", "٣", "9" * 16, "1TiB"]
 )
 def test_what_is_no_size_is_refused_with_a_remedy(text):
     with pytest.raises(SizeError, match="KiB, MiB or GiB"):
