@@ -59,6 +59,20 @@ def read_unnoted(path: str, most: int = MOST_BYTES) -> bytes | None:
     return _read(path, most)
 
 
+def read_beginning(path: str, most: int) -> bytes | None:
+    """Returns at most the first `most` bytes, cut anywhere, for a thread that may be abandoned (read_unnoted())."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno in _GONE:
+            return None
+        raise
+    try:
+        return os.read(fd, most)
+    finally:
+        os.close(fd)
+
+
 def noting(path: str, look: Callable[[str], T]) -> T:
     """Returns what `look` returns for one of these files; the file is noted in `reading` meanwhile."""
     global reading  # noqa: PLW0603

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -52,6 +54,22 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a subcommand. Exits 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 78 bad configuration."""
+    try:
+        try:
+            return _run(arguments)
+        finally:  # here, for an error at exit is reported by Python, with a status of its own
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())  # or Python tries again at exit
+        if error.errno == errno.ENOSPC:
+            print(f"reaperctl: the output could not be written: {error.strerror}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -61,9 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, _REFUSALS.get(error.name, EXIT_FAILED))
     except ReaperError as error:
         return _fail(error, EXIT_NOT_ALLOWED if error.problem == "not-allowed" else EXIT_FAILED)
-    except BrokenPipeError:  # the reader of our output has closed it
-        sys.stderr.close()
-        return EXIT_FAILED
     return status
 
 

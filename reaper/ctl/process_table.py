@@ -19,8 +19,9 @@ _ENDS = {
 _TITLES = ("ENDS", "PID", "STARTED", "CPU", "MEMORY", "COMMAND")
 _IS_RIGHT = (False, True, True, True, True, False)
 _LEAST_COMMAND = 12  # on the narrowest terminal
-_HUNG_UP = "hangup: its shell or its terminal hangs it up; it ends unless it ignores SIGHUP or was disowned."
-_UNKNOWN = "?: cannot be told; root may see more."
+_SURVIVES = "no: logind may end it later (KillUserProcesses, user services without lingering)."
+_HUNG_UP = "hangup: usually ends, by the SIGHUP of its shell or its terminal."
+_UNKNOWN = "?: cannot be told; some can be told by root, some by nobody."
 _UNREAD = "-: could not be read, or not in time."
 NOT_READ = "Its processes could not be read in time."
 NONE_SEEN = "None of its processes can be seen."
@@ -34,7 +35,8 @@ def lines_of(found: ShownProcesses | None, kill: str, glyphs: Glyphs, width: int
         return [NONE_SEEN]
     rows = [_cells(each, glyphs) for each in found.shown]
     notes = [_left_out(found.left_out)] if found.left_out else []
-    outcomes = {each.outcome for each in found.shown}
+    outcomes = {*(each.outcome for each in found.shown), *found.left_out}
+    notes += [_SURVIVES] if ProcessOutcome.SURVIVES in outcomes else []
     notes += [_HUNG_UP] if ProcessOutcome.HUNG_UP in outcomes else []
     notes += [_UNKNOWN] if ProcessOutcome.UNKNOWN in outcomes and kill not in ("none", "unknown") else []
     notes += [_UNREAD] if any("-" in row for row in rows) else []

@@ -23,6 +23,7 @@ from reaper.sense.process_details import ProcessDetails
 from reaper.sense.survivors import ProcessOutcome, SessionProcess
 
 MOST_SHOWN = 40
+MOST_IN_JSON = 4096
 Answer = Mapping[str, Any]
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reaper import procfs
+from reaper import kernel_text, procfs
 from reaper.decide.session.model import ProcessId
 from reaper.decide.text.duration import USEC_PER_SEC
 from reaper.decide.text.escape import excerpt
@@ -19,8 +19,9 @@ from reaper.sense.aside import Aside, IsOver
 
 EACH_SEC = 0.25
 MOST_SEC = 2.0
-# More than anybody reads. The kernel gives up to 6 MiB (a quarter of a stack limit that a user can raise, execve(2)).
+# More than anybody reads. A process can have gigabytes there: prctl(PR_SET_MM) points its arguments at any memory.
 MOST_CHARACTERS = 200
+_MOST_BYTES = 4 * MOST_CHARACTERS
 
 
 class ProcessDetails(NamedTuple):
@@ -78,9 +79,7 @@ class _Reading:
             self.details = ProcessDetails(
                 cpu_usec=round((times.user + times.system) * USEC_PER_SEC), memory_bytes=process.memory_info().rss
             )
-            words = process.cmdline()
-            command = " ".join(words) if words else f"[{process.name()}]"  # a task of the kernel, or one that ends
-            self.details = self.details._replace(command=excerpt(command, MOST_CHARACTERS))
+            self.details = self.details._replace(command=_command(self._process.pid))
             shares = shared_memory.read(self._process.pid) if self._has_shares else None
             if shares is not None:
                 self.details = self.details._replace(memory_bytes=shares)
@@ -88,3 +87,18 @@ class _Reading:
             self.is_gone = True
         except (psutil.Error, OSError):  # the kernel refuses
             return
+
+
+def _command(pid: int) -> str | None:
+    """The command line; the name in brackets if it is blank (a task of the kernel, one that ends). None if it is gone.
+
+    Not by psutil, which reads and splits all of it, and whose name() does so, too.
+    """
+    words = kernel_text.read_beginning(f"{procfs.PROC}/{pid}/cmdline", _MOST_BYTES)
+    if words is None:
+        return None
+    command = words.replace(b"\0", b" ").decode(errors="backslashreplace").rstrip(" ")
+    if command.strip():
+        return excerpt(command, MOST_CHARACTERS)
+    name = kernel_text.read_beginning(f"{procfs.PROC}/{pid}/comm", _MOST_BYTES)
+    return None if name is None else excerpt(f"[{name.rstrip(chr(10).encode()).decode(errors='backslashreplace')}]")

@@ -44,7 +44,7 @@ class SessionProcess(NamedTuple):
 
 
 def find(host: Host, session: Session, names: Collection[str], kill: Kill | None) -> list[SessionProcess]:
-    """Returns all that a session holds or that is on its terminals `names`, what ends with it first.
+    """Returns all that a session holds or that is on its terminals `names`, in the order of ProcessOutcome.
 
     `kill` is None if no policy says. May wait for processes of its user's: see in_time.py.
     """
@@ -61,7 +61,8 @@ def find(host: Host, session: Session, names: Collection[str], kill: Kill | None
     left = [process for process in found if process not in ending]
     known.update({process: _at_hangup(process.pid) for process in left if process in behind})
     _add_detached(known, [process for process in left if process not in behind])
-    every = sorted(found, key=lambda process: known[process] is not ProcessOutcome.ENDS)
+    order = list(ProcessOutcome)
+    every = sorted(found, key=lambda process: order.index(known[process]))
     return [SessionProcess(process, known[process]) for process in every]
 
 

@@ -97,6 +97,7 @@ OPENERS = {
     "reaper/act/terminate.py": "cgroup.kill, to write to",
     "reaper/act/sudo_tickets.py": "directories of sudo's",
     "reaper/control/methods.py": "the interface's description, of the package",
+    "reaper/ctl/__main__.py": "/dev/null, for output that nobody reads any more",
     "reaper/doctor/probes/reader.py": "what an administrator configures, and the kernel's tunables",
     "reaper/lock/freeze/cgroups.py": "the files of control groups that are written to or waited for",
     "reaper/lock/terminal/tty.py": "terminals",

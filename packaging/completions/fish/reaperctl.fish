@@ -13,7 +13,7 @@ complete -c reaperctl -n __fish_use_subcommand -l version -d 'Print the version 
 
 complete -c reaperctl -n __fish_use_subcommand -a list -d 'List the sessions that reaper watches'
 complete -c reaperctl -n __fish_use_subcommand -a watch -d 'Show the sessions live, with the time that each has left'
-complete -c reaperctl -n __fish_use_subcommand -a explain -d 'Explain which rule applies to a session, why, and what happens next'
+complete -c reaperctl -n __fish_use_subcommand -a explain -d 'Explain which rule applies to a session, why, what happens next, and what would end with it'
 complete -c reaperctl -n __fish_use_subcommand -a warn -d "Show a session's warning, or a text, on its terminals now"
 complete -c reaperctl -n __fish_use_subcommand -a hold -d 'Keep a session for a limited time'
 complete -c reaperctl -n __fish_use_subcommand -a release -d 'End a hold before its time'
@@ -37,6 +37,7 @@ complete -c reaperctl -n '__fish_seen_subcommand_from list' -s l -l full -d 'Sho
 complete -c reaperctl -n '__fish_seen_subcommand_from list' -l no-header -d 'Print only the sessions'
 
 complete -c reaperctl -n '__fish_seen_subcommand_from explain' -a '(__reaperctl_sessions)' -d 'Session'
+complete -c reaperctl -n '__fish_seen_subcommand_from explain' -a self -d 'The session of this terminal'
 
 set -l requests warn hold release lock terminate
 complete -c reaperctl -n "__fish_seen_subcommand_from $requests" -l json -d "Print the daemon's answer as JSON"

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     answer = session_argument.call_for("io.reaper.Explain", options.session, {})
     explanation = answer["explanation"]
     if options.json:
-        found = _read_processes(explanation)
+        found = _read_processes(explanation, is_for_program=True)
         processes = None if found is None else process_table.documents_of(found)
         left_out = 0 if found is None else len(found.left_out)
         print(json.dumps({**answer, "processes": processes, "processes_left_out": left_out}, indent=2))
@@ -48,12 +48,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_processes(explanation: Answer) -> ShownProcesses | None:
+def _read_processes(explanation: Answer, *, is_for_program: bool = False) -> ShownProcesses | None:
     """Returns the processes of the session; None if they could not be read, which spoils no answer of the daemon's."""
     from reaper.ctl import session_processes
 
     try:
-        return session_processes.read(explanation, call("io.reaper.List", {})["sessions"])
+        most = session_processes.MOST_IN_JSON if is_for_program else session_processes.MOST_SHOWN
+        return session_processes.read(explanation, call("io.reaper.List", {})["sessions"], most)
     except (OSError, ReaperError):
         return None
 

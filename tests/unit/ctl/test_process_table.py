@@ -18,6 +18,8 @@ TMUX = ShownProcess(4890, 3 * SECOND, ProcessOutcome.SURVIVES, ProcessDetails("t
 JOB = ShownProcess(10, 0, ProcessOutcome.HUNG_UP, ProcessDetails("sleep 60", 0, 0))
 UNREAD = ShownProcess(12, None, ProcessOutcome.UNKNOWN, ProcessDetails())
 
+SURVIVES = "no: logind may end it later (KillUserProcesses, user services without lingering)."
+
 
 def test_lines():
     assert lines_of(ShownProcesses((BASH, TMUX, JOB, UNREAD)), "terminal", UTF8, None) == [
@@ -27,14 +29,16 @@ def test_lines():
         "no     4890      3s  0s 3.0 GiB tmux new -d",
         "hangup   10      0s  0s 0.0 MiB sleep 60",
         "?        12       -   -       - -",
-        "hangup: its shell or its terminal hangs it up; it ends unless it ignores SIGHUP or was disowned.",
-        "?: cannot be told; root may see more.",
+        SURVIVES,
+        "hangup: usually ends, by the SIGHUP of its shell or its terminal.",
+        "?: cannot be told; some can be told by root, some by nobody.",
         "-: could not be read, or not in time.",
     ]
 
 
 def test_nothing_is_explained_that_is_not_there():
-    assert len(lines_of(ShownProcesses((BASH, TMUX)), "session", UTF8, 80)) == 4
+    assert len(lines_of(ShownProcesses((BASH, BASH)), "session", UTF8, 80)) == 4
+    assert lines_of(ShownProcesses((BASH, TMUX)), "session", UTF8, 80)[4:] == [SURVIVES]
     assert lines_of(ShownProcesses((BASH,)), "terminal", UTF8, 80)[0].startswith(
         "Its process, and what the end of the session does to it"
     )
@@ -47,7 +51,7 @@ def test_what_is_left_out_is_counted():
     left_out = (ProcessOutcome.ENDS,) * 150 + (ProcessOutcome.SURVIVES,) * 10
     lines = lines_of(ShownProcesses((BASH,), left_out), "terminal", UTF8, 80)
     assert lines[0].startswith("Its 161 processes")
-    assert lines[-1] == "And 160 more (yes: 150, no: 10)."
+    assert lines[-2:] == ["And 160 more (yes: 150, no: 10).", SURVIVES]
 
 
 def test_nothing_to_show():

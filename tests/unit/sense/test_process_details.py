@@ -49,7 +49,7 @@ def test_a_name_that_a_terminal_could_obey_is_escaped_and_cut():
     with running(name, *READY, "x" * 100_000) as process:
         command = process_details.read([process])[process].command
     assert command is not None
-    assert command.startswith("\\x1b]0;owned\\x07\\u202e\\n\\x9b2J -c ")
+    assert command.startswith("\\x1b]0;owned\\x07\\u202e\\r\\n\\x9b2J -c ")
     assert command.isprintable()
     assert len(command) < 300
     assert command.endswith("x...")
@@ -61,6 +61,29 @@ def test_what_has_no_words_goes_by_its_name():
     if (stat := procfs.read_stat(2)) is not None and stat.flags & 0x200000:  # PF_KTHREAD
         kernel = ProcessId(2, stat.starttime)
         assert process_details.read([kernel])[kernel].command == "[kthreadd]"
+
+
+def test_arguments_of_any_size_cost_no_more(monkeypatch):
+    """A process points its arguments at 64 MiB: no more than the beginning is read, whatever psutil would do."""
+    sizes = []
+    original = os.read
+    monkeypatch.setattr(os, "read", lambda fd, most: sizes.append(most) or original(fd, most))
+    with running("huge", "-c", "print(flush=True); import time; time.sleep(60)", "y" * 100_000) as process:
+        assert process_details.read([process])[process].command.startswith("huge -c ")
+    assert max(sizes) <= 65536
+    assert 800 in sizes
+
+
+def test_a_blank_command_goes_by_its_name():
+    blank = subprocess.Popen(["   "], executable="/bin/cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        blank.stdin.write(b"x")
+        blank.stdin.flush()
+        assert blank.stdout.read(1) == b"x"
+        process = identify(blank.pid)
+        assert process_details.read([process])[process].command == "[cat]"
+    finally:
+        blank.communicate()
 
 
 def test_a_process_that_has_ended_has_no_details():
