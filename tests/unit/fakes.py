@@ -331,14 +331,14 @@ class FakeActor(FakeLocker):
         self.dropped.append((user, uid, len(self.escalations)))
         return self.ticket_trouble
 
-    def escalate(self, targets: Targets, rung: TerminationStep, kill: Kill, scope: str) -> bool:
-        self.escalations.append((rung, kill, scope))
+    def escalate(self, targets: Targets, step: TerminationStep, kill: Kill, scope: str) -> bool:
+        self.escalations.append((step, kill, scope))
         is_all = True
         attached = [each.process for each in targets.attached]
         in_front = [each.process for each in targets.attached if each.in_front]
-        if rung is TerminationStep.HANGUP:
+        if step is TerminationStep.HANGUP:
             self._send(in_front, HUP, CONT)
-        elif rung is TerminationStep.TERM:
+        elif step is TerminationStep.TERM:
             self._send(targets.everything if kill is Kill.SESSION else targets.connection[:1], TERM, CONT)
             self._send(in_front, HUP, CONT)
         elif kill is Kill.SESSION:
