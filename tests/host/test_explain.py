@@ -146,7 +146,7 @@ def test_names_that_a_terminal_would_obey(host: Host, person: str) -> None:
         listed = host.output(["reaperctl", "list", "-l"])
         for text in (told, listed):
             assert text.replace("\n", "").isprintable()
-            assert "\\x1b]0;owned\\x07\\n" in text
+            assert "\\x1b]0;owned\\x07\\r\\n" in text
         assert any(command.startswith("\\x1b]0;owned") for command in explain(host, name))
         assert len(told.splitlines()[-1]) < 300
 
