@@ -31,8 +31,8 @@ LONG_LINES = (b"declare -" + b"r" * 60_000, b"readonly " * 7_000)
 def settings(data: bytes) -> None:
     """journald's, logind's and the shells' settings, and the properties of a unit."""
     text = data.decode("utf-8", "replace")
-    storage, burst = journal.parse_settings(text)
-    list(journal.check(journal.JournalFacts(storage, False, burst)))
+    storage, burst, most_files = journal.parse_settings(text)
+    list(journal.check(journal.JournalFacts(storage, False, burst, None, most_files, 50)))
     span = logind.parse_span(logind.parse_property(text))
     assert span is None or span > 0
     assert all(each.seconds > 0 for each in shell.parse_tmout("x", text))

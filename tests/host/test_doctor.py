@@ -19,6 +19,7 @@ SERVER = "/etc/systemd/system/test-server.service"
 DAEMON_RELOAD = ["systemctl", "daemon-reload"]
 SSHD = "/etc/ssh/sshd_config.d/00-test.conf"
 LOGIND = "/etc/systemd/logind.conf.d/test.conf"
+JOURNALD = "/etc/systemd/journald.conf.d/test.conf"
 PROFILE = "/etc/profile.d/test.sh"
 DROP_IN = "/etc/reaper/reaper.d/60-doctor.yaml"
 UNIT = "/etc/systemd/system/reaper.service.d/test.conf"
@@ -128,6 +129,11 @@ def test_sshd_without_pam(host: Host) -> None:
         assert first(host, "ssh-prompt") == []
     with file(host, SSHD, "Match User nobody\nPermitTTY no\n"):  # and what follows is still read: UsePAM yes
         assert findings(host) == (0, {})
+
+
+def test_journal_that_keeps_few_files(host: Host) -> None:
+    with file(host, JOURNALD, "[Journal]\nSystemMaxFiles=1\n"):
+        assert findings(host) == (0, {"journal-files": "warning"})
 
 
 def test_sshds_own_timeouts(host: Host) -> None:

@@ -127,13 +127,14 @@ def test_the_daemons_own_events(host: Host) -> None:
 
 def test_the_last_line_of_a_daemon_that_journald_saw_no_more(host: Host) -> None:
     """journald finds `stopped` in its socket after the process is gone, and cannot tell the unit."""
-    before = len(told(host, "--event", "stopped"))
+    before, cursor = len(told(host, "--event", "stopped")), host.cursor()
     host.shell(
         "journald=$(systemctl show -P MainPID systemd-journald.service); kill -STOP $journald; "
         "systemctl stop reaper.service; kill -KILL $journald"
     )
     host.run(["systemctl", "start", "reaper.service"])
-    host.wait_journal(lambda entry: "_SYSTEMD_UNIT" not in entry, REAPER_EVENT="stopped", _UID="0")
+    last = {"REAPER_EVENT": "stopped", "_UID": "0"}
+    host.wait_journal(lambda entry: "_SYSTEMD_UNIT" not in entry, after=cursor, **last)
     assert len(told(host, "--event", "stopped")) == before + 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import time
 from collections.abc import Iterable
 
@@ -28,6 +29,9 @@ SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/ksh.kshr
                "/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")  # fmt: skip
 PROFILES = "/etc/profile.d"
 CATALOGED = "reaper: "
+JOURNALS = "/var/log/journal"
+# The file that journald writes a user's entries to; the archived ones have an "@" after the number.
+_USER_FILE = re.compile(r"user-[0-9]+\.journal", re.ASCII)
 
 
 def probe(host: HostReader, version: str) -> Facts:
@@ -166,10 +170,14 @@ def _why_uncounted(host: HostReader) -> str:
 
 def _journal(host: HostReader) -> JournalFacts:
     result = host.run(["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"])
-    storage, burst = parse_settings(result.output if result is not None else "")
+    settings = parse_settings(result.output if result is not None else "")
     catalog = host.run(["journalctl", "--no-pager", "--list-catalog"])
     has_catalog = None if catalog is None or catalog.status != 0 else CATALOGED in catalog.output
-    return JournalFacts(storage, host.exists("/var/log/journal"), burst, has_catalog)
+    directory = f"{JOURNALS}/{(host.read('/etc/machine-id') or '').strip()}"
+    user_files = sum(_USER_FILE.fullmatch(name) is not None for name in host.names(directory))
+    return JournalFacts(
+        settings.storage, host.exists(JOURNALS), settings.burst, has_catalog, settings.most_files, user_files
+    )
 
 
 def _clock(host: HostReader) -> Clock:

@@ -33,6 +33,14 @@ PasswordAuthentication no
 MaxStartups 200
 """
 
+# Each user has a journal file, and a run of the tests has hundreds of users. With its default of 100 files journald
+# would delete what reaper has logged whenever it starts new ones.
+JOURNALD = """\
+[Journal]
+SystemMaxFiles=10000
+SystemMaxUse=8G
+"""
+
 
 class Host(Guest):
     """A booted host of one suite. Its network is its own: a loopback interface, and sshd on port 22 of it.
@@ -56,6 +64,7 @@ class Host(Guest):
             files = [
                 ("/etc/ssh/lab_host_key", 0o600, read_text(host_key)),
                 ("/etc/ssh/sshd_config.d/lab.conf", 0o644, SSHD),
+                ("/etc/systemd/journald.conf.d/lab.conf", 0o644, JOURNALD),
                 ("/etc/hosts", 0o644, f"127.0.0.1 localhost {self.name}\n"),
             ]
             self._container = Container(
