@@ -208,9 +208,9 @@ def test_server_that_opens_no_pam_session(host: Host, person: str) -> None:
             terminal.prompt()
             assert host.output(["loginctl", "--no-legend", "list-sessions"]) == ""
             assert host.output(["ls", "/run/reaper/sessions"]) == ""
-    with done(
-        host, ["sh", "-c", f"{command} & echo $! > /run/test-server"], ["sh", "-c", "kill $(cat /run/test-server)"]
-    ):
+    # It goes to the background by itself, and writes its pid once it is there.
+    start = f"rm -f /run/test-server; {command}; until test -s /run/test-server; do sleep 0.1; done"
+    with done(host, ["sh", "-c", start], ["sh", "-c", "kill $(cat /run/test-server)"]):
         assert findings(host) == (1, {"server-unseen": "error"})
         assert "lets users in (process " in doctor(host).stdout
 

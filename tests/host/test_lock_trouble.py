@@ -53,7 +53,8 @@ def test_hangup_at_the_prompt_ends_the_session(host: Host, someone: str) -> None
         found.wait_gone()
     wait_event(host, someone, "closed")
     host.run(["sh", "-c", f"! pgrep -u {someone} -x sleep"])
-    assert "session closed for user" in host.output(["journalctl", "-t", "sshd", "-t", "sshd-session", "-g", someone])
+    shown = f"journalctl --quiet -t sshd -t sshd-session -g {someone}"
+    found.wait("told by sshd", f"{shown} | grep -q 'session closed for user'")
 
 
 def test_loginctl_ends_a_locked_session(host: Host, someone: str) -> None:
